@@ -1,0 +1,44 @@
+//! The bus: the only crate that names NATS.
+//!
+//! Streams with a fenced append and a tail that survives the server's death, key-value buckets, leases, an
+//! object store, sealing keys that can be destroyed, and the supervised server that `up` starts. No type of
+//! the client library stands in a public signature, so that its frequent breaking releases end here.
+//!
+//! Law 10: nobody outside this crate can set a header, so no `Nats-*` header of foreign origin is possible.
+
+#![warn(missing_docs)]
+
+mod append;
+mod connection;
+mod deadline;
+mod ephemeral;
+mod hasher;
+mod kv;
+mod lease;
+mod master_key;
+mod objects;
+mod publish;
+mod reply;
+mod seal;
+mod seal_keys;
+mod server;
+mod server_files;
+mod streams;
+mod tail;
+mod tail_pull;
+
+pub use append::{APPEND_WINDOW, AppendError, AppendTicket, Appender};
+pub use connection::{Bus, BusError, BusSettings, Credentials, Secret};
+pub use deadline::Deadline;
+pub use ephemeral::{EphemeralMessage, EphemeralMessages, Request, RequestError, Requests};
+pub use hasher::IdHasher;
+pub use kv::{Bucket, BucketSpec, Entry, KvError, WatchEvent, Watcher};
+pub use lease::{HeldLease, LEASE_TTL, Lease, LeaseError};
+pub use master_key::{MasterKey, MasterKeyError};
+pub use objects::{ObjectError, Objects};
+pub use publish::{PendingPublish, PublishError, Published};
+pub use seal::{KEYS_CACHED_MAX, SealError, Sealer, UnsealError};
+pub use seal_keys::KEYS_BUCKET;
+pub use server::{ServerError, ServerOptions, SupervisedServer};
+pub use streams::{Discard, StreamError, StreamSpec, StreamUsage};
+pub use tail::{BATCH_MAX, Tail, TailError, TailItem, TailOptions};

@@ -1,0 +1,141 @@
+//! Durable publishing: acknowledged by the server, tried again with the same id until a deadline.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use async_nats::jetstream::context::{PublishAckFuture, PublishError as ClientError, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use bytes::Bytes;
+use protocol::Subject;
+
+use crate::connection::Bus;
+use crate::deadline::Deadline;
+
+/// Longest that one message is tried again: half the window in which the server knows its id.
+const RETRY_MAX: Duration = Duration::from_secs(60);
+const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(10);
+const RETRY_PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// Error codes of the server that stand for a limit of storage reached (10077 is also "stream full").
+const CODES_FULL: [u64; 3] = [10077, 10047, 10023];
+const CODE_TOO_LARGE: u64 = 10054;
+/// Expected last sequence does not match; the second one is how a cluster says it for a subject in flight.
+pub(crate) const CODES_WRONG_LAST: [u64; 2] = [10071, 10164];
+
+/// Where a message was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Its sequence in the stream.
+    pub seq: u64,
+    /// The server had seen the id before, and stored nothing now.
+    pub duplicate: bool,
+}
+
+/// Why a message was not stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// The stream is at its limit, or the disk is full; fate: refuse or park.
+    #[error("store a message: the stream is full")]
+    Full,
+    /// The message exceeds the stream's or the server's limit; fate: refuse.
+    #[error("store a message: it is too large")]
+    TooLarge,
+    /// No acknowledgement until the deadline: it may or may not be stored; fate: retry with the same id.
+    #[error("store a message: no acknowledgement in time ({0})")]
+    Unavailable(String),
+    /// The server will never take it; fate: park.
+    #[error("store a message: refused by the server ({0})")]
+    Refused(String),
+}
+
+/// A message on its way, whose acknowledgement has to be awaited: dropping it would hide a failure.
+#[must_use = "an acknowledgement that nobody awaits hides a failure"]
+pub struct PendingPublish(PublishAckFuture);
+
+impl PendingPublish {
+    /// Waits for the acknowledgement, at most two seconds.
+    ///
+    /// # Errors
+    /// [`PublishError`]; after `Unavailable` publish again with the same id.
+    pub async fn acknowledged(self) -> Result<Published, PublishError> {
+        let ack = self.0.await.map_err(|error| publish_error(&error))?;
+        Ok(Published { seq: ack.sequence, duplicate: ack.duplicate })
+    }
+}
+
+impl Bus {
+    /// Stores a message under `subject`, once per `msg_id` within the stream's window, trying until `deadline`
+    /// (but no longer than a minute, so that a late try cannot outlive the window).
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    pub async fn publish_durable(
+        &self,
+        subject: &Subject,
+        msg_id: &str,
+        payload: Bytes,
+        deadline: Deadline,
+    ) -> Result<Published, PublishError> {
+        let deadline = deadline.at_most(RETRY_MAX);
+        let mut pause = RETRY_PAUSE_FIRST;
+        let mut reason = "no time left".to_owned();
+        while !deadline.has_passed() {
+            let attempt = async { self.publish_pipelined(subject, msg_id, payload.clone()).await?.acknowledged().await };
+            reason = match tokio::time::timeout_at(deadline.tokio(), attempt).await {
+                Ok(Err(PublishError::Unavailable(reason))) => reason,
+                Ok(result) => return result,
+                Err(_) => "no answer".to_owned(),
+            };
+            tokio::time::sleep(pause.min(deadline.left())).await;
+            pause = (pause * 2).min(RETRY_PAUSE_MAX);
+        }
+        Err(PublishError::Unavailable(reason))
+    }
+
+    /// Sends a message without waiting; acknowledgements come in the order of sending.
+    /// Keep at most some hundreds on the way: more is slower.
+    ///
+    /// # Errors
+    /// [`PublishError::TooLarge`], or `Unavailable` if the connection's buffer stays full for two seconds.
+    pub async fn publish_pipelined(
+        &self,
+        subject: &Subject,
+        msg_id: &str,
+        payload: Bytes,
+    ) -> Result<PendingPublish, PublishError> {
+        let message = PublishMessage::build().payload(payload).message_id(msg_id);
+        let sent = self.js.send_publish(subject.as_str().to_owned(), message).await;
+        sent.map(PendingPublish).map_err(|error| publish_error(&error))
+    }
+}
+
+/// The server's error code, if the failure came from there.
+pub(crate) fn server_code(error: &(dyn std::error::Error + 'static)) -> Option<u64> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(server) = error.downcast_ref::<async_nats::jetstream::Error>() {
+            return Some(server.error_code().0);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+pub(crate) fn publish_error(error: &ClientError) -> PublishError {
+    match error.kind() {
+        PublishErrorKind::MaxPayloadExceeded => PublishError::TooLarge,
+        PublishErrorKind::StreamNotFound
+        | PublishErrorKind::TimedOut
+        | PublishErrorKind::BrokenPipe
+        | PublishErrorKind::MaxAckPending => PublishError::Unavailable(error.to_string()),
+        PublishErrorKind::WrongLastMessageId | PublishErrorKind::WrongLastSequence => {
+            PublishError::Refused(error.to_string())
+        }
+        PublishErrorKind::Other => match error.source().and_then(|source| server_code(source)) {
+            Some(code) if CODES_FULL.contains(&code) => PublishError::Full,
+            Some(CODE_TOO_LARGE) => PublishError::TooLarge,
+            Some(code) => PublishError::Refused(format!("code {code}")),
+            None => PublishError::Unavailable(error.to_string()),
+        },
+    }
+}

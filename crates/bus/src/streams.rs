@@ -1,0 +1,231 @@
+//! Streams: made, verified, measured, and single messages erased.
+
+use std::time::Duration;
+
+use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
+use async_nats::jetstream::{ErrorCode, context};
+use protocol::Subject;
+
+use crate::connection::Bus;
+
+/// What a full stream does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discard {
+    /// It refuses new messages: better no promise than a broken one.
+    New,
+    /// It forgets the oldest.
+    Old,
+}
+
+/// What a stream is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamSpec {
+    /// `[A-Z0-9_-]`, shorter than 32 characters.
+    pub name: String,
+    /// Subjects and patterns that it stores.
+    pub subjects: Vec<Subject>,
+    /// Its size limit, bytes.
+    pub max_bytes: u64,
+    /// After what time messages go; `None`: never.
+    pub max_age: Option<Duration>,
+    /// Largest message, bytes.
+    pub max_message_bytes: u32,
+    /// For how long the server remembers message ids.
+    pub duplicate_window: Duration,
+    /// What happens at the size limit.
+    pub discard: Discard,
+}
+
+/// How full a stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamUsage {
+    /// Messages stored.
+    pub messages: u64,
+    /// Bytes stored.
+    pub bytes: u64,
+    /// The size limit, bytes; `None` when it has none.
+    pub max_bytes: Option<u64>,
+    /// Sequence of the oldest message; one past the last if the stream is empty.
+    pub first_seq: u64,
+    /// Sequence of the newest message ever stored; 0 if there was none.
+    pub last_seq: u64,
+}
+
+/// Why a stream could not be made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// There is no such stream; fate: refuse.
+    #[error("find stream {0}")]
+    NotFound(String),
+    /// The server cannot make it as described; fate: refuse.
+    #[error("make stream {name}: {reason}")]
+    Refused {
+        /// Which stream.
+        name: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// No answer; fate: retry.
+    #[error("reach stream {name}: {reason}")]
+    Unavailable {
+        /// Which stream.
+        name: String,
+        /// What the connection said.
+        reason: String,
+    },
+}
+
+impl StreamSpec {
+    fn config(&self) -> Config {
+        Config {
+            name: self.name.clone(),
+            subjects: self.subjects.iter().map(ToString::to_string).collect(),
+            max_bytes: i64::try_from(self.max_bytes).unwrap_or(i64::MAX),
+            max_age: self.max_age.unwrap_or_default(),
+            max_message_size: i32::try_from(self.max_message_bytes).unwrap_or(i32::MAX),
+            duplicate_window: self.duplicate_window,
+            discard: match self.discard {
+                Discard::New => DiscardPolicy::New,
+                Discard::Old => DiscardPolicy::Old,
+            },
+            storage: StorageType::File,
+            num_replicas: 1,
+            max_messages: -1,
+            max_messages_per_subject: -1,
+            max_consumers: -1,
+            // Deleting single messages stays possible (erasure); wiping a stream by one request does not.
+            deny_purge: true,
+            allow_direct: true,
+            ..Config::default()
+        }
+    }
+}
+
+impl Bus {
+    /// Makes the stream, or brings it to the description. Size and age only ever grow: a smaller value than the
+    /// server has is logged and left, because the server would throw messages away at once.
+    ///
+    /// # Errors
+    /// [`StreamError::Refused`] or `Unavailable`.
+    pub async fn ensure_stream(&self, spec: &StreamSpec) -> Result<StreamUsage, StreamError> {
+        let mut wanted = spec.config();
+        let found = match self.js.get_stream(&spec.name).await {
+            Ok(stream) => stream.cached_info().config.clone(),
+            Err(error) if not_found(&error) => {
+                self.js.create_stream(wanted).await.map_err(|error| create_error(&spec.name, &error))?;
+                tracing::info!(stream = spec.name, "stream made");
+                return self.stream_usage(&spec.name).await;
+            }
+            Err(error) => return Err(unavailable(&spec.name, &error)),
+        };
+        keep_larger(&found, &mut wanted);
+        if differs(&found, &wanted) {
+            // Start from what the server has, so that what an operator set (replicas, placement) stays.
+            let merged = Config {
+                subjects: wanted.subjects,
+                max_bytes: wanted.max_bytes,
+                max_age: wanted.max_age,
+                max_message_size: wanted.max_message_size,
+                duplicate_window: wanted.duplicate_window,
+                discard: wanted.discard,
+                ..found
+            };
+            self.js.update_stream(merged).await.map_err(|error| create_error(&spec.name, &error))?;
+            tracing::info!(stream = spec.name, "stream brought up to date");
+        }
+        self.stream_usage(&spec.name).await
+    }
+
+    /// How full the stream is.
+    ///
+    /// # Errors
+    /// [`StreamError::NotFound`] or `Unavailable`.
+    pub async fn stream_usage(&self, name: &str) -> Result<StreamUsage, StreamError> {
+        let stream = self.js.get_stream(name).await.map_err(|error| {
+            if not_found(&error) { StreamError::NotFound(name.to_owned()) } else { unavailable(name, &error) }
+        })?;
+        let info = stream.cached_info();
+        Ok(StreamUsage {
+            messages: info.state.messages,
+            bytes: info.state.bytes,
+            max_bytes: u64::try_from(info.config.max_bytes).ok(),
+            first_seq: info.state.first_sequence,
+            last_seq: info.state.last_sequence,
+        })
+    }
+
+    /// Deletes one message and overwrites its bytes on disk; `false` if it was already gone.
+    ///
+    /// # Errors
+    /// [`StreamError::Unavailable`]; fate: retry.
+    pub async fn delete_securely(&self, stream: &str, seq: u64) -> Result<bool, StreamError> {
+        let handle = self.js.get_stream_no_info(stream).await.map_err(|error| unavailable(stream, &error))?;
+        match handle.delete_message(seq).await {
+            Ok(deleted) => Ok(deleted),
+            Err(error) => {
+                use async_nats::jetstream::stream::DeleteMessageErrorKind as Kind;
+                if let Kind::JetStream(server) = error.kind()
+                    && [ErrorCode::NO_MESSAGE_FOUND, ErrorCode::SEQUENCE_NOT_FOUND].contains(&server.error_code())
+                {
+                    return Ok(false);
+                }
+                Err(unavailable(stream, &error))
+            }
+        }
+    }
+}
+
+/// Logs and takes back what would make the server forget messages.
+fn keep_larger(found: &Config, wanted: &mut Config) {
+    let unlimited = |bytes: i64| bytes <= 0;
+    if !unlimited(wanted.max_bytes) && (unlimited(found.max_bytes) || found.max_bytes > wanted.max_bytes) {
+        tracing::warn!(stream = found.name, has = found.max_bytes, asked = wanted.max_bytes, "size limit not shrunk");
+        wanted.max_bytes = found.max_bytes;
+    }
+    if !wanted.max_age.is_zero() && (found.max_age.is_zero() || found.max_age > wanted.max_age) {
+        tracing::warn!(stream = found.name, has = ?found.max_age, asked = ?wanted.max_age, "age limit not shrunk");
+        wanted.max_age = found.max_age;
+    }
+}
+
+fn differs(found: &Config, wanted: &Config) -> bool {
+    found.subjects != wanted.subjects
+        || found.max_bytes != wanted.max_bytes
+        || found.max_age != wanted.max_age
+        || found.max_message_size != wanted.max_message_size
+        || found.duplicate_window != wanted.duplicate_window
+        || found.discard != wanted.discard
+}
+
+fn not_found(error: &context::GetStreamError) -> bool {
+    matches!(error.kind(), context::GetStreamErrorKind::JetStream(server) if server.error_code() == ErrorCode::STREAM_NOT_FOUND)
+}
+
+fn create_error(name: &str, error: &context::CreateStreamError) -> StreamError {
+    match error.kind() {
+        context::CreateStreamErrorKind::TimedOut
+        | context::CreateStreamErrorKind::JetStreamUnavailable
+        | context::CreateStreamErrorKind::Response => unavailable(name, error),
+        _ => StreamError::Refused { name: name.to_owned(), reason: error.to_string() },
+    }
+}
+
+pub(crate) fn unavailable(name: &str, error: &dyn std::fmt::Display) -> StreamError {
+    StreamError::Unavailable { name: name.to_owned(), reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_never_shrunk() {
+        let found = Config { max_bytes: 1000, max_age: Duration::ZERO, ..Config::default() };
+        let mut wanted = Config { max_bytes: 10, max_age: Duration::from_secs(1), ..Config::default() };
+        keep_larger(&found, &mut wanted);
+        assert_eq!((wanted.max_bytes, wanted.max_age), (1000, Duration::ZERO));
+        let mut wanted = Config { max_bytes: 5000, max_age: Duration::ZERO, ..Config::default() };
+        keep_larger(&found, &mut wanted);
+        assert_eq!(wanted.max_bytes, 5000);
+    }
+}

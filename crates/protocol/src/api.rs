@@ -1,0 +1,64 @@
+//! What other systems send over HTTP.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AgentId, MessageId};
+
+/// `POST /api/v1/messages`: a customer's message, published by another system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewMessage {
+    /// The configured account of channel `api`.
+    pub account: String,
+    /// The sender's own id of this message: the same id again is the same message.
+    pub id: String,
+    /// Who wrote.
+    pub from: Sender,
+    /// The words, 1 to 16 KiB.
+    pub text: String,
+    /// What it is about, a configured category.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// When it was written, ms since the epoch; ignored when more than a day off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<u64>,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sender {
+    /// An address, a number or an id that stays the same for this person.
+    pub value: String,
+    /// The name they give.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// The answer, given after the message is durable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageTaken {
+    /// The message's id here.
+    pub message: MessageId,
+    /// Its place in INBOUND.
+    pub input_seq: u64,
+    /// Whether the server knew it already; an older duplicate is found later, by the core.
+    pub duplicate: bool,
+}
+
+/// `POST /api/v1/sessions`: lets an administrator's key sign in for an agent (used by the rehearsal floor).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewSession {
+    /// The agent's sign-in name.
+    pub agent: String,
+}
+
+/// A session made by an administrator's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionMade {
+    /// The agent.
+    pub agent: AgentId,
+    /// The bearer token for the desk's WebSocket; shown once.
+    pub token: String,
+}

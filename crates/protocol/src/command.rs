@@ -1,0 +1,167 @@
+//! What an agent can ask for, and what is answered.
+
+use serde::{Deserialize, Serialize};
+
+use crate::content::Sealed;
+use crate::ids::{AgentId, CommandId, ContactId, MessageId, OfferId};
+use crate::token::SubjectToken;
+
+/// One command of one agent; the id is made by the client and makes it idempotent (law 5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentCommand {
+    /// The client's name for this command, a UUID v7: the same id again gets the same answer.
+    pub id: CommandId,
+    /// Who asks; set by the gateway from the signed-in session, never by the client.
+    pub agent: AgentId,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// What an agent can ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Command {
+    /// Say whether one takes contacts.
+    SetPresence {
+        /// The state wanted.
+        presence: Presence,
+        /// Why, in the agent's words or a configured word.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// Take the offered contact.
+    Accept {
+        /// The offer.
+        offer: OfferId,
+    },
+    /// Leave the offered contact to others.
+    Decline {
+        /// The offer.
+        offer: OfferId,
+        /// Why.
+        reason: String,
+    },
+    /// Write to the customer.
+    Reply {
+        /// The contact that one holds.
+        contact: ContactId,
+        /// The id of the message, made by the desk.
+        message: MessageId,
+        /// Sealed [`crate::content::Content`].
+        body: Sealed,
+    },
+    /// Write for colleagues only.
+    Note {
+        /// The contact that one holds.
+        contact: ContactId,
+        /// The id of the note, made by the desk.
+        message: MessageId,
+        /// Sealed [`crate::content::Content`].
+        body: Sealed,
+    },
+    /// Give the contact to another queue.
+    TransferToQueue {
+        /// The contact that one holds.
+        contact: ContactId,
+        /// The queue.
+        queue: SubjectToken,
+    },
+    /// Give the contact to a colleague, who gets an offer; if they do not take it, it goes on in its queue.
+    TransferToAgent {
+        /// The contact that one holds.
+        contact: ContactId,
+        /// The colleague.
+        agent: AgentId,
+    },
+    /// End the contact; the customer is told, and wrap-up begins.
+    Resolve {
+        /// The contact that one holds.
+        contact: ContactId,
+        /// How it ended, one of the configured dispositions.
+        disposition: SubjectToken,
+    },
+    /// End the wrap-up before its time.
+    EndWrapUp {
+        /// The contact in wrap-up.
+        contact: ContactId,
+    },
+}
+
+impl Command {
+    /// The word for metrics and logs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::SetPresence { .. } => "set_presence",
+            Self::Accept { .. } => "accept",
+            Self::Decline { .. } => "decline",
+            Self::Reply { .. } => "reply",
+            Self::Note { .. } => "note",
+            Self::TransferToQueue { .. } => "transfer_to_queue",
+            Self::TransferToAgent { .. } => "transfer_to_agent",
+            Self::Resolve { .. } => "resolve",
+            Self::EndWrapUp { .. } => "end_wrap_up",
+        }
+    }
+}
+
+/// Whether an agent takes contacts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// Takes contacts.
+    Online,
+    /// At work, but takes none now.
+    Away,
+    /// Not at work.
+    Offline,
+}
+
+/// The answer to a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was carried out.
+    Done,
+    /// It was not, and nothing changed.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+    },
+}
+
+/// Why a command was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// No agent of that id is configured.
+    #[error("this agent is not configured here: ask a supervisor to add you")]
+    UnknownAgent,
+    /// The offer's time was up, or it was taken back.
+    #[error("this offer has ended: the contact went on")]
+    OfferEnded,
+    /// Somebody else holds it.
+    #[error("this contact is not yours: reload to see who has it")]
+    NotYours,
+    /// The contact is resolved or abandoned.
+    #[error("this contact is closed: it opens again when the customer writes")]
+    ContactClosed,
+    /// There is no such contact.
+    #[error("there is no such contact")]
+    UnknownContact,
+    /// There is no such queue.
+    #[error("there is no such queue: choose one from the list")]
+    UnknownQueue,
+    /// There is no such disposition.
+    #[error("there is no such disposition: choose one from the list")]
+    UnknownDisposition,
+    /// The colleague is not there, or is oneself.
+    #[error("this colleague cannot take it now: choose another, or a queue")]
+    ColleagueNotThere,
+    /// The command is older than a day.
+    #[error("this command is more than a day old: look at the contact, then send it anew")]
+    TooOld,
+    /// A text is too long.
+    #[error("the text is too long: shorten it")]
+    TooLong,
+}

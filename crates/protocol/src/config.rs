@@ -1,0 +1,269 @@
+//! What routes, as data: queues, skills, agents, accounts. It is published as an input and replaced as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::AgentId;
+use crate::input::SkillNeed;
+use crate::limits::{AGENTS_MAX, CAPACITY_MAX, QUEUES_MAX, SKILLS_PER_AGENT_MAX, SKILLS_PER_CONTACT_MAX};
+use crate::token::{ChannelKind, SkillLevel, SubjectToken};
+
+/// The whole routing configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoutingConfig {
+    /// Where contacts wait.
+    pub queues: Vec<Queue>,
+    /// What agents can and contacts need.
+    pub skills: Vec<Skill>,
+    /// Who takes contacts.
+    pub agents: Vec<Agent>,
+    /// Where messages come in.
+    pub accounts: Vec<Account>,
+    /// What messages may be about.
+    pub categories: Vec<Category>,
+    /// How contacts may end.
+    pub dispositions: Vec<Disposition>,
+}
+
+/// A queue and its times, in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// Its name in subjects and metrics.
+    pub name: SubjectToken,
+    /// Its name for people.
+    pub title: String,
+    /// How long an agent has to answer an offer, ms.
+    pub offer_ms: u64,
+    /// How long wrap-up may last after resolution, ms; 0 for none.
+    pub wrap_up_ms: u64,
+    /// How long a returning contact waits for its owner who is there but full, ms.
+    pub owner_wait_ms: u64,
+    /// How long after its end a contact is opened again by the customer's next message, ms.
+    pub reopen_ms: u64,
+    /// How long after a decline the same agent may be asked again when nobody else can take it, ms.
+    pub decline_rest_ms: u64,
+}
+
+/// A skill.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Skill {
+    /// Its name.
+    pub name: SubjectToken,
+    /// Its name for people.
+    pub title: String,
+}
+
+/// An agent as the router knows them; how they sign in is kept elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    /// The id, never reused.
+    pub id: AgentId,
+    /// The name used to sign in.
+    pub name: SubjectToken,
+    /// The name for customers and colleagues.
+    pub title: String,
+    /// The queues served.
+    pub queues: BTreeSet<SubjectToken>,
+    /// The skills commanded.
+    pub skills: BTreeMap<SubjectToken, SkillLevel>,
+    /// How many contacts of each channel at once; a channel not named takes none.
+    pub capacity: BTreeMap<ChannelKind, u16>,
+}
+
+/// An account of a channel: a site with the widget, a sending system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// The kind of channel.
+    pub channel: ChannelKind,
+    /// Its name.
+    pub name: SubjectToken,
+    /// Its name for people.
+    pub title: String,
+    /// Where its contacts wait, unless their category says otherwise.
+    pub queue: SubjectToken,
+    /// 0 is served first; the larger, the later.
+    pub priority: u8,
+}
+
+/// What a message may be about, and what follows for its routing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Category {
+    /// Its name.
+    pub name: SubjectToken,
+    /// The queue; the account's if not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<SubjectToken>,
+    /// The priority; the account's if not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u8>,
+    /// The skills needed.
+    #[serde(default)]
+    pub needs: Vec<SkillNeed>,
+}
+
+/// How a contact may end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disposition {
+    /// Its name.
+    pub name: SubjectToken,
+    /// Its name for people.
+    pub title: String,
+}
+
+/// One fault of a configuration: where, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ConfigFault {
+    /// The place, as in `agents[2].queues`.
+    pub path: String,
+    /// What is wrong and what is expected.
+    pub message: String,
+}
+
+impl RoutingConfig {
+    /// All faults at once; empty if it can be used.
+    #[must_use]
+    pub fn faults(&self) -> Vec<ConfigFault> {
+        let mut faults = Faults::default();
+        faults.names("queues", self.queues.iter().map(|queue| &queue.name));
+        faults.names("skills", self.skills.iter().map(|skill| &skill.name));
+        faults.names("agents", self.agents.iter().map(|agent| &agent.name));
+        faults.names("categories", self.categories.iter().map(|category| &category.name));
+        faults.names("dispositions", self.dispositions.iter().map(|disposition| &disposition.name));
+        faults.at_most("queues", self.queues.len(), QUEUES_MAX);
+        faults.at_most("agents", self.agents.len(), AGENTS_MAX);
+        let queues = self.queues.iter().map(|queue| &queue.name).collect();
+        let skills = self.skills.iter().map(|skill| &skill.name).collect();
+        for (n, queue) in self.queues.iter().enumerate() {
+            if queue.offer_ms == 0 {
+                faults.add(format!("queues[{n}].offer_ms"), "an offer needs time: expected at least 1 ms");
+            }
+        }
+        self.agent_faults(&mut faults, &queues, &skills);
+        self.account_faults(&mut faults, &queues);
+        self.category_faults(&mut faults, &queues, &skills);
+        faults.found
+    }
+
+    fn agent_faults(&self, faults: &mut Faults, queues: &Names<'_>, skills: &Names<'_>) {
+        let mut ids = BTreeSet::new();
+        for (n, agent) in self.agents.iter().enumerate() {
+            if !ids.insert(agent.id) {
+                faults.add(format!("agents[{n}].id"), "another agent has the same id: give each its own");
+            }
+            for queue in &agent.queues {
+                faults.known(format!("agents[{n}].queues"), "queue", queue, queues);
+            }
+            for skill in agent.skills.keys() {
+                faults.known(format!("agents[{n}].skills"), "skill", skill, skills);
+            }
+            faults.at_most(&format!("agents[{n}].skills"), agent.skills.len(), SKILLS_PER_AGENT_MAX);
+            for (channel, slots) in &agent.capacity {
+                if *slots > CAPACITY_MAX {
+                    let message = format!("{slots} contacts at once: expected at most {CAPACITY_MAX}");
+                    faults.add(format!("agents[{n}].capacity.{channel}"), &message);
+                }
+            }
+        }
+    }
+
+    fn account_faults(&self, faults: &mut Faults, queues: &Names<'_>) {
+        let mut seen = BTreeSet::new();
+        for (n, account) in self.accounts.iter().enumerate() {
+            if !seen.insert((account.channel, &account.name)) {
+                faults
+                    .add(format!("accounts[{n}].name"), "another account of this channel has the same name");
+            }
+            faults.known(format!("accounts[{n}].queue"), "queue", &account.queue, queues);
+        }
+    }
+
+    fn category_faults(&self, faults: &mut Faults, queues: &Names<'_>, skills: &Names<'_>) {
+        for (n, category) in self.categories.iter().enumerate() {
+            if let Some(queue) = &category.queue {
+                faults.known(format!("categories[{n}].queue"), "queue", queue, queues);
+            }
+            for need in &category.needs {
+                faults.known(format!("categories[{n}].needs"), "skill", &need.skill, skills);
+            }
+            faults.at_most(&format!("categories[{n}].needs"), category.needs.len(), SKILLS_PER_CONTACT_MAX);
+        }
+    }
+}
+
+type Names<'a> = BTreeSet<&'a SubjectToken>;
+
+#[derive(Default)]
+struct Faults {
+    found: Vec<ConfigFault>,
+}
+
+impl Faults {
+    fn add(&mut self, path: String, message: &str) {
+        self.found.push(ConfigFault { path, message: message.to_owned() });
+    }
+
+    fn names<'a>(&mut self, list: &str, names: impl Iterator<Item = &'a SubjectToken>) {
+        let mut seen = BTreeSet::new();
+        for (n, name) in names.enumerate() {
+            if !seen.insert(name) {
+                self.add(format!("{list}[{n}].name"), &format!("the name {name} stands twice in {list}"));
+            }
+        }
+    }
+
+    fn at_most(&mut self, path: &str, found: usize, most: usize) {
+        if found > most {
+            self.add(path.to_owned(), &format!("{found} of them: expected at most {most}"));
+        }
+    }
+
+    fn known(&mut self, path: String, kind: &str, name: &SubjectToken, names: &Names<'_>) {
+        if !names.contains(name) {
+            let known: Vec<&str> = names.iter().take(8).map(|token| token.as_str()).collect();
+            self.add(path, &format!("there is no {kind} {name}: expected one of {}", known.join(", ")));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(text: &str) -> SubjectToken {
+        SubjectToken::new(text).unwrap()
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let agent = Agent {
+            id: AgentId(uuid::Uuid::from_u128(1)),
+            name: token("ada"),
+            title: "Ada".into(),
+            queues: [token("nowhere")].into(),
+            skills: [(token("magic"), SkillLevel::LOWEST)].into(),
+            capacity: [(ChannelKind::Web, CAPACITY_MAX + 1)].into(),
+        };
+        let config = RoutingConfig { agents: vec![agent.clone(), agent], ..RoutingConfig::default() };
+        let faults = config.faults();
+        let paths: BTreeSet<_> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        let expected = [
+            "agents[0].capacity.web",
+            "agents[0].queues",
+            "agents[0].skills",
+            "agents[1].capacity.web",
+            "agents[1].id",
+            "agents[1].name",
+            "agents[1].queues",
+            "agents[1].skills",
+        ];
+        assert_eq!(paths, expected.into());
+    }
+}

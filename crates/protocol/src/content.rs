@@ -1,0 +1,150 @@
+//! What people write, in the clear and sealed.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::IdentityId;
+use crate::limits::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
+
+/// Personal data, encrypted with the key of one identity: `s1.<identity>.<generation>.<base64url>`.
+///
+/// The text after the last dot is nonce and ciphertext. Who destroys the key erases the content everywhere (law 11).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Cow<'_, str>", into = "String")]
+pub struct Sealed(Box<str>);
+
+/// A text that does not have the form of sealed data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not sealed data: expected s1.<identity>.<generation>.<base64url>")]
+pub struct NotSealed;
+
+impl Sealed {
+    /// Puts the parts together; `box_` is nonce and ciphertext in unpadded base64url.
+    #[must_use]
+    pub fn from_parts(identity: IdentityId, generation: u32, box_: &str) -> Self {
+        Self(format!("s1.{identity}.{generation}.{box_}").into())
+    }
+
+    /// Identity, key generation, and the box; `None` never happens for a value that was parsed.
+    #[must_use]
+    pub fn parts(&self) -> Option<(IdentityId, u32, &str)> {
+        let mut parts = self.0.split('.');
+        let (version, identity, generation, text) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        (version == "s1" && parts.next().is_none()).then_some(())?;
+        Some((identity.parse().ok()?, generation.parse().ok()?, text))
+    }
+
+    /// The sealed text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Sealed {
+    type Err = NotSealed;
+    fn from_str(text: &str) -> Result<Self, NotSealed> {
+        let sealed = Self(text.into());
+        if sealed.parts().is_some() { Ok(sealed) } else { Err(NotSealed) }
+    }
+}
+
+impl TryFrom<Cow<'_, str>> for Sealed {
+    type Error = NotSealed;
+    fn try_from(text: Cow<'_, str>) -> Result<Self, NotSealed> {
+        text.parse()
+    }
+}
+
+impl From<Sealed> for String {
+    fn from(sealed: Sealed) -> Self {
+        sealed.0.into()
+    }
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealed(..)")
+    }
+}
+
+/// What one message says, before it is sealed and after it is opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Content {
+    /// The words, 1 to [`TEXT_BYTES_MAX`] bytes.
+    pub text: String,
+    /// The name the customer gives, at most [`NAME_BYTES_MAX`] bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// Why a content is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ContentError {
+    /// No words at all.
+    #[error("the text is empty: write something")]
+    Empty,
+    /// More than [`TEXT_BYTES_MAX`].
+    #[error("the text has {found} bytes, at most {TEXT_BYTES_MAX} are taken: shorten or split it")]
+    TextTooLong {
+        /// Its length in bytes.
+        found: usize,
+    },
+    /// More than [`NAME_BYTES_MAX`].
+    #[error("the name has {found} bytes, at most {NAME_BYTES_MAX} are taken: shorten it")]
+    NameTooLong {
+        /// Its length in bytes.
+        found: usize,
+    },
+}
+
+impl Content {
+    /// Checks the limits.
+    ///
+    /// # Errors
+    /// [`ContentError`] when a text is empty or too long; the fate is *refuse*.
+    pub fn check(&self) -> Result<(), ContentError> {
+        if self.text.trim().is_empty() {
+            return Err(ContentError::Empty);
+        }
+        if self.text.len() > TEXT_BYTES_MAX {
+            return Err(ContentError::TextTooLong { found: self.text.len() });
+        }
+        match &self.name {
+            Some(name) if name.len() > NAME_BYTES_MAX => Err(ContentError::NameTooLong { found: name.len() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::Hash128;
+
+    #[test]
+    fn limits_hold_at_and_past() {
+        let at = |n| Content { text: "x".repeat(n), name: None }.check();
+        assert_eq!(at(TEXT_BYTES_MAX), Ok(()));
+        assert_eq!(at(TEXT_BYTES_MAX + 1), Err(ContentError::TextTooLong { found: TEXT_BYTES_MAX + 1 }));
+        assert_eq!(at(0), Err(ContentError::Empty));
+        let named = |n| Content { text: "x".into(), name: Some("x".repeat(n)) }.check();
+        assert_eq!(named(NAME_BYTES_MAX), Ok(()));
+        assert!(named(NAME_BYTES_MAX + 1).is_err());
+    }
+
+    #[test]
+    fn sealed_text_keeps_its_parts_and_shows_nothing() {
+        let identity = IdentityId(Hash128([1; 16]));
+        let sealed = Sealed::from_parts(identity, 3, "abc-_");
+        assert_eq!(sealed.parts(), Some((identity, 3, "abc-_")));
+        assert_eq!(sealed.as_str().parse(), Ok(sealed.clone()));
+        assert_eq!(format!("{sealed:?}"), "Sealed(..)");
+        assert!("plain words".parse::<Sealed>().is_err());
+    }
+}

@@ -1,0 +1,182 @@
+//! Ids: a prefix says what they name.
+//!
+//! Law 12: ids born outside the core are UUID v7; ids born inside it come from (cell, log sequence, n), so that
+//! deciding needs no dice and a replay gives the same names.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::hash::Hash128;
+
+/// A text that is not the id it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{found:?} is not an id of the form {expected}")]
+pub struct NotAnId {
+    /// The form asked for.
+    pub expected: &'static str,
+    /// What was found, cut at 80 characters.
+    pub found: String,
+}
+
+fn not_an_id(expected: &'static str, found: &str) -> NotAnId {
+    NotAnId { expected, found: found.chars().take(80).collect() }
+}
+
+macro_rules! text_form {
+    ($name:ident) => {
+        impl TryFrom<Cow<'_, str>> for $name {
+            type Error = NotAnId;
+            fn try_from(text: Cow<'_, str>) -> Result<Self, NotAnId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
+macro_rules! born_outside {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "Cow<'_, str>", into = "String")]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// The milliseconds since the epoch that a version 7 UUID carries; `None` for other versions.
+            #[must_use]
+            pub fn born_ms(self) -> Option<u64> {
+                let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+                Some(seconds.saturating_mul(1000).saturating_add(u64::from(nanos / 1_000_000)))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "_{}"), self.0.simple())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                text.strip_prefix(concat!($prefix, "_"))
+                    .and_then(|rest| Uuid::try_parse(rest).ok())
+                    .map(Self)
+                    .ok_or_else(|| not_an_id(concat!($prefix, "_<uuid>"), text))
+            }
+        }
+
+        text_form!($name);
+    };
+}
+
+macro_rules! born_inside {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "Cow<'_, str>", into = "String")]
+        pub struct $name {
+            /// The sequence of the record in CONTACTS that gave birth to it.
+            pub log_seq: u64,
+            /// Which of the births of that record.
+            pub n: u32,
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "_{}_{}"), self.log_seq, self.n)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                text.strip_prefix(concat!($prefix, "_"))
+                    .and_then(|rest| rest.split_once('_'))
+                    .and_then(|(log_seq, n)| Some(Self { log_seq: log_seq.parse().ok()?, n: n.parse().ok()? }))
+                    .ok_or_else(|| not_an_id(concat!($prefix, "_<sequence>_<n>"), text))
+            }
+        }
+
+        text_form!($name);
+    };
+}
+
+born_outside!(/// A person or bot who takes contacts.
+    AgentId, "agt");
+born_outside!(/// One message, named by whoever wrote it down first (widget, desk, adapter).
+    MessageId, "msg");
+born_outside!(/// A command of an agent, named by the client that sent it (law 5).
+    CommandId, "cmd");
+born_outside!(/// A running gateway process; presence hangs on its life.
+    GatewayId, "gwy");
+born_outside!(/// A signed-in session at the desk.
+    SessionId, "ses");
+born_outside!(/// Something that could not become an input and is kept with its bytes and reason.
+    ParkedId, "prk");
+born_outside!(/// Any other input: presence, configuration, a customer's leaving.
+    NoticeId, "ntc");
+
+born_inside!(/// One request for help, from first message to resolution.
+    ContactId, "con");
+born_inside!(/// All that one customer has said and been told.
+    ConversationId, "cnv");
+born_inside!(/// A lease on a contact, offered to one agent.
+    OfferId, "off");
+
+/// A customer's identity (channel kind, scope, value) as a keyed hash: it names the sealing key and shows nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Cow<'_, str>", into = "String")]
+pub struct IdentityId(pub Hash128);
+
+impl fmt::Display for IdentityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "idn_{}", self.0)
+    }
+}
+
+impl FromStr for IdentityId {
+    type Err = NotAnId;
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        text.strip_prefix("idn_")
+            .and_then(|rest| rest.parse().ok())
+            .map(Self)
+            .ok_or_else(|| not_an_id("idn_<32 hex digits>", text))
+    }
+}
+
+text_form!(IdentityId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_read_what_they_write_and_nothing_else() {
+        let contact = ContactId { log_seq: 17, n: 2 };
+        assert_eq!(contact.to_string(), "con_17_2");
+        assert_eq!("con_17_2".parse(), Ok(contact));
+        assert!("off_17_2".parse::<ContactId>().is_err());
+        assert!("con_17".parse::<ContactId>().is_err());
+        let agent = AgentId(Uuid::from_u128(7));
+        assert_eq!(agent.to_string().parse(), Ok(agent));
+        assert!("agt_nonsense".parse::<AgentId>().is_err());
+        let identity = IdentityId(Hash128([9; 16]));
+        assert_eq!(identity.to_string().parse(), Ok(identity));
+    }
+}

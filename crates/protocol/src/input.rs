@@ -1,0 +1,132 @@
+//! Everything that happens outside the core, as it stands in INBOUND.
+
+use serde::{Deserialize, Serialize};
+
+use crate::command::AgentCommand;
+use crate::config::RoutingConfig;
+use crate::content::Sealed;
+use crate::hash::Hash128;
+use crate::ids::{AgentId, GatewayId, IdentityId, MessageId, NoticeId};
+use crate::time::Millis;
+use crate::token::{ChannelKind, SkillLevel, SubjectToken};
+
+/// The version of inputs and records that this build writes; it reads this and all earlier ones.
+pub const WIRE_VERSION: u8 = 1;
+
+/// One input, durable in INBOUND before anybody is told that it was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// [`WIRE_VERSION`] of the writer.
+    pub v: u8,
+    /// The writer's clock when it was made; a hint, never used to decide order.
+    pub made_at: Millis,
+    /// What happened.
+    pub body: InputBody,
+}
+
+/// What happened outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "the large variant, a message, is also the common one")]
+pub enum InputBody {
+    /// A customer wrote.
+    Message(CustomerMessage),
+    /// A customer ended the conversation.
+    CustomerLeft {
+        /// Names this input.
+        id: NoticeId,
+        /// Who left.
+        identity: IdentityId,
+    },
+    /// An agent asks for something.
+    Command(AgentCommand),
+    /// An agent's desk is reachable through a gateway.
+    AgentConnected {
+        /// Names this input.
+        id: NoticeId,
+        /// Who.
+        agent: AgentId,
+        /// Through which gateway process.
+        gateway: GatewayId,
+    },
+    /// An agent's desk has been unreachable for longer than the gateway's grace.
+    AgentDisconnected {
+        /// Names this input.
+        id: NoticeId,
+        /// Who.
+        agent: AgentId,
+        /// Through which gateway process; ignored when the agent is by now connected through another.
+        gateway: GatewayId,
+    },
+    /// A gateway process has stopped renewing its lease: whoever was connected through it is gone.
+    GatewayLost {
+        /// Names this input.
+        id: NoticeId,
+        /// Which process.
+        gateway: GatewayId,
+    },
+    /// The routing configuration, whole.
+    Config(ConfigInput),
+}
+
+impl InputBody {
+    /// The word for subjects, metrics and logs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Message(_) => "message",
+            Self::CustomerLeft { .. } => "customer_left",
+            Self::Command(_) => "command",
+            Self::AgentConnected { .. } => "agent_connected",
+            Self::AgentDisconnected { .. } => "agent_disconnected",
+            Self::GatewayLost { .. } => "gateway_lost",
+            Self::Config(_) => "config",
+        }
+    }
+}
+
+/// A customer's message, sealed, with what routing may know about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerMessage {
+    /// The message's own id, made by the widget or the adapter.
+    pub message: MessageId,
+    /// The channel's kind.
+    pub channel: ChannelKind,
+    /// The configured account it came in by.
+    pub account: SubjectToken,
+    /// Who wrote.
+    pub identity: IdentityId,
+    /// Keyed hash of (channel, account, the provider's id): the same hash is the same message.
+    pub provider_hash: Hash128,
+    /// Keyed hash of the content: the same message with another content is parked.
+    pub content_hash: Hash128,
+    /// When the customer sent it, if the channel says so and its clock can be believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Millis>,
+    /// What it is about, a configured category; an unknown one is as none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<SubjectToken>,
+    /// Sealed [`crate::content::Content`].
+    pub body: Sealed,
+}
+
+/// A skill that a contact needs, at least at a level.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkillNeed {
+    /// The skill.
+    pub skill: SubjectToken,
+    /// The least level that will do.
+    pub level: SkillLevel,
+}
+
+/// A routing configuration as an input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigInput {
+    /// Names this input.
+    pub id: NoticeId,
+    /// Hash of the configuration's canonical JSON: stands in every record that it led to.
+    pub hash: Hash128,
+    /// The whole configuration.
+    pub config: RoutingConfig,
+}

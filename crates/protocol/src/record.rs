@@ -1,0 +1,436 @@
+//! What stands in CONTACTS: one transition, one record (law 1).
+
+use serde::{Deserialize, Serialize};
+
+use crate::command::{Outcome, Presence};
+use crate::config::ConfigFault;
+use crate::hash::Hash128;
+use crate::ids::{AgentId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, OfferId};
+use crate::input::{Input, SkillNeed};
+use crate::time::Millis;
+use crate::token::{ChannelKind, SubjectToken};
+
+/// One transition of the routing core, appended as one message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`crate::input::WIRE_VERSION`] of the writer.
+    pub v: u8,
+    /// When it was decided; never earlier than the record before.
+    pub at: Millis,
+    /// The epoch of the leader that wrote it.
+    pub epoch: u64,
+    /// The hash of the configuration that decided.
+    pub policy: Hash128,
+    /// What led to it.
+    pub cause: Cause,
+    /// What followed, in order.
+    pub events: Vec<Event>,
+}
+
+/// What led to a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "the large variant, an input, is also the common one")]
+pub enum Cause {
+    /// An input, whole.
+    Input {
+        /// Its sequence in INBOUND.
+        seq: u64,
+        /// The input.
+        input: Input,
+    },
+    /// A message in INBOUND that is no input; its bytes are in PARKED.
+    Unreadable {
+        /// Its sequence in INBOUND.
+        seq: u64,
+        /// What a reader choked on.
+        reason: String,
+    },
+    /// A deadline came.
+    Timer,
+    /// A leader took over: kills what the one before has in flight.
+    Takeover {
+        /// The process that leads from here.
+        leader: GatewayId,
+    },
+}
+
+impl Cause {
+    /// The INBOUND sequence consumed by this record, if any.
+    #[must_use]
+    pub fn inbound_seq(&self) -> Option<u64> {
+        match self {
+            Self::Input { seq, .. } | Self::Unreadable { seq, .. } => Some(*seq),
+            Self::Timer | Self::Takeover { .. } => None,
+        }
+    }
+}
+
+/// One thing that followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A new leader writes from here; leases of open offers start anew.
+    Fenced {
+        /// Its epoch.
+        epoch: u64,
+    },
+    /// The configuration in the input is in force.
+    ConfigApplied,
+    /// The configuration in the input is not used.
+    ConfigRefused {
+        /// Why, all at once.
+        faults: Vec<ConfigFault>,
+    },
+    /// A customer wrote for the first time.
+    ConversationOpened {
+        /// The conversation.
+        conversation: ConversationId,
+        /// Whose.
+        identity: IdentityId,
+        /// The channel it came by.
+        channel: ChannelKind,
+        /// The account it came by.
+        account: SubjectToken,
+    },
+    /// A request for help began.
+    ContactOpened {
+        /// The contact.
+        contact: ContactId,
+        /// Its conversation.
+        conversation: ConversationId,
+        /// Its channel.
+        channel: ChannelKind,
+        /// What it is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        category: Option<SubjectToken>,
+    },
+    /// The customer wrote again soon after the end.
+    ContactReopened {
+        /// The contact.
+        contact: ContactId,
+    },
+    /// The conversation grew by one entry; words stand in the cause.
+    EntryAdded {
+        /// The conversation.
+        conversation: ConversationId,
+        /// The contact it belongs to.
+        contact: ContactId,
+        /// The conversation's own sequence: 1, 2, 3 without gaps.
+        seq: u64,
+        /// What was added.
+        entry: EntryKind,
+    },
+    /// The contact waits.
+    Queued {
+        /// The contact.
+        contact: ContactId,
+        /// Where.
+        queue: SubjectToken,
+        /// 0 is served first.
+        priority: u8,
+        /// What the agent must command.
+        needs: Vec<SkillNeed>,
+        /// Since when it waits; kept when it returns to its place.
+        since: Millis,
+        /// Who should have it first, and until when others stand back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preferred: Option<Preferred>,
+        /// Why it waits.
+        why: QueuedWhy,
+    },
+    /// The time of the preferred agent is up: anyone able may have it.
+    PreferenceEnded {
+        /// The contact.
+        contact: ContactId,
+    },
+    /// Those who declined may be asked again.
+    DeclinesLapsed {
+        /// The contact.
+        contact: ContactId,
+    },
+    /// An agent is asked.
+    OfferMade {
+        /// The offer.
+        offer: OfferId,
+        /// The contact.
+        contact: ContactId,
+        /// Who is asked.
+        agent: AgentId,
+        /// When the lease ends.
+        expires_at: Millis,
+        /// Why this agent and this contact.
+        receipt: Receipt,
+    },
+    /// The offer ended.
+    OfferEnded {
+        /// The offer.
+        offer: OfferId,
+        /// The contact.
+        contact: ContactId,
+        /// Who was asked.
+        agent: AgentId,
+        /// How it ended.
+        end: OfferEnd,
+    },
+    /// The agent owns the contact.
+    Assigned {
+        /// The contact.
+        contact: ContactId,
+        /// The owner.
+        agent: AgentId,
+    },
+    /// The contact is resolved for the customer; the agent's wrap-up runs.
+    WrapUpStarted {
+        /// The contact.
+        contact: ContactId,
+        /// The owner.
+        agent: AgentId,
+        /// When it ends by itself.
+        until: Millis,
+    },
+    /// The contact is resolved and holds nobody.
+    Resolved {
+        /// The contact.
+        contact: ContactId,
+        /// Who resolved it.
+        agent: AgentId,
+    },
+    /// The customer left before an agent had it.
+    Abandoned {
+        /// The contact.
+        contact: ContactId,
+    },
+    /// An agent's desk is reachable.
+    AgentConnected {
+        /// Who.
+        agent: AgentId,
+        /// Through which gateway.
+        gateway: GatewayId,
+    },
+    /// An agent's desk is not reachable; at `reclaim_at` their contacts go on.
+    AgentDisconnected {
+        /// Who.
+        agent: AgentId,
+        /// When their contacts return to the queue.
+        reclaim_at: Millis,
+    },
+    /// An agent came, went, or was sent away for an unanswered offer.
+    PresenceChanged {
+        /// Who.
+        agent: AgentId,
+        /// The state from here.
+        presence: Presence,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A command was answered; the gateway that sent it reads this.
+    CommandSettled {
+        /// The command.
+        command: CommandId,
+        /// The answer, the same for the same id.
+        outcome: Outcome,
+    },
+    /// An input that was consumed before; nothing else happened.
+    DuplicateSkipped,
+    /// The input could not be used and is kept in PARKED.
+    Parked {
+        /// Why.
+        reason: ParkReason,
+    },
+}
+
+/// What was added to a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum EntryKind {
+    /// The customer wrote; the words are in the cause.
+    FromCustomer,
+    /// An agent wrote to the customer; the words are in the cause.
+    FromAgent {
+        /// Who.
+        agent: AgentId,
+    },
+    /// An agent wrote for colleagues; the words are in the cause.
+    Note {
+        /// Who.
+        agent: AgentId,
+    },
+    /// An agent took the contact.
+    Joined {
+        /// Who.
+        agent: AgentId,
+    },
+    /// The contact went to a queue.
+    TransferredToQueue {
+        /// Who gave it.
+        agent: AgentId,
+        /// Where it went.
+        queue: SubjectToken,
+    },
+    /// The contact went to a colleague.
+    TransferredToAgent {
+        /// Who gave it.
+        agent: AgentId,
+        /// To whom.
+        to: AgentId,
+    },
+    /// The contact was taken back from an agent who was gone.
+    Reclaimed {
+        /// From whom.
+        agent: AgentId,
+    },
+    /// The contact ended.
+    Resolved {
+        /// Who ended it.
+        agent: AgentId,
+        /// How.
+        disposition: SubjectToken,
+    },
+    /// The customer came back to a contact that had ended.
+    Reopened,
+    /// The customer left.
+    CustomerLeft,
+}
+
+impl EntryKind {
+    /// Whether the customer may see it.
+    #[must_use]
+    pub fn is_for_customer(&self) -> bool {
+        match self {
+            Self::Note { .. } => false,
+            Self::FromCustomer
+            | Self::FromAgent { .. }
+            | Self::Joined { .. }
+            | Self::TransferredToQueue { .. }
+            | Self::TransferredToAgent { .. }
+            | Self::Reclaimed { .. }
+            | Self::Resolved { .. }
+            | Self::Reopened
+            | Self::CustomerLeft => true,
+        }
+    }
+}
+
+/// Who should have a waiting contact first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preferred {
+    /// The agent.
+    pub agent: AgentId,
+    /// Until when others stand back.
+    pub until: Millis,
+}
+
+/// Why a contact waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueuedWhy {
+    /// It is new.
+    Opened,
+    /// The customer wrote again after the end.
+    Reopened,
+    /// The offer was declined, missed or taken back.
+    OfferEnded,
+    /// An agent gave it on.
+    Transferred,
+    /// Its agent was gone.
+    Reclaimed,
+}
+
+/// How an offer ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum OfferEnd {
+    /// Taken.
+    Accepted,
+    /// Left to others.
+    Declined {
+        /// The agent's reason.
+        reason: String,
+    },
+    /// Not answered in time.
+    TimedOut,
+    /// Taken back: the agent went away.
+    AgentGone,
+    /// Taken back: the customer left.
+    CustomerGone,
+}
+
+/// Why an input is parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParkReason {
+    /// It is no input.
+    Unreadable,
+    /// The same provider id came before with another content.
+    ContentDiffers,
+    /// The account is not configured.
+    UnknownAccount,
+    /// It was written by a later version.
+    LaterVersion,
+}
+
+impl ParkReason {
+    /// The word for metrics and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::ContentDiffers => "content_differs",
+            Self::UnknownAccount => "unknown_account",
+            Self::LaterVersion => "later_version",
+        }
+    }
+}
+
+/// Why an offer went to this agent (law 8). The policy's hash stands in the record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// What decided.
+    pub rule: ChoiceRule,
+    /// How long the contact had waited, ms.
+    pub waited_ms: u64,
+    /// How long the winner had been without a change of contacts, ms.
+    pub idle_ms: u64,
+    /// How many of its class waited before this choice, this contact included.
+    pub waiting_in_class: u32,
+    /// Who else could have had it, best first, at most [`crate::limits::RUNNERS_UP_MAX`].
+    pub runners_up: Vec<RunnerUp>,
+    /// How many could not, and why.
+    pub passed_over: PassedOver,
+}
+
+/// What decided between agents, or between contacts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChoiceRule {
+    /// The agent had it before, or it was given to them by name.
+    Preferred,
+    /// A contact came and the agent idle for longest got it.
+    LongestIdle,
+    /// An agent came free and the contact first in order went to them.
+    FirstInOrder,
+}
+
+/// Who else could have had a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunnerUp {
+    /// The agent.
+    pub agent: AgentId,
+    /// How long they had been idle, ms.
+    pub idle_ms: u64,
+}
+
+/// How many agents could not have a contact, by the first reason that held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedOver {
+    /// Do not serve the queue or lack a skill.
+    pub unqualified: u32,
+    /// Qualified, but away, offline or unreachable.
+    pub not_there: u32,
+    /// There, but at their capacity for the channel.
+    pub full: u32,
+    /// There and free, but declined or missed this contact.
+    pub declined: u32,
+}

@@ -1,0 +1,22 @@
+//! The names of streams, buckets and object stores; ARCHITECTURE.md has their table.
+
+/// Every input, kept for 7 days.
+pub const INBOUND: &str = "INBOUND";
+/// The routing core's records, kept for good: the log.
+pub const CONTACTS: &str = "CONTACTS";
+/// What could not become an input, with bytes and reason.
+pub const PARKED: &str = "PARKED";
+/// Wrapped sealing keys, one an identity.
+pub const KEYS: &str = "KEYS";
+/// Who leads.
+pub const LEASES: &str = "LEASES";
+/// Which gateway processes live.
+pub const GATEWAYS: &str = "GATEWAYS";
+/// Sign-in names with hashed passwords, API keys hashed.
+pub const ACCOUNTS: &str = "ACCOUNTS";
+/// Signed-in sessions, hashed.
+pub const SESSIONS: &str = "SESSIONS";
+/// Unsent words of agents, sealed.
+pub const DRAFTS: &str = "DRAFTS";
+/// Snapshots of the routing core's state (object store).
+pub const SNAPSHOTS: &str = "SNAPSHOTS";

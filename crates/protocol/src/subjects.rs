@@ -1,0 +1,108 @@
+//! Every subject of the product, built in this one module.
+
+use std::fmt;
+
+use crate::ids::{AgentId, ConversationId};
+use crate::token::{ChannelKind, SubjectToken};
+
+/// A subject or a pattern of subjects; only this module makes them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject(Box<str>);
+
+impl Subject {
+    /// The text as the server knows it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The subjects of one cell: `wb.<cell>.…`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subjects {
+    cell: SubjectToken,
+}
+
+impl Subjects {
+    /// For the cell of this name.
+    #[must_use]
+    pub fn new(cell: SubjectToken) -> Self {
+        Self { cell }
+    }
+
+    /// The cell.
+    #[must_use]
+    pub fn cell(&self) -> &SubjectToken {
+        &self.cell
+    }
+
+    fn of(&self, rest: &str) -> Subject {
+        Subject(format!("wb.{}.{rest}", self.cell).into())
+    }
+
+    /// A customer's message or leaving, by channel and account.
+    #[must_use]
+    pub fn inbound_message(&self, channel: ChannelKind, account: &SubjectToken) -> Subject {
+        self.of(&format!("in.msg.{channel}.{account}"))
+    }
+
+    /// An agent's command.
+    #[must_use]
+    pub fn inbound_command(&self, agent: AgentId) -> Subject {
+        self.of(&format!("in.cmd.{agent}"))
+    }
+
+    /// Presence edges.
+    #[must_use]
+    pub fn inbound_presence(&self) -> Subject {
+        self.of("in.presence")
+    }
+
+    /// Configuration.
+    #[must_use]
+    pub fn inbound_config(&self) -> Subject {
+        self.of("in.config")
+    }
+
+    /// All of INBOUND.
+    #[must_use]
+    pub fn inbound_all(&self) -> Subject {
+        self.of("in.>")
+    }
+
+    /// The routing core's records.
+    #[must_use]
+    pub fn contacts(&self) -> Subject {
+        self.of("log.contacts")
+    }
+
+    /// What could not become an input.
+    #[must_use]
+    pub fn parked(&self) -> Subject {
+        self.of("parked")
+    }
+
+    /// Who is typing in a conversation; never stored.
+    #[must_use]
+    pub fn typing(&self, conversation: ConversationId) -> Subject {
+        self.of(&format!("typing.{conversation}"))
+    }
+
+    /// All typing.
+    #[must_use]
+    pub fn typing_all(&self) -> Subject {
+        self.of("typing.*")
+    }
+
+    /// Questions to the read models.
+    #[must_use]
+    pub fn views_history(&self) -> Subject {
+        self.of("svc.views.history")
+    }
+}

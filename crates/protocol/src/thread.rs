@@ -1,0 +1,73 @@
+//! The conversation as readers see it: folds records into entries with their words.
+
+use serde::{Deserialize, Serialize};
+
+use crate::command::Command;
+use crate::content::Sealed;
+use crate::ids::{ContactId, ConversationId, MessageId};
+use crate::input::InputBody;
+use crate::record::{Cause, EntryKind, Event, Record};
+use crate::time::Millis;
+
+/// One entry of a conversation with its words, still sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The conversation's own sequence: 1, 2, 3 without gaps.
+    pub seq: u64,
+    /// When it was recorded.
+    pub at: Millis,
+    /// The contact it belongs to.
+    pub contact: ContactId,
+    /// What it is.
+    pub kind: EntryKind,
+    /// The message's id, where there are words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<MessageId>,
+    /// The words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Sealed>,
+}
+
+/// The entries that a record adds, in order.
+pub fn entries(record: &Record) -> impl Iterator<Item = (ConversationId, Entry)> + '_ {
+    record.events.iter().filter_map(move |event| {
+        let Event::EntryAdded { conversation, contact, seq, entry } = event else { return None };
+        let (message, body) = words(&record.cause, entry).unzip();
+        let kind = entry.clone();
+        Some((*conversation, Entry { seq: *seq, at: record.at, contact: *contact, kind, message, body }))
+    })
+}
+
+/// The words of an entry: they stand once, in the input that caused it.
+fn words(cause: &Cause, entry: &EntryKind) -> Option<(MessageId, Sealed)> {
+    let Cause::Input { input, .. } = cause else { return None };
+    match (&input.body, entry) {
+        (InputBody::Message(message), EntryKind::FromCustomer) => {
+            Some((message.message, message.body.clone()))
+        }
+        (InputBody::Command(command), EntryKind::FromAgent { .. } | EntryKind::Note { .. }) => {
+            match &command.command {
+                Command::Reply { message, body, .. } | Command::Note { message, body, .. } => {
+                    Some((*message, body.clone()))
+                }
+                Command::SetPresence { .. }
+                | Command::Accept { .. }
+                | Command::Decline { .. }
+                | Command::TransferToQueue { .. }
+                | Command::TransferToAgent { .. }
+                | Command::Resolve { .. }
+                | Command::EndWrapUp { .. } => None,
+            }
+        }
+        (
+            InputBody::Message(_)
+            | InputBody::Command(_)
+            | InputBody::CustomerLeft { .. }
+            | InputBody::AgentConnected { .. }
+            | InputBody::AgentDisconnected { .. }
+            | InputBody::GatewayLost { .. }
+            | InputBody::Config(_),
+            _,
+        ) => None,
+    }
+}

@@ -1,0 +1,161 @@
+//! Words that may stand in a subject, and the small closed vocabularies.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::TOKEN_BYTES_MAX;
+
+/// A word that can stand between two dots of a subject: `[A-Za-z0-9_-]`, 1 to 64 bytes.
+///
+/// There is no other way to build one, so nothing from outside reaches a subject raw (law 10).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Cow<'_, str>", into = "String")]
+pub struct SubjectToken(Box<str>);
+
+/// A text that cannot stand in a subject.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a token: use 1 to {TOKEN_BYTES_MAX} of A-Z a-z 0-9 _ and -")]
+pub struct NotAToken(pub String);
+
+impl SubjectToken {
+    /// Checks and wraps a word.
+    ///
+    /// # Errors
+    /// [`NotAToken`] if a byte is outside `[A-Za-z0-9_-]` or the length outside 1 to 64; the fate is *refuse*.
+    pub fn new(text: &str) -> Result<Self, NotAToken> {
+        let fits = !text.is_empty()
+            && text.len() <= TOKEN_BYTES_MAX
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        if fits { Ok(Self(text.into())) } else { Err(NotAToken(text.chars().take(80).collect())) }
+    }
+
+    /// The word.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SubjectToken {
+    type Err = NotAToken;
+    fn from_str(text: &str) -> Result<Self, NotAToken> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<Cow<'_, str>> for SubjectToken {
+    type Error = NotAToken;
+    fn try_from(text: Cow<'_, str>) -> Result<Self, NotAToken> {
+        Self::new(&text)
+    }
+}
+
+impl From<SubjectToken> for String {
+    fn from(token: SubjectToken) -> Self {
+        token.0.into()
+    }
+}
+
+impl fmt::Display for SubjectToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The kind of channel a message came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelKind {
+    /// The chat widget on a web page.
+    Web,
+    /// A message published through the HTTP API by another system.
+    Api,
+}
+
+impl ChannelKind {
+    /// Every kind, in the order of their names here.
+    pub const ALL: [Self; 2] = [Self::Web, Self::Api];
+
+    /// The word used in subjects, metrics and configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Api => "api",
+        }
+    }
+
+    /// Days for which a provider of this kind may still send the same message again (law 4).
+    #[must_use]
+    pub fn retry_days(self) -> u32 {
+        match self {
+            Self::Web => 2,
+            Self::Api => 7,
+        }
+    }
+}
+
+impl fmt::Display for ChannelKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How well an agent commands a skill, or how well a contact needs it: 1 (some) to 5 (master).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct SkillLevel(u8);
+
+/// A skill level outside 1 to 5.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not a skill level: use 1 to 5")]
+pub struct NotALevel(pub u8);
+
+impl SkillLevel {
+    /// The lowest level.
+    pub const LOWEST: Self = Self(1);
+    /// The highest level.
+    pub const HIGHEST: Self = Self(5);
+
+    /// The level as a number, 1 to 5.
+    #[must_use]
+    pub fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl TryFrom<u8> for SkillLevel {
+    type Error = NotALevel;
+    fn try_from(level: u8) -> Result<Self, NotALevel> {
+        if (1..=5).contains(&level) { Ok(Self(level)) } else { Err(NotALevel(level)) }
+    }
+}
+
+impl From<SkillLevel> for u8 {
+    fn from(level: SkillLevel) -> Self {
+        level.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_holds_no_dot_wildcard_or_space() {
+        for bad in ["", "a.b", "*", ">", "a b", "caf\u{e9}", "a\n", &"x".repeat(65)] {
+            assert!(SubjectToken::new(bad).is_err(), "{bad:?}");
+        }
+        for good in ["a", "A-b_9", &"x".repeat(64)] {
+            assert!(SubjectToken::new(good).is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn json_cannot_smuggle_a_wildcard_in() {
+        assert!(serde_json::from_str::<SubjectToken>("\"a.>\"").is_err());
+    }
+}

@@ -1,0 +1,192 @@
+//! What a process counts. Every name of a metric stands here and nowhere else.
+
+mod family;
+
+use std::sync::Arc;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+pub use family::{Counters, Gauges, Labels, OTHER, VALUES_MAX};
+
+/// The content type of [`Metrics::encode`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds in seconds: what people wait for.
+const OFFER_SECONDS: [f64; 16] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0];
+
+/// Upper bounds in seconds: what a disk and a network take.
+const APPEND_SECONDS: [f64; 14] =
+    [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// All counts of a process, as plain fields; clones count into the same place. Names carry the prefix `winterband_`.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Customers' messages taken in, after the acknowledgement; labels: channel.
+    pub messages_received_total: Counters<1>,
+    /// Messages a provider or a socket took; labels: channel.
+    pub messages_sent_total: Counters<1>,
+    /// Inputs parked for a person; labels: channel, reason.
+    pub parked_total: Counters<2>,
+    /// Inputs whose sender was told no; labels: channel, reason.
+    pub refused_total: Counters<2>,
+    /// Inputs that had been consumed before; labels: channel.
+    pub duplicates_total: Counters<1>,
+    /// Repeated attempts to send; labels: channel.
+    pub retried_total: Counters<1>,
+    /// Agents' and systems' commands; labels: outcome.
+    pub commands_total: Counters<1>,
+    /// Contacts without an agent; labels: queue.
+    pub contacts_waiting: Gauges<1>,
+    /// Contacts that agents work on; labels: queue.
+    pub contacts_with_agents: Gauges<1>,
+    /// Records between the log's end and what a role has applied; labels: role.
+    pub log_lag_records: Gauges<1>,
+    /// Open sockets; labels: kind.
+    pub sockets_open: Gauges<1>,
+    /// Used share of a stream's size, 0 to 1; labels: stream.
+    pub stream_used_ratio: Gauges<1>,
+    /// 1 while the bus is connected, else 0.
+    pub bus_connected: Gauge,
+    /// Fences that this process wrote.
+    pub fences_total: Counter,
+    /// Times that this process took the lead over from another.
+    pub takeovers_total: Counter,
+    /// From a contact's creation to its first offer.
+    pub time_to_offer_seconds: Histogram,
+    /// From an append to its acknowledgement.
+    pub append_seconds: Histogram,
+    registry: Arc<Registry>,
+}
+
+impl Metrics {
+    /// Everything at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("winterband");
+        let r = &mut registry;
+        Self {
+            messages_received_total: counters(r, "messages_received", "Customers' messages taken in", ["channel"]),
+            messages_sent_total: counters(r, "messages_sent", "Messages sent to customers", ["channel"]),
+            parked_total: counters(r, "parked", "Inputs parked for a person", ["channel", "reason"]),
+            refused_total: counters(r, "refused", "Inputs refused", ["channel", "reason"]),
+            duplicates_total: counters(r, "duplicates", "Inputs consumed before", ["channel"]),
+            retried_total: counters(r, "retried", "Repeated attempts to send", ["channel"]),
+            commands_total: counters(r, "commands", "Commands by outcome", ["outcome"]),
+            contacts_waiting: gauges(r, "contacts_waiting", "Contacts without an agent", ["queue"]),
+            contacts_with_agents: gauges(r, "contacts_with_agents", "Contacts with an agent", ["queue"]),
+            log_lag_records: gauges(r, "log_lag_records", "Records not yet applied", ["role"]),
+            sockets_open: gauges(r, "sockets_open", "Open sockets", ["kind"]),
+            stream_used_ratio: gauges(r, "stream_used_ratio", "Used share of a stream's size", ["stream"]),
+            bus_connected: single(r, "bus_connected", "1 while the bus is connected", Gauge::default()),
+            fences_total: single(r, "fences", "Fences written", Counter::default()),
+            takeovers_total: single(r, "takeovers", "Leads taken over", Counter::default()),
+            time_to_offer_seconds: single(
+                r,
+                "time_to_offer_seconds",
+                "From a contact's creation to its first offer",
+                Histogram::new(OFFER_SECONDS),
+            ),
+            append_seconds: single(
+                r,
+                "append_seconds",
+                "From an append to its acknowledgement",
+                Histogram::new(APPEND_SECONDS),
+            ),
+            registry: Arc::new(registry),
+        }
+    }
+
+    /// The text that `/metrics` answers with.
+    ///
+    /// # Errors
+    /// Never in practice: writing to a `String` does not fail.
+    pub fn encode(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn counters<const N: usize>(
+    registry: &mut Registry,
+    name: &str,
+    help: &str,
+    labels: [&'static str; N],
+) -> Counters<N> {
+    let counters = Counters::new(labels);
+    registry.register(name, help, counters.family());
+    counters
+}
+
+fn gauges<const N: usize>(
+    registry: &mut Registry,
+    name: &str,
+    help: &str,
+    labels: [&'static str; N],
+) -> Gauges<N> {
+    let gauges = Gauges::new(labels);
+    registry.register(name, help, gauges.family());
+    gauges
+}
+
+fn single<M>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M
+where
+    M: prometheus_client::registry::Metric + Clone,
+{
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_labels_come_out_as_documented() {
+        let metrics = Metrics::new();
+        metrics.messages_received_total.inc(["web"]);
+        metrics.clone().messages_received_total.add(["web"], 2);
+        metrics.parked_total.inc(["web", "too_large"]);
+        metrics.contacts_waiting.set(["sales"], 4.0);
+        metrics.fences_total.inc();
+        metrics.bus_connected.set(1);
+        metrics.time_to_offer_seconds.observe(0.02);
+        let text = metrics.encode().unwrap();
+        for line in [
+            "winterband_messages_received_total{channel=\"web\"} 3",
+            "winterband_parked_total{channel=\"web\",reason=\"too_large\"} 1",
+            "winterband_contacts_waiting{queue=\"sales\"} 4.0",
+            "winterband_fences_total 1",
+            "winterband_takeovers_total 0",
+            "winterband_bus_connected 1",
+            "winterband_time_to_offer_seconds_count 1",
+            "winterband_append_seconds_count 0",
+            "# EOF",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn every_documented_name_is_registered() {
+        let text = Metrics::new().encode().unwrap();
+        for name in [
+            "messages_received", "messages_sent", "parked", "refused", "duplicates", "retried", "contacts_waiting",
+            "contacts_with_agents", "time_to_offer_seconds", "append_seconds", "log_lag_records", "fences",
+            "takeovers", "bus_connected", "sockets_open", "commands", "stream_used_ratio",
+        ] {
+            let help = format!("# HELP winterband_{name} ");
+            assert!(text.contains(&help), "{name} is not in\n{text}");
+        }
+    }
+}
