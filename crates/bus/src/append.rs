@@ -1,12 +1,15 @@
 //! The fence: appends that carry the expected last sequence, pipelined (law 3).
 //!
-//! Every message names the sequence it expects to follow. One refusal therefore refuses all that are in flight
-//! behind it, and a new leader's first append refuses whatever an old leader still has on the way.
+//! Every message names the sequence it expects to follow, so a new leader's first append refuses the first that an
+//! old leader still has on the way. The sequence alone would not refuse the second: it expects just the sequence
+//! that the new leader's append has taken. So as long as the one before it is not acknowledged, a message names that
+//! one's id too, and one refusal refuses all that are in flight behind it.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use async_nats::jetstream::context::{PublishAckFuture, PublishError as ClientError, PublishErrorKind};
@@ -16,7 +19,7 @@ use protocol::Subject;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::connection::Bus;
-use crate::publish::{CODES_WRONG_LAST, PublishError, publish_error, server_code};
+use crate::publish::{CODES_WRONG_LAST, PublishError, RECONNECTED, is_pattern, publish_error, server_code};
 
 /// Appends on the way at once; a larger window is slower and a fence then refuses more.
 pub const APPEND_WINDOW: usize = 256;
@@ -55,6 +58,7 @@ impl Future for AppendTicket {
 
 struct InFlight {
     ack: PublishAckFuture,
+    sent_on: u64,
     seq: u64,
     answer: oneshot::Sender<Result<u64, AppendError>>,
     _permit: OwnedSemaphorePermit,
@@ -65,9 +69,22 @@ pub struct Appender {
     bus: Bus,
     stream: String,
     last_seq: u64,
+    last_id: String,
     window: Arc<Semaphore>,
     in_flight: mpsc::UnboundedSender<InFlight>,
-    poison: Arc<OnceLock<AppendError>>,
+    outcome: Arc<Outcome>,
+}
+
+/// What the acknowledgements say.
+struct Outcome {
+    acknowledged_seq: AtomicU64,
+    poison: OnceLock<AppendError>,
+}
+
+impl Outcome {
+    fn poison(&self, error: &AppendError) -> AppendError {
+        self.poison.get_or_init(|| error.clone()).clone()
+    }
 }
 
 impl Appender {
@@ -76,15 +93,17 @@ impl Appender {
     #[must_use]
     pub fn open(bus: &Bus, stream: &str, expected_last_seq: u64) -> Self {
         let (in_flight, acks) = mpsc::unbounded_channel();
-        let poison = Arc::new(OnceLock::new());
-        tokio::spawn(await_acks(acks, Arc::clone(&poison)));
+        let outcome =
+            Arc::new(Outcome { acknowledged_seq: expected_last_seq.into(), poison: OnceLock::new() });
+        tokio::spawn(await_acks(bus.clone(), acks, Arc::clone(&outcome)));
         Self {
             bus: bus.clone(),
             stream: stream.to_owned(),
             last_seq: expected_last_seq,
+            last_id: String::new(),
             window: Arc::new(Semaphore::new(APPEND_WINDOW)),
             in_flight,
-            poison,
+            outcome,
         }
     }
 
@@ -97,7 +116,7 @@ impl Appender {
     /// Why this appender ended, if it did.
     #[must_use]
     pub fn poisoned(&self) -> Option<&AppendError> {
-        self.poison.get()
+        self.outcome.poison.get()
     }
 
     /// Sends one message; waits only while [`APPEND_WINDOW`] others are on the way. Cancelling this future sends
@@ -105,44 +124,65 @@ impl Appender {
     ///
     /// # Errors
     /// [`AppendError`]; from then on every append fails at once with the same error.
-    pub async fn append(&mut self, subject: &Subject, msg_id: &str, payload: Bytes) -> Result<AppendTicket, AppendError> {
+    pub async fn append(
+        &mut self,
+        subject: &Subject,
+        msg_id: &str,
+        payload: Bytes,
+    ) -> Result<AppendTicket, AppendError> {
         let Ok(permit) = Arc::clone(&self.window).acquire_owned().await else {
             return Err(AppendError::Unknown("the window is closed".into()));
         };
-        if let Some(error) = self.poison.get() {
+        if let Some(error) = self.outcome.poison.get() {
             return Err(error.clone());
         }
-        let message = PublishMessage::build()
-            .payload(payload)
-            .message_id(msg_id)
-            .expected_stream(&self.stream)
-            .expected_last_sequence(self.last_seq);
+        if is_pattern(subject) {
+            return Err(self.outcome.poison(&AppendError::Unknown("the subject is a pattern".into())));
+        }
+        let sent_on = self.bus.connection_count();
+        let message = self.fenced(msg_id).payload(payload);
         let ack = match self.bus.js.send_publish(subject.as_str().to_owned(), message).await {
             Ok(ack) => ack,
-            Err(error) => return Err(self.poison.get_or_init(|| append_error(&error)).clone()),
+            Err(error) => return Err(self.outcome.poison(&append_error(&error))),
         };
         // From here on nothing waits, so a cancelled caller cannot leave the count behind what was sent.
         self.last_seq += 1;
+        msg_id.clone_into(&mut self.last_id);
         let (answer, ticket) = oneshot::channel();
-        if self.in_flight.send(InFlight { ack, seq: self.last_seq, answer, _permit: permit }).is_err() {
+        let in_flight = InFlight { ack, sent_on, seq: self.last_seq, answer, _permit: permit };
+        if self.in_flight.send(in_flight).is_err() {
             return Err(AppendError::Unknown("the runtime ended".into()));
         }
         Ok(AppendTicket(ticket))
     }
+
+    fn fenced(&self, msg_id: &str) -> PublishMessage {
+        let message = PublishMessage::build()
+            .message_id(msg_id)
+            .expected_stream(&self.stream)
+            .expected_last_sequence(self.last_seq);
+        // The id is asked for only where it is needed: a restarted server has forgotten ids older than its window.
+        if self.outcome.acknowledged_seq.load(Ordering::Acquire) == self.last_seq {
+            message
+        } else {
+            message.expected_last_message_id(&self.last_id)
+        }
+    }
 }
 
 /// Awaits the acknowledgements in the order of sending; the first failure answers all behind it.
-async fn await_acks(mut in_flight: mpsc::UnboundedReceiver<InFlight>, poison: Arc<OnceLock<AppendError>>) {
+async fn await_acks(bus: Bus, mut in_flight: mpsc::UnboundedReceiver<InFlight>, outcome: Arc<Outcome>) {
     while let Some(next) = in_flight.recv().await {
-        let outcome = match poison.get() {
+        let settled = match outcome.poison.get() {
             Some(error) => Err(behind(error)),
-            None => settle(next.ack, next.seq).await,
+            None => settle(&bus, next.ack, next.sent_on, next.seq).await,
         };
-        if let Err(error) = &outcome {
-            poison.get_or_init(|| error.clone());
+        match &settled {
+            Ok(seq) => outcome.acknowledged_seq.store(*seq, Ordering::Release),
+            Err(error) => drop(outcome.poison(error)),
         }
         // The caller may have stopped caring for this one; its failure is kept in the poison.
-        drop(next.answer.send(outcome));
+        drop(next.answer.send(settled));
     }
 }
 
@@ -155,8 +195,11 @@ fn behind(error: &AppendError) -> AppendError {
     }
 }
 
-async fn settle(ack: PublishAckFuture, seq: u64) -> Result<u64, AppendError> {
-    match ack.await {
+async fn settle(bus: &Bus, ack: PublishAckFuture, sent_on: u64, seq: u64) -> Result<u64, AppendError> {
+    let Some(answer) = bus.unless_reconnected(sent_on, ack.into_future()).await else {
+        return Err(AppendError::Unknown(RECONNECTED.into()));
+    };
+    match answer {
         Ok(ack) if ack.sequence == seq && !ack.duplicate => Ok(seq),
         Ok(ack) => Err(AppendError::Unknown(format!(
             "expected sequence {seq}, the server says {}{}",
@@ -168,8 +211,9 @@ async fn settle(ack: PublishAckFuture, seq: u64) -> Result<u64, AppendError> {
 }
 
 fn append_error(error: &ClientError) -> AppendError {
-    let wrong_last = error.kind() == PublishErrorKind::WrongLastSequence
-        || server_code(error).is_some_and(|code| CODES_WRONG_LAST.contains(&code));
+    let wrong_last =
+        matches!(error.kind(), PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId)
+            || server_code(error).is_some_and(|code| CODES_WRONG_LAST.contains(&code));
     if wrong_last {
         return AppendError::Fenced;
     }

@@ -159,7 +159,8 @@ impl Bus {
         }
         let (connections_tx, connections) = watch::channel(0);
         let (closed_tx, closed) = watch::channel(false);
-        let signals = Arc::new(Signals { connections: connections_tx, closed: closed_tx, quiet: Quiet::default() });
+        let signals =
+            Arc::new(Signals { connections: connections_tx, closed: closed_tx, quiet: Quiet::default() });
         let client = dial(settings, &signals, deadline).await?;
         let js = jetstream::ContextBuilder::new()
             .timeout(ACK_TIMEOUT)
@@ -180,7 +181,9 @@ impl Bus {
             match self.js.query_account().await {
                 Ok(account) if account.requests.level >= API_LEVEL_MIN => return Ok(()),
                 Ok(account) => {
-                    return Err(BusError::TooOld { found: format!("{found} (API level {})", account.requests.level) });
+                    return Err(BusError::TooOld {
+                        found: format!("{found} (API level {})", account.requests.level),
+                    });
                 }
                 Err(error) if deadline.has_passed() => return Err(BusError::NoJetStream(error.to_string())),
                 // A server that has just begun answers "no responders" until JetStream has recovered its streams.
@@ -192,7 +195,28 @@ impl Bus {
     /// Whether the connection stands at this moment.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.client.connection_state() == async_nats::connection::State::Connected
+        !*self.closed.borrow() && self.client.connection_state() == async_nats::connection::State::Connected
+    }
+
+    /// Counts the connections made so far.
+    pub(crate) fn connection_count(&self) -> u64 {
+        *self.connections.borrow()
+    }
+
+    /// Awaits an answer, but not longer than the connection it was asked for on: the client library leaves such
+    /// questions waiting until their timeout. `None` means that it may or may not have arrived.
+    pub(crate) async fn unless_reconnected<F: Future>(&self, asked_on: u64, answer: F) -> Option<F::Output> {
+        let mut connections = self.connections.clone();
+        let reconnected = async move {
+            if connections.wait_for(|count| *count != asked_on).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = answer => Some(answer),
+            () = reconnected => None,
+        }
     }
 
     /// The name given in the settings.

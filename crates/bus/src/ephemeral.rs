@@ -25,7 +25,9 @@ pub struct EphemeralMessages(async_nats::Subscriber);
 impl EphemeralMessages {
     /// The next message; `None` when the connection was drained.
     pub async fn next(&mut self) -> Option<EphemeralMessage> {
-        StreamExt::next(&mut self.0).await.map(|m| EphemeralMessage { subject: m.subject.to_string(), payload: m.payload })
+        StreamExt::next(&mut self.0)
+            .await
+            .map(|m| EphemeralMessage { subject: m.subject.to_string(), payload: m.payload })
     }
 
     /// As a stream.
@@ -110,8 +112,11 @@ impl Bus {
     /// # Errors
     /// [`BusError::Send`] if the pattern is malformed or the bus is away; fate: retry.
     pub async fn subscribe_ephemeral(&self, subjects: &Subject) -> Result<EphemeralMessages, BusError> {
-        let subscriber =
-            self.client.subscribe(subjects.as_str().to_owned()).await.map_err(|error| BusError::Send(error.to_string()))?;
+        let subscriber = self
+            .client
+            .subscribe(subjects.as_str().to_owned())
+            .await
+            .map_err(|error| BusError::Send(error.to_string()))?;
         self.round_trip().await?;
         Ok(EphemeralMessages(subscriber))
     }
@@ -134,7 +139,12 @@ impl Bus {
     ///
     /// # Errors
     /// [`RequestError`].
-    pub async fn request(&self, subject: &Subject, payload: Bytes, deadline: Deadline) -> Result<Bytes, RequestError> {
+    pub async fn request(
+        &self,
+        subject: &Subject,
+        payload: Bytes,
+        deadline: Deadline,
+    ) -> Result<Bytes, RequestError> {
         let name = || subject.as_str().to_owned();
         let timeout = deadline.left().max(Duration::from_millis(1));
         let request = async_nats::client::Request::new().payload(payload).timeout(Some(timeout));

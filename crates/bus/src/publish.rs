@@ -1,6 +1,7 @@
 //! Durable publishing: acknowledged by the server, tried again with the same id until a deadline.
 
 use std::error::Error as _;
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use async_nats::jetstream::context::{PublishAckFuture, PublishError as ClientError, PublishErrorKind};
@@ -18,6 +19,8 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_millis(500);
 
 /// Error codes of the server that stand for a limit of storage reached (10077 is also "stream full").
 const CODES_FULL: [u64; 3] = [10077, 10047, 10023];
+/// What is said when the connection was lost before the acknowledgement came.
+pub(crate) const RECONNECTED: &str = "the connection was lost";
 const CODE_TOO_LARGE: u64 = 10054;
 /// Expected last sequence does not match; the second one is how a cluster says it for a subject in flight.
 pub(crate) const CODES_WRONG_LAST: [u64; 2] = [10071, 10164];
@@ -27,7 +30,8 @@ pub(crate) const CODES_WRONG_LAST: [u64; 2] = [10071, 10164];
 pub struct Published {
     /// Its sequence in the stream.
     pub seq: u64,
-    /// The server had seen the id before, and stored nothing now.
+    /// The server had seen the id before, and stored nothing now; after a lost acknowledgement that may have been our
+    /// own first try.
     pub duplicate: bool,
 }
 
@@ -50,15 +54,21 @@ pub enum PublishError {
 
 /// A message on its way, whose acknowledgement has to be awaited: dropping it would hide a failure.
 #[must_use = "an acknowledgement that nobody awaits hides a failure"]
-pub struct PendingPublish(PublishAckFuture);
+pub struct PendingPublish {
+    ack: PublishAckFuture,
+    bus: Bus,
+    sent_on: u64,
+}
 
 impl PendingPublish {
-    /// Waits for the acknowledgement, at most two seconds.
+    /// Waits for the acknowledgement, at most two seconds and not beyond the life of the connection.
     ///
     /// # Errors
     /// [`PublishError`]; after `Unavailable` publish again with the same id.
     pub async fn acknowledged(self) -> Result<Published, PublishError> {
-        let ack = self.0.await.map_err(|error| publish_error(&error))?;
+        let answer = self.bus.unless_reconnected(self.sent_on, self.ack.into_future()).await;
+        let answer = answer.ok_or_else(|| PublishError::Unavailable(RECONNECTED.into()))?;
+        let ack = answer.map_err(|error| publish_error(&error))?;
         Ok(Published { seq: ack.sequence, duplicate: ack.duplicate })
     }
 }
@@ -80,7 +90,9 @@ impl Bus {
         let mut pause = RETRY_PAUSE_FIRST;
         let mut reason = "no time left".to_owned();
         while !deadline.has_passed() {
-            let attempt = async { self.publish_pipelined(subject, msg_id, payload.clone()).await?.acknowledged().await };
+            let attempt = async {
+                self.publish_pipelined(subject, msg_id, payload.clone()).await?.acknowledged().await
+            };
             reason = match tokio::time::timeout_at(deadline.tokio(), attempt).await {
                 Ok(Err(PublishError::Unavailable(reason))) => reason,
                 Ok(result) => return result,
@@ -96,17 +108,28 @@ impl Bus {
     /// Keep at most some hundreds on the way: more is slower.
     ///
     /// # Errors
-    /// [`PublishError::TooLarge`], or `Unavailable` if the connection's buffer stays full for two seconds.
+    /// [`PublishError::TooLarge`], `Refused` for a pattern, or `Unavailable` if the connection's buffer stays full for
+    /// two seconds.
     pub async fn publish_pipelined(
         &self,
         subject: &Subject,
         msg_id: &str,
         payload: Bytes,
     ) -> Result<PendingPublish, PublishError> {
+        if is_pattern(subject) {
+            return Err(PublishError::Refused("the subject is a pattern".into()));
+        }
         let message = PublishMessage::build().payload(payload).message_id(msg_id);
+        let sent_on = self.connection_count();
         let sent = self.js.send_publish(subject.as_str().to_owned(), message).await;
-        sent.map(PendingPublish).map_err(|error| publish_error(&error))
+        sent.map(|ack| PendingPublish { ack, bus: self.clone(), sent_on })
+            .map_err(|error| publish_error(&error))
     }
+}
+
+/// The server would store a message under a literal wildcard.
+pub(crate) fn is_pattern(subject: &Subject) -> bool {
+    subject.as_str().contains(['*', '>'])
 }
 
 /// The server's error code, if the failure came from there.

@@ -39,7 +39,8 @@ mod tests {
 
     #[test]
     fn both_forms_are_read() {
-        let expected = Delivery { stream_seq: 50, consumer_seq: 9, published_at_ms: 1_790_230_470_084, pending: 3 };
+        let expected =
+            Delivery { stream_seq: 50, consumer_seq: 9, published_at_ms: 1_790_230_470_084, pending: 3 };
         for reply in [
             "$JS.ACK.events.tail.2.50.9.1790230470084404000.3",
             "$JS.ACK._.szMpdrwD.events.tail.2.50.9.1790230470084404000.3",
@@ -51,7 +52,9 @@ mod tests {
 
     #[test]
     fn anything_else_is_not_a_delivery() {
-        for reply in ["", "_INBOX.x", "$JS.ACK.a.b.1.2.3.4", "$JS.ACK.a.b.c.d.1.2.3.4", "$JS.ACK.a.b.1.x.3.4.5"] {
+        for reply in
+            ["", "_INBOX.x", "$JS.ACK.a.b.1.2.3.4", "$JS.ACK.a.b.c.d.1.2.3.4", "$JS.ACK.a.b.1.x.3.4.5"]
+        {
             assert_eq!(delivery(reply), None, "{reply}");
         }
     }

@@ -165,7 +165,8 @@ impl Bus {
             Err(error) => {
                 use async_nats::jetstream::stream::DeleteMessageErrorKind as Kind;
                 if let Kind::JetStream(server) = error.kind()
-                    && [ErrorCode::NO_MESSAGE_FOUND, ErrorCode::SEQUENCE_NOT_FOUND].contains(&server.error_code())
+                    && [ErrorCode::NO_MESSAGE_FOUND, ErrorCode::SEQUENCE_NOT_FOUND]
+                        .contains(&server.error_code())
                 {
                     return Ok(false);
                 }
@@ -179,7 +180,12 @@ impl Bus {
 fn keep_larger(found: &Config, wanted: &mut Config) {
     let unlimited = |bytes: i64| bytes <= 0;
     if !unlimited(wanted.max_bytes) && (unlimited(found.max_bytes) || found.max_bytes > wanted.max_bytes) {
-        tracing::warn!(stream = found.name, has = found.max_bytes, asked = wanted.max_bytes, "size limit not shrunk");
+        tracing::warn!(
+            stream = found.name,
+            has = found.max_bytes,
+            asked = wanted.max_bytes,
+            "size limit not shrunk"
+        );
         wanted.max_bytes = found.max_bytes;
     }
     if !wanted.max_age.is_zero() && (found.max_age.is_zero() || found.max_age > wanted.max_age) {

@@ -9,6 +9,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_nats::HeaderMap;
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::stream::{LastRawMessageErrorKind, RawMessageError};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -17,7 +19,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::connection::Bus;
 use crate::deadline::Deadline;
-use crate::streams::StreamError;
+use crate::streams::{StreamError, unavailable};
 use crate::tail_pull::{Opened, Pull, Pulled, Start, open_pull};
 
 /// Most messages that may be asked of the server at once.
@@ -68,6 +70,17 @@ impl TailItem {
     #[must_use]
     pub fn msg_id(&self) -> Option<&str> {
         self.header("Nats-Msg-Id")
+    }
+
+    pub(crate) fn from_raw(message: StreamMessage) -> Self {
+        Self {
+            seq: message.sequence,
+            subject: message.subject.into_string(),
+            payload: message.payload,
+            published_at_ms: u64::try_from(message.time.unix_timestamp_nanos() / 1_000_000).unwrap_or(0),
+            pending: 0,
+            headers: Some(message.headers),
+        }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -141,7 +154,12 @@ impl Tail {
     /// # Errors
     /// [`TailError::WentBack`] if the stream ends before `from_seq - 1`, or the other kinds; `Refused` also when
     /// nobody answered, fate then: retry.
-    pub async fn open(bus: &Bus, stream: &str, from_seq: u64, options: TailOptions) -> Result<Self, TailError> {
+    pub async fn open(
+        bus: &Bus,
+        stream: &str,
+        from_seq: u64,
+        options: TailOptions,
+    ) -> Result<Self, TailError> {
         let start = Start {
             stream: stream.to_owned(),
             next_seq: from_seq.max(1),
@@ -293,7 +311,7 @@ impl Bus {
     /// # Errors
     /// [`StreamError`]; fate: retry.
     pub async fn read_one(&self, stream: &str, seq: u64) -> Result<Option<TailItem>, StreamError> {
-        let handle = self.js.get_stream_no_info(stream).await.map_err(|error| read_error(stream, &error))?;
+        let handle = self.js.get_stream_no_info(stream).await.map_err(|error| unavailable(stream, &error))?;
         raw(stream, handle.get_raw_message(seq).await)
     }
 
@@ -302,7 +320,7 @@ impl Bus {
     /// # Errors
     /// [`StreamError`]; fate: retry.
     pub async fn read_last(&self, stream: &str) -> Result<Option<TailItem>, StreamError> {
-        let handle = self.js.get_stream_no_info(stream).await.map_err(|error| read_error(stream, &error))?;
+        let handle = self.js.get_stream_no_info(stream).await.map_err(|error| unavailable(stream, &error))?;
         raw(stream, handle.get_last_raw_message_by_subject(">").await)
     }
 
@@ -336,27 +354,11 @@ impl Bus {
 
 fn raw(
     stream: &str,
-    result: Result<async_nats::jetstream::message::StreamMessage, async_nats::jetstream::stream::RawMessageError>,
+    result: Result<StreamMessage, RawMessageError>,
 ) -> Result<Option<TailItem>, StreamError> {
-    use async_nats::jetstream::stream::RawMessageErrorKind as Kind;
     match result {
-        Ok(message) => Ok(Some(TailItem {
-            seq: message.sequence,
-            subject: message.subject.to_string(),
-            payload: message.payload,
-            published_at_ms: millis(message.time),
-            pending: 0,
-            headers: Some(message.headers),
-        })),
-        Err(error) if matches!(error.kind(), Kind::NoMessageFound) => Ok(None),
-        Err(error) => Err(read_error(stream, &error)),
+        Ok(message) => Ok(Some(TailItem::from_raw(message))),
+        Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error) => Err(unavailable(stream, &error)),
     }
-}
-
-fn millis(time: async_nats::jetstream::stream::DateTime) -> u64 {
-    u64::try_from(async_nats::datetime::unix_timestamp_nanos(&time) / 1_000_000).unwrap_or(0)
-}
-
-fn read_error(stream: &str, error: &dyn std::fmt::Display) -> StreamError {
-    crate::streams::unavailable(stream, error)
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::context::{ConsumerErrorKind, RequestErrorKind};
+use async_nats::jetstream::context::RequestErrorKind;
+use async_nats::jetstream::stream::ConsumerErrorKind;
 use async_nats::message::OutboundMessage;
 use async_nats::{Message, StatusCode, Subscriber};
 use bytes::Bytes;
@@ -75,7 +76,9 @@ pub(crate) async fn open_pull(bus: Bus, start: Start) -> Result<Opened, StartFai
     let away = |error: &dyn std::fmt::Display| StartFailed::Away(error.to_string());
     let handle = bus.js.get_stream_no_info(&start.stream).await.map_err(|error| away(&error))?;
     let info = handle.get_info().await.map_err(|error| match error.kind() {
-        RequestErrorKind::Other if crate::publish::server_code(&error) == Some(ErrorCode::STREAM_NOT_FOUND.0) => {
+        RequestErrorKind::Other
+            if crate::publish::server_code(&error) == Some(ErrorCode::STREAM_NOT_FOUND.0) =>
+        {
             StartFailed::Missing
         }
         _ => away(&error),
@@ -98,11 +101,16 @@ pub(crate) async fn open_pull(bus: Bus, start: Start) -> Result<Opened, StartFai
     };
     let consumer = bus.js.create_consumer_on_stream(config, &start.stream).await.map_err(|error| {
         match (error.kind(), crate::publish::server_code(&error)) {
-            (ConsumerErrorKind::JetStream(server), _) if server.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+            (ConsumerErrorKind::JetStream(server), _)
+                if server.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+            {
                 StartFailed::Missing
             }
             (ConsumerErrorKind::JetStream(server), _) if (400..500).contains(&server.code()) => {
-                StartFailed::Permanent(TailError::Refused { stream: start.stream.clone(), reason: error.to_string() })
+                StartFailed::Permanent(TailError::Refused {
+                    stream: start.stream.clone(),
+                    reason: error.to_string(),
+                })
             }
             _ => away(&error),
         }
@@ -210,8 +218,10 @@ impl Pull {
             }
             Some(StatusCode::TIMEOUT) => {
                 // A request expired; the header says how much of it was never sent.
-                let unsent = header_number(&message, "Nats-Pending-Messages").ok_or("an expiry without a count")?;
-                self.outstanding = self.outstanding.saturating_sub(usize::try_from(unsent).unwrap_or(usize::MAX));
+                let unsent =
+                    header_number(&message, "Nats-Pending-Messages").ok_or("an expiry without a count")?;
+                self.outstanding =
+                    self.outstanding.saturating_sub(usize::try_from(unsent).unwrap_or(usize::MAX));
                 Ok(None)
             }
             Some(_) => Err("the server ended the consumer"),

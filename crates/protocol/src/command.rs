@@ -164,4 +164,7 @@ pub enum Refusal {
     /// A text is too long.
     #[error("the text is too long: shorten it")]
     TooLong,
+    /// There are no words.
+    #[error("the text is empty: write something")]
+    EmptyText,
 }

@@ -16,6 +16,7 @@ pub mod input;
 pub mod limits;
 pub mod parked;
 pub mod record;
+pub mod signin;
 pub mod streams;
 pub mod subjects;
 pub mod thread;

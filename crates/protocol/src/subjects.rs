@@ -100,6 +100,12 @@ impl Subjects {
         self.of("typing.*")
     }
 
+    /// What the bench publishes on the raw bus; outside every stream of the product.
+    #[must_use]
+    pub fn bench(&self) -> Subject {
+        self.of("bench")
+    }
+
     /// Questions to the read models.
     #[must_use]
     pub fn views_history(&self) -> Subject {

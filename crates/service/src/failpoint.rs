@@ -47,7 +47,8 @@ fn read() {
 }
 
 fn strike(name: &str) {
-    let Some(window) = WINDOWS.get().and_then(|windows| windows.iter().find(|window| window.name == name)) else {
+    let Some(window) = WINDOWS.get().and_then(|windows| windows.iter().find(|window| window.name == name))
+    else {
         return;
     };
     let before = window.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));

@@ -121,7 +121,8 @@ impl Health {
             reasons.push(format!("bus: {reason}"));
         }
         reasons.extend(parts.failures.iter().map(|(name, reason)| format!("{name}: {reason}")));
-        let loops: Vec<LoopReport> = parts.loops.values().map(|part| part.report(now, self.stale_after)).collect();
+        let loops: Vec<LoopReport> =
+            parts.loops.values().map(|part| part.report(now, self.stale_after)).collect();
         reasons.extend(loops.iter().filter_map(LoopReport::reason));
         Report { ready: reasons.is_empty(), reasons, loops, bus_connected: matches!(parts.bus, Bus::Up) }
     }

@@ -1,11 +1,14 @@
 //! The pages that every process has, and how one serves.
 
+mod json_body;
+
 use std::net::SocketAddr;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -14,12 +17,19 @@ use crate::health::Health;
 use crate::metrics::{self, Metrics};
 use crate::problem::Problem;
 
+pub use json_body::{JsonBody, read as read_json};
+
 /// `/health/live` (the process answers), `/health/ready` (200, or 503 with the reasons) and `/metrics`.
 pub fn router(health: Health, metrics: Metrics) -> Router {
     Router::new()
         .route("/health/live", get(live))
         .route("/health/ready", get(ready).with_state(health))
         .route("/metrics", get(encode).with_state(metrics))
+}
+
+/// Answers unknown paths and methods with a [`Problem`]; lay it around the whole router.
+pub fn with_problems(router: Router) -> Router {
+    router.fallback(no_such_path).method_not_allowed_fallback(no_such_method)
 }
 
 /// Serves until cancelled, then lets running requests end; handlers find the peer in `ConnectInfo<SocketAddr>`.
@@ -30,7 +40,27 @@ pub fn router(health: Health, metrics: Metrics) -> Router {
 /// When the listener breaks; the role ends and readiness turns red.
 pub async fn serve(listener: TcpListener, router: Router, cancel: CancellationToken) -> std::io::Result<()> {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    // A frame to a browser must not wait for the next one.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "failed to set nodelay");
+        }
+    });
     axum::serve(listener, service).with_graceful_shutdown(cancel.cancelled_owned()).await
+}
+
+async fn no_such_path() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "no_such_path", "there is nothing at this path", "check the path")
+}
+
+async fn no_such_method() -> Problem {
+    let detail = "the allow header names the methods that this path has";
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "no_such_method",
+        "this path does not have this method",
+        detail,
+    )
 }
 
 async fn live() -> Response {

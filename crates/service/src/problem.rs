@@ -71,7 +71,8 @@ impl Problem {
 impl From<RetryAfter> for Problem {
     fn from(wait: RetryAfter) -> Self {
         let detail = format!("wait {} s and try again", wait.seconds());
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many requests", detail).retry_after(wait)
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many requests", detail)
+            .retry_after(wait)
     }
 }
 

@@ -72,7 +72,8 @@ mod tests {
     fn lines(format: LogFormat, level: &str) -> String {
         let written = Lines::default();
         let log = LogSettings { format, level: level.to_owned() };
-        let subscriber = subscriber(&log, Colours::Off, written.clone()).unwrap_or_else(|error| panic!("{error}"));
+        let subscriber =
+            subscriber(&log, Colours::Off, written.clone()).unwrap_or_else(|error| panic!("{error}"));
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(records = 3, "caught up");
             tracing::debug!("not at this level");

@@ -77,12 +77,12 @@ impl Fields {
     }
 
     /// Lays a TOML text over what is there; a text that is not TOML is a fault and no layer.
-    pub fn lay(&mut self, place: &str, text: String) {
-        match Document::parse(text.clone()) {
+    pub fn lay(&mut self, place: &str, text: &str) {
+        match Document::parse(text.to_owned()) {
             Ok(document) => self.layers.push(Layer { place: place.to_owned(), document }),
             Err(error) => self.faults.push(Fault {
                 place: place.to_owned(),
-                line: error.span().map(|span| line_of(&text, span.start)),
+                line: error.span().map(|span| line_of(text, span.start)),
                 path: String::new(),
                 expected: "TOML".to_owned(),
                 found: error.message().replace('\n', " "),
@@ -135,8 +135,9 @@ impl Fields {
     ) -> Vec<String> {
         let read = |value: &Value| {
             let array = value.as_array().filter(|array| array.len() <= len_max)?;
-            let entry =
-                |value: &Value| value.as_str().filter(|text| accept(text)).map(std::borrow::ToOwned::to_owned);
+            let entry = |value: &Value| {
+                value.as_str().filter(|text| accept(text)).map(std::borrow::ToOwned::to_owned)
+            };
             array.iter().map(entry).collect()
         };
         let expected = format!("a list of at most {len_max}, each {expected}");
@@ -194,7 +195,11 @@ impl Fields {
                     line,
                     path: path.to_owned(),
                     expected: expected.to_owned(),
-                    found: if shown == Shown::Yes { shorten(&text) } else { "a value that is not shown".to_owned() },
+                    found: if shown == Shown::Yes {
+                        shorten(&text)
+                    } else {
+                        "a value that is not shown".to_owned()
+                    },
                 }),
             }
         }
@@ -276,7 +281,10 @@ impl Walk<'_> {
             if self.asked.contains(&path) {
                 continue;
             }
-            let section = self.asked.iter().any(|asked| asked.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.')));
+            let section = self
+                .asked
+                .iter()
+                .any(|asked| asked.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.')));
             let (expected, found) = match (section, item.as_table_like()) {
                 (true, Some(inner)) => {
                     self.table(&path, inner, faults);
@@ -294,7 +302,11 @@ impl Walk<'_> {
 
     fn children(&self, parent: &str) -> String {
         let within = |asked: &String| {
-            let rest = if parent.is_empty() { asked.as_str() } else { asked.strip_prefix(parent)?.strip_prefix('.')? };
+            let rest = if parent.is_empty() {
+                asked.as_str()
+            } else {
+                asked.strip_prefix(parent)?.strip_prefix('.')?
+            };
             Some(rest.split('.').next().unwrap_or_default().to_owned())
         };
         let names: BTreeSet<String> = self.asked.iter().filter_map(within).collect();

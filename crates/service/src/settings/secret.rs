@@ -96,7 +96,9 @@ mod tests {
         assert_eq!(reference("''"), Some(Reference::None));
         assert_eq!(reference("{ file = 'a/b' }"), Some(Reference::File("a/b".into())));
         assert_eq!(reference("{ env = 'KEY' }"), Some(Reference::Env("KEY".into())));
-        for wrong in ["'hunter2'", "{}", "{ file = '' }", "{ file = 1 }", "{ file = 'a', env = 'B' }", "{ url = 'x' }"] {
+        for wrong in
+            ["'hunter2'", "{}", "{ file = '' }", "{ file = 1 }", "{ file = 'a', env = 'B' }", "{ url = 'x' }"]
+        {
             assert_eq!(reference(wrong), None, "{wrong}");
         }
     }

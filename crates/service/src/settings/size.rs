@@ -1,6 +1,7 @@
 //! Sizes as people write them: `"16KiB"`.
 
-const UNITS: [(&str, u64); 5] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+const UNITS: [(&str, u64); 5] =
+    [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 /// Bytes from a whole number and one of B, KiB, MiB, GiB, TiB; `None` for anything else, also without a unit.
 pub fn parse(text: &str) -> Option<u64> {

@@ -1,0 +1,89 @@
+//! Keyed hashes: ids that show nothing of what they stand for. A WhatsApp message id contains a phone number,
+//! and a plain hash of a phone number is found by trying them all.
+
+use protocol::{ChannelKind, Hash128, IdentityId, SubjectToken};
+
+use crate::master_key::MasterKey;
+
+const IDENTITY: &str = "winterband v1 identity id";
+const PROVIDER_ID: &str = "winterband v1 provider message id";
+const CONTENT: &str = "winterband v1 content";
+
+/// Hashes with keys derived from the master key, one for each kind of thing.
+#[derive(Clone)]
+pub struct IdHasher {
+    identity: [u8; 32],
+    provider_id: [u8; 32],
+    content: [u8; 32],
+}
+
+impl IdHasher {
+    /// Derives the keys.
+    #[must_use]
+    pub fn new(master: &MasterKey) -> Self {
+        Self {
+            identity: master.derive(IDENTITY),
+            provider_id: master.derive(PROVIDER_ID),
+            content: master.derive(CONTENT),
+        }
+    }
+
+    /// The id of a customer's identity: `value` (an address, a visitor) as it is known within `scope` of a channel.
+    #[must_use]
+    pub fn identity(&self, channel: ChannelKind, scope: &str, value: &str) -> IdentityId {
+        IdentityId(hash(&self.identity, &[channel.as_str().as_bytes(), scope.as_bytes(), value.as_bytes()]))
+    }
+
+    /// The hash of the id that a provider gave a message of one account.
+    #[must_use]
+    pub fn provider_id(&self, channel: ChannelKind, account: &SubjectToken, id: &str) -> Hash128 {
+        hash(&self.provider_id, &[channel.as_str().as_bytes(), account.as_str().as_bytes(), id.as_bytes()])
+    }
+
+    /// The hash of content: says whether two messages of one id say the same.
+    #[must_use]
+    pub fn content(&self, bytes: &[u8]) -> Hash128 {
+        hash(&self.content, &[bytes])
+    }
+}
+
+/// Each part goes in with its length, so that ("ab", "c") and ("a", "bc") differ.
+fn hash(key: &[u8; 32], parts: &[&[u8]]) -> Hash128 {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    for part in parts {
+        let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
+        hasher.update(&length.to_be_bytes());
+        hasher.update(part);
+    }
+    let mut bits = [0; 16];
+    hasher.finalize_xof().fill(&mut bits);
+    Hash128(bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hasher() -> (tempfile::TempDir, IdHasher) {
+        let dir = tempfile::tempdir().unwrap();
+        let hasher = IdHasher::new(&MasterKey::load_or_create(&dir.path().join("key")).unwrap());
+        (dir, hasher)
+    }
+
+    #[test]
+    fn parts_kinds_and_keys_separate() {
+        let (_dir, one) = hasher();
+        let (_dir, other) = hasher();
+        let account = SubjectToken::new("a").unwrap();
+        let id = one.identity(ChannelKind::Web, "ab", "c");
+        assert_eq!(id, one.identity(ChannelKind::Web, "ab", "c"));
+        assert_ne!(id, one.identity(ChannelKind::Web, "a", "bc"));
+        assert_ne!(id, one.identity(ChannelKind::Api, "ab", "c"));
+        assert_ne!(id, other.identity(ChannelKind::Web, "ab", "c"));
+        assert_ne!(
+            one.provider_id(ChannelKind::Web, &account, "x"),
+            one.identity(ChannelKind::Web, "a", "x").0,
+            "the same parts under another purpose"
+        );
+    }
+}

@@ -1,0 +1,437 @@
+//! Buckets: the newest value per key, with compare-and-set, a watch that survives the server's death, and erasure.
+//!
+//! A bucket is a stream `KV_<name>` laid out as the server's own tools know it, except that single messages may
+//! be deleted: without that no value could ever be erased from the disk.
+
+use std::future::{Future, IntoFuture};
+use std::time::Duration;
+
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::{Config, DiscardPolicy, LastRawMessageErrorKind, StorageType, Stream};
+use bytes::Bytes;
+use protocol::SubjectToken;
+
+use crate::connection::Bus;
+use crate::deadline::Deadline;
+use crate::publish::{CODES_WRONG_LAST, PublishError, RECONNECTED, publish_error, server_code};
+use crate::streams::StreamError;
+use crate::tail::{Tail, TailError, TailItem, TailOptions};
+
+/// For how long operations that can be repeated without harm are tried.
+const RETRY_MAX: Duration = Duration::from_secs(5);
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// Longest key, bytes.
+pub(crate) const KEY_BYTES_MAX: usize = 200;
+const OPERATION: &str = "KV-Operation";
+const MARKER: &str = "Nats-Marker-Reason";
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+
+/// What a bucket is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketSpec {
+    /// Its name.
+    pub name: SubjectToken,
+    /// Values kept per key, 1 to 64.
+    pub history: u8,
+    /// After what time a value goes; `None`: never. Whole seconds.
+    pub max_age: Option<Duration>,
+    /// The size limit, bytes; a full bucket refuses.
+    pub max_bytes: u64,
+    /// Largest value, bytes.
+    pub max_value_bytes: u32,
+}
+
+/// A value and its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// The value.
+    pub value: Bytes,
+    /// The revision that [`Bucket::update`] asks for.
+    pub revision: u64,
+    /// When it was stored, ms since the epoch.
+    pub stored_at_ms: u64,
+}
+
+/// What a watch tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WatchEvent {
+    /// A key has this value.
+    Put(Entry),
+    /// A key has no value any more: deleted or too old.
+    Deleted {
+        /// The key.
+        key: String,
+        /// The revision of the deletion.
+        revision: u64,
+    },
+    /// All values that there were at the start have been told; from here on it is live. Comes once.
+    CaughtUp,
+}
+
+/// Why a bucket did not do it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KvError {
+    /// The key has a value already; fate: refuse.
+    #[error("create the key: it exists")]
+    Exists,
+    /// Another revision is the newest now; fate: read again.
+    #[error("update the key: its revision is another one")]
+    WrongRevision,
+    /// Keys are 1 to 200 of `A-Z a-z 0-9 _ - = / .`, with no dot at either end; fate: refuse.
+    #[error("use the key: it is malformed")]
+    InvalidKey,
+    /// The value exceeds the bucket's limit; fate: refuse.
+    #[error("store the value: it is too large")]
+    TooLarge,
+    /// The bucket is at its limit; fate: refuse.
+    #[error("store the value: the bucket is full")]
+    Full,
+    /// No answer: a write may or may not have happened; fate: read, then retry.
+    #[error("reach bucket: {0}")]
+    Unavailable(String),
+    /// The server will not; fate: refuse.
+    #[error("use bucket: {0}")]
+    Refused(String),
+}
+
+/// A bucket. Clones share the connection.
+#[derive(Clone)]
+pub struct Bucket {
+    bus: Bus,
+    stream: Stream<()>,
+    name: SubjectToken,
+    stream_name: String,
+    prefix: String,
+}
+
+impl Bus {
+    /// Makes the bucket or brings it to the description; its size limit and history never shrink.
+    ///
+    /// # Errors
+    /// [`StreamError`].
+    pub async fn ensure_bucket(&self, spec: &BucketSpec) -> Result<Bucket, StreamError> {
+        let wanted = bucket_config(spec);
+        let name = wanted.name.clone();
+        let unavailable = |error: &dyn std::fmt::Display| crate::streams::unavailable(&name, error);
+        // Creating a stream again with the same description is no error, so the usual start needs one request.
+        if let Err(error) = self.js.create_stream(&wanted).await {
+            let found = self
+                .js
+                .get_stream(&name)
+                .await
+                .map_err(|_| unavailable(&error))?
+                .cached_info()
+                .config
+                .clone();
+            let merged = Config {
+                max_bytes: found.max_bytes.max(wanted.max_bytes),
+                max_messages_per_subject: found.max_messages_per_subject.max(wanted.max_messages_per_subject),
+                max_age: wanted.max_age,
+                max_message_size: wanted.max_message_size,
+                duplicate_window: wanted.duplicate_window,
+                allow_message_ttl: found.allow_message_ttl || wanted.allow_message_ttl,
+                subject_delete_marker_ttl: wanted
+                    .subject_delete_marker_ttl
+                    .or(found.subject_delete_marker_ttl),
+                ..found
+            };
+            self.js.update_stream(merged).await.map_err(|error| unavailable(&error))?;
+        }
+        let stream = self.js.get_stream_no_info(&name).await.map_err(|error| unavailable(&error))?;
+        Ok(Bucket {
+            bus: self.clone(),
+            stream,
+            name: spec.name.clone(),
+            stream_name: name.clone(),
+            prefix: format!("$KV.{}.", spec.name),
+        })
+    }
+}
+
+fn bucket_config(spec: &BucketSpec) -> Config {
+    let max_age = spec.max_age.unwrap_or_default();
+    let expires = !max_age.is_zero();
+    Config {
+        name: format!("KV_{}", spec.name),
+        subjects: vec![format!("$KV.{}.>", spec.name)],
+        max_messages_per_subject: i64::from(spec.history.clamp(1, 64)),
+        max_bytes: i64::try_from(spec.max_bytes).unwrap_or(i64::MAX),
+        max_age,
+        max_message_size: i32::try_from(spec.max_value_bytes).unwrap_or(i32::MAX),
+        duplicate_window: if expires { max_age.min(DUPLICATE_WINDOW) } else { DUPLICATE_WINDOW },
+        storage: StorageType::File,
+        discard: DiscardPolicy::New,
+        num_replicas: 1,
+        max_messages: -1,
+        max_consumers: -1,
+        deny_purge: true,
+        // Expired keys leave a marker, so that watchers hear of their end.
+        allow_message_ttl: expires,
+        subject_delete_marker_ttl: expires.then_some(max_age.max(Duration::from_secs(1))),
+        // Reads go to the leader: a copy that lags would undo compare-and-set.
+        allow_direct: false,
+        ..Config::default()
+    }
+}
+
+impl Bucket {
+    /// The bucket's name.
+    #[must_use]
+    pub fn name(&self) -> &SubjectToken {
+        &self.name
+    }
+
+    /// The stream in which it lies.
+    #[must_use]
+    pub fn stream_name(&self) -> &str {
+        &self.stream_name
+    }
+
+    /// The newest value; `None` if there is none. Tries for five seconds.
+    ///
+    /// # Errors
+    /// [`KvError::InvalidKey`] or `Unavailable`.
+    pub async fn get(&self, key: &str) -> Result<Option<Entry>, KvError> {
+        let newest = again(|| self.newest(key)).await?;
+        Ok(newest.filter(|item| !is_deletion(item)).map(|item| entry(key, item)))
+    }
+
+    /// Stores a value whatever was there, and gives its revision. Tries for five seconds.
+    ///
+    /// # Errors
+    /// [`KvError`].
+    pub async fn put(&self, key: &str, value: Bytes) -> Result<u64, KvError> {
+        again(|| self.store(key, value.clone(), None)).await
+    }
+
+    /// Stores the first value of a key; one attempt.
+    ///
+    /// # Errors
+    /// [`KvError::Exists`], or the others; after `Unavailable` it may be stored.
+    pub async fn create(&self, key: &str, value: Bytes) -> Result<u64, KvError> {
+        match self.store(key, value.clone(), Some(0)).await {
+            Err(KvError::WrongRevision) => {}
+            result => return result,
+        }
+        // What stands there may be a deletion, which is as good as nothing.
+        match self.newest(key).await? {
+            Some(item) if is_deletion(&item) => {
+                self.store(key, value, Some(item.seq)).await.map_err(|error| match error {
+                    KvError::WrongRevision => KvError::Exists,
+                    other => other,
+                })
+            }
+            _ => Err(KvError::Exists),
+        }
+    }
+
+    /// Stores a value if `revision` is still the newest; one attempt. Gives the new revision.
+    ///
+    /// # Errors
+    /// [`KvError::WrongRevision`], or the others; after `Unavailable` it may be stored.
+    pub async fn update(&self, key: &str, value: Bytes, revision: u64) -> Result<u64, KvError> {
+        self.store(key, value, Some(revision)).await
+    }
+
+    /// Deletes a key; its bytes stay on the disk for a while (see [`Bucket::erase`]). Tries for five seconds.
+    ///
+    /// # Errors
+    /// [`KvError`].
+    pub async fn delete(&self, key: &str) -> Result<(), KvError> {
+        again(|| self.send(key, deletion(), None)).await.map(|_| ())
+    }
+
+    /// Removes a key so that none of its bytes stays in the server's files: leaves a deletion for the watchers,
+    /// then overwrites every older value. Repeating it after a failure finishes the work. Tries for five seconds.
+    ///
+    /// # Errors
+    /// [`KvError`].
+    pub async fn erase(&self, key: &str) -> Result<(), KvError> {
+        let marker = again(|| self.send(key, deletion(), None)).await?;
+        self.overwrite_before(key, marker).await
+    }
+
+    /// Overwrites on disk every stored value of `key` older than `revision`.
+    pub(crate) async fn overwrite_before(&self, key: &str, revision: u64) -> Result<(), KvError> {
+        let subject = self.subject(key)?;
+        let mut from = 1;
+        loop {
+            let older = again(|| async {
+                match self.stream.raw_message_builder().sequence(from).next_by_subject(&subject).send().await
+                {
+                    Ok(message) => Ok(Some(message.sequence)),
+                    Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+                    Err(error) => Err(KvError::Unavailable(error.to_string())),
+                }
+            })
+            .await?;
+            let Some(seq) = older.filter(|seq| *seq < revision) else { return Ok(()) };
+            again(|| async {
+                let deleted = self.bus.delete_securely(&self.stream_name, seq).await;
+                deleted.map_err(|error| KvError::Unavailable(error.to_string()))
+            })
+            .await?;
+            from = seq + 1;
+        }
+    }
+
+    /// All keys that have a value.
+    ///
+    /// # Errors
+    /// [`TailError`].
+    pub async fn keys(&self) -> Result<Vec<String>, TailError> {
+        Ok(self.entries().await?.into_iter().map(|entry| entry.key).collect())
+    }
+
+    /// All values, in the order of their revisions.
+    ///
+    /// # Errors
+    /// [`TailError`].
+    pub async fn entries(&self) -> Result<Vec<Entry>, TailError> {
+        let mut watcher = self.watch_all().await?;
+        let mut newest: std::collections::BTreeMap<String, Entry> = std::collections::BTreeMap::new();
+        loop {
+            match watcher.next().await? {
+                WatchEvent::Put(entry) => drop(newest.insert(entry.key.clone(), entry)),
+                WatchEvent::Deleted { key, .. } => drop(newest.remove(&key)),
+                WatchEvent::CaughtUp => break,
+            }
+        }
+        let mut entries: Vec<Entry> = newest.into_values().collect();
+        entries.sort_by_key(|entry| entry.revision);
+        Ok(entries)
+    }
+
+    /// Tells all values, then [`WatchEvent::CaughtUp`], then every change, through deaths of the server.
+    ///
+    /// # Errors
+    /// [`TailError`].
+    pub async fn watch_all(&self) -> Result<Watcher, TailError> {
+        self.watch_from(1).await
+    }
+
+    /// As [`Bucket::watch_all`], with changes after `revision` only.
+    ///
+    /// # Errors
+    /// [`TailError`].
+    pub async fn watch_after(&self, revision: u64) -> Result<Watcher, TailError> {
+        self.watch_from(revision + 1).await
+    }
+
+    async fn watch_from(&self, revision: u64) -> Result<Watcher, TailError> {
+        let tail = Tail::open(&self.bus, &self.stream_name, revision, TailOptions::default()).await?;
+        Ok(Watcher { tail, prefix: self.prefix.clone(), caught_up_told: false })
+    }
+
+    fn subject(&self, key: &str) -> Result<String, KvError> {
+        let proper = |b: u8| b.is_ascii_alphanumeric() || b"_-=/.".contains(&b);
+        let fits = (1..=KEY_BYTES_MAX).contains(&key.len())
+            && key.bytes().all(proper)
+            && key.split('.').all(|word| !word.is_empty());
+        if fits { Ok(format!("{}{key}", self.prefix)) } else { Err(KvError::InvalidKey) }
+    }
+
+    pub(crate) async fn newest(&self, key: &str) -> Result<Option<TailItem>, KvError> {
+        let subject = self.subject(key)?;
+        let asked_on = self.bus.connection_count();
+        let answer = self.stream.get_last_raw_message_by_subject(&subject);
+        match self.unless_reconnected(asked_on, answer).await? {
+            Ok(message) => Ok(Some(TailItem::from_raw(message))),
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(error) => Err(KvError::Unavailable(error.to_string())),
+        }
+    }
+
+    async fn unless_reconnected<F: Future>(&self, asked_on: u64, answer: F) -> Result<F::Output, KvError> {
+        let answer = self.bus.unless_reconnected(asked_on, answer).await;
+        answer.ok_or_else(|| KvError::Unavailable(RECONNECTED.into()))
+    }
+
+    async fn store(&self, key: &str, value: Bytes, expected: Option<u64>) -> Result<u64, KvError> {
+        self.send(key, PublishMessage::build().payload(value), expected).await
+    }
+
+    async fn send(&self, key: &str, message: PublishMessage, expected: Option<u64>) -> Result<u64, KvError> {
+        let subject = self.subject(key)?;
+        let message = match expected {
+            Some(revision) => message.expected_last_subject_sequence(revision),
+            None => message,
+        };
+        let asked_on = self.bus.connection_count();
+        let ack = match self.bus.js.send_publish(subject, message).await {
+            Ok(ack) => self.unless_reconnected(asked_on, ack.into_future()).await?,
+            Err(error) => Err(error),
+        };
+        ack.map(|ack| ack.sequence).map_err(|error| match server_code(&error) {
+            Some(code) if CODES_WRONG_LAST.contains(&code) => KvError::WrongRevision,
+            Some(code) if code == ErrorCode::STREAM_NOT_FOUND.0 => KvError::Refused("no such bucket".into()),
+            _ => match publish_error(&error) {
+                PublishError::Full => KvError::Full,
+                PublishError::TooLarge => KvError::TooLarge,
+                PublishError::Unavailable(reason) => KvError::Unavailable(reason),
+                PublishError::Refused(reason) => KvError::Refused(reason),
+            },
+        })
+    }
+}
+
+/// A watch over a bucket.
+pub struct Watcher {
+    tail: Tail,
+    prefix: String,
+    caught_up_told: bool,
+}
+
+impl Watcher {
+    /// The next event. Waits out any absence of the server. Cancelling it loses nothing.
+    ///
+    /// # Errors
+    /// [`TailError`]; the watch is of no further use then.
+    pub async fn next(&mut self) -> Result<WatchEvent, TailError> {
+        loop {
+            if !self.caught_up_told && self.tail.caught_up() {
+                self.caught_up_told = true;
+                return Ok(WatchEvent::CaughtUp);
+            }
+            let item = self.tail.next().await?;
+            let Some(key) = item.subject.strip_prefix(&self.prefix).map(ToOwned::to_owned) else { continue };
+            return Ok(if is_deletion(&item) {
+                WatchEvent::Deleted { key, revision: item.seq }
+            } else {
+                WatchEvent::Put(entry(&key, item))
+            });
+        }
+    }
+}
+
+fn entry(key: &str, item: TailItem) -> Entry {
+    Entry { key: key.to_owned(), value: item.payload, revision: item.seq, stored_at_ms: item.published_at_ms }
+}
+
+fn is_deletion(item: &TailItem) -> bool {
+    item.header(MARKER).is_some() || matches!(item.header(OPERATION), Some("DEL" | "PURGE"))
+}
+
+fn deletion() -> PublishMessage {
+    PublishMessage::build().header(OPERATION, "DEL")
+}
+
+/// Repeats what can be repeated without harm while the server is away.
+async fn again<T, F, Fut>(attempt: F) -> Result<T, KvError>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<T, KvError>>,
+{
+    let deadline = Deadline::after(RETRY_MAX);
+    loop {
+        match attempt().await {
+            Err(KvError::Unavailable(_)) if deadline.left() > RETRY_PAUSE => {
+                tokio::time::sleep(RETRY_PAUSE).await
+            }
+            result => return result,
+        }
+    }
+}

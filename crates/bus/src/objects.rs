@@ -1,0 +1,119 @@
+//! Large things with a name: snapshots and attachments.
+
+use std::io::Cursor;
+use std::time::Duration;
+
+use async_nats::jetstream::object_store::{Config, DeleteErrorKind, GetErrorKind, ObjectStore};
+use async_nats::jetstream::stream::StorageType;
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use protocol::SubjectToken;
+use tokio::io::AsyncReadExt;
+
+use crate::connection::Bus;
+
+/// Longest that reading or writing one object may take.
+const TRANSFER_MAX: Duration = Duration::from_secs(120);
+
+/// Why an object could not be stored or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// No answer, a full store, or a transfer cut short; fate: retry.
+    #[error("{doing} object {name:?}: {reason}")]
+    Unavailable {
+        /// What was being done.
+        doing: &'static str,
+        /// Which object, or the store.
+        name: String,
+        /// What the server or the connection said.
+        reason: String,
+    },
+}
+
+fn unavailable(doing: &'static str, name: &str, reason: &dyn std::fmt::Display) -> ObjectError {
+    ObjectError::Unavailable { doing, name: name.to_owned(), reason: reason.to_string() }
+}
+
+/// A store of objects. Clones share the connection.
+#[derive(Clone)]
+pub struct Objects(ObjectStore);
+
+impl Bus {
+    /// Opens the store, making it with at most `max_bytes` if it is not there.
+    ///
+    /// # Errors
+    /// [`ObjectError`]; fate: retry.
+    pub async fn ensure_objects(&self, name: &SubjectToken, max_bytes: u64) -> Result<Objects, ObjectError> {
+        if let Ok(store) = self.js.get_object_store(name.as_str()).await {
+            return Ok(Objects(store));
+        }
+        let config = Config {
+            bucket: name.as_str().to_owned(),
+            max_bytes: i64::try_from(max_bytes).unwrap_or(i64::MAX),
+            storage: StorageType::File,
+            num_replicas: 1,
+            ..Config::default()
+        };
+        let made = self.js.create_object_store(config).await;
+        made.map(Objects).map_err(|error| unavailable("make the store of", name.as_str(), &error))
+    }
+}
+
+impl Objects {
+    /// Stores an object under a name, replacing what was there when it is complete.
+    ///
+    /// # Errors
+    /// [`ObjectError`]; fate: retry.
+    pub async fn put(&self, name: &str, bytes: Bytes) -> Result<(), ObjectError> {
+        let mut reader = Cursor::new(bytes);
+        match tokio::time::timeout(TRANSFER_MAX, self.0.put(name, &mut reader)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(unavailable("store", name, &error)),
+            Err(error) => Err(unavailable("store", name, &error)),
+        }
+    }
+
+    /// Reads an object; `None` if there is none of that name. The digest is checked.
+    ///
+    /// # Errors
+    /// [`ObjectError`]; fate: retry.
+    pub async fn get(&self, name: &str) -> Result<Option<Bytes>, ObjectError> {
+        let read = async {
+            let mut object = match self.0.get(name).await {
+                Ok(object) => object,
+                Err(error) if matches!(error.kind(), GetErrorKind::NotFound) => return Ok(None),
+                Err(error) => return Err(unavailable("read", name, &error)),
+            };
+            let mut bytes = Vec::with_capacity(object.info().size);
+            object.read_to_end(&mut bytes).await.map_err(|error| unavailable("read", name, &error))?;
+            Ok(Some(Bytes::from(bytes)))
+        };
+        tokio::time::timeout(TRANSFER_MAX, read).await.map_err(|error| unavailable("read", name, &error))?
+    }
+
+    /// Deletes an object; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`ObjectError`]; fate: retry.
+    pub async fn delete(&self, name: &str) -> Result<(), ObjectError> {
+        match self.0.delete(name).await {
+            Ok(()) => Ok(()),
+            Err(error) if matches!(error.kind(), DeleteErrorKind::NotFound) => Ok(()),
+            Err(error) => Err(unavailable("delete", name, &error)),
+        }
+    }
+
+    /// The names of all objects.
+    ///
+    /// # Errors
+    /// [`ObjectError`]; fate: retry.
+    pub async fn names(&self) -> Result<Vec<String>, ObjectError> {
+        let list = self.0.list().await.map_err(|error| unavailable("list", "*", &error))?;
+        let names = list.map_ok(|info| info.name).try_collect::<Vec<String>>();
+        match tokio::time::timeout(TRANSFER_MAX, names).await {
+            Ok(Ok(names)) => Ok(names),
+            Ok(Err(error)) => Err(unavailable("list", "*", &error)),
+            Err(error) => Err(unavailable("list", "*", &error)),
+        }
+    }
+}

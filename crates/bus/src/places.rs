@@ -1,0 +1,114 @@
+//! Every stream and bucket of the product with its limits, in one place; ARCHITECTURE.md has the same table in words.
+
+use std::time::Duration;
+
+use protocol::SubjectToken;
+use protocol::streams;
+use protocol::subjects::Subjects;
+
+use crate::kv::BucketSpec;
+use crate::streams::{Discard, StreamSpec};
+
+/// Largest message of any stream, bytes: a configuration of ten thousand agents fits.
+pub const MESSAGE_BYTES_MAX: u32 = 7 * 1024 * 1024;
+/// Inputs are kept so long; a router that lags longer would lose some, so readiness is red long before.
+pub const INBOUND_AGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long the server itself remembers message ids; beyond it the core does.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+/// All snapshots together, bytes.
+pub const SNAPSHOTS_BYTES_MAX: u64 = 4 * GIB;
+
+const MIB: u64 = 1024 * 1024;
+const GIB: u64 = 1024 * MIB;
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How large the streams may grow, bytes; from the settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamSizes {
+    /// INBOUND.
+    pub inbound: u64,
+    /// CONTACTS.
+    pub contacts: u64,
+    /// PARKED.
+    pub parked: u64,
+}
+
+/// The streams of one cell.
+#[must_use]
+pub fn all_streams(subjects: &Subjects, sizes: StreamSizes) -> [StreamSpec; 3] {
+    let stream = |name: &str, subject, max_bytes, max_age| StreamSpec {
+        name: name.to_owned(),
+        subjects: vec![subject],
+        max_bytes,
+        max_age,
+        max_message_bytes: MESSAGE_BYTES_MAX,
+        duplicate_window: DUPLICATE_WINDOW,
+        // A full stream refuses: better no promise than a broken one.
+        discard: Discard::New,
+    };
+    [
+        stream(streams::INBOUND, subjects.inbound_all(), sizes.inbound, Some(INBOUND_AGE_MAX)),
+        stream(streams::CONTACTS, subjects.contacts(), sizes.contacts, None),
+        stream(streams::PARKED, subjects.parked(), sizes.parked, None),
+    ]
+}
+
+/// Who leads.
+#[must_use]
+pub fn leases() -> BucketSpec {
+    bucket(streams::LEASES, None, MIB, 4 * 1024)
+}
+
+/// Which gateway processes live.
+#[must_use]
+pub fn gateways() -> BucketSpec {
+    bucket(streams::GATEWAYS, Some(DAY), MIB, 4 * 1024)
+}
+
+/// Sign-in names and API keys, hashed.
+#[must_use]
+pub fn accounts() -> BucketSpec {
+    bucket(streams::ACCOUNTS, None, 256 * MIB, 4 * 1024)
+}
+
+/// Signed-in sessions, hashed.
+#[must_use]
+pub fn sessions() -> BucketSpec {
+    bucket(streams::SESSIONS, Some(7 * DAY), 256 * MIB, 4 * 1024)
+}
+
+/// Agents' unsent words, sealed.
+#[must_use]
+pub fn drafts() -> BucketSpec {
+    bucket(streams::DRAFTS, Some(7 * DAY), 256 * MIB, 64 * 1024)
+}
+
+fn bucket(name: &str, max_age: Option<Duration>, max_bytes: u64, max_value_bytes: u32) -> BucketSpec {
+    BucketSpec { name: token(name), history: 1, max_age, max_bytes, max_value_bytes }
+}
+
+/// The name of the object store for snapshots.
+#[must_use]
+pub fn snapshots() -> SubjectToken {
+    token(streams::SNAPSHOTS)
+}
+
+/// A name that stands in `protocol::streams` is a token; a test says so for each.
+fn token(name: &str) -> SubjectToken {
+    #[expect(clippy::expect_used, reason = "constant names, each checked by the test below")]
+    SubjectToken::new(name).expect("a constant name is a token")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_place_has_a_name_and_a_limit() {
+        for spec in [leases(), gateways(), accounts(), sessions(), drafts()] {
+            assert!(spec.max_bytes > 0, "{}", spec.name);
+            assert_eq!(spec.history, 1, "{}: old values would outlive an erasure", spec.name);
+        }
+        assert_eq!(snapshots().as_str(), streams::SNAPSHOTS);
+    }
+}

@@ -1,0 +1,190 @@
+//! Every key of the settings: its name, what it accepts and where it goes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::http::Uri;
+use tracing_subscriber::EnvFilter;
+
+use super::secret::Reference;
+use super::{
+    CellSettings, DataSettings, DeskSettings, DrainSettings, Fault, Fields, HealthSettings, HttpSettings,
+    LimitSettings, LogFormat, LogSettings, NatsSettings, RoutingSettings, Settings, SigninSettings,
+    StreamSettings, WebSettings,
+};
+
+/// Origins that may embed the chat; more belong in the web channel's configuration.
+pub(super) const SITES_MAX: usize = 100;
+
+/// Asks for every key; `None` stands for faults that were noted on the way.
+pub(super) fn read(
+    fields: &mut Fields,
+    folder: Option<&Path>,
+    variables: &BTreeMap<String, String>,
+) -> Option<Settings> {
+    let cell = fields.text("cell.token", "1 to 16 of a-z and 0-9", cell_token);
+    let listen = fields.text("http.listen", "\"ip:port\"", |text| text.parse().ok());
+    let public_url = fields.text("http.public_url", "\"http(s)://host[:port]\"", origin);
+    let data = fields.text("data.folder", "a folder's path", folder_path);
+    let nats = nats(fields, folder, variables);
+    let log = log(fields);
+    let routing = routing(fields);
+    let limits = limits(fields);
+    let streams = streams(fields);
+    let desk = desk(fields);
+    let signin =
+        SigninSettings { attempts_per_minute: fields.integer("signin.attempts_per_minute", &(1..=1000)) };
+    let drain = DrainSettings { deadline: fields.duration("drain.deadline", &(seconds(1)..=minutes(10))) };
+    let health =
+        HealthSettings { stale_after: fields.duration("health.stale_after", &(seconds(1)..=minutes(10))) };
+    let site = "\"http(s)://host[:port]\"";
+    let sites = fields.texts("web.sites", site, SITES_MAX, |text| origin(text).is_some());
+    Some(Settings {
+        cell: CellSettings { token: cell? },
+        http: HttpSettings { listen: listen?, public_url: public_url? },
+        data: DataSettings { folder: data? },
+        nats: nats?,
+        log: log?,
+        routing,
+        limits,
+        streams,
+        desk,
+        signin,
+        drain,
+        health,
+        web: WebSettings { sites },
+    })
+}
+
+fn nats(
+    fields: &mut Fields,
+    folder: Option<&Path>,
+    variables: &BTreeMap<String, String>,
+) -> Option<NatsSettings> {
+    let url = fields.text("nats.url", "\"nats://host:port\", several with commas, or \"\"", nats_urls);
+    let path = "nats.credentials";
+    let expected = "{ file = \"...\" } or { env = \"...\" }";
+    let reference = fields.hidden(path, expected, Reference::read)?;
+    match reference.value.fetch(folder, &|name| variables.get(name).cloned()) {
+        Ok(credentials) => Some(NatsSettings { url: url?, credentials }),
+        Err(found) => {
+            fields.fault(Fault {
+                place: reference.place,
+                line: reference.line,
+                path: path.to_owned(),
+                expected: "a readable secret".to_owned(),
+                found,
+            });
+            None
+        }
+    }
+}
+
+fn log(fields: &mut Fields) -> Option<LogSettings> {
+    let format = fields.text("log.format", "\"text\" or \"json\"", |text| match text {
+        "text" => Some(LogFormat::Text),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    });
+    let level = fields.text("log.level", "error, warn, info, debug, trace or a filter", filter);
+    Some(LogSettings { format: format?, level: level? })
+}
+
+fn routing(fields: &mut Fields) -> RoutingSettings {
+    let lease = Duration::from_millis(500)..=minutes(1);
+    RoutingSettings {
+        lease: fields.duration("routing.lease", &lease),
+        append_window: fields.integer("routing.append_window", &(1..=4096)),
+        snapshot_every_records: fields.integer("routing.snapshot_every_records", &(100..=10_000_000)),
+    }
+}
+
+fn limits(fields: &mut Fields) -> LimitSettings {
+    LimitSettings {
+        text_max_bytes: memory(fields, "limits.text_max"),
+        body_max_bytes: memory(fields, "limits.body_max"),
+        note_max_bytes: memory(fields, "limits.note_max"),
+        draft_max_bytes: memory(fields, "limits.draft_max"),
+        visitor_frames_per_minute: rate(fields, "limits.visitor_frames_per_minute"),
+        ip_new_conversations_per_minute: rate(fields, "limits.ip_new_conversations_per_minute"),
+        ip_sockets: rate(fields, "limits.ip_sockets"),
+        desk_frames_per_second: rate(fields, "limits.desk_frames_per_second"),
+        api_requests_per_second: rate(fields, "limits.api_requests_per_second"),
+    }
+}
+
+/// A size that a process holds in memory at once. Above 4 MiB a record would near the server's largest message.
+fn memory(fields: &mut Fields, path: &str) -> usize {
+    usize::try_from(fields.size(path, &(1024..=4 << 20))).unwrap_or(usize::MAX)
+}
+
+fn rate(fields: &mut Fields, path: &str) -> u32 {
+    fields.integer(path, &(1..=1_000_000))
+}
+
+fn streams(fields: &mut Fields) -> StreamSettings {
+    // 64 KiB, so that a test can fill a stream; 64 TiB, which is past any disk of today.
+    let range = 64 << 10..=64 << 40;
+    StreamSettings {
+        inbound_max_bytes: fields.size("streams.inbound_max", &range),
+        contacts_max_bytes: fields.size("streams.contacts_max", &range),
+        parked_max_bytes: fields.size("streams.parked_max", &range),
+        refuse_new_at_percent: fields.integer("streams.refuse_new_at_percent", &(10..=99)),
+    }
+}
+
+fn desk(fields: &mut Fields) -> DeskSettings {
+    DeskSettings {
+        session_lifetime: fields.duration("desk.session_lifetime", &(minutes(1)..=minutes(7 * 24 * 60))),
+        disconnect_grace: fields.duration("desk.disconnect_grace", &(seconds(1)..=minutes(10))),
+        command_wait: fields.duration("desk.command_wait", &(seconds(1)..=minutes(1))),
+    }
+}
+
+const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(60 * count)
+}
+
+fn cell_token(text: &str) -> Option<String> {
+    let fits = (1..=16).contains(&text.len());
+    let clean = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    (fits && clean).then(|| text.to_owned())
+}
+
+fn folder_path(text: &str) -> Option<PathBuf> {
+    (!text.trim().is_empty()).then(|| PathBuf::from(text))
+}
+
+/// `EnvFilter` takes a lone word for a part's name, so that `inof` would silence everything: a lone word is a level.
+fn filter(text: &str) -> Option<String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let clear = text.split(',').all(|part| part.contains('=') || LEVELS.contains(&part.trim()));
+    (clear && EnvFilter::builder().parse(text).is_ok()).then(|| text.to_owned())
+}
+
+/// Scheme, host and port and nothing else, exactly as a browser writes an origin.
+fn origin(text: &str) -> Option<String> {
+    let uri: Uri = text.parse().ok()?;
+    let web = matches!(uri.scheme_str(), Some("http" | "https"));
+    let host = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    let bare = uri.path() == "/" && uri.query().is_none() && !text.ends_with('/');
+    let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    (web && host && bare && lower).then(|| text.to_owned())
+}
+
+fn nats_urls(text: &str) -> Option<String> {
+    let one = |url: &str| {
+        let uri = url.trim().parse::<Uri>().ok();
+        // A password in a URL ends up in logs; credentials have a key of their own.
+        uri.is_some_and(|uri| {
+            matches!(uri.scheme_str(), Some("nats" | "tls" | "ws" | "wss"))
+                && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+        })
+    };
+    (text.is_empty() || text.split(',').all(one)).then(|| text.to_owned())
+}
