@@ -16,9 +16,9 @@ use async_nats::jetstream::context::{PublishAckFuture, PublishError as ClientErr
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use protocol::Subject;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use crate::connection::Bus;
+use crate::connection::{Bus, unless_reconnected};
 use crate::publish::{CODES_WRONG_LAST, PublishError, RECONNECTED, is_pattern, publish_error, server_code};
 
 /// Appends on the way at once; a larger window is slower and a fence then refuses more.
@@ -95,7 +95,7 @@ impl Appender {
         let (in_flight, acks) = mpsc::unbounded_channel();
         let outcome =
             Arc::new(Outcome { acknowledged_seq: expected_last_seq.into(), poison: OnceLock::new() });
-        tokio::spawn(await_acks(bus.clone(), acks, Arc::clone(&outcome)));
+        tokio::spawn(await_acks(bus.connections.clone(), acks, Arc::clone(&outcome)));
         Self {
             bus: bus.clone(),
             stream: stream.to_owned(),
@@ -171,11 +171,15 @@ impl Appender {
 }
 
 /// Awaits the acknowledgements in the order of sending; the first failure answers all behind it.
-async fn await_acks(bus: Bus, mut in_flight: mpsc::UnboundedReceiver<InFlight>, outcome: Arc<Outcome>) {
+async fn await_acks(
+    connections: watch::Receiver<u64>,
+    mut in_flight: mpsc::UnboundedReceiver<InFlight>,
+    outcome: Arc<Outcome>,
+) {
     while let Some(next) = in_flight.recv().await {
         let settled = match outcome.poison.get() {
             Some(error) => Err(behind(error)),
-            None => settle(&bus, next.ack, next.sent_on, next.seq).await,
+            None => settle(&connections, next.ack, next.sent_on, next.seq).await,
         };
         match &settled {
             Ok(seq) => outcome.acknowledged_seq.store(*seq, Ordering::Release),
@@ -195,8 +199,13 @@ fn behind(error: &AppendError) -> AppendError {
     }
 }
 
-async fn settle(bus: &Bus, ack: PublishAckFuture, sent_on: u64, seq: u64) -> Result<u64, AppendError> {
-    let Some(answer) = bus.unless_reconnected(sent_on, ack.into_future()).await else {
+async fn settle(
+    connections: &watch::Receiver<u64>,
+    ack: PublishAckFuture,
+    sent_on: u64,
+    seq: u64,
+) -> Result<u64, AppendError> {
+    let Some(answer) = unless_reconnected(connections, sent_on, ack.into_future()).await else {
         return Err(AppendError::Unknown(RECONNECTED.into()));
     };
     match answer {

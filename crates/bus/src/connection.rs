@@ -18,6 +18,8 @@ pub(crate) const ACK_TIMEOUT: Duration = Duration::from_secs(2);
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// Longest pause between two attempts to reconnect: the server is next door and its restart takes a second.
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(250);
+/// Longest wait for the client library to announce a connection that stands.
+const EVENT_MAX: Duration = Duration::from_secs(1);
 /// Longest wait for the buffers to empty when the process ends.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// Publishes that may wait for their acknowledgement at once, over the whole connection.
@@ -168,6 +170,11 @@ impl Bus {
             .max_ack_inflight(ACKS_IN_FLIGHT_MAX)
             .build(client.clone());
         let bus = Self { client, js, connections, closed, name: settings.name.as_str().into() };
+        // The event may come after the connection; whoever asks sooner would take it for a new one.
+        let counted = async { bus.connections.clone().wait_for(|count| *count > 0).await.is_ok() };
+        if tokio::time::timeout(EVENT_MAX, counted).await.is_err() {
+            tracing::debug!("the connection was not announced");
+        }
         bus.refuse_old_server(deadline).await?;
         Ok(bus)
     }
@@ -203,22 +210,6 @@ impl Bus {
         *self.connections.borrow()
     }
 
-    /// Awaits an answer, but not longer than the connection it was asked for on: the client library leaves such
-    /// questions waiting until their timeout. `None` means that it may or may not have arrived.
-    pub(crate) async fn unless_reconnected<F: Future>(&self, asked_on: u64, answer: F) -> Option<F::Output> {
-        let mut connections = self.connections.clone();
-        let reconnected = async move {
-            if connections.wait_for(|count| *count != asked_on).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        tokio::select! {
-            biased;
-            answer = answer => Some(answer),
-            () = reconnected => None,
-        }
-    }
-
     /// The name given in the settings.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -245,6 +236,26 @@ impl Bus {
             Ok(Ok(_) | Err(_)) => Ok(()),
             Err(_) => Err(BusError::DrainTimeout),
         }
+    }
+}
+
+/// Awaits an answer, but not longer than the connection it was asked for on: the client library leaves such
+/// questions waiting until their timeout. `None` means that it may or may not have arrived.
+pub(crate) async fn unless_reconnected<F: Future>(
+    connections: &watch::Receiver<u64>,
+    asked_on: u64,
+    answer: F,
+) -> Option<F::Output> {
+    let mut connections = connections.clone();
+    let reconnected = async move {
+        if connections.wait_for(|count| *count != asked_on).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        answer = answer => Some(answer),
+        () = reconnected => None,
     }
 }
 

@@ -88,7 +88,7 @@ impl Request {
     /// Answers; a question that asked for no answer gets none.
     ///
     /// # Errors
-    /// [`BusError::Send`] if the connection takes nothing or the answer exceeds 1 MiB; the asker then runs into its deadline.
+    /// [`BusError::Send`] if the connection takes nothing or the answer exceeds 8 MiB; the asker then runs into its deadline.
     pub async fn respond(self, answer: Bytes) -> Result<(), BusError> {
         let Some(reply) = self.reply else { return Ok(()) };
         self.client.publish(reply, answer).await.map_err(|error| BusError::Send(error.to_string()))
@@ -99,7 +99,7 @@ impl Bus {
     /// Sends a message that nobody stores.
     ///
     /// # Errors
-    /// [`BusError::Send`] if the connection takes nothing or the message exceeds 1 MiB.
+    /// [`BusError::Send`] if the connection takes nothing or the message exceeds 8 MiB.
     pub async fn publish_ephemeral(&self, subject: &Subject, payload: Bytes) -> Result<(), BusError> {
         self.client
             .publish(subject.as_str().to_owned(), payload)

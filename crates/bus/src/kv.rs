@@ -12,11 +12,12 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy, LastRawMessageErrorKi
 use bytes::Bytes;
 use protocol::SubjectToken;
 
-use crate::connection::Bus;
+use crate::connection::{Bus, unless_reconnected};
 use crate::deadline::Deadline;
 use crate::publish::{CODES_WRONG_LAST, PublishError, RECONNECTED, publish_error, server_code};
-use crate::streams::StreamError;
+use crate::streams::{StreamError, create_error, unavailable};
 use crate::tail::{Tail, TailError, TailItem, TailOptions};
+use crate::watch::{WatchEvent, Watcher};
 
 /// For how long operations that can be repeated without harm are tried.
 const RETRY_MAX: Duration = Duration::from_secs(5);
@@ -53,22 +54,6 @@ pub struct Entry {
     pub revision: u64,
     /// When it was stored, ms since the epoch.
     pub stored_at_ms: u64,
-}
-
-/// What a watch tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WatchEvent {
-    /// A key has this value.
-    Put(Entry),
-    /// A key has no value any more: deleted or too old.
-    Deleted {
-        /// The key.
-        key: String,
-        /// The revision of the deletion.
-        revision: u64,
-    },
-    /// All values that there were at the start have been told; from here on it is live. Comes once.
-    CaughtUp,
 }
 
 /// Why a bucket did not do it.
@@ -115,14 +100,13 @@ impl Bus {
     pub async fn ensure_bucket(&self, spec: &BucketSpec) -> Result<Bucket, StreamError> {
         let wanted = bucket_config(spec);
         let name = wanted.name.clone();
-        let unavailable = |error: &dyn std::fmt::Display| crate::streams::unavailable(&name, error);
         // Creating a stream again with the same description is no error, so the usual start needs one request.
         if let Err(error) = self.js.create_stream(&wanted).await {
             let found = self
                 .js
                 .get_stream(&name)
                 .await
-                .map_err(|_| unavailable(&error))?
+                .map_err(|_| create_error(&name, &error))?
                 .cached_info()
                 .config
                 .clone();
@@ -138,9 +122,9 @@ impl Bus {
                     .or(found.subject_delete_marker_ttl),
                 ..found
             };
-            self.js.update_stream(merged).await.map_err(|error| unavailable(&error))?;
+            self.js.update_stream(merged).await.map_err(|error| create_error(&name, &error))?;
         }
-        let stream = self.js.get_stream_no_info(&name).await.map_err(|error| unavailable(&error))?;
+        let stream = self.js.get_stream_no_info(&name).await.map_err(|error| unavailable(&name, &error))?;
         Ok(Bucket {
             bus: self.clone(),
             stream,
@@ -219,10 +203,8 @@ impl Bucket {
         // What stands there may be a deletion, which is as good as nothing.
         match self.newest(key).await? {
             Some(item) if is_deletion(&item) => {
-                self.store(key, value, Some(item.seq)).await.map_err(|error| match error {
-                    KvError::WrongRevision => KvError::Exists,
-                    other => other,
-                })
+                let stored = self.store(key, value, Some(item.seq)).await;
+                stored.map_err(|error| if error == KvError::WrongRevision { KvError::Exists } else { error })
             }
             _ => Err(KvError::Exists),
         }
@@ -244,14 +226,16 @@ impl Bucket {
         again(|| self.send(key, deletion(), None)).await.map(|_| ())
     }
 
-    /// Removes a key so that none of its bytes stays in the server's files: leaves a deletion for the watchers,
-    /// then overwrites every older value. Repeating it after a failure finishes the work. Tries for five seconds.
+    /// Removes a key so that none of the bytes of its stored values stays in the server's files, then tells the
+    /// watchers. Values that a bucket without history has replaced before stay until the server tidies its files:
+    /// what has to be erased for certain is sealed. Nobody may write the key meanwhile; repeating it after a failure
+    /// finishes the work. Tries for five seconds.
     ///
     /// # Errors
     /// [`KvError`].
     pub async fn erase(&self, key: &str) -> Result<(), KvError> {
-        let marker = again(|| self.send(key, deletion(), None)).await?;
-        self.overwrite_before(key, marker).await
+        self.overwrite_before(key, u64::MAX).await?;
+        again(|| self.send(key, deletion(), None)).await.map(|_| ())
     }
 
     /// Overwrites on disk every stored value of `key` older than `revision`.
@@ -323,7 +307,7 @@ impl Bucket {
 
     async fn watch_from(&self, revision: u64) -> Result<Watcher, TailError> {
         let tail = Tail::open(&self.bus, &self.stream_name, revision, TailOptions::default()).await?;
-        Ok(Watcher { tail, prefix: self.prefix.clone(), caught_up_told: false })
+        Ok(Watcher::new(tail, &self.prefix))
     }
 
     fn subject(&self, key: &str) -> Result<String, KvError> {
@@ -346,7 +330,7 @@ impl Bucket {
     }
 
     async fn unless_reconnected<F: Future>(&self, asked_on: u64, answer: F) -> Result<F::Output, KvError> {
-        let answer = self.bus.unless_reconnected(asked_on, answer).await;
+        let answer = unless_reconnected(&self.bus.connections, asked_on, answer).await;
         answer.ok_or_else(|| KvError::Unavailable(RECONNECTED.into()))
     }
 
@@ -378,40 +362,11 @@ impl Bucket {
     }
 }
 
-/// A watch over a bucket.
-pub struct Watcher {
-    tail: Tail,
-    prefix: String,
-    caught_up_told: bool,
-}
-
-impl Watcher {
-    /// The next event. Waits out any absence of the server. Cancelling it loses nothing.
-    ///
-    /// # Errors
-    /// [`TailError`]; the watch is of no further use then.
-    pub async fn next(&mut self) -> Result<WatchEvent, TailError> {
-        loop {
-            if !self.caught_up_told && self.tail.caught_up() {
-                self.caught_up_told = true;
-                return Ok(WatchEvent::CaughtUp);
-            }
-            let item = self.tail.next().await?;
-            let Some(key) = item.subject.strip_prefix(&self.prefix).map(ToOwned::to_owned) else { continue };
-            return Ok(if is_deletion(&item) {
-                WatchEvent::Deleted { key, revision: item.seq }
-            } else {
-                WatchEvent::Put(entry(&key, item))
-            });
-        }
-    }
-}
-
-fn entry(key: &str, item: TailItem) -> Entry {
+pub(crate) fn entry(key: &str, item: TailItem) -> Entry {
     Entry { key: key.to_owned(), value: item.payload, revision: item.seq, stored_at_ms: item.published_at_ms }
 }
 
-fn is_deletion(item: &TailItem) -> bool {
+pub(crate) fn is_deletion(item: &TailItem) -> bool {
     item.header(MARKER).is_some() || matches!(item.header(OPERATION), Some("DEL" | "PURGE"))
 }
 

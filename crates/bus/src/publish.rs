@@ -8,8 +8,9 @@ use async_nats::jetstream::context::{PublishAckFuture, PublishError as ClientErr
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use protocol::Subject;
+use tokio::sync::watch;
 
-use crate::connection::Bus;
+use crate::connection::{Bus, unless_reconnected};
 use crate::deadline::Deadline;
 
 /// Longest that one message is tried again: half the window in which the server knows its id.
@@ -56,7 +57,7 @@ pub enum PublishError {
 #[must_use = "an acknowledgement that nobody awaits hides a failure"]
 pub struct PendingPublish {
     ack: PublishAckFuture,
-    bus: Bus,
+    connections: watch::Receiver<u64>,
     sent_on: u64,
 }
 
@@ -66,7 +67,7 @@ impl PendingPublish {
     /// # Errors
     /// [`PublishError`]; after `Unavailable` publish again with the same id.
     pub async fn acknowledged(self) -> Result<Published, PublishError> {
-        let answer = self.bus.unless_reconnected(self.sent_on, self.ack.into_future()).await;
+        let answer = unless_reconnected(&self.connections, self.sent_on, self.ack.into_future()).await;
         let answer = answer.ok_or_else(|| PublishError::Unavailable(RECONNECTED.into()))?;
         let ack = answer.map_err(|error| publish_error(&error))?;
         Ok(Published { seq: ack.sequence, duplicate: ack.duplicate })
@@ -122,7 +123,7 @@ impl Bus {
         let message = PublishMessage::build().payload(payload).message_id(msg_id);
         let sent_on = self.connection_count();
         let sent = self.js.send_publish(subject.as_str().to_owned(), message).await;
-        sent.map(|ack| PendingPublish { ack, bus: self.clone(), sent_on })
+        sent.map(|ack| PendingPublish { ack, connections: self.connections.clone(), sent_on })
             .map_err(|error| publish_error(&error))
     }
 }
@@ -154,7 +155,7 @@ pub(crate) fn publish_error(error: &ClientError) -> PublishError {
         PublishErrorKind::WrongLastMessageId | PublishErrorKind::WrongLastSequence => {
             PublishError::Refused(error.to_string())
         }
-        PublishErrorKind::Other => match error.source().and_then(|source| server_code(source)) {
+        PublishErrorKind::Other => match error.source().and_then(server_code) {
             Some(code) if CODES_FULL.contains(&code) => PublishError::Full,
             Some(CODE_TOO_LARGE) => PublishError::TooLarge,
             Some(code) => PublishError::Refused(format!("code {code}")),

@@ -13,10 +13,11 @@ use protocol::{IdentityId, content::Sealed};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::connection::Bus;
-use crate::kv::{KvError, WatchEvent, Watcher};
+use crate::kv::KvError;
 use crate::master_key::MasterKey;
 use crate::seal_keys::{DataKey, KeyFailure, KeyState, KeyStore, bound_to, close, open};
 use crate::streams::StreamError;
+use crate::watch::{WatchEvent, Watcher};
 
 /// Unwrapped keys kept in memory by one process.
 pub const KEYS_CACHED_MAX: usize = 50_000;

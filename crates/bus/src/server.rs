@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::connection::{Bus, BusError, BusSettings, Credentials, Secret};
+use crate::connection::{Bus, BusError, BusSettings};
 use crate::deadline::Deadline;
 use crate::server_files::{Access, Files, find_program, is_executable};
 
@@ -166,6 +166,13 @@ impl SupervisedServer {
         Ok(server)
     }
 
+    /// How to reach the server that another process runs, or ran, on this data folder; `None` if there never was one.
+    #[must_use]
+    pub fn settings_in(dir: &Path) -> Option<BusSettings> {
+        let access = serde_json::from_slice::<Access>(&std::fs::read(dir.join("access.json")).ok()?).ok()?;
+        Some(access.settings())
+    }
+
     async fn wait_ready(&self) -> Result<(), ServerError> {
         let settings = self.settings().named("supervisor");
         match Bus::connect_until(&settings, Deadline::after(START_MAX)).await {
@@ -193,14 +200,7 @@ impl SupervisedServer {
     /// Where it is and how to sign in.
     #[must_use]
     pub fn settings(&self) -> BusSettings {
-        BusSettings {
-            url: format!("nats://127.0.0.1:{}", self.access.port),
-            credentials: Credentials::Password {
-                user: self.access.user.clone(),
-                password: Secret::new(&self.access.password),
-            },
-            name: "winterband".into(),
-        }
+        self.access.settings()
     }
 
     /// Its process id; `None` while it is being started again.

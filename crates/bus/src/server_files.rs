@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::connection::{SERVER_VERSION_MIN, version_of};
+use crate::connection::{BusSettings, Credentials, Secret};
 use crate::master_key::{random_bytes, write_private};
 use crate::server::{ServerError, ServerOptions};
 
@@ -24,6 +25,18 @@ pub(crate) struct Access {
     pub(crate) port: u16,
     pub(crate) user: String,
     pub(crate) password: String,
+}
+
+impl Access {
+    /// Where the server is and how to sign in.
+    pub(crate) fn settings(&self) -> BusSettings {
+        let (user, password) = (self.user.clone(), Secret::new(&self.password));
+        BusSettings {
+            url: format!("nats://127.0.0.1:{}", self.port),
+            credentials: Credentials::Password { user, password },
+            name: "winterband".into(),
+        }
+    }
 }
 
 /// The files of one data folder.
@@ -96,7 +109,8 @@ impl Files {
             "# Written at every start.\n\
              server_name: winterband\n\
              listen: \"127.0.0.1:{}\"\n\
-             max_payload: 1MB\n\
+             max_payload: 8MB\n\
+             max_pending: 256MB\n\
              write_deadline: \"10s\"\n\
              log_file: {}\n\
              logfile_size_limit: 16MB\n\

@@ -207,12 +207,17 @@ fn not_found(error: &context::GetStreamError) -> bool {
     matches!(error.kind(), context::GetStreamErrorKind::JetStream(server) if server.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
 
-fn create_error(name: &str, error: &context::CreateStreamError) -> StreamError {
+pub(crate) fn create_error(name: &str, error: &context::CreateStreamError) -> StreamError {
+    use context::CreateStreamErrorKind as Kind;
     match error.kind() {
-        context::CreateStreamErrorKind::TimedOut
-        | context::CreateStreamErrorKind::JetStreamUnavailable
-        | context::CreateStreamErrorKind::Response => unavailable(name, error),
-        _ => StreamError::Refused { name: name.to_owned(), reason: error.to_string() },
+        Kind::TimedOut | Kind::JetStreamUnavailable | Kind::Response | Kind::ResponseParse => {
+            unavailable(name, error)
+        }
+        Kind::EmptyStreamName
+        | Kind::InvalidStreamName
+        | Kind::DomainAndExternalSet
+        | Kind::JetStream(_)
+        | Kind::NotFound => StreamError::Refused { name: name.to_owned(), reason: error.to_string() },
     }
 }
 

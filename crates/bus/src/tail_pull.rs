@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::context::RequestErrorKind;
-use async_nats::jetstream::stream::ConsumerErrorKind;
+use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use async_nats::message::OutboundMessage;
 use async_nats::{Message, StatusCode, Subscriber};
 use bytes::Bytes;
@@ -18,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep};
 
 use crate::connection::Bus;
+use crate::publish::server_code;
 use crate::reply::delivery;
 use crate::tail::{StartFailed, TailError, TailItem};
 
@@ -75,13 +75,12 @@ pub(crate) async fn open_pull(bus: Bus, start: Start) -> Result<Opened, StartFai
     connections.mark_unchanged();
     let away = |error: &dyn std::fmt::Display| StartFailed::Away(error.to_string());
     let handle = bus.js.get_stream_no_info(&start.stream).await.map_err(|error| away(&error))?;
-    let info = handle.get_info().await.map_err(|error| match error.kind() {
-        RequestErrorKind::Other
-            if crate::publish::server_code(&error) == Some(ErrorCode::STREAM_NOT_FOUND.0) =>
-        {
+    let info = handle.get_info().await.map_err(|error| {
+        if server_code(&error) == Some(ErrorCode::STREAM_NOT_FOUND.0) {
             StartFailed::Missing
+        } else {
+            away(&error)
         }
-        _ => away(&error),
     })?;
     let last_seq = info.state.last_sequence;
     if start.next_seq > last_seq + 1 {
@@ -99,22 +98,8 @@ pub(crate) async fn open_pull(bus: Bus, start: Start) -> Result<Opened, StartFai
         num_replicas: 1,
         ..pull::Config::default()
     };
-    let consumer = bus.js.create_consumer_on_stream(config, &start.stream).await.map_err(|error| {
-        match (error.kind(), crate::publish::server_code(&error)) {
-            (ConsumerErrorKind::JetStream(server), _)
-                if server.error_code() == ErrorCode::STREAM_NOT_FOUND =>
-            {
-                StartFailed::Missing
-            }
-            (ConsumerErrorKind::JetStream(server), _) if (400..500).contains(&server.code()) => {
-                StartFailed::Permanent(TailError::Refused {
-                    stream: start.stream.clone(),
-                    reason: error.to_string(),
-                })
-            }
-            _ => away(&error),
-        }
-    })?;
+    let made = bus.js.create_consumer_on_stream(config, &start.stream).await;
+    let consumer = made.map_err(|error| consumer_failure(&start.stream, &error))?;
     let consumer = consumer.cached_info();
     let next_subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", start.stream, consumer.name);
     let pull = Pull {
@@ -131,6 +116,26 @@ pub(crate) async fn open_pull(bus: Bus, start: Start) -> Result<Opened, StartFai
         reconnected: until_changed(connections).boxed(),
     };
     Ok(Opened { pull, first_seq: info.state.first_sequence, last_seq, pending: consumer.num_pending })
+}
+
+fn consumer_failure(stream: &str, error: &ConsumerError) -> StartFailed {
+    match error.kind() {
+        ConsumerErrorKind::JetStream(server) if server.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+            StartFailed::Missing
+        }
+        ConsumerErrorKind::JetStream(server) if (400..500).contains(&server.code()) => {
+            StartFailed::Permanent(TailError::Refused {
+                stream: stream.to_owned(),
+                reason: error.to_string(),
+            })
+        }
+        ConsumerErrorKind::TimedOut
+        | ConsumerErrorKind::Request
+        | ConsumerErrorKind::InvalidConsumerType
+        | ConsumerErrorKind::InvalidName
+        | ConsumerErrorKind::JetStream(_)
+        | ConsumerErrorKind::Other => StartFailed::Away(error.to_string()),
+    }
 }
 
 async fn until_changed(mut connections: watch::Receiver<u64>) {

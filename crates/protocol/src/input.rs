@@ -27,7 +27,6 @@ pub struct Input {
 /// What happened outside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "the large variant, a message, is also the common one")]
 pub enum InputBody {
     /// A customer wrote.
     Message(CustomerMessage),

@@ -30,7 +30,6 @@ pub struct Record {
 /// What led to a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "the large variant, an input, is also the common one")]
 pub enum Cause {
     /// An input, whole.
     Input {

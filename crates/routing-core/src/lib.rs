@@ -1,1 +1,59 @@
-//! routing-core
+//! Who is offered what, when, and why.
+//!
+//! Pure: no clock, no dice, no I/O, and nothing whose order changes from run to run. A shell reads inputs, calls
+//! [`transition`], appends the [`protocol::Record`] and, when it comes back to life, calls [`apply`] for every record of
+//! the log. Both go through the same events, so deciding and applying cannot disagree.
+//!
+//! A contact **waits** in its class (queue, needs, channel, priority), is **offered** to one agent, is **with** one agent,
+//! may be in **wrap-up**, and **ends** resolved or abandoned. An agent is *there* when configured, connected and online;
+//! *routable* on a channel when there and holding fewer contacts of it (offers, own, wrap-ups) than their capacity.
+//! An agent may have a waiting contact when
+//!
+//! 1. they are routable on its channel, and
+//! 2. the contact prefers them, or prefers nobody and they serve its queue and command its needs, and
+//! 3. they have not declined (or missed, or given away) it, or everybody who is there and qualified has, and their rest is over.
+//!
+//! After each record no such pair is left unmatched; [`next_deadline`] names the moment when time alone makes one.
+
+#![warn(missing_docs)]
+
+mod apply;
+mod bits;
+mod command;
+mod configure;
+mod contact;
+mod due;
+mod events;
+mod explain;
+mod floor;
+mod index;
+mod matching;
+mod memory;
+mod message;
+mod policy;
+mod presence;
+mod state;
+mod timer;
+mod turn;
+
+pub use apply::{ApplyError, Misfit, apply};
+pub use contact::{AgentState, Contact, Conversation, Decline, DeclineHow, Ended, EndedHow, Phase};
+pub use explain::{AgentRow, Explanation, Place, Standing, explain};
+pub use state::{ByQueue, State, Totals};
+pub use timer::{next_deadline, timer};
+pub use turn::{TransitionError, decide, transition};
+
+/// How long an agent may be unreachable before their contacts go on, ms.
+pub const RECLAIM_MS: u64 = 60_000;
+
+/// Events after which a record starts nothing new; what is left is done by the next timer, which is due at once.
+///
+/// An event takes at most about 1 KiB of JSON and one step adds at most a few hundred, so that a record with its input stays
+/// below the server's limit of 1 MiB a message.
+pub const EVENTS_PER_RECORD: usize = 400;
+
+/// Raise it when the form of a serialised [`State`] changes: a snapshot of another version is left and the log is read.
+pub const SNAPSHOT_VERSION: u32 = 1;
+
+/// The reason in `PresenceChanged` of an agent who did not answer an offer.
+pub const MISSED_OFFER: &str = "missed_offer";

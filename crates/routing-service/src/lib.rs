@@ -1,1 +1,116 @@
-//! routing-service
+//! The routing role: tails INBOUND, decides, appends to CONTACTS, applies.
+//!
+//! All reasons are in `routing-core`; this shell adds the clock, the lease, the fence and the bus. One process leads,
+//! others follow the log and stand by.
+
+mod gateways;
+mod lead;
+mod observe;
+mod parking;
+mod replica;
+mod snapshot;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bus::{Bucket, Bus, HeldLease, IdHasher, Lease, Sealer, places};
+use protocol::SubjectToken;
+use protocol::ids::GatewayId;
+use protocol::subjects::Subjects;
+use service::Kit;
+
+use crate::lead::Ended;
+use crate::parking::Parking;
+use crate::replica::Replica;
+use crate::snapshot::Snapshots;
+
+/// The pause before a leader that had to step down tries again; the standby is faster.
+const RESYNC_PAUSE: Duration = Duration::from_millis(100);
+
+/// What the loops of this role share.
+#[derive(Clone)]
+struct Role {
+    kit: Kit,
+    bus: Bus,
+    subjects: Subjects,
+    parking: Parking,
+    snapshots: Snapshots,
+    leases: Bucket,
+    gateways: Bucket,
+    /// This process, as others see it.
+    me: GatewayId,
+}
+
+/// Starts the role; its loop ends when the process drains.
+///
+/// # Errors
+/// When the buckets it needs cannot be made; the process does not start then.
+pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> Result<()> {
+    let subjects = Subjects::new(SubjectToken::new(&kit.settings.cell.token)?);
+    let leases = bus.ensure_bucket(&places::leases()).await.context("make the bucket for leases")?;
+    let gateways = bus.ensure_bucket(&places::gateways()).await.context("make the bucket for gateways")?;
+    let objects = bus.ensure_objects(&places::snapshots(), places::SNAPSHOTS_BYTES_MAX).await?;
+    let role = Role {
+        kit: kit.clone(),
+        parking: Parking::new(bus.clone(), subjects.clone(), sealer, hasher),
+        snapshots: Snapshots::new(objects),
+        bus,
+        subjects,
+        leases,
+        gateways,
+        me: GatewayId(uuid::Uuid::now_v7()),
+    };
+    kit.drain.spawn("routing", run(role));
+    Ok(())
+}
+
+/// Follows, leads, and begins anew from the log whenever leading ends: the log is all the truth there is.
+async fn run(role: Role) -> Result<()> {
+    let health = role.kit.health.register("routing");
+    let drained = role.kit.drain.token();
+    let mut led_before = false;
+    while !drained.is_cancelled() {
+        health.set_detail("reading the log");
+        let replica = tokio::select! {
+            () = drained.cancelled() => break,
+            replica = Replica::recover(&role, &health) => replica,
+        };
+        let mut replica = match replica {
+            Ok(replica) => replica,
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "failed to read the log, trying again");
+                tokio::time::sleep(RESYNC_PAUSE).await;
+                continue;
+            }
+        };
+        health.set_detail("standing by");
+        let held = tokio::select! {
+            () = drained.cancelled() => break,
+            held = take_lead(&role) => held,
+            error = replica.follow(&role, &health) => Err(error),
+        };
+        let ended = match held {
+            Ok(lease) => {
+                health.set_detail("leading");
+                let ended = Box::pin(lead::lead(&role, replica, lease, &health, led_before)).await;
+                led_before = true;
+                ended
+            }
+            Err(error) => Ended::SteppedDown(error),
+        };
+        if let Ended::SteppedDown(error) = ended {
+            tracing::warn!(error = format!("{error:#}"), "begins anew from the log");
+            tokio::time::sleep(RESYNC_PAUSE).await;
+        }
+    }
+    health.retire();
+    Ok(())
+}
+
+async fn take_lead(role: &Role) -> Result<HeldLease> {
+    let ttl = role.kit.settings.routing.lease;
+    let cancel = role.kit.drain.token();
+    Lease::acquire(&role.leases, "routing", &role.me.to_string(), ttl, &cancel)
+        .await
+        .context("take the routing lease")
+}

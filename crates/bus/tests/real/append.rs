@@ -159,7 +159,7 @@ async fn a_full_stream_and_a_large_message_are_refused_and_nothing_is_forgotten(
         }
     };
     assert_eq!(publish(0, 8 * 1024 + 1).await, Err(PublishError::TooLarge));
-    assert_eq!(publish(0, 2 << 20).await, Err(PublishError::TooLarge));
+    assert_eq!(publish(0, 9 << 20).await, Err(PublishError::TooLarge));
     let mut stored = 0;
     while publish(stored, 4 * 1024).await.is_ok() {
         stored += 1;

@@ -43,7 +43,6 @@ async fn a_dead_holder_is_followed_within_three_seconds() {
     let died = Instant::now();
     drop(first);
     let second = contender.await.unwrap();
-    println!("taken over after {:?}", died.elapsed());
     assert!(died.elapsed() < Duration::from_millis(2_500), "{:?}", died.elapsed());
     assert_eq!(second.epoch(), 2);
 }

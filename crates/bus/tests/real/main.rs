@@ -1,7 +1,8 @@
 //! The bus against a real nats-server, one per test, found by NATS_SERVER_BIN or PATH.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod append;
+mod fence;
 mod kv;
 mod lease;
 mod messages;

@@ -20,8 +20,8 @@ async fn wrapped_key(world: &World, identity: IdentityId) -> Vec<u8> {
     let items = world.bus.read_range(&format!("KV_{}", bus::KEYS_BUCKET), 1, u64::MAX, 1000).await.unwrap();
     let item = items.iter().rev().find(|item| item.subject.ends_with(&identity.to_string())).unwrap();
     let text = String::from_utf8(item.payload.to_vec()).unwrap();
-    let start = text.find("\"wrapped\":\"").expect("a wrapped key") + "\"wrapped\":\"".len();
-    text[start..].split('"').next().unwrap().as_bytes().to_vec()
+    let (_, rest) = text.split_once("\"wrapped\":\"").expect("a wrapped key");
+    rest.split('"').next().unwrap().as_bytes().to_vec()
 }
 
 #[tokio::test]

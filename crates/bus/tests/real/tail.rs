@@ -52,8 +52,7 @@ async fn three_kills_of_the_server_lose_double_and_reorder_nothing() {
     }
     publisher.await.unwrap();
     assert!(tail.reopened() >= 3, "the server was killed three times");
-    assert!(longest_silence < Duration::from_secs(4), "{longest_silence:?}");
-    println!("longest silence {longest_silence:?}");
+    assert!(longest_silence < Duration::from_secs(3), "{longest_silence:?}");
 }
 
 #[tokio::test]
@@ -69,7 +68,6 @@ async fn an_idle_tail_notices_a_kill_and_hears_what_comes_after() {
         let begin = Instant::now();
         let item = within(SOON, "the message", tail.next()).await.unwrap();
         assert_eq!(item.seq, published);
-        println!("heard {:?} after its acknowledgement", begin.elapsed());
         assert!(begin.elapsed() < Duration::from_secs(2));
     }
 }
@@ -200,7 +198,6 @@ async fn a_tail_reads_fast_and_delivers_soon() {
         delays.push((begin.elapsed(), acknowledged));
     }
     delays.sort();
-    println!("{per_s:.0} messages/s; delivered p50 {:?} p99 {:?}", delays[100], delays[198]);
     // Loose, for a slow machine with a debug build; the numbers proper are the bench's.
     assert!(per_s > 2_000.0, "{per_s}");
     assert!(delays[100].0 < Duration::from_millis(20), "{:?}", delays[100]);

@@ -1,0 +1,206 @@
+//! What an agent asks for.
+
+use protocol::command::{AgentCommand, Command, Outcome, Presence, Refusal};
+use protocol::limits::{CLOCK_SKEW_MS_MAX, COMMAND_AGE_MS_MAX, REASON_BYTES_MAX};
+use protocol::record::{EntryKind, Event, OfferEnd, Preferred, QueuedWhy};
+use protocol::{AgentId, CommandId, ContactId, ConversationId, OfferId, SubjectToken};
+
+use crate::contact::{Contact, Phase};
+use crate::turn::Turn;
+
+type Settled = Result<(), Refusal>;
+
+impl Turn<'_> {
+    pub(crate) fn command(&mut self, asked: &AgentCommand) {
+        if let Some(outcome) = self.state.stored.memory.command(asked.id).cloned() {
+            self.emit(Event::DuplicateSkipped);
+            return self.emit(Event::CommandSettled { command: asked.id, outcome });
+        }
+        let settled = self.check_age(asked.id).and_then(|()| self.carry_out(asked.agent, &asked.command));
+        let outcome = match settled {
+            Ok(()) => Outcome::Done,
+            Err(refusal) => Outcome::Refused { refusal },
+        };
+        self.emit(Event::CommandSettled { command: asked.id, outcome });
+    }
+
+    /// An id is remembered for a few days only. One whose time cannot be believed (no version 7, more than a day ahead) could
+    /// come again after that and be carried out twice, so it is refused like one that is too old.
+    fn check_age(&self, id: CommandId) -> Settled {
+        let born = id.born_ms().ok_or(Refusal::TooOld)?;
+        let too_old = self.at.0.saturating_sub(born) > COMMAND_AGE_MS_MAX;
+        let too_new = born.saturating_sub(self.at.0) > CLOCK_SKEW_MS_MAX;
+        if too_old || too_new { Err(Refusal::TooOld) } else { Ok(()) }
+    }
+
+    fn carry_out(&mut self, agent: AgentId, command: &Command) -> Settled {
+        if self.state.agent(agent).is_none() {
+            return Err(Refusal::UnknownAgent);
+        }
+        match command {
+            Command::SetPresence { presence, reason } => {
+                self.set_presence(agent, *presence, reason.as_deref())
+            }
+            Command::Accept { offer } => self.accept(agent, *offer),
+            Command::Decline { offer, reason } => self.decline(agent, *offer, reason),
+            Command::Reply { contact, .. } => {
+                let conversation = self.own(agent, *contact)?;
+                self.entry(conversation, *contact, EntryKind::FromAgent { agent });
+                Ok(())
+            }
+            Command::Note { contact, .. } => {
+                let conversation = self.own_or_wrap_up(agent, *contact)?;
+                self.entry(conversation, *contact, EntryKind::Note { agent });
+                Ok(())
+            }
+            Command::TransferToQueue { contact, queue } => self.transfer_to_queue(agent, *contact, queue),
+            Command::TransferToAgent { contact, agent: to } => self.transfer_to_agent(agent, *contact, *to),
+            Command::Resolve { contact, disposition } => self.resolve(agent, *contact, disposition),
+            Command::EndWrapUp { contact } => {
+                self.own_or_wrap_up(agent, *contact)?;
+                match self.state.contact(*contact).map(|known| known.phase) {
+                    Some(Phase::WrapUp { .. }) => {
+                        self.emit(Event::Resolved { contact: *contact, agent });
+                        Ok(())
+                    }
+                    // The customer wrote again just before: there is no wrap-up, and the desk has to look again.
+                    Some(_) | None => Err(Refusal::NotYours),
+                }
+            }
+        }
+    }
+
+    fn set_presence(&mut self, agent: AgentId, presence: Presence, reason: Option<&str>) -> Settled {
+        if reason.is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
+            return Err(Refusal::TooLong);
+        }
+        let changes = self.state.agent(agent).is_some_and(|known| known.presence != presence);
+        if changes || reason.is_some() {
+            let reason = reason.map(str::to_owned);
+            self.emit(Event::PresenceChanged { agent, presence, reason });
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, agent: AgentId, offer: OfferId) -> Settled {
+        let (contact, conversation) = self.asked(agent, offer)?;
+        self.emit(Event::OfferEnded { offer, contact, agent, end: OfferEnd::Accepted });
+        self.emit(Event::Assigned { contact, agent });
+        self.entry(conversation, contact, EntryKind::Joined { agent });
+        Ok(())
+    }
+
+    fn decline(&mut self, agent: AgentId, offer: OfferId, reason: &str) -> Settled {
+        if reason.len() > REASON_BYTES_MAX {
+            return Err(Refusal::TooLong);
+        }
+        let (contact, _) = self.asked(agent, offer)?;
+        let end = OfferEnd::Declined { reason: reason.to_owned() };
+        self.emit(Event::OfferEnded { offer, contact, agent, end });
+        self.requeue(contact, QueuedWhy::OfferEnded);
+        Ok(())
+    }
+
+    /// The contact of an offer that this agent may still answer.
+    fn asked(&self, agent: AgentId, offer: OfferId) -> Result<(ContactId, ConversationId), Refusal> {
+        let (id, contact) = self.state.offer(offer).ok_or(Refusal::OfferEnded)?;
+        match contact.phase {
+            Phase::Offered { agent: asked, .. } if asked != agent => Err(Refusal::NotYours),
+            Phase::Offered { expires_at, .. } if self.at <= expires_at => Ok((id, contact.conversation)),
+            Phase::New
+            | Phase::Waiting { .. }
+            | Phase::Offered { .. }
+            | Phase::WithAgent { .. }
+            | Phase::WrapUp { .. } => Err(Refusal::OfferEnded),
+        }
+    }
+
+    fn transfer_to_queue(&mut self, agent: AgentId, id: ContactId, queue: &SubjectToken) -> Settled {
+        let conversation = self.own(agent, id)?;
+        if self.state.index.policy.queue(queue).is_none() {
+            return Err(Refusal::UnknownQueue);
+        }
+        self.entry(conversation, id, EntryKind::TransferredToQueue { agent, queue: queue.clone() });
+        let contact = self.state.contact(id).ok_or(Refusal::UnknownContact)?;
+        // What it needed in one queue says nothing in another.
+        let needs = if contact.queue == *queue { contact.needs.clone() } else { Vec::new() };
+        let event = Event::Queued {
+            contact: id,
+            queue: queue.clone(),
+            priority: contact.priority,
+            needs,
+            since: contact.since,
+            preferred: None,
+            why: QueuedWhy::Transferred,
+        };
+        self.emit(event);
+        Ok(())
+    }
+
+    fn transfer_to_agent(&mut self, agent: AgentId, id: ContactId, to: AgentId) -> Settled {
+        let conversation = self.own(agent, id)?;
+        let contact = self.state.contact(id).ok_or(Refusal::UnknownContact)?;
+        let colleague = self.state.index.desks.get(&to).filter(|_| to != agent);
+        if !colleague.is_some_and(|desk| desk.there && desk.takes_channel(contact.channel)) {
+            return Err(Refusal::ColleagueNotThere);
+        }
+        let wait = self.state.index.policy.queue(&contact.queue).map_or(0, |queue| queue.owner_wait_ms);
+        let event = Event::Queued {
+            contact: id,
+            queue: contact.queue.clone(),
+            priority: contact.priority,
+            needs: contact.needs.clone(),
+            since: contact.since,
+            preferred: Some(Preferred { agent: to, until: self.at.plus(wait) }),
+            why: QueuedWhy::Transferred,
+        };
+        self.entry(conversation, id, EntryKind::TransferredToAgent { agent, to });
+        self.emit(event);
+        Ok(())
+    }
+
+    fn resolve(&mut self, agent: AgentId, id: ContactId, disposition: &SubjectToken) -> Settled {
+        let conversation = self.own(agent, id)?;
+        let policy = &self.state.index.policy;
+        if !policy.has_disposition(disposition) {
+            return Err(Refusal::UnknownDisposition);
+        }
+        let queue = self.state.contact(id).and_then(|contact| policy.queue(&contact.queue));
+        let wrap_up_ms = queue.map_or(0, |queue| queue.wrap_up_ms);
+        self.entry(conversation, id, EntryKind::Resolved { agent, disposition: disposition.clone() });
+        if wrap_up_ms > 0 {
+            self.emit(Event::WrapUpStarted { contact: id, agent, until: self.at.plus(wrap_up_ms) });
+        } else {
+            self.emit(Event::Resolved { contact: id, agent });
+        }
+        Ok(())
+    }
+
+    /// The conversation of a contact that this agent has now.
+    fn own(&self, agent: AgentId, id: ContactId) -> Result<ConversationId, Refusal> {
+        let conversation = self.own_or_wrap_up(agent, id)?;
+        match self.state.contact(id).map(|contact| contact.phase) {
+            Some(Phase::WrapUp { .. }) | None => Err(Refusal::ContactClosed),
+            Some(_) => Ok(conversation),
+        }
+    }
+
+    fn own_or_wrap_up(&self, agent: AgentId, id: ContactId) -> Result<ConversationId, Refusal> {
+        let contact = self.open_contact(id)?;
+        match contact.phase {
+            Phase::WithAgent { agent: owner } | Phase::WrapUp { agent: owner, .. } if owner == agent => {
+                Ok(contact.conversation)
+            }
+            Phase::New
+            | Phase::Waiting { .. }
+            | Phase::Offered { .. }
+            | Phase::WithAgent { .. }
+            | Phase::WrapUp { .. } => Err(Refusal::NotYours),
+        }
+    }
+
+    fn open_contact(&self, id: ContactId) -> Result<&Contact, Refusal> {
+        let closed = || self.state.ended(id).map_or(Refusal::UnknownContact, |_| Refusal::ContactClosed);
+        self.state.contact(id).ok_or_else(closed)
+    }
+}

@@ -1,0 +1,55 @@
+//! A new configuration.
+
+use std::collections::BTreeSet;
+
+use protocol::config::{ConfigFault, RoutingConfig};
+use protocol::input::ConfigInput;
+use protocol::record::Event;
+
+use crate::state::State;
+use crate::turn::Turn;
+
+/// Most faults told in one record, which has to hold the configuration too.
+const FAULTS_MAX: usize = 500;
+
+impl Turn<'_> {
+    pub(crate) fn config(&mut self, input: &ConfigInput) {
+        let mut faults = input.config.faults();
+        faults.extend(in_use(self.state, &input.config));
+        if faults.len() > FAULTS_MAX {
+            let message = format!("{} faults in all: mend these first", faults.len());
+            faults.truncate(FAULTS_MAX);
+            faults.push(ConfigFault { path: String::new(), message });
+        }
+        if faults.is_empty() {
+            self.emit(Event::ConfigApplied);
+        } else {
+            self.emit(Event::ConfigRefused { faults });
+        }
+    }
+}
+
+/// What open contacts hang on cannot be taken away under them.
+fn in_use(state: &State, config: &RoutingConfig) -> Vec<ConfigFault> {
+    let queues: BTreeSet<_> = config.queues.iter().map(|queue| &queue.name).collect();
+    let skills: BTreeSet<_> = config.skills.iter().map(|skill| &skill.name).collect();
+    let agents: BTreeSet<_> = config.agents.iter().map(|agent| agent.id).collect();
+    let mut faults = BTreeSet::new();
+    let mut fault = |path: &str, message: String| {
+        faults.insert(ConfigFault { path: path.to_owned(), message });
+    };
+    for (_, contact) in state.contacts() {
+        if !queues.contains(&contact.queue) {
+            let name = &contact.queue;
+            fault("queues", format!("the queue {name} still has contacts: keep it until they are resolved"));
+        }
+        for need in contact.needs.iter().filter(|need| !skills.contains(&need.skill)) {
+            let name = &need.skill;
+            fault("skills", format!("open contacts need the skill {name}: keep it until they are resolved"));
+        }
+        if let Some(agent) = contact.holder().filter(|agent| !agents.contains(agent)) {
+            fault("agents", format!("{agent} still holds contacts: keep them until these are resolved"));
+        }
+    }
+    faults.into_iter().collect()
+}

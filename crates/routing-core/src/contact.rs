@@ -1,0 +1,201 @@
+//! What the core keeps of a contact, a conversation and an agent.
+
+use protocol::command::Presence;
+use protocol::input::SkillNeed;
+use protocol::record::Preferred;
+use protocol::{
+    AgentId, ChannelKind, ContactId, ConversationId, GatewayId, IdentityId, Millis, OfferId, SubjectToken,
+};
+use serde::{Deserialize, Serialize};
+
+/// An open contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// Its channel.
+    pub channel: ChannelKind,
+    /// When it first opened.
+    pub opened_at: Millis,
+    /// The queue it waits in, or waited in last.
+    pub queue: SubjectToken,
+    /// 0 is served first.
+    pub priority: u8,
+    /// What the agent must command.
+    pub needs: Vec<SkillNeed>,
+    /// Since when it waits; it keeps this place when it returns to the queue.
+    pub since: Millis,
+    /// Where it is on its way.
+    pub phase: Phase,
+    /// Who would not have it.
+    pub declines: Vec<Decline>,
+}
+
+impl Contact {
+    /// The agent whose slot it takes, if any.
+    #[must_use]
+    pub fn holder(&self) -> Option<AgentId> {
+        match self.phase {
+            Phase::New | Phase::Waiting { .. } => None,
+            Phase::Offered { agent, .. } | Phase::WithAgent { agent } | Phase::WrapUp { agent, .. } => {
+                Some(agent)
+            }
+        }
+    }
+
+    /// Who should have it first, while it waits.
+    #[must_use]
+    pub fn preferred(&self) -> Option<Preferred> {
+        match self.phase {
+            Phase::Waiting { preferred } => preferred,
+            Phase::New | Phase::Offered { .. } | Phase::WithAgent { .. } | Phase::WrapUp { .. } => None,
+        }
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self.phase, Phase::Waiting { .. })
+    }
+
+    pub(crate) fn decline_of(&self, agent: AgentId) -> Option<&Decline> {
+        self.declines.iter().find(|decline| decline.agent == agent)
+    }
+
+    pub(crate) fn declined_by(&mut self, agent: AgentId, at: Millis, how: DeclineHow) {
+        self.forget_decline_of(agent);
+        self.declines.push(Decline { agent, at, how, lapsed: false });
+    }
+
+    pub(crate) fn forget_decline_of(&mut self, agent: AgentId) {
+        self.declines.retain(|decline| decline.agent != agent);
+    }
+}
+
+/// Where a contact is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Phase {
+    /// Between two events of one record.
+    New,
+    /// In its queue.
+    Waiting {
+        /// Who should have it first.
+        preferred: Option<Preferred>,
+    },
+    /// An agent is asked.
+    Offered {
+        /// The offer.
+        offer: OfferId,
+        /// Who is asked.
+        agent: AgentId,
+        /// When the lease ends.
+        expires_at: Millis,
+    },
+    /// An agent owns it.
+    WithAgent {
+        /// The owner.
+        agent: AgentId,
+    },
+    /// Resolved for the customer; the agent finishes.
+    WrapUp {
+        /// The owner.
+        agent: AgentId,
+        /// When it ends by itself.
+        until: Millis,
+    },
+}
+
+/// One agent who would not have a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decline {
+    /// Who.
+    pub agent: AgentId,
+    /// When.
+    pub at: Millis,
+    /// In which way.
+    pub how: DeclineHow,
+    /// Whether they may be asked again as long as everybody who is there and qualified has declined.
+    pub lapsed: bool,
+}
+
+/// How an agent showed that they would not have a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeclineHow {
+    /// They said no.
+    Declined,
+    /// They did not answer.
+    Missed,
+    /// They had it and gave it on.
+    GaveOn,
+}
+
+/// A contact that has ended, kept as long as it can be reopened and a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// When.
+    pub at: Millis,
+    /// How.
+    pub how: EndedHow,
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// Its channel.
+    pub channel: ChannelKind,
+    /// When it first opened.
+    pub opened_at: Millis,
+    /// The last queue it was in.
+    pub queue: SubjectToken,
+    /// The priority it had.
+    pub priority: u8,
+    /// What it needed.
+    pub needs: Vec<SkillNeed>,
+}
+
+/// How a contact ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedHow {
+    /// An agent resolved it.
+    Resolved,
+    /// The customer left before an agent had it.
+    Abandoned,
+}
+
+/// A conversation; its words stand in the log only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// Whose.
+    pub identity: IdentityId,
+    /// Its last entry's sequence.
+    pub entries: u64,
+    /// Who had its contacts last.
+    pub owner: Option<AgentId>,
+    /// The open contact.
+    pub open: Option<ContactId>,
+    /// The contact that ended last, while it is remembered.
+    pub ended: Option<ContactId>,
+}
+
+/// A configured agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentState {
+    /// What they say of themselves.
+    pub presence: Presence,
+    /// The gateway that their desk is connected through.
+    pub gateway: Option<GatewayId>,
+    /// Since when their contacts have not changed.
+    pub idle_since: Millis,
+    /// When their contacts return to the queue, while they are unreachable.
+    pub reclaim_at: Option<Millis>,
+}
+
+impl AgentState {
+    pub(crate) fn new() -> Self {
+        Self { presence: Presence::Offline, gateway: None, idle_since: Millis(0), reclaim_at: None }
+    }
+
+    /// Whether they are connected and online.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.gateway.is_some() && self.presence == Presence::Online
+    }
+}

@@ -1,0 +1,65 @@
+//! What time alone brings about.
+
+use std::collections::BTreeSet;
+
+use protocol::{AgentId, ContactId, Millis};
+
+/// Something that has to be done at a moment. What must be done at once stands at the beginning of time: so a step may be
+/// left to the next record when one record gets too large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    /// The agent's gateway is lost.
+    Gone(AgentId),
+    /// The agent has been unreachable for too long.
+    Reclaim(AgentId),
+    /// The offer's lease ends, or its agent is not there any more.
+    Offer(ContactId),
+    /// The preferred agent's time is up, or they are not there any more.
+    Preference(ContactId),
+    /// The wrap-up's time is up.
+    WrapUp(ContactId),
+    /// Who declined may be asked again.
+    Lapse(ContactId),
+}
+
+/// Done as soon as possible.
+pub(crate) const AT_ONCE: Millis = Millis(0);
+
+/// All that is due, in order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Deadlines {
+    all: BTreeSet<(Millis, Due)>,
+    /// The lapses once more: they are looked for before every matching, when other deadlines wait for the timer.
+    lapses: BTreeSet<(Millis, Due)>,
+}
+
+impl Deadlines {
+    pub(crate) fn add(&mut self, at: Millis, due: Due) {
+        self.all.insert((at, due));
+        if let Due::Lapse(_) = due {
+            self.lapses.insert((at, due));
+        }
+    }
+
+    pub(crate) fn remove(&mut self, at: Millis, due: Due) {
+        self.all.remove(&(at, due));
+        if let Due::Lapse(_) = due {
+            self.lapses.remove(&(at, due));
+        }
+    }
+
+    pub(crate) fn first(&self) -> Option<Millis> {
+        self.all.first().map(|(at, _)| *at)
+    }
+
+    /// The first that a timer at `now` has to handle.
+    pub(crate) fn timer(&self, now: Millis) -> Option<Due> {
+        self.all.first().filter(|(at, _)| *at <= now).map(|(_, due)| *due)
+    }
+
+    /// The first that may not wait for a timer, because agents are chosen by it.
+    pub(crate) fn urgent(&self, now: Millis) -> Option<Due> {
+        let at_once = self.all.first().filter(|(at, _)| *at == AT_ONCE);
+        at_once.or_else(|| self.lapses.first().filter(|(at, _)| *at <= now)).map(|(_, due)| *due)
+    }
+}

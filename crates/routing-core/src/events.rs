@@ -1,0 +1,308 @@
+//! The one place where events change the state, for who decides and for who follows.
+
+use std::sync::Arc;
+
+use protocol::record::{Cause, EntryKind, Event, OfferEnd, QueuedWhy};
+use protocol::{AgentId, ContactId, ConversationId, InputBody, Millis};
+
+use crate::RECLAIM_MS;
+use crate::apply::Misfit;
+use crate::contact::{AgentState, Contact, Conversation, DeclineHow, Ended, EndedHow, Phase};
+use crate::state::{Opening, State};
+
+impl State {
+    /// Applies one event.
+    pub(crate) fn apply_event(&mut self, at: Millis, cause: &Cause, event: &Event) -> Result<(), Misfit> {
+        match event {
+            Event::Fenced { epoch } => {
+                self.fenced(at, *epoch);
+                Ok(())
+            }
+            Event::ConfigApplied => self.config_applied(cause),
+            Event::ConversationOpened { conversation, identity, .. } => {
+                self.stored.conversations.insert(*conversation, Conversation::new(*identity));
+                self.by_identity.insert(*identity, *conversation);
+                Ok(())
+            }
+            Event::EntryAdded { conversation, seq, contact, entry } => {
+                self.entry_added(*conversation, *seq)?;
+                self.gave_on(at, *contact, entry)
+            }
+            Event::AgentConnected { agent, gateway } => self.change_agent(*agent, at, |agent| {
+                agent.gateway = Some(*gateway);
+                agent.reclaim_at = None;
+            }),
+            Event::AgentDisconnected { agent, reclaim_at } => self.change_agent(*agent, at, |agent| {
+                agent.gateway = None;
+                agent.reclaim_at = Some(*reclaim_at);
+            }),
+            Event::PresenceChanged { agent, presence, .. } => {
+                self.change_agent(*agent, at, |agent| agent.presence = *presence)
+            }
+            Event::ContactOpened { .. }
+            | Event::ContactReopened { .. }
+            | Event::Queued { .. }
+            | Event::PreferenceEnded { .. }
+            | Event::DeclinesLapsed { .. }
+            | Event::OfferMade { .. }
+            | Event::OfferEnded { .. }
+            | Event::Assigned { .. }
+            | Event::WrapUpStarted { .. }
+            | Event::Resolved { .. }
+            | Event::Abandoned { .. } => self.apply_contact_event(at, event),
+            Event::ConfigRefused { .. }
+            | Event::CommandSettled { .. }
+            | Event::DuplicateSkipped
+            | Event::Parked { .. } => Ok(()),
+        }
+    }
+
+    fn apply_contact_event(&mut self, at: Millis, event: &Event) -> Result<(), Misfit> {
+        match event {
+            Event::ContactOpened { contact, conversation, channel, .. } => {
+                self.stored.totals.opened += 1;
+                self.opening =
+                    Some(Opening { contact: *contact, conversation: *conversation, channel: *channel });
+                Ok(())
+            }
+            Event::ContactReopened { contact } => self.reopen(*contact),
+            Event::Queued { contact, .. } => self.queued(at, *contact, event),
+            Event::PreferenceEnded { contact } => {
+                self.change_contact(*contact, |contact| contact.phase = Phase::Waiting { preferred: None })
+            }
+            Event::DeclinesLapsed { contact } => self.lapsed(at, *contact),
+            Event::OfferMade { offer, contact, agent, expires_at, .. } => {
+                let phase = Phase::Offered { offer: *offer, agent: *agent, expires_at: *expires_at };
+                self.change_contact(*contact, |contact| contact.phase = phase)
+            }
+            Event::OfferEnded { contact, agent, end, .. } => self.offer_ended(at, *contact, *agent, end),
+            Event::Assigned { contact, agent } => self.assigned(at, *contact, *agent),
+            Event::WrapUpStarted { contact, agent, until } => {
+                let phase = Phase::WrapUp { agent: *agent, until: *until };
+                self.change_contact(*contact, |contact| contact.phase = phase)
+            }
+            Event::Resolved { contact, agent } => {
+                self.end_contact(at, *contact, EndedHow::Resolved)?;
+                self.change_agent(*agent, at, |agent| agent.idle_since = at)
+            }
+            Event::Abandoned { contact } => self.end_contact(at, *contact, EndedHow::Abandoned),
+            Event::Fenced { .. }
+            | Event::ConfigApplied
+            | Event::ConfigRefused { .. }
+            | Event::ConversationOpened { .. }
+            | Event::EntryAdded { .. }
+            | Event::AgentConnected { .. }
+            | Event::AgentDisconnected { .. }
+            | Event::PresenceChanged { .. }
+            | Event::CommandSettled { .. }
+            | Event::DuplicateSkipped
+            | Event::Parked { .. } => Ok(()),
+        }
+    }
+
+    /// Nobody has missed what they could not see: leases, preferences and reclaims start anew.
+    fn fenced(&mut self, at: Millis, epoch: u64) {
+        self.stored.epoch = epoch;
+        for agent in self.stored.agents.values_mut() {
+            agent.reclaim_at = agent.reclaim_at.map(|_| at.plus(RECLAIM_MS));
+        }
+        let policy = &self.index.policy;
+        for contact in self.stored.contacts.values_mut() {
+            let Some(queue) = policy.queue(&contact.queue) else { continue };
+            match &mut contact.phase {
+                Phase::Offered { expires_at, .. } => *expires_at = at.plus(queue.offer_ms),
+                Phase::Waiting { preferred: Some(preferred) } => {
+                    preferred.until = at.plus(queue.owner_wait_ms);
+                }
+                Phase::New
+                | Phase::Waiting { preferred: None }
+                | Phase::WithAgent { .. }
+                | Phase::WrapUp { .. } => {}
+            }
+        }
+        self.rebuild_index();
+    }
+
+    fn config_applied(&mut self, cause: &Cause) -> Result<(), Misfit> {
+        let Cause::Input { input, .. } = cause else { return Err(Misfit::NoConfig) };
+        let InputBody::Config(config) = &input.body else { return Err(Misfit::NoConfig) };
+        let mut before = std::mem::take(&mut self.stored.agents);
+        for agent in &config.config.agents {
+            let state = before.remove(&agent.id).unwrap_or_else(AgentState::new);
+            self.stored.agents.insert(agent.id, state);
+        }
+        self.stored.policy = Some(config.hash);
+        self.stored.config = Arc::new(config.config.clone());
+        self.rebuild_index();
+        Ok(())
+    }
+
+    fn entry_added(&mut self, id: ConversationId, seq: u64) -> Result<(), Misfit> {
+        let conversation = self.stored.conversations.get_mut(&id).ok_or(Misfit::Conversation(id))?;
+        conversation.entries = seq;
+        Ok(())
+    }
+
+    /// Who gives a contact on is asked for it last.
+    fn gave_on(&mut self, at: Millis, contact: ContactId, entry: &EntryKind) -> Result<(), Misfit> {
+        match entry {
+            EntryKind::TransferredToQueue { agent, .. } | EntryKind::TransferredToAgent { agent, .. } => {
+                let agent = *agent;
+                self.change_contact(contact, |one| one.declined_by(agent, at, DeclineHow::GaveOn))
+            }
+            EntryKind::FromCustomer
+            | EntryKind::FromAgent { .. }
+            | EntryKind::Note { .. }
+            | EntryKind::Joined { .. }
+            | EntryKind::Reclaimed { .. }
+            | EntryKind::Resolved { .. }
+            | EntryKind::Reopened
+            | EntryKind::CustomerLeft => Ok(()),
+        }
+    }
+
+    fn reopen(&mut self, id: ContactId) -> Result<(), Misfit> {
+        let Some(ended) = self.stored.ended.remove(&id) else {
+            // In wrap-up: it never left its agent, and the assignment that follows gives it back.
+            return if self.stored.contacts.contains_key(&id) { Ok(()) } else { Err(Misfit::Contact(id)) };
+        };
+        self.expiry.remove(&(ended.at, id));
+        let total = match ended.how {
+            EndedHow::Resolved => &mut self.stored.totals.resolved,
+            EndedHow::Abandoned => &mut self.stored.totals.abandoned,
+        };
+        *total = total.saturating_sub(1);
+        self.put_contact(id, Contact::reopened(ended))
+    }
+
+    fn queued(&mut self, at: Millis, id: ContactId, event: &Event) -> Result<(), Misfit> {
+        let Event::Queued { queue, priority, needs, since, preferred, why, .. } = event else {
+            return Ok(());
+        };
+        let before = self.stored.contacts.get(&id).and_then(Contact::holder);
+        if let Some(opening) = self.opening.take_if(|opening| opening.contact == id) {
+            self.put_contact(id, opening.into_contact(at, queue))?;
+        }
+        self.change_contact(id, |contact| {
+            if contact.queue != *queue {
+                contact.queue = queue.clone();
+                // Another queue has another rest.
+                contact.declines.iter_mut().for_each(|decline| decline.lapsed = false);
+            }
+            contact.priority = *priority;
+            contact.needs.clone_from(needs);
+            contact.since = *since;
+            contact.phase = Phase::Waiting { preferred: *preferred };
+        })?;
+        match (before, why) {
+            (Some(agent), QueuedWhy::Transferred | QueuedWhy::Reclaimed) => {
+                self.change_agent(agent, at, |agent| agent.idle_since = at)
+            }
+            (Some(_), QueuedWhy::Opened | QueuedWhy::Reopened | QueuedWhy::OfferEnded) | (None, _) => Ok(()),
+        }
+    }
+
+    fn lapsed(&mut self, at: Millis, id: ContactId) -> Result<(), Misfit> {
+        let contact = self.stored.contacts.get(&id).ok_or(Misfit::Contact(id))?;
+        let rest = self.index.policy.queue(&contact.queue).map_or(0, |queue| queue.decline_rest_ms);
+        self.change_contact(id, |contact| {
+            for decline in &mut contact.declines {
+                decline.lapsed |= decline.at.plus(rest) <= at;
+            }
+        })
+    }
+
+    fn offer_ended(
+        &mut self,
+        at: Millis,
+        id: ContactId,
+        agent: AgentId,
+        end: &OfferEnd,
+    ) -> Result<(), Misfit> {
+        let how = match end {
+            // The assignment that follows moves it.
+            OfferEnd::Accepted => return Ok(()),
+            OfferEnd::Declined { .. } => Some(DeclineHow::Declined),
+            OfferEnd::TimedOut => Some(DeclineHow::Missed),
+            OfferEnd::AgentGone | OfferEnd::CustomerGone => None,
+        };
+        self.change_contact(id, |contact| {
+            contact.phase = Phase::New;
+            if let Some(how) = how {
+                contact.declined_by(agent, at, how);
+            }
+        })
+    }
+
+    fn assigned(&mut self, at: Millis, id: ContactId, agent: AgentId) -> Result<(), Misfit> {
+        self.change_contact(id, |contact| {
+            contact.phase = Phase::WithAgent { agent };
+            contact.forget_decline_of(agent);
+        })?;
+        if let Some(contact) = self.stored.contacts.get(&id)
+            && let Some(conversation) = self.stored.conversations.get_mut(&contact.conversation)
+        {
+            conversation.owner = Some(agent);
+        }
+        self.change_agent(agent, at, |agent| agent.idle_since = at)
+    }
+
+    fn put_contact(&mut self, id: ContactId, contact: Contact) -> Result<(), Misfit> {
+        let of = contact.conversation;
+        let conversation = self.stored.conversations.get_mut(&of).ok_or(Misfit::Conversation(of))?;
+        conversation.open = Some(id);
+        conversation.ended = None;
+        self.index.link(id, &contact);
+        self.stored.contacts.insert(id, contact);
+        Ok(())
+    }
+
+    fn end_contact(&mut self, at: Millis, id: ContactId, how: EndedHow) -> Result<(), Misfit> {
+        let contact = self.stored.contacts.remove(&id).ok_or(Misfit::Contact(id))?;
+        self.index.unlink(id, &contact);
+        if let Some(conversation) = self.stored.conversations.get_mut(&contact.conversation) {
+            conversation.open = None;
+            conversation.ended = Some(id);
+        }
+        let total = match how {
+            EndedHow::Resolved => &mut self.stored.totals.resolved,
+            EndedHow::Abandoned => &mut self.stored.totals.abandoned,
+        };
+        *total += 1;
+        let Contact { conversation, channel, opened_at, queue, priority, needs, .. } = contact;
+        let ended = Ended { at, how, conversation, channel, opened_at, queue, priority, needs };
+        self.stored.ended.insert(id, ended);
+        self.expiry.insert((at, id));
+        Ok(())
+    }
+
+    fn change_contact(&mut self, id: ContactId, change: impl FnOnce(&mut Contact)) -> Result<(), Misfit> {
+        let contact = self.stored.contacts.get_mut(&id).ok_or(Misfit::Contact(id))?;
+        self.index.unlink(id, contact);
+        change(contact);
+        self.index.link(id, contact);
+        Ok(())
+    }
+
+    fn change_agent(
+        &mut self,
+        id: AgentId,
+        at: Millis,
+        change: impl FnOnce(&mut AgentState),
+    ) -> Result<(), Misfit> {
+        let agent = self.stored.agents.get_mut(&id).ok_or(Misfit::Agent(id))?;
+        let was_there = agent.is_there();
+        change(agent);
+        if agent.is_there() && !was_there {
+            agent.idle_since = at;
+        }
+        if self.index.agent_changed(id, agent, &self.stored.lost_gateways) {
+            for touched in self.index.touched_by(id) {
+                if let Some(contact) = self.stored.contacts.get(&touched) {
+                    self.index.refresh_due(touched, contact);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,243 @@
+//! Why a contact is where it is: the full table of agents, for a person who asks.
+
+use protocol::command::Presence;
+use protocol::input::SkillNeed;
+use protocol::record::Preferred;
+use protocol::{AgentId, ContactId, Hash128, Millis, SkillLevel, SubjectToken};
+use serde::Serialize;
+
+use crate::contact::{Contact, DeclineHow, EndedHow, Phase};
+use crate::state::State;
+
+/// A contact and how every agent stands to it, at the moment of the last record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The contact.
+    pub contact: ContactId,
+    /// Up to which record this is true.
+    pub log_seq: u64,
+    /// When that record was decided.
+    pub at: Millis,
+    /// The configuration in force.
+    pub policy: Hash128,
+    /// Where the contact is.
+    pub place: Place,
+    /// Every configured agent, best first; empty when the contact has ended or is not known.
+    pub agents: Vec<AgentRow>,
+}
+
+/// Where a contact is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Place {
+    /// Never heard of, or ended so long ago that it is not remembered.
+    Unknown,
+    /// It has ended.
+    Ended {
+        /// How.
+        how: EndedHow,
+        /// When.
+        at: Millis,
+        /// The last queue.
+        queue: SubjectToken,
+    },
+    /// It is open.
+    Open {
+        /// Its phase.
+        phase: Phase,
+        /// The queue.
+        queue: SubjectToken,
+        /// 0 is served first.
+        priority: u8,
+        /// What the agent must command.
+        needs: Vec<SkillNeed>,
+        /// Since when it waits, or had waited.
+        since: Millis,
+        /// Who should have it first.
+        preferred: Option<Preferred>,
+        /// Its place among the waiting ones of its class, from 1; none when it does not wait.
+        place_in_class: Option<u32>,
+        /// How many wait in its class.
+        waiting_in_class: u32,
+        /// Its place among the waiting ones of its queue, from 1; none when it does not wait.
+        place_in_queue: Option<u32>,
+        /// How many wait in its queue.
+        waiting_in_queue: u32,
+    },
+}
+
+/// How one agent stands to the contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AgentRow {
+    /// The agent.
+    pub agent: AgentId,
+    /// How long their contacts have not changed, ms.
+    pub idle_ms: u64,
+    /// The first reason that holds.
+    pub standing: Standing,
+}
+
+/// Why an agent has, can have or cannot have a contact, best first.
+///
+/// Of several reasons the last one here is told: who does not serve the queue need not be told that they are away.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Standing {
+    /// Has it, or is asked.
+    Chosen,
+    /// Could have it.
+    Able,
+    /// Would not have it, and may not be asked again yet.
+    Declined {
+        /// In which way.
+        how: DeclineHow,
+        /// When.
+        at: Millis,
+    },
+    /// Stands back for who is preferred.
+    StandsBack {
+        /// Until when at most.
+        until: Millis,
+    },
+    /// Has as many as they can.
+    Full {
+        /// Contacts of this channel held.
+        held: u16,
+        /// Contacts of this channel at most.
+        capacity: u16,
+    },
+    /// Is not there.
+    NotThere {
+        /// What they say of themselves.
+        presence: Presence,
+        /// Whether their desk is reachable.
+        connected: bool,
+    },
+    /// Lacks a skill.
+    LacksSkill {
+        /// The skill.
+        skill: SubjectToken,
+        /// The level needed.
+        needs: SkillLevel,
+        /// The level they have, if any.
+        has: Option<SkillLevel>,
+    },
+    /// Does not take contacts of this channel.
+    NotOnChannel,
+    /// Does not serve the queue.
+    NotInQueue,
+}
+
+/// Explains a contact.
+#[must_use]
+pub fn explain(state: &State, id: ContactId) -> Explanation {
+    let mut explanation = Explanation {
+        contact: id,
+        log_seq: state.log_seq(),
+        at: state.last_at(),
+        policy: state.policy(),
+        place: Place::Unknown,
+        agents: Vec::new(),
+    };
+    if let Some(ended) = state.ended(id) {
+        explanation.place = Place::Ended { how: ended.how, at: ended.at, queue: ended.queue.clone() };
+    }
+    if let Some(contact) = state.contact(id) {
+        explanation.place = place(state, id, contact);
+        explanation.agents = agents(state, id, contact);
+    }
+    explanation
+}
+
+fn place(state: &State, id: ContactId, contact: &Contact) -> Place {
+    let here = (contact.priority, contact.since, id);
+    let (mut in_queue, mut in_class, mut queue_before, mut class_before) = (0, 0, 0, 0);
+    for (other_id, other) in state.contacts() {
+        if !other.is_waiting() || other.queue != contact.queue {
+            continue;
+        }
+        let before = u32::from((other.priority, other.since, other_id) < here);
+        in_queue += 1;
+        queue_before += before;
+        let same_class = other.channel == contact.channel
+            && other.priority == contact.priority
+            && other.needs == contact.needs;
+        in_class += u32::from(same_class);
+        class_before += before * u32::from(same_class);
+    }
+    Place::Open {
+        phase: contact.phase,
+        queue: contact.queue.clone(),
+        priority: contact.priority,
+        needs: contact.needs.clone(),
+        since: contact.since,
+        preferred: contact.preferred(),
+        place_in_class: contact.is_waiting().then_some(class_before + 1),
+        waiting_in_class: in_class,
+        place_in_queue: contact.is_waiting().then_some(queue_before + 1),
+        waiting_in_queue: in_queue,
+    }
+}
+
+fn agents(state: &State, id: ContactId, contact: &Contact) -> Vec<AgentRow> {
+    let mut rows: Vec<_> = state
+        .config()
+        .agents
+        .iter()
+        .filter_map(|config| {
+            let known = state.agent(config.id)?;
+            let standing = standing(state, id, contact, config)?;
+            Some(AgentRow { agent: config.id, idle_ms: state.last_at().since(known.idle_since), standing })
+        })
+        .collect();
+    rows.sort_by(|one, two| {
+        let key = |row: &AgentRow| (row.standing.clone(), std::cmp::Reverse(row.idle_ms), row.agent);
+        key(one).cmp(&key(two))
+    });
+    rows
+}
+
+fn standing(
+    state: &State,
+    id: ContactId,
+    contact: &Contact,
+    config: &protocol::config::Agent,
+) -> Option<Standing> {
+    let known = state.agent(config.id)?;
+    let desk = state.index.desks.get(&config.id)?;
+    if contact.holder() == Some(config.id) {
+        return Some(Standing::Chosen);
+    }
+    let preferred = contact.preferred();
+    let is_preferred = preferred.is_some_and(|preferred| preferred.agent == config.id);
+    if !is_preferred && let Some(lack) = lack(contact, config) {
+        return Some(lack);
+    }
+    if !known.is_there() {
+        return Some(Standing::NotThere { presence: known.presence, connected: known.gateway.is_some() });
+    }
+    if !desk.has_room(contact.channel) {
+        let (held, capacity) = (desk.held(contact.channel), desk.capacity(contact.channel));
+        return Some(Standing::Full { held, capacity });
+    }
+    match preferred {
+        Some(_) if is_preferred => return Some(Standing::Able),
+        Some(preferred) => return Some(Standing::StandsBack { until: preferred.until }),
+        None => {}
+    }
+    let decline = contact.decline_of(config.id).filter(|_| state.is_barred(config.id, id, contact));
+    Some(decline.map_or(Standing::Able, |one| Standing::Declined { how: one.how, at: one.at }))
+}
+
+/// What they do not serve or command.
+fn lack(contact: &Contact, config: &protocol::config::Agent) -> Option<Standing> {
+    if !config.queues.contains(&contact.queue) {
+        return Some(Standing::NotInQueue);
+    }
+    if config.capacity.get(&contact.channel).is_none_or(|slots| *slots == 0) {
+        return Some(Standing::NotOnChannel);
+    }
+    let lacks = contact.needs.iter().find(|need| config.skills.get(&need.skill) < Some(&need.level))?;
+    let has = config.skills.get(&lacks.skill).copied();
+    Some(Standing::LacksSkill { skill: lacks.skill.clone(), needs: lacks.level, has })
+}

@@ -1,0 +1,341 @@
+//! What follows from the state and is kept beside it, so that a decision looks at a few heads and never at everybody.
+//!
+//! Nothing here is stored: it is rebuilt from a snapshot and from a new configuration, and kept up by each event. It never
+//! decides an order by the numbers of classes or profiles, so that a rebuilt index chooses as the old one did.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::config::Agent;
+use protocol::{AgentId, ChannelKind, ContactId, GatewayId, Millis, OfferId, SubjectToken};
+
+use crate::contact::{AgentState, Contact, Phase};
+use crate::due::{AT_ONCE, Deadlines, Due};
+use crate::floor::{ClassKey, Floor, PerChannel, ProfileKey};
+use crate::policy::Policy;
+use crate::state::ByQueue;
+
+/// An agent's place on the floor.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk {
+    pub(crate) profile: usize,
+    capacity: PerChannel<u16>,
+    held: PerChannel<u16>,
+    /// Contacts owned or in wrap-up.
+    owned: u32,
+    pub(crate) there: bool,
+    pub(crate) idle_since: Millis,
+    reclaim_at: Option<Millis>,
+    gateway: Option<GatewayId>,
+    gone: bool,
+    /// Offers, own contacts and wrap-ups.
+    pub(crate) contacts: BTreeSet<ContactId>,
+    /// Waiting contacts that prefer this agent.
+    pub(crate) preferring: BTreeSet<ContactId>,
+    /// Under which time they stand among the routable ones.
+    listed: PerChannel<Option<Millis>>,
+    due: Option<(Millis, Due)>,
+}
+
+impl Desk {
+    pub(crate) fn has_room(&self, channel: ChannelKind) -> bool {
+        self.held.get(channel) < self.capacity.get(channel)
+    }
+
+    pub(crate) fn is_routable(&self, channel: ChannelKind) -> bool {
+        self.there && self.has_room(channel)
+    }
+
+    pub(crate) fn takes_channel(&self, channel: ChannelKind) -> bool {
+        *self.capacity.get(channel) > 0
+    }
+
+    pub(crate) fn held(&self, channel: ChannelKind) -> u16 {
+        *self.held.get(channel)
+    }
+
+    pub(crate) fn capacity(&self, channel: ChannelKind) -> u16 {
+        *self.capacity.get(channel)
+    }
+
+    fn due(&self, agent: AgentId) -> Option<(Millis, Due)> {
+        if self.gone {
+            return Some((AT_ONCE, Due::Gone(agent)));
+        }
+        let unreachable = self.gateway.is_none() && self.owned > 0;
+        self.reclaim_at.filter(|_| unreachable).map(|at| (at, Due::Reclaim(agent)))
+    }
+}
+
+/// Where an open contact stands in the index.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spot {
+    /// Its class, while it waits.
+    pub(crate) class: usize,
+    due: Option<(Millis, Due)>,
+}
+
+/// The index.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    pub(crate) policy: Policy,
+    pub(crate) floor: Floor,
+    pub(crate) desks: BTreeMap<AgentId, Desk>,
+    pub(crate) by_gateway: BTreeMap<GatewayId, BTreeSet<AgentId>>,
+    pub(crate) offers: BTreeMap<OfferId, ContactId>,
+    pub(crate) spots: BTreeMap<ContactId, Spot>,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) by_queue: BTreeMap<SubjectToken, ByQueue>,
+    /// Whether a pair might be unmatched: after a record that got too large, a rebuild, a new configuration.
+    pub(crate) owes_matching: bool,
+}
+
+impl Index {
+    /// Seats a configured agent; their contacts are linked afterwards.
+    pub(crate) fn seat(&mut self, config: &Agent, agent: &AgentState, lost: &BTreeSet<GatewayId>) {
+        let profile = self.floor.profile_id(ProfileKey::of(config));
+        let mut capacity = PerChannel::default();
+        for (channel, slots) in &config.capacity {
+            *capacity.get_mut(*channel) = *slots;
+        }
+        let desk = Desk {
+            profile,
+            capacity,
+            held: PerChannel::default(),
+            owned: 0,
+            there: false,
+            idle_since: agent.idle_since,
+            reclaim_at: None,
+            gateway: None,
+            gone: false,
+            contacts: BTreeSet::new(),
+            preferring: BTreeSet::new(),
+            listed: PerChannel::default(),
+            due: None,
+        };
+        self.desks.insert(config.id, desk);
+        self.floor.agents += 1;
+        self.floor.change_profile(profile, |profile| profile.agents += 1);
+        self.agent_changed(config.id, agent, lost);
+    }
+
+    /// Takes over an agent's new state; tells whether they came or went. Who came or went touches contacts: see
+    /// [`Index::touched_by`].
+    pub(crate) fn agent_changed(
+        &mut self,
+        id: AgentId,
+        agent: &AgentState,
+        lost: &BTreeSet<GatewayId>,
+    ) -> bool {
+        let Some(desk) = self.desks.get_mut(&id) else { return false };
+        if desk.gateway != agent.gateway {
+            if let Some(agents) = desk.gateway.and_then(|old| self.by_gateway.get_mut(&old)) {
+                agents.remove(&id);
+            }
+            if let Some(new) = agent.gateway {
+                self.by_gateway.entry(new).or_default().insert(id);
+            }
+            self.by_gateway.retain(|_, agents| !agents.is_empty());
+        }
+        let flipped = desk.there != agent.is_there();
+        desk.there = agent.is_there();
+        desk.idle_since = agent.idle_since;
+        desk.reclaim_at = agent.reclaim_at;
+        desk.gateway = agent.gateway;
+        desk.gone = agent.gateway.is_some_and(|gateway| lost.contains(&gateway));
+        if flipped {
+            let there = desk.there;
+            self.floor.change_profile(desk.profile, |profile| {
+                profile.there = if there { profile.there + 1 } else { profile.there.saturating_sub(1) };
+            });
+        }
+        self.desk_changed(id);
+        flipped
+    }
+
+    fn desk_changed(&mut self, id: AgentId) {
+        let Some(desk) = self.desks.get_mut(&id) else { return };
+        for channel in ChannelKind::ALL {
+            let was = *desk.listed.get(channel);
+            let is = desk.is_routable(channel).then_some(desk.idle_since);
+            if was != is {
+                self.floor.list(desk.profile, channel, id, was, is);
+                *desk.listed.get_mut(channel) = is;
+            }
+        }
+        let due = desk.due(id);
+        if due != desk.due {
+            swap_due(&mut self.deadlines, &mut desk.due, due);
+        }
+    }
+
+    /// The contacts whose deadlines or chances hang on whether this agent is there.
+    pub(crate) fn touched_by(&self, id: AgentId) -> Vec<ContactId> {
+        let Some(desk) = self.desks.get(&id) else { return Vec::new() };
+        let mut touched: Vec<_> = desk.contacts.iter().chain(&desk.preferring).copied().collect();
+        for class in self.floor.classes_for(desk.profile) {
+            touched.extend(class.side.iter().map(|(_, contact)| *contact));
+        }
+        touched
+    }
+
+    /// Takes a contact out, as it was linked.
+    pub(crate) fn unlink(&mut self, id: ContactId, contact: &Contact) {
+        let Some(spot) = self.spots.remove(&id) else { return };
+        if let Some((at, due)) = spot.due {
+            self.deadlines.remove(at, due);
+        }
+        match contact.phase {
+            Phase::New => {}
+            Phase::Waiting { preferred } => {
+                self.count(&contact.queue, |counts| counts.waiting = counts.waiting.saturating_sub(1));
+                if let Some(desk) = preferred.and_then(|preferred| self.desks.get_mut(&preferred.agent)) {
+                    desk.preferring.remove(&id);
+                }
+                self.floor.change_class(spot.class, |class| {
+                    class.waiting = class.waiting.saturating_sub(1);
+                    class.fifo.remove(&(contact.since, id));
+                    class.side.remove(&(contact.since, id));
+                });
+            }
+            Phase::Offered { offer, agent, .. } => {
+                self.count(&contact.queue, |counts| counts.offered = counts.offered.saturating_sub(1));
+                self.offers.remove(&offer);
+                self.release(agent, id, contact);
+            }
+            Phase::WithAgent { agent } => {
+                self.count(&contact.queue, |counts| {
+                    counts.with_agents = counts.with_agents.saturating_sub(1);
+                });
+                self.release(agent, id, contact);
+            }
+            Phase::WrapUp { agent, .. } => {
+                self.count(&contact.queue, |counts| counts.wrap_up = counts.wrap_up.saturating_sub(1));
+                self.release(agent, id, contact);
+            }
+        }
+    }
+
+    /// Puts a contact in.
+    pub(crate) fn link(&mut self, id: ContactId, contact: &Contact) {
+        let mut spot = Spot::default();
+        match contact.phase {
+            Phase::New => {}
+            Phase::Waiting { preferred } => {
+                self.count(&contact.queue, |counts| counts.waiting += 1);
+                spot.class = self.floor.class_id(ClassKey::of(contact));
+                if let Some(desk) = preferred.and_then(|preferred| self.desks.get_mut(&preferred.agent)) {
+                    desk.preferring.insert(id);
+                }
+                self.floor.change_class(spot.class, |class| {
+                    class.waiting += 1;
+                    if preferred.is_some() {
+                        return;
+                    }
+                    let line = if contact.declines.is_empty() { &mut class.fifo } else { &mut class.side };
+                    line.insert((contact.since, id));
+                });
+            }
+            Phase::Offered { offer, agent, .. } => {
+                self.count(&contact.queue, |counts| counts.offered += 1);
+                self.offers.insert(offer, id);
+                self.hold(agent, id, contact);
+            }
+            Phase::WithAgent { agent } => {
+                self.count(&contact.queue, |counts| counts.with_agents += 1);
+                self.hold(agent, id, contact);
+            }
+            Phase::WrapUp { agent, .. } => {
+                self.count(&contact.queue, |counts| counts.wrap_up += 1);
+                self.hold(agent, id, contact);
+            }
+        }
+        self.spots.insert(id, spot);
+        self.refresh_due(id, contact);
+    }
+
+    /// Sets a contact's deadline anew.
+    pub(crate) fn refresh_due(&mut self, id: ContactId, contact: &Contact) {
+        let Some(class) = self.spots.get(&id).map(|spot| spot.class) else { return };
+        let due = self.due_of(id, class, contact);
+        if let Some(spot) = self.spots.get_mut(&id)
+            && spot.due != due
+        {
+            swap_due(&mut self.deadlines, &mut spot.due, due);
+        }
+    }
+
+    fn due_of(&self, id: ContactId, class: usize, contact: &Contact) -> Option<(Millis, Due)> {
+        let there = |agent: AgentId| self.desks.get(&agent).is_some_and(|desk| desk.there);
+        let if_there = |agent: AgentId, at: Millis| if there(agent) { at } else { AT_ONCE };
+        match contact.phase {
+            Phase::New | Phase::WithAgent { .. } => None,
+            Phase::Waiting { preferred: Some(preferred) } => {
+                Some((if_there(preferred.agent, preferred.until), Due::Preference(id)))
+            }
+            Phase::Waiting { preferred: None } => {
+                self.lapse_at(class, contact).map(|at| (at, Due::Lapse(id)))
+            }
+            Phase::Offered { agent, expires_at, .. } => Some((if_there(agent, expires_at), Due::Offer(id))),
+            Phase::WrapUp { until, .. } => Some((until, Due::WrapUp(id))),
+        }
+    }
+
+    fn lapse_at(&self, class: usize, contact: &Contact) -> Option<Millis> {
+        if contact.declines.iter().all(|decline| decline.lapsed) || !self.is_exhausted(class, contact) {
+            return None;
+        }
+        let rest = self.policy.queue(&contact.queue)?.decline_rest_ms;
+        let resting = contact.declines.iter().filter(|one| !one.lapsed && self.could(one.agent, class));
+        resting.map(|decline| decline.at.plus(rest)).min()
+    }
+
+    /// Whether somebody is there and qualified, and all of them have declined.
+    pub(crate) fn is_exhausted(&self, class: usize, contact: &Contact) -> bool {
+        let Some(key) = self.floor.class(class) else { return false };
+        let able: u32 = self.floor.qualified(key).map(|profile| profile.there).sum();
+        let declined = contact.declines.iter().filter(|one| self.could(one.agent, class)).count();
+        able > 0 && u32::try_from(declined) == Ok(able)
+    }
+
+    /// Whether an agent is there and qualified for a class.
+    pub(crate) fn could(&self, agent: AgentId, class: usize) -> bool {
+        self.desks.get(&agent).is_some_and(|desk| desk.there && self.floor.takes(desk.profile, class))
+    }
+
+    fn hold(&mut self, agent: AgentId, id: ContactId, contact: &Contact) {
+        let Some(desk) = self.desks.get_mut(&agent) else { return };
+        *desk.held.get_mut(contact.channel) += 1;
+        desk.owned += u32::from(is_owned(contact));
+        desk.contacts.insert(id);
+        self.desk_changed(agent);
+    }
+
+    fn release(&mut self, agent: AgentId, id: ContactId, contact: &Contact) {
+        let Some(desk) = self.desks.get_mut(&agent) else { return };
+        let held = desk.held.get_mut(contact.channel);
+        *held = held.saturating_sub(1);
+        desk.owned = desk.owned.saturating_sub(u32::from(is_owned(contact)));
+        desk.contacts.remove(&id);
+        self.desk_changed(agent);
+    }
+
+    fn count(&mut self, queue: &SubjectToken, change: impl FnOnce(&mut ByQueue)) {
+        if let Some(counts) = self.by_queue.get_mut(queue) {
+            change(counts);
+        }
+    }
+}
+
+fn is_owned(contact: &Contact) -> bool {
+    matches!(contact.phase, Phase::WithAgent { .. } | Phase::WrapUp { .. })
+}
+
+fn swap_due(deadlines: &mut Deadlines, kept: &mut Option<(Millis, Due)>, due: Option<(Millis, Due)>) {
+    if let Some((at, old)) = kept.take() {
+        deadlines.remove(at, old);
+    }
+    if let Some((at, new)) = due {
+        deadlines.add(at, new);
+    }
+    *kept = due;
+}

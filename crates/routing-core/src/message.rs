@@ -1,0 +1,145 @@
+//! What a customer does: writes, leaves.
+
+use protocol::input::CustomerMessage;
+use protocol::record::{EntryKind, Event, OfferEnd, ParkReason, Preferred, QueuedWhy};
+use protocol::{AgentId, ContactId, ConversationId, IdentityId};
+
+use crate::contact::{Ended, Phase};
+use crate::floor::ClassKey;
+use crate::memory::Seen;
+use crate::policy::Routing;
+use crate::turn::Turn;
+
+impl Turn<'_> {
+    pub(crate) fn message(&mut self, message: &CustomerMessage) {
+        match self.state.stored.memory.message(message) {
+            Seen::SameContent => return self.emit(Event::DuplicateSkipped),
+            Seen::OtherContent => return self.emit(Event::Parked { reason: ParkReason::ContentDiffers }),
+            Seen::Never => {}
+        }
+        let Some(routing) = self.state.index.policy.route(message) else {
+            return self.emit(Event::Parked { reason: ParkReason::UnknownAccount });
+        };
+        let conversation = self.conversation(message);
+        let Some(known) = self.state.conversation(conversation) else { return };
+        let (open, ended, owner) = (known.open, known.ended, known.owner);
+        if let Some(contact) = open {
+            return self.message_to_open(conversation, contact);
+        }
+        match ended.and_then(|id| Some((id, self.state.ended(id)?.clone()))) {
+            Some((contact, last)) if self.reopens(&last) => {
+                self.reopen(conversation, contact, last, owner);
+            }
+            Some(_) | None => self.open(conversation, message, owner, routing),
+        }
+    }
+
+    fn conversation(&mut self, message: &CustomerMessage) -> ConversationId {
+        if let Some(known) = self.state.conversation_of(message.identity) {
+            return known;
+        }
+        let conversation = self.new_conversation();
+        self.emit(Event::ConversationOpened {
+            conversation,
+            identity: message.identity,
+            channel: message.channel,
+            account: message.account.clone(),
+        });
+        conversation
+    }
+
+    fn message_to_open(&mut self, conversation: ConversationId, contact: ContactId) {
+        let phase = self.state.contact(contact).map(|open| open.phase);
+        if let Some(Phase::WrapUp { agent, .. }) = phase {
+            // The agent holds the slot still, so there is nothing to offer.
+            self.emit(Event::ContactReopened { contact });
+            self.emit(Event::Assigned { contact, agent });
+            self.entry(conversation, contact, EntryKind::Reopened);
+        }
+        self.entry(conversation, contact, EntryKind::FromCustomer);
+    }
+
+    fn reopens(&self, last: &Ended) -> bool {
+        let policy = &self.state.index.policy;
+        policy.queue(&last.queue).is_some_and(|queue| self.at.since(last.at) < queue.reopen_ms)
+    }
+
+    fn reopen(
+        &mut self,
+        conversation: ConversationId,
+        contact: ContactId,
+        last: Ended,
+        owner: Option<AgentId>,
+    ) {
+        self.emit(Event::ContactReopened { contact });
+        self.entry(conversation, contact, EntryKind::Reopened);
+        self.entry(conversation, contact, EntryKind::FromCustomer);
+        let able = |agent: &AgentId| {
+            self.state
+                .index
+                .desks
+                .get(agent)
+                .is_some_and(|desk| desk.there && desk.takes_channel(last.channel))
+        };
+        let owner = owner.filter(able);
+        let routing = Routing { queue: last.queue, priority: last.priority, needs: last.needs };
+        self.queue(contact, routing, owner, QueuedWhy::Reopened);
+    }
+
+    fn open(
+        &mut self,
+        conversation: ConversationId,
+        message: &CustomerMessage,
+        owner: Option<AgentId>,
+        routing: Routing,
+    ) {
+        let contact = self.new_contact();
+        let category = self.state.index.policy.category(message).map(|one| one.name.clone());
+        self.emit(Event::ContactOpened { contact, conversation, channel: message.channel, category });
+        self.entry(conversation, contact, EntryKind::FromCustomer);
+        // Another matter may need what the owner of the last one lacks.
+        let class = ClassKey {
+            queue: routing.queue.clone(),
+            priority: routing.priority,
+            channel: message.channel,
+            needs: routing.needs.clone(),
+        };
+        let owner = owner.filter(|agent| {
+            let index = &mut self.state.index;
+            let class = index.floor.class_id(class);
+            index.could(*agent, class)
+        });
+        self.queue(contact, routing, owner, QueuedWhy::Opened);
+    }
+
+    /// From here it waits, first for who is preferred.
+    fn queue(&mut self, contact: ContactId, routing: Routing, owner: Option<AgentId>, why: QueuedWhy) {
+        let wait = self.state.index.policy.queue(&routing.queue).map_or(0, |queue| queue.owner_wait_ms);
+        let until = self.at.plus(wait);
+        let Routing { queue, priority, needs } = routing;
+        let preferred = owner.map(|agent| Preferred { agent, until });
+        self.emit(Event::Queued { contact, queue, priority, needs, since: self.at, preferred, why });
+    }
+
+    pub(crate) fn customer_left(&mut self, identity: IdentityId) {
+        let Some(conversation) = self.state.conversation_of(identity) else { return };
+        let Some(contact) = self.state.conversation(conversation).and_then(|known| known.open) else {
+            return;
+        };
+        let Some(phase) = self.state.contact(contact).map(|open| open.phase) else { return };
+        match phase {
+            Phase::WithAgent { .. } | Phase::WrapUp { .. } => {
+                self.entry(conversation, contact, EntryKind::CustomerLeft);
+            }
+            Phase::New | Phase::Waiting { .. } => {
+                self.entry(conversation, contact, EntryKind::CustomerLeft);
+                self.emit(Event::Abandoned { contact });
+            }
+            Phase::Offered { offer, agent, .. } => {
+                self.emit(Event::OfferEnded { offer, contact, agent, end: OfferEnd::CustomerGone });
+                self.entry(conversation, contact, EntryKind::CustomerLeft);
+                self.emit(Event::Abandoned { contact });
+            }
+        }
+    }
+}

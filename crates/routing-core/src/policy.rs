@@ -1,0 +1,66 @@
+//! The configuration, laid out for lookups.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::config::{Account, Category, Queue, RoutingConfig};
+use protocol::input::{CustomerMessage, SkillNeed};
+use protocol::{ChannelKind, SubjectToken};
+
+/// The configuration in force.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Policy {
+    queues: BTreeMap<SubjectToken, Queue>,
+    accounts: BTreeMap<ChannelKind, BTreeMap<SubjectToken, Account>>,
+    categories: BTreeMap<SubjectToken, Category>,
+    dispositions: BTreeSet<SubjectToken>,
+    /// The longest time in which any queue reopens a contact, ms.
+    pub(crate) reopen_ms_max: u64,
+}
+
+/// Where a contact goes and what it needs there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Routing {
+    pub(crate) queue: SubjectToken,
+    pub(crate) priority: u8,
+    pub(crate) needs: Vec<SkillNeed>,
+}
+
+impl Policy {
+    pub(crate) fn new(config: &RoutingConfig) -> Self {
+        let mut accounts: BTreeMap<ChannelKind, BTreeMap<_, _>> = BTreeMap::new();
+        for account in &config.accounts {
+            accounts.entry(account.channel).or_default().insert(account.name.clone(), account.clone());
+        }
+        Self {
+            queues: config.queues.iter().map(|queue| (queue.name.clone(), queue.clone())).collect(),
+            accounts,
+            categories: config.categories.iter().map(|one| (one.name.clone(), one.clone())).collect(),
+            dispositions: config.dispositions.iter().map(|one| one.name.clone()).collect(),
+            reopen_ms_max: config.queues.iter().map(|queue| queue.reopen_ms).max().unwrap_or(0),
+        }
+    }
+
+    pub(crate) fn queue(&self, name: &SubjectToken) -> Option<&Queue> {
+        self.queues.get(name)
+    }
+
+    pub(crate) fn has_disposition(&self, name: &SubjectToken) -> bool {
+        self.dispositions.contains(name)
+    }
+
+    pub(crate) fn category<'a>(&'a self, message: &CustomerMessage) -> Option<&'a Category> {
+        self.categories.get(message.category.as_ref()?)
+    }
+
+    /// Where a message's contact goes; `None` if its account is not configured.
+    pub(crate) fn route(&self, message: &CustomerMessage) -> Option<Routing> {
+        let account = self.accounts.get(&message.channel)?.get(&message.account)?;
+        let category = self.category(message);
+        let queue = category.and_then(|one| one.queue.as_ref()).unwrap_or(&account.queue);
+        Some(Routing {
+            queue: queue.clone(),
+            priority: category.and_then(|one| one.priority).unwrap_or(account.priority),
+            needs: category.map(|one| one.needs.clone()).unwrap_or_default(),
+        })
+    }
+}

@@ -1,0 +1,280 @@
+//! The state: what is stored, and the index beside it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use protocol::config::RoutingConfig;
+use protocol::{
+    AgentId, ChannelKind, ContactId, ConversationId, GatewayId, Hash128, IdentityId, Millis, OfferId,
+    SubjectToken,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::contact::{AgentState, Contact, Conversation, Ended, Phase};
+use crate::index::Index;
+use crate::memory::Memory;
+use crate::policy::Policy;
+
+/// All that the core knows, as it is after a record of the log.
+///
+/// Serialise it for a snapshot; what is read back is equal and decides alike. Two states are equal when what is stored is:
+/// indexes follow from it.
+#[derive(Clone, Debug)]
+pub struct State {
+    pub(crate) stored: Stored,
+    pub(crate) index: Index,
+    pub(crate) by_identity: BTreeMap<IdentityId, ConversationId>,
+    pub(crate) expiry: BTreeSet<(Millis, ContactId)>,
+    /// A contact that has no queue yet: between two events of one record.
+    pub(crate) opening: Option<Opening>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening {
+    pub(crate) contact: ContactId,
+    pub(crate) conversation: ConversationId,
+    pub(crate) channel: ChannelKind,
+}
+
+impl Opening {
+    pub(crate) fn into_contact(self, at: Millis, queue: &SubjectToken) -> Contact {
+        Contact {
+            conversation: self.conversation,
+            channel: self.channel,
+            opened_at: at,
+            queue: queue.clone(),
+            priority: 0,
+            needs: Vec::new(),
+            since: at,
+            phase: Phase::New,
+            declines: Vec::new(),
+        }
+    }
+}
+
+/// What a snapshot holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Stored {
+    pub(crate) log_seq: u64,
+    pub(crate) inbound_seq: u64,
+    pub(crate) epoch: u64,
+    pub(crate) last_at: Millis,
+    pub(crate) policy: Option<Hash128>,
+    pub(crate) config: Arc<RoutingConfig>,
+    pub(crate) agents: BTreeMap<AgentId, AgentState>,
+    pub(crate) lost_gateways: BTreeSet<GatewayId>,
+    pub(crate) contacts: BTreeMap<ContactId, Contact>,
+    pub(crate) conversations: BTreeMap<ConversationId, Conversation>,
+    pub(crate) ended: BTreeMap<ContactId, Ended>,
+    pub(crate) memory: Memory,
+    pub(crate) totals: Totals,
+}
+
+/// How many contacts there ever were. `opened` = open ones + `resolved` + `abandoned`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Contacts that began.
+    pub opened: u64,
+    /// Those that are now resolved; one that is reopened is not.
+    pub resolved: u64,
+    /// Those that are now abandoned; one that is reopened is not.
+    pub abandoned: u64,
+}
+
+/// Open contacts of one queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ByQueue {
+    /// In the queue.
+    pub waiting: u32,
+    /// An agent is asked.
+    pub offered: u32,
+    /// An agent owns it.
+    pub with_agents: u32,
+    /// Resolved, the agent finishes.
+    pub wrap_up: u32,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl State {
+    /// Before the first record.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::from(Stored::default())
+    }
+
+    /// The sequence in CONTACTS of the last record applied; 0 before the first.
+    #[must_use]
+    pub fn log_seq(&self) -> u64 {
+        self.stored.log_seq
+    }
+
+    /// The sequence of the last INBOUND message consumed; 0 before the first.
+    #[must_use]
+    pub fn inbound_seq(&self) -> u64 {
+        self.stored.inbound_seq
+    }
+
+    /// The epoch of the leader that wrote last.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.stored.epoch
+    }
+
+    /// When the last record was decided.
+    #[must_use]
+    pub fn last_at(&self) -> Millis {
+        self.stored.last_at
+    }
+
+    /// The hash of the configuration in force; zeros before the first.
+    #[must_use]
+    pub fn policy(&self) -> Hash128 {
+        self.stored.policy.unwrap_or(Hash128([0; 16]))
+    }
+
+    /// The configuration in force; empty before the first.
+    #[must_use]
+    pub fn config(&self) -> &Arc<RoutingConfig> {
+        &self.stored.config
+    }
+
+    /// The open contact of this id.
+    #[must_use]
+    pub fn contact(&self, id: ContactId) -> Option<&Contact> {
+        self.stored.contacts.get(&id)
+    }
+
+    /// Every open contact, oldest first.
+    pub fn contacts(&self) -> impl Iterator<Item = (ContactId, &Contact)> {
+        self.stored.contacts.iter().map(|(id, contact)| (*id, contact))
+    }
+
+    /// A contact that ended not long ago.
+    #[must_use]
+    pub fn ended(&self, id: ContactId) -> Option<&Ended> {
+        self.stored.ended.get(&id)
+    }
+
+    /// The conversation of this id.
+    #[must_use]
+    pub fn conversation(&self, id: ConversationId) -> Option<&Conversation> {
+        self.stored.conversations.get(&id)
+    }
+
+    /// The conversation of this identity.
+    #[must_use]
+    pub fn conversation_of(&self, identity: IdentityId) -> Option<ConversationId> {
+        self.by_identity.get(&identity).copied()
+    }
+
+    /// The configured agent of this id.
+    #[must_use]
+    pub fn agent(&self, id: AgentId) -> Option<&AgentState> {
+        self.stored.agents.get(&id)
+    }
+
+    /// Every configured agent.
+    pub fn agents(&self) -> impl Iterator<Item = (AgentId, &AgentState)> {
+        self.stored.agents.iter().map(|(id, agent)| (*id, agent))
+    }
+
+    /// The contacts that an agent holds: offers, own ones, wrap-ups.
+    pub fn held_by(&self, agent: AgentId) -> impl Iterator<Item = ContactId> + '_ {
+        self.index.desks.get(&agent).into_iter().flat_map(|desk| desk.contacts.iter().copied())
+    }
+
+    /// The gateways through which agents are connected: the shell watches their leases.
+    pub fn gateways(&self) -> impl Iterator<Item = GatewayId> + '_ {
+        self.index.by_gateway.keys().copied()
+    }
+
+    /// Open contacts of each configured queue.
+    pub fn by_queue(&self) -> impl Iterator<Item = (&SubjectToken, ByQueue)> {
+        self.index.by_queue.iter().map(|(queue, counts)| (queue, *counts))
+    }
+
+    /// Contacts since the first record.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.stored.totals
+    }
+
+    pub(crate) fn offer(&self, offer: OfferId) -> Option<(ContactId, &Contact)> {
+        let id = *self.index.offers.get(&offer)?;
+        Some((id, self.stored.contacts.get(&id)?))
+    }
+
+    /// Builds what follows from the configuration, the agents and the open contacts.
+    pub(crate) fn rebuild_index(&mut self) {
+        let stored = &self.stored;
+        let mut index =
+            Index { policy: Policy::new(&stored.config), owes_matching: true, ..Index::default() };
+        for queue in &stored.config.queues {
+            index.by_queue.insert(queue.name.clone(), ByQueue::default());
+        }
+        for config in &stored.config.agents {
+            if let Some(agent) = stored.agents.get(&config.id) {
+                index.seat(config, agent, &stored.lost_gateways);
+            }
+        }
+        for (id, contact) in &stored.contacts {
+            index.link(*id, contact);
+        }
+        self.index = index;
+    }
+}
+
+impl From<Stored> for State {
+    fn from(stored: Stored) -> Self {
+        let by_identity = stored.conversations.iter().map(|(id, one)| (one.identity, *id)).collect();
+        let expiry = stored.ended.iter().map(|(id, ended)| (ended.at, *id)).collect();
+        let mut state = Self { stored, index: Index::default(), by_identity, expiry, opening: None };
+        state.rebuild_index();
+        state
+    }
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.stored == other.stored
+    }
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.stored.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for State {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Stored::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl Conversation {
+    pub(crate) fn new(identity: IdentityId) -> Self {
+        Self { identity, entries: 0, owner: None, open: None, ended: None }
+    }
+}
+
+impl Contact {
+    pub(crate) fn reopened(ended: Ended) -> Self {
+        Self {
+            conversation: ended.conversation,
+            channel: ended.channel,
+            opened_at: ended.opened_at,
+            queue: ended.queue,
+            priority: ended.priority,
+            needs: ended.needs,
+            since: ended.at,
+            phase: Phase::New,
+            declines: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What time alone brings about.
+
+use protocol::command::Presence;
+use protocol::record::{Cause, Event, OfferEnd, QueuedWhy, Record};
+use protocol::{ContactId, Millis};
+
+use crate::MISSED_OFFER;
+use crate::contact::Phase;
+use crate::due::Due;
+use crate::state::State;
+use crate::turn::{Turn, transition};
+
+/// When [`timer`] has something to do; it may lie in the past: then at once.
+#[must_use]
+pub fn next_deadline(state: &State) -> Option<Millis> {
+    if state.index.owes_matching {
+        return Some(state.last_at());
+    }
+    state.index.deadlines.first().map(|at| at.max(state.last_at()))
+}
+
+/// Does all that is due at `now`, as far as one record can hold it; `None` if nothing came of it, then append nothing.
+#[must_use = "the record has to be appended"]
+pub fn timer(state: &mut State, now: Millis) -> Option<Record> {
+    let now = now.max(state.last_at());
+    let is_due = state.index.deadlines.timer(now).is_some();
+    if !is_due && !state.matching_is_needed() {
+        return None;
+    }
+    transition(state, Cause::Timer, now).ok()
+}
+
+impl Turn<'_> {
+    pub(crate) fn fire_due(&mut self) {
+        while !self.is_full()
+            && let Some(due) = self.state.index.deadlines.timer(self.at)
+            && self.fire(due)
+        {}
+    }
+
+    /// Each of these moves or removes the deadline that it answers; tells whether anything came of it.
+    pub(crate) fn fire(&mut self, due: Due) -> bool {
+        let before = self.events_so_far();
+        match due {
+            Due::Gone(agent) => self.gone(agent),
+            Due::Reclaim(agent) => self.reclaim(agent),
+            Due::Offer(contact) => self.offer_ran_out(contact),
+            Due::Preference(contact) => self.emit(Event::PreferenceEnded { contact }),
+            Due::WrapUp(contact) => {
+                if let Some(agent) = self.state.contact(contact).and_then(|known| known.holder()) {
+                    self.emit(Event::Resolved { contact, agent });
+                }
+            }
+            Due::Lapse(contact) => self.emit(Event::DeclinesLapsed { contact }),
+        }
+        let moved = self.events_so_far() > before;
+        debug_assert!(moved, "{due:?} is due and nothing comes of it");
+        moved
+    }
+
+    fn offer_ran_out(&mut self, contact: ContactId) {
+        let phase = self.state.contact(contact).map(|known| known.phase);
+        let Some(Phase::Offered { offer, agent, .. }) = phase else { return };
+        if self.is_there(agent) {
+            self.emit(Event::OfferEnded { offer, contact, agent, end: OfferEnd::TimedOut });
+            let reason = Some(MISSED_OFFER.to_owned());
+            self.emit(Event::PresenceChanged { agent, presence: Presence::Away, reason });
+        } else {
+            self.emit(Event::OfferEnded { offer, contact, agent, end: OfferEnd::AgentGone });
+        }
+        self.requeue(contact, QueuedWhy::OfferEnded);
+    }
+}

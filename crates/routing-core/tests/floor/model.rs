@@ -1,0 +1,284 @@
+//! The floor once more, folded from the log in the plainest way, with the rules written down from their definitions. It
+//! looks at every agent and every contact each time, and shares no code with the core.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::command::Presence;
+use protocol::config::{Agent, Queue, RoutingConfig};
+use protocol::input::SkillNeed;
+use protocol::record::{Cause, ChoiceRule, EntryKind, Event, OfferEnd, Record};
+use protocol::{AgentId, ChannelKind, ContactId, ConversationId, InputBody, Millis, OfferId, SubjectToken};
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum At {
+    Nowhere,
+    Waiting { preferred: Option<AgentId> },
+    Offered(AgentId),
+    With(AgentId),
+    WrapUp(AgentId),
+    Resolved,
+    Abandoned,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) at: At,
+    channel: ChannelKind,
+    queue: Option<SubjectToken>,
+    needs: Vec<SkillNeed>,
+    priority: u8,
+    since: Millis,
+    declined: BTreeMap<AgentId, Millis>,
+}
+
+#[derive(Clone, Debug)]
+struct Worker {
+    presence: Presence,
+    connected: bool,
+    idle_since: Millis,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    config: RoutingConfig,
+    workers: BTreeMap<AgentId, Worker>,
+    pub(crate) contacts: BTreeMap<ContactId, Known>,
+    entries: BTreeMap<ConversationId, u64>,
+    pub(crate) open_offers: BTreeMap<OfferId, ContactId>,
+    ended_offers: BTreeSet<OfferId>,
+    pub(crate) opened: u64,
+    last_at: Millis,
+}
+
+impl Model {
+    pub(crate) fn fold(&mut self, record: &Record) {
+        assert!(record.at >= self.last_at, "time ran backwards");
+        self.last_at = record.at;
+        for event in &record.events {
+            self.event(record, event);
+        }
+        assert!(self.contacts.values().all(|known| known.at != At::Nowhere), "a contact is nowhere");
+    }
+
+    fn event(&mut self, record: &Record, event: &Event) {
+        match event {
+            Event::ConfigApplied => {
+                let Cause::Input { input, .. } = &record.cause else { panic!("no input") };
+                let InputBody::Config(config) = &input.body else { panic!("no config") };
+                self.config = config.config.clone();
+                let fresh = Worker { presence: Presence::Offline, connected: false, idle_since: Millis(0) };
+                let before = std::mem::take(&mut self.workers);
+                for agent in &self.config.agents {
+                    let worker = before.get(&agent.id).cloned().unwrap_or(fresh.clone());
+                    self.workers.insert(agent.id, worker);
+                }
+            }
+            Event::EntryAdded { conversation, seq, contact, entry } => {
+                let last = self.entries.entry(*conversation).or_default();
+                assert_eq!(*seq, *last + 1, "entries are dense");
+                *last = *seq;
+                if let EntryKind::TransferredToQueue { agent, .. } | EntryKind::TransferredToAgent { agent, .. } =
+                    entry
+                {
+                    self.known(*contact).declined.insert(*agent, record.at);
+                }
+            }
+            Event::AgentConnected { agent, .. } => self.work(*agent, record.at, |one| one.connected = true),
+            Event::AgentDisconnected { agent, .. } => self.work(*agent, record.at, |one| one.connected = false),
+            Event::PresenceChanged { agent, presence, .. } => {
+                self.work(*agent, record.at, |one| one.presence = *presence);
+            }
+            _ => self.contact_event(record.at, event),
+        }
+    }
+
+    fn contact_event(&mut self, at: Millis, event: &Event) {
+        match event {
+            Event::ContactOpened { contact, channel, .. } => {
+                self.opened += 1;
+                let known = Known {
+                    at: At::Nowhere,
+                    channel: *channel,
+                    queue: None,
+                    needs: Vec::new(),
+                    priority: 0,
+                    since: at,
+                    declined: BTreeMap::new(),
+                };
+                assert!(self.contacts.insert(*contact, known).is_none(), "{contact} was born twice");
+            }
+            Event::ContactReopened { contact } => {
+                let known = self.known(*contact);
+                match known.at {
+                    At::WrapUp(_) => {}
+                    At::Resolved | At::Abandoned => {
+                        known.at = At::Nowhere;
+                        known.declined.clear();
+                    }
+                    _ => panic!("{contact} was open: {:?}", known.at),
+                }
+            }
+            Event::Queued { contact, queue, priority, needs, since, preferred, .. } => {
+                if let At::With(agent) = self.known(*contact).at {
+                    self.workers.get_mut(&agent).unwrap().idle_since = at;
+                }
+                let known = self.known(*contact);
+                assert!(matches!(known.at, At::Nowhere | At::With(_)), "{contact}: {:?}", known.at);
+                known.at = At::Waiting { preferred: preferred.map(|one| one.agent) };
+                (known.queue, known.needs) = (Some(queue.clone()), needs.clone());
+                (known.priority, known.since) = (*priority, *since);
+            }
+            Event::PreferenceEnded { contact } => {
+                let known = self.known(*contact);
+                assert!(matches!(known.at, At::Waiting { preferred: Some(_) }));
+                known.at = At::Waiting { preferred: None };
+            }
+            Event::Abandoned { contact } => self.known(*contact).at = At::Abandoned,
+            Event::WrapUpStarted { contact, agent, .. } => {
+                assert_eq!(self.known(*contact).at, At::With(*agent));
+                self.known(*contact).at = At::WrapUp(*agent);
+            }
+            Event::Resolved { contact, agent } => {
+                let known = self.known(*contact);
+                assert!(known.at == At::With(*agent) || known.at == At::WrapUp(*agent), "one owner");
+                known.at = At::Resolved;
+                self.workers.get_mut(agent).unwrap().idle_since = at;
+            }
+            _ => self.offer_event(at, event),
+        }
+    }
+
+    fn offer_event(&mut self, at: Millis, event: &Event) {
+        match event {
+            Event::OfferMade { offer, contact, agent, expires_at, receipt } => {
+                assert!(*expires_at > at);
+                self.check_offer(at, *contact, *agent, receipt.rule);
+                self.known(*contact).at = At::Offered(*agent);
+                assert!(self.open_offers.insert(*offer, *contact).is_none());
+                assert!(!self.ended_offers.contains(offer), "{offer} was born twice");
+                let (contact, agent) = (&self.contacts[contact], self.configured(*agent));
+                let held = self.held(agent.id, contact.channel);
+                assert!(held <= agent.capacity[&contact.channel], "capacity exceeded");
+            }
+            Event::OfferEnded { offer, contact, agent, end } => {
+                assert_eq!(self.open_offers.remove(offer), Some(*contact), "{offer} was not open");
+                self.ended_offers.insert(*offer);
+                let known = self.known(*contact);
+                assert_eq!(known.at, At::Offered(*agent));
+                known.at = At::Nowhere;
+                if let OfferEnd::Declined { .. } | OfferEnd::TimedOut = end {
+                    known.declined.insert(*agent, at);
+                }
+            }
+            Event::Assigned { contact, agent } => {
+                let known = self.known(*contact);
+                assert!(known.at == At::Nowhere || known.at == At::WrapUp(*agent), "one owner: {:?}", known.at);
+                known.at = At::With(*agent);
+                known.declined.remove(agent);
+                self.workers.get_mut(agent).unwrap().idle_since = at;
+            }
+            _ => {}
+        }
+    }
+
+    fn known(&mut self, id: ContactId) -> &mut Known {
+        self.contacts.get_mut(&id).unwrap()
+    }
+
+    fn work(&mut self, id: AgentId, at: Millis, change: impl FnOnce(&mut Worker)) {
+        let was_there = self.is_there(id);
+        change(self.workers.get_mut(&id).unwrap());
+        if self.is_there(id) && !was_there {
+            self.workers.get_mut(&id).unwrap().idle_since = at;
+        }
+    }
+
+    fn configured(&self, id: AgentId) -> &Agent {
+        self.config.agents.iter().find(|agent| agent.id == id).unwrap()
+    }
+
+    fn queue(&self, contact: &Known) -> &Queue {
+        self.config.queues.iter().find(|queue| Some(&queue.name) == contact.queue.as_ref()).unwrap()
+    }
+
+    fn is_there(&self, id: AgentId) -> bool {
+        self.workers.get(&id).is_some_and(|one| one.connected && one.presence == Presence::Online)
+    }
+
+    pub(crate) fn held(&self, id: AgentId, channel: ChannelKind) -> u16 {
+        let holds = |known: &&Known| match known.at {
+            At::Offered(agent) | At::With(agent) | At::WrapUp(agent) => agent == id && known.channel == channel,
+            _ => false,
+        };
+        u16::try_from(self.contacts.values().filter(holds).count()).unwrap()
+    }
+
+    fn is_qualified(&self, agent: &Agent, contact: &Known) -> bool {
+        agent.queues.contains(contact.queue.as_ref().unwrap())
+            && agent.capacity.get(&contact.channel).is_some_and(|slots| *slots > 0)
+            && contact.needs.iter().all(|need| agent.skills.get(&need.skill) >= Some(&need.level))
+    }
+
+    /// The definition at the head of the core.
+    pub(crate) fn is_eligible(&self, at: Millis, contact: &Known, agent: &Agent) -> bool {
+        let At::Waiting { preferred } = contact.at else { return false };
+        let slots = agent.capacity.get(&contact.channel).copied().unwrap_or(0);
+        if !self.is_there(agent.id) || self.held(agent.id, contact.channel) >= slots {
+            return false;
+        }
+        if let Some(preferred) = preferred {
+            return preferred == agent.id;
+        }
+        if !self.is_qualified(agent, contact) {
+            return false;
+        }
+        let Some(declined_at) = contact.declined.get(&agent.id) else { return true };
+        let could = |other: &&Agent| self.is_there(other.id) && self.is_qualified(other, contact);
+        let mut able = self.config.agents.iter().filter(could);
+        able.all(|other| contact.declined.contains_key(&other.id))
+            && declined_at.plus(self.queue(contact).decline_rest_ms) <= at
+    }
+
+    fn check_offer(&self, at: Millis, id: ContactId, to: AgentId, rule: ChoiceRule) {
+        let contact = &self.contacts[&id];
+        let winner = self.configured(to);
+        assert!(self.is_eligible(at, contact, winner), "{id} was offered to {to}, who cannot have it");
+        let idle = |agent: &Agent| (self.workers[&agent.id].idle_since, agent.id);
+        for other in &self.config.agents {
+            if self.is_eligible(at, contact, other) {
+                assert!(idle(winner) <= idle(other), "{id} to {to}, {} was idle for longer", other.id);
+            }
+        }
+        let order = |id: ContactId, known: &Known| {
+            (known.at == At::Waiting { preferred: None }, known.priority, known.since, id)
+        };
+        for (other_id, other) in &self.contacts {
+            if self.is_eligible(at, other, winner) {
+                assert!(order(id, contact) <= order(*other_id, other), "{to} got {id}, {other_id} was first");
+            }
+        }
+        let is_preferred = contact.at != At::Waiting { preferred: None };
+        assert_eq!(rule == ChoiceRule::Preferred, is_preferred);
+    }
+
+    /// Nobody waits for an agent who could have them; nobody waits for who is not there.
+    pub(crate) fn check_matched(&self) {
+        for (id, contact) in &self.contacts {
+            for agent in &self.config.agents {
+                let unmatched = self.is_eligible(self.last_at, contact, agent);
+                assert!(!unmatched, "{id} waits and {} could have it: {contact:?}", agent.id);
+            }
+            if let At::Waiting { preferred: Some(agent) } = contact.at {
+                assert!(self.is_there(agent), "{id} waits for {agent}, who is not there");
+            }
+            if let At::Offered(agent) = contact.at {
+                assert!(self.is_there(agent), "{id} is offered to {agent}, who is not there");
+            }
+        }
+    }
+
+    pub(crate) fn count(&self, which: impl Fn(&At) -> bool) -> u64 {
+        u64::try_from(self.contacts.values().filter(|known| which(&known.at)).count()).unwrap()
+    }
+}

@@ -1,0 +1,108 @@
+//! A record in words, one line an event.
+
+use protocol::command::Outcome;
+use protocol::record::{EntryKind, Event, OfferEnd, PassedOver, Receipt, Record};
+use protocol::{AgentId, Millis};
+use routing_core::State;
+
+pub(crate) fn tell(state: &State, record: &Record) -> String {
+    record.events.iter().map(|event| event_line(state, record.at, event) + "\n").collect()
+}
+
+fn event_line(state: &State, at: Millis, event: &Event) -> String {
+    let name = |agent: &AgentId| name(state, *agent);
+    let within = |until: &Millis| until.since(at);
+    match event {
+        Event::Fenced { epoch } => format!("fenced, epoch {epoch}"),
+        Event::ConfigApplied => "config applied".into(),
+        Event::ConfigRefused { faults } => {
+            let faults: Vec<_> = faults.iter().map(|fault| format!("{}: {}", fault.path, fault.message)).collect();
+            format!("config refused\n  {}", faults.join("\n  "))
+        }
+        Event::ConversationOpened { conversation, channel, account, .. } => {
+            format!("{conversation} opened by {channel} {account}")
+        }
+        Event::ContactOpened { contact, .. } => format!("{contact} opened"),
+        Event::ContactReopened { contact } => format!("{contact} reopened"),
+        Event::EntryAdded { contact, seq, entry, .. } => {
+            format!("{contact} entry {seq}: {}", entry_words(state, entry))
+        }
+        Event::Queued { contact, queue, priority, needs, since, preferred, why } => {
+            let needs: String = needs.iter().map(|need| format!(" {}>={}", need.skill, need.level.get())).collect();
+            let first = preferred.map_or(String::new(), |first| {
+                format!(", first {} for {} ms", name(&first.agent), within(&first.until))
+            });
+            let waits = at.since(*since);
+            format!("{contact} waits in {queue}{needs} at {priority} since {waits} ms ({why:?}){first}")
+        }
+        Event::PreferenceEnded { contact } => format!("{contact} is for anyone"),
+        Event::DeclinesLapsed { contact } => format!("{contact} may be asked again"),
+        Event::OfferMade { offer, contact, agent, expires_at, receipt } => {
+            let ms = within(expires_at);
+            format!("{offer}: {contact} to {} for {ms} ms, {}", name(agent), receipt_words(state, receipt))
+        }
+        Event::OfferEnded { offer, contact, agent, end } => {
+            format!("{offer}: {contact} from {}, {}", name(agent), end_words(end))
+        }
+        Event::Assigned { contact, agent } => format!("{contact} with {}", name(agent)),
+        Event::WrapUpStarted { contact, agent, until } => {
+            format!("{contact} wrapped up by {} for {} ms", name(agent), within(until))
+        }
+        Event::Resolved { contact, agent } => format!("{contact} resolved by {}", name(agent)),
+        Event::Abandoned { contact } => format!("{contact} abandoned"),
+        Event::AgentConnected { agent, .. } => format!("{} connected", name(agent)),
+        Event::AgentDisconnected { agent, reclaim_at } => {
+            format!("{} disconnected, reclaim in {} ms", name(agent), within(reclaim_at))
+        }
+        Event::PresenceChanged { agent, presence, reason } => {
+            let reason = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+            format!("{} {presence:?}{reason}", name(agent))
+        }
+        Event::CommandSettled { outcome: Outcome::Done, .. } => "done".into(),
+        Event::CommandSettled { outcome: Outcome::Refused { refusal }, .. } => format!("refused {refusal:?}"),
+        Event::DuplicateSkipped => "duplicate".into(),
+        Event::Parked { reason } => format!("parked {}", reason.as_str()),
+    }
+}
+
+fn name(state: &State, agent: AgentId) -> String {
+    let known = state.config().agents.iter().find(|known| known.id == agent);
+    known.map_or_else(|| agent.to_string(), |known| known.name.to_string())
+}
+
+fn entry_words(state: &State, entry: &EntryKind) -> String {
+    match entry {
+        EntryKind::FromCustomer => "customer".into(),
+        EntryKind::FromAgent { agent } => format!("reply of {}", name(state, *agent)),
+        EntryKind::Note { agent } => format!("note of {}", name(state, *agent)),
+        EntryKind::Joined { agent } => format!("{} joined", name(state, *agent)),
+        EntryKind::TransferredToQueue { agent, queue } => format!("{} gave it to {queue}", name(state, *agent)),
+        EntryKind::TransferredToAgent { agent, to } => {
+            format!("{} gave it to {}", name(state, *agent), name(state, *to))
+        }
+        EntryKind::Reclaimed { agent } => format!("taken back from {}", name(state, *agent)),
+        EntryKind::Resolved { agent, disposition } => format!("{} resolved it as {disposition}", name(state, *agent)),
+        EntryKind::Reopened => "reopened".into(),
+        EntryKind::CustomerLeft => "customer left".into(),
+    }
+}
+
+fn end_words(end: &OfferEnd) -> &'static str {
+    match end {
+        OfferEnd::Accepted => "accepted",
+        OfferEnd::Declined { .. } => "declined",
+        OfferEnd::TimedOut => "timed out",
+        OfferEnd::AgentGone => "agent gone",
+        OfferEnd::CustomerGone => "customer gone",
+    }
+}
+
+fn receipt_words(state: &State, receipt: &Receipt) -> String {
+    let PassedOver { unqualified, not_there, full, declined } = receipt.passed_over;
+    let others: String =
+        receipt.runners_up.iter().map(|one| format!(" then {} {} ms", name(state, one.agent), one.idle_ms)).collect();
+    format!(
+        "{:?} of {}, waited {} ms, idle {} ms{others}; passed over {unqualified}+{not_there}+{full}+{declined}",
+        receipt.rule, receipt.waiting_in_class, receipt.waited_ms, receipt.idle_ms,
+    )
+}

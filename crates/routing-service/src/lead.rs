@@ -1,0 +1,311 @@
+//! Leading: fence, then decide and append, one record a transition, pipelined.
+
+use std::collections::BTreeSet;
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use bus::{AppendError, AppendTicket, Appender, HeldLease, Tail, TailItem, TailOptions};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
+use protocol::ids::GatewayId;
+use protocol::{Cause, Input, Millis, Record, streams};
+use routing_core::State;
+use service::{HealthHandle, failpoint};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::replica::{Replica, as_gauge};
+use crate::{Role, gateways, observe};
+
+/// How often a leader shows that it lives, and shows the floor.
+const BEAT: Duration = Duration::from_millis(500);
+/// How long a deadline may wait for inputs that are still being read, ms.
+const OVERDUE_MAX_MS: u64 = 500;
+/// How often the fence is tried while an old leader's records still come in.
+const FENCE_TRIES: u32 = 50;
+/// For how long a leader that drains waits for its records.
+const DRAIN_WAIT: Duration = Duration::from_secs(3);
+
+/// Why leading ended.
+pub(crate) enum Ended {
+    /// The process ends; all records are written.
+    Drained,
+    /// Another leads, or what is in the log is not sure any more.
+    SteppedDown(anyhow::Error),
+}
+
+/// Leads until the process drains, the lease is lost, or an append fails.
+pub(crate) async fn lead(
+    role: &Role,
+    mut replica: Replica,
+    mut lease: HeldLease,
+    health: &HealthHandle,
+    led_before: bool,
+) -> Ended {
+    let fenced = match fence(role, &mut replica, health).await {
+        Ok(leader) => leader,
+        Err(error) => return Ended::SteppedDown(error),
+    };
+    if !led_before {
+        role.kit.metrics.takeovers_total.inc();
+    }
+    tracing::info!(epoch = fenced.state.epoch(), log_seq = fenced.state.log_seq(), "leads");
+    let mut leader = fenced;
+    let ended = leader.serve(role, &mut lease, health).await;
+    leader.gateways.abort();
+    if matches!(ended, Ended::Drained) {
+        lease.release().await;
+    }
+    ended
+}
+
+/// Appends the takeover: from its acknowledgement on nothing that an older leader has in flight can land.
+async fn fence(role: &Role, replica: &mut Replica, health: &HealthHandle) -> Result<Leader> {
+    for _ in 0..FENCE_TRIES {
+        let usage = role.bus.stream_usage(streams::CONTACTS).await?;
+        replica.catch_up(usage.last_seq, health).await?;
+        let now = Millis(role.kit.clock.unix_ms());
+        let record = routing_core::decide(&replica.state, Cause::Takeover { leader: role.me }, now)?;
+        let mut appender = Appender::open(&role.bus, streams::CONTACTS, replica.state.log_seq());
+        let payload = serde_json::to_vec(&record)?.into();
+        let msg_id = record_id(role.me, appender.next_seq());
+        match appender.append(&role.subjects.contacts(), &msg_id, payload).await?.await {
+            Ok(seq) => {
+                failpoint::hit("routing.after_fence_before_replay");
+                routing_core::apply(&mut replica.state, seq, &record).map_err(|error| anyhow!("{error}"))?;
+                observe::record(&role.kit.metrics, &record);
+                let state = std::mem::take(&mut replica.state);
+                return Leader::new(role, state, appender).await;
+            }
+            // The old leader wrote once more: read that, and fence again.
+            Err(AppendError::Fenced) => {}
+            Err(error) => return Err(error).context("write the fence"),
+        }
+    }
+    Err(anyhow!("the log did not stand still for a fence"))
+}
+
+fn record_id(leader: GatewayId, seq: u64) -> String {
+    format!("{leader}-{seq}")
+}
+
+struct Leader {
+    state: State,
+    appender: Appender,
+    inbound: Tail,
+    in_flight: FuturesOrdered<InFlight>,
+    window: usize,
+    since_snapshot: u64,
+    snapshot: Option<JoinHandle<()>>,
+    in_use: watch::Sender<BTreeSet<GatewayId>>,
+    gateways: JoinHandle<()>,
+}
+
+/// An append on its way, and when it was sent.
+struct InFlight {
+    ticket: AppendTicket,
+    sent: Instant,
+}
+
+impl Future for InFlight {
+    type Output = (Result<u64, AppendError>, Instant);
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
+        let sent = self.sent;
+        pin!(&mut self.ticket).poll(cx).map(|outcome| (outcome, sent))
+    }
+}
+
+impl Leader {
+    async fn new(role: &Role, state: State, appender: Appender) -> Result<Self> {
+        let from = state.inbound_seq() + 1;
+        let inbound = Tail::open(&role.bus, streams::INBOUND, from, TailOptions::default()).await?;
+        let (in_use, watched) = watch::channel(state.gateways().collect());
+        let gateways = tokio::spawn(gateways::watch(role.clone(), watched));
+        let window = usize::try_from(role.kit.settings.routing.append_window)?;
+        Ok(Self {
+            state,
+            appender,
+            inbound,
+            in_flight: FuturesOrdered::new(),
+            window,
+            since_snapshot: 0,
+            snapshot: None,
+            in_use,
+            gateways,
+        })
+    }
+
+    async fn serve(&mut self, role: &Role, lease: &mut HeldLease, health: &HealthHandle) -> Ended {
+        let drained = role.kit.drain.token();
+        let mut beat = tokio::time::interval(BEAT);
+        loop {
+            // A snapshot must not be ahead of the log, so it waits until all is acknowledged.
+            let snapshot_due =
+                self.since_snapshot >= u64::from(role.kit.settings.routing.snapshot_every_records);
+            if snapshot_due && self.in_flight.is_empty() {
+                self.write_snapshot(role);
+            }
+            let takes_more = self.in_flight.len() < self.window && !snapshot_due;
+            let due = due_in(&self.state, role);
+            let takes_time = takes_more && self.may_let_time_pass(role);
+            let step = tokio::select! {
+                biased;
+                () = drained.cancelled() => return self.drain().await,
+                () = lease.lost() => Step::Lost,
+                Some((outcome, sent)) = self.in_flight.next() => Step::Acknowledged(outcome, sent),
+                _ = beat.tick() => Step::Beat,
+                () = sleep_for(due), if takes_time => Step::Timer,
+                item = self.inbound.next(), if takes_more => Step::Input(item),
+            };
+            let done = match step {
+                Step::Lost => Err(anyhow!("the lease was lost")),
+                Step::Acknowledged(outcome, sent) => acknowledged(role, outcome, sent),
+                Step::Beat => {
+                    self.show(role, health);
+                    Ok(())
+                }
+                Step::Timer => self.timer(role).await,
+                Step::Input(item) => self.input(role, item).await,
+            };
+            if let Err(error) = done {
+                return Ended::SteppedDown(error);
+            }
+        }
+    }
+
+    /// Deadlines wait for inputs that were there before them: an answer given in time must not be read too late.
+    /// Under a load that never ends they wait no longer than [`OVERDUE_MAX_MS`].
+    fn may_let_time_pass(&self, role: &Role) -> bool {
+        let now = Millis(role.kit.clock.unix_ms());
+        self.inbound.pending() == 0
+            || routing_core::next_deadline(&self.state).is_some_and(|due| now.since(due) > OVERDUE_MAX_MS)
+    }
+
+    async fn timer(&mut self, role: &Role) -> Result<()> {
+        let now = Millis(role.kit.clock.unix_ms());
+        match routing_core::timer(&mut self.state, now) {
+            Some(record) => self.append(role, &record).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn input(&mut self, role: &Role, item: Result<TailItem, bus::TailError>) -> Result<()> {
+        let item = item.context("read INBOUND")?;
+        let cause = match serde_json::from_slice::<Input>(&item.payload) {
+            Ok(input) => Cause::Input { seq: item.seq, input },
+            Err(error) => Cause::Unreadable { seq: item.seq, reason: place_of(&error) },
+        };
+        let now = Millis(role.kit.clock.unix_ms());
+        let record = match routing_core::transition(&mut self.state, cause, now) {
+            Ok(record) => record,
+            Err(already) => {
+                tracing::debug!(%already, "input skipped");
+                return Ok(());
+            }
+        };
+        role.parking.keep(&record, &item).await?;
+        failpoint::hit("routing.after_input_before_record");
+        self.append(role, &record).await
+    }
+
+    async fn append(&mut self, role: &Role, record: &Record) -> Result<()> {
+        let payload = serde_json::to_vec(record)?.into();
+        let msg_id = record_id(role.me, self.appender.next_seq());
+        let sent = Instant::now();
+        let ticket = self.appender.append(&role.subjects.contacts(), &msg_id, payload).await?;
+        self.in_flight.push_back(InFlight { ticket, sent });
+        self.since_snapshot += 1;
+        observe::record(&role.kit.metrics, record);
+        Ok(())
+    }
+
+    fn show(&mut self, role: &Role, health: &HealthHandle) {
+        health.beat();
+        observe::floor(&role.kit.metrics, &self.state);
+        role.kit.metrics.log_lag_records.set(["routing"], as_gauge(self.inbound.pending()));
+        let in_use = self.state.gateways().collect();
+        self.in_use.send_if_modified(|known| {
+            let changed = *known != in_use;
+            *known = in_use;
+            changed
+        });
+    }
+
+    fn write_snapshot(&mut self, role: &Role) {
+        if self.snapshot.as_ref().is_some_and(|running| !running.is_finished()) {
+            return;
+        }
+        self.since_snapshot = 0;
+        let (snapshots, state) = (role.snapshots.clone(), self.state.clone());
+        self.snapshot = Some(tokio::spawn(async move {
+            if let Err(error) = snapshots.write(state).await {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "failed to write a snapshot; the log still has all"
+                );
+            }
+        }));
+    }
+
+    async fn drain(&mut self) -> Ended {
+        let all = async {
+            while let Some((outcome, _)) = self.in_flight.next().await {
+                outcome?;
+            }
+            Ok::<(), AppendError>(())
+        };
+        match tokio::time::timeout(DRAIN_WAIT, all).await {
+            Ok(Ok(())) => {}
+            // Nothing is lost: what is not in the log is still in INBOUND.
+            Ok(Err(error)) => tracing::warn!(%error, "ended with records unacknowledged"),
+            Err(_) => tracing::warn!("ended with records unacknowledged"),
+        }
+        Ended::Drained
+    }
+}
+
+/// What a leader does next.
+enum Step {
+    Lost,
+    Acknowledged(Result<u64, AppendError>, Instant),
+    Beat,
+    Timer,
+    Input(Result<TailItem, bus::TailError>),
+}
+
+fn acknowledged(role: &Role, outcome: Result<u64, AppendError>, sent: Instant) -> Result<()> {
+    outcome.context("append to the log")?;
+    failpoint::hit("routing.after_record_before_ack");
+    role.kit.metrics.append_seconds.observe(sent.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// How long until the next deadline of the core; a clock that jumps is seen within a beat.
+fn due_in(state: &State, role: &Role) -> Option<Duration> {
+    let due = routing_core::next_deadline(state)?;
+    Some(Duration::from_millis(due.since(Millis(role.kit.clock.unix_ms()))))
+}
+
+async fn sleep_for(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Where a reader choked; the parser's own message may quote what stood there, which may be a customer's words.
+fn place_of(error: &serde_json::Error) -> String {
+    let kind = match error.classify() {
+        serde_json::error::Category::Io => "unreadable",
+        serde_json::error::Category::Syntax => "not JSON",
+        serde_json::error::Category::Data => "not an input",
+        serde_json::error::Category::Eof => "cut off",
+    };
+    format!("{kind} at line {} column {}", error.line(), error.column())
+}

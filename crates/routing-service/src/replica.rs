@@ -1,0 +1,77 @@
+//! The state as the log tells it: recovered at the start, followed while standing by.
+
+use anyhow::{Context, Result, anyhow};
+use bus::{Tail, TailItem, TailOptions};
+use protocol::{Record, streams};
+use routing_core::State;
+use service::HealthHandle;
+
+use crate::Role;
+
+/// How often a long recovery shows that it lives, records.
+const BEAT_EVERY: u64 = 1024;
+/// How often a standby shows that it lives.
+const BEAT: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// A state and the tail that feeds it.
+pub(crate) struct Replica {
+    pub(crate) state: State,
+    tail: Tail,
+}
+
+impl Replica {
+    /// Loads the latest usable snapshot, or none, and applies all records after it.
+    pub(crate) async fn recover(role: &Role, health: &HealthHandle) -> Result<Self> {
+        let usage = role.bus.stream_usage(streams::CONTACTS).await?;
+        let state = role.snapshots.load(usage.last_seq).await.unwrap_or_default();
+        let tail =
+            Tail::open(&role.bus, streams::CONTACTS, state.log_seq() + 1, TailOptions::default()).await?;
+        let mut replica = Self { state, tail };
+        replica.catch_up(usage.last_seq, health).await?;
+        tracing::info!(log_seq = replica.state.log_seq(), "log read");
+        Ok(replica)
+    }
+
+    /// Applies records until the state stands at `log_seq`.
+    pub(crate) async fn catch_up(&mut self, log_seq: u64, health: &HealthHandle) -> Result<()> {
+        while self.state.log_seq() < log_seq {
+            let item = self.tail.next().await?;
+            self.apply(&item)?;
+            if item.seq % BEAT_EVERY == 0 {
+                health.beat();
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows the log until the tail fails.
+    pub(crate) async fn follow(&mut self, role: &Role, health: &HealthHandle) -> anyhow::Error {
+        let mut beat = tokio::time::interval(BEAT);
+        loop {
+            tokio::select! {
+                item = self.tail.next() => {
+                    let applied = item.map_err(anyhow::Error::from).and_then(|item| self.apply(&item));
+                    if let Err(error) = applied {
+                        return error;
+                    }
+                    role.kit.metrics.log_lag_records.set(["routing"], as_gauge(self.tail.pending()));
+                }
+                _ = beat.tick() => health.beat(),
+            }
+        }
+    }
+
+    fn apply(&mut self, item: &TailItem) -> Result<()> {
+        let record: Record = serde_json::from_slice(&item.payload)
+            .with_context(|| format!("read record {}: was it written by a later version?", item.seq))?;
+        routing_core::apply(&mut self.state, item.seq, &record)
+            .map_err(|error| anyhow!("failed to apply record {}: {error}", item.seq))
+    }
+}
+
+/// A count as a metric; exact up to 2^53.
+pub(crate) fn as_gauge(count: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge of counts far below 2^53")]
+    let gauge = count as f64;
+    gauge
+}
