@@ -1,1 +1,108 @@
-//! api
+//! Inputs of other systems, over HTTP: messages, configuration, sessions for rehearsals, and what was parked.
+//!
+//! A message is taken when it is durable in INBOUND, never before; one that cannot be read is kept in PARKED with its
+//! bytes. What is refused is told to the sender, who still has it. README.md shows every route with curl.
+
+mod config;
+mod door;
+mod floor;
+mod keys;
+mod message;
+mod park;
+mod parked;
+mod problems;
+mod publish;
+mod room;
+mod sessions;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use bus::{Bucket, Bus, IdHasher, Sealer, places};
+use protocol::SubjectToken;
+use protocol::subjects::Subjects;
+use service::{Kit, Rate, RateLimiter};
+
+use crate::door::Bound;
+use crate::floor::Floor;
+use crate::keys::KeyRing;
+use crate::room::Room;
+
+/// The word for this role's metrics and its channel.
+const NAME: &str = "api";
+/// Requests answered at once; each holds its body in memory.
+const REQUESTS_AT_ONCE_MAX: usize = 1024;
+/// Longest that one request may take, its body's arrival included: above every wait of a handler.
+const REQUEST_WAIT_MAX: Duration = Duration::from_secs(90);
+/// Most bytes of a configuration: it must fit one message of the bus, and again in the record that applies it.
+const CONFIG_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// Keys whose rates are kept; only keys that exist count.
+const RATED_KEYS_MAX: usize = 10_000;
+/// How often a loop of this role shows that it lives while nothing happens.
+const BEAT_EVERY: Duration = Duration::from_secs(1);
+
+/// What the handlers share.
+struct Api {
+    kit: Kit,
+    bus: Bus,
+    sealer: Sealer,
+    hasher: IdHasher,
+    subjects: Subjects,
+    accounts: Bucket,
+    sessions: Bucket,
+    keys: KeyRing,
+    floor: Floor,
+    room: Room,
+    rate: RateLimiter<String>,
+}
+
+type Shared = Arc<Api>;
+
+/// Reads the keys, starts to follow the configuration in the log, and gives the routes under `/api/v1`.
+///
+/// Until the log is read to its end, messages are answered with 503 `starting`.
+///
+/// # Errors
+/// When the buckets or the log cannot be reached; the process does not start then.
+pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> anyhow::Result<Router> {
+    let cell = SubjectToken::new(&kit.settings.cell.token).context("failed to use the cell's name")?;
+    let accounts = bus.ensure_bucket(&places::accounts()).await.context("failed to open the accounts")?;
+    let sessions = bus.ensure_bucket(&places::sessions()).await.context("failed to open the sessions")?;
+    let keys = keys::follow(kit, &accounts).await?;
+    let floor = floor::follow(kit, &bus).await?;
+    let room = room::watch(kit, &bus);
+    let per_second = Rate::per_second(kit.settings.limits.api_requests_per_second);
+    let api = Api {
+        kit: kit.clone(),
+        bus,
+        sealer,
+        hasher,
+        subjects: Subjects::new(cell),
+        accounts,
+        sessions,
+        keys,
+        floor,
+        room,
+        rate: RateLimiter::new(per_second, RATED_KEYS_MAX, kit.clock.clone()),
+    };
+    Ok(routes(Arc::new(api)))
+}
+
+fn routes(api: Shared) -> Router {
+    let bound = Bound::new(REQUESTS_AT_ONCE_MAX, REQUEST_WAIT_MAX, api.kit.metrics.clone());
+    let whole_config = get(config::get).put(config::put).layer(DefaultBodyLimit::max(CONFIG_BYTES_MAX));
+    Router::new()
+        .route("/api/v1/messages", post(message::post))
+        .route("/api/v1/config", whole_config)
+        .route("/api/v1/sessions", post(sessions::post))
+        .route("/api/v1/parked", get(parked::list))
+        .route("/api/v1/parked/{id}/replay", post(parked::replay))
+        .layer(DefaultBodyLimit::max(api.kit.settings.limits.body_max_bytes))
+        .layer(from_fn_with_state(bound, door::bounded))
+        .with_state(api)
+}

@@ -1,0 +1,101 @@
+//! `GET` and `PUT /api/v1/config`: the routing configuration in force, and another one in its place.
+//!
+//! Its hash is [`bus::IdHasher::content`] of its JSON as serde writes it, whose order of fields and names is fixed.
+
+mod draft;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use protocol::config::{ConfigFault, RoutingConfig};
+use protocol::input::{ConfigInput, WIRE_VERSION};
+use protocol::{Hash128, Input, InputBody, Millis, NoticeId};
+use serde::Serialize;
+use service::Problem;
+use service::http::read_json;
+
+use crate::config::draft::ConfigDraft;
+use crate::door::Admin;
+use crate::floor::{Settled, WAITING_MAX};
+use crate::{CONFIG_BYTES_MAX, Shared, problems, publish};
+
+/// What is in force; all absent before the first configuration.
+#[derive(Serialize)]
+pub(crate) struct Present {
+    log_seq: Option<u64>,
+    hash: Option<Hash128>,
+    config: Option<Arc<RoutingConfig>>,
+}
+
+/// A configuration that is in force now.
+#[derive(Serialize)]
+pub(crate) struct Applied {
+    hash: Hash128,
+    log_seq: u64,
+}
+
+pub(crate) async fn get(State(api): State<Shared>, _admin: Admin) -> Result<Json<Present>, Problem> {
+    if !api.floor.is_read() {
+        return Err(problems::starting());
+    }
+    Ok(Json(match api.floor.in_force() {
+        None => Present { log_seq: None, hash: None, config: None },
+        Some(found) => {
+            Present { log_seq: Some(found.log_seq), hash: Some(found.hash), config: Some(found.config) }
+        }
+    }))
+}
+
+pub(crate) async fn put(
+    State(api): State<Shared>,
+    _admin: Admin,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Applied>, Problem> {
+    let bytes = body.map_err(|rejection| problems::body(&rejection, CONFIG_BYTES_MAX))?;
+    let draft: ConfigDraft = read_json(&bytes)?;
+    if !api.floor.is_read() {
+        return Err(problems::starting());
+    }
+    let present = api.floor.in_force();
+    let config = draft.complete(present.as_ref().map(|present| present.config.as_ref()));
+    let faults = config.faults();
+    if !faults.is_empty() {
+        return Err(faulty(&faults));
+    }
+    let hash = api.hasher.content(&publish::json(&config)?);
+    let id = NoticeId(uuid::Uuid::now_v7());
+    let mut waiting = api.floor.wait_for(id).ok_or_else(crowded)?;
+    let body = InputBody::Config(ConfigInput { id, hash, config });
+    let input = Input { v: WIRE_VERSION, made_at: Millis(api.kit.clock.unix_ms()), body };
+    let subject = api.subjects.inbound_config();
+    publish::store(&api, &subject, &id.to_string(), publish::json(&input)?).await?;
+    tracing::info!(%hash, "a configuration was published");
+    let wait = api.kit.settings.desk.command_wait;
+    match tokio::time::timeout(wait, waiting.settled()).await {
+        Ok(Some(Settled::Applied(log_seq))) => Ok(Json(Applied { hash, log_seq })),
+        Ok(Some(Settled::Refused(faults))) => Err(faulty(&faults)),
+        Ok(None) | Err(_) => Err(open(hash)),
+    }
+}
+
+fn faulty(faults: &[ConfigFault]) -> Problem {
+    let detail = "nothing changed; correct all of `faults` and send the whole configuration again";
+    let faults = serde_json::to_value(faults).unwrap_or_default();
+    problems::unprocessable("config_faulty", "the configuration cannot be used", detail)
+        .with("faults", faults)
+}
+
+fn crowded() -> Problem {
+    Problem::unavailable("crowded", format!("{WAITING_MAX} changes of the configuration are waiting already"))
+}
+
+/// It is stored and will be decided; only the answer is late.
+fn open(hash: Hash128) -> Problem {
+    let detail = "it is stored and is decided when the router is back: see by its hash in GET /api/v1/config";
+    let title = "the router has not answered yet";
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "outcome_open", title, detail).with("hash", hash.to_string())
+}

@@ -1,0 +1,278 @@
+//! The configuration in force, followed in the log, and the answers to those who changed it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::Context as _;
+use bus::{Bus, Tail, TailOptions};
+use protocol::config::{ConfigFault, RoutingConfig};
+use protocol::input::ConfigInput;
+use protocol::streams::CONTACTS;
+use protocol::{Cause, ChannelKind, Event, Hash128, InputBody, NoticeId, Record, SubjectToken};
+use service::{HealthHandle, Kit};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::{BEAT_EVERY, NAME};
+
+/// Changes of the configuration that may wait for their record at once.
+pub(crate) const WAITING_MAX: usize = 16;
+/// What every record about a configuration contains; most records need no further look.
+const MARKS: [&[u8]; 2] = [b"\"config_applied\"", b"\"config_refused\""];
+
+/// A configuration in force.
+#[derive(Clone, Debug)]
+pub(crate) struct InForce {
+    /// The record that put it in force.
+    pub(crate) log_seq: u64,
+    /// Its hash.
+    pub(crate) hash: Hash128,
+    /// Itself.
+    pub(crate) config: Arc<RoutingConfig>,
+    accounts: Arc<HashSet<SubjectToken>>,
+}
+
+impl InForce {
+    /// Whether messages of other systems may name this account.
+    pub(crate) fn has_account(&self, name: &SubjectToken) -> bool {
+        self.accounts.contains(name)
+    }
+}
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// It is in force since this record.
+    Applied(u64),
+    /// The router does not use it.
+    Refused(Vec<ConfigFault>),
+}
+
+/// What the log says of the floor. Clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct Floor(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    read_to_end: bool,
+    in_force: Option<InForce>,
+    waiting: HashMap<NoticeId, oneshot::Sender<Settled>>,
+}
+
+/// A wait for the record of a change; dropping it ends the wait.
+pub(crate) struct Waiting {
+    floor: Floor,
+    id: NoticeId,
+    settled: oneshot::Receiver<Settled>,
+}
+
+impl Waiting {
+    /// The answer; `None` if the role ended before.
+    pub(crate) async fn settled(&mut self) -> Option<Settled> {
+        (&mut self.settled).await.ok()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.floor.lock().waiting.remove(&self.id);
+    }
+}
+
+impl Floor {
+    /// Whether the log has been read to where it ended at the start.
+    pub(crate) fn is_read(&self) -> bool {
+        self.lock().read_to_end
+    }
+
+    /// The configuration in force; `None` before the first.
+    pub(crate) fn in_force(&self) -> Option<InForce> {
+        self.lock().in_force.clone()
+    }
+
+    /// Waits for the record of a change that is published after this; `None` if too many wait.
+    pub(crate) fn wait_for(&self, id: NoticeId) -> Option<Waiting> {
+        let mut known = self.lock();
+        if known.waiting.len() >= WAITING_MAX {
+            return None;
+        }
+        let (tell, settled) = oneshot::channel();
+        known.waiting.insert(id, tell);
+        Some(Waiting { floor: self.clone(), id, settled })
+    }
+
+    fn fold(&self, seq: u64, payload: &[u8]) -> serde_json::Result<()> {
+        if !MARKS.iter().any(|mark| payload.windows(mark.len()).any(|window| window == *mark)) {
+            return Ok(());
+        }
+        let record: Record = serde_json::from_slice(payload)?;
+        let Cause::Input { input, .. } = record.cause else { return Ok(()) };
+        let InputBody::Config(change) = input.body else { return Ok(()) };
+        for event in record.events {
+            self.settle(seq, &change, event);
+        }
+        Ok(())
+    }
+
+    fn settle(&self, seq: u64, change: &ConfigInput, event: Event) {
+        let mut known = self.lock();
+        let settled = if let Event::ConfigRefused { faults } = event {
+            Settled::Refused(faults)
+        } else if event == Event::ConfigApplied {
+            known.in_force = Some(in_force(seq, change));
+            Settled::Applied(seq)
+        } else {
+            return;
+        };
+        if let Some(tell) = known.waiting.remove(&change.id) {
+            // Who waited may have gone.
+            drop(tell.send(settled));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn in_force(log_seq: u64, change: &ConfigInput) -> InForce {
+    let of_api = change.config.accounts.iter().filter(|account| account.channel == ChannelKind::Api);
+    InForce {
+        log_seq,
+        hash: change.hash,
+        accounts: Arc::new(of_api.map(|account| account.name.clone()).collect()),
+        config: Arc::new(change.config.clone()),
+    }
+}
+
+/// Starts to follow the log from its beginning.
+pub(crate) async fn follow(kit: &Kit, bus: &Bus) -> anyhow::Result<Floor> {
+    let tail =
+        Tail::open(bus, CONTACTS, 1, TailOptions::default()).await.context("failed to read the log")?;
+    let floor = Floor::default();
+    let health = kit.health.register("api");
+    kit.drain.spawn("api", run(kit.clone(), floor.clone(), tail, health, kit.drain.token()));
+    Ok(floor)
+}
+
+async fn run(
+    kit: Kit,
+    floor: Floor,
+    mut tail: Tail,
+    health: HealthHandle,
+    ended: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut beat = tokio::time::interval(BEAT_EVERY);
+    loop {
+        if tail.caught_up() && !floor.is_read() {
+            floor.lock().read_to_end = true;
+        }
+        tokio::select! {
+            biased;
+            () = ended.cancelled() => break,
+            _ = beat.tick() => {
+                health.beat();
+                #[expect(clippy::cast_precision_loss, reason = "a gauge needs no exact count past 2^53")]
+                kit.metrics.log_lag_records.set([NAME], tail.pending() as f64);
+            }
+            item = tail.next() => {
+                let item = item.context("failed to read the log")?;
+                // Going on without a configuration that others use would answer wrongly.
+                floor.fold(item.seq, &item.payload)
+                    .with_context(|| format!("failed to read record {} of the log", item.seq))?;
+            }
+        }
+    }
+    health.retire();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::Millis;
+    use protocol::config::{Account, Queue};
+    use protocol::input::{Input, WIRE_VERSION};
+
+    fn token(text: &str) -> SubjectToken {
+        SubjectToken::new(text).unwrap()
+    }
+
+    fn id(n: u128) -> NoticeId {
+        NoticeId(uuid::Uuid::from_u128(n))
+    }
+
+    fn record(n: u128, event: Event) -> Vec<u8> {
+        let account = |channel, name| Account {
+            channel,
+            name: token(name),
+            title: String::new(),
+            queue: token("sales"),
+            priority: 0,
+        };
+        let queue = Queue {
+            name: token("sales"),
+            title: String::new(),
+            offer_ms: 1,
+            wrap_up_ms: 0,
+            owner_wait_ms: 0,
+            reopen_ms: 0,
+            decline_rest_ms: 0,
+        };
+        let config = RoutingConfig {
+            queues: vec![queue],
+            accounts: vec![account(ChannelKind::Api, "shop"), account(ChannelKind::Web, "site")],
+            ..RoutingConfig::default()
+        };
+        let body = InputBody::Config(ConfigInput { id: id(n), hash: Hash128([1; 16]), config });
+        let record = Record {
+            v: WIRE_VERSION,
+            at: Millis(1),
+            epoch: 1,
+            policy: Hash128([0; 16]),
+            cause: Cause::Input { seq: 1, input: Input { v: WIRE_VERSION, made_at: Millis(1), body } },
+            events: vec![event],
+        };
+        serde_json::to_vec(&record).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_last_applied_configuration_is_in_force_and_its_sender_is_told() {
+        let floor = Floor::default();
+        assert!(floor.in_force().is_none());
+        let mut waiting = floor.wait_for(id(7)).unwrap();
+        floor.fold(3, &record(7, Event::ConfigApplied)).unwrap();
+        assert_eq!(waiting.settled().await, Some(Settled::Applied(3)));
+        let in_force = floor.in_force().unwrap();
+        assert_eq!((in_force.log_seq, in_force.hash), (3, Hash128([1; 16])));
+        assert!(in_force.has_account(&token("shop")));
+        assert!(!in_force.has_account(&token("site")), "an account of another channel");
+    }
+
+    #[tokio::test]
+    async fn a_refused_configuration_changes_nothing() {
+        let floor = Floor::default();
+        floor.fold(3, &record(7, Event::ConfigApplied)).unwrap();
+        let mut waiting = floor.wait_for(id(8)).unwrap();
+        let faults = vec![ConfigFault { path: "queues".into(), message: "wrong".into() }];
+        floor.fold(4, &record(8, Event::ConfigRefused { faults: faults.clone() })).unwrap();
+        assert_eq!(waiting.settled().await, Some(Settled::Refused(faults)));
+        assert_eq!(floor.in_force().unwrap().log_seq, 3);
+    }
+
+    #[test]
+    fn so_many_wait_at_once_and_no_more() {
+        let floor = Floor::default();
+        let mut waiting: Vec<_> = (0..WAITING_MAX).map(|n| floor.wait_for(id(n as u128)).unwrap()).collect();
+        assert!(floor.wait_for(id(99)).is_none());
+        waiting.pop();
+        assert!(floor.wait_for(id(99)).is_some(), "a wait that ended makes room");
+    }
+
+    #[test]
+    fn other_records_are_not_looked_at() {
+        let floor = Floor::default();
+        floor.fold(1, b"not even JSON").unwrap();
+        assert!(floor.fold(1, b"\"config_applied\" and then nonsense").is_err());
+    }
+}

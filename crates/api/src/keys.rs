@@ -1,0 +1,104 @@
+//! The keys that open this API, kept in memory by their hashes and followed as they are made and taken away.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use anyhow::Context as _;
+use bus::{Bucket, WatchEvent, Watcher};
+use protocol::signin::{KeyAccount, api_key_key};
+use service::{HealthHandle, Kit};
+use tokio_util::sync::CancellationToken;
+
+use crate::BEAT_EVERY;
+
+/// All keys by the names of their rows.
+#[derive(Clone, Default)]
+pub(crate) struct KeyRing(Arc<RwLock<HashMap<String, KeyAccount>>>);
+
+impl KeyRing {
+    /// The account of a key, by its hash.
+    pub(crate) fn find(&self, hash: &str) -> Option<KeyAccount> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&api_key_key(hash)).cloned()
+    }
+
+    fn apply(&self, event: WatchEvent) {
+        // The bucket holds agents' accounts too.
+        let of_keys = api_key_key("");
+        let mut rows = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            WatchEvent::Put(entry) if entry.key.starts_with(&of_keys) => {
+                match serde_json::from_slice(&entry.value) {
+                    Ok(account) => drop(rows.insert(entry.key, account)),
+                    Err(_) => {
+                        tracing::error!(revision = entry.revision, "the account of an API key does not read");
+                        rows.remove(&entry.key);
+                    }
+                }
+            }
+            WatchEvent::Deleted { key, .. } => drop(rows.remove(&key)),
+            WatchEvent::Put(_) | WatchEvent::CaughtUp => {}
+        }
+    }
+}
+
+/// Reads all keys, then follows them in a task.
+pub(crate) async fn follow(kit: &Kit, accounts: &Bucket) -> anyhow::Result<KeyRing> {
+    let ring = KeyRing::default();
+    let mut watcher = accounts.watch_all().await.context("failed to watch the accounts")?;
+    loop {
+        match watcher.next().await.context("failed to read the accounts")? {
+            WatchEvent::CaughtUp => break,
+            event @ (WatchEvent::Put(_) | WatchEvent::Deleted { .. }) => ring.apply(event),
+        }
+    }
+    let health = kit.health.register("api keys");
+    health.beat();
+    kit.drain.spawn("api keys", run(ring.clone(), watcher, health, kit.drain.token()));
+    Ok(ring)
+}
+
+async fn run(
+    ring: KeyRing,
+    mut watcher: Watcher,
+    health: HealthHandle,
+    ended: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut beat = tokio::time::interval(BEAT_EVERY);
+    loop {
+        tokio::select! {
+            () = ended.cancelled() => break,
+            _ = beat.tick() => health.beat(),
+            event = watcher.next() => ring.apply(event.context("failed to watch the accounts")?),
+        }
+    }
+    health.retire();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bus::Entry;
+
+    fn put(key: &str, value: &'static str) -> WatchEvent {
+        let value = value.as_bytes().into();
+        WatchEvent::Put(Entry { key: key.to_owned(), value, revision: 1, stored_at_ms: 1 })
+    }
+
+    #[test]
+    fn keys_come_change_and_go_with_their_rows() {
+        let ring = KeyRing::default();
+        let admin = |hash: &str| ring.find(hash).map(|account| account.admin);
+        ring.apply(put("agent.00ff", r#"{"name":"not a key","admin":true}"#));
+        assert_eq!(admin("00ff"), None, "an agent's account is no key");
+        ring.apply(put("key.00ff", r#"{"name":"shop","admin":false}"#));
+        assert_eq!(admin("00ff"), Some(false));
+        ring.apply(put("key.00ff", r#"{"name":"shop","admin":true}"#));
+        assert_eq!(admin("00ff"), Some(true));
+        ring.apply(put("key.00ff", "nonsense"));
+        assert_eq!(admin("00ff"), None, "a row that does not read opens nothing");
+        ring.apply(put("key.00ff", r#"{"name":"shop","admin":true}"#));
+        ring.apply(WatchEvent::Deleted { key: "key.00ff".to_owned(), revision: 2 });
+        assert_eq!(admin("00ff"), None);
+    }
+}

@@ -1,0 +1,146 @@
+//! `POST /api/v1/messages`: from bytes to an input that is durable.
+
+mod read;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use protocol::api::MessageTaken;
+use protocol::content::Content;
+use protocol::input::{CustomerMessage, WIRE_VERSION};
+use protocol::streams::INBOUND;
+use protocol::{ChannelKind, Hash128, Input, InputBody, MessageId, Millis};
+use serde::Serialize;
+use service::Problem;
+
+use crate::door::Caller;
+use crate::message::read::{Fit, Misfit};
+use crate::{Api, NAME, Shared, park, problems, publish};
+
+/// What happens to bytes that cannot become a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnMisfit {
+    /// They are kept for a person.
+    Park,
+    /// They are told only: they are kept already.
+    Tell,
+}
+
+pub(crate) async fn post(
+    State(api): State<Shared>,
+    _caller: Caller,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let answer = match body {
+        Ok(bytes) => take(&api, &bytes, OnMisfit::Park).await,
+        Err(rejection) => Err(problems::body(&rejection, api.kit.settings.limits.body_max_bytes)),
+    };
+    match answer {
+        Ok(taken) => Ok((StatusCode::ACCEPTED, Json(taken)).into_response()),
+        Err(problem) => {
+            // What is parked counts as parked.
+            if !problem.extra.contains_key("parked") {
+                api.kit.metrics.refused_total.inc([NAME, problem.code]);
+            }
+            Err(problem)
+        }
+    }
+}
+
+/// Makes an input of the bytes and stores it, or says why not.
+pub(crate) async fn take(api: &Api, bytes: &[u8], on_misfit: OnMisfit) -> Result<MessageTaken, Problem> {
+    if api.room.is_full() {
+        return Err(problems::stream_full());
+    }
+    let in_force = api.floor.in_force();
+    if !api.floor.is_read() {
+        return Err(problems::starting());
+    }
+    let now = Millis(api.kit.clock.unix_ms());
+    let text_max_bytes = api.kit.settings.limits.text_max_bytes;
+    let known = |account: &_| in_force.as_ref().is_some_and(|in_force| in_force.has_account(account));
+    match read::read(bytes, now, text_max_bytes, known) {
+        Ok(fit) => accept(api, fit, now).await,
+        Err(Misfit::Refused(problem)) => Err(problem),
+        Err(misfit) => {
+            let (reason, account, detail, problem) = misfit.parts();
+            if on_misfit == OnMisfit::Tell {
+                return Err(problem);
+            }
+            let id = park::park(api, bytes, reason, detail, account, now).await?;
+            Err(problems::kept(problem, id))
+        }
+    }
+}
+
+async fn accept(api: &Api, fit: Fit, now: Millis) -> Result<MessageTaken, Problem> {
+    if fit.sent_at_ignored {
+        api.kit.metrics.refused_total.inc([NAME, "sent_at_ignored"]);
+    }
+    let (channel, account) = (ChannelKind::Api, fit.account);
+    let identity = api.hasher.identity(channel, account.as_str(), &fit.from);
+    let provider_hash = api.hasher.provider_id(channel, &account, &fit.id);
+    let content_hash =
+        content_hash(api, &fit.from, &fit.content, fit.category.as_ref().map(|word| word.as_str()))?;
+    let message = MessageId(uuid::Uuid::now_v7());
+    let body = publish::seal(api, identity, &publish::json(&fit.content)?).await?;
+    let subject = api.subjects.inbound_message(channel, &account);
+    let input = Input {
+        v: WIRE_VERSION,
+        made_at: now,
+        body: InputBody::Message(CustomerMessage {
+            message,
+            channel,
+            account,
+            identity,
+            provider_hash,
+            content_hash,
+            sent_at: fit.sent_at,
+            category: fit.category,
+            body,
+        }),
+    };
+    // With the content in the id, the server swallows what is the same and lets through what only says so: the same
+    // id with other content is for the core to find and park.
+    let msg_id = format!("{provider_hash}-{content_hash}");
+    let published =
+        publish::store(api, &subject, &msg_id, publish::json(&input)?).await.inspect_err(|problem| {
+            if problem.code == "stream_full" {
+                api.room.set_full();
+            }
+        })?;
+    let (input_seq, duplicate) = (published.seq, published.duplicate);
+    if duplicate {
+        let message = first_of(api, input_seq).await.unwrap_or(message);
+        return Ok(MessageTaken { message, input_seq, duplicate });
+    }
+    api.kit.metrics.messages_received_total.inc([NAME]);
+    Ok(MessageTaken { message, input_seq, duplicate })
+}
+
+/// What a sender says, without what it says about the sending: a retry may carry another time.
+#[derive(Serialize)]
+struct Said<'a> {
+    from: &'a str,
+    content: &'a Content,
+    category: Option<&'a str>,
+}
+
+fn content_hash(
+    api: &Api,
+    from: &str,
+    content: &Content,
+    category: Option<&str>,
+) -> Result<Hash128, Problem> {
+    Ok(api.hasher.content(&publish::json(&Said { from, content, category })?))
+}
+
+/// The id that the message got when it came first, so that the same post gets the same answer.
+async fn first_of(api: &Api, seq: u64) -> Option<MessageId> {
+    let item = api.bus.read_one(INBOUND, seq).await.ok()??;
+    let input: Input = serde_json::from_slice(&item.payload).ok()?;
+    if let InputBody::Message(message) = input.body { Some(message.message) } else { None }
+}

@@ -1,0 +1,271 @@
+//! What makes bytes a message. Pure.
+
+use protocol::api::NewMessage;
+use protocol::content::{Content, ContentError};
+use protocol::limits::{
+    CLOCK_SKEW_MS_MAX, IDENTITY_BYTES_MAX, NAME_BYTES_MAX, PROVIDER_ID_BYTES_MAX, TEXT_BYTES_MAX,
+};
+use protocol::{Millis, SubjectToken};
+use service::Problem;
+
+use crate::problems::{self, unprocessable};
+
+/// A message that can become an input.
+#[derive(Debug)]
+pub(super) struct Fit {
+    pub(super) account: SubjectToken,
+    pub(super) id: String,
+    pub(super) from: String,
+    pub(super) content: Content,
+    pub(super) category: Option<SubjectToken>,
+    pub(super) sent_at: Option<Millis>,
+    /// The sender's clock is too far off to be believed.
+    pub(super) sent_at_ignored: bool,
+}
+
+/// Why it cannot.
+#[derive(Debug)]
+pub(super) enum Misfit {
+    /// It is no message at all; fate: park.
+    Malformed {
+        /// Where in the bytes.
+        line: usize,
+        column: usize,
+        /// The parser's words, for the sender only.
+        words: String,
+    },
+    /// Nobody configured its account; fate: park. `None` if the account could not even be a name.
+    UnknownAccount(Option<SubjectToken>),
+    /// The sender can correct it; fate: refuse.
+    Refused(Problem),
+}
+
+impl Misfit {
+    /// Reason, account and detail for a person who looks at what is parked, and the sender's problem. The detail
+    /// holds none of the sender's words.
+    pub(super) fn parts(self) -> (&'static str, Option<SubjectToken>, String, Problem) {
+        match self {
+            Self::Malformed { line, column, words } => {
+                let detail =
+                    format!("not a message from line {line}, column {column} on: have the sender correct it");
+                ("malformed", None, detail, problems::malformed(&words, line, column))
+            }
+            Self::UnknownAccount(account) => {
+                let detail = "no such account for channel api: configure it and replay this".to_owned();
+                ("unknown_account", account, detail, problems::unknown_account())
+            }
+            Self::Refused(problem) => (problem.code, None, String::new(), problem),
+        }
+    }
+}
+
+/// Reads and checks; `known` says which accounts are configured.
+pub(super) fn read(
+    bytes: &[u8],
+    now: Millis,
+    text_max_bytes: usize,
+    known: impl Fn(&SubjectToken) -> bool,
+) -> Result<Fit, Misfit> {
+    let new: NewMessage = serde_json::from_slice(bytes).map_err(|error| Misfit::Malformed {
+        line: error.line(),
+        column: error.column(),
+        words: error.to_string(),
+    })?;
+    within("id", &new.id, PROVIDER_ID_BYTES_MAX)?;
+    within("from.value", &new.from.value, IDENTITY_BYTES_MAX)?;
+    let content = Content { text: new.text, name: new.from.name };
+    check(&content, text_max_bytes).map_err(Misfit::Refused)?;
+    let Ok(category) = new.category.as_deref().map(SubjectToken::new).transpose() else {
+        let detail = "use 1 to 64 of A-Z a-z 0-9 _ and -, or leave it out";
+        return Err(Misfit::Refused(unprocessable(
+            "category_malformed",
+            "the category is not a name",
+            detail,
+        )));
+    };
+    let account = SubjectToken::new(&new.account).map_err(|_| Misfit::UnknownAccount(None))?;
+    if !known(&account) {
+        return Err(Misfit::UnknownAccount(Some(account)));
+    }
+    let sent_at = new.sent_at.map(Millis).filter(|sent_at| is_believed(*sent_at, now));
+    let sent_at_ignored = sent_at.is_none() && new.sent_at.is_some();
+    Ok(Fit { account, id: new.id, from: new.from.value, content, category, sent_at, sent_at_ignored })
+}
+
+fn is_believed(sent_at: Millis, now: Millis) -> bool {
+    sent_at.0.abs_diff(now.0) <= CLOCK_SKEW_MS_MAX
+}
+
+fn within(field: &str, text: &str, most: usize) -> Result<(), Misfit> {
+    let (code, title) = if text.is_empty() {
+        ("field_empty", format!("{field} is empty"))
+    } else if text.len() > most {
+        ("field_too_long", format!("{field} has {} bytes", text.len()))
+    } else {
+        return Ok(());
+    };
+    let detail = format!("nothing was accepted; send 1 to {most} bytes");
+    let problem = unprocessable(code, title, detail).with("field", field).with("limit_bytes", most);
+    Err(Misfit::Refused(problem))
+}
+
+fn check(content: &Content, text_max_bytes: usize) -> Result<(), Problem> {
+    let text_max_bytes = text_max_bytes.min(TEXT_BYTES_MAX);
+    let too_long = |found: usize| {
+        let detail = format!("nothing was accepted; shorten it to {text_max_bytes} bytes, or split it");
+        unprocessable("text_too_long", format!("the text has {found} bytes"), detail)
+            .with("limit_bytes", text_max_bytes)
+    };
+    match content.check() {
+        Ok(()) if content.text.len() > text_max_bytes => Err(too_long(content.text.len())),
+        Ok(()) => Ok(()),
+        Err(ContentError::TextTooLong { found }) => Err(too_long(found)),
+        Err(ContentError::Empty) => Err(unprocessable(
+            "text_empty",
+            "the text is empty",
+            "nothing was accepted; send at least one word",
+        )),
+        Err(ContentError::NameTooLong { found }) => {
+            let detail = format!("nothing was accepted; send at most {NAME_BYTES_MAX} bytes as from.name");
+            Err(unprocessable("name_too_long", format!("the name has {found} bytes"), detail)
+                .with("limit_bytes", NAME_BYTES_MAX))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const NOW: Millis = Millis(1_800_000_000_000);
+
+    fn message() -> Value {
+        json!({"account": "shop", "id": "m-1", "from": {"value": "ann@example.org", "name": "Ann"}, "text": "Hello"})
+    }
+
+    fn with(field: &str, value: impl Into<Value>) -> Value {
+        let mut message = message();
+        match field.split_once('.') {
+            Some((outer, inner)) => message[outer][inner] = value.into(),
+            None => message[field] = value.into(),
+        }
+        message
+    }
+
+    fn judge(bytes: &[u8]) -> Result<Fit, Misfit> {
+        read(bytes, NOW, TEXT_BYTES_MAX, |account| account.as_str() == "shop")
+    }
+
+    /// `fit`, or the code and status that the sender gets, and whether the bytes are parked.
+    fn verdict(bytes: &[u8]) -> (&'static str, u16, bool) {
+        match judge(bytes) {
+            Ok(_) => ("fit", 202, false),
+            Err(Misfit::Refused(problem)) => (problem.code, problem.status.as_u16(), false),
+            Err(misfit) => {
+                let (reason, _, _, problem) = misfit.parts();
+                assert_eq!(reason, problem.code);
+                (problem.code, problem.status.as_u16(), true)
+            }
+        }
+    }
+
+    fn verdict_of(message: &Value) -> (&'static str, u16, bool) {
+        verdict(&serde_json::to_vec(message).unwrap())
+    }
+
+    #[test]
+    fn a_message_is_read_whole() {
+        let mut message = with("category", "refund");
+        message["sent_at"] = NOW.0.into();
+        let fit = judge(&serde_json::to_vec(&message).unwrap()).unwrap();
+        assert_eq!(
+            (fit.account.as_str(), fit.id.as_str(), fit.from.as_str()),
+            ("shop", "m-1", "ann@example.org")
+        );
+        assert_eq!(fit.content, Content { text: "Hello".into(), name: Some("Ann".into()) });
+        assert_eq!(fit.category.unwrap().as_str(), "refund");
+        assert_eq!((fit.sent_at, fit.sent_at_ignored), (Some(NOW), false));
+    }
+
+    #[test]
+    fn what_is_no_message_is_parked() {
+        let malformed = ("malformed", 400, true);
+        for bytes in [&b""[..], b"{", b"[]", b"null", b"{\"text\":\"\xff\xfe\"}", b"{} {}", b"\x00"] {
+            assert_eq!(verdict(bytes), malformed, "{bytes:?}");
+        }
+        for message in [
+            with("more", "unknown"),
+            with("from.more", "unknown"),
+            with("text", 7),
+            with("sent_at", -1),
+            with("sent_at", "yesterday"),
+            with("from", "ann"),
+        ] {
+            assert_eq!(verdict_of(&message), malformed, "{message}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_a_malformed_message_tells_no_words_of_it() {
+        let Err(misfit) = judge(br#"{"account":"shop","sent_at":"my secret"}"#) else {
+            panic!("it was read")
+        };
+        let (_, _, detail, problem) = misfit.parts();
+        assert!(!detail.contains("secret") && detail.contains("line 1"), "{detail}");
+        assert!(problem.detail.contains("my secret"), "the sender sees what was wrong: {}", problem.detail);
+    }
+
+    #[test]
+    fn an_account_that_is_unknown_or_no_name_is_parked() {
+        for account in ["other", "", "a.b", "shop.>", "*", "sh op", "caf\u{e9}"] {
+            assert_eq!(verdict_of(&with("account", account)), ("unknown_account", 404, true), "{account}");
+        }
+    }
+
+    #[test]
+    fn limits_hold_at_and_past() {
+        let x = |bytes: usize| "x".repeat(bytes);
+        for (field, most, code) in [
+            ("text", TEXT_BYTES_MAX, "text_too_long"),
+            ("id", PROVIDER_ID_BYTES_MAX, "field_too_long"),
+            ("from.value", IDENTITY_BYTES_MAX, "field_too_long"),
+            ("from.name", NAME_BYTES_MAX, "name_too_long"),
+            ("category", 64, "category_malformed"),
+        ] {
+            assert_eq!(verdict_of(&with(field, x(most))), ("fit", 202, false), "{field}");
+            assert_eq!(verdict_of(&with(field, x(most + 1))), (code, 422, false), "{field}");
+        }
+        for (field, code) in [
+            ("text", "text_empty"),
+            ("id", "field_empty"),
+            ("from.value", "field_empty"),
+            ("category", "category_malformed"),
+        ] {
+            assert_eq!(verdict_of(&with(field, "")), (code, 422, false), "{field}");
+        }
+        assert_eq!(verdict_of(&with("category", "a.>")), ("category_malformed", 422, false));
+    }
+
+    #[test]
+    fn the_settings_can_only_lower_the_texts_limit() {
+        let bytes = |n: usize| serde_json::to_vec(&with("text", "x".repeat(n))).unwrap();
+        let fits = |n: usize, most: usize| read(&bytes(n), NOW, most, |_| true).is_ok();
+        assert!(fits(10, 10) && !fits(11, 10));
+        assert!(!fits(TEXT_BYTES_MAX + 1, usize::MAX));
+    }
+
+    #[test]
+    fn a_clock_that_is_a_day_off_is_believed_and_no_further() {
+        let sent = |at: u64| {
+            let fit = judge(&serde_json::to_vec(&with("sent_at", at)).unwrap()).unwrap();
+            (fit.sent_at, fit.sent_at_ignored)
+        };
+        for at in [NOW.0 - CLOCK_SKEW_MS_MAX, NOW.0 + CLOCK_SKEW_MS_MAX] {
+            assert_eq!(sent(at), (Some(Millis(at)), false));
+        }
+        for at in [0, NOW.0 - CLOCK_SKEW_MS_MAX - 1, NOW.0 + CLOCK_SKEW_MS_MAX + 1, u64::MAX] {
+            assert_eq!(sent(at), (None, true), "taken, without its time");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Every no of this role, in one place: its code, its words, and what to do.
+
+use std::time::Duration;
+
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use protocol::ParkedId;
+use protocol::limits::INPUT_BYTES_MAX;
+use service::{Problem, RetryAfter};
+
+const SOON: RetryAfter = RetryAfter(Duration::from_secs(2));
+/// A stream empties by age or by a larger limit, so coming back at once is of no use.
+const FULL_RETRY: RetryAfter = RetryAfter(Duration::from_secs(30));
+
+pub(crate) fn unauthorized() -> Problem {
+    let detail = "send `Authorization: Bearer <key>` with a key that an administrator made";
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "there is no such key", detail)
+}
+
+pub(crate) fn admin_only() -> Problem {
+    let detail = "use an administrator's key for this";
+    Problem::new(StatusCode::FORBIDDEN, "admin_only", "this key may send messages only", detail)
+}
+
+pub(crate) fn busy() -> Problem {
+    Problem::unavailable("busy", "too many requests are being answered at once")
+}
+
+pub(crate) fn too_slow() -> Problem {
+    let detail = "whether it was accepted is open; send the same again, under the same id";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_slow", "the request took too long", detail)
+        .retry_after(SOON)
+}
+
+pub(crate) fn starting() -> Problem {
+    Problem::unavailable("starting", "the configuration is still being read")
+}
+
+pub(crate) fn bus_unavailable() -> Problem {
+    Problem::unavailable("bus_unavailable", "the bus cannot be reached")
+}
+
+pub(crate) fn stream_full() -> Problem {
+    Problem::unavailable("stream_full", "there is no room for new messages").retry_after(FULL_RETRY)
+}
+
+pub(crate) fn parked_full() -> Problem {
+    let detail = "the body could not be read, and there is no room to keep it for a person: nothing was accepted; \
+                  correct it and send it again";
+    let title = "there is no room for what cannot be read";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "parked_full", title, detail).retry_after(FULL_RETRY)
+}
+
+pub(crate) fn body(rejection: &BytesRejection, limit_bytes: usize) -> Problem {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return too_large(limit_bytes);
+    }
+    let detail = "nothing was accepted; send the same again";
+    Problem::new(StatusCode::BAD_REQUEST, "body_not_read", "the body did not arrive whole", detail)
+}
+
+pub(crate) fn too_large(limit_bytes: usize) -> Problem {
+    let detail = format!("nothing was accepted; send at most {limit_bytes} bytes at once");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body is too large", detail)
+        .with("limit_bytes", limit_bytes)
+}
+
+/// The words of the parser may contain the sender's own; they go to the sender only.
+pub(crate) fn malformed(words: &str, line: usize, column: usize) -> Problem {
+    let detail = format!("expected one JSON object as the documentation shows it: {words}");
+    Problem::new(StatusCode::BAD_REQUEST, "malformed", "the body is not a message", detail)
+        .with("line", line)
+        .with("column", column)
+}
+
+pub(crate) fn unknown_account() -> Problem {
+    let detail = "use an account that is configured for channel api, or have it configured";
+    Problem::new(StatusCode::NOT_FOUND, "unknown_account", "there is no such account", detail)
+}
+
+/// Adds where the bytes are kept.
+pub(crate) fn kept(problem: Problem, id: ParkedId) -> Problem {
+    let detail = format!(
+        "{}; your bytes are kept as {id}: an administrator can replay them, or you send them again corrected",
+        problem.detail
+    );
+    Problem { detail, ..problem }.with("parked", id.to_string())
+}
+
+pub(crate) fn unprocessable(
+    code: &'static str,
+    title: impl Into<String>,
+    detail: impl Into<String>,
+) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title, detail)
+}
+
+/// Within the limit of a body, but not of what can be sealed or stored.
+pub(crate) fn too_large_to_keep() -> Problem {
+    let detail = format!(
+        "nothing was accepted; what cannot be read is kept up to {INPUT_BYTES_MAX} bytes, anything else up to what the \
+         bus takes: send less at once"
+    );
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too_large_to_keep",
+        "the body is too large to be kept",
+        detail,
+    )
+    .with("limit_bytes", INPUT_BYTES_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_no_has_a_code_a_title_and_something_to_do() {
+        let all = [
+            unauthorized(),
+            admin_only(),
+            busy(),
+            too_slow(),
+            starting(),
+            bus_unavailable(),
+            stream_full(),
+            parked_full(),
+            too_large(7),
+            malformed("at line 1", 1, 1),
+            unknown_account(),
+        ];
+        let codes: std::collections::BTreeSet<_> = all.iter().map(|problem| problem.code).collect();
+        assert_eq!(codes.len(), all.len(), "a code names one thing");
+        for problem in all {
+            assert!(!problem.title.is_empty() && !problem.detail.is_empty(), "{}", problem.code);
+            let unavailable = problem.status == StatusCode::SERVICE_UNAVAILABLE;
+            assert_eq!(problem.retry_after_s.is_some(), unavailable, "{}", problem.code);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Durable before it is answered: what a failure to store or to seal means for the caller.
+
+use std::time::Duration;
+
+use bus::{Deadline, PublishError, Published, SealError};
+use bytes::Bytes;
+use protocol::content::Sealed;
+use protocol::{IdentityId, Subject};
+use service::Problem;
+
+use crate::{Api, problems};
+
+/// How long a message is tried to be stored: a server's restart takes one or two seconds, an election eight.
+const PUBLISH_WAIT_MAX: Duration = Duration::from_secs(15);
+
+/// Stores a message; the answer is given after the acknowledgement.
+pub(crate) async fn store(
+    api: &Api,
+    subject: &Subject,
+    msg_id: &str,
+    payload: Vec<u8>,
+) -> Result<Published, Problem> {
+    let deadline = Deadline::after(PUBLISH_WAIT_MAX);
+    api.bus.publish_durable(subject, msg_id, Bytes::from(payload), deadline).await.map_err(
+        |error| match error {
+            PublishError::Full => problems::stream_full(),
+            PublishError::TooLarge => problems::too_large_to_keep(),
+            PublishError::Unavailable(reason) => {
+                tracing::warn!(reason, "failed to store an input, its sender was told to come back");
+                problems::bus_unavailable()
+            }
+            PublishError::Refused(reason) => {
+                tracing::error!(reason, "the bus refuses inputs");
+                Problem::internal()
+            }
+        },
+    )
+}
+
+/// Seals personal data before it leaves this process.
+pub(crate) async fn seal(api: &Api, identity: IdentityId, plain: &[u8]) -> Result<Sealed, Problem> {
+    api.sealer.seal(identity, plain).await.map_err(|error| match error {
+        SealError::TooLarge => problems::too_large_to_keep(),
+        SealError::Unavailable(reason) => {
+            tracing::warn!(%reason, "failed to seal an input, its sender was told to come back");
+            problems::bus_unavailable()
+        }
+        SealError::WrongMasterKey | SealError::NoRandom => {
+            tracing::error!(%error, "inputs cannot be sealed");
+            Problem::internal()
+        }
+    })
+}
+
+/// What is ours always becomes JSON; should it not, the caller is told and a person looks.
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(value).map_err(|error| {
+        tracing::error!(%error, "failed to write JSON");
+        Problem::internal()
+    })
+}

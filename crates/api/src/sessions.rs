@@ -1,0 +1,62 @@
+//! `POST /api/v1/sessions`: an administrator's key signs in for an agent, so that a floor can be rehearsed.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use bus::{KvError, new_token, token_hash};
+use protocol::api::{NewSession, SessionMade};
+use protocol::signin::{AgentAccount, SessionRow, agent_key};
+use protocol::{Millis, SubjectToken};
+use service::Problem;
+use service::http::read_json;
+
+use crate::door::Admin;
+use crate::{Api, Shared, problems, publish};
+
+pub(crate) async fn post(
+    State(api): State<Shared>,
+    _admin: Admin,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<SessionMade>), Problem> {
+    let bytes =
+        body.map_err(|rejection| problems::body(&rejection, api.kit.settings.limits.body_max_bytes))?;
+    let asked: NewSession = read_json(&bytes)?;
+    let agent = account(&api, &asked.agent).await?.agent;
+    let token = new_token().map_err(|error| {
+        tracing::error!(%error, "no session can be made");
+        Problem::internal()
+    })?;
+    let lifetime_ms = u64::try_from(api.kit.settings.desk.session_lifetime.as_millis()).unwrap_or(u64::MAX);
+    let row = SessionRow { agent, until: Millis(api.kit.clock.unix_ms()).plus(lifetime_ms) };
+    api.sessions
+        .put(&token_hash(&token), publish::json(&row)?.into())
+        .await
+        .map_err(|error| unavailable(&error))?;
+    tracing::info!(%agent, "a session was made by an administrator's key");
+    Ok((StatusCode::CREATED, Json(SessionMade { agent, token })))
+}
+
+async fn account(api: &Api, name: &str) -> Result<AgentAccount, Problem> {
+    let unknown = || {
+        let detail = "use the sign-in name of an agent who has an account";
+        Problem::new(StatusCode::NOT_FOUND, "unknown_agent", "there is no such agent", detail)
+    };
+    let name = SubjectToken::new(name).map_err(|_| unknown())?;
+    let row = api
+        .accounts
+        .get(&agent_key(&name))
+        .await
+        .map_err(|error| unavailable(&error))?
+        .ok_or_else(unknown)?;
+    serde_json::from_slice(&row.value).map_err(|_| {
+        tracing::error!(revision = row.revision, "the account of an agent does not read");
+        Problem::internal()
+    })
+}
+
+fn unavailable(error: &KvError) -> Problem {
+    tracing::warn!(%error, "failed to use accounts or sessions");
+    problems::bus_unavailable()
+}

@@ -1,0 +1,256 @@
+//! One house for one test: a nats-server, the API, and a router that takes every configuration.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::places::{self, StreamSizes};
+use bus::{
+    Bucket, Bus, Deadline, IdHasher, MasterKey, Sealer, SupervisedServer, Tail, TailOptions, token_hash,
+};
+use protocol::input::WIRE_VERSION;
+use protocol::signin::{AgentAccount, KeyAccount, SessionRow, agent_key, api_key_key};
+use protocol::streams::INBOUND;
+use protocol::subjects::Subjects;
+use protocol::{AgentId, Cause, Event, Hash128, Input, InputBody, Millis, Record, SubjectToken};
+use reqwest::Method;
+use serde_json::{Value, json};
+use service::{Clock, Drain, Health, Kit, Metrics, Settings};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+const ADMIN_KEY: &str = "the-administrators-key";
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A message's body, as a system would send it.
+pub(crate) fn message(id: &str, text: &str) -> String {
+    let from = json!({"value": "ann@example.org", "name": "Ann"});
+    json!({"account": "shop", "id": id, "from": from, "text": text}).to_string()
+}
+
+/// A configuration with these accounts of channel `api`, one queue and one agent without id.
+pub(crate) fn config(accounts: &[&str]) -> Value {
+    let account =
+        |name: &&str| json!({"channel": "api", "name": name, "title": "", "queue": "sales", "priority": 1});
+    json!({
+        "queues": [{"name": "sales", "title": "Sales", "offer_ms": 1, "wrap_up_ms": 0, "owner_wait_ms": 0,
+                    "reopen_ms": 0, "decline_rest_ms": 0}],
+        "skills": [], "categories": [], "dispositions": [],
+        "agents": [{"name": "ada", "title": "Ada", "queues": ["sales"], "skills": {}, "capacity": {"api": 2}}],
+        "accounts": accounts.iter().map(account).collect::<Vec<_>>(),
+    })
+}
+
+pub(crate) struct House {
+    server: Mutex<Option<SupervisedServer>>,
+    pub(crate) kit: Kit,
+    pub(crate) sealer: Sealer,
+    bus: Bus,
+    accounts: Bucket,
+    sessions: Bucket,
+    base: String,
+    client: reqwest::Client,
+    router: Mutex<Option<JoinHandle<()>>>,
+    folder: tempfile::TempDir,
+}
+
+impl House {
+    /// With account `shop` configured.
+    pub(crate) async fn open() -> Self {
+        Self::open_with(&[]).await
+    }
+
+    /// As [`House::open`], with settings by variables.
+    pub(crate) async fn open_with(variables: &[(&str, &str)]) -> Self {
+        let house = Self::open_bare(variables).await;
+        house.put_config(&config(&["shop"])).await;
+        house
+    }
+
+    /// With no configuration.
+    pub(crate) async fn open_bare(variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server = SupervisedServer::start(&folder.path().join("nats")).await.unwrap();
+        let bus = Bus::connect(&server.settings().named("api-test")).await.unwrap();
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let settings = Settings::load_with(None, variables).unwrap();
+        let sizes = StreamSizes {
+            inbound: settings.streams.inbound_max_bytes,
+            contacts: 64 << 20,
+            parked: settings.streams.parked_max_bytes,
+        };
+        let subjects = Subjects::new(SubjectToken::new(&settings.cell.token).unwrap());
+        for spec in places::all_streams(&subjects, sizes) {
+            bus.ensure_stream(&spec).await.unwrap();
+        }
+        let master = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
+        let sealer = Sealer::open(&bus, &master).await.unwrap();
+        let clock = Clock::system();
+        let health = Health::new(clock.clone(), settings.health.stale_after);
+        let drain = Drain::new(health.clone());
+        let kit = Kit { settings: Arc::new(settings), metrics: Metrics::new(), health, clock, drain };
+        let accounts = bus.ensure_bucket(&places::accounts()).await.unwrap();
+        let sessions = bus.ensure_bucket(&places::sessions()).await.unwrap();
+        put_key(&accounts, ADMIN_KEY, true).await;
+        let routes = api::start(&kit, bus.clone(), sealer.clone(), IdHasher::new(&master)).await.unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/api/v1", listener.local_addr().unwrap());
+        let token = kit.drain.token();
+        kit.drain.spawn("http", async move { Ok(service::http::serve(listener, routes, token).await?) });
+        let router = tokio::spawn(route(bus.clone(), subjects));
+        let client = reqwest::Client::new();
+        let router = Mutex::new(Some(router));
+        let server = Mutex::new(Some(server));
+        let house = Self { server, kit, sealer, bus, accounts, sessions, base, client, router, folder };
+        house.until(async || house.get("config").await.0 == 200).await;
+        house
+    }
+
+    /// Ends everything, and sees that every task ended without an error.
+    pub(crate) async fn close(self) {
+        assert_eq!(self.kit.drain.finish(Duration::from_secs(8)).await, Vec::<String>::new());
+        self.router_ends().await;
+        let failed: Vec<String> = self
+            .kit
+            .health
+            .report()
+            .reasons
+            .into_iter()
+            .filter(|reason| !reason.starts_with("bus"))
+            .collect();
+        assert_eq!(failed, Vec::<String>::new());
+        self.server_ends().await;
+        drop(self.folder);
+    }
+
+    pub(crate) async fn server_ends(&self) {
+        if let Some(server) = self.server.lock().await.take() {
+            server.stop().await;
+        }
+    }
+
+    /// It comes back by itself.
+    pub(crate) async fn kill_server(&self) {
+        self.server.lock().await.as_ref().unwrap().kill_hard();
+    }
+
+    pub(crate) async fn router_ends(&self) {
+        if let Some(router) = self.router.lock().await.take() {
+            router.abort();
+            drop(router.await);
+        }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.base)
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, self.url(path)).bearer_auth(ADMIN_KEY)
+    }
+
+    async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
+        assert_eq!(response.headers().get("content-type").unwrap(), kind);
+        let body: Value = response.json().await.unwrap();
+        if !status.is_success() {
+            assert!(
+                body["code"].is_string() && body["title"].is_string() && body["detail"].is_string(),
+                "{body}"
+            );
+        }
+        (status.as_u16(), body)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
+        Self::answer(self.request(Method::GET, path)).await
+    }
+
+    pub(crate) async fn post<B: AsRef<[u8]>>(&self, path: &str, body: B) -> (u16, Value) {
+        Self::answer(self.request(Method::POST, path).body(body.as_ref().to_vec())).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &str) -> (u16, Value) {
+        Self::answer(self.request(Method::PUT, path).body(body.to_owned())).await
+    }
+
+    pub(crate) async fn put_config(&self, config: &Value) -> Value {
+        let (status, applied) = self.put("config", &config.to_string()).await;
+        assert_eq!(status, 200, "{applied}");
+        applied
+    }
+
+    /// Everything in INBOUND.
+    pub(crate) async fn inputs(&self) -> Vec<Input> {
+        let items = self.bus.read_range(INBOUND, 1, u64::MAX, 10_000).await.unwrap();
+        items.iter().map(|item| serde_json::from_slice(&item.payload).unwrap()).collect()
+    }
+
+    /// None of the words stands in the stream's messages, subjects or ids.
+    pub(crate) async fn holds_nowhere(&self, stream: &str, words: &[&str]) {
+        for item in self.bus.read_range(stream, 1, u64::MAX, 10_000).await.unwrap() {
+            let id = item.msg_id().unwrap_or_default();
+            let text = format!("{} {id} {}", item.subject, String::from_utf8_lossy(&item.payload));
+            for word in words {
+                assert!(!text.contains(word), "{word} stands in {stream}");
+            }
+        }
+    }
+
+    pub(crate) async fn make_key(&self, key: &str, admin: bool) {
+        put_key(&self.accounts, key, admin).await;
+    }
+
+    pub(crate) async fn take_key(&self, key: &str) {
+        self.accounts.delete(&api_key_key(&token_hash(key))).await.unwrap();
+    }
+
+    pub(crate) async fn make_agent(&self, name: &str) -> AgentId {
+        let agent = AgentId(uuid::Uuid::now_v7());
+        let row = serde_json::to_vec(&AgentAccount { agent, password: "$argon2id$..".to_owned() }).unwrap();
+        self.accounts.put(&agent_key(&SubjectToken::new(name).unwrap()), row.into()).await.unwrap();
+        agent
+    }
+
+    pub(crate) async fn session(&self, token: &str) -> SessionRow {
+        let row = self.sessions.get(&token_hash(token)).await.unwrap().unwrap();
+        serde_json::from_slice(&row.value).unwrap()
+    }
+
+    /// Asks again until it holds, or fails at the deadline.
+    pub(crate) async fn until(&self, mut holds: impl AsyncFnMut() -> bool) {
+        let deadline = tokio::time::Instant::now() + DEADLINE;
+        while !holds().await {
+            assert!(tokio::time::Instant::now() < deadline, "it did not come to hold in {DEADLINE:?}");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+async fn put_key(accounts: &Bucket, key: &str, admin: bool) {
+    let row = serde_json::to_vec(&KeyAccount { name: "test".to_owned(), admin }).unwrap();
+    accounts.put(&api_key_key(&token_hash(key)), row.into()).await.unwrap();
+}
+
+/// Writes one record for each input, and applies every configuration.
+async fn route(bus: Bus, subjects: Subjects) {
+    let mut tail = Tail::open(&bus, INBOUND, 1, TailOptions::default()).await.unwrap();
+    while let Ok(item) = tail.next().await {
+        let input: Input = serde_json::from_slice(&item.payload).unwrap();
+        let is_config = matches!(input.body, InputBody::Config(_));
+        let record = Record {
+            v: WIRE_VERSION,
+            at: Millis(item.published_at_ms),
+            epoch: 1,
+            policy: Hash128([0; 16]),
+            cause: Cause::Input { seq: item.seq, input },
+            events: if is_config { vec![Event::ConfigApplied] } else { Vec::new() },
+        };
+        let payload = serde_json::to_vec(&record).unwrap().into();
+        let deadline = Deadline::after(DEADLINE);
+        bus.publish_durable(&subjects.contacts(), &format!("in-{}", item.seq), payload, deadline)
+            .await
+            .unwrap();
+    }
+}

@@ -1,0 +1,258 @@
+//! The API against a real nats-server; the test plays the router.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod house;
+
+use protocol::InputBody;
+use protocol::input::CustomerMessage;
+use protocol::limits::INPUT_BYTES_MAX;
+use protocol::streams::{INBOUND, PARKED};
+use serde_json::{Value, json};
+
+use crate::house::{House, config, message};
+
+fn messages(inputs: &[protocol::Input]) -> Vec<&CustomerMessage> {
+    inputs
+        .iter()
+        .filter_map(|input| if let InputBody::Message(message) = &input.body { Some(message) } else { None })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_message_is_durable_when_it_is_taken_and_sealed_wherever_it_lies() {
+    let house = House::open().await;
+    let (status, taken) = house.post("messages", &message("m-1", "where is my parcel")).await;
+    assert_eq!(status, 202, "{taken}");
+    let (_, again) = house.post("messages", &message("m-1", "where is my parcel")).await;
+    assert_eq!(again["duplicate"], true);
+    assert_eq!(again["message"], taken["message"], "the same post gets the same answer");
+    let (status, other) = house.post("messages", &message("m-1", "something else")).await;
+    assert_eq!(
+        (status, other["duplicate"].as_bool()),
+        (202, Some(false)),
+        "this one is for the core to park"
+    );
+    let inputs = house.inputs().await;
+    let found = messages(&inputs);
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0].message.to_string(), taken["message"]);
+    assert_eq!(found[0].provider_hash, found[1].provider_hash);
+    assert_ne!(found[0].content_hash, found[1].content_hash);
+    let content = house.sealer.unseal(&found[0].body).await.unwrap();
+    let content: Value = serde_json::from_slice(&content).unwrap();
+    assert_eq!(content, json!({"text": "where is my parcel", "name": "Ann"}));
+    house.holds_nowhere(INBOUND, &["parcel", "ann@example.org", "m-1"]).await;
+    assert_eq!(house.kit.metrics.messages_received_total.get(["api"]), 2);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn the_same_message_64_times_at_once_is_one_input() {
+    let house = House::open().await;
+    let body = message("m-1", "hello");
+    let answers = (0..64).map(|_| {
+        let request = house.request(reqwest::Method::POST, "messages").body(body.clone());
+        tokio::spawn(async move { request.send().await.unwrap().json::<Value>().await.unwrap() })
+    });
+    let answers: Vec<_> = answers.collect();
+    let mut ids = std::collections::BTreeSet::new();
+    let mut firsts = 0;
+    for answer in answers {
+        let answer = answer.await.unwrap();
+        ids.insert(answer["message"].to_string());
+        firsts += u32::from(answer["duplicate"] == false);
+    }
+    assert_eq!((ids.len(), firsts), (1, 1));
+    assert_eq!(messages(&house.inputs().await).len(), 1);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_kept_sealed_and_gets_a_second_chance() {
+    let house = House::open().await;
+    let (status, malformed) = house.post("messages", r#"{"account":"shop","my words":1"#).await;
+    assert_eq!((status, &malformed["code"]), (400, &json!("malformed")));
+    let later = message("m-2", "hello").replace("\"shop\"", "\"later\"");
+    let (status, unknown) = house.post("messages", &later).await;
+    assert_eq!((status, &unknown["code"]), (404, &json!("unknown_account")));
+    let (status, invalid) = house.post("messages", b"{\"text\":\"\xff\"}".to_vec()).await;
+    assert_eq!((status, &invalid["code"]), (400, &json!("malformed")));
+    house.holds_nowhere(PARKED, &["my words", "hello", "ann@example.org"]).await;
+
+    let (_, first) = house.get("parked?limit=2").await;
+    assert_eq!(first["items"].as_array().unwrap().len(), 2);
+    let (_, rest) = house.get(&format!("parked?limit=2&after={}", first["next"])).await;
+    assert_eq!(rest["items"].as_array().unwrap().len(), 1);
+    assert_eq!(rest["next"], Value::Null);
+    assert_eq!(first["items"][0]["id"], malformed["parked"]);
+    assert_eq!(first["items"][0].get("bytes"), None);
+    for (limit, status) in [(0, 422), (500, 200), (501, 422)] {
+        assert_eq!(house.get(&format!("parked?limit={limit}")).await.0, status);
+    }
+    assert_eq!(house.get("parked?more=1").await.0, 422);
+
+    let replay = |problem: &Value| format!("parked/{}/replay", problem["parked"].as_str().unwrap());
+    let (status, still) = house.post(&replay(&malformed), "").await;
+    assert_eq!((status, still.get("parked")), (400, None), "it is not parked a second time");
+    assert_eq!(house.post(&replay(&unknown), "").await.0, 404);
+    house.put_config(&config(&["shop", "later"])).await;
+    let (status, taken) = house.post(&replay(&unknown), "").await;
+    assert_eq!(status, 202, "{taken}");
+    assert_eq!(house.get("parked").await.1["items"].as_array().unwrap().len(), 3, "history stays");
+    assert_eq!(house.post("parked/prk_00000000000000000000000000000001/replay", "").await.0, 404);
+    assert_eq!(house.kit.metrics.parked_total.get(["api", "malformed"]), 2);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn keys_open_and_close_while_the_process_runs() {
+    let house = House::open().await;
+    let bare = reqwest::Client::new().post(house.url("messages")).send().await.unwrap();
+    assert_eq!(bare.status(), 401);
+    assert_eq!(bare.headers()["www-authenticate"], "Bearer");
+    assert_eq!(bare.headers()["content-type"], "application/problem+json");
+    let wrong = reqwest::Client::new().post(house.url("messages")).bearer_auth("wrong").send().await.unwrap();
+    assert_eq!(wrong.status(), 401);
+    house.make_key("little", false).await;
+    let little = |path: &str| reqwest::Client::new().get(house.url(path)).bearer_auth("little").send();
+    house.until(async || little("config").await.unwrap().status() == 403).await;
+    house.take_key("little").await;
+    house.until(async || little("config").await.unwrap().status() == 401).await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_body_has_its_size_and_what_is_kept_of_it_too() {
+    let house = House::open().await;
+    let spaces = |bytes: usize| " ".repeat(bytes);
+    let body_max = house.kit.settings.limits.body_max_bytes;
+    assert!(body_max > INPUT_BYTES_MAX);
+    for (bytes, status, code) in [
+        (INPUT_BYTES_MAX, 400, "malformed"),
+        (INPUT_BYTES_MAX + 1, 413, "too_large_to_keep"),
+        (body_max, 413, "too_large_to_keep"),
+        (body_max + 1, 413, "body_too_large"),
+    ] {
+        let (found, problem) = house.post("messages", spaces(bytes)).await;
+        assert_eq!((found, &problem["code"]), (status, &json!(code)), "{bytes}");
+        assert_eq!(problem["parked"].is_string(), status == 400);
+    }
+    assert_eq!(house.put("config", &spaces(body_max + 1)).await.0, 400, "a configuration may be larger");
+    assert_eq!(house.put("config", &spaces(6 * 1024 * 1024 + 1)).await.0, 413);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_key_has_its_rate() {
+    let house = House::open_with(&[("WINTERBAND_LIMITS__API_REQUESTS_PER_SECOND", "20")]).await;
+    let refused = async || {
+        let response = house.request(reqwest::Method::GET, "parked").send().await.unwrap();
+        let wait = response.headers().get("retry-after").map(|wait| wait.to_str().unwrap().to_owned());
+        assert_eq!(wait.as_deref(), (response.status() == 429).then_some("1"));
+        response.status() == 429
+    };
+    house.until(refused).await;
+    house.until(async || !refused().await).await;
+    assert!(house.kit.metrics.refused_total.get(["api", "too_many_requests"]) > 0);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_bus_that_is_gone_is_told() {
+    let house = House::open().await;
+    house.server_ends().await;
+    let (status, problem) = house.post("messages", &message("m-1", "hello")).await;
+    assert_eq!((status, &problem["code"]), (503, &json!("bus_unavailable")));
+    assert_eq!(house.kit.metrics.messages_received_total.get(["api"]), 0);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_full_stream_is_told_before_and_after_it_is_full() {
+    let house = House::open_with(&[
+        ("WINTERBAND_STREAMS__INBOUND_MAX", "64KiB"),
+        ("WINTERBAND_LIMITS__API_REQUESTS_PER_SECOND", "1000000"),
+    ])
+    .await;
+    let words = "x".repeat(8 * 1024);
+    let mut n = 0;
+    house
+        .until(async || {
+            n += 1;
+            let (status, answer) = house.post("messages", &message(&format!("m-{n}"), &words)).await;
+            assert!(status == 202 || answer["code"] == "stream_full", "{answer}");
+            status == 503
+        })
+        .await;
+    let taken = messages(&house.inputs().await).len();
+    assert_eq!(u64::try_from(taken).unwrap(), house.kit.metrics.messages_received_total.get(["api"]));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_configuration_is_in_force_when_it_is_answered() {
+    let house = House::open().await;
+    let (_, present) = house.get("config").await;
+    let id = present["config"]["agents"][0]["id"].clone();
+    assert!(id.as_str().unwrap().starts_with("agt_"));
+    let applied = house.put_config(&config(&["shop", "more"])).await;
+    let (_, present) = house.get("config").await;
+    assert_eq!((&present["hash"], &present["log_seq"]), (&applied["hash"], &applied["log_seq"]));
+    assert_eq!(present["config"]["agents"][0]["id"], id, "an agent keeps its id by its name");
+
+    let mut faulty = config(&["shop"]);
+    faulty["accounts"][0]["queue"] = "nowhere".into();
+    faulty["agents"][0]["queues"] = json!(["nowhere"]);
+    let (status, problem) = house.put("config", &faulty.to_string()).await;
+    assert_eq!((status, &problem["code"]), (422, &json!("config_faulty")));
+    assert_eq!(problem["faults"].as_array().unwrap().len(), 2);
+    assert_eq!(house.put("config", "{").await.0, 400);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_router_that_is_gone_leaves_the_outcome_open() {
+    let house = House::open_with(&[("WINTERBAND_DESK__COMMAND_WAIT", "1s")]).await;
+    house.router_ends().await;
+    let (status, problem) = house.put("config", &config(&["shop", "more"]).to_string()).await;
+    assert_eq!((status, &problem["code"]), (504, &json!("outcome_open")));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn an_administrator_signs_in_for_an_agent() {
+    let house = House::open().await;
+    assert_eq!(house.post("sessions", r#"{"agent":"ada"}"#).await.0, 404);
+    let agent = house.make_agent("ada").await;
+    let (status, made) = house.post("sessions", r#"{"agent":"ada"}"#).await;
+    assert_eq!((status, &made["agent"]), (201, &json!(agent.to_string())));
+    let row = house.session(made["token"].as_str().unwrap()).await;
+    assert_eq!(row.agent, agent);
+    assert!(row.until.0 > house.kit.clock.unix_ms());
+    assert_eq!(house.post("sessions", r#"{"agent":"a.*"}"#).await.0, 404);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_killed_server_delays_a_message_and_loses_none() {
+    let house = House::open().await;
+    for n in 0..4 {
+        if n % 2 == 1 {
+            house.kill_server().await;
+        }
+        let (status, answer) = house.post("messages", &message(&format!("m-{n}"), "hello")).await;
+        assert_eq!(status, 202, "{answer}");
+    }
+    assert_eq!(messages(&house.inputs().await).len(), 4);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn before_the_first_configuration_every_account_is_unknown() {
+    let house = House::open_bare(&[]).await;
+    let (_, present) = house.get("config").await;
+    assert_eq!(present, json!({"log_seq": null, "hash": null, "config": null}));
+    let (status, problem) = house.post("messages", &message("m-1", "hello")).await;
+    assert_eq!((status, &problem["code"]), (404, &json!("unknown_account")));
+    house.close().await;
+}

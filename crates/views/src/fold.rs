@@ -1,0 +1,166 @@
+//! What each event does to the rows.
+
+use protocol::record::{EntryKind, OfferEnd};
+use protocol::thread::{Entry, entries};
+use protocol::{AgentId, ContactId, ConversationId, Event, Millis, Record};
+use rusqlite::{Connection, params};
+
+use crate::store::{StoreError, signed};
+
+/// Where a contact stands, as the word in its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Offered,
+    WithAgent,
+    WrapUp,
+    Resolved,
+    Abandoned,
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Offered => "offered",
+            Self::WithAgent => "with_agent",
+            Self::WrapUp => "wrap_up",
+            Self::Resolved => "resolved",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+/// Applies one record; the caller holds the transaction.
+pub(crate) fn fold(tx: &Connection, record: &Record) -> Result<(), StoreError> {
+    for event in &record.events {
+        fold_event(tx, record.at, event)?;
+    }
+    for (conversation, entry) in entries(record) {
+        add_entry(tx, conversation, &entry)?;
+    }
+    Ok(())
+}
+
+fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreError> {
+    match event {
+        Event::ConversationOpened { conversation, identity, channel, account } => {
+            tx.prepare_cached(
+                "INSERT INTO conversations (conversation, identity, channel, account, opened_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                conversation.to_string(),
+                identity.to_string(),
+                channel.as_str(),
+                account.as_str(),
+                signed(at.0)
+            ])?;
+            Ok(())
+        }
+        Event::ContactOpened { contact, conversation, channel, category } => {
+            tx.prepare_cached(
+                "INSERT INTO contacts (contact, conversation, channel, category, opened_at, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                contact.to_string(),
+                conversation.to_string(),
+                channel.as_str(),
+                category.as_ref().map(|word| word.as_str()),
+                signed(at.0),
+                State::Waiting.word()
+            ])?;
+            Ok(())
+        }
+        Event::ContactReopened { contact } => waits(tx, *contact),
+        Event::Queued { contact, queue, .. } => {
+            tx.prepare_cached("UPDATE contacts SET queue = ?2 WHERE contact = ?1")?
+                .execute(params![contact.to_string(), queue.as_str()])?;
+            waits(tx, *contact)
+        }
+        Event::OfferMade { contact, .. } => stands(tx, *contact, State::Offered),
+        Event::OfferEnded { contact, end, .. } => match end {
+            // Who took it is told by the assignment.
+            OfferEnd::Accepted => Ok(()),
+            OfferEnd::Declined { .. } | OfferEnd::TimedOut | OfferEnd::AgentGone | OfferEnd::CustomerGone => {
+                waits(tx, *contact)
+            }
+        },
+        Event::Assigned { contact, agent } => owned(tx, *contact, State::WithAgent, *agent),
+        Event::WrapUpStarted { contact, agent, .. } => owned(tx, *contact, State::WrapUp, *agent),
+        Event::Resolved { contact, agent } => owned(tx, *contact, State::Resolved, *agent),
+        Event::Abandoned { contact } => stands(tx, *contact, State::Abandoned),
+        // Entries come with their words, below; the rest does not concern a conversation's past.
+        Event::EntryAdded { .. }
+        | Event::Fenced { .. }
+        | Event::ConfigApplied
+        | Event::ConfigRefused { .. }
+        | Event::PreferenceEnded { .. }
+        | Event::DeclinesLapsed { .. }
+        | Event::AgentConnected { .. }
+        | Event::AgentDisconnected { .. }
+        | Event::PresenceChanged { .. }
+        | Event::CommandSettled { .. }
+        | Event::DuplicateSkipped
+        | Event::Parked { .. } => Ok(()),
+    }
+}
+
+fn waits(tx: &Connection, contact: ContactId) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE contacts SET state = ?2, owner = NULL WHERE contact = ?1")?
+        .execute(params![contact.to_string(), State::Waiting.word()])?;
+    Ok(())
+}
+
+fn stands(tx: &Connection, contact: ContactId, state: State) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE contacts SET state = ?2 WHERE contact = ?1")?
+        .execute(params![contact.to_string(), state.word()])?;
+    Ok(())
+}
+
+fn owned(tx: &Connection, contact: ContactId, state: State, agent: AgentId) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE contacts SET state = ?2, owner = ?3 WHERE contact = ?1")?.execute(params![
+        contact.to_string(),
+        state.word(),
+        agent.to_string()
+    ])?;
+    Ok(())
+}
+
+fn add_entry(tx: &Connection, conversation: ConversationId, entry: &Entry) -> Result<(), StoreError> {
+    let kind = serde_json::to_string(&entry.kind).map_err(|error| StoreError::Row(error.to_string()))?;
+    let added = tx
+        .prepare_cached(
+            "INSERT OR IGNORE INTO entries (conversation, seq, contact, at, kind, message, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            conversation.to_string(),
+            signed(entry.seq),
+            entry.contact.to_string(),
+            signed(entry.at.0),
+            kind,
+            entry.message.map(|message| message.to_string()),
+            entry.body.as_ref().map(|body| body.as_str())
+        ])?;
+    if added == 0 {
+        // The log broke its own law; the first one stands, and the ledger names both.
+        tracing::error!(%conversation, seq = entry.seq, "the log adds the same entry twice: run the ledger");
+    }
+    match &entry.kind {
+        EntryKind::Resolved { .. } | EntryKind::CustomerLeft => {
+            tx.prepare_cached("UPDATE contacts SET ended = ?2, ended_at = ?3 WHERE contact = ?1")?
+                .execute(params![entry.contact.to_string(), kind, signed(entry.at.0)])?;
+        }
+        EntryKind::Reopened => {
+            tx.prepare_cached("UPDATE contacts SET ended = NULL, ended_at = NULL WHERE contact = ?1")?
+                .execute(params![entry.contact.to_string()])?;
+        }
+        EntryKind::FromCustomer
+        | EntryKind::FromAgent { .. }
+        | EntryKind::Note { .. }
+        | EntryKind::Joined { .. }
+        | EntryKind::TransferredToQueue { .. }
+        | EntryKind::TransferredToAgent { .. }
+        | EntryKind::Reclaimed { .. } => {}
+    }
+    Ok(())
+}

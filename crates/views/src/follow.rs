@@ -1,0 +1,160 @@
+//! The fold's loop: tails the log and writes the rows, many records a transaction while it is behind.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bus::{Bus, StreamError, Tail, TailItem};
+use protocol::Record;
+use protocol::input::WIRE_VERSION;
+use protocol::streams::CONTACTS;
+use service::{HealthHandle, Kit, Metrics};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::store::{Origin, Progress, Row, Store};
+
+/// Most records folded in one transaction.
+const BATCH_RECORDS_MAX: usize = 500;
+/// Longest that a transaction waits for more records while the log has more.
+const BATCH_WAIT_MAX: Duration = Duration::from_millis(50);
+/// How often the loop shows that it lives while the log is quiet.
+const BEAT_EVERY: Duration = Duration::from_secs(1);
+/// Pause before a write is tried again that the disk refused.
+const DISK_PAUSE: Duration = Duration::from_secs(2);
+/// How long a log that is not there yet is waited for at the start.
+const LOG_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Pause between two looks for the log.
+const LOG_WAIT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Opens the file and throws it away if it was folded from another log; gives the sequence to go on from.
+pub(crate) async fn open_verified(bus: &Bus, path: PathBuf) -> anyhow::Result<(Store, u64)> {
+    let (store, progress) = tokio::task::spawn_blocking(move || {
+        let store = Store::open(path)?;
+        let progress = store.progress()?;
+        Ok::<_, crate::store::StoreError>((store, progress))
+    })
+    .await??;
+    let Some(why) = foreign(bus, &progress).await? else {
+        return Ok((store, progress.log_seq + 1));
+    };
+    let store = tokio::task::spawn_blocking(move || store.rebuild(why)).await??;
+    Ok((store, 1))
+}
+
+/// Why the rows cannot come from this log; `None` if they do.
+async fn foreign(bus: &Bus, progress: &Progress) -> anyhow::Result<Option<&'static str>> {
+    let last_seq = log_end(bus).await?;
+    if progress.log_seq > last_seq {
+        return Ok(Some("they are ahead of the log"));
+    }
+    let Some(origin) = &progress.origin else { return Ok(None) };
+    let first = bus.read_one(CONTACTS, origin.seq).await.context("failed to read the log's first record")?;
+    let same = first
+        .is_some_and(|item| Origin::new(item.seq, item.published_at_ms, item.msg_id()).mark == origin.mark);
+    Ok((!same).then_some("they were built from another log"))
+}
+
+/// The log's last sequence; waits for a log that is just being made by another role.
+async fn log_end(bus: &Bus) -> anyhow::Result<u64> {
+    let deadline = Instant::now() + LOG_WAIT_MAX;
+    loop {
+        match bus.stream_usage(CONTACTS).await {
+            Ok(usage) => return Ok(usage.last_seq),
+            Err(StreamError::Refused { name, reason }) => anyhow::bail!("failed to read {name}: {reason}"),
+            Err(error) if Instant::now() >= deadline => return Err(error).context("failed to find the log"),
+            Err(StreamError::NotFound(_) | StreamError::Unavailable { .. }) => {
+                tokio::time::sleep(LOG_WAIT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Folds the log into the rows until told to end.
+pub(crate) struct Follower {
+    store: Arc<Mutex<Store>>,
+    tail: Tail,
+    health: HealthHandle,
+    metrics: Metrics,
+}
+
+impl Follower {
+    pub(crate) fn new(kit: &Kit, store: Store, tail: Tail) -> Self {
+        let store = Arc::new(Mutex::new(store));
+        Self { store, tail, health: kit.health.register("views"), metrics: kit.metrics.clone() }
+    }
+
+    pub(crate) async fn run(mut self, ended: CancellationToken) -> anyhow::Result<()> {
+        self.health.beat();
+        loop {
+            tokio::select! {
+                () = ended.cancelled() => break,
+                came_round = self.come_round() => came_round?,
+            }
+            self.health.beat();
+        }
+        self.health.retire();
+        Ok(())
+    }
+
+    async fn come_round(&mut self) -> anyhow::Result<()> {
+        let batch = self.next_batch().await?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let rows = Arc::new(batch.iter().map(row).collect::<anyhow::Result<Vec<_>>>()?);
+        let log_seq = self.fold(&rows).await?;
+        #[expect(clippy::cast_precision_loss, reason = "a gauge needs no exact count past 2^53")]
+        self.metrics.log_lag_records.set(["views"], self.tail.pending() as f64);
+        self.health.set_detail(format!("at record {log_seq}"));
+        Ok(())
+    }
+
+    /// Waits for a record, then takes what follows while the log has more; empty when it was quiet.
+    async fn next_batch(&mut self) -> anyhow::Result<Vec<TailItem>> {
+        let mut batch = Vec::new();
+        let Ok(first) = timeout(BEAT_EVERY, self.tail.next()).await else { return Ok(batch) };
+        batch.push(first.context("failed to read the log for the read models")?);
+        let full_at = Instant::now() + BATCH_WAIT_MAX;
+        while self.tail.pending() > 0 && batch.len() < BATCH_RECORDS_MAX {
+            match timeout_at(full_at, self.tail.next()).await {
+                Ok(item) => batch.push(item.context("failed to read the log for the read models")?),
+                Err(_) => break,
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Writes one batch on a thread that may block. A full disk is waited out: the loop is silent meanwhile, which
+    /// turns readiness red, and goes on when there is room.
+    async fn fold(&mut self, rows: &Arc<Vec<Row>>) -> anyhow::Result<u64> {
+        loop {
+            let (store, rows) = (Arc::clone(&self.store), Arc::clone(rows));
+            let applied = tokio::task::spawn_blocking(move || {
+                store.lock().unwrap_or_else(PoisonError::into_inner).apply(&rows)
+            });
+            match applied.await? {
+                Ok(log_seq) => return Ok(log_seq),
+                Err(error) if error.may_pass() => {
+                    tracing::error!(%error, "the read models stand still: make room on the disk of the data folder");
+                    self.health.set_detail("waits for the disk");
+                    tokio::time::sleep(DISK_PAUSE).await;
+                }
+                Err(error) => return Err(error).context("failed to fold the log; start again to rebuild"),
+            }
+        }
+    }
+}
+
+/// A record that cannot be read ends the loop: a past with a hole in it would be believed.
+fn row(item: &TailItem) -> anyhow::Result<Row> {
+    let record: Record = serde_json::from_slice(&item.payload)
+        .with_context(|| format!("failed to read record {} of the log", item.seq))?;
+    anyhow::ensure!(
+        record.v <= WIRE_VERSION,
+        "failed to read record {}: it was written by a later version, start that one",
+        item.seq
+    );
+    Ok(Row { origin: Origin::new(item.seq, item.published_at_ms, item.msg_id()), record })
+}
