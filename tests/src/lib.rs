@@ -1,1 +1,40 @@
-//! What the tests of the whole share.
+//! What the tests of the whole share: the real product as processes, and clients that use it as people do.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails by panicking"
+)]
+
+pub mod chat;
+pub mod desk;
+pub mod process;
+pub mod product;
+
+pub use process::Process;
+pub use product::Product;
+
+use std::time::{Duration, Instant};
+
+/// Whether the slow proofs run too (`tests/run --slow`).
+#[must_use]
+pub fn slow() -> bool {
+    std::env::var_os("WINTERBAND_SLOW").is_some()
+}
+
+/// Waits for a condition with a deadline; `what` says what did not come true.
+pub async fn eventually<T, F>(what: &str, within: Duration, mut look: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let end = Instant::now() + within;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < end, "not within {within:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -11,8 +11,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::connection::{SERVER_VERSION_MIN, version_of};
 use crate::connection::{BusSettings, Credentials, Secret};
+use crate::connection::{SERVER_VERSION_MIN, version_of};
 use crate::master_key::{random_bytes, write_private};
 use crate::server::{ServerError, ServerOptions};
 

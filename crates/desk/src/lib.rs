@@ -1,1 +1,102 @@
-//! desk
+//! The agents' gateway: signs agents in, shows them what the log says is theirs, and takes their commands.
+//!
+//! It keeps no state of its own. The floor is folded from CONTACTS at every start; commands are inputs, and what is
+//! answered to them is read in the log, so that any gateway, also one that was just started, answers alike.
+
+pub mod accounts;
+mod assets;
+mod commands;
+mod drafts;
+mod floor;
+mod follow;
+mod frames;
+mod history;
+mod hub;
+mod line;
+mod presence;
+mod projection;
+mod render;
+mod sessions;
+mod signin;
+mod socket;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use bus::{Bucket, Bus, IdHasher, Sealer, places};
+use protocol::ids::GatewayId;
+use protocol::subjects::Subjects;
+use protocol::{Millis, SubjectToken};
+use service::Kit;
+
+use crate::accounts::Gatekeeper;
+use crate::drafts::Drafts;
+use crate::hub::Hub;
+use crate::sessions::LiveSessions;
+
+/// What every part of the gateway needs.
+struct Gateway {
+    kit: Kit,
+    bus: Bus,
+    sealer: Sealer,
+    subjects: Subjects,
+    /// This process; agents' presence hangs on its life.
+    id: GatewayId,
+    hub: Hub,
+    gatekeeper: Gatekeeper,
+    live: LiveSessions,
+    sessions: Bucket,
+    drafts: Drafts,
+    gateways: Bucket,
+}
+
+impl Gateway {
+    fn now(&self) -> Millis {
+        Millis(self.kit.clock.unix_ms())
+    }
+}
+
+/// Starts the role and gives its routes: `/desk` and what is below. Returns before the log is read; sockets wait for that.
+///
+/// # Errors
+/// When the settings' cell is no token or the buckets cannot be made; the process does not start then.
+pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, _: IdHasher) -> anyhow::Result<Router> {
+    let cell = SubjectToken::new(&kit.settings.cell.token).context("read the cell's name")?;
+    let accounts = bus.ensure_bucket(&places::accounts()).await.context("make the bucket for accounts")?;
+    let sessions = bus.ensure_bucket(&places::sessions()).await.context("make the bucket for sessions")?;
+    let drafts = bus.ensure_bucket(&places::drafts()).await.context("make the bucket for drafts")?;
+    let gateways = bus.ensure_bucket(&places::gateways()).await.context("make the bucket for gateways")?;
+    let gateway = Arc::new(Gateway {
+        kit: kit.clone(),
+        bus,
+        sealer,
+        subjects: Subjects::new(cell),
+        id: GatewayId(uuid::Uuid::now_v7()),
+        hub: Hub::new(),
+        gatekeeper: Gatekeeper::new(accounts, &kit.settings.signin, &kit.clock).await?,
+        live: LiveSessions::default(),
+        sessions,
+        drafts: Drafts::new(drafts),
+        gateways,
+    });
+    follow::start(&gateway);
+    presence::start(&gateway);
+    floor::start(&gateway);
+    tracing::info!(gateway = %gateway.id, "desk gateway started");
+    Ok(routes(gateway))
+}
+
+fn routes(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/desk", get(assets::index))
+        .route("/desk/", get(assets::index))
+        .route("/desk/{*path}", get(assets::file))
+        .route("/desk/api/signin", post(signin::sign_in).layer(DefaultBodyLimit::max(signin::BODY_BYTES_MAX)))
+        .route("/desk/api/signout", post(signin::sign_out))
+        .route("/desk/api/me", get(signin::me))
+        .route("/desk/api/socket", get(socket::upgrade))
+        .with_state(gateway)
+}

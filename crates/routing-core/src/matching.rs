@@ -4,6 +4,8 @@
 //! have waited for longer, then the contact's id. Only contacts and agents that an event has made loose are looked at: all
 //! others were matched before. An offer makes nobody else able, so that one pass is enough.
 
+use std::collections::BTreeSet;
+
 use protocol::record::{ChoiceRule, Event, PassedOver, Receipt, RunnerUp};
 use protocol::{AgentId, ChannelKind, ContactId, Millis, limits::RUNNERS_UP_MAX};
 
@@ -35,6 +37,7 @@ impl Turn<'_> {
     }
 
     fn match_all(&mut self) {
+        let loose = std::mem::take(&mut self.loose_contacts);
         let mut waiting: Vec<Order> =
             self.state.contacts().filter_map(|(id, contact)| order(id, contact)).collect();
         waiting.sort_unstable();
@@ -42,7 +45,7 @@ impl Turn<'_> {
             if self.is_full() {
                 return;
             }
-            self.match_contact(contact, ChoiceRule::FirstInOrder);
+            self.match_contact(contact, rule_for(&loose, contact));
         }
     }
 
@@ -61,12 +64,7 @@ impl Turn<'_> {
                     self.match_contact(came.3, ChoiceRule::LongestIdle);
                 }
                 (_, Some(line)) => {
-                    let rule = if loose.contains(&line.3) {
-                        ChoiceRule::LongestIdle
-                    } else {
-                        ChoiceRule::FirstInOrder
-                    };
-                    let matched = self.match_contact(line.3, rule);
+                    let matched = self.match_contact(line.3, rule_for(&loose, line.3));
                     debug_assert!(matched, "an agent may have it and nobody is chosen");
                     if !matched {
                         return;
@@ -101,6 +99,11 @@ impl Turn<'_> {
         self.emit(Event::OfferMade { offer, contact: id, agent, expires_at, receipt });
         true
     }
+}
+
+/// Either the contact came to the agents, or an agent came to it.
+fn rule_for(loose: &BTreeSet<ContactId>, contact: ContactId) -> ChoiceRule {
+    if loose.contains(&contact) { ChoiceRule::LongestIdle } else { ChoiceRule::FirstInOrder }
 }
 
 fn order(id: ContactId, contact: &Contact) -> Option<Order> {

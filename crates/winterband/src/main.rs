@@ -1,2 +1,97 @@
-//! The one executable.
-fn main() {}
+//! The one executable of Winterband: the product's roles, and the tools of those who run it.
+
+mod agents;
+mod bench;
+mod boot;
+mod config;
+mod first_start;
+mod ledger;
+mod parked;
+mod replay;
+mod roles;
+mod up;
+mod why;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use service::SettingsErrors;
+
+/// Exit code for wrong settings, files or arguments: EX_USAGE of sysexits.h.
+const EXIT_USAGE: u8 = 64;
+
+/// Takes every customer's message in, once and in order, and brings it to the agent who can say yes.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    /// Folder with winterband.toml and routing.toml; without it the built-in defaults hold.
+    #[arg(long, global = true, env = "WINTERBAND_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the whole product on this machine: all roles and a nats-server.
+    Up,
+    /// Runs some roles as a process of their own, on a bus that runs elsewhere.
+    Serve {
+        /// Which roles.
+        #[arg(required = true, value_enum)]
+        roles: Vec<roles::Role>,
+    },
+    /// Checks or applies the configuration.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Publishes a file of messages through the HTTP API.
+    Replay(replay::Args),
+    /// Staffs the floor with simulated agents.
+    Agents(agents::Args),
+    /// Recounts the streams: nothing lost, nothing doubled.
+    Ledger(ledger::Args),
+    /// Tells why a contact is where it is.
+    Why(why::Args),
+    /// Shows what could not be handled.
+    Parked(parked::Args),
+    /// Measures the raw bus and the product on it, in one run.
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let folder = cli.config.as_deref();
+    match cli.command {
+        Command::Up => up::run(folder).await,
+        Command::Serve { roles } => up::serve(folder, &roles).await,
+        Command::Config(command) => config::run(folder, command).await,
+        Command::Replay(args) => replay::run(args).await,
+        Command::Agents(args) => agents::run(args).await,
+        Command::Ledger(args) => ledger::run(folder, args).await,
+        Command::Why(args) => why::run(folder, args).await,
+        Command::Parked(args) => parked::run(folder, args).await,
+        Command::Bench(args) => bench::run(args).await,
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "an executable tells why it ends")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    if let Some(errors) = error.downcast_ref::<SettingsErrors>() {
+        eprintln!("{errors}");
+        return ExitCode::from(EXIT_USAGE);
+    }
+    eprintln!("winterband: {error:#}");
+    ExitCode::FAILURE
+}

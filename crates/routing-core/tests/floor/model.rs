@@ -78,14 +78,16 @@ impl Model {
                 let last = self.entries.entry(*conversation).or_default();
                 assert_eq!(*seq, *last + 1, "entries are dense");
                 *last = *seq;
-                if let EntryKind::TransferredToQueue { agent, .. } | EntryKind::TransferredToAgent { agent, .. } =
-                    entry
+                if let EntryKind::TransferredToQueue { agent, .. }
+                | EntryKind::TransferredToAgent { agent, .. } = entry
                 {
                     self.known(*contact).declined.insert(*agent, record.at);
                 }
             }
             Event::AgentConnected { agent, .. } => self.work(*agent, record.at, |one| one.connected = true),
-            Event::AgentDisconnected { agent, .. } => self.work(*agent, record.at, |one| one.connected = false),
+            Event::AgentDisconnected { agent, .. } => {
+                self.work(*agent, record.at, |one| one.connected = false)
+            }
             Event::PresenceChanged { agent, presence, .. } => {
                 self.work(*agent, record.at, |one| one.presence = *presence);
             }
@@ -173,7 +175,11 @@ impl Model {
             }
             Event::Assigned { contact, agent } => {
                 let known = self.known(*contact);
-                assert!(known.at == At::Nowhere || known.at == At::WrapUp(*agent), "one owner: {:?}", known.at);
+                assert!(
+                    known.at == At::Nowhere || known.at == At::WrapUp(*agent),
+                    "one owner: {:?}",
+                    known.at
+                );
                 known.at = At::With(*agent);
                 known.declined.remove(agent);
                 self.workers.get_mut(agent).unwrap().idle_since = at;
@@ -208,7 +214,9 @@ impl Model {
 
     pub(crate) fn held(&self, id: AgentId, channel: ChannelKind) -> u16 {
         let holds = |known: &&Known| match known.at {
-            At::Offered(agent) | At::With(agent) | At::WrapUp(agent) => agent == id && known.channel == channel,
+            At::Offered(agent) | At::With(agent) | At::WrapUp(agent) => {
+                agent == id && known.channel == channel
+            }
             _ => false,
         };
         u16::try_from(self.contacts.values().filter(holds).count()).unwrap()

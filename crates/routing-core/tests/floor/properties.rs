@@ -315,7 +315,7 @@ fn check_follower(floor: &Floor) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     /// At least 128 x 80 steps.
     #[test]

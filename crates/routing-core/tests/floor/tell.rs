@@ -16,7 +16,8 @@ fn event_line(state: &State, at: Millis, event: &Event) -> String {
         Event::Fenced { epoch } => format!("fenced, epoch {epoch}"),
         Event::ConfigApplied => "config applied".into(),
         Event::ConfigRefused { faults } => {
-            let faults: Vec<_> = faults.iter().map(|fault| format!("{}: {}", fault.path, fault.message)).collect();
+            let faults: Vec<_> =
+                faults.iter().map(|fault| format!("{}: {}", fault.path, fault.message)).collect();
             format!("config refused\n  {}", faults.join("\n  "))
         }
         Event::ConversationOpened { conversation, channel, account, .. } => {
@@ -28,7 +29,8 @@ fn event_line(state: &State, at: Millis, event: &Event) -> String {
             format!("{contact} entry {seq}: {}", entry_words(state, entry))
         }
         Event::Queued { contact, queue, priority, needs, since, preferred, why } => {
-            let needs: String = needs.iter().map(|need| format!(" {}>={}", need.skill, need.level.get())).collect();
+            let needs: String =
+                needs.iter().map(|need| format!(" {}>={}", need.skill, need.level.get())).collect();
             let first = preferred.map_or(String::new(), |first| {
                 format!(", first {} for {} ms", name(&first.agent), within(&first.until))
             });
@@ -76,12 +78,16 @@ fn entry_words(state: &State, entry: &EntryKind) -> String {
         EntryKind::FromAgent { agent } => format!("reply of {}", name(state, *agent)),
         EntryKind::Note { agent } => format!("note of {}", name(state, *agent)),
         EntryKind::Joined { agent } => format!("{} joined", name(state, *agent)),
-        EntryKind::TransferredToQueue { agent, queue } => format!("{} gave it to {queue}", name(state, *agent)),
+        EntryKind::TransferredToQueue { agent, queue } => {
+            format!("{} gave it to {queue}", name(state, *agent))
+        }
         EntryKind::TransferredToAgent { agent, to } => {
             format!("{} gave it to {}", name(state, *agent), name(state, *to))
         }
         EntryKind::Reclaimed { agent } => format!("taken back from {}", name(state, *agent)),
-        EntryKind::Resolved { agent, disposition } => format!("{} resolved it as {disposition}", name(state, *agent)),
+        EntryKind::Resolved { agent, disposition } => {
+            format!("{} resolved it as {disposition}", name(state, *agent))
+        }
         EntryKind::Reopened => "reopened".into(),
         EntryKind::CustomerLeft => "customer left".into(),
     }
@@ -99,8 +105,11 @@ fn end_words(end: &OfferEnd) -> &'static str {
 
 fn receipt_words(state: &State, receipt: &Receipt) -> String {
     let PassedOver { unqualified, not_there, full, declined } = receipt.passed_over;
-    let others: String =
-        receipt.runners_up.iter().map(|one| format!(" then {} {} ms", name(state, one.agent), one.idle_ms)).collect();
+    let others: String = receipt
+        .runners_up
+        .iter()
+        .map(|one| format!(" then {} {} ms", name(state, one.agent), one.idle_ms))
+        .collect();
     format!(
         "{:?} of {}, waited {} ms, idle {} ms{others}; passed over {unqualified}+{not_there}+{full}+{declined}",
         receipt.rule, receipt.waiting_in_class, receipt.waited_ms, receipt.idle_ms,

@@ -1,0 +1,129 @@
+//! Reads the log into the projection, and hears who is typing.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use bus::{EphemeralMessages, Tail, TailItem, TailOptions};
+use protocol::ConversationId;
+use protocol::input::WIRE_VERSION;
+use protocol::record::Record;
+use protocol::streams::CONTACTS;
+use service::HealthHandle;
+
+use crate::Host;
+use crate::limits::BEAT_EVERY;
+
+pub(crate) fn start(host: &Arc<Host>) {
+    let drain = &host.kit.drain;
+    let health = host.kit.health.register("channel-host log");
+    drain.spawn("channel-host log", follow(Arc::clone(host), health));
+    let health = host.kit.health.register("channel-host typing");
+    drain.spawn("channel-host typing", hear(Arc::clone(host), health));
+}
+
+async fn follow(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {
+    let token = host.kit.drain.token();
+    let options = TailOptions { filter: vec![host.subjects.contacts()], ..TailOptions::default() };
+    let mut tail = tokio::select! {
+        opened = Tail::open(&host.bus, CONTACTS, 1, options) => opened.context("open the log")?,
+        () = token.cancelled() => return Ok(()),
+    };
+    let mut beat = tokio::time::interval(BEAT_EVERY);
+    loop {
+        if tail.caught_up() {
+            host.rooms.caught_up();
+        }
+        tokio::select! {
+            item = tail.next() => apply(&host, &item.context("read the log")?)?,
+            _ = beat.tick() => {
+                health.beat();
+                health.set_detail(format!("at record {}", host.rooms.ask(|projection| projection.applied())));
+                #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; nobody reads a lag of 2^52")]
+                host.kit.metrics.log_lag_records.set(["channel-host"], tail.pending() as f64);
+            }
+            () = token.cancelled() => {
+                health.retire();
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A record that cannot be read ends the role: what a customer is shown must have no hole.
+fn apply(host: &Host, item: &TailItem) -> anyhow::Result<()> {
+    let record: Record =
+        serde_json::from_slice(&item.payload).with_context(|| format!("read record {}", item.seq))?;
+    anyhow::ensure!(record.v <= WIRE_VERSION, "read record {}: written by a later version", item.seq);
+    host.rooms.apply(item.seq, &record);
+    Ok(())
+}
+
+async fn hear(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {
+    let token = host.kit.drain.token();
+    let mut beat = tokio::time::interval(BEAT_EVERY);
+    let mut messages: Option<EphemeralMessages> = None;
+    loop {
+        tokio::select! {
+            message = next(messages.as_mut()) => match message {
+                Some((subject, payload)) => typing(&host, &subject, &payload),
+                None => messages = None,
+            },
+            _ = beat.tick() => {
+                health.beat();
+                if messages.is_none() {
+                    // Without the bus there is nothing to hear; what is missed is no loss.
+                    messages = host.bus.subscribe_ephemeral(&host.subjects.typing_all()).await.ok();
+                }
+            }
+            () = token.cancelled() => {
+                health.retire();
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn next(messages: Option<&mut EphemeralMessages>) -> Option<(String, bytes::Bytes)> {
+    match messages {
+        Some(messages) => messages.next().await.map(|message| (message.subject, message.payload)),
+        None => std::future::pending().await,
+    }
+}
+
+fn typing(host: &Host, subject: &str, payload: &[u8]) {
+    if let Some(conversation) = agent_types_in(subject, payload) {
+        host.rooms.typing(conversation);
+    }
+}
+
+/// The conversation in which an agent is typing; `None` for the customer's own typing and for what is no such word.
+fn agent_types_in(subject: &str, payload: &[u8]) -> Option<ConversationId> {
+    #[derive(serde::Deserialize)]
+    struct Typing<'a> {
+        who: &'a str,
+    }
+    let typing: Typing<'_> = serde_json::from_slice(payload).ok()?;
+    if typing.who != "agent" {
+        return None;
+    }
+    subject.rsplit_once('.')?.1.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_agents_typing_is_shown() {
+        let found = agent_types_in("wb.c1.typing.cnv_7_1", br#"{"who":"agent"}"#);
+        assert_eq!(found, Some(ConversationId { log_seq: 7, n: 1 }));
+        for (subject, payload) in [
+            ("wb.c1.typing.cnv_7_1", &br#"{"who":"customer"}"#[..]),
+            ("wb.c1.typing.cnv_7_1", b"agent"),
+            ("wb.c1.typing.nonsense", br#"{"who":"agent"}"#),
+            ("nonsense", br#"{"who":"agent"}"#),
+        ] {
+            assert_eq!(agent_types_in(subject, payload), None);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Every limit of this role that is no setting.
+
+use std::time::Duration;
+
+/// Latest entries of one conversation kept in memory; earlier ones are asked of the read models.
+pub(crate) const ENTRIES_KEPT_MAX: usize = 200;
+/// Ended conversations whose entries are kept in memory; of older ones only the place in the sequence is.
+pub(crate) const ENDED_KEPT_MAX: usize = 5_000;
+/// Latest entries that a page without any is given.
+pub(crate) const RESUME_ENTRIES_MAX: u64 = 1_000;
+/// Entries taken out of the projection at once for one socket.
+pub(crate) const BATCH_MAX: usize = 32;
+/// Open sockets of this process.
+pub(crate) const SOCKETS_MAX: usize = 20_000;
+/// Largest WebSocket message that is read at all, bytes; what fits and is too large for a frame is refused in words.
+pub(crate) const SOCKET_BYTES_MAX: usize = 256 * 1024;
+/// Messages of one socket on their way to INBOUND; while there are so many, the socket is not read.
+pub(crate) const SAYS_WAITING_MAX: usize = 16;
+/// Frames past the visitor's rate after which the socket is closed.
+pub(crate) const STRIKES_MAX: u32 = 100;
+/// Visitors and addresses whose rates are remembered.
+pub(crate) const RATE_KEYS_MAX: usize = 50_000;
+
+/// Time in which a socket has to say hello.
+pub(crate) const HELLO_WITHIN: Duration = Duration::from_secs(10);
+/// Time that a socket waits after a start for the log to be read and a configuration to be in it.
+pub(crate) const READY_WITHIN: Duration = Duration::from_secs(10);
+/// Time that one frame may take to leave: a slower socket is closed and resumes later.
+pub(crate) const SEND_WITHIN: Duration = Duration::from_secs(10);
+/// Time for a message to become durable; then the customer's page is asked to send it again.
+pub(crate) const PUBLISH_WITHIN: Duration = Duration::from_secs(3);
+/// Time for the read models to answer.
+pub(crate) const HISTORY_WITHIN: Duration = Duration::from_secs(3);
+/// How often a socket is asked whether it lives.
+pub(crate) const PING_EVERY: Duration = Duration::from_secs(20);
+/// A socket that was silent for so long is gone.
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(50);
+/// At most one word about typing in this time, either way.
+pub(crate) const TYPING_EVERY: Duration = Duration::from_secs(2);
+/// How often streams are measured.
+pub(crate) const USAGE_EVERY: Duration = Duration::from_secs(2);
+/// How often a loop says that it lives.
+pub(crate) const BEAT_EVERY: Duration = Duration::from_secs(1);
+
+/// When to try again while the bus is away or a stream is full, ms.
+pub(crate) const RETRY_AFTER_MS: u64 = 2_000;
+/// When to try again while new contacts are not taken, ms.
+pub(crate) const RETRY_NEW_AFTER_MS: u64 = 15_000;

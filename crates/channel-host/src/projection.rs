@@ -1,0 +1,210 @@
+//! What the log says about web conversations, as far as their customers may see it. A pure fold.
+//!
+//! For each visitor who ever wrote, a few dozen bytes stay; entries stay for whoever may look at them soon.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use channel_web::CustomerState;
+use protocol::config::RoutingConfig;
+use protocol::limits::AGENTS_MAX;
+use protocol::record::{Cause, EntryKind, Event, Record};
+use protocol::thread::{Entry, entries};
+use protocol::{AgentId, ChannelKind, ConversationId, IdentityId, InputBody, SubjectToken};
+
+use crate::limits::{BATCH_MAX, ENDED_KEPT_MAX, ENTRIES_KEPT_MAX};
+
+/// The fold of the log.
+#[derive(Debug, Default)]
+pub(crate) struct Projection {
+    applied: u64,
+    is_configured: bool,
+    accounts: BTreeSet<SubjectToken>,
+    titles: HashMap<AgentId, Arc<str>>,
+    by_identity: HashMap<IdentityId, ConversationId>,
+    conversations: HashMap<ConversationId, Conversation>,
+    /// Ended conversations, the longest ended first, with the record that ended them.
+    ended: VecDeque<(ConversationId, u64)>,
+}
+
+#[derive(Debug)]
+struct Conversation {
+    identity: IdentityId,
+    state: CustomerState,
+    last_seq: u64,
+    ended_at: Option<u64>,
+    /// The latest entries, without a hole.
+    entries: VecDeque<Arc<Entry>>,
+}
+
+/// Where a visitor's conversation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) conversation: ConversationId,
+    pub(crate) state: CustomerState,
+    pub(crate) last_seq: u64,
+}
+
+/// What comes after an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// Nothing yet.
+    Nothing,
+    /// These, in order, perhaps with more behind them.
+    Entries(Vec<Arc<Entry>>),
+    /// Entries that are no longer kept here; `before` is the first one that is.
+    Older { conversation: ConversationId, before: u64 },
+}
+
+impl Projection {
+    /// Folds one record in; gives the visitors who have something new to see.
+    pub(crate) fn apply(&mut self, log_seq: u64, record: &Record) -> BTreeSet<IdentityId> {
+        let mut changed = BTreeSet::new();
+        if log_seq <= self.applied {
+            return changed;
+        }
+        self.applied = log_seq;
+        for event in &record.events {
+            self.event(event, &record.cause);
+        }
+        for (conversation, entry) in entries(record) {
+            changed.extend(self.entry(log_seq, conversation, entry));
+        }
+        self.forget();
+        changed
+    }
+
+    /// The last record folded in.
+    pub(crate) fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// Whether a configuration is in force at all.
+    pub(crate) fn is_configured(&self) -> bool {
+        self.is_configured
+    }
+
+    /// Whether a web account of that name is configured.
+    pub(crate) fn has_account(&self, account: &SubjectToken) -> bool {
+        self.accounts.contains(account)
+    }
+
+    /// The agent's name for customers.
+    pub(crate) fn title(&self, entry: &EntryKind) -> Option<Arc<str>> {
+        self.titles.get(&agent_shown(entry)?).cloned()
+    }
+
+    /// Where the visitor's conversation stands; `None` if they never wrote.
+    pub(crate) fn standing(&self, identity: IdentityId) -> Option<Standing> {
+        let id = *self.by_identity.get(&identity)?;
+        let conversation = self.conversations.get(&id)?;
+        Some(Standing { conversation: id, state: conversation.state, last_seq: conversation.last_seq })
+    }
+
+    /// Whose conversation it is.
+    pub(crate) fn identity(&self, conversation: ConversationId) -> Option<IdentityId> {
+        Some(self.conversations.get(&conversation)?.identity)
+    }
+
+    /// What comes after entry `seq` of the visitor's conversation.
+    pub(crate) fn after(&self, identity: IdentityId, seq: u64) -> After {
+        let found = self.by_identity.get(&identity).and_then(|id| Some((*id, self.conversations.get(id)?)));
+        let Some((id, conversation)) = found else { return After::Nothing };
+        if seq >= conversation.last_seq {
+            return After::Nothing;
+        }
+        let kept = u64::try_from(conversation.entries.len()).unwrap_or(u64::MAX);
+        let forgotten = conversation.last_seq.saturating_sub(kept);
+        if seq < forgotten {
+            return After::Older { conversation: id, before: forgotten + 1 };
+        }
+        let skipped = usize::try_from(seq - forgotten).unwrap_or(usize::MAX);
+        After::Entries(conversation.entries.iter().skip(skipped).take(BATCH_MAX).cloned().collect())
+    }
+
+    fn event(&mut self, event: &Event, cause: &Cause) {
+        // Everything else about a conversation is told by its entries.
+        if let Event::ConversationOpened { conversation, identity, channel: ChannelKind::Web, .. } = event {
+            let state = CustomerState::default();
+            let opened = Conversation {
+                identity: *identity,
+                state,
+                last_seq: 0,
+                ended_at: None,
+                entries: VecDeque::new(),
+            };
+            self.conversations.insert(*conversation, opened);
+            self.by_identity.insert(*identity, *conversation);
+        }
+        if let (Event::ConfigApplied, Cause::Input { input, .. }) = (event, cause)
+            && let InputBody::Config(input) = &input.body
+        {
+            self.configure(&input.config);
+        }
+    }
+
+    fn configure(&mut self, config: &RoutingConfig) {
+        self.is_configured = true;
+        let web = config.accounts.iter().filter(|account| account.channel == ChannelKind::Web);
+        self.accounts = web.map(|account| account.name.clone()).collect();
+        // Who has left the company keeps their name in old conversations, until there are too many of them.
+        if self.titles.len() + config.agents.len() > 2 * AGENTS_MAX {
+            self.titles.clear();
+        }
+        self.titles.extend(config.agents.iter().map(|agent| (agent.id, agent.title.as_str().into())));
+    }
+
+    /// Adds an entry; gives its visitor if it belongs to a web conversation.
+    fn entry(&mut self, log_seq: u64, id: ConversationId, entry: Entry) -> Option<IdentityId> {
+        let conversation = self.conversations.get_mut(&id)?;
+        if entry.seq != conversation.last_seq + 1 {
+            tracing::error!(%id, found = entry.seq, after = conversation.last_seq, log_seq, "a conversation has a hole");
+            conversation.entries.clear();
+        }
+        conversation.last_seq = entry.seq;
+        conversation.state = conversation.state.after(&entry.kind);
+        conversation.entries.push_back(Arc::new(entry));
+        if conversation.entries.len() > ENTRIES_KEPT_MAX {
+            conversation.entries.pop_front();
+        }
+        if !conversation.state.is_idle() {
+            conversation.ended_at = None;
+        } else if conversation.ended_at.is_none() {
+            conversation.ended_at = Some(log_seq);
+            self.ended.push_back((id, log_seq));
+        }
+        Some(conversation.identity)
+    }
+
+    /// Lets go of the words of those who ended longest ago.
+    fn forget(&mut self) {
+        while self.ended.len() > ENDED_KEPT_MAX {
+            let Some((id, ended_at)) = self.ended.pop_front() else { return };
+            // Whoever came back since then is not ended, or ended anew and stands further back.
+            if let Some(conversation) = self.conversations.get_mut(&id)
+                && conversation.ended_at == Some(ended_at)
+            {
+                conversation.entries = VecDeque::new();
+            }
+        }
+    }
+}
+
+/// The agent whose name a customer sees beside the entry.
+fn agent_shown(entry: &EntryKind) -> Option<AgentId> {
+    match entry {
+        EntryKind::FromAgent { agent } | EntryKind::Joined { agent } | EntryKind::Resolved { agent, .. } => {
+            Some(*agent)
+        }
+        EntryKind::FromCustomer
+        | EntryKind::Note { .. }
+        | EntryKind::TransferredToQueue { .. }
+        | EntryKind::TransferredToAgent { .. }
+        | EntryKind::Reclaimed { .. }
+        | EntryKind::Reopened
+        | EntryKind::CustomerLeft => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

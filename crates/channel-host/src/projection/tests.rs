@@ -1,0 +1,239 @@
+use protocol::config::{Account, Agent};
+use protocol::content::Sealed;
+use protocol::input::{ConfigInput, CustomerMessage, Input};
+use protocol::{ContactId, Hash128, MessageId, Millis, NoticeId};
+use uuid::Uuid;
+
+use super::*;
+
+fn token(text: &str) -> SubjectToken {
+    SubjectToken::new(text).unwrap()
+}
+
+fn identity(n: u8) -> IdentityId {
+    IdentityId(Hash128([n; 16]))
+}
+
+fn conversation(n: u64) -> ConversationId {
+    ConversationId { log_seq: n, n: 0 }
+}
+
+fn agent() -> AgentId {
+    AgentId(Uuid::from_u128(1))
+}
+
+fn record(body: Option<InputBody>, events: Vec<Event>) -> Record {
+    let cause = match body {
+        Some(body) => Cause::Input { seq: 1, input: Input { v: 1, made_at: Millis(0), body } },
+        None => Cause::Timer,
+    };
+    Record { v: 1, at: Millis(5), epoch: 1, policy: Hash128([0; 16]), cause, events }
+}
+
+fn opened(n: u8, channel: ChannelKind) -> Event {
+    Event::ConversationOpened {
+        conversation: conversation(n.into()),
+        identity: identity(n),
+        channel,
+        account: token("shop"),
+    }
+}
+
+fn added(n: u8, seq: u64, entry: EntryKind) -> Event {
+    let contact = ContactId { log_seq: n.into(), n: 1 };
+    Event::EntryAdded { conversation: conversation(n.into()), contact, seq, entry }
+}
+
+fn resolved() -> EntryKind {
+    EntryKind::Resolved { agent: agent(), disposition: token("solved") }
+}
+
+/// A log that is fed entry by entry.
+#[derive(Default)]
+struct Log {
+    projection: Projection,
+    log_seq: u64,
+}
+
+impl Log {
+    fn feed(&mut self, events: Vec<Event>) -> BTreeSet<IdentityId> {
+        self.log_seq += 1;
+        self.projection.apply(self.log_seq, &record(None, events))
+    }
+
+    fn seqs_after(&self, n: u8, seq: u64) -> Vec<u64> {
+        match self.projection.after(identity(n), seq) {
+            After::Entries(entries) => entries.iter().map(|entry| entry.seq).collect(),
+            After::Nothing => Vec::new(),
+            After::Older { before, .. } => panic!("asked for what is before {before}"),
+        }
+    }
+}
+
+#[test]
+fn a_visitor_sees_their_own_entries_in_order() {
+    let mut log = Log::default();
+    let changed = log.feed(vec![opened(1, ChannelKind::Web), added(1, 1, EntryKind::FromCustomer)]);
+    assert_eq!(changed, BTreeSet::from([identity(1)]));
+    log.feed(vec![opened(2, ChannelKind::Web), added(2, 1, EntryKind::FromCustomer)]);
+    let changed = log.feed(vec![added(1, 2, EntryKind::Joined { agent: agent() })]);
+    assert_eq!(changed, BTreeSet::from([identity(1)]));
+    assert_eq!(log.seqs_after(1, 0), [1, 2]);
+    assert_eq!(log.seqs_after(1, 1), [2]);
+    assert_eq!(log.seqs_after(1, 2), [0; 0]);
+    assert_eq!(log.seqs_after(2, 0), [1]);
+    let standing = log.projection.standing(identity(1)).unwrap();
+    let expected = Standing { conversation: conversation(1), state: CustomerState::WithAgent, last_seq: 2 };
+    assert_eq!(standing, expected);
+    assert_eq!(log.projection.standing(identity(9)), None);
+    assert_eq!(log.projection.identity(conversation(2)), Some(identity(2)));
+}
+
+#[test]
+fn other_channels_are_not_kept() {
+    let mut log = Log::default();
+    let changed = log.feed(vec![opened(1, ChannelKind::Api), added(1, 1, EntryKind::FromCustomer)]);
+    assert!(changed.is_empty());
+    assert_eq!(log.projection.standing(identity(1)), None);
+}
+
+#[test]
+fn a_record_read_twice_counts_once() {
+    let mut log = Log::default();
+    let first = record(None, vec![opened(1, ChannelKind::Web), added(1, 1, EntryKind::FromCustomer)]);
+    assert!(!log.projection.apply(7, &first).is_empty());
+    assert!(log.projection.apply(7, &first).is_empty());
+    assert_eq!(log.seqs_after(1, 0), [1]);
+    assert_eq!(log.projection.applied(), 7);
+}
+
+#[test]
+fn the_words_of_an_entry_stand_in_its_cause() {
+    let mut projection = Projection::default();
+    let body = Sealed::from_parts(identity(1), 1, "abc");
+    let message = MessageId(Uuid::from_u128(9));
+    let said = CustomerMessage {
+        message,
+        channel: ChannelKind::Web,
+        account: token("shop"),
+        identity: identity(1),
+        provider_hash: Hash128([1; 16]),
+        content_hash: Hash128([2; 16]),
+        sent_at: None,
+        category: None,
+        body: body.clone(),
+    };
+    let events = vec![opened(1, ChannelKind::Web), added(1, 1, EntryKind::FromCustomer)];
+    projection.apply(1, &record(Some(InputBody::Message(said)), events));
+    let After::Entries(entries) = projection.after(identity(1), 0) else { panic!("no entries") };
+    assert_eq!((entries[0].message, entries[0].body.clone()), (Some(message), Some(body)));
+}
+
+#[test]
+fn the_latest_entries_are_kept_and_no_more() {
+    let mut log = Log::default();
+    log.feed(vec![opened(1, ChannelKind::Web)]);
+    let kept = u64::try_from(ENTRIES_KEPT_MAX).unwrap();
+    for seq in 1..=kept {
+        log.feed(vec![added(1, seq, EntryKind::FromCustomer)]);
+    }
+    assert_eq!(log.seqs_after(1, 0)[0], 1, "at the limit everything is there");
+    log.feed(vec![added(1, kept + 1, EntryKind::FromCustomer)]);
+    assert_eq!(
+        log.projection.after(identity(1), 0),
+        After::Older { conversation: conversation(1), before: 2 }
+    );
+    assert_eq!(log.seqs_after(1, 1).len(), BATCH_MAX);
+    assert_eq!(log.seqs_after(1, kept), [kept + 1]);
+}
+
+#[test]
+fn the_words_of_the_longest_ended_go_first() {
+    let mut log = Log::default();
+    let end = |log: &mut Log, n: u64| {
+        let id = ConversationId { log_seq: n, n: 0 };
+        let identity = IdentityId(Hash128(u128::from(n).to_be_bytes()));
+        let contact = ContactId { log_seq: n, n: 1 };
+        let open = Event::ConversationOpened {
+            conversation: id,
+            identity,
+            channel: ChannelKind::Web,
+            account: token("shop"),
+        };
+        let entry = Event::EntryAdded { conversation: id, contact, seq: 1, entry: resolved() };
+        log.feed(vec![open, entry]);
+        identity
+    };
+    let kept = u64::try_from(ENDED_KEPT_MAX).unwrap();
+    let identities: Vec<_> = (1..=kept).map(|n| end(&mut log, n)).collect();
+    assert!(matches!(log.projection.after(identities[0], 0), After::Entries(_)), "at the limit it is there");
+    // The first comes back: it is not among the ended any more, and the second goes in its place.
+    let contact = ContactId { log_seq: 1, n: 1 };
+    let id = ConversationId { log_seq: 1, n: 0 };
+    log.feed(vec![Event::EntryAdded { conversation: id, contact, seq: 2, entry: EntryKind::Reopened }]);
+    end(&mut log, kept + 1);
+    end(&mut log, kept + 2);
+    assert!(matches!(log.projection.after(identities[0], 0), After::Entries(_)));
+    assert!(matches!(log.projection.after(identities[1], 0), After::Older { before: 2, .. }));
+    assert_eq!(log.projection.standing(identities[1]).unwrap().last_seq, 1);
+}
+
+#[test]
+fn a_forgotten_conversation_goes_on_where_it_was() {
+    let mut log = Log::default();
+    log.feed(vec![
+        opened(1, ChannelKind::Web),
+        added(1, 1, EntryKind::FromCustomer),
+        added(1, 2, resolved()),
+    ]);
+    log.projection.conversations.get_mut(&conversation(1)).unwrap().entries.clear();
+    log.feed(vec![added(1, 3, EntryKind::Reopened)]);
+    assert_eq!(
+        log.projection.after(identity(1), 0),
+        After::Older { conversation: conversation(1), before: 3 }
+    );
+    assert_eq!(log.seqs_after(1, 2), [3]);
+}
+
+#[test]
+fn accounts_and_names_come_from_the_configuration() {
+    let mut projection = Projection::default();
+    assert!(!projection.is_configured());
+    let account = |channel, name| Account {
+        channel,
+        name: token(name),
+        title: "T".into(),
+        queue: token("q"),
+        priority: 0,
+    };
+    let person = Agent {
+        id: agent(),
+        name: token("anna"),
+        title: "Anna".into(),
+        queues: BTreeSet::new(),
+        skills: std::collections::BTreeMap::new(),
+        capacity: std::collections::BTreeMap::new(),
+    };
+    let config = |accounts, agents| {
+        let config = RoutingConfig { accounts, agents, ..RoutingConfig::default() };
+        let id = NoticeId(Uuid::from_u128(2));
+        Some(InputBody::Config(ConfigInput { id, hash: Hash128([0; 16]), config }))
+    };
+    let accounts = vec![account(ChannelKind::Web, "shop"), account(ChannelKind::Api, "till")];
+    projection.apply(1, &record(config(accounts, vec![person]), vec![Event::ConfigApplied]));
+    assert!(projection.is_configured());
+    assert!(projection.has_account(&token("shop")));
+    assert!(!projection.has_account(&token("till")));
+    let refused = vec![Event::ConfigRefused { faults: Vec::new() }];
+    projection.apply(2, &record(config(Vec::new(), Vec::new()), refused));
+    assert!(projection.has_account(&token("shop")), "a refused configuration changes nothing");
+    projection.apply(3, &record(config(Vec::new(), Vec::new()), vec![Event::ConfigApplied]));
+    assert!(!projection.has_account(&token("shop")));
+    let title = |entry: &EntryKind| projection.title(entry).map(|title| title.to_string());
+    assert_eq!(
+        title(&EntryKind::FromAgent { agent: agent() }),
+        Some("Anna".into()),
+        "who left keeps the name"
+    );
+    assert_eq!(title(&EntryKind::Note { agent: agent() }), None);
+}

@@ -1,0 +1,223 @@
+//! From what a customer said to an input in INBOUND, in the order in which it was said.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bus::{Deadline, PublishError, Published, SealError};
+use bytes::Bytes;
+use channel_web::{Inbound, ServerFrame};
+use protocol::input::{CustomerMessage, Input, InputBody, WIRE_VERSION};
+use protocol::{ChannelKind, IdentityId, MessageId, NoticeId, SubjectToken};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::Host;
+use crate::limits::{PUBLISH_WITHIN, RETRY_AFTER_MS, RETRY_NEW_AFTER_MS};
+
+/// For how much longer than asked a page may take to send the held message again, before later ones pass it.
+const HOLD_GRACE: Duration = Duration::from_secs(5);
+
+/// Something to be made durable.
+pub(crate) enum Work {
+    Say(Inbound),
+    Leave,
+}
+
+/// Whose words are taken.
+#[derive(Clone)]
+pub(crate) struct Speaker {
+    pub(crate) account: SubjectToken,
+    pub(crate) identity: IdentityId,
+    pub(crate) address: IpAddr,
+}
+
+/// Why something was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Refusal {
+    code: &'static str,
+    words: &'static str,
+    /// When it may be sent again as it is; `None` if it never will be taken.
+    retry_after_ms: Option<u64>,
+}
+
+const UNAVAILABLE: Refusal = Refusal {
+    code: "unavailable",
+    words: "it could not be stored just now: it is sent again in a moment",
+    retry_after_ms: Some(RETRY_AFTER_MS),
+};
+const INBOUND_FULL: Refusal = Refusal {
+    code: "inbound_full",
+    words: "there is no room for it just now: it is sent again in a moment",
+    retry_after_ms: Some(RETRY_NEW_AFTER_MS),
+};
+const TOO_MANY_NEW: Refusal = Refusal {
+    code: "too_many_new",
+    words: "many conversations were begun from this network just now: it is sent again in a moment",
+    retry_after_ms: Some(RETRY_AFTER_MS),
+};
+const TOO_LARGE: Refusal =
+    Refusal { code: "text_too_long", words: "it is too long: shorten or split it", retry_after_ms: None };
+const BROKEN: Refusal =
+    Refusal { code: "internal", words: "something broke on our side: try again later", retry_after_ms: None };
+
+/// Works through what a socket said, until the socket is gone; answers go back as frames.
+pub(crate) struct Taker {
+    host: Arc<Host>,
+    speaker: Speaker,
+    answers: mpsc::Sender<String>,
+    /// A message that has to come again, and until when later ones wait for it.
+    held: Option<(MessageId, Refusal, Instant)>,
+    has_begun: bool,
+}
+
+impl Taker {
+    pub(crate) fn new(host: Arc<Host>, speaker: Speaker, answers: mpsc::Sender<String>) -> Self {
+        Self { host, speaker, answers, held: None, has_begun: false }
+    }
+
+    /// Ends when the socket is gone and all that it said before is worked through.
+    pub(crate) async fn run(mut self, mut work: mpsc::Receiver<Work>) {
+        while let Some(work) = work.recv().await {
+            let answer = match work {
+                Work::Say(said) => Some(self.say(&said).await),
+                Work::Leave => self.leave().await,
+            };
+            if let Some(answer) = answer
+                && self.answers.send(answer).await.is_err()
+            {
+                tracing::debug!("a socket was gone before its answer; its page asks again");
+            }
+        }
+    }
+
+    async fn say(&mut self, said: &Inbound) -> String {
+        let outcome = match self.must_wait(said.message) {
+            Some(refusal) => Err(refusal),
+            None => self.take(said).await,
+        };
+        match outcome {
+            Ok(published) => {
+                let metrics = &self.host.kit.metrics;
+                if published.duplicate {
+                    metrics.duplicates_total.inc(["web"]);
+                } else {
+                    metrics.messages_received_total.inc(["web"]);
+                }
+                ServerFrame::Taken { id: &said.provider_id }.to_json()
+            }
+            Err(refusal) => {
+                self.host.refused(refusal.code);
+                let Refusal { code, words, retry_after_ms } = refusal;
+                ServerFrame::Refused { id: &said.provider_id, code, words, retry_after_ms }.to_json()
+            }
+        }
+    }
+
+    /// While an earlier message has to come again, later ones do not overtake it.
+    fn must_wait(&mut self, message: MessageId) -> Option<Refusal> {
+        let (held, refusal, until) = self.held?;
+        if held == message || Instant::now() >= until {
+            self.held = None;
+            return None;
+        }
+        Some(refusal)
+    }
+
+    async fn take(&mut self, said: &Inbound) -> Result<Published, Refusal> {
+        let outcome = match self.may_begin() {
+            Ok(()) => publish(&self.host, &self.speaker, said).await,
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = outcome
+            && let Some(wait) = refusal.retry_after_ms
+        {
+            self.held =
+                Some((said.message, refusal, Instant::now() + Duration::from_millis(wait) + HOLD_GRACE));
+        }
+        outcome
+    }
+
+    /// A message that asks for an agent anew needs room in the streams, and an allowance of its address.
+    fn may_begin(&mut self) -> Result<(), Refusal> {
+        let identity = self.speaker.identity;
+        let is_idle = self
+            .host
+            .rooms
+            .ask(|projection| projection.standing(identity))
+            .is_none_or(|it| it.state.is_idle());
+        if !is_idle {
+            self.has_begun = false;
+            return Ok(());
+        }
+        if self.host.is_full.load(Ordering::Relaxed) {
+            return Err(INBOUND_FULL);
+        }
+        // Several messages may come before the first of them shows in the log.
+        if !self.has_begun {
+            let allowed = self.host.beginnings.check(&self.speaker.address);
+            allowed
+                .map_err(|wait| Refusal { retry_after_ms: Some(wait.seconds() * 1000), ..TOO_MANY_NEW })?;
+            self.has_begun = true;
+        }
+        Ok(())
+    }
+
+    async fn leave(&mut self) -> Option<String> {
+        let Speaker { account, identity, .. } = &self.speaker;
+        let id = NoticeId(Uuid::now_v7());
+        let body = InputBody::CustomerLeft { id, identity: *identity };
+        let sent = send(&self.host, account, &id.to_string(), body).await;
+        let refusal = sent.err()?;
+        self.host.refused(refusal.code);
+        Some(
+            ServerFrame::Error { code: refusal.code, words: "leaving was not noted: try again in a moment" }
+                .to_json(),
+        )
+    }
+}
+
+async fn publish(host: &Host, speaker: &Speaker, said: &Inbound) -> Result<Published, Refusal> {
+    let Speaker { account, identity, .. } = speaker;
+    let content = serde_json::to_vec(&said.content).map_err(|error| broken("write the content", &error))?;
+    let body = host.sealer.seal(*identity, &content).await.map_err(|error| match error {
+        SealError::Unavailable(_) => UNAVAILABLE,
+        SealError::TooLarge => TOO_LARGE,
+        SealError::WrongMasterKey | SealError::NoRandom => broken("seal a message", &error),
+    })?;
+    let provider_hash = host.hasher.provider_id(ChannelKind::Web, account, &said.provider_id);
+    let message = CustomerMessage {
+        message: said.message,
+        channel: ChannelKind::Web,
+        account: account.clone(),
+        identity: *identity,
+        provider_hash,
+        content_hash: host.hasher.content(&content),
+        sent_at: said.sent_at,
+        category: said.category.clone(),
+        body,
+    };
+    send(host, account, &provider_hash.to_string(), InputBody::Message(message)).await
+}
+
+/// Makes an input durable; the same id again within the server's window is the same input, and beyond it the core knows.
+async fn send(host: &Host, account: &SubjectToken, id: &str, body: InputBody) -> Result<Published, Refusal> {
+    let input = Input { v: WIRE_VERSION, made_at: host.now(), body };
+    let bytes = serde_json::to_vec(&input).map_err(|error| broken("write an input", &error))?;
+    let subject = host.subjects.inbound_message(ChannelKind::Web, account);
+    let deadline = Deadline::after(PUBLISH_WITHIN);
+    host.bus.publish_durable(&subject, id, Bytes::from(bytes), deadline).await.map_err(|error| match error {
+        PublishError::Full => INBOUND_FULL,
+        PublishError::Unavailable(_) => UNAVAILABLE,
+        PublishError::TooLarge => TOO_LARGE,
+        PublishError::Refused(_) => broken("store an input", &error),
+    })
+}
+
+/// The customer keeps the words and is told; a person has to look at why.
+fn broken(what: &'static str, error: &dyn std::fmt::Display) -> Refusal {
+    tracing::error!(%error, what, "failed to take a message");
+    BROKEN
+}

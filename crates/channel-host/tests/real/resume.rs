@@ -1,0 +1,130 @@
+//! Cuts, restarts and old conversations: everything goes on by the conversation's own sequence.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::thread::entries;
+use protocol::views::{History, HistoryQuestion};
+use serde_json::json;
+
+use crate::page::{begun, enter, knock, new_id};
+use crate::within;
+use crate::world::{World, token, world};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_gets_what_it_missed_and_nothing_twice() {
+    let world = world().await;
+    let (mut page, conversation, identity) = begun(&world).await;
+    page.say_and_see("two").await;
+    let visitor = page.token.clone();
+    drop(page);
+    world.agent_says(identity, conversation, "three").await;
+    world.agent_says(identity, conversation, "four").await;
+    let mut page = enter(&world, Some(&visitor), 2).await;
+    let texts: Vec<_> = page.entries(2).await.into_iter().map(|(seq, _, text)| (seq, text)).collect();
+    assert_eq!(texts, [(3, "three".to_owned()), (4, "four".to_owned())]);
+    assert_eq!(page.conversation, json!(conversation.to_string()));
+    let mut fresh = enter(&world, Some(&visitor), 0).await;
+    let seqs: Vec<_> = fresh.entries(4).await.into_iter().map(|(seq, ..)| seq).collect();
+    assert_eq!(seqs, [1, 2, 3, 4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_sees_nothing_of_another_visitor() {
+    let world = world().await;
+    let (page, ..) = begun(&world).await;
+    let mut forged: Vec<char> = page.token.chars().collect();
+    let last = forged.len() - 1;
+    forged[last] = if forged[last] == '0' { '1' } else { '0' };
+    let forged: String = forged.into_iter().collect();
+    let stranger = enter(&world, Some(&forged), 0).await;
+    assert_eq!((&stranger.conversation, &stranger.state), (&json!(null), &json!("none")));
+    assert_ne!(stranger.token, page.token);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_servers_death_costs_no_message() {
+    let world = world().await;
+    let (mut page, ..) = begun(&world).await;
+    let starts = world.server.starts();
+    world.server.kill_hard();
+    let id = new_id();
+    // As the widget does: until it is taken, the same again.
+    within("the message to be taken", async {
+        loop {
+            page.say(&id, "said while the bus was away").await;
+            let answer = page.next().await;
+            if answer["t"] == "taken" || answer["t"] == "entry" {
+                return;
+            }
+            let wait = answer["retry_after_ms"].as_u64().unwrap_or_else(|| panic!("{answer}"));
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+        }
+    })
+    .await;
+    assert!(world.server.starts() > starts);
+    let mut again = enter(&world, Some(&page.token), 1).await;
+    assert_eq!(again.entries(1).await[0].2, "said while the bus was away");
+    assert_eq!(world.inbound().await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_say_that_they_go_away_when_the_process_ends() {
+    let world = world().await;
+    let (mut page, ..) = begun(&world).await;
+    let mut silent = knock(&world, "shop", None).await.unwrap();
+    world.kit.drain.start();
+    for page in [&mut page, &mut silent] {
+        assert_eq!(page.next().await, json!({"closed": 1001}));
+    }
+    let late = world.kit.drain.finish(Duration::from_secs(8)).await;
+    assert_eq!(late, Vec::<String>::new());
+}
+
+/// Answers as the read models do, from the log itself.
+async fn serve_history(world: &World) {
+    let (bus, subject) = (world.bus.clone(), world.subjects.views_history());
+    let mut requests = bus.serve(&subject, &token("views")).await.unwrap();
+    tokio::spawn(async move {
+        while let Some(request) = requests.next().await {
+            let question: HistoryQuestion = serde_json::from_slice(&request.payload).unwrap();
+            let log = bus.read_range(protocol::streams::CONTACTS, 1, u64::MAX, 100_000).await.unwrap();
+            let records = log.iter().map(|item| serde_json::from_slice(&item.payload).unwrap());
+            let all: Vec<_> = records.flat_map(|record| entries(&record).collect::<Vec<_>>()).collect();
+            let mut asked: Vec<_> = all
+                .into_iter()
+                .filter(|(conversation, entry)| {
+                    *conversation == question.conversation
+                        && entry.seq > question.after_seq
+                        && question.before_seq.is_none_or(|before| entry.seq < before)
+                })
+                .map(|(_, entry)| entry)
+                .collect();
+            let limit = usize::try_from(question.limit).unwrap().min(200);
+            asked.drain(..asked.len().saturating_sub(limit));
+            let history = History { log_seq: 0, entries: asked, contacts: Vec::new() };
+            request.respond(Bytes::from(serde_json::to_vec(&history).unwrap())).await.unwrap();
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_conversation_is_read_from_the_read_models() {
+    const SAID: usize = 450;
+    let world = world().await;
+    let (mut page, conversation, identity) = begun(&world).await;
+    for n in 2..=SAID {
+        world.agent_says(identity, conversation, &format!("part {n}")).await;
+    }
+    page.entries(SAID - 1).await;
+    // Nobody answers: the page is asked to come again, rather than shown a part as the whole.
+    let mut early = enter(&world, Some(&page.token), 0).await;
+    assert_eq!(early.next().await["code"], "history_unavailable");
+    assert_eq!(early.next().await, json!({"closed": 1013}));
+    serve_history(&world).await;
+    let mut fresh = enter(&world, Some(&page.token), 0).await;
+    let found = fresh.entries(SAID).await;
+    let expected: Vec<u64> = (1..=u64::try_from(SAID).unwrap()).collect();
+    assert_eq!(found.iter().map(|(seq, ..)| *seq).collect::<Vec<_>>(), expected);
+    assert_eq!(found[1].2, "part 2");
+}

@@ -1,0 +1,152 @@
+//! A server, the channel host, and a scribe that writes the log as the routing service would.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bus::places::{StreamSizes, all_streams};
+use bus::{Bus, Deadline, IdHasher, MasterKey, Sealer, SupervisedServer};
+use bytes::Bytes;
+use protocol::command::{AgentCommand, Command};
+use protocol::config::{Account, Agent, Queue, RoutingConfig};
+use protocol::content::Content;
+use protocol::input::{ConfigInput, Input, InputBody};
+use protocol::subjects::Subjects;
+use protocol::{
+    AgentId, ChannelKind, CommandId, ConversationId, Hash128, IdentityId, MessageId, Millis, NoticeId,
+    SubjectToken, streams,
+};
+use service::{Clock, Drain, Health, Kit, Metrics, Settings};
+use uuid::Uuid;
+
+use crate::{SOON, scribe};
+
+pub(crate) const MIB: u64 = 1 << 20;
+
+pub(crate) struct World {
+    // Fields drop in order: first the connection, then the server, then its folder.
+    pub(crate) bus: Bus,
+    pub(crate) sealer: Sealer,
+    pub(crate) hasher: IdHasher,
+    pub(crate) kit: Kit,
+    pub(crate) subjects: Subjects,
+    pub(crate) address: SocketAddr,
+    pub(crate) server: SupervisedServer,
+    _dir: tempfile::TempDir,
+}
+
+/// With these variables over the default settings, and INBOUND of that size.
+pub(crate) async fn world_with(variables: &[(&str, &str)], inbound: u64) -> World {
+    let dir = tempfile::tempdir().unwrap();
+    let server = SupervisedServer::start(dir.path()).await.unwrap();
+    let bus = Bus::connect(&server.settings()).await.unwrap();
+    let variables = variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    let settings = Settings::load_with(None, variables).unwrap();
+    let clock = Clock::system();
+    let health = Health::new(clock.clone(), settings.health.stale_after);
+    let drain = Drain::new(health.clone());
+    let kit = Kit { settings: Arc::new(settings), metrics: Metrics::new(), health, clock, drain };
+    let subjects = Subjects::new(token(&kit.settings.cell.token));
+    for spec in all_streams(&subjects, StreamSizes { inbound, contacts: 64 * MIB, parked: MIB }) {
+        bus.ensure_stream(&spec).await.unwrap();
+    }
+    let master = MasterKey::load_or_create(&dir.path().join("master")).unwrap();
+    let (sealer, hasher) = (Sealer::open(&bus, &master).await.unwrap(), IdHasher::new(&master));
+    scribe::start(&kit, &bus, &subjects);
+    let router = channel_host::start(&kit, bus.clone(), sealer.clone(), hasher.clone()).await.unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let cancel = kit.drain.token();
+    kit.drain.spawn("http", async move { Ok(service::http::serve(listener, router, cancel).await?) });
+    let world = World { bus, sealer, hasher, kit, subjects, address, server, _dir: dir };
+    world.configure().await;
+    world
+}
+
+pub(crate) async fn world() -> World {
+    world_with(&[], 64 * MIB).await
+}
+
+pub(crate) fn token(text: &str) -> SubjectToken {
+    SubjectToken::new(text).unwrap()
+}
+
+pub(crate) fn anna() -> AgentId {
+    AgentId(Uuid::from_u128(7))
+}
+
+impl World {
+    async fn configure(&self) {
+        let queue = Queue {
+            name: token("service"),
+            title: "Service".into(),
+            offer_ms: 1000,
+            wrap_up_ms: 0,
+            owner_wait_ms: 0,
+            reopen_ms: 0,
+            decline_rest_ms: 0,
+        };
+        let account = Account {
+            channel: ChannelKind::Web,
+            name: token("shop"),
+            title: "Shop".into(),
+            queue: token("service"),
+            priority: 0,
+        };
+        let agent = Agent {
+            id: anna(),
+            name: token("anna"),
+            title: "Anna".into(),
+            queues: [token("service")].into(),
+            skills: [].into(),
+            capacity: [(ChannelKind::Web, 3)].into(),
+        };
+        let config = RoutingConfig {
+            queues: vec![queue],
+            accounts: vec![account],
+            agents: vec![agent],
+            ..RoutingConfig::default()
+        };
+        let id = NoticeId(Uuid::now_v7());
+        let body = InputBody::Config(ConfigInput { id, hash: Hash128([0; 16]), config });
+        self.input(&self.subjects.inbound_config(), &id.to_string(), body).await;
+    }
+
+    pub(crate) async fn input(&self, subject: &protocol::Subject, id: &str, body: InputBody) {
+        let input = Input { v: 1, made_at: Millis(self.kit.clock.unix_ms()), body };
+        let bytes = Bytes::from(serde_json::to_vec(&input).unwrap());
+        self.bus.publish_durable(subject, id, bytes, Deadline::after(SOON)).await.unwrap();
+    }
+
+    /// An agent does something in the conversation; the words are sealed as the desk seals them.
+    pub(crate) async fn agent_says(&self, identity: IdentityId, conversation: ConversationId, text: &str) {
+        let content = serde_json::to_vec(&Content { text: text.to_owned(), name: None }).unwrap();
+        let body = self.sealer.seal(identity, &content).await.unwrap();
+        let message = MessageId(Uuid::now_v7());
+        self.command(Command::Reply { contact: scribe::contact_of(conversation), message, body }).await;
+    }
+
+    pub(crate) async fn agent_notes(&self, identity: IdentityId, conversation: ConversationId, text: &str) {
+        let content = serde_json::to_vec(&Content { text: text.to_owned(), name: None }).unwrap();
+        let body = self.sealer.seal(identity, &content).await.unwrap();
+        let message = MessageId(Uuid::now_v7());
+        self.command(Command::Note { contact: scribe::contact_of(conversation), message, body }).await;
+    }
+
+    pub(crate) async fn agent_resolves(&self, conversation: ConversationId) {
+        let contact = scribe::contact_of(conversation);
+        self.command(Command::Resolve { contact, disposition: token("solved") }).await;
+    }
+
+    async fn command(&self, command: Command) {
+        let id = CommandId(Uuid::now_v7());
+        let body = InputBody::Command(AgentCommand { id, agent: anna(), command });
+        self.input(&self.subjects.inbound_command(anna()), &id.to_string(), body).await;
+    }
+
+    /// The messages of customers that stand in INBOUND, in order.
+    pub(crate) async fn inbound(&self) -> Vec<InputBody> {
+        let items = self.bus.read_range(streams::INBOUND, 1, u64::MAX, 10_000).await.unwrap();
+        let inputs = items.iter().map(|item| serde_json::from_slice::<Input>(&item.payload).unwrap().body);
+        inputs.filter(|body| matches!(body, InputBody::Message(_) | InputBody::CustomerLeft { .. })).collect()
+    }
+}

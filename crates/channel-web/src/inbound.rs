@@ -1,0 +1,180 @@
+//! Frames of the widget, checked field by field, so that every refusal says what is wrong.
+
+use channel::limits::NAME_BYTES_MAX;
+use channel::{Content, ContentError, Fate, Inbound, MessageId, Parsed, Rejected};
+use serde_json::{Map, Value};
+
+use crate::token::TOKEN_BYTES_MAX;
+
+/// Largest frame, bytes: the longest text with every byte escaped, and room for the rest.
+pub const FRAME_BYTES_MAX: usize = 128 * 1024;
+/// Longest language tag, bytes.
+pub const LANG_BYTES_MAX: usize = 35;
+
+/// What the widget sends besides messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// The first frame.
+    Hello(Hello),
+    /// The customer is writing.
+    Typing,
+    /// The customer ends the conversation.
+    Leave,
+    /// Asks whether we are there.
+    Ping {
+        /// Comes back in the answer.
+        n: u64,
+    },
+}
+
+/// How a widget introduces itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// The visitor token it was given before.
+    pub token: Option<String>,
+    /// The last entry it has; 0 for none.
+    pub after: u64,
+    /// The language it speaks.
+    pub lang: Option<String>,
+}
+
+pub(crate) fn parse(bytes: &[u8], text_bytes_max: usize) -> Result<Parsed<Signal>, Rejected> {
+    if bytes.len() > FRAME_BYTES_MAX {
+        return refuse("frame_too_large", format!("a frame has at most {FRAME_BYTES_MAX} bytes"));
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return refuse("not_utf8", "a frame is text in UTF-8");
+    };
+    let frame: Value = match serde_json::from_str(text) {
+        Ok(frame) => frame,
+        // The parser's own message may quote what stands there.
+        Err(error) => {
+            let words = format!(
+                "a frame is one JSON object: broken at line {} column {}",
+                error.line(),
+                error.column()
+            );
+            return refuse("malformed_json", words);
+        }
+    };
+    let Value::Object(fields) = frame else {
+        return refuse("not_an_object", "a frame is one JSON object");
+    };
+    let about = fields.get("id").and_then(Value::as_str).filter(|id| id.len() <= 64).map(str::to_owned);
+    let mut fields = Fields(fields);
+    read(&mut fields, text_bytes_max).map_err(|rejected| Rejected { about, ..rejected })
+}
+
+fn read(fields: &mut Fields, text_bytes_max: usize) -> Result<Parsed<Signal>, Rejected> {
+    let kind = fields.text("t")?;
+    let parsed = match kind.as_str() {
+        "hello" => Parsed::Signal(Signal::Hello(hello(fields)?)),
+        "say" => Parsed::Message(say(fields, text_bytes_max)?),
+        "typing" => Parsed::Signal(Signal::Typing),
+        "leave" => Parsed::Signal(Signal::Leave),
+        "ping" => Parsed::Signal(Signal::Ping { n: fields.count("n")? }),
+        _ => return refuse("unknown_frame", "t is one of hello, say, typing, leave, ping"),
+    };
+    fields.none_left()?;
+    Ok(parsed)
+}
+
+fn hello(fields: &mut Fields) -> Result<Hello, Rejected> {
+    let hello = Hello {
+        token: fields.maybe_text("token")?,
+        after: fields.count("after")?,
+        lang: fields.maybe_text("lang")?,
+    };
+    if hello.token.as_ref().is_some_and(|token| token.len() > TOKEN_BYTES_MAX) {
+        return refuse(
+            "token_too_long",
+            format!("a token has at most {TOKEN_BYTES_MAX} bytes: leave it out to get one"),
+        );
+    }
+    if hello.lang.as_ref().is_some_and(|lang| lang.len() > LANG_BYTES_MAX) {
+        return refuse("lang_too_long", format!("a language tag has at most {LANG_BYTES_MAX} bytes"));
+    }
+    Ok(hello)
+}
+
+fn say(fields: &mut Fields, text_bytes_max: usize) -> Result<Inbound, Rejected> {
+    let provider_id = fields.text("id")?;
+    let message = provider_id
+        .parse::<MessageId>()
+        .ok()
+        // Only one way to write an id, or one message would have several; only version 7, whose age can be told.
+        .filter(|id| id.to_string() == provider_id && id.0.get_version_num() == 7);
+    let Some(message) = message else {
+        return refuse("wrong_id", "id is msg_ and the 32 lower-case hex digits of a UUID of version 7");
+    };
+    let content = Content { text: fields.text("text")?, name: fields.maybe_text("name")? };
+    check(&content, text_bytes_max)?;
+    Ok(Inbound { message, provider_id, identity: None, content, sent_at: None, category: None })
+}
+
+fn check(content: &Content, text_bytes_max: usize) -> Result<(), Rejected> {
+    let checked = match content.check() {
+        Ok(()) if content.text.len() > text_bytes_max => {
+            Err(ContentError::TextTooLong { found: content.text.len() })
+        }
+        checked => checked,
+    };
+    match checked {
+        Ok(()) => Ok(()),
+        Err(ContentError::Empty) => refuse("empty_text", "the text is empty: write something"),
+        Err(ContentError::TextTooLong { found }) => {
+            let words = format!(
+                "the text has {found} bytes, at most {text_bytes_max} are taken: shorten or split it"
+            );
+            refuse("text_too_long", words)
+        }
+        Err(ContentError::NameTooLong { found }) => {
+            let words = format!("the name has {found} bytes, at most {NAME_BYTES_MAX} are taken: shorten it");
+            refuse("name_too_long", words)
+        }
+    }
+}
+
+fn refuse<T>(code: &'static str, words: impl Into<String>) -> Result<T, Rejected> {
+    Err(Rejected { fate: Fate::Refuse, code, words: words.into(), about: None })
+}
+
+/// The fields of a frame that were not read yet.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn text(&mut self, name: &str) -> Result<String, Rejected> {
+        match self.0.remove(name) {
+            Some(Value::String(text)) => Ok(text),
+            Some(_) => refuse("wrong_type", format!("{name} is a text")),
+            None => refuse("missing_field", format!("{name} is missing: expected a text")),
+        }
+    }
+
+    /// Null is as if it were not there.
+    fn maybe_text(&mut self, name: &str) -> Result<Option<String>, Rejected> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => refuse("wrong_type", format!("{name} is a text or null")),
+        }
+    }
+
+    fn count(&mut self, name: &str) -> Result<u64, Rejected> {
+        match self.0.remove(name) {
+            None => refuse("missing_field", format!("{name} is missing: expected a whole number from 0")),
+            Some(value) => match value.as_u64() {
+                Some(count) => Ok(count),
+                None => refuse("wrong_type", format!("{name} is a whole number from 0")),
+            },
+        }
+    }
+
+    fn none_left(&self) -> Result<(), Rejected> {
+        match self.0.keys().next() {
+            None => Ok(()),
+            // Not the name itself: it is a stranger's.
+            Some(_) => refuse("unknown_field", "the frame has a field that its kind does not know"),
+        }
+    }
+}

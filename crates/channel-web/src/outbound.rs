@@ -1,0 +1,57 @@
+//! Entries as frames. What is not for customers keeps its place and shows nothing.
+
+use channel::{EntryKind, Outbound, Verdict};
+
+use crate::wire::{EntryFrame, ServerFrame, WireKind};
+
+/// Pause before a widget may come back for what it did not get, ms.
+const RESUME_AFTER_MS: u64 = 500;
+
+/// What came of writing a frame to a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketAnswer {
+    /// Handed to the network. If it is lost there, the widget sees the hole and resumes.
+    Written,
+    /// Not taken in time: the socket is closed.
+    TooSlow,
+    /// There is no socket any more.
+    Closed,
+}
+
+pub(crate) fn render(outbound: &Outbound<'_>) -> String {
+    let Outbound { entry, text, by } = outbound;
+    let kind = wire_kind(&entry.kind);
+    let shown = kind != WireKind::Hidden;
+    ServerFrame::Entry(EntryFrame {
+        seq: entry.seq,
+        at: entry.at.0,
+        kind,
+        id: entry.message.filter(|_| shown).map(|id| id.to_string()),
+        text: text.filter(|_| shown),
+        by: by.filter(|_| shown),
+    })
+    .to_json()
+}
+
+/// Nothing is lost with a socket: entries stand in the log, and the widget asks for them by their sequence.
+pub(crate) fn judge(answer: SocketAnswer) -> Verdict {
+    match answer {
+        SocketAnswer::Written => Verdict::Sent,
+        SocketAnswer::TooSlow | SocketAnswer::Closed => Verdict::Retry { after_ms: RESUME_AFTER_MS },
+    }
+}
+
+fn wire_kind(kind: &EntryKind) -> WireKind {
+    match kind {
+        EntryKind::FromCustomer => WireKind::Customer,
+        EntryKind::FromAgent { .. } => WireKind::Agent,
+        EntryKind::Note { .. } => WireKind::Hidden,
+        EntryKind::Joined { .. } => WireKind::Joined,
+        EntryKind::TransferredToQueue { .. }
+        | EntryKind::TransferredToAgent { .. }
+        | EntryKind::Reclaimed { .. } => WireKind::Transferred,
+        EntryKind::Resolved { .. } => WireKind::Resolved,
+        EntryKind::Reopened => WireKind::Reopened,
+        EntryKind::CustomerLeft => WireKind::Left,
+    }
+}

@@ -1,0 +1,111 @@
+//! Frames to the widget.
+
+use serde::Serialize;
+
+use crate::state::CustomerState;
+
+/// One frame to the widget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub enum ServerFrame<'a> {
+    /// The answer to hello; entries follow.
+    Welcome {
+        /// To be kept and shown at the next hello.
+        token: &'a str,
+        /// The visitor's conversation, if there is one.
+        conversation: Option<String>,
+        /// Where it stands.
+        state: CustomerState,
+        /// The first entry that will be sent; above what was asked for where a page loads only the latest.
+        from: u64,
+    },
+    /// The message is durable.
+    Taken {
+        /// Which.
+        id: &'a str,
+    },
+    /// The message is not taken, and the customer still has it.
+    Refused {
+        /// Which.
+        id: &'a str,
+        /// A stable word.
+        code: &'a str,
+        /// What is wrong and what to do.
+        words: &'a str,
+        /// When to send it again by itself, ms; never if absent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+    },
+    /// One entry of the conversation.
+    Entry(EntryFrame<'a>),
+    /// The conversation stands elsewhere now.
+    State {
+        /// Where.
+        state: CustomerState,
+    },
+    /// The agent is writing.
+    Typing,
+    /// Something about the whole socket is wrong.
+    Error {
+        /// A stable word.
+        code: &'a str,
+        /// What is wrong and what to do.
+        words: &'a str,
+    },
+    /// The answer to ping.
+    Pong {
+        /// The ping's number.
+        n: u64,
+    },
+}
+
+/// One entry as the widget gets it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EntryFrame<'a> {
+    /// Dense: 1, 2, 3.
+    pub seq: u64,
+    /// When it was recorded, ms since the epoch.
+    pub at: u64,
+    /// What it is.
+    pub kind: WireKind,
+    /// The message's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The words; absent where there are none, or where they were erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<&'a str>,
+    /// The agent's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<&'a str>,
+}
+
+/// What an entry is to a customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WireKind {
+    /// The customer's own words.
+    Customer,
+    /// An agent's words.
+    Agent,
+    /// An agent took it.
+    Joined,
+    /// It goes on with somebody else.
+    Transferred,
+    /// It ended.
+    Resolved,
+    /// The customer came back.
+    Reopened,
+    /// The customer left.
+    Left,
+    /// Not for customers; only its place in the sequence is told.
+    Hidden,
+}
+
+impl ServerFrame<'_> {
+    /// As it goes over the wire.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Texts, numbers and fixed words always have a JSON form; an empty frame is one that the widget skips.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}

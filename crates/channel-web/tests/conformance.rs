@@ -1,0 +1,108 @@
+//! The suite of every adapter, over the web chat's fixtures and limits.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+
+use channel::conformance::{Fixture, Limit, faults};
+use channel::limits::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
+use channel_web::{FRAME_BYTES_MAX, LANG_BYTES_MAX, TOKEN_BYTES_MAX, WebChat};
+
+const ID: &str = "msg_0197f3a0c1d27abc8def0123456789ab";
+
+fn fixtures() -> Vec<Fixture> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut found = Vec::new();
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "frame") {
+            found.push(Fixture {
+                name: path.file_stem().unwrap().to_string_lossy().into_owned(),
+                bytes: fs::read(&path).unwrap(),
+                expected: fs::read_to_string(path.with_extension("expected")).unwrap(),
+            });
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
+
+fn say(text: &str, name: &str) -> Vec<u8> {
+    serde_json::json!({"t": "say", "id": ID, "text": text, "name": name}).to_string().into_bytes()
+}
+
+fn hello(token: &str, lang: &str) -> Vec<u8> {
+    serde_json::json!({"t": "hello", "token": token, "after": 0, "lang": lang}).to_string().into_bytes()
+}
+
+fn padded(length: usize) -> Vec<u8> {
+    let mut frame = br#"{"t":"typing"}"#.to_vec();
+    frame.resize(length, b' ');
+    frame
+}
+
+fn limits() -> Vec<Limit> {
+    let x = |length: usize| "x".repeat(length);
+    vec![
+        Limit {
+            name: "TEXT_BYTES_MAX",
+            at: say(&x(TEXT_BYTES_MAX), "Jo"),
+            past: say(&x(TEXT_BYTES_MAX + 1), "Jo"),
+            code: "text_too_long",
+        },
+        Limit {
+            name: "NAME_BYTES_MAX",
+            at: say("x", &x(NAME_BYTES_MAX)),
+            past: say("x", &x(NAME_BYTES_MAX + 1)),
+            code: "name_too_long",
+        },
+        Limit {
+            name: "TOKEN_BYTES_MAX",
+            at: hello(&x(TOKEN_BYTES_MAX), "en"),
+            past: hello(&x(TOKEN_BYTES_MAX + 1), "en"),
+            code: "token_too_long",
+        },
+        Limit {
+            name: "LANG_BYTES_MAX",
+            at: hello("x", &x(LANG_BYTES_MAX)),
+            past: hello("x", &x(LANG_BYTES_MAX + 1)),
+            code: "lang_too_long",
+        },
+        Limit {
+            name: "FRAME_BYTES_MAX",
+            at: padded(FRAME_BYTES_MAX),
+            past: padded(FRAME_BYTES_MAX + 1),
+            code: "frame_too_large",
+        },
+    ]
+}
+
+#[test]
+fn the_web_chat_conforms() {
+    let fixtures = fixtures();
+    assert!(fixtures.len() >= 20, "{} fixtures", fixtures.len());
+    let found = faults(&WebChat::new(TEXT_BYTES_MAX), &fixtures, &limits());
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn the_longest_text_fits_in_a_frame_even_when_every_byte_is_escaped() {
+    let frame = format!(r#"{{"t":"say","id":"{ID}","text":"{}"}}"#, "\\u0078".repeat(TEXT_BYTES_MAX));
+    let limit =
+        Limit { name: "escaped", at: frame.into_bytes(), past: b"{".to_vec(), code: "malformed_json" };
+    let found = faults(&WebChat::new(TEXT_BYTES_MAX), &fixtures(), &[limit]);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn a_lower_limit_of_the_settings_holds_and_a_higher_one_does_not() {
+    let own = Limit {
+        name: "own",
+        at: say(&"x".repeat(2048), "Jo"),
+        past: say(&"x".repeat(2049), "Jo"),
+        code: "text_too_long",
+    };
+    assert!(faults(&WebChat::new(2048), &fixtures(), &[own]).is_empty());
+    assert!(faults(&WebChat::new(usize::MAX), &fixtures(), &limits()).is_empty());
+}

@@ -1,0 +1,106 @@
+//! Entries as the widget gets them, and the states that follow from them.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use channel::{Adapter as _, AgentId, Entry, EntryKind, Millis, Outbound, SubjectToken, Verdict};
+use channel_web::{CustomerState, ServerFrame, SocketAnswer, WebChat};
+
+fn agent() -> AgentId {
+    "agt_0197f3a0c1d27abc8def0123456789ab".parse().unwrap()
+}
+
+fn entry(kind: EntryKind) -> Entry {
+    let message = Some("msg_0197f3a0c1d27abc8def0123456789ab".parse().unwrap());
+    Entry { seq: 4, at: Millis(17), contact: "con_1_0".parse().unwrap(), kind, message, body: None }
+}
+
+fn check(kind: EntryKind, text: Option<&str>, by: Option<&str>, expected: &str) {
+    let entry = entry(kind);
+    let frame = WebChat::new(1024).render(&Outbound { entry: &entry, text, by });
+    assert_eq!(frame, expected);
+}
+
+#[test]
+fn words_go_to_the_customer_and_notes_do_not() {
+    check(
+        EntryKind::FromAgent { agent: agent() },
+        Some("Good \"morning\""),
+        Some("Anna"),
+        r#"{"t":"entry","seq":4,"at":17,"kind":"agent","id":"msg_0197f3a0c1d27abc8def0123456789ab","text":"Good \"morning\"","by":"Anna"}"#,
+    );
+    check(
+        EntryKind::Note { agent: agent() },
+        Some("a difficult one"),
+        Some("Anna"),
+        r#"{"t":"entry","seq":4,"at":17,"kind":"hidden"}"#,
+    );
+    check(
+        EntryKind::FromCustomer,
+        None,
+        None,
+        r#"{"t":"entry","seq":4,"at":17,"kind":"customer","id":"msg_0197f3a0c1d27abc8def0123456789ab"}"#,
+    );
+}
+
+#[test]
+fn frames_have_their_documented_form() {
+    let frames = [
+        (
+            ServerFrame::Welcome { token: "v1.x", conversation: None, state: CustomerState::None, from: 1 },
+            r#"{"t":"welcome","token":"v1.x","conversation":null,"state":"none","from":1}"#,
+        ),
+        (ServerFrame::Taken { id: "msg_a" }, r#"{"t":"taken","id":"msg_a"}"#),
+        (
+            ServerFrame::Refused { id: "msg_a", code: "full", words: "later", retry_after_ms: Some(5) },
+            r#"{"t":"refused","id":"msg_a","code":"full","words":"later","retry_after_ms":5}"#,
+        ),
+        (
+            ServerFrame::Refused { id: "msg_a", code: "x", words: "y", retry_after_ms: None },
+            r#"{"t":"refused","id":"msg_a","code":"x","words":"y"}"#,
+        ),
+        (ServerFrame::State { state: CustomerState::WithAgent }, r#"{"t":"state","state":"with_agent"}"#),
+        (ServerFrame::Typing, r#"{"t":"typing"}"#),
+        (ServerFrame::Error { code: "x", words: "y" }, r#"{"t":"error","code":"x","words":"y"}"#),
+        (ServerFrame::Pong { n: 3 }, r#"{"t":"pong","n":3}"#),
+    ];
+    for (frame, expected) in frames {
+        assert_eq!(frame.to_json(), expected);
+    }
+}
+
+#[test]
+fn a_lost_socket_is_resumed_not_failed() {
+    let chat = WebChat::new(1024);
+    assert_eq!(chat.judge(SocketAnswer::Written), Verdict::Sent);
+    for lost in [SocketAnswer::TooSlow, SocketAnswer::Closed] {
+        assert!(matches!(chat.judge(lost), Verdict::Retry { .. }));
+    }
+}
+
+#[test]
+fn the_state_follows_the_entries() {
+    let agent = agent();
+    let word = || SubjectToken::new("solved").unwrap();
+    let steps = [
+        (EntryKind::FromCustomer, CustomerState::Waiting),
+        (EntryKind::FromCustomer, CustomerState::Waiting),
+        (EntryKind::Joined { agent }, CustomerState::WithAgent),
+        (EntryKind::FromCustomer, CustomerState::WithAgent),
+        (EntryKind::Note { agent }, CustomerState::WithAgent),
+        (EntryKind::TransferredToQueue { agent, queue: word() }, CustomerState::Waiting),
+        (EntryKind::Joined { agent }, CustomerState::WithAgent),
+        (EntryKind::Reclaimed { agent }, CustomerState::Waiting),
+        (EntryKind::Joined { agent }, CustomerState::WithAgent),
+        (EntryKind::Resolved { agent, disposition: word() }, CustomerState::Resolved),
+        (EntryKind::Note { agent }, CustomerState::Resolved),
+        (EntryKind::Reopened, CustomerState::Waiting),
+        (EntryKind::FromCustomer, CustomerState::Waiting),
+        (EntryKind::CustomerLeft, CustomerState::Resolved),
+        (EntryKind::FromCustomer, CustomerState::Waiting),
+    ];
+    let mut state = CustomerState::None;
+    for (n, (entry, expected)) in steps.into_iter().enumerate() {
+        state = state.after(&entry);
+        assert_eq!(state, expected, "step {n}");
+    }
+}

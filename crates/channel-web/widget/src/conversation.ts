@@ -1,0 +1,207 @@
+// The conversation as this page knows it: what was recorded, what is on its way, and what follows from a frame.
+// It touches neither the page nor the network, so that every case can be tested.
+
+import type { Entry, FromServer, State, ToServer } from "./frames";
+import type { Keep } from "./keep";
+import { PENDING_AGE_MS_MAX, PENDING_MAX } from "./limits";
+
+/** A message that the server has not recorded yet. */
+export interface Pending {
+  id: string;
+  text: string;
+  at: number;
+  /** queued: to be sent; sent: no word yet; taken: safe with the server; refused: the writer has to act. */
+  is: "queued" | "sent" | "taken" | "refused";
+  code?: string;
+  words?: string;
+  /** Not before this moment, if the server asked for patience. */
+  notBefore?: number;
+}
+
+/** What the link has to do after a frame. */
+export type Verdict = "go on" | "reconnect" | "give up";
+
+// Nothing that waiting could mend.
+const HOPELESS = ["unknown_account"];
+
+export class Conversation {
+  state: State = "none";
+  entries: Entry[] = [];
+  pending: Pending[];
+  /** The name of whoever answers. */
+  agent: string | undefined;
+  /** Earlier entries exist that this page has not loaded. */
+  hasEarlier = false;
+  /** The last thing the server said about the whole conversation. */
+  trouble: { code: string; words: string } | null = null;
+  welcomed = false;
+
+  private last = 0;
+  private id: string | null = null;
+
+  constructor(
+    private readonly keep: Keep,
+    now: number,
+  ) {
+    this.pending = keep.messages().flatMap((message): Pending[] => {
+      const { id, text, at, taken } = message;
+      const old = now - at > PENDING_AGE_MS_MAX;
+      if (old && taken) {
+        keep.drop(id);
+        return [];
+      }
+      return [old ? { id, text, at, is: "refused", code: "too_old" } : { id, text, at, is: taken ? "taken" : "queued" }];
+    });
+  }
+
+  /** Whether there is a past worth connecting for. */
+  isKnown(): boolean {
+    return this.keep.get("known") === "1" || this.pending.length > 0;
+  }
+
+  hello(lang: string): ToServer {
+    return { t: "hello", token: this.keep.get("token"), after: this.last, lang };
+  }
+
+  canSay(): boolean {
+    return this.pending.length < PENDING_MAX;
+  }
+
+  say(id: string, text: string, now: number): void {
+    this.keep.put({ id, text, at: now, taken: false });
+    this.pending.push({ id, text, at: now, is: "queued" });
+  }
+
+  /** Takes a refused message back, for its writer to change. */
+  take(id: string): string {
+    const text = this.pending.find((message) => message.id === id)?.text ?? "";
+    this.forget(id);
+    return text;
+  }
+
+  /** Everything on this page has been looked at; kept, so that a reload does not make it new again. */
+  see(): void {
+    if (this.last > this.seen()) this.keep.set("seen", String(this.last));
+  }
+
+  /** What agents wrote and nobody looked at. */
+  unread(): number {
+    const seen = this.seen();
+    return this.entries.filter((entry) => entry.kind === "agent" && entry.seq > seen).length;
+  }
+
+  /** What can be sent now, in the order in which it was written. */
+  toSend(now: number): ToServer[] {
+    if (!this.welcomed) return [];
+    const frames: ToServer[] = [];
+    for (const message of this.pending) {
+      if (message.is !== "queued") continue;
+      // Later ones wait as well, or they would overtake.
+      if ((message.notBefore ?? 0) > now) break;
+      message.is = "sent";
+      frames.push({ t: "say", id: message.id, text: message.text });
+    }
+    return frames;
+  }
+
+  /** When the next message may be tried again; null if none waits. */
+  nextTry(): number | null {
+    return this.pending.find((message) => message.is === "queued")?.notBefore ?? null;
+  }
+
+  /** The link is gone: what was not taken is sent again, under the same id. */
+  lost(): void {
+    this.welcomed = false;
+    for (const message of this.pending) if (message.is === "sent") message.is = "queued";
+  }
+
+  receive(frame: FromServer, now: number): Verdict {
+    switch (frame.t) {
+      case "welcome":
+        return this.welcome(frame);
+      case "entry":
+        return this.entry(frame);
+      case "taken":
+        return this.taken(frame.id);
+      case "refused":
+        this.refused(frame.id, frame.code, frame.words, frame.retry_after_ms, now);
+        return "go on";
+      case "state":
+        this.state = frame.state;
+        return "go on";
+      case "error":
+        this.trouble = { code: frame.code, words: frame.words };
+        return HOPELESS.includes(frame.code) ? "give up" : "go on";
+      case "typing":
+      case "pong":
+        return "go on";
+    }
+  }
+
+  private welcome(frame: Extract<FromServer, { t: "welcome" }>): Verdict {
+    this.trouble = null;
+    this.keep.set("token", frame.token);
+    // A conversation that began on this page has its name from here on.
+    if (this.last > 0 && this.id === null) this.id = frame.conversation;
+    if (this.last > 0 && (frame.conversation === null || frame.conversation !== this.id)) {
+      // Another conversation than the one on this page: begin anew rather than mix two.
+      this.entries = [];
+      this.last = 0;
+      this.agent = undefined;
+      this.id = null;
+      return "reconnect";
+    }
+    this.id = frame.conversation;
+    this.state = frame.state;
+    this.keep.set("known", frame.conversation ? "1" : "0");
+    if (!frame.conversation) this.keep.remove("seen");
+    if (this.last === 0 && frame.from && frame.from > 1) {
+      this.last = frame.from - 1;
+      this.hasEarlier = true;
+    }
+    this.welcomed = true;
+    return "go on";
+  }
+
+  private entry(frame: Entry): Verdict {
+    if (frame.seq <= this.last) return "go on";
+    // Entries are dense: a hole means that something was lost on the way.
+    if (frame.seq > this.last + 1) return "reconnect";
+    this.last = frame.seq;
+    const { seq, at, kind, id, text, by } = frame;
+    this.entries.push({ seq, at, kind, ...(id && { id }), ...(text != null && { text }), ...(by && { by }) });
+    if (id) this.forget(id);
+    if (kind === "joined" || kind === "agent") this.agent = by ?? this.agent;
+    if (kind === "transferred" || kind === "reopened") this.agent = undefined;
+    // The first entry is also the first that is heard of a new conversation, whose name comes with the next welcome.
+    if (this.id === null) this.keep.set("known", "1");
+    return "go on";
+  }
+
+  private taken(id: string): Verdict {
+    const message = this.pending.find((message) => message.id === id);
+    if (message) {
+      message.is = "taken";
+      this.keep.put({ id, text: message.text, at: message.at, taken: true });
+    }
+    return "go on";
+  }
+
+  private refused(id: string, code: string, words: string, wait: number | undefined, now: number): void {
+    const message = this.pending.find((message) => message.id === id);
+    if (!message) return;
+    message.code = code;
+    message.words = words;
+    message.is = wait == null ? "refused" : "queued";
+    if (wait != null) message.notBefore = now + wait;
+  }
+
+  private seen(): number {
+    return Number(this.keep.get("seen")) || 0;
+  }
+
+  private forget(id: string): void {
+    this.keep.drop(id);
+    this.pending = this.pending.filter((message) => message.id !== id);
+  }
+}

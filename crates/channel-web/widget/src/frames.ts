@@ -1,0 +1,81 @@
+// What goes over the wire, and nothing else.
+
+export type State = "none" | "waiting" | "with_agent" | "resolved";
+
+export type Kind =
+  | "customer"
+  | "agent"
+  | "joined"
+  | "transferred"
+  | "resolved"
+  | "reopened"
+  | "left"
+  | "hidden";
+
+export interface Entry {
+  seq: number;
+  at: number;
+  kind: Kind;
+  id?: string;
+  text?: string;
+  by?: string;
+}
+
+export type ToServer =
+  | { t: "hello"; token: string | null; after: number; lang: string }
+  | { t: "say"; id: string; text: string }
+  | { t: "typing" }
+  | { t: "leave" }
+  | { t: "ping"; n: number };
+
+export type FromServer =
+  | { t: "welcome"; token: string; conversation: string | null; state: State; from?: number }
+  | { t: "taken"; id: string }
+  | { t: "refused"; id: string; code: string; words: string; retry_after_ms?: number }
+  | ({ t: "entry" } & Entry)
+  | { t: "state"; state: State }
+  | { t: "typing" }
+  | { t: "error"; code: string; words: string }
+  | { t: "pong"; n: number };
+
+const STATES = ["none", "waiting", "with_agent", "resolved"];
+
+/** Reads a frame; null for what is none, so that a later server can say more than we know. */
+export function read(data: unknown): FromServer | null {
+  if (typeof data !== "string") return null;
+  let frame: Record<string, unknown>;
+  try {
+    frame = JSON.parse(data) as Record<string, unknown>;
+  } catch {
+    return null;
+  }
+  if (!frame || typeof frame !== "object") return null;
+  return fits(frame) ? (frame as unknown as FromServer) : null;
+}
+
+function fits(f: Record<string, unknown>): boolean {
+  const text = (name: string) => typeof f[name] === "string";
+  const count = (name: string) => Number.isSafeInteger(f[name]) && (f[name] as number) >= 0;
+  const maybe = (name: string, is: (name: string) => boolean) => f[name] == null || is(name);
+  const state = () => STATES.includes(f["state"] as string);
+  switch (f["t"]) {
+    case "welcome":
+      return text("token") && maybe("conversation", text) && maybe("from", count) && state();
+    case "taken":
+      return text("id");
+    case "refused":
+      return text("id") && text("code") && text("words") && maybe("retry_after_ms", count);
+    case "entry":
+      return (
+        count("seq") && count("at") && text("kind") && maybe("id", text) && maybe("text", text) && maybe("by", text)
+      );
+    case "state":
+      return state();
+    case "error":
+      return text("code") && text("words");
+    case "pong":
+      return count("n");
+    default:
+      return f["t"] === "typing";
+  }
+}

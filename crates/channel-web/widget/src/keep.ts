@@ -1,0 +1,97 @@
+// What outlives a reload. A browser may refuse to keep anything: then it lasts as long as the page.
+
+export interface Store {
+  getItem(key: string): string | null;
+  setItem(key: string, text: string): void;
+  removeItem(key: string): void;
+  key(index: number): string | null;
+  readonly length: number;
+}
+
+/** A message as it is kept until the server has recorded it. */
+export interface Kept {
+  id: string;
+  text: string;
+  at: number;
+  taken: boolean;
+}
+
+/**
+ * Token and unsent messages of one account. Each message has a key of its own, so that two tabs do not
+ * overwrite one another's.
+ */
+export class Keep {
+  private readonly root: string;
+  private readonly memory = new Map<string, string>();
+
+  constructor(
+    private readonly store: Store | null,
+    account: string,
+  ) {
+    this.root = `winterband.${account}.`;
+  }
+
+  get(name: string): string | null {
+    const key = this.root + name;
+    try {
+      return this.memory.get(key) ?? this.store?.getItem(key) ?? null;
+    } catch {
+      return this.memory.get(key) ?? null;
+    }
+  }
+
+  set(name: string, text: string): void {
+    const key = this.root + name;
+    try {
+      if (!this.store) throw new Error("nothing to keep it in");
+      this.store.setItem(key, text);
+      this.memory.delete(key);
+    } catch {
+      this.memory.set(key, text);
+    }
+  }
+
+  remove(name: string): void {
+    const key = this.root + name;
+    this.memory.delete(key);
+    try {
+      this.store?.removeItem(key);
+    } catch {
+      // It was not kept there either.
+    }
+  }
+
+  put(message: Kept): void {
+    const { text, at, taken } = message;
+    this.set("say." + message.id, JSON.stringify({ text, at, taken }));
+  }
+
+  drop(id: string): void {
+    this.remove("say." + id);
+  }
+
+  /** Messages in the order in which they were written. */
+  messages(): Kept[] {
+    const found: Kept[] = [];
+    for (const key of this.keys()) {
+      const id = key.slice(this.root.length + 4);
+      try {
+        const { text, at, taken } = JSON.parse(this.get("say." + id) ?? "") as Kept;
+        if (typeof text === "string" && typeof at === "number") found.push({ id, text, at, taken: taken === true });
+      } catch {
+        this.drop(id);
+      }
+    }
+    return found.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  private keys(): string[] {
+    const found = new Set(this.memory.keys());
+    try {
+      for (let i = 0; i < (this.store?.length ?? 0); i++) found.add(this.store?.key(i) ?? "");
+    } catch {
+      // A store that cannot be read holds nothing for us.
+    }
+    return [...found].filter((key) => key.startsWith(this.root + "say."));
+  }
+}

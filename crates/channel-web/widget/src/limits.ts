@@ -1,0 +1,24 @@
+// Every limit of the widget. Those of the wire stand in crates/protocol/src/limits.rs as well.
+
+/** Longest message, bytes of UTF-8. */
+export const TEXT_BYTES_MAX = 16 * 1024;
+/** From here on the writer is told how much room is left. */
+export const TEXT_BYTES_COUNTED = 15 * 1024;
+/** Messages written while there is no connection; one more has to wait. */
+export const PENDING_MAX = 50;
+/** The server forgets ids after two days: what is older must not be sent again under its old id. */
+export const PENDING_AGE_MS_MAX = 36 * 3_600_000;
+/** At most one word about typing in this time. */
+export const TYPING_EVERY_MS = 3_000;
+/** Typing that is not repeated is over. */
+export const TYPING_SHOWN_MS = 6_000;
+/** How often the link is tried. */
+export const PING_EVERY_MS = 20_000;
+/** A link that says nothing for this long after a ping is dead, whatever the browser thinks. */
+export const PONG_WITHIN_MS = 10_000;
+/** A socket that is not open by then never will be. */
+export const CONNECT_WITHIN_MS = 10_000;
+/** A link that lived this long was good: the next try comes soon again. */
+export const STEADY_AFTER_MS = 10_000;
+export const BACKOFF_FIRST_MS = 500;
+export const BACKOFF_MAX_MS = 30_000;

@@ -1,0 +1,167 @@
+// The list of messages. It is changed, never rebuilt: a live region reads out what is new.
+
+import type { Conversation, Pending } from "./conversation";
+import { el } from "./dom";
+import type { Entry } from "./frames";
+import { pieces } from "./text";
+import { explain, fill, type Words } from "./words";
+
+export interface Choices {
+  edit(id: string): void;
+  discard(id: string): void;
+}
+
+export class Log {
+  readonly node: HTMLElement;
+  private readonly shown = new Map<string, { node: HTMLElement; look: string }>();
+  private readonly time: Intl.DateTimeFormat;
+
+  constructor(
+    private readonly words: Words,
+    lang: string,
+    greeting: string,
+    private readonly choices: Choices,
+  ) {
+    // The reader's own way to write the time, where it is in the language of the rest.
+    const locale = navigator.language.startsWith(lang) ? navigator.language : lang;
+    this.time = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+    this.node = el(
+      "div",
+      { class: "log", role: "log", "aria-live": "polite", "aria-label": words.log, tabindex: "0" },
+      el("div", { class: "msg" }, el("div", { class: "text" }, greeting)),
+    );
+  }
+
+  render(conversation: Conversation): void {
+    const low = this.node.scrollHeight - this.node.scrollTop - this.node.clientHeight < 60;
+    const wanted: [key: string, look: string, make: () => HTMLElement][] = [];
+    if (conversation.hasEarlier) {
+      wanted.push(["earlier", "", () => el("p", { class: "line" }, this.words.earlier)]);
+    }
+    let before = "";
+    for (const entry of conversation.entries) {
+      if (entry.kind === "hidden") continue;
+      const author = authorOf(entry);
+      const same = author !== "" && author === before;
+      // By the message's id where there is one, so that a pending message becomes the recorded one in its place.
+      wanted.push([entry.id ?? `#${entry.seq}`, `recorded ${same}`, () => this.entry(entry, same)]);
+      before = author;
+    }
+    for (const message of conversation.pending) {
+      const same = before === "own";
+      const look = `${message.is} ${message.code} ${message.notBefore} ${same}`;
+      wanted.push([message.id, look, () => this.pending(message, same)]);
+      before = "own";
+    }
+    this.apply(wanted);
+    if (low) this.toEnd();
+  }
+
+  toEnd(): void {
+    this.node.scrollTop = this.node.scrollHeight;
+  }
+
+  private apply(wanted: [string, string, () => HTMLElement][]): void {
+    const keys = new Set(wanted.map(([key]) => key));
+    for (const [key, { node }] of this.shown) {
+      if (keys.has(key)) continue;
+      node.remove();
+      this.shown.delete(key);
+    }
+    // The greeting stands before everything.
+    let at: Element | null = this.node.firstElementChild;
+    for (const [key, look, make] of wanted) {
+      let shown = this.shown.get(key);
+      if (!shown || shown.look !== look) {
+        const node = make();
+        shown?.node.replaceWith(node);
+        shown = { node, look };
+        this.shown.set(key, shown);
+      }
+      if (at?.nextElementSibling !== shown.node) at?.after(shown.node);
+      at = shown.node;
+    }
+  }
+
+  private entry(entry: Entry, same: boolean): HTMLElement {
+    const { words } = this;
+    const by = entry.by ?? words.someone;
+    const marks = { "data-testid": "wb-entry", "data-kind": entry.kind, "data-seq": String(entry.seq) };
+    switch (entry.kind) {
+      case "customer":
+      case "agent": {
+        const own = entry.kind === "customer";
+        const node = el("div", { class: css(own, same), "data-status": "recorded", ...marks });
+        if (entry.id) node.dataset["id"] = entry.id;
+        if (!own) node.append(el("div", { class: "by" }, by));
+        node.append(this.text(entry.text), this.meta(entry.at, own ? words.recorded : ""));
+        return node;
+      }
+      case "resolved":
+        return el("div", { class: "kind", ...marks }, `${capital(fill(words.ended, "by", by))}. ${words.goodbye}`);
+      case "joined":
+        return el("p", { class: "line", ...marks }, capital(fill(words.joined, "by", by)));
+      case "transferred":
+      case "reopened":
+      case "left":
+        return el("p", { class: "line", ...marks }, words[entry.kind]);
+      // An internal note, or what a later server knows: it counts in the sequence and shows nothing.
+      default:
+        return el("i", { hidden: "", ...marks });
+    }
+  }
+
+  private pending(message: Pending, same: boolean): HTMLElement {
+    const { words, choices } = this;
+    const node = el("div", {
+      class: css(true, same),
+      "data-testid": "wb-entry",
+      "data-kind": "customer",
+      "data-status": message.is,
+      "data-id": message.id,
+    });
+    const meta = el("div", { class: "meta" });
+    if (message.is === "refused") {
+      const edit = el("button", { type: "button" }, words.edit);
+      const discard = el("button", { type: "button" }, words.discard);
+      edit.onclick = () => choices.edit(message.id);
+      discard.onclick = () => choices.discard(message.id);
+      meta.classList.add("keep");
+      meta.append(el("span", { class: "bad" }, explain(words, message.code, message.words)), edit, discard);
+    } else if (message.code && message.is === "queued") {
+      meta.classList.add("keep");
+      meta.append(explain(words, message.code, message.words));
+    } else {
+      meta.append(message.is === "taken" ? words.taken : words.sending);
+    }
+    node.append(this.text(message.text), meta);
+    return node;
+  }
+
+  private text(text: string | undefined): HTMLElement {
+    if (text == null) return el("div", { class: "text erased" }, this.words.erased);
+    const parts = pieces(text).map(({ text, href }) =>
+      href ? el("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, text) : text,
+    );
+    return el("div", { class: "text", dir: "auto" }, ...parts);
+  }
+
+  private meta(at: number, word: string): HTMLElement {
+    const date = new Date(at);
+    const time = el("time", { datetime: date.toISOString() }, this.time.format(date));
+    return el("div", { class: "meta" }, time, word && ` · ${word}`);
+  }
+}
+
+function authorOf(entry: Entry): string {
+  if (entry.kind === "customer") return "own";
+  return entry.kind === "agent" ? `by ${entry.by}` : "";
+}
+
+function css(own: boolean, same: boolean): string {
+  return `msg${own ? " own" : ""}${same ? " same" : ""}`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

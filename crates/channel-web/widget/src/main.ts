@@ -1,0 +1,156 @@
+// One script, one tag: <script src=".../chat/widget.js" data-account="shop" async></script>
+
+import { Conversation } from "./conversation";
+import { el } from "./dom";
+import type { FromServer } from "./frames";
+import { messageId } from "./ids";
+import { Keep } from "./keep";
+import { TYPING_EVERY_MS, TYPING_SHOWN_MS } from "./limits";
+import { Link } from "./link";
+import { Panel } from "./panel";
+import css from "./widget.css";
+import { choose, wordsOf } from "./words";
+
+const ELEMENT_ID = "winterband-widget";
+
+function storage(kind: "localStorage" | "sessionStorage"): Storage | null {
+  try {
+    return window[kind];
+  } catch {
+    return null;
+  }
+}
+
+function dress(root: ShadowRoot): void {
+  // A constructed sheet also works where a page's policy forbids inline styles.
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
+  root.adoptedStyleSheets = [sheet];
+}
+
+function mount(script: HTMLScriptElement): void {
+  const { account, theme, accent, title, greeting } = script.dataset;
+  if (!account || document.getElementById(ELEMENT_ID)) return;
+  const lang = choose([script.dataset["lang"], document.documentElement.lang, ...navigator.languages]);
+  const words = wordsOf(lang);
+  const url = new URL(script.src);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  url.pathname = url.pathname.replace(/widget\.js$/, "v1/socket");
+  url.search = `?account=${encodeURIComponent(account)}`;
+
+  const session = new Keep(storage("sessionStorage"), account);
+  const conversation = new Conversation(new Keep(storage("localStorage"), account), Date.now());
+  let state: "idle" | "connecting" | "online" | "offline" = "idle";
+  let retry: ReturnType<typeof setTimeout> | undefined;
+  let typing: ReturnType<typeof setTimeout> | undefined;
+  let typedAt = 0;
+
+  const render = () => panel.render(conversation, state);
+
+  const send = () => {
+    for (const frame of conversation.toSend(Date.now())) link.send(frame);
+    clearTimeout(retry);
+    const next = conversation.nextTry();
+    if (next !== null) retry = setTimeout(send, Math.max(50, next - Date.now()));
+    render();
+  };
+
+  const showTyping = (shown: boolean) => {
+    clearTimeout(typing);
+    panel.showTyping(shown ? (conversation.agent ?? words.someone) : null);
+    if (shown) typing = setTimeout(() => showTyping(false), TYPING_SHOWN_MS);
+  };
+
+  const heard = (frame: FromServer) => {
+    const verdict = conversation.receive(frame, Date.now());
+    if (verdict === "reconnect") link.again();
+    if (verdict === "give up") {
+      link.stop();
+      state = "idle";
+    }
+    if (frame.t === "welcome" && verdict === "go on") state = "online";
+    if (frame.t === "typing") showTyping(true);
+    if (frame.t === "entry" && frame.kind !== "customer") showTyping(false);
+    if (frame.t === "welcome" || frame.t === "refused") send();
+    render();
+  };
+
+  const link = new Link(url.href, {
+    opened: () => link.send(conversation.hello(lang)),
+    heard,
+    lost: () => {
+      conversation.lost();
+      showTyping(false);
+      if (state !== "idle") state = "offline";
+      render();
+    },
+  });
+
+  const start = () => {
+    if (state === "idle" && !conversation.trouble) state = "connecting";
+    link.start();
+  };
+
+  const panel = new Panel(words, lang, title || words.title, greeting || words.greeting, {
+    opened: () => {
+      session.set("open", "1");
+      start();
+      render();
+    },
+    closed: () => {
+      session.remove("open");
+      render();
+    },
+    say: (text) => {
+      if (!conversation.canSay()) {
+        panel.tell(words.full);
+        return false;
+      }
+      const random = crypto.getRandomValues(new Uint8Array(10));
+      conversation.say(messageId(Date.now(), random), text, Date.now());
+      typedAt = 0;
+      session.remove("draft");
+      send();
+      return true;
+    },
+    typed: (text) => {
+      session.set("draft", text);
+      const now = Date.now();
+      if (!text.trim() || state !== "online" || now - typedAt < TYPING_EVERY_MS) return;
+      typedAt = now;
+      link.send({ t: "typing" });
+    },
+    leave: () => link.send({ t: "leave" }),
+    take: (id) => {
+      const text = conversation.take(id);
+      render();
+      return text;
+    },
+  });
+
+  const host = el("div", { id: ELEMENT_ID });
+  if (theme) host.dataset["theme"] = theme;
+  if (accent && CSS.supports("color", accent)) host.style.setProperty("--accent", accent);
+  const root = host.attachShadow({ mode: "open" });
+  dress(root);
+  root.append(panel.node);
+  document.body.append(host);
+
+  const draft = session.get("draft");
+  if (session.get("open")) panel.open();
+  if (draft) panel.write(draft);
+  if (conversation.isKnown()) start();
+  addEventListener("online", () => link.wake());
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && link.wake());
+  render();
+}
+
+// Known only while the script runs, which is why it is asked for first.
+const script =
+  (document.currentScript as HTMLScriptElement | null) ??
+  document.querySelector<HTMLScriptElement>('script[data-account][src*="widget.js"]');
+
+if (script) {
+  if (document.body) mount(script);
+  else addEventListener("DOMContentLoaded", () => mount(script));
+}

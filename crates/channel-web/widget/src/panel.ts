@@ -1,0 +1,217 @@
+// The bubble and the panel: what a customer sees and touches.
+
+import type { Conversation } from "./conversation";
+import { ARROW, CHAT, CROSS, DOWN, el, icon, say } from "./dom";
+import { TEXT_BYTES_COUNTED, TEXT_BYTES_MAX } from "./limits";
+import { Log } from "./log";
+import { bytesOf } from "./text";
+import { explain, fill, type Lang, type Words } from "./words";
+
+export interface Acts {
+  opened(): void;
+  closed(): void;
+  /** Whether the text was taken over. */
+  say(text: string): boolean;
+  typed(text: string): void;
+  leave(): void;
+  take(id: string): string;
+}
+
+const NARROW = "(max-width: 480px)";
+
+export class Panel {
+  readonly node: HTMLElement;
+  isOpen = false;
+  private readonly bubble = el("button", { class: "bubble", type: "button", "data-testid": "wb-open", "aria-expanded": "false" });
+  private readonly badge = el("span", { class: "badge", hidden: "" });
+  private readonly panel: HTMLElement;
+  private readonly face = el("div", { class: "face", "aria-hidden": "true" });
+  private readonly name = el("h2", { class: "name" });
+  private readonly state = el("p", { class: "state", role: "status", "data-testid": "wb-state" });
+  private readonly notice = el("div", { class: "notice", role: "status", hidden: "" });
+  private readonly typing = el("div", { class: "typing", "data-testid": "wb-typing", role: "status" });
+  private readonly leave: HTMLButtonElement;
+  private readonly input: HTMLTextAreaElement;
+  private readonly send: HTMLButtonElement;
+  private readonly room = el("p", { class: "room", role: "status", hidden: "" });
+  private readonly log: Log;
+
+  constructor(
+    private readonly words: Words,
+    lang: Lang,
+    private readonly title: string,
+    greeting: string,
+    private readonly acts: Acts,
+  ) {
+    this.log = new Log(words, lang, greeting, {
+      edit: (id) => this.write(acts.take(id)),
+      discard: (id) => {
+        acts.take(id);
+        this.input.focus();
+      },
+    });
+    this.leave = el("button", { class: "leave", type: "button", "data-testid": "wb-leave" }, words.leave);
+    this.input = el("textarea", {
+      "data-testid": "wb-input",
+      rows: "1",
+      placeholder: words.placeholder,
+      "aria-label": words.placeholder,
+      enterkeyhint: "send",
+    });
+    this.send = el("button", { class: "send", type: "button", "data-testid": "wb-send", "aria-label": words.send }, icon(ARROW));
+    const close = el("button", { class: "close", type: "button", "aria-label": words.close }, icon(CROSS));
+    this.panel = el(
+      "section",
+      { class: "panel", role: "dialog", "aria-label": title, "data-testid": "wb-panel", hidden: "" },
+      el("header", { class: "head" }, this.face, el("div", { class: "who" }, this.name, this.state), this.leave, close),
+      this.notice,
+      this.log.node,
+      this.typing,
+      el("div", { class: "write" }, el("div", { class: "row" }, this.input, this.send), this.room),
+    );
+    this.node = el("div", { class: "root", lang }, this.panel, this.bubble);
+    close.onclick = () => this.close();
+    this.bubble.onclick = () => (this.isOpen ? this.close() : this.open());
+    this.leave.onclick = () => {
+      acts.leave();
+      this.input.focus();
+    };
+    this.send.onclick = () => this.submit();
+    this.input.oninput = () => {
+      this.measure();
+      acts.typed(this.input.value);
+    };
+    this.panel.onkeydown = (event) => this.key(event);
+    this.drawBubble(0);
+    this.measure();
+  }
+
+  open(): void {
+    this.isOpen = true;
+    this.panel.hidden = false;
+    this.node.classList.add("open");
+    this.bubble.setAttribute("aria-expanded", "true");
+    this.panel.setAttribute("aria-modal", String(matchMedia(NARROW).matches));
+    this.acts.opened();
+    this.log.toEnd();
+    this.input.focus();
+  }
+
+  close(): void {
+    this.isOpen = false;
+    this.panel.hidden = true;
+    this.node.classList.remove("open");
+    this.bubble.setAttribute("aria-expanded", "false");
+    this.acts.closed();
+    this.bubble.focus();
+  }
+
+  /** Puts words into the field to be changed, after those that are there. */
+  write(text: string): void {
+    this.input.value = [this.input.value.trim(), text].filter(Boolean).join("\n");
+    this.measure();
+    this.input.focus();
+  }
+
+  showTyping(by: string | null): void {
+    if (by === null) {
+      this.typing.replaceChildren();
+    } else if (!this.typing.firstChild) {
+      const dots = el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i"));
+      this.typing.replaceChildren(dots, el("span", {}, fill(this.words.typing, "by", by)));
+    }
+  }
+
+  render(conversation: Conversation, link: "idle" | "connecting" | "online" | "offline"): void {
+    const { words } = this;
+    const { state, agent, trouble } = conversation;
+    const with_ = state === "with_agent";
+    say(this.name, with_ && agent ? agent : this.title);
+    const initials = with_ && agent ? initialsOf(agent) : "";
+    if (this.face.dataset["of"] !== initials) {
+      this.face.dataset["of"] = initials;
+      this.face.replaceChildren(initials || icon(CHAT));
+    }
+    const sentence = {
+      none: words.none,
+      waiting: words.waiting,
+      with_agent: agent ? words.withAgent : words.withSomeone,
+      resolved: words.resolved,
+    };
+    say(this.state, sentence[state]);
+    this.state.dataset["state"] = state;
+    this.state.dataset["link"] = link;
+    this.leave.hidden = state !== "waiting" && !with_;
+    const hopeless = trouble ? explain(words, trouble.code, trouble.words) : "";
+    const notice = link === "offline" ? words.offline : hopeless;
+    say(this.notice, notice);
+    this.notice.hidden = !notice;
+    this.log.render(conversation);
+    if (this.isOpen) conversation.see();
+    this.drawBubble(conversation.unread());
+  }
+
+  /** Says that nothing more can be written now. */
+  tell(text: string): void {
+    say(this.notice, text);
+    this.notice.hidden = false;
+  }
+
+  private submit(): void {
+    const text = this.input.value.trim();
+    if (!text || bytesOf(text) > TEXT_BYTES_MAX || !this.acts.say(text)) return;
+    this.input.value = "";
+    this.measure();
+    this.log.toEnd();
+    this.input.focus();
+  }
+
+  private measure(): void {
+    const { input, room, send, words } = this;
+    const bytes = bytesOf(input.value.trim());
+    const left = TEXT_BYTES_MAX - bytes;
+    send.disabled = bytes === 0 || left < 0;
+    room.hidden = bytes < TEXT_BYTES_COUNTED;
+    room.classList.toggle("over", left < 0);
+    if (!room.hidden) say(room, fill(left < 0 ? words.over : words.room, "n", String(Math.abs(left))));
+    input.style.height = "auto";
+    if (input.scrollHeight) input.style.height = `${input.scrollHeight + 2}px`;
+  }
+
+  private key(event: KeyboardEvent): void {
+    if (event.key === "Escape") {
+      event.stopPropagation();
+      this.close();
+    } else if (event.key === "Enter" && event.target === this.input && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      this.submit();
+    } else if (event.key === "Tab" && matchMedia(NARROW).matches) {
+      this.holdFocus(event);
+    }
+  }
+
+  /** Over the whole screen, Tab goes round within the panel: what is behind it cannot be seen. */
+  private holdFocus(event: KeyboardEvent): void {
+    const all = [...this.panel.querySelectorAll<HTMLElement>("button, textarea, a, [tabindex]")];
+    const stops = all.filter((node) => !node.hidden && !(node as HTMLButtonElement).disabled);
+    const end = event.shiftKey ? stops[0] : stops.at(-1);
+    if (event.target !== end) return;
+    event.preventDefault();
+    (event.shiftKey ? stops.at(-1) : stops[0])?.focus();
+  }
+
+  private drawBubble(unread: number): void {
+    const { words, bubble, badge } = this;
+    const open = unread ? fill(words.openUnread, "n", String(unread)) : words.open;
+    bubble.setAttribute("aria-label", this.isOpen ? words.close : open);
+    bubble.replaceChildren(icon(this.isOpen ? DOWN : CHAT), badge);
+    badge.hidden = unread === 0;
+    say(badge, unread > 9 ? "9+" : String(unread));
+  }
+}
+
+function initialsOf(name: string): string {
+  const words = name.trim().split(/\s+/);
+  const picked = words.length > 1 ? [words[0], words.at(-1)] : [words[0]];
+  return picked.map((word) => [...(word ?? "")][0] ?? "").join("").toUpperCase();
+}

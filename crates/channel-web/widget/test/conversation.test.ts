@@ -1,0 +1,250 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { Conversation } from "../src/conversation";
+import type { Entry, FromServer } from "../src/frames";
+import { Keep, type Store } from "../src/keep";
+import { PENDING_AGE_MS_MAX, PENDING_MAX } from "../src/limits";
+
+/** A browser's storage; `room` is how many keys it takes before it refuses. */
+export function storage(room = Infinity): Store {
+  const map = new Map<string, string>();
+  return {
+    get length() {
+      return map.size;
+    },
+    getItem: (key) => map.get(key) ?? null,
+    setItem: (key, text) => {
+      if (!map.has(key) && map.size >= room) throw new Error("QuotaExceededError");
+      map.set(key, text);
+    },
+    removeItem: (key) => void map.delete(key),
+    key: (index) => [...map.keys()][index] ?? null,
+  };
+}
+
+const NOW = 1_800_000_000_000;
+const welcome = (conversation: string | null = "cnv_1_0", more: object = {}): FromServer => ({
+  t: "welcome",
+  token: "v1.token",
+  conversation,
+  state: conversation ? "waiting" : "none",
+  ...more,
+});
+const entry = (seq: number, more: Partial<Entry> = {}): FromServer => ({
+  t: "entry",
+  seq,
+  at: NOW + seq,
+  kind: "agent",
+  text: `words ${seq}`,
+  by: "Anna",
+  ...more,
+});
+
+let store: Store;
+const page = () => new Conversation(new Keep(store, "shop"), NOW);
+const ids = (conversation: Conversation) => conversation.toSend(NOW).map((frame) => "id" in frame && frame.id);
+
+beforeEach(() => {
+  store = storage();
+});
+
+describe("a message", () => {
+  it("is pending, taken, and then the entry with its id", () => {
+    const chat = page();
+    chat.say("msg_a", "hello", NOW);
+    expect(ids(chat)).toEqual([]);
+    chat.receive(welcome(null), NOW);
+    expect(ids(chat)).toEqual(["msg_a"]);
+    expect(chat.pending[0]?.is).toBe("sent");
+    chat.receive({ t: "taken", id: "msg_a" }, NOW);
+    expect(chat.pending[0]?.is).toBe("taken");
+    chat.receive(entry(1, { kind: "customer", id: "msg_a" }), NOW);
+    expect(chat.pending).toEqual([]);
+    expect(chat.entries.map((entry) => entry.id)).toEqual(["msg_a"]);
+    expect(store.length).toBe(2);
+  });
+
+  it("is sent again under its id after a cut, unless it was taken", () => {
+    const chat = page();
+    chat.say("msg_a", "one", NOW);
+    chat.say("msg_b", "two", NOW);
+    chat.receive(welcome(), NOW);
+    expect(ids(chat)).toEqual(["msg_a", "msg_b"]);
+    chat.receive({ t: "taken", id: "msg_a" }, NOW);
+    chat.lost();
+    expect(ids(chat)).toEqual([]);
+    chat.receive(welcome(), NOW);
+    expect(ids(chat)).toEqual(["msg_b"]);
+  });
+
+  it("survives a reload, in order, and whether it was taken", () => {
+    const before = page();
+    before.say("msg_a", "one", NOW);
+    before.say("msg_b", "two", NOW);
+    before.receive(welcome(), NOW);
+    before.toSend(NOW);
+    before.receive({ t: "taken", id: "msg_a" }, NOW);
+    const after = page();
+    expect(after.pending.map(({ id, is }) => [id, is])).toEqual([
+      ["msg_a", "taken"],
+      ["msg_b", "queued"],
+    ]);
+    expect(after.hello("en")).toEqual({ t: "hello", token: "v1.token", after: 0, lang: "en" });
+    after.receive(welcome(), NOW);
+    after.receive(entry(1, { kind: "customer", id: "msg_a" }), NOW);
+    expect(ids(after)).toEqual(["msg_b"]);
+    expect(page().pending.map(({ id }) => id)).toEqual(["msg_b"]);
+  });
+
+  it("that is refused stays, with words, to be changed", () => {
+    const chat = page();
+    chat.say("msg_a", "x", NOW);
+    chat.receive(welcome(), NOW);
+    chat.toSend(NOW);
+    chat.receive({ t: "refused", id: "msg_a", code: "text_too_long", words: "too long" }, NOW);
+    expect(chat.pending[0]).toMatchObject({ is: "refused", code: "text_too_long", words: "too long" });
+    chat.lost();
+    chat.receive(welcome(), NOW);
+    expect(ids(chat)).toEqual([]);
+    expect(chat.take("msg_a")).toBe("x");
+    expect(page().pending).toEqual([]);
+  });
+
+  it("that has to wait is tried again then, and nothing overtakes it", () => {
+    const chat = page();
+    chat.say("msg_a", "one", NOW);
+    chat.receive(welcome(), NOW);
+    chat.toSend(NOW);
+    chat.receive({ t: "refused", id: "msg_a", code: "inbound_full", words: "full", retry_after_ms: 2000 }, NOW);
+    chat.say("msg_b", "two", NOW);
+    expect(chat.nextTry()).toBe(NOW + 2000);
+    expect(chat.toSend(NOW + 1999)).toEqual([]);
+    expect(chat.toSend(NOW + 2000).length).toBe(2);
+  });
+
+  it("too old for its id is not sent again by itself", () => {
+    const keep = new Keep(store, "shop");
+    keep.put({ id: "msg_a", text: "unsent", at: NOW - PENDING_AGE_MS_MAX - 1, taken: false });
+    keep.put({ id: "msg_b", text: "taken", at: NOW - PENDING_AGE_MS_MAX - 1, taken: true });
+    keep.put({ id: "msg_c", text: "young", at: NOW - PENDING_AGE_MS_MAX, taken: false });
+    expect(page().pending.map(({ id, is }) => [id, is])).toEqual([
+      ["msg_a", "refused"],
+      ["msg_c", "queued"],
+    ]);
+  });
+
+  it("is not written while too many wait", () => {
+    const chat = page();
+    for (let n = 0; n < PENDING_MAX; n++) {
+      expect(chat.canSay()).toBe(true);
+      chat.say(`msg_${n}`, "x", NOW);
+    }
+    expect(chat.canSay()).toBe(false);
+  });
+});
+
+describe("resuming", () => {
+  it("asks for what comes after the last entry and ignores what it has", () => {
+    const chat = page();
+    chat.receive(welcome(), NOW);
+    for (const seq of [1, 2, 3]) expect(chat.receive(entry(seq), NOW)).toBe("go on");
+    chat.lost();
+    expect(chat.hello("nl")).toEqual({ t: "hello", token: "v1.token", after: 3, lang: "nl" });
+    chat.receive(welcome(), NOW);
+    expect(chat.receive(entry(3), NOW)).toBe("go on");
+    expect(chat.receive(entry(4), NOW)).toBe("go on");
+    expect(chat.entries.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+  });
+
+  it("takes a hole for a loss and reconnects", () => {
+    const chat = page();
+    chat.receive(welcome(), NOW);
+    chat.receive(entry(1), NOW);
+    expect(chat.receive(entry(3), NOW)).toBe("reconnect");
+    expect(chat.entries.map(({ seq }) => seq)).toEqual([1]);
+    expect(chat.hello("en")).toMatchObject({ after: 1 });
+  });
+
+  it("counts an internal note without showing words", () => {
+    const chat = page();
+    chat.receive(welcome(), NOW);
+    chat.receive({ t: "entry", seq: 1, at: NOW, kind: "hidden" }, NOW);
+    expect(chat.receive(entry(2), NOW)).toBe("go on");
+  });
+
+  it("begins where the server says that it begins, once", () => {
+    const chat = page();
+    chat.receive(welcome("cnv_1_0", { from: 501 }), NOW);
+    expect(chat.hasEarlier).toBe(true);
+    expect(chat.receive(entry(501), NOW)).toBe("go on");
+    chat.lost();
+    chat.receive(welcome("cnv_1_0", { from: 700 }), NOW);
+    expect(chat.receive(entry(700), NOW)).toBe("reconnect");
+  });
+
+  it("learns the name of a conversation that began on this page", () => {
+    const chat = page();
+    chat.receive(welcome(null), NOW);
+    chat.receive(entry(1, { kind: "customer", id: "msg_a" }), NOW);
+    chat.lost();
+    expect(chat.receive(welcome("cnv_9_0"), NOW)).toBe("go on");
+    expect(chat.entries.length).toBe(1);
+  });
+
+  it("never mixes two conversations", () => {
+    const chat = page();
+    chat.receive(welcome("cnv_1_0"), NOW);
+    chat.receive(entry(1), NOW);
+    chat.lost();
+    expect(chat.receive(welcome("cnv_2_0"), NOW)).toBe("reconnect");
+    expect(chat.entries).toEqual([]);
+    expect(chat.hello("en")).toMatchObject({ after: 0 });
+    expect(chat.receive(welcome("cnv_2_0"), NOW)).toBe("go on");
+  });
+});
+
+describe("unread", () => {
+  it("is what agents wrote since the panel was last open, also over a reload", () => {
+    const chat = page();
+    chat.receive(welcome(), NOW);
+    chat.receive(entry(1), NOW);
+    expect(chat.unread()).toBe(1);
+    chat.see();
+    expect(chat.unread()).toBe(0);
+    const again = page();
+    again.receive(welcome(), NOW);
+    again.receive(entry(1), NOW);
+    again.receive(entry(2), NOW);
+    again.receive(entry(3, { kind: "joined" }), NOW);
+    expect(again.unread()).toBe(1);
+  });
+});
+
+describe("trouble", () => {
+  it("ends trying only when waiting cannot mend it", () => {
+    const chat = page();
+    expect(chat.receive({ t: "error", code: "starting", words: "a moment" }, NOW)).toBe("go on");
+    expect(chat.receive({ t: "error", code: "unknown_account", words: "who?" }, NOW)).toBe("give up");
+    chat.receive(welcome(), NOW);
+    expect(chat.trouble).toBeNull();
+  });
+
+  it("of a full or forbidden storage costs nothing but the reload", () => {
+    for (const broken of [storage(0), null]) {
+      const keep = new Keep(broken, "shop");
+      const chat = new Conversation(keep, NOW);
+      chat.say("msg_a", "hello", NOW);
+      chat.receive(welcome(), NOW);
+      expect(ids(chat)).toEqual(["msg_a"]);
+      expect(new Conversation(keep, NOW).pending.length).toBe(1);
+    }
+  });
+
+  it("of a broken message in the storage does not reach the others", () => {
+    const keep = new Keep(store, "shop");
+    keep.put({ id: "msg_a", text: "whole", at: NOW, taken: false });
+    store.setItem("winterband.shop.say.msg_b", "{broken");
+    store.setItem("winterband.other.say.msg_c", '{"text":"x","at":1,"taken":false}');
+    expect(page().pending.map(({ id }) => id)).toEqual(["msg_a"]);
+    expect(store.getItem("winterband.shop.say.msg_b")).toBeNull();
+  });
+});

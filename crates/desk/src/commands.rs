@@ -1,0 +1,244 @@
+//! What desks ask for, one after the other per desk: checked, sealed, published, and answered when the log has it.
+
+use std::sync::Arc;
+
+use bus::{Deadline, PublishError, SealError};
+use protocol::command::{AgentCommand, Command, Outcome};
+use protocol::content::{Content, Sealed};
+use protocol::desk::{DeskCommand, ToDesk};
+use protocol::input::WIRE_VERSION;
+use protocol::{AgentId, CommandId, ContactId, Input, InputBody, Refusal};
+use tokio::sync::mpsc;
+
+use crate::frames::{Fault, TextLimits};
+use crate::hub::ToLine;
+use crate::line::Outbox;
+use crate::{Gateway, drafts, history, render};
+
+/// Most tasks of one desk that wait for their turn.
+pub(crate) const TASKS_WAITING_MAX: usize = 128;
+
+/// What a desk asks for that takes a while.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Command { id: CommandId, command: DeskCommand },
+    Typing { contact: ContactId },
+    Draft { contact: ContactId, text: String },
+    Older { contact: ContactId, before_seq: u64 },
+}
+
+/// Does one desk's tasks in their order.
+pub(crate) struct Lane {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) agent: AgentId,
+    pub(crate) socket: u64,
+    pub(crate) out: Outbox,
+    pub(crate) limits: TextLimits,
+}
+
+/// Why a command did not become an input.
+enum NotTaken {
+    Refused(Refusal),
+    /// Keys or bus are away; the desk sends it again.
+    Away(String),
+    /// The log is full; a person must look.
+    Full,
+    /// A fault of ours; a person must look.
+    Broken(String),
+}
+
+/// The answer as a frame.
+pub(crate) fn settled(id: CommandId, outcome: &Outcome) -> ToDesk {
+    let words = match outcome {
+        Outcome::Done => None,
+        Outcome::Refused { refusal } => Some(refusal.to_string()),
+    };
+    ToDesk::Settled { id, outcome: outcome.clone(), words }
+}
+
+/// The answer that there is no answer yet.
+pub(crate) fn not_settled_yet() -> Fault {
+    Fault::new("not_settled_yet", "this takes longer than usual; it is not lost and will be tried again")
+}
+
+/// Counts an answer.
+pub(crate) fn count(gateway: &Gateway, outcome: &Outcome) {
+    let word = match outcome {
+        Outcome::Done => "done",
+        Outcome::Refused { .. } => "refused",
+    };
+    gateway.kit.metrics.commands_total.inc([word]);
+}
+
+impl Lane {
+    /// Runs until the desk is gone; what it asked for before is still done.
+    pub(crate) async fn run(self, mut tasks: mpsc::Receiver<Task>) {
+        while let Some(task) = tasks.recv().await {
+            match task {
+                Task::Command { id, command } => self.command(id, command).await,
+                Task::Typing { contact } => self.typing(contact).await,
+                Task::Draft { contact, text } => self.draft(contact, &text).await,
+                Task::Older { contact, before_seq } => self.older(contact, before_seq).await,
+            }
+        }
+    }
+
+    async fn command(&self, id: CommandId, asked: DeskCommand) {
+        // Sent again: the answer is the one that stands in the log.
+        if let Some(outcome) = self.gateway.hub.settled(self.agent, id) {
+            return self.answer(id, &outcome);
+        }
+        let replied_to = match &asked {
+            DeskCommand::Reply { contact, .. } => Some(*contact),
+            DeskCommand::SetPresence { .. }
+            | DeskCommand::Accept { .. }
+            | DeskCommand::Decline { .. }
+            | DeskCommand::Note { .. }
+            | DeskCommand::TransferToQueue { .. }
+            | DeskCommand::TransferToAgent { .. }
+            | DeskCommand::Resolve { .. }
+            | DeskCommand::EndWrapUp { .. } => None,
+        };
+        match self.publish(id, asked).await {
+            Ok(()) => {
+                if let Some(contact) = replied_to {
+                    drafts::forget(&self.gateway, self.agent, contact).await;
+                }
+            }
+            Err(not_taken) => self.not_taken(id, not_taken),
+        }
+    }
+
+    async fn publish(&self, id: CommandId, asked: DeskCommand) -> Result<(), NotTaken> {
+        if let Some(refusal) = self.limits.refusal(&asked) {
+            return Err(NotTaken::Refused(refusal));
+        }
+        let gateway = &self.gateway;
+        let body =
+            InputBody::Command(AgentCommand { id, agent: self.agent, command: self.seal(asked).await? });
+        let input = Input { v: WIRE_VERSION, made_at: gateway.now(), body };
+        let payload = serde_json::to_vec(&input).map_err(|error| NotTaken::Broken(error.to_string()))?;
+        let subject = gateway.subjects.inbound_command(self.agent);
+        let deadline = Deadline::after(gateway.kit.settings.desk.command_wait);
+        // Before it is sent: the record may come faster than the acknowledgement.
+        gateway.hub.tell(self.agent, ToLine::Expect { socket: self.socket, command: id });
+        match gateway.bus.publish_durable(&subject, &id.to_string(), payload.into(), deadline).await {
+            // A duplicate's record stands in the log or is on its way to it: the line has it or gets it.
+            Ok(_) => Ok(()),
+            Err(PublishError::Unavailable(reason)) => Err(NotTaken::Away(reason)),
+            Err(PublishError::TooLarge) => Err(NotTaken::Refused(Refusal::TooLong)),
+            Err(PublishError::Full) => Err(NotTaken::Full),
+            Err(PublishError::Refused(reason)) => Err(NotTaken::Broken(reason)),
+        }
+    }
+
+    fn not_taken(&self, id: CommandId, why: NotTaken) {
+        let metrics = &self.gateway.kit.metrics;
+        let fault = match why {
+            NotTaken::Refused(refusal) => {
+                self.gateway.hub.tell(self.agent, ToLine::Forget { command: id });
+                return self.answer(id, &Outcome::Refused { refusal });
+            }
+            NotTaken::Away(reason) => {
+                tracing::warn!(reason, "a command waits for the bus");
+                metrics.commands_total.inc(["not_settled_yet"]);
+                not_settled_yet()
+            }
+            NotTaken::Full => {
+                tracing::error!("a command found the stream of inputs full");
+                metrics.commands_total.inc(["full"]);
+                Fault::new(
+                    "storage_full",
+                    "the system's storage is full: tell whoever runs it; it will be tried again",
+                )
+            }
+            NotTaken::Broken(reason) => {
+                tracing::error!(reason, "failed to publish a command");
+                metrics.commands_total.inc(["broken"]);
+                Fault::new("internal", "something broke on our side: tell whoever runs this system")
+            }
+        };
+        self.out.send(render::frame(&fault.frame()));
+    }
+
+    fn answer(&self, id: CommandId, outcome: &Outcome) {
+        count(&self.gateway, outcome);
+        self.out.send(render::frame(&settled(id, outcome)));
+    }
+
+    async fn seal(&self, asked: DeskCommand) -> Result<Command, NotTaken> {
+        Ok(match asked {
+            DeskCommand::SetPresence { presence, reason } => Command::SetPresence { presence, reason },
+            DeskCommand::Accept { offer } => Command::Accept { offer },
+            DeskCommand::Decline { offer, reason } => Command::Decline { offer, reason },
+            DeskCommand::Reply { contact, message, text } => {
+                Command::Reply { contact, message, body: self.seal_words(contact, text).await? }
+            }
+            DeskCommand::Note { contact, message, text } => {
+                Command::Note { contact, message, body: self.seal_words(contact, text).await? }
+            }
+            DeskCommand::TransferToQueue { contact, queue } => Command::TransferToQueue { contact, queue },
+            DeskCommand::TransferToAgent { contact, agent } => Command::TransferToAgent { contact, agent },
+            DeskCommand::Resolve { contact, disposition } => Command::Resolve { contact, disposition },
+            DeskCommand::EndWrapUp { contact } => Command::EndWrapUp { contact },
+        })
+    }
+
+    /// Whose the contact is, the core decides: it may have changed hands a moment ago.
+    async fn seal_words(&self, contact: ContactId, text: String) -> Result<Sealed, NotTaken> {
+        let identity = self.gateway.hub.identity_of(contact);
+        let identity = identity.ok_or(NotTaken::Refused(Refusal::UnknownContact))?;
+        let content = serde_json::to_vec(&Content { text, name: None });
+        let content = content.map_err(|error| NotTaken::Broken(error.to_string()))?;
+        self.gateway.sealer.seal(identity, &content).await.map_err(|error| match error {
+            SealError::Unavailable(error) => NotTaken::Away(error.to_string()),
+            SealError::TooLarge => NotTaken::Refused(Refusal::TooLong),
+            SealError::WrongMasterKey | SealError::NoRandom => NotTaken::Broken(error.to_string()),
+        })
+    }
+
+    async fn typing(&self, contact: ContactId) {
+        let Some((conversation, _)) = self.gateway.hub.held(self.agent, contact) else { return };
+        let subject = self.gateway.subjects.typing(conversation);
+        let typing = bytes::Bytes::from_static(br#"{"who":"agent"}"#);
+        if let Err(error) = self.gateway.bus.publish_ephemeral(&subject, typing).await {
+            tracing::debug!(%error, "nobody hears of an agent's typing");
+        }
+    }
+
+    async fn draft(&self, contact: ContactId, text: &str) {
+        // Between the last key and the contact's going is no fault of the agent.
+        let Some((_, Some(identity))) = self.gateway.hub.held(self.agent, contact) else { return };
+        if let Err(error) =
+            self.gateway.drafts.keep(&self.gateway.sealer, self.agent, contact, identity, text).await
+        {
+            tracing::warn!(%error, "a draft was not kept");
+            let words = "the draft could not be kept on the server; it stays in this window";
+            self.out.send(render::frame(&Fault::new("draft_not_kept", words).frame()));
+        }
+    }
+
+    async fn older(&self, contact: ContactId, before_seq: u64) {
+        match self.entries_before(contact, before_seq).await {
+            Ok(frame) => self.out.send(render::frame(&frame)),
+            Err(fault) => self.out.send(render::frame(&fault.frame())),
+        }
+    }
+
+    async fn entries_before(&self, contact: ContactId, before_seq: u64) -> Result<ToDesk, Fault> {
+        let gateway = &self.gateway;
+        let not_yours = || Fault::new("not_yours", "this contact is not yours: its past cannot be shown");
+        let (conversation, _) = gateway.hub.held(self.agent, contact).ok_or_else(not_yours)?;
+        let away =
+            || Fault::new("history_unavailable", "older messages cannot be shown now: try again in a moment");
+        let limit = usize::try_from(history::ENTRIES_MAX).unwrap_or(usize::MAX);
+        let mut pictures = gateway.hub.entries_before(self.agent, contact, before_seq, limit);
+        if pictures.is_empty() && before_seq > 1 {
+            let asked = history::before(gateway, conversation, before_seq, history::OLDER_WAIT).await;
+            let found = asked.ok_or_else(away)?.entries.into_iter();
+            pictures = found.map(|entry| gateway.hub.picture_entry(entry)).collect();
+        }
+        let entries = render::entries(gateway, &pictures).await.map_err(|_| away())?;
+        Ok(ToDesk::Older { conversation, entries })
+    }
+}

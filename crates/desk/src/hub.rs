@@ -1,0 +1,319 @@
+//! Where the log meets the desks: one projection, and a channel to each agent who has a desk open here.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::ws::Utf8Bytes;
+use protocol::command::{Outcome, Presence};
+use protocol::thread::Entry;
+use protocol::{AgentId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, OfferId, Record};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::line::Attach;
+use crate::projection::{
+    Change, ContactPicture, EntryPicture, Lacks, OfferPicture, Projection, StatePicture,
+};
+
+/// Most changes that wait for one agent's desks; past it the desks are closed, come back and resume.
+pub(crate) const CHANGES_WAITING_MAX: usize = 4096;
+
+/// A change with all that is needed to show it, still sealed.
+#[derive(Debug)]
+pub(crate) enum Push {
+    Offer(Box<OfferPicture>),
+    OfferEnded { offer: OfferId, how: &'static str },
+    Contact(Box<ContactPicture>),
+    ContactGone { contact: ContactId, why: &'static str },
+    Entry { conversation: ConversationId, entry: EntryPicture },
+    Presence { presence: Presence, reason: Option<String> },
+    Settled { command: CommandId, outcome: Outcome },
+    State(Box<StatePicture>),
+}
+
+/// What an agent's line is told.
+#[derive(Debug)]
+pub(crate) enum ToLine {
+    /// The log changed something.
+    Pushed { seq: u64, push: Push },
+    /// A desk said hello.
+    Attach(Attach),
+    /// A desk is gone.
+    Detach { socket: u64 },
+    /// A desk's command is about to be published: its answer goes to that desk.
+    Expect { socket: u64, command: CommandId },
+    /// A command was answered without the log, or will not be answered.
+    Forget { command: CommandId },
+    /// The customer types.
+    Typing { conversation: ConversationId },
+}
+
+/// The lines in reach and the projection behind one lock: what a line is shown is what it gets changes to.
+pub(crate) struct Hub {
+    inner: Mutex<Inner>,
+    caught_up: watch::Sender<bool>,
+    floor: watch::Sender<Utf8Bytes>,
+    sockets: AtomicU64,
+}
+
+#[derive(Default)]
+struct Inner {
+    projection: Projection,
+    lines: HashMap<AgentId, Line>,
+    lines_made: u64,
+}
+
+struct Line {
+    number: u64,
+    to: mpsc::Sender<ToLine>,
+    overflowed: CancellationToken,
+}
+
+/// The other end of a line.
+pub(crate) struct NewLine {
+    pub(crate) number: u64,
+    pub(crate) from: mpsc::Receiver<ToLine>,
+    /// Cancelled when the line did not keep up.
+    pub(crate) overflowed: CancellationToken,
+}
+
+impl Hub {
+    pub(crate) fn new() -> Self {
+        Self {
+            inner: Mutex::default(),
+            caught_up: watch::Sender::new(false),
+            floor: watch::Sender::new(Utf8Bytes::default()),
+            sockets: AtomicU64::new(0),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number for a new socket; never one twice in this process.
+    pub(crate) fn number_socket(&self) -> u64 {
+        self.sockets.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Folds a record and tells the lines whose agents it concerns; gives who no longer has what.
+    pub(crate) fn fold(&self, seq: u64, record: &Record) -> Vec<(AgentId, ContactId)> {
+        let mut inner = self.lock();
+        let changes = inner.projection.fold(seq, record);
+        let mut given_up = Vec::new();
+        for (agent, change) in changes {
+            if let Change::ContactGone { contact, .. } = &change {
+                given_up.push((agent, *contact));
+            }
+            if inner.lines.contains_key(&agent)
+                && let Some(push) = picture(&inner.projection, agent, change)
+            {
+                inner.tell(agent, ToLine::Pushed { seq, push });
+            }
+        }
+        given_up
+    }
+
+    /// Tells an agent's line, if there is one.
+    pub(crate) fn tell(&self, agent: AgentId, what: ToLine) {
+        self.lock().tell(agent, what);
+    }
+
+    /// Tells whoever shows a conversation that its customer types.
+    pub(crate) fn typing(&self, conversation: ConversationId) {
+        let mut inner = self.lock();
+        if let Some(agent) = inner.projection.shown_to(conversation) {
+            inner.tell(agent, ToLine::Typing { conversation });
+        }
+    }
+
+    /// Hands a desk to its agent's line; gives the other end of the line if it had to be made.
+    pub(crate) fn attach(&self, agent: AgentId, attach: Attach) -> Option<NewLine> {
+        let mut inner = self.lock();
+        if inner.lines.contains_key(&agent) {
+            inner.tell(agent, ToLine::Attach(attach));
+            return None;
+        }
+        let (to, from) = mpsc::channel(CHANGES_WAITING_MAX);
+        let overflowed = CancellationToken::new();
+        inner.lines_made += 1;
+        let number = inner.lines_made;
+        inner.lines.insert(agent, Line { number, to, overflowed: overflowed.clone() });
+        inner.tell(agent, ToLine::Attach(attach));
+        Some(NewLine { number, from, overflowed })
+    }
+
+    /// Takes a line away if nothing is on its way to it; `false` if something is, and the line goes on.
+    pub(crate) fn retire(&self, agent: AgentId, number: u64, from: &mpsc::Receiver<ToLine>) -> bool {
+        let mut inner = self.lock();
+        if !from.is_empty() {
+            return false;
+        }
+        if inner.lines.get(&agent).is_some_and(|line| line.number == number) {
+            inner.lines.remove(&agent);
+        }
+        true
+    }
+
+    /// Everything of an agent, as of the sequence in it.
+    pub(crate) fn state_of(&self, agent: AgentId, lacks: Lacks<'_>) -> StatePicture {
+        self.lock().projection.state_of(agent, lacks)
+    }
+
+    pub(crate) fn settled(&self, agent: AgentId, command: CommandId) -> Option<Outcome> {
+        self.lock().projection.settled(agent, command).cloned()
+    }
+
+    pub(crate) fn identity_of(&self, contact: ContactId) -> Option<IdentityId> {
+        self.lock().projection.identity_of(contact)
+    }
+
+    /// The conversation and identity of a contact that this agent holds.
+    pub(crate) fn held(
+        &self,
+        agent: AgentId,
+        contact: ContactId,
+    ) -> Option<(ConversationId, Option<IdentityId>)> {
+        let inner = self.lock();
+        inner.projection.held(agent, contact).map(|contact| (contact.conversation, contact.identity()))
+    }
+
+    /// The entries of a held contact in memory that stand before a sequence, the latest `limit` of them.
+    pub(crate) fn entries_before(
+        &self,
+        agent: AgentId,
+        contact: ContactId,
+        before: u64,
+        limit: usize,
+    ) -> Vec<EntryPicture> {
+        let inner = self.lock();
+        inner.projection.entries_before(agent, contact, before, limit)
+    }
+
+    pub(crate) fn picture_entry(&self, entry: Entry) -> EntryPicture {
+        self.lock().projection.entry_picture(&Arc::new(entry))
+    }
+
+    pub(crate) fn title_of(&self, agent: AgentId) -> Option<Arc<str>> {
+        self.lock().projection.title_of(agent)
+    }
+
+    /// The agents whose presence here and in the log do not agree: who should be connected, and who should not.
+    pub(crate) fn mismatches(&self, gateway: GatewayId) -> (Vec<AgentId>, Vec<AgentId>) {
+        let inner = self.lock();
+        let unseen = |agent: &&AgentId| inner.projection.link_of(**agent) == Some(None);
+        let here = inner.lines.keys().filter(unseen).copied().collect();
+        let connected = inner.projection.connected_through(gateway);
+        let gone = connected.filter(|agent| !inner.lines.contains_key(agent)).collect();
+        (here, gone)
+    }
+
+    /// The floor as a frame, if it changed since that version.
+    pub(crate) fn floor_since(&self, version: u64) -> Option<(u64, protocol::desk::Floor)> {
+        let inner = self.lock();
+        let now = inner.projection.floor_version();
+        (now != version).then(|| (now, inner.projection.floor()))
+    }
+
+    pub(crate) fn log_seq(&self) -> u64 {
+        self.lock().projection.log_seq()
+    }
+
+    /// Says that the log has been read to its end.
+    pub(crate) fn set_caught_up(&self) {
+        self.caught_up.send_replace(true);
+    }
+
+    /// Ends when the log has been read to its end.
+    pub(crate) async fn caught_up(&self) {
+        // The sender lives as long as we do.
+        if self.caught_up.subscribe().wait_for(|caught_up| *caught_up).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    pub(crate) fn set_floor(&self, frame: Utf8Bytes) {
+        self.floor.send_replace(frame);
+    }
+
+    /// The newest floor as a frame; empty before the first.
+    pub(crate) fn floor(&self) -> watch::Receiver<Utf8Bytes> {
+        self.floor.subscribe()
+    }
+}
+
+impl Inner {
+    fn tell(&mut self, agent: AgentId, what: ToLine) {
+        let Some(line) = self.lines.get(&agent) else { return };
+        if line.to.try_send(what).is_err() {
+            line.overflowed.cancel();
+            self.lines.remove(&agent);
+        }
+    }
+}
+
+fn picture(projection: &Projection, agent: AgentId, change: Change) -> Option<Push> {
+    let contact =
+        |contact, lacks| projection.contact_picture(contact, lacks).map(|it| Push::Contact(Box::new(it)));
+    match change {
+        Change::Offer(offer) => projection.offer_picture(offer).map(|picture| Push::Offer(Box::new(picture))),
+        Change::OfferEnded { offer, how } => Some(Push::OfferEnded { offer, how }),
+        Change::Taken(id) => contact(id, Lacks::All),
+        Change::Contact(id) => contact(id, Lacks::None),
+        Change::ContactGone { contact, why } => Some(Push::ContactGone { contact, why }),
+        Change::Entry { conversation, entry } => {
+            Some(Push::Entry { conversation, entry: projection.entry_picture(&entry) })
+        }
+        Change::Presence => {
+            let (presence, reason) = projection.presence_of(agent);
+            Some(Push::Presence { presence, reason })
+        }
+        Change::Settled { command, outcome } => Some(Push::Settled { command, outcome }),
+        Change::Configured => Some(Push::State(Box::new(projection.state_of(agent, Lacks::None)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::line::Outbox;
+
+    const AGENT: AgentId = AgentId(uuid::Uuid::from_u128(1));
+
+    fn hello(hub: &Hub) -> Option<NewLine> {
+        let (frames, _) = mpsc::channel(1);
+        let out = Outbox::new(frames, CancellationToken::new());
+        hub.attach(AGENT, Attach { socket: hub.number_socket(), out, have: BTreeMap::new() })
+    }
+
+    #[test]
+    fn a_line_that_does_not_keep_up_is_given_up_and_made_anew() {
+        let hub = Hub::new();
+        let line = hello(&hub).unwrap();
+        assert!(hello(&hub).is_none(), "a second desk shares the line");
+        for socket in 2..CHANGES_WAITING_MAX as u64 {
+            hub.tell(AGENT, ToLine::Detach { socket });
+        }
+        assert!(!line.overflowed.is_cancelled());
+        hub.tell(AGENT, ToLine::Detach { socket: 0 });
+        assert!(line.overflowed.is_cancelled());
+        assert!(hello(&hub).is_some_and(|again| again.number > line.number));
+    }
+
+    #[test]
+    fn a_line_goes_only_when_nothing_is_on_its_way_to_it() {
+        let hub = Hub::new();
+        let mut line = hello(&hub).unwrap();
+        assert!(!hub.retire(AGENT, line.number, &line.from));
+        while line.from.try_recv().is_ok() {}
+        assert!(hub.retire(AGENT, line.number, &line.from));
+        let next = hello(&hub).unwrap();
+        // The end of the old line does not take the new one away.
+        assert!(hub.retire(AGENT, line.number, &line.from));
+        assert!(hello(&hub).is_none());
+        drop(next);
+    }
+}

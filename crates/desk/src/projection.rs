@@ -1,0 +1,175 @@
+//! The floor as the log tells it: who is there, what is offered to whom, who holds what.
+//!
+//! Pure: folds records in order and says for each one which agents' desks changed. It holds open contacts only;
+//! what ended is asked of the read models.
+
+mod contact;
+mod fold;
+mod memory;
+mod picture;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use protocol::command::{Outcome, Presence};
+use protocol::desk::Choice;
+use protocol::record::Receipt;
+use protocol::thread::Entry;
+use protocol::{
+    AgentId, Cause, CommandId, ContactId, ConversationId, GatewayId, IdentityId, InputBody, Millis, OfferId,
+    SubjectToken,
+};
+
+pub(crate) use contact::Contact;
+use memory::{Ended, Settled};
+pub(crate) use picture::{ContactPicture, EntryPicture, Lacks, OfferPicture, StatePicture};
+
+/// What changed for one agent; details are read from the projection right after the fold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Asked, or what they are asked about changed.
+    Offer(OfferId),
+    /// Not asked any more.
+    OfferEnded { offer: OfferId, how: &'static str },
+    /// Theirs from here: with all its entries.
+    Taken(ContactId),
+    /// Theirs as before, with other facts.
+    Contact(ContactId),
+    /// Not theirs any more.
+    ContactGone { contact: ContactId, why: &'static str },
+    /// What they show grew.
+    Entry { conversation: ConversationId, entry: Arc<Entry> },
+    /// Their own state.
+    Presence,
+    /// A command of theirs was answered.
+    Settled { command: CommandId, outcome: Outcome },
+    /// Names changed: show everything anew.
+    Configured,
+}
+
+/// What the desk must know of a queue.
+#[derive(Clone, Debug)]
+struct QueueFacts {
+    title: Arc<str>,
+    offer_ms: u64,
+    reopen_ms: u64,
+}
+
+/// An agent as far as the desk is concerned.
+#[derive(Clone, Debug)]
+struct Seat {
+    title: Arc<str>,
+    is_configured: bool,
+    presence: Presence,
+    reason: Option<String>,
+    connected: Option<GatewayId>,
+    contacts: BTreeSet<ContactId>,
+    offers: BTreeSet<OfferId>,
+}
+
+impl Seat {
+    fn unknown(agent: AgentId) -> Self {
+        Self {
+            title: agent.to_string().into(),
+            is_configured: false,
+            presence: Presence::Offline,
+            reason: None,
+            connected: None,
+            contacts: BTreeSet::new(),
+            offers: BTreeSet::new(),
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        self.is_configured && self.connected.is_some() && self.presence == Presence::Online
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Offer {
+    contact: ContactId,
+    agent: AgentId,
+    expires_at: Millis,
+    receipt: Receipt,
+}
+
+/// The floor after the last folded record.
+#[derive(Debug, Default)]
+pub(crate) struct Projection {
+    log_seq: u64,
+    queues: BTreeMap<SubjectToken, QueueFacts>,
+    dispositions: Vec<Choice>,
+    seats: BTreeMap<AgentId, Seat>,
+    contacts: BTreeMap<ContactId, Contact>,
+    offers: BTreeMap<OfferId, Offer>,
+    by_conversation: BTreeMap<ConversationId, ContactId>,
+    waiting: BTreeMap<SubjectToken, u32>,
+    ended: Ended,
+    settled: Settled,
+    floor_version: u64,
+}
+
+impl Projection {
+    fn owner_of(&self, contact: ContactId) -> Option<AgentId> {
+        self.contacts.get(&contact).and_then(Contact::owner)
+    }
+
+    /// The last record folded.
+    pub(crate) fn log_seq(&self) -> u64 {
+        self.log_seq
+    }
+
+    /// Changes whenever what [`Projection::floor`] shows may have changed.
+    pub(crate) fn floor_version(&self) -> u64 {
+        self.floor_version
+    }
+
+    /// How a command of this agent was answered, if that is not too long ago.
+    pub(crate) fn settled(&self, agent: AgentId, command: CommandId) -> Option<&Outcome> {
+        self.settled.find(command, agent)
+    }
+
+    /// A contact that this agent holds, wrap-up included.
+    pub(crate) fn held(&self, agent: AgentId, id: ContactId) -> Option<&Contact> {
+        self.contacts.get(&id).filter(|contact| contact.owner() == Some(agent))
+    }
+
+    /// With whose key words for a contact are sealed; also for one that ended not long ago, because whether it may be
+    /// written to is the core's to say, and to say alike each time.
+    pub(crate) fn identity_of(&self, id: ContactId) -> Option<IdentityId> {
+        let ended = || self.ended.find(id).and_then(|ended| ended.identity);
+        self.contacts.get(&id).and_then(Contact::identity).or_else(ended)
+    }
+
+    /// Whom the log says to be connected through a gateway.
+    pub(crate) fn connected_through(&self, gateway: GatewayId) -> impl Iterator<Item = AgentId> + '_ {
+        self.seats.iter().filter(move |(_, seat)| seat.connected == Some(gateway)).map(|(agent, _)| *agent)
+    }
+
+    /// Who shows a conversation: the agent that holds its open contact.
+    pub(crate) fn shown_to(&self, conversation: ConversationId) -> Option<AgentId> {
+        self.by_conversation.get(&conversation).and_then(|contact| self.owner_of(*contact))
+    }
+
+    /// Whether an agent is configured, and through which gateway the log says they are connected.
+    pub(crate) fn link_of(&self, agent: AgentId) -> Option<Option<GatewayId>> {
+        self.seats.get(&agent).filter(|seat| seat.is_configured).map(|seat| seat.connected)
+    }
+}
+
+/// What an input tells about a customer.
+struct InputOf {
+    channel: protocol::ChannelKind,
+    identity: Option<IdentityId>,
+}
+
+impl InputOf {
+    fn read(cause: &Cause) -> Self {
+        let unknown = Self { channel: protocol::ChannelKind::Web, identity: None };
+        let Cause::Input { input, .. } = cause else { return unknown };
+        let InputBody::Message(message) = &input.body else { return unknown };
+        Self { channel: message.channel, identity: Some(message.identity) }
+    }
+}

@@ -1,0 +1,337 @@
+//! How one record changes the floor.
+
+use std::sync::Arc;
+
+use protocol::command::Outcome;
+use protocol::config::RoutingConfig;
+use protocol::desk::Choice;
+use protocol::record::{OfferEnd, QueuedWhy};
+use protocol::thread::{self, Entry};
+use protocol::{
+    AgentId, Cause, CommandId, ContactId, ConversationId, Event, InputBody, Millis, OfferId, Record,
+    SubjectToken,
+};
+
+use super::contact::{Contact, Stage};
+use super::memory::EndedContact;
+use super::{Change, InputOf, Offer, Projection, QueueFacts, Seat};
+
+/// What one fold gathers.
+#[derive(Default)]
+struct Step {
+    at: Millis,
+    changes: Vec<(AgentId, Change)>,
+    taken: Vec<ContactId>,
+    settled: Vec<(AgentId, Change)>,
+}
+
+impl Step {
+    fn tell(&mut self, agent: AgentId, change: Change) {
+        self.changes.push((agent, change));
+    }
+}
+
+impl Projection {
+    /// Folds one record; a sequence that was folded before changes nothing.
+    pub(crate) fn fold(&mut self, seq: u64, record: &Record) -> Vec<(AgentId, Change)> {
+        if seq <= self.log_seq {
+            return Vec::new();
+        }
+        self.log_seq = seq;
+        let mut step = Step { at: record.at, ..Step::default() };
+        let mut entries = thread::entries(record).map(|(_, entry)| Arc::new(entry));
+        for event in &record.events {
+            if let Event::EntryAdded { conversation, contact, .. } = event {
+                if let Some(entry) = entries.next() {
+                    self.entry_added(&mut step, *conversation, *contact, entry);
+                }
+            } else {
+                self.happened(&mut step, record, event);
+            }
+        }
+        self.finish(step)
+    }
+
+    fn happened(&mut self, step: &mut Step, record: &Record, event: &Event) {
+        match event {
+            Event::Fenced { .. } => self.renew_offers(step),
+            Event::ConfigApplied => self.configure(step, &record.cause),
+            Event::ContactOpened { contact, conversation, channel, category } => {
+                let opened =
+                    Contact::open(*conversation, *channel, category.clone(), record.at, &record.cause);
+                self.admit(*contact, opened);
+            }
+            Event::ContactReopened { contact } => self.reopen(*contact, record),
+            Event::Queued { contact, queue, since, why, .. } => {
+                self.queued(step, *contact, queue, *since, *why)
+            }
+            Event::OfferMade { offer, contact, agent, expires_at, receipt } => {
+                let (contact, agent, receipt) = (*contact, *agent, receipt.clone());
+                self.offer_made(step, *offer, Offer { contact, agent, expires_at: *expires_at, receipt });
+            }
+            Event::OfferEnded { offer, contact, end, .. } => self.offer_ended(step, *offer, *contact, end),
+            Event::Assigned { contact, agent } => self.assigned(step, *contact, *agent),
+            Event::WrapUpStarted { contact, agent, until } => {
+                self.change(*contact, |contact| {
+                    contact.stage = Stage::WrapUp { agent: *agent, until: *until }
+                });
+                step.tell(*agent, Change::Contact(*contact));
+            }
+            Event::Resolved { contact, .. } | Event::Abandoned { contact } => self.end(step, *contact),
+            Event::AgentConnected { agent, gateway } => self.seat_changed(*agent).connected = Some(*gateway),
+            Event::AgentDisconnected { agent, .. } => self.seat_changed(*agent).connected = None,
+            Event::PresenceChanged { agent, presence, reason } => {
+                let seat = self.seat_changed(*agent);
+                (seat.presence, seat.reason) = (*presence, reason.clone());
+                step.tell(*agent, Change::Presence);
+            }
+            Event::CommandSettled { command, outcome } => self.settle(step, &record.cause, *command, outcome),
+            Event::EntryAdded { .. }
+            | Event::ConfigRefused { .. }
+            | Event::ConversationOpened { .. }
+            | Event::PreferenceEnded { .. }
+            | Event::DeclinesLapsed { .. }
+            | Event::DuplicateSkipped
+            | Event::Parked { .. } => {}
+        }
+    }
+
+    /// What was taken comes with all of the record's entries, and before the answer to the command that took it.
+    fn finish(&mut self, step: Step) -> Vec<(AgentId, Change)> {
+        let Step { mut changes, taken, settled, at } = step;
+        for contact in taken {
+            if let Some(owner) = self.owner_of(contact) {
+                changes.push((owner, Change::Taken(contact)));
+            }
+        }
+        changes.extend(settled);
+        self.ended.forget_before(at);
+        changes
+    }
+
+    fn configure(&mut self, step: &mut Step, cause: &Cause) {
+        let Cause::Input { input, .. } = cause else { return };
+        let InputBody::Config(config) = &input.body else { return };
+        let RoutingConfig { queues, agents, dispositions, .. } = &config.config;
+        self.queues = queues
+            .iter()
+            .map(|queue| {
+                let title = queue.title.as_str().into();
+                (
+                    queue.name.clone(),
+                    QueueFacts { title, offer_ms: queue.offer_ms, reopen_ms: queue.reopen_ms },
+                )
+            })
+            .collect();
+        let choice =
+            |name: &SubjectToken, title: &str| Choice { name: name.clone(), title: title.to_owned() };
+        self.dispositions = dispositions.iter().map(|each| choice(&each.name, &each.title)).collect();
+        // Who was taken out keeps their name, because old entries carry it.
+        for seat in self.seats.values_mut() {
+            seat.is_configured = false;
+        }
+        for agent in agents {
+            let seat = self.seat(agent.id);
+            seat.title = agent.title.as_str().into();
+            seat.is_configured = true;
+        }
+        self.floor_version += 1;
+        for agent in self.seats.keys() {
+            step.tell(*agent, Change::Configured);
+        }
+    }
+
+    fn queued(
+        &mut self,
+        step: &mut Step,
+        id: ContactId,
+        queue: &SubjectToken,
+        since: Millis,
+        why: QueuedWhy,
+    ) {
+        let before = self.owner_of(id);
+        self.change(id, |contact| {
+            contact.stage = Stage::Waiting;
+            contact.queue = Some(queue.clone());
+            contact.waiting_since = since;
+        });
+        if let Some(before) = before {
+            self.take_away(step, before, id, why_gone(why));
+        }
+    }
+
+    fn offer_made(&mut self, step: &mut Step, id: OfferId, offer: Offer) {
+        self.seat(offer.agent).offers.insert(id);
+        self.change(offer.contact, |contact| {
+            contact.stage = Stage::Offered { offer: id };
+            contact.receipt = Some(offer.receipt.clone());
+        });
+        step.tell(offer.agent, Change::Offer(id));
+        self.offers.insert(id, offer);
+    }
+
+    fn offer_ended(&mut self, step: &mut Step, id: OfferId, contact: ContactId, end: &OfferEnd) {
+        self.end_offer(step, id, how_ended(end));
+        self.change(contact, |contact| {
+            if contact.stage == (Stage::Offered { offer: id }) {
+                contact.stage = Stage::Waiting;
+            }
+        });
+    }
+
+    fn assigned(&mut self, step: &mut Step, id: ContactId, agent: AgentId) {
+        let before = self.owner_of(id);
+        self.change(id, |contact| contact.stage = Stage::Held { agent });
+        if before == Some(agent) {
+            // Out of wrap-up again: the desk has its entries.
+            return step.tell(agent, Change::Contact(id));
+        }
+        if let Some(before) = before {
+            self.take_away(step, before, id, "transferred");
+        }
+        self.seat(agent).contacts.insert(id);
+        step.taken.push(id);
+    }
+
+    fn entry_added(
+        &mut self,
+        step: &mut Step,
+        conversation: ConversationId,
+        id: ContactId,
+        entry: Arc<Entry>,
+    ) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.add(Arc::clone(&entry));
+        match contact.stage {
+            Stage::Held { agent } | Stage::WrapUp { agent, .. } if !step.taken.contains(&id) => {
+                step.tell(agent, Change::Entry { conversation, entry });
+            }
+            // The customer went on writing while somebody is asked: the card shows it.
+            Stage::Offered { offer } => {
+                if let Some(asked) = self.offers.get(&offer) {
+                    step.tell(asked.agent, Change::Offer(offer));
+                }
+            }
+            Stage::Waiting | Stage::Held { .. } | Stage::WrapUp { .. } => {}
+        }
+    }
+
+    fn settle(&mut self, step: &mut Step, cause: &Cause, command: CommandId, outcome: &Outcome) {
+        let Cause::Input { input, .. } = cause else { return };
+        let InputBody::Command(asked) = &input.body else { return };
+        self.settled.remember(command, asked.agent, outcome.clone());
+        step.settled.push((asked.agent, Change::Settled { command, outcome: outcome.clone() }));
+    }
+
+    /// A new leader starts the leases of open offers anew.
+    fn renew_offers(&mut self, step: &mut Step) {
+        for (id, offer) in &mut self.offers {
+            let queue = self.contacts.get(&offer.contact).and_then(|contact| contact.queue.as_ref());
+            let Some(facts) = queue.and_then(|queue| self.queues.get(queue)) else { continue };
+            offer.expires_at = step.at.plus(facts.offer_ms);
+            step.tell(offer.agent, Change::Offer(*id));
+        }
+    }
+
+    fn end_offer(&mut self, step: &mut Step, id: OfferId, how: &'static str) {
+        let Some(offer) = self.offers.remove(&id) else { return };
+        self.seat(offer.agent).offers.remove(&id);
+        step.tell(offer.agent, Change::OfferEnded { offer: id, how });
+    }
+
+    fn take_away(&mut self, step: &mut Step, agent: AgentId, contact: ContactId, why: &'static str) {
+        self.seat(agent).contacts.remove(&contact);
+        step.tell(agent, Change::ContactGone { contact, why });
+    }
+
+    fn admit(&mut self, id: ContactId, contact: Contact) {
+        self.by_conversation.insert(contact.conversation, id);
+        self.contacts.insert(id, contact);
+    }
+
+    fn reopen(&mut self, id: ContactId, record: &Record) {
+        // Still in wrap-up: what follows in the record says whose it is now.
+        if self.contacts.contains_key(&id) {
+            return;
+        }
+        let Some(conversation) = conversation_of(record, id) else { return };
+        let ended = self.ended.take(id);
+        let InputOf { channel, .. } = InputOf::read(&record.cause);
+        let (opened_at, category) =
+            ended.map_or((record.at, None), |ended| (ended.opened_at, ended.category));
+        self.admit(id, Contact::open(conversation, channel, category, opened_at, &record.cause));
+    }
+
+    fn end(&mut self, step: &mut Step, id: ContactId) {
+        if let Some(Contact { stage: Stage::Offered { offer }, .. }) = self.contacts.get(&id) {
+            self.end_offer(step, *offer, "customer_gone");
+        }
+        let Some(contact) = self.contacts.remove(&id) else { return };
+        self.count(contact.waits_in().cloned().as_ref(), None);
+        if self.by_conversation.get(&contact.conversation) == Some(&id) {
+            self.by_conversation.remove(&contact.conversation);
+        }
+        if let Some(owner) = contact.owner() {
+            self.take_away(step, owner, id, "ended");
+        }
+        let reopen_ms =
+            contact.queue.as_ref().and_then(|queue| self.queues.get(queue)).map_or(0, |q| q.reopen_ms);
+        let identity = contact.identity();
+        let ended = EndedContact { opened_at: contact.opened_at, category: contact.category, identity };
+        self.ended.remember(id, ended, step.at.plus(reopen_ms));
+    }
+
+    /// Changes a contact and keeps the counts of who waits where.
+    fn change(&mut self, id: ContactId, with: impl FnOnce(&mut Contact)) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let before = contact.waits_in().cloned();
+        with(contact);
+        let after = contact.waits_in().cloned();
+        self.count(before.as_ref(), after.as_ref());
+    }
+
+    fn count(&mut self, before: Option<&SubjectToken>, after: Option<&SubjectToken>) {
+        if before == after {
+            return;
+        }
+        if let Some(waiting) = before.and_then(|queue| self.waiting.get_mut(queue)) {
+            *waiting = waiting.saturating_sub(1);
+        }
+        if let Some(queue) = after {
+            *self.waiting.entry(queue.clone()).or_default() += 1;
+        }
+        self.floor_version += 1;
+    }
+
+    fn seat(&mut self, agent: AgentId) -> &mut Seat {
+        self.seats.entry(agent).or_insert_with(|| Seat::unknown(agent))
+    }
+
+    /// As [`Self::seat`], for a change that the floor shows.
+    fn seat_changed(&mut self, agent: AgentId) -> &mut Seat {
+        self.floor_version += 1;
+        self.seat(agent)
+    }
+}
+
+fn conversation_of(record: &Record, id: ContactId) -> Option<ConversationId> {
+    thread::entries(record).find(|(_, entry)| entry.contact == id).map(|(conversation, _)| conversation)
+}
+
+fn how_ended(end: &OfferEnd) -> &'static str {
+    match end {
+        OfferEnd::Accepted => "accepted",
+        OfferEnd::Declined { .. } => "declined",
+        OfferEnd::TimedOut => "timed_out",
+        OfferEnd::AgentGone => "agent_gone",
+        OfferEnd::CustomerGone => "customer_gone",
+    }
+}
+
+fn why_gone(why: QueuedWhy) -> &'static str {
+    match why {
+        QueuedWhy::Transferred => "transferred",
+        QueuedWhy::Reclaimed => "reclaimed",
+        QueuedWhy::Opened | QueuedWhy::Reopened | QueuedWhy::OfferEnded => "ended",
+    }
+}

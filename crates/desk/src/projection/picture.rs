@@ -1,0 +1,222 @@
+//! What the projection shows of itself: still sealed, with the names that people read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use protocol::command::Presence;
+use protocol::desk::{Choice, Colleague, Floor, FloorQueue};
+use protocol::record::{EntryKind, Receipt};
+use protocol::thread::Entry;
+use protocol::{AgentId, ChannelKind, ContactId, ConversationId, Millis, OfferId, SubjectToken};
+
+use super::Projection;
+use super::contact::{Contact, Stage};
+
+/// Most of the customer's messages shown on an offer, the latest ones.
+pub(crate) const WORDS_IN_OFFER_MAX: usize = 20;
+
+/// An entry and the name of the agent in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EntryPicture {
+    pub(crate) entry: Arc<Entry>,
+    pub(crate) by: Option<Arc<str>>,
+}
+
+/// An open offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OfferPicture {
+    pub(crate) offer: OfferId,
+    pub(crate) contact: ContactId,
+    pub(crate) conversation: ConversationId,
+    pub(crate) channel: ChannelKind,
+    pub(crate) queue: Arc<str>,
+    pub(crate) waiting_since: Millis,
+    pub(crate) expires_at: Millis,
+    pub(crate) words: Vec<Arc<Entry>>,
+    /// The past ends before this sequence; 1 if there is none.
+    pub(crate) past_before: u64,
+    /// What of this contact belongs to the past: everything, if an agent had it before.
+    pub(crate) held: Vec<EntryPicture>,
+    pub(crate) receipt: Receipt,
+}
+
+/// A contact at a desk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ContactPicture {
+    pub(crate) contact: ContactId,
+    pub(crate) conversation: ConversationId,
+    pub(crate) channel: ChannelKind,
+    pub(crate) queue: Arc<str>,
+    pub(crate) category: Option<SubjectToken>,
+    pub(crate) opened_at: Millis,
+    pub(crate) wrap_up_until: Option<Millis>,
+    /// Where the customer may have said their name, oldest first.
+    pub(crate) from_customer: Vec<Arc<Entry>>,
+    /// What the desk does not have yet.
+    pub(crate) entries: Vec<EntryPicture>,
+    pub(crate) receipt: Option<Receipt>,
+}
+
+/// Everything of one agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StatePicture {
+    pub(crate) log_seq: u64,
+    pub(crate) title: Arc<str>,
+    pub(crate) presence: Presence,
+    pub(crate) reason: Option<String>,
+    pub(crate) offers: Vec<OfferPicture>,
+    pub(crate) contacts: Vec<ContactPicture>,
+    pub(crate) dispositions: Vec<Choice>,
+}
+
+/// Which entries of a contact a desk lacks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lacks<'a> {
+    /// All of them.
+    All,
+    /// None: only the facts changed.
+    None,
+    /// Those after the last one it has of each conversation.
+    After(&'a BTreeMap<ConversationId, u64>),
+}
+
+impl Projection {
+    pub(crate) fn state_of(&self, agent: AgentId, lacks: Lacks<'_>) -> StatePicture {
+        let seat = self.seats.get(&agent);
+        let offers =
+            seat.map(|seat| seat.offers.iter().filter_map(|offer| self.offer_picture(*offer)).collect());
+        let contacts = seat.map(|seat| {
+            seat.contacts.iter().filter_map(|contact| self.contact_picture(*contact, lacks)).collect()
+        });
+        StatePicture {
+            log_seq: self.log_seq,
+            title: self.title_of(agent).unwrap_or_else(|| agent.to_string().into()),
+            presence: seat.map_or(Presence::Offline, |seat| seat.presence),
+            reason: seat.and_then(|seat| seat.reason.clone()),
+            offers: offers.unwrap_or_default(),
+            contacts: contacts.unwrap_or_default(),
+            dispositions: self.dispositions.clone(),
+        }
+    }
+
+    pub(crate) fn offer_picture(&self, id: OfferId) -> Option<OfferPicture> {
+        let offer = self.offers.get(&id)?;
+        let contact = self.contacts.get(&offer.contact)?;
+        let mut words = from_customer(contact);
+        words.drain(..words.len().saturating_sub(WORDS_IN_OFFER_MAX));
+        let held = if contact.was_held() { self.entry_pictures(contact, 0) } else { Vec::new() };
+        Some(OfferPicture {
+            offer: id,
+            contact: offer.contact,
+            conversation: contact.conversation,
+            channel: contact.channel,
+            queue: self.queue_title(contact),
+            waiting_since: contact.waiting_since,
+            expires_at: offer.expires_at,
+            words,
+            past_before: contact.first_seq(),
+            held,
+            receipt: offer.receipt.clone(),
+        })
+    }
+
+    pub(crate) fn contact_picture(&self, id: ContactId, lacks: Lacks<'_>) -> Option<ContactPicture> {
+        let contact = self.contacts.get(&id)?;
+        let entries = match lacks {
+            Lacks::All => self.entry_pictures(contact, 0),
+            Lacks::None => Vec::new(),
+            Lacks::After(have) => {
+                self.entry_pictures(contact, have.get(&contact.conversation).copied().unwrap_or_default())
+            }
+        };
+        let wrap_up_until = match contact.stage {
+            Stage::WrapUp { until, .. } => Some(until),
+            Stage::Waiting | Stage::Offered { .. } | Stage::Held { .. } => None,
+        };
+        Some(ContactPicture {
+            contact: id,
+            conversation: contact.conversation,
+            channel: contact.channel,
+            queue: self.queue_title(contact),
+            category: contact.category.clone(),
+            opened_at: contact.opened_at,
+            wrap_up_until,
+            from_customer: from_customer(contact),
+            entries,
+            receipt: contact.receipt.clone(),
+        })
+    }
+
+    pub(crate) fn entry_picture(&self, entry: &Arc<Entry>) -> EntryPicture {
+        EntryPicture {
+            entry: Arc::clone(entry),
+            by: agent_in(&entry.kind).and_then(|agent| self.title_of(agent)),
+        }
+    }
+
+    fn entry_pictures(&self, contact: &Contact, after: u64) -> Vec<EntryPicture> {
+        let lacking = contact.entries.iter().filter(|entry| entry.seq > after);
+        lacking.map(|entry| self.entry_picture(entry)).collect()
+    }
+
+    /// The latest `limit` entries of a held contact before a sequence.
+    pub(crate) fn entries_before(
+        &self,
+        agent: AgentId,
+        id: ContactId,
+        before: u64,
+        limit: usize,
+    ) -> Vec<EntryPicture> {
+        let Some(contact) = self.held(agent, id) else { return Vec::new() };
+        let older: Vec<_> = contact.entries.iter().filter(|entry| entry.seq < before).collect();
+        let latest = older.iter().skip(older.len().saturating_sub(limit));
+        latest.map(|entry| self.entry_picture(entry)).collect()
+    }
+
+    pub(crate) fn presence_of(&self, agent: AgentId) -> (Presence, Option<String>) {
+        self.seats.get(&agent).map_or((Presence::Offline, None), |seat| (seat.presence, seat.reason.clone()))
+    }
+
+    pub(crate) fn title_of(&self, agent: AgentId) -> Option<Arc<str>> {
+        self.seats.get(&agent).map(|seat| Arc::clone(&seat.title))
+    }
+
+    /// Queues with who waits, colleagues with who is there; the same for every agent.
+    pub(crate) fn floor(&self) -> Floor {
+        let queues = self.queues.iter().map(|(name, facts)| FloorQueue {
+            name: name.clone(),
+            title: facts.title.to_string(),
+            waiting: self.waiting.get(name).copied().unwrap_or_default(),
+        });
+        let configured = self.seats.iter().filter(|(_, seat)| seat.is_configured);
+        let colleagues = configured.map(|(agent, seat)| Colleague {
+            agent: *agent,
+            title: seat.title.to_string(),
+            is_there: seat.is_there(),
+        });
+        Floor { queues: queues.collect(), colleagues: colleagues.collect() }
+    }
+
+    fn queue_title(&self, contact: &Contact) -> Arc<str> {
+        let Some(queue) = &contact.queue else { return "".into() };
+        self.queues.get(queue).map_or_else(|| queue.as_str().into(), |facts| Arc::clone(&facts.title))
+    }
+}
+
+fn from_customer(contact: &Contact) -> Vec<Arc<Entry>> {
+    contact.entries.iter().filter(|entry| entry.kind == EntryKind::FromCustomer).cloned().collect()
+}
+
+/// The agent whose name stands beside an entry.
+fn agent_in(kind: &EntryKind) -> Option<AgentId> {
+    match kind {
+        EntryKind::FromAgent { agent }
+        | EntryKind::Note { agent }
+        | EntryKind::Joined { agent }
+        | EntryKind::TransferredToQueue { agent, .. }
+        | EntryKind::TransferredToAgent { agent, .. }
+        | EntryKind::Reclaimed { agent }
+        | EntryKind::Resolved { agent, .. } => Some(*agent),
+        EntryKind::FromCustomer | EntryKind::Reopened | EntryKind::CustomerLeft => None,
+    }
+}

@@ -1,0 +1,429 @@
+//! The projection against small logs written by hand.
+
+use std::collections::BTreeMap;
+
+use protocol::command::{AgentCommand, Command, Refusal};
+use protocol::config::{Agent, Disposition, Queue, RoutingConfig};
+use protocol::content::Sealed;
+use protocol::input::{ConfigInput, CustomerMessage, WIRE_VERSION};
+use protocol::record::{ChoiceRule, EntryKind, OfferEnd, PassedOver, QueuedWhy, Receipt};
+use protocol::{ChannelKind, Event, Hash128, Input, MessageId, NoticeId, Record};
+
+use super::contact::ENTRIES_PER_CONTACT_MAX;
+use super::*;
+
+const ANNA: AgentId = AgentId(uuid::Uuid::from_u128(1));
+const BEN: AgentId = AgentId(uuid::Uuid::from_u128(2));
+const CUSTOMER: IdentityId = IdentityId(Hash128([7; 16]));
+const CONVERSATION: ConversationId = ConversationId { log_seq: 2, n: 0 };
+const CONTACT: ContactId = ContactId { log_seq: 2, n: 1 };
+const GATEWAY: GatewayId = GatewayId(uuid::Uuid::from_u128(9));
+
+fn token(text: &str) -> SubjectToken {
+    SubjectToken::new(text).unwrap()
+}
+
+fn offer(n: u64) -> OfferId {
+    OfferId { log_seq: n, n: 0 }
+}
+
+fn command(n: u128) -> CommandId {
+    CommandId(uuid::Uuid::from_u128(n))
+}
+
+/// A log that is written and folded at once.
+#[derive(Default)]
+struct Log {
+    seq: u64,
+    entries: u64,
+    floor: Projection,
+}
+
+impl Log {
+    /// With Anna and Ben configured and Anna there.
+    fn started() -> Self {
+        let mut log = Self::default();
+        log.configure(&["Anna", "Ben"]);
+        log.write(
+            Cause::Timer,
+            vec![
+                Event::AgentConnected { agent: ANNA, gateway: GATEWAY },
+                Event::PresenceChanged { agent: ANNA, presence: Presence::Online, reason: None },
+            ],
+        );
+        log
+    }
+
+    fn write(&mut self, cause: Cause, events: Vec<Event>) -> Vec<(AgentId, Change)> {
+        self.seq += 1;
+        let at = Millis(self.seq * 1_000);
+        let record = Record { v: WIRE_VERSION, at, epoch: 1, policy: Hash128([0; 16]), cause, events };
+        self.floor.fold(self.seq, &record)
+    }
+
+    fn input(&self, body: InputBody) -> Cause {
+        Cause::Input { seq: self.seq, input: Input { v: WIRE_VERSION, made_at: Millis(0), body } }
+    }
+
+    fn configure(&mut self, titles: &[&str]) -> Vec<(AgentId, Change)> {
+        let agents = titles.iter().zip([ANNA, BEN]).map(|(title, id)| Agent {
+            id,
+            name: token(&title.to_lowercase()),
+            title: (*title).to_owned(),
+            queues: BTreeSet::from([token("general")]),
+            skills: BTreeMap::new(),
+            capacity: BTreeMap::from([(ChannelKind::Web, 2)]),
+        });
+        let queue = Queue {
+            name: token("general"),
+            title: "General".to_owned(),
+            offer_ms: 20_000,
+            wrap_up_ms: 5_000,
+            owner_wait_ms: 0,
+            reopen_ms: 60_000,
+            decline_rest_ms: 0,
+        };
+        let config = RoutingConfig {
+            queues: vec![queue],
+            agents: agents.collect(),
+            dispositions: vec![Disposition { name: token("solved"), title: "Solved".to_owned() }],
+            ..RoutingConfig::default()
+        };
+        let config = ConfigInput { id: NoticeId(uuid::Uuid::nil()), hash: Hash128([1; 16]), config };
+        let cause = self.input(InputBody::Config(config));
+        self.write(cause, vec![Event::ConfigApplied])
+    }
+
+    fn said(&self) -> Cause {
+        self.input(InputBody::Message(CustomerMessage {
+            message: MessageId(uuid::Uuid::from_u128(u128::from(self.seq))),
+            channel: ChannelKind::Api,
+            account: token("shop"),
+            identity: CUSTOMER,
+            provider_hash: Hash128([2; 16]),
+            content_hash: Hash128([3; 16]),
+            sent_at: None,
+            category: None,
+            body: Sealed::from_parts(CUSTOMER, 1, "AAAA"),
+        }))
+    }
+
+    fn asked(&self, id: CommandId, agent: AgentId, command: Command) -> Cause {
+        self.input(InputBody::Command(AgentCommand { id, agent, command }))
+    }
+
+    fn entry(&mut self, kind: EntryKind) -> Event {
+        self.entries += 1;
+        Event::EntryAdded { conversation: CONVERSATION, contact: CONTACT, seq: self.entries, entry: kind }
+    }
+
+    fn queued(&self, why: QueuedWhy) -> Event {
+        let since = Millis((self.seq + 1) * 1_000);
+        let needs = Vec::new();
+        Event::Queued {
+            contact: CONTACT,
+            queue: token("general"),
+            priority: 0,
+            needs,
+            since,
+            preferred: None,
+            why,
+        }
+    }
+
+    /// The customer's first words, offered to Anna.
+    fn opened(&mut self) -> Vec<(AgentId, Change)> {
+        let said = self.entry(EntryKind::FromCustomer);
+        let events = vec![
+            Event::ConversationOpened {
+                conversation: CONVERSATION,
+                identity: CUSTOMER,
+                channel: ChannelKind::Api,
+                account: token("shop"),
+            },
+            Event::ContactOpened {
+                contact: CONTACT,
+                conversation: CONVERSATION,
+                channel: ChannelKind::Api,
+                category: Some(token("refund")),
+            },
+            said,
+            self.queued(QueuedWhy::Opened),
+            offered(ANNA, 3),
+        ];
+        self.write(self.said(), events)
+    }
+
+    /// Anna accepts.
+    fn accepted(&mut self) -> Vec<(AgentId, Change)> {
+        let joined = self.entry(EntryKind::Joined { agent: ANNA });
+        let cause = self.asked(command(1), ANNA, Command::Accept { offer: offer(3) });
+        let events = vec![
+            Event::CommandSettled { command: command(1), outcome: Outcome::Done },
+            Event::OfferEnded { offer: offer(3), contact: CONTACT, agent: ANNA, end: OfferEnd::Accepted },
+            Event::Assigned { contact: CONTACT, agent: ANNA },
+            joined,
+        ];
+        self.write(cause, events)
+    }
+
+    fn waiting(&self) -> u32 {
+        self.floor.floor().queues.iter().map(|queue| queue.waiting).sum()
+    }
+
+    fn contacts_of(&self, agent: AgentId) -> Vec<ContactPicture> {
+        self.floor.state_of(agent, Lacks::All).contacts
+    }
+}
+
+fn offered(agent: AgentId, n: u64) -> Event {
+    let receipt = Receipt {
+        rule: ChoiceRule::LongestIdle,
+        waited_ms: 0,
+        idle_ms: 1,
+        waiting_in_class: 1,
+        runners_up: Vec::new(),
+        passed_over: PassedOver::default(),
+    };
+    Event::OfferMade { offer: offer(n), contact: CONTACT, agent, expires_at: Millis(99_000), receipt }
+}
+
+fn seqs(entries: &[EntryPicture]) -> Vec<u64> {
+    entries.iter().map(|entry| entry.entry.seq).collect()
+}
+
+#[test]
+fn a_first_contact_is_offered_with_its_words_and_without_a_past() {
+    let mut log = Log::started();
+    assert_eq!(log.opened(), [(ANNA, Change::Offer(offer(3)))]);
+    let picture = log.floor.offer_picture(offer(3)).unwrap();
+    assert_eq!((picture.words.len(), picture.past_before, picture.held), (1, 1, Vec::new()));
+    assert_eq!((&*picture.queue, picture.channel), ("General", ChannelKind::Api));
+    assert_eq!(log.waiting(), 1);
+    assert_eq!(log.floor.state_of(ANNA, Lacks::All).offers.len(), 1);
+    assert!(log.floor.state_of(BEN, Lacks::All).offers.is_empty());
+    // The customer goes on writing: the card is shown anew.
+    let more = log.entry(EntryKind::FromCustomer);
+    assert_eq!(log.write(log.said(), vec![more]), [(ANNA, Change::Offer(offer(3)))]);
+    assert_eq!(log.floor.offer_picture(offer(3)).unwrap().words.len(), 2);
+}
+
+#[test]
+fn what_is_taken_comes_whole_and_before_its_answer() {
+    let mut log = Log::started();
+    log.opened();
+    let changes = log.accepted();
+    let expected = [
+        (ANNA, Change::OfferEnded { offer: offer(3), how: "accepted" }),
+        (ANNA, Change::Taken(CONTACT)),
+        (ANNA, Change::Settled { command: command(1), outcome: Outcome::Done }),
+    ];
+    assert_eq!(changes, expected);
+    let [contact] = &log.contacts_of(ANNA)[..] else { panic!("one contact") };
+    assert_eq!(seqs(&contact.entries), [1, 2]);
+    assert_eq!(contact.entries[1].by.as_deref(), Some("Anna"));
+    assert_eq!(contact.category, Some(token("refund")));
+    assert!(contact.receipt.is_some());
+    assert_eq!((log.waiting(), log.floor.shown_to(CONVERSATION)), (0, Some(ANNA)));
+    assert_eq!(log.floor.identity_of(CONTACT), Some(CUSTOMER));
+}
+
+#[test]
+fn a_desk_resumes_after_what_it_has() {
+    let mut log = Log::started();
+    log.opened();
+    log.accepted();
+    let more = log.entry(EntryKind::FromCustomer);
+    let changes = log.write(log.said(), vec![more]);
+    assert!(
+        matches!(&changes[..], [(ANNA, Change::Entry { entry, .. })] if entry.seq == 3 && entry.body.is_some())
+    );
+    let lacking = |have: u64| {
+        let have = BTreeMap::from([(CONVERSATION, have)]);
+        seqs(&log.floor.state_of(ANNA, Lacks::After(&have)).contacts[0].entries)
+    };
+    assert_eq!(lacking(0), [1, 2, 3]);
+    assert_eq!(lacking(2), [3]);
+    assert_eq!(lacking(3), [0_u64; 0]);
+    assert_eq!(lacking(9), [0_u64; 0]);
+    assert_eq!(seqs(&log.floor.entries_before(ANNA, CONTACT, 3, 1)), [2]);
+    assert_eq!(seqs(&log.floor.entries_before(BEN, CONTACT, 3, 1)), [0_u64; 0]);
+}
+
+#[test]
+fn a_record_folded_again_changes_nothing() {
+    let mut log = Log::started();
+    log.opened();
+    log.seq -= 1;
+    log.entries -= 1;
+    assert_eq!(log.opened(), []);
+    assert_eq!((log.floor.log_seq(), log.waiting()), (3, 1));
+}
+
+#[test]
+fn an_offer_that_ends_leaves_the_desk() {
+    for (end, how) in [
+        (OfferEnd::TimedOut, "timed_out"),
+        (OfferEnd::AgentGone, "agent_gone"),
+        (OfferEnd::Declined { reason: "lunch".to_owned() }, "declined"),
+    ] {
+        let mut log = Log::started();
+        log.opened();
+        let ended = Event::OfferEnded { offer: offer(3), contact: CONTACT, agent: ANNA, end };
+        let again = log.queued(QueuedWhy::OfferEnded);
+        let changes = log.write(Cause::Timer, vec![ended, again, offered(BEN, 4)]);
+        assert_eq!(
+            changes,
+            [(ANNA, Change::OfferEnded { offer: offer(3), how }), (BEN, Change::Offer(offer(4)))]
+        );
+        assert!(log.floor.state_of(ANNA, Lacks::All).offers.is_empty());
+        assert_eq!(log.waiting(), 1);
+    }
+    let mut log = Log::started();
+    log.opened();
+    let changes = log.write(Cause::Timer, vec![Event::Abandoned { contact: CONTACT }]);
+    assert_eq!(changes, [(ANNA, Change::OfferEnded { offer: offer(3), how: "customer_gone" })]);
+    assert_eq!((log.waiting(), log.floor.offers.len(), log.floor.contacts.len()), (0, 0, 0));
+}
+
+#[test]
+fn a_new_leader_starts_open_offers_anew() {
+    let mut log = Log::started();
+    log.opened();
+    let changes = log.write(Cause::Takeover { leader: GATEWAY }, vec![Event::Fenced { epoch: 2 }]);
+    assert_eq!(changes, [(ANNA, Change::Offer(offer(3)))]);
+    assert_eq!(log.floor.offer_picture(offer(3)).unwrap().expires_at, Millis(4_000 + 20_000));
+}
+
+#[test]
+fn a_transfer_takes_the_contact_away_and_the_next_agent_sees_what_was_said() {
+    let mut log = Log::started();
+    log.opened();
+    log.accepted();
+    let given = log.entry(EntryKind::TransferredToAgent { agent: ANNA, to: BEN });
+    let transfer = log.asked(command(2), ANNA, Command::TransferToAgent { contact: CONTACT, agent: BEN });
+    let settled = Event::CommandSettled { command: command(2), outcome: Outcome::Done };
+    let queued = log.queued(QueuedWhy::Transferred);
+    let changes = log.write(transfer, vec![settled, given, queued, offered(BEN, 5)]);
+    assert!(matches!(
+        &changes[..],
+        [
+            (ANNA, Change::Entry { .. }),
+            (ANNA, Change::ContactGone { contact: CONTACT, why: "transferred" }),
+            (BEN, Change::Offer(_)),
+            (ANNA, Change::Settled { .. }),
+        ]
+    ));
+    assert_eq!(seqs(&log.floor.offer_picture(offer(5)).unwrap().held), [1, 2, 3]);
+    assert_eq!((log.floor.shown_to(CONVERSATION), log.waiting()), (None, 1));
+    assert!(log.contacts_of(ANNA).is_empty());
+}
+
+#[test]
+fn an_ended_contact_leaves_memory_and_may_come_back() {
+    let mut log = Log::started();
+    log.opened();
+    log.accepted();
+    let end = log.entry(EntryKind::Resolved { agent: ANNA, disposition: token("solved") });
+    let wrap_up = Event::WrapUpStarted { contact: CONTACT, agent: ANNA, until: Millis(10_000) };
+    let changes = log.write(Cause::Timer, vec![end, wrap_up]);
+    assert!(matches!(&changes[..], [(ANNA, Change::Entry { .. }), (ANNA, Change::Contact(CONTACT))]));
+    assert_eq!(log.contacts_of(ANNA)[0].wrap_up_until, Some(Millis(10_000)));
+    let changes = log.write(Cause::Timer, vec![Event::Resolved { contact: CONTACT, agent: ANNA }]);
+    assert_eq!(changes, [(ANNA, Change::ContactGone { contact: CONTACT, why: "ended" })]);
+    assert!(log.floor.contacts.is_empty() && log.floor.by_conversation.is_empty());
+    // Whether it may still be written to, the core says: the gateway can seal for it.
+    assert_eq!(log.floor.identity_of(CONTACT), Some(CUSTOMER));
+
+    let (reopened, said) = (log.entry(EntryKind::Reopened), log.entry(EntryKind::FromCustomer));
+    let queued = log.queued(QueuedWhy::Reopened);
+    let events = vec![Event::ContactReopened { contact: CONTACT }, reopened, said, queued, offered(ANNA, 6)];
+    assert_eq!(log.write(log.said(), events), [(ANNA, Change::Offer(offer(6)))]);
+    let picture = log.floor.offer_picture(offer(6)).unwrap();
+    // What was said before it ended is asked of the read models.
+    assert_eq!((picture.past_before, picture.words.len(), picture.channel), (4, 1, ChannelKind::Api));
+    assert_eq!(log.floor.contacts[&CONTACT].category, Some(token("refund")));
+    assert_eq!(log.floor.contacts[&CONTACT].opened_at, Millis(3_000));
+}
+
+#[test]
+fn a_contact_that_comes_back_during_wrap_up_stays_or_goes() {
+    let in_wrap_up = || {
+        let mut log = Log::started();
+        log.opened();
+        log.accepted();
+        let wrap_up = Event::WrapUpStarted { contact: CONTACT, agent: ANNA, until: Millis(10_000) };
+        log.write(Cause::Timer, vec![wrap_up]);
+        log
+    };
+    let mut stays = in_wrap_up();
+    let said = stays.entry(EntryKind::FromCustomer);
+    let again = Event::Assigned { contact: CONTACT, agent: ANNA };
+    let changes = stays.write(stays.said(), vec![Event::ContactReopened { contact: CONTACT }, again, said]);
+    assert!(matches!(&changes[..], [(ANNA, Change::Contact(CONTACT)), (ANNA, Change::Entry { .. })]));
+    assert_eq!(stays.contacts_of(ANNA)[0].wrap_up_until, None);
+
+    let mut goes = in_wrap_up();
+    let queued = goes.queued(QueuedWhy::Reopened);
+    let changes = goes.write(goes.said(), vec![Event::ContactReopened { contact: CONTACT }, queued]);
+    assert_eq!(changes, [(ANNA, Change::ContactGone { contact: CONTACT, why: "ended" })]);
+    assert_eq!(goes.waiting(), 1);
+}
+
+#[test]
+fn a_repeated_command_finds_its_answer() {
+    let mut log = Log::started();
+    log.opened();
+    log.accepted();
+    assert_eq!(log.floor.settled(ANNA, command(1)), Some(&Outcome::Done));
+    assert_eq!(log.floor.settled(BEN, command(1)), None);
+    assert_eq!(log.floor.settled(ANNA, command(7)), None);
+    // The core answers a repetition alike; the desk that asked again hears it again.
+    let repeated = log.asked(command(1), ANNA, Command::Accept { offer: offer(3) });
+    let answer = Event::CommandSettled { command: command(1), outcome: Outcome::Done };
+    let changes = log.write(repeated, vec![Event::DuplicateSkipped, answer]);
+    assert_eq!(changes, [(ANNA, Change::Settled { command: command(1), outcome: Outcome::Done })]);
+    let refused = Outcome::Refused { refusal: Refusal::OfferEnded };
+    let late = log.asked(command(8), BEN, Command::Accept { offer: offer(3) });
+    log.write(late, vec![Event::CommandSettled { command: command(8), outcome: refused.clone() }]);
+    assert_eq!(log.floor.settled(BEN, command(8)), Some(&refused));
+}
+
+#[test]
+fn presence_and_names_reach_the_floor() {
+    let mut log = Log::started();
+    let there = |log: &Log| log.floor.floor().colleagues.iter().map(|each| each.is_there).collect::<Vec<_>>();
+    assert_eq!(there(&log), [true, false]);
+    assert_eq!(log.floor.link_of(ANNA), Some(Some(GATEWAY)));
+    assert_eq!(log.floor.connected_through(GATEWAY).collect::<Vec<_>>(), [ANNA]);
+    let version = log.floor.floor_version();
+    log.write(Cause::Timer, vec![Event::AgentDisconnected { agent: ANNA, reclaim_at: Millis(1) }]);
+    assert_eq!((there(&log), log.floor.link_of(ANNA)), (vec![false, false], Some(None)));
+    assert_ne!(log.floor.floor_version(), version);
+    let away =
+        Event::PresenceChanged { agent: ANNA, presence: Presence::Away, reason: Some("missed_offer".into()) };
+    assert_eq!(log.write(Cause::Timer, vec![away]), [(ANNA, Change::Presence)]);
+    assert_eq!(log.floor.presence_of(ANNA), (Presence::Away, Some("missed_offer".to_owned())));
+    // Ben is taken out: gone from the floor, but old entries keep his name.
+    let changes = log.configure(&["Annabel"]);
+    assert_eq!(changes, [(ANNA, Change::Configured), (BEN, Change::Configured)]);
+    assert_eq!(there(&log), [false]);
+    assert_eq!(
+        (log.floor.title_of(ANNA).as_deref(), log.floor.title_of(BEN).as_deref()),
+        (Some("Annabel"), Some("Ben"))
+    );
+    assert_eq!(log.floor.link_of(BEN), None);
+}
+
+#[test]
+fn a_contact_keeps_its_latest_entries() {
+    let mut log = Log::started();
+    log.opened();
+    log.accepted();
+    for _ in 0..ENTRIES_PER_CONTACT_MAX {
+        let more = log.entry(EntryKind::FromCustomer);
+        log.write(log.said(), vec![more]);
+    }
+    let kept = seqs(&log.contacts_of(ANNA)[0].entries);
+    assert_eq!((kept.len(), kept.first(), kept.last()), (ENTRIES_PER_CONTACT_MAX, Some(&3), Some(&202)));
+}

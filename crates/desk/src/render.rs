@@ -1,0 +1,167 @@
+//! Pictures become frames: words are opened here, and nowhere else on the way to a desk.
+
+use axum::extract::ws::Utf8Bytes;
+use bus::UnsealError;
+use protocol::AgentId;
+use protocol::content::{Content, Sealed};
+use protocol::desk::{DeskContact, DeskEntry, DeskState, OfferCard, ToDesk};
+use protocol::record::EntryKind;
+use protocol::thread::Entry;
+
+use crate::drafts::Sought;
+use crate::projection::{ContactPicture, EntryPicture, OfferPicture, StatePicture};
+use crate::{Gateway, history};
+
+/// Keys or drafts could not be had: showing the words as erased would be a lie, so the desk is to come back.
+#[derive(Debug, thiserror::Error)]
+#[error("show words: {0}")]
+pub(crate) struct WordsAway(String);
+
+/// A frame as text; made once, whoever it goes to.
+pub(crate) fn frame(frame: &ToDesk) -> Utf8Bytes {
+    match serde_json::to_string(frame) {
+        Ok(text) => text.into(),
+        Err(error) => {
+            // No type of ours fails here; a test of the protocol writes each of them.
+            tracing::error!(%error, "failed to write a frame");
+            Utf8Bytes::default()
+        }
+    }
+}
+
+/// The words; `None` when the customer was erased or they cannot be read any more.
+async fn open(gateway: &Gateway, sealed: &Sealed) -> Result<Option<Content>, WordsAway> {
+    match gateway.sealer.unseal(sealed).await {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes)
+            .inspect_err(|error| tracing::warn!(%error, "sealed words do not read"))
+            .ok()),
+        Err(UnsealError::Erased) => Ok(None),
+        Err(error @ (UnsealError::NoKey | UnsealError::Damaged)) => {
+            tracing::warn!(%error, "words cannot be shown");
+            Ok(None)
+        }
+        Err(UnsealError::Unavailable(error)) => Err(WordsAway(error.to_string())),
+    }
+}
+
+async fn content(gateway: &Gateway, entry: &Entry) -> Result<Option<Content>, WordsAway> {
+    match &entry.body {
+        Some(sealed) => open(gateway, sealed).await,
+        None => Ok(None),
+    }
+}
+
+pub(crate) async fn entry(gateway: &Gateway, picture: &EntryPicture) -> Result<DeskEntry, WordsAway> {
+    let EntryPicture { entry, by } = picture;
+    let text = content(gateway, entry).await?.map(|content| content.text);
+    Ok(DeskEntry {
+        seq: entry.seq,
+        at: entry.at,
+        contact: entry.contact,
+        kind: entry.kind.clone(),
+        message: entry.message,
+        text,
+        by: by.as_ref().map(ToString::to_string),
+    })
+}
+
+pub(crate) async fn entries(
+    gateway: &Gateway,
+    pictures: &[EntryPicture],
+) -> Result<Vec<DeskEntry>, WordsAway> {
+    let mut shown = Vec::with_capacity(pictures.len());
+    for picture in pictures {
+        shown.push(entry(gateway, picture).await?);
+    }
+    Ok(shown)
+}
+
+pub(crate) async fn offer(gateway: &Gateway, picture: OfferPicture) -> Result<OfferCard, WordsAway> {
+    let (mut words, mut customer_name) = (Vec::new(), None);
+    for entry in &picture.words {
+        if let Some(content) = content(gateway, entry).await? {
+            words.push(content.text);
+            customer_name = content.name.or(customer_name);
+        }
+    }
+    Ok(OfferCard {
+        history: past(gateway, &picture).await?,
+        offer: picture.offer,
+        contact: picture.contact,
+        conversation: picture.conversation,
+        channel: picture.channel,
+        queue: picture.queue.to_string(),
+        waiting_since: picture.waiting_since,
+        expires_at: picture.expires_at,
+        customer_name,
+        words,
+        receipt: picture.receipt,
+    })
+}
+
+/// The read models are asked only if there is a past: a first contact is offered without any delay.
+async fn past(gateway: &Gateway, picture: &OfferPicture) -> Result<Option<Vec<DeskEntry>>, WordsAway> {
+    let mut shown = Vec::new();
+    if picture.past_before > 1 {
+        let asked =
+            history::before(gateway, picture.conversation, picture.past_before, history::OFFER_WAIT).await;
+        let Some(history) = asked else { return Ok(None) };
+        let pictures: Vec<_> =
+            history.entries.into_iter().map(|entry| gateway.hub.picture_entry(entry)).collect();
+        shown = entries(gateway, &pictures).await?;
+    }
+    shown.extend(entries(gateway, &picture.held).await?);
+    Ok(Some(shown))
+}
+
+pub(crate) async fn contact(
+    gateway: &Gateway,
+    agent: AgentId,
+    picture: ContactPicture,
+    sought: Sought,
+) -> Result<DeskContact, WordsAway> {
+    let mut customer_name = None;
+    for entry in &picture.from_customer {
+        debug_assert_eq!(entry.kind, EntryKind::FromCustomer);
+        customer_name = content(gateway, entry).await?.and_then(|content| content.name).or(customer_name);
+    }
+    let draft = gateway.drafts.find(&gateway.sealer, agent, picture.contact, sought).await;
+    Ok(DeskContact {
+        contact: picture.contact,
+        conversation: picture.conversation,
+        channel: picture.channel,
+        queue: picture.queue.to_string(),
+        category: picture.category,
+        opened_at: picture.opened_at,
+        wrap_up_until: picture.wrap_up_until,
+        customer_name,
+        draft: draft.map_err(|error| WordsAway(error.to_string()))?,
+        entries: entries(gateway, &picture.entries).await?,
+        receipt: picture.receipt,
+    })
+}
+
+pub(crate) async fn state(
+    gateway: &Gateway,
+    agent: AgentId,
+    picture: StatePicture,
+) -> Result<DeskState, WordsAway> {
+    let (mut offers, mut contacts) = (Vec::new(), Vec::new());
+    for each in picture.offers {
+        offers.push(offer(gateway, each).await?);
+    }
+    for each in picture.contacts {
+        contacts.push(contact(gateway, agent, each, Sought::InBucket).await?);
+    }
+    Ok(DeskState {
+        log_seq: picture.log_seq,
+        now: gateway.now(),
+        agent,
+        title: picture.title.to_string(),
+        presence: picture.presence,
+        reason: picture.reason,
+        offers,
+        contacts,
+        dispositions: picture.dispositions,
+    })
+}

@@ -1,0 +1,79 @@
+//! `bench`: the raw bus and the product in one run, in alternating rounds, on the same server.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool's answer and its progress")]
+
+mod desk_client;
+mod figures;
+mod floor;
+mod product;
+mod raw;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bus::{Bus, SupervisedServer};
+use service::Settings;
+
+use crate::boot;
+use figures::{Figures, Round};
+use floor::Floor;
+
+/// Measures the raw bus and the product on it.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Rounds; the medians are told.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Messages of a latency round, one after another.
+    #[arg(long, default_value_t = 500)]
+    samples: usize,
+    /// Contacts of a throughput round.
+    #[arg(long, default_value_t = 4_000)]
+    contacts: usize,
+    /// Agents who take them, each on a socket of their own.
+    #[arg(long, default_value_t = 40)]
+    agents: usize,
+    /// One JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs it on a server and a data folder of its own, which are gone afterwards.
+pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+    let folder = tempfile::tempdir().context("make a folder for the bench")?;
+    let mut settings = Settings::defaults()?;
+    settings.data.folder = folder.path().join("data");
+    settings.http.listen = ([127, 0, 0, 1], 0).into();
+    settings.log.level = "warn".to_owned();
+    settings.limits.desk_frames_per_second = u32::MAX;
+    let kit = boot::kit(settings)?;
+    boot::make_folder(&kit.settings.data.folder)?;
+    let server = SupervisedServer::start(&boot::nats_folder(&kit.settings)).await?;
+    let floor = Floor::open(&kit, &server.settings(), args.agents).await?;
+    let raw_bus = Bus::connect(&server.settings().named("bench-raw")).await?;
+    let mut rounds = Vec::new();
+    for round in 0..args.rounds {
+        eprintln!("round {} of {}", round + 1, args.rounds);
+        rounds.push(one_round(&args, &floor, &raw_bus).await?);
+    }
+    let figures = Figures::medians(&rounds).context("no round was run")?;
+    if args.json {
+        println!("{}", serde_json::to_string(&figures)?);
+    } else {
+        println!("{}", figures.table());
+    }
+    floor.close().await;
+    server.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn one_round(args: &Args, floor: &Floor, raw_bus: &Bus) -> Result<Round> {
+    let payload = floor.sample_payload().await?;
+    let raw_deliver = raw::deliver(raw_bus, floor.subjects(), &payload, args.samples).await?;
+    let offer = product::offers(floor, args.samples).await?;
+    let raw_publish_per_s = raw::publish(raw_bus, floor.subjects(), &payload, args.contacts * 5).await?;
+    // What the last round left behind is done before the clock starts.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let (assignments_per_s, records_per_assignment) = product::assignments(floor, args.contacts).await?;
+    Ok(Round { raw_deliver, offer, raw_publish_per_s, assignments_per_s, records_per_assignment })
+}

@@ -1,0 +1,171 @@
+//! The product as the bench runs it: router and desk on a real server, agents on real sockets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bus::{BusSettings, Deadline, places};
+use bytes::Bytes;
+use protocol::config::{Account, Agent, Disposition, Queue, RoutingConfig};
+use protocol::content::Content;
+use protocol::ids::{AgentId, MessageId, NoticeId};
+use protocol::input::{ConfigInput, CustomerMessage, WIRE_VERSION};
+use protocol::signin::SessionRow;
+use protocol::subjects::Subjects;
+use protocol::{ChannelKind, Input, InputBody, Millis, SubjectToken};
+use service::Kit;
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, mpsc};
+
+use super::desk_client::{self, Seen};
+use crate::boot;
+use crate::roles::{self, Role, Shared};
+
+const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
+const SESSION_MS: u64 = 24 * 3_600_000;
+/// Contacts that one agent of the bench takes at once.
+const CAPACITY: u16 = 4;
+/// What a customer says; as long as a usual chat message.
+const WORDS: &str =
+    "Hello, my order has not arrived yet and I would like to know where it is, thank you very much.";
+
+/// A running product with agents who are online.
+pub(super) struct Floor {
+    shared: Shared,
+    subjects: Subjects,
+    seen: Mutex<mpsc::UnboundedReceiver<Seen>>,
+}
+
+impl Floor {
+    /// Starts router and desk, and lets `agents` agents come online.
+    pub(super) async fn open(kit: &Kit, bus: &BusSettings, agents: usize) -> Result<Self> {
+        let shared = boot::shared(kit.clone(), &bus.named("bench-product")).await?;
+        let subjects = boot::subjects(&kit.settings)?;
+        let config = config(agents)?;
+        let hash = shared.hasher.content(&serde_json::to_vec(&config)?);
+        let ids: Vec<AgentId> = config.agents.iter().map(|agent| agent.id).collect();
+        let body = InputBody::Config(ConfigInput { id: NoticeId(uuid::Uuid::now_v7()), hash, config });
+        publish(&shared, &subjects.inbound_config(), "bench-config", &input(kit, body)).await?;
+        let router = roles::start(&shared, &[Role::Routing, Role::Desk]).await?;
+        let listener = TcpListener::bind(kit.settings.http.listen).await?;
+        let address = listener.local_addr()?;
+        let token = kit.drain.token();
+        kit.drain.spawn("http", async move { Ok(service::http::serve(listener, router, token).await?) });
+        let (tell, seen) = mpsc::unbounded_channel();
+        let sessions = shared.bus.ensure_bucket(&places::sessions()).await?;
+        for agent in ids {
+            let token = uuid::Uuid::now_v7().simple().to_string();
+            let until = Millis(kit.clock.unix_ms()).plus(SESSION_MS);
+            let row = serde_json::to_vec(&SessionRow { agent, until })?;
+            sessions.put(&bus::token_hash(&token), row.into()).await?;
+            desk_client::come_online(address, &token, tell.clone()).await.context("bring an agent online")?;
+        }
+        Ok(Self { shared, subjects, seen: Mutex::new(seen) })
+    }
+
+    pub(super) fn subjects(&self) -> &Subjects {
+        &self.subjects
+    }
+
+    /// What the agents saw next.
+    pub(super) async fn next_seen(&self) -> Result<Seen> {
+        let mut seen = self.seen.lock().await;
+        tokio::time::timeout(Duration::from_secs(20), seen.recv())
+            .await
+            .context("no agent saw anything for 20 s")?
+            .context("all agents are gone")
+    }
+
+    /// The bytes of one message as the product takes it in; the raw bus is given as many.
+    pub(super) async fn sample_payload(&self) -> Result<Bytes> {
+        Ok(serde_json::to_vec(&self.message().await?)?.into())
+    }
+
+    /// A new customer writes, sealed as an adapter does it.
+    pub(super) async fn message(&self) -> Result<Input> {
+        let Shared { kit, sealer, hasher, .. } = &self.shared;
+        let id = uuid::Uuid::now_v7();
+        let account = SubjectToken::new("bench")?;
+        let identity = hasher.identity(ChannelKind::Api, account.as_str(), &id.to_string());
+        let content = serde_json::to_vec(&Content { text: WORDS.to_owned(), name: None })?;
+        let message = CustomerMessage {
+            message: MessageId(id),
+            channel: ChannelKind::Api,
+            provider_hash: hasher.provider_id(ChannelKind::Api, &account, &id.to_string()),
+            content_hash: hasher.content(&content),
+            account,
+            identity,
+            sent_at: None,
+            category: None,
+            body: sealer.seal(identity, &content).await?,
+        };
+        Ok(input(kit, InputBody::Message(message)))
+    }
+
+    /// Sends a message without waiting for more than room.
+    pub(super) async fn send(&self, input: &Input) -> Result<bus::PendingPublish> {
+        let InputBody::Message(message) = &input.body else { anyhow::bail!("not a message") };
+        let subject = self.subjects.inbound_message(message.channel, &message.account);
+        let payload = serde_json::to_vec(input)?.into();
+        Ok(self.shared.bus.publish_pipelined(&subject, &message.provider_hash.to_string(), payload).await?)
+    }
+
+    /// Records in the log so far.
+    pub(super) async fn records(&self) -> Result<u64> {
+        Ok(self.shared.bus.stream_usage(protocol::streams::CONTACTS).await?.last_seq)
+    }
+
+    /// Ends everything that was started.
+    pub(super) async fn close(self) {
+        let late = self.shared.kit.drain.finish(self.shared.kit.settings.drain.deadline).await;
+        if !late.is_empty() {
+            tracing::warn!(tasks = late.join(", "), "ended without waiting for all tasks");
+        }
+    }
+}
+
+fn input(kit: &Kit, body: InputBody) -> Input {
+    Input { v: WIRE_VERSION, made_at: Millis(kit.clock.unix_ms()), body }
+}
+
+async fn publish(shared: &Shared, subject: &protocol::Subject, id: &str, input: &Input) -> Result<()> {
+    let payload = serde_json::to_vec(input)?.into();
+    shared.bus.publish_durable(subject, id, payload, Deadline::after(PUBLISH_DEADLINE)).await?;
+    Ok(())
+}
+
+fn config(agents: usize) -> Result<RoutingConfig> {
+    let name = SubjectToken::new("bench")?;
+    let agent = |n: usize| -> Result<Agent> {
+        Ok(Agent {
+            id: AgentId(uuid::Uuid::now_v7()),
+            name: SubjectToken::new(&format!("bench-{n}"))?,
+            title: format!("Bench {n}"),
+            queues: BTreeSet::from([name.clone()]),
+            skills: BTreeMap::new(),
+            capacity: BTreeMap::from([(ChannelKind::Api, CAPACITY)]),
+        })
+    };
+    Ok(RoutingConfig {
+        queues: vec![Queue {
+            name: name.clone(),
+            title: "Bench".to_owned(),
+            offer_ms: 30_000,
+            wrap_up_ms: 0,
+            owner_wait_ms: 1_000,
+            reopen_ms: 1_000,
+            decline_rest_ms: 1_000,
+        }],
+        skills: Vec::new(),
+        agents: (0..agents).map(agent).collect::<Result<_>>()?,
+        accounts: vec![Account {
+            channel: ChannelKind::Api,
+            name: name.clone(),
+            title: "Bench".to_owned(),
+            queue: name.clone(),
+            priority: 1,
+        }],
+        categories: Vec::new(),
+        dispositions: vec![Disposition { name, title: "Done".to_owned() }],
+    })
+}

@@ -1,0 +1,123 @@
+//! How a process of ours comes up: settings, bus, keys.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use bus::places::StreamSizes;
+use bus::{Bus, BusSettings, Credentials, Deadline, IdHasher, MasterKey, Sealer, SupervisedServer, places};
+use protocol::SubjectToken;
+use protocol::subjects::Subjects;
+use service::{Clock, Drain, Health, Kit, Metrics, Settings};
+
+use crate::roles::Shared;
+
+/// For how long a process waits for the bus to answer at its start.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(20);
+/// How often readiness looks at the connection.
+const BUS_LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The kit of this process, with logs on.
+pub(crate) fn kit(settings: Settings) -> Result<Kit> {
+    service::trace::init(&settings)?;
+    let clock = Clock::system();
+    let health = Health::new(clock.clone(), settings.health.stale_after);
+    let drain = Drain::new(health.clone());
+    Ok(Kit { settings: Arc::new(settings), metrics: Metrics::new(), health, clock, drain })
+}
+
+/// The folder that holds secrets made at the first start.
+pub(crate) fn secrets_folder(settings: &Settings) -> PathBuf {
+    settings.data.folder.join("secrets")
+}
+
+/// The folder of the supervised server.
+pub(crate) fn nats_folder(settings: &Settings) -> PathBuf {
+    settings.data.folder.join("nats")
+}
+
+/// Where the bus is: the server that the settings name, or the one that `up` runs in the data folder.
+pub(crate) fn bus_settings(settings: &Settings, name: &str) -> Result<BusSettings> {
+    if settings.nats.url.is_empty() {
+        let folder = nats_folder(settings);
+        return SupervisedServer::settings_in(&folder).map(|found| found.named(name)).with_context(|| {
+            format!("find the bus of {}: start `winterband up`, or set NATS_URL", folder.display())
+        });
+    }
+    let credentials = match &settings.nats.credentials {
+        None => Credentials::None,
+        Some(secret) => {
+            let Some((user, password)) = secret.reveal().trim().split_once(':') else {
+                bail!("nats.credentials: expected user:password");
+            };
+            Credentials::Password { user: user.to_owned(), password: bus::Secret::new(password) }
+        }
+    };
+    Ok(BusSettings { url: settings.nats.url.clone(), credentials, name: name.to_owned() })
+}
+
+/// Connects, and makes the streams if they are not there.
+pub(crate) async fn connect(settings: &Settings, bus: &BusSettings) -> Result<Bus> {
+    let bus = Bus::connect_until(bus, Deadline::after(CONNECT_DEADLINE)).await?;
+    let sizes = StreamSizes {
+        inbound: settings.streams.inbound_max_bytes,
+        contacts: settings.streams.contacts_max_bytes,
+        parked: settings.streams.parked_max_bytes,
+    };
+    for spec in places::all_streams(&subjects(settings)?, sizes) {
+        bus.ensure_stream(&spec).await?;
+    }
+    Ok(bus)
+}
+
+/// The subjects of this cell.
+pub(crate) fn subjects(settings: &Settings) -> Result<Subjects> {
+    Ok(Subjects::new(SubjectToken::new(&settings.cell.token)?))
+}
+
+/// The keys: what seals and what hashes.
+pub(crate) async fn vault(settings: &Settings, bus: &Bus) -> Result<(Sealer, IdHasher)> {
+    let folder = secrets_folder(settings);
+    make_folder(&folder)?;
+    let master = MasterKey::load_or_create(&folder.join("master.key"))?;
+    let sealer = Sealer::open(bus, &master).await.context("open the store of sealing keys")?;
+    Ok((sealer, IdHasher::new(&master)))
+}
+
+/// Makes a folder that only this user reads.
+pub(crate) fn make_folder(folder: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("make the folder {}", folder.display()))
+}
+
+/// Everything a process with roles needs.
+pub(crate) async fn shared(kit: Kit, bus_settings: &BusSettings) -> Result<Shared> {
+    let bus = connect(&kit.settings, bus_settings).await?;
+    let (sealer, hasher) = vault(&kit.settings, &bus).await?;
+    kit.drain.spawn("bus-watch", watch_bus(kit.clone(), bus.clone()));
+    Ok(Shared { kit, bus, sealer, hasher })
+}
+
+/// Keeps readiness and the metric true to the connection.
+async fn watch_bus(kit: Kit, bus: Bus) -> Result<()> {
+    let mut look = tokio::time::interval(BUS_LOOK_EVERY);
+    let drained = kit.drain.token();
+    loop {
+        tokio::select! {
+            () = drained.cancelled() => return Ok(()),
+            _ = look.tick() => {}
+        }
+        if bus.is_connected() {
+            kit.health.bus_up();
+            kit.metrics.bus_connected.set(1);
+        } else {
+            kit.health.bus_down("not connected to nats-server");
+            kit.metrics.bus_connected.set(0);
+        }
+    }
+}

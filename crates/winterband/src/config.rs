@@ -1,0 +1,125 @@
+//! `config check` and `config apply`.
+#![expect(clippy::print_stdout, reason = "a tool's answer")]
+
+pub(crate) mod routing_file;
+mod table;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use protocol::SubjectToken;
+use protocol::config::RoutingConfig;
+use protocol::ids::AgentId;
+use serde::Deserialize;
+use service::settings::FILE_NAME;
+use service::{Settings, SettingsErrors};
+
+use crate::first_start::read_admin_key;
+
+/// What to do with the configuration.
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Tells all faults of winterband.toml and routing.toml at once; exit code 64 if there are any.
+    Check {
+        /// The folder; the built-in files if not given.
+        folder: Option<PathBuf>,
+    },
+    /// Puts routing.toml in force while contacts flow.
+    Apply {
+        /// The folder with routing.toml, or the file itself.
+        path: PathBuf,
+        /// Where the product answers; from the settings if not given.
+        #[arg(long)]
+        url: Option<String>,
+        /// The file with an administrator's key; the one of the data folder if not given.
+        #[arg(long)]
+        key_file: Option<PathBuf>,
+    },
+}
+
+/// Runs it.
+pub(crate) async fn run(folder: Option<&Path>, command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Check { folder: given } => check(given.as_deref().or(folder)),
+        Command::Apply { path, url, key_file } => {
+            let settings = Settings::load(folder)?;
+            let key = match key_file {
+                Some(file) => {
+                    std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?
+                }
+                None => read_admin_key(&settings)?,
+            };
+            let url = url.unwrap_or(settings.http.public_url);
+            apply(&path, url.trim_end_matches('/'), key.trim()).await
+        }
+    }
+}
+
+fn check(folder: Option<&Path>) -> Result<ExitCode> {
+    let mut faults = match Settings::load(folder) {
+        Ok(_) => Vec::new(),
+        Err(SettingsErrors(faults)) => faults,
+    };
+    let file = folder.map(|folder| folder.join(routing_file::FILE_NAME)).filter(|file| file.exists());
+    let (place, text) = match &file {
+        None => ("built-in routing.toml".to_owned(), routing_file::DEMO.to_owned()),
+        Some(file) => (file.display().to_string(), read(file)?),
+    };
+    if let Err(found) = routing_file::read(&place, &text, &BTreeMap::new()) {
+        faults.extend(found);
+    }
+    if !faults.is_empty() {
+        return Err(SettingsErrors(faults).into());
+    }
+    println!("{FILE_NAME} and {place}: no faults");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(file: &Path) -> Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))
+}
+
+/// The answer of `GET /api/v1/config`.
+#[derive(Deserialize)]
+struct InForce {
+    config: Option<RoutingConfig>,
+}
+
+/// The answer of `PUT /api/v1/config`.
+#[derive(Deserialize)]
+struct Applied {
+    hash: String,
+    log_seq: u64,
+}
+
+async fn apply(path: &Path, url: &str, key: &str) -> Result<ExitCode> {
+    let file = if path.is_dir() { path.join(routing_file::FILE_NAME) } else { path.to_owned() };
+    let text = read(&file)?;
+    let client = reqwest::Client::new();
+    let address = format!("{url}/api/v1/config");
+    let present: InForce =
+        answer(client.get(&address).bearer_auth(key).send().await).await.context("read the configuration")?;
+    let config = routing_file::read(&file.display().to_string(), &text, &ids(present.config))
+        .map_err(SettingsErrors)?;
+    let request = client.put(&address).bearer_auth(key).json(&config);
+    let applied: Applied = answer(request.send().await).await.context("apply the configuration")?;
+    println!("in force since record {}: {}", applied.log_seq, applied.hash);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Agents keep their ids by their names.
+fn ids(config: Option<RoutingConfig>) -> BTreeMap<SubjectToken, AgentId> {
+    config.into_iter().flat_map(|config| config.agents).map(|agent| (agent.name, agent.id)).collect()
+}
+
+async fn answer<T: serde::de::DeserializeOwned>(sent: reqwest::Result<reqwest::Response>) -> Result<T> {
+    let answer = sent.context("reach the product: is it running?")?;
+    let status = answer.status();
+    let text = answer.text().await?;
+    if !status.is_success() {
+        bail!("it answered {status}: {text}");
+    }
+    serde_json::from_str(&text).context("read its answer")
+}

@@ -1,0 +1,213 @@
+//! The routing configuration as people write it (`routing.toml`), read into the form that is published.
+
+use std::collections::BTreeMap;
+
+use protocol::config::{Account, Agent, Category, Disposition, Queue, RoutingConfig, Skill};
+use protocol::ids::AgentId;
+use protocol::input::SkillNeed;
+use protocol::{ChannelKind, SkillLevel, SubjectToken};
+use service::settings::{Fault, locate};
+use toml_edit::{ArrayOfTables, Document, InlineTable};
+
+use super::table::{Source, Table};
+
+/// The name of the file in the configuration folder.
+pub(crate) const FILE_NAME: &str = "routing.toml";
+
+/// The demo floor, built in, so that the first start needs no folder.
+pub(crate) const DEMO: &str = include_str!("../../../../deploy/config/routing.toml");
+
+const KINDS: [&str; 6] = ["queue", "skill", "agent", "account", "category", "disposition"];
+
+/// Reads a text, or tells all its faults at once.
+///
+/// Agents keep the id that `known` has for their name; new names get new ids.
+pub(crate) fn read(
+    place: &str,
+    text: &str,
+    known: &BTreeMap<SubjectToken, AgentId>,
+) -> Result<RoutingConfig, Vec<Fault>> {
+    let mut source = Source { place, text, faults: Vec::new() };
+    let document = match Document::parse(text.to_owned()) {
+        Ok(document) => document,
+        Err(error) => {
+            let offset = error.span().map(|span| span.start);
+            source.fault(offset, "", "TOML", &error.message().replace('\n', " "));
+            return Err(source.faults);
+        }
+    };
+    for (key, item) in document.iter() {
+        if !KINDS.contains(&key) || item.as_array_of_tables().is_none() {
+            let offset = item.span().map(|span| span.start);
+            let expected = format!("one of [[{}]]", KINDS.join("]], [["));
+            source.fault(offset, key, &expected, key);
+        }
+    }
+    let tables = |kind: &str| document.get(kind).and_then(toml_edit::Item::as_array_of_tables);
+    let config = RoutingConfig {
+        queues: each(&mut source, "queue", tables("queue"), queue),
+        skills: each(&mut source, "skill", tables("skill"), skill),
+        agents: each(&mut source, "agent", tables("agent"), |table| agent(table, known)),
+        accounts: each(&mut source, "account", tables("account"), account),
+        categories: each(&mut source, "category", tables("category"), category),
+        dispositions: each(&mut source, "disposition", tables("disposition"), disposition),
+    };
+    // Faults between the parts make sense only when each part could be read.
+    if source.faults.is_empty() {
+        for fault in config.faults() {
+            let path = file_path(&fault.path);
+            let line = locate(text, &path);
+            let path = fault.path;
+            source.faults.push(Fault {
+                place: place.to_owned(),
+                line,
+                path,
+                expected: "a configuration that fits together".to_owned(),
+                found: fault.message,
+            });
+        }
+    }
+    if source.faults.is_empty() { Ok(config) } else { Err(source.faults) }
+}
+
+/// `agents[2].queues` is `agent.2.queues` in the file.
+fn file_path(path: &str) -> String {
+    let path = path.replace('[', ".").replace(']', "");
+    match path.split_once('.') {
+        Some(("categories", rest)) => format!("category.{rest}"),
+        Some((kind, rest)) => format!("{}.{rest}", kind.trim_end_matches('s')),
+        None => path,
+    }
+}
+
+fn each<T>(
+    source: &mut Source<'_>,
+    kind: &str,
+    tables: Option<&ArrayOfTables>,
+    read: impl Fn(&mut Table<'_, '_>) -> Option<T>,
+) -> Vec<T> {
+    let mut found = Vec::new();
+    for (n, table) in tables.into_iter().flatten().enumerate() {
+        let offset = table.span().map(|span| span.start);
+        let mut reader = Table::new(source, table, format!("{kind}[{n}]"), offset);
+        found.extend(read(&mut reader));
+        reader.finish();
+    }
+    found
+}
+
+// Each reads all its keys before it gives up on one, so that all faults are told at once.
+
+fn queue(table: &mut Table<'_, '_>) -> Option<Queue> {
+    let (name, title) = (table.token("name"), table.title("title"));
+    let (offer, wrap_up) = (table.duration_ms("offer"), table.duration_ms("wrap_up"));
+    let (owner_wait, reopen) = (table.duration_ms("owner_wait"), table.duration_ms("reopen"));
+    let decline_rest = table.duration_ms("decline_rest");
+    Some(Queue {
+        name: name?,
+        title: title?,
+        offer_ms: offer?,
+        wrap_up_ms: wrap_up?,
+        owner_wait_ms: owner_wait?,
+        reopen_ms: reopen?,
+        decline_rest_ms: decline_rest?,
+    })
+}
+
+fn skill(table: &mut Table<'_, '_>) -> Option<Skill> {
+    let (name, title) = (table.token("name"), table.title("title"));
+    Some(Skill { name: name?, title: title? })
+}
+
+fn disposition(table: &mut Table<'_, '_>) -> Option<Disposition> {
+    let (name, title) = (table.token("name"), table.title("title"));
+    Some(Disposition { name: name?, title: title? })
+}
+
+fn agent(table: &mut Table<'_, '_>, known: &BTreeMap<SubjectToken, AgentId>) -> Option<Agent> {
+    let (name, title, queues) = (table.token("name"), table.title("title"), table.tokens("queues"));
+    let skills = table.map("skills", "a table of skill = level, 1 to 5", |key, value| {
+        Some((SubjectToken::new(key).ok()?, level(value)?))
+    });
+    let capacity = table.map("capacity", "a table of channel = contacts at once", |key, value| {
+        Some((channel(key)?, u16::try_from(value).ok()?))
+    });
+    let name = name?;
+    let id = known.get(&name).copied().unwrap_or_else(|| AgentId(uuid::Uuid::now_v7()));
+    Some(Agent { id, name, title: title?, queues: queues?, skills: skills?, capacity: capacity? })
+}
+
+fn account(table: &mut Table<'_, '_>) -> Option<Account> {
+    let channel = table.word("channel", "one of web, api", channel);
+    let (name, title, queue) = (table.token("name"), table.title("title"), table.token("queue"));
+    let priority = table.small("priority");
+    Some(Account { channel: channel?, name: name?, title: title?, queue: queue?, priority: priority? })
+}
+
+fn category(table: &mut Table<'_, '_>) -> Option<Category> {
+    let (name, queue, priority) =
+        (table.token("name"), table.optional_token("queue"), table.optional_small("priority"));
+    let needs =
+        table.list("needs", "a list of { skill = \"name\", level = 1 to 5 }", need).unwrap_or_default();
+    Some(Category { name: name?, queue, priority, needs })
+}
+
+fn need(table: &InlineTable) -> Option<SkillNeed> {
+    let skill = SubjectToken::new(table.get("skill")?.as_str()?).ok()?;
+    let level = level(table.get("level")?.as_integer()?)?;
+    (table.len() == 2).then_some(SkillNeed { skill, level })
+}
+
+fn level(number: i64) -> Option<SkillLevel> {
+    SkillLevel::try_from(u8::try_from(number).ok()?).ok()
+}
+
+fn channel(word: &str) -> Option<ChannelKind> {
+    ChannelKind::ALL.into_iter().find(|kind| kind.as_str() == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_floor_is_sound() {
+        let config = read(FILE_NAME, DEMO, &BTreeMap::new()).unwrap();
+        assert_eq!(config.agents.len(), 2);
+        assert!(config.categories.iter().any(|category| !category.needs.is_empty()));
+    }
+
+    #[test]
+    fn known_agents_keep_their_ids() {
+        let first = read(FILE_NAME, DEMO, &BTreeMap::new()).unwrap();
+        let known = first.agents.iter().map(|agent| (agent.name.clone(), agent.id)).collect();
+        assert_eq!(read(FILE_NAME, DEMO, &known).unwrap(), first);
+    }
+
+    #[test]
+    fn five_faults_are_told_at_once_with_their_lines() {
+        let text = "[[queue]]\nname = 'a b'\ntitle = 'A'\noffer = '1 parsec'\nwrap_up = '0s'\nowner_wait = '1s'\n\
+            reopen = '1s'\ncolour = 'red'\n\n[[skill]]\nname = 'x'\ntitle = ''\n[server]\nport = 1\n";
+        let faults = read("routing.toml", text, &BTreeMap::new()).unwrap_err();
+        let mut found: Vec<_> = faults.iter().map(|fault| (fault.line, fault.path.as_str())).collect();
+        found.sort_unstable();
+        let expected = vec![
+            (Some(1), "queue[0].decline_rest"),
+            (Some(2), "queue[0].name"),
+            (Some(4), "queue[0].offer"),
+            (Some(8), "queue[0].colour"),
+            (Some(12), "skill[0].title"),
+            (Some(13), "server"),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_fault_between_parts_has_its_line() {
+        let text = DEMO.replace("queue = \"returns\"\nneeds", "queue = \"nowhere\"\nneeds");
+        let faults = read("routing.toml", &text, &BTreeMap::new()).unwrap_err();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].line.is_some());
+        assert!(faults[0].found.contains("nowhere"), "{}", faults[0]);
+    }
+}

@@ -1,0 +1,180 @@
+//! What the first start makes: the first configuration, the demo agents' passwords, an administrator's API key.
+//!
+//! Every step can be cut off and done again: what is made is written to disk before it is used.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bus::{Bucket, Deadline, KvError, places};
+use protocol::config::RoutingConfig;
+use protocol::ids::NoticeId;
+use protocol::input::{ConfigInput, WIRE_VERSION};
+use protocol::signin::{KeyAccount, agent_key, api_key_key};
+use protocol::{Input, InputBody, Millis, SubjectToken, streams};
+use service::{Settings, SettingsErrors};
+
+use crate::boot;
+use crate::config::routing_file;
+use crate::roles::Shared;
+
+const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
+/// A password that a person reads off a screen and types: 72 bits.
+const PASSWORD_BYTES: usize = 9;
+
+/// How the demo agents sign in, and where the API key lies.
+pub(crate) struct Signins {
+    pub(crate) agents: Vec<Signin>,
+    pub(crate) api_key_file: PathBuf,
+}
+
+/// One agent's sign-in.
+pub(crate) struct Signin {
+    pub(crate) name: SubjectToken,
+    pub(crate) password: String,
+}
+
+/// The routing configuration that a first start begins with.
+pub(crate) struct Floor {
+    place: String,
+    text: String,
+}
+
+impl Floor {
+    /// `routing.toml` of the folder if there is one, else the demo floor; checked, so that a fault is told before
+    /// anything starts.
+    pub(crate) fn read(folder: Option<&Path>) -> Result<Self> {
+        let file = folder.map(|folder| folder.join(routing_file::FILE_NAME)).filter(|file| file.exists());
+        let floor = match file {
+            None => Self { place: "built-in routing.toml".to_owned(), text: routing_file::DEMO.to_owned() },
+            Some(file) => Self {
+                text: std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?,
+                place: file.display().to_string(),
+            },
+        };
+        floor.config()?;
+        Ok(floor)
+    }
+
+    fn config(&self) -> Result<RoutingConfig, SettingsErrors> {
+        routing_file::read(&self.place, &self.text, &BTreeMap::new()).map_err(SettingsErrors)
+    }
+}
+
+/// Makes what is missing. Several processes that start at once take turns.
+pub(crate) async fn prepare(shared: &Shared, floor: &Floor) -> Result<Signins> {
+    let settings = &shared.kit.settings;
+    let folder = boot::secrets_folder(settings);
+    boot::make_folder(&folder)?;
+    let turn = File::create(folder.join("lock"))?;
+    // Waiting blocks a thread for the moment that another process needs.
+    let _turn = tokio::task::spawn_blocking(move || turn.lock().map(|()| turn)).await??;
+    let config = first_config(&folder, floor)?;
+    publish_first(shared, &config).await?;
+    let accounts = shared.bus.ensure_bucket(&places::accounts()).await?;
+    let passwords = passwords(&folder, &config)?;
+    let mut agents = Vec::new();
+    for agent in &config.agents {
+        let Some(password) = passwords.get(&agent.name) else { continue };
+        // Hashing a password takes a while on purpose, so it is done once.
+        if accounts.get(&agent_key(&agent.name)).await?.is_none() {
+            desk::accounts::create_agent(&shared.bus, &agent.name, agent.id, password).await?;
+        }
+        agents.push(Signin { name: agent.name.clone(), password: password.clone() });
+    }
+    let api_key_file = admin_key(&folder, &accounts).await?;
+    Ok(Signins { agents, api_key_file })
+}
+
+/// The configuration with the ids that its agents got; kept, because accounts hang on them.
+fn first_config(folder: &Path, floor: &Floor) -> Result<RoutingConfig> {
+    let file = folder.join("first-floor.json");
+    if let Ok(text) = std::fs::read_to_string(&file) {
+        return serde_json::from_str(&text).with_context(|| format!("read {}", file.display()));
+    }
+    let config = floor.config()?;
+    write_secret(&file, &serde_json::to_string_pretty(&config)?)?;
+    Ok(config)
+}
+
+async fn publish_first(shared: &Shared, config: &RoutingConfig) -> Result<()> {
+    let used = shared.bus.stream_usage(streams::INBOUND).await?.last_seq
+        + shared.bus.stream_usage(streams::CONTACTS).await?.last_seq;
+    if used > 0 {
+        return Ok(());
+    }
+    let hash = shared.hasher.content(&serde_json::to_vec(config)?);
+    let id = NoticeId(uuid::Uuid::now_v7());
+    let made_at = Millis(shared.kit.clock.unix_ms());
+    let body = InputBody::Config(ConfigInput { id, hash, config: config.clone() });
+    let payload = serde_json::to_vec(&Input { v: WIRE_VERSION, made_at, body })?.into();
+    let subject = boot::subjects(&shared.kit.settings)?.inbound_config();
+    shared
+        .bus
+        .publish_durable(&subject, "first-configuration", payload, Deadline::after(PUBLISH_DEADLINE))
+        .await
+        .context("publish the first configuration")?;
+    Ok(())
+}
+
+/// Passwords by agent, one `name password` a line; made once.
+fn passwords(folder: &Path, config: &RoutingConfig) -> Result<BTreeMap<SubjectToken, String>> {
+    let file = folder.join("agents.txt");
+    if !file.exists() {
+        let mut text = String::new();
+        for agent in &config.agents {
+            text += &format!("{} {}\n", agent.name, random_text(PASSWORD_BYTES)?);
+        }
+        write_secret(&file, &text)?;
+    }
+    let text = std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+    let pairs = text.lines().filter_map(|line| line.split_once(' '));
+    Ok(pairs.filter_map(|(name, password)| Some((name.parse().ok()?, password.to_owned()))).collect())
+}
+
+async fn admin_key(folder: &Path, accounts: &Bucket) -> Result<PathBuf> {
+    let file = folder.join("admin.key");
+    if !file.exists() {
+        write_secret(&file, &bus::new_token()?)?;
+    }
+    let key = std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+    let row = KeyAccount { name: "administrator of the first start".to_owned(), admin: true };
+    let row_key = api_key_key(&bus::token_hash(key.trim()));
+    match accounts.create(&row_key, serde_json::to_vec(&row)?.into()).await {
+        Ok(_) | Err(KvError::Exists) => Ok(file),
+        Err(error) => Err(error).context("store the API key"),
+    }
+}
+
+fn random_text(bytes: usize) -> Result<String> {
+    let mut random = vec![0; bytes];
+    getrandom::fill(&mut random).context("get random bytes")?;
+    Ok(URL_SAFE_NO_PAD.encode(random))
+}
+
+/// Writes a file that only this user reads; whole or not at all.
+fn write_secret(file: &Path, text: &str) -> Result<()> {
+    let part = file.with_extension("part");
+    let write = || -> std::io::Result<()> {
+        let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        out.write_all(text.as_bytes())?;
+        out.sync_all()?;
+        std::fs::rename(&part, file)
+    };
+    write().with_context(|| format!("write {}", file.display()))
+}
+
+/// The administrator's key of this data folder.
+pub(crate) fn read_admin_key(settings: &Settings) -> Result<String> {
+    let file = boot::secrets_folder(settings).join("admin.key");
+    let text = std::fs::read_to_string(&file).with_context(|| {
+        format!("read {}: start `winterband up` once, or name the key file with --key-file", file.display())
+    })?;
+    Ok(text.trim().to_owned())
+}

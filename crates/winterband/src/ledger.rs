@@ -1,0 +1,104 @@
+//! `ledger`: recounts the streams themselves and names what does not balance.
+#![expect(clippy::print_stdout, reason = "a tool's answer")]
+
+mod contacts;
+mod floor;
+mod messages;
+mod recount;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use bus::{Bus, Tail, TailOptions};
+use protocol::parked::Parked;
+use protocol::{Input, Record, streams};
+use service::Settings;
+
+use crate::boot;
+use recount::{Ledger, Recount};
+
+/// Recounts the streams.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// One JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs it: exit code 0 if all balances, 1 if not.
+pub(crate) async fn run(folder: Option<&Path>, args: Args) -> Result<ExitCode> {
+    let settings = Settings::load(folder)?;
+    let bus = Bus::connect(&boot::bus_settings(&settings, "winterband-ledger")?).await?;
+    let ledger = read(&bus).await?.close();
+    if args.json {
+        println!("{}", serde_json::to_string(&ledger)?);
+    } else {
+        print(&ledger);
+    }
+    Ok(if ledger.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Reads CONTACTS first: what comes into INBOUND meanwhile is then counted as not yet consumed, and not as missing.
+async fn read(bus: &Bus) -> Result<Recount> {
+    let mut recount = Recount::default();
+    let last = bus.stream_usage(streams::CONTACTS).await?.last_seq;
+    let mut seen = 0;
+    if last > 0 {
+        let mut tail = Tail::open(bus, streams::CONTACTS, 1, TailOptions::default()).await?;
+        // Several newest records may have been deleted: then the tail delivers nothing more and must not be waited for.
+        while seen < last && !(tail.caught_up() && tail.pending() == 0 && seen > 0) {
+            let item = tail.next().await?;
+            let record: Record =
+                serde_json::from_slice(&item.payload).with_context(|| format!("read record {}", item.seq))?;
+            recount.record(item.seq, &record);
+            seen = item.seq;
+        }
+    }
+    recount.log_ends(last);
+    let usage = bus.stream_usage(streams::INBOUND).await?;
+    if usage.messages > 0 {
+        let mut tail = Tail::open(bus, streams::INBOUND, usage.first_seq, TailOptions::default()).await?;
+        loop {
+            let item = tail.next().await?;
+            recount.inbound(item.seq, serde_json::from_slice::<Input>(&item.payload).ok().as_ref());
+            if item.seq >= usage.last_seq {
+                break;
+            }
+        }
+    }
+    let parked = bus.stream_usage(streams::PARKED).await?;
+    for item in bus.read_range(streams::PARKED, parked.first_seq, parked.last_seq, usize::MAX).await? {
+        recount.parked(&serde_json::from_slice::<Parked>(&item.payload).context("read a parked item")?);
+    }
+    Ok(recount)
+}
+
+fn print(ledger: &Ledger) {
+    let m = &ledger.messages;
+    println!("messages");
+    println!("  received     {:>10}   (of these {} not yet consumed)", m.received, m.pending);
+    println!("  recorded     {:>10}", m.recorded);
+    println!("  duplicates   {:>10}", m.duplicates);
+    println!("  parked       {:>10}", m.parked);
+    println!("  replies      {:>10}   notes {}", m.replies, m.notes);
+    println!("commands       {:>10}   repeated {}", m.commands, m.commands_repeated);
+    let c = &ledger.contacts;
+    println!("contacts");
+    println!("  accepted     {:>10}", c.accepted);
+    println!("  waiting      {:>10}", c.waiting);
+    println!("  offered      {:>10}", c.offered);
+    println!("  with agents  {:>10}", c.with_agents);
+    println!("  snoozed      {:>10}", c.snoozed);
+    println!("  wrap-up      {:>10}", c.wrap_up);
+    println!("  resolved     {:>10}", c.resolved);
+    println!("  abandoned    {:>10}", c.abandoned);
+    println!("  parked       {:>10}", c.parked);
+    println!("log            {:>10}   fences {}, offers {}", ledger.records, ledger.fences, ledger.offers);
+    if ledger.faults.is_empty() {
+        println!("balances: nothing lost, nothing doubled, nothing out of order");
+    }
+    for fault in &ledger.faults {
+        println!("DOES NOT BALANCE: {fault}");
+    }
+}

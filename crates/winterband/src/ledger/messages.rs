@@ -1,0 +1,174 @@
+//! Messages and commands: each input in exactly one record, each message in exactly one contact, in order.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a recount looks only at what it counts")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::ids::{CommandId, ConversationId};
+use protocol::input::InputBody;
+use protocol::parked::Parked;
+use protocol::record::EntryKind;
+use protocol::{Cause, Event, Hash128, Input, Outcome, Record};
+use serde::Serialize;
+
+use super::recount::Faults;
+
+/// Messages by their fate.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct MessageCount {
+    /// Messages of customers in INBOUND, or in the log where INBOUND has forgotten them.
+    pub(crate) received: u64,
+    /// Not yet in the log.
+    pub(crate) pending: u64,
+    /// In a conversation.
+    pub(crate) recorded: u64,
+    /// Recognised as known.
+    pub(crate) duplicates: u64,
+    /// Kept in PARKED.
+    pub(crate) parked: u64,
+    /// Agents' replies.
+    pub(crate) replies: u64,
+    /// Agents' notes.
+    pub(crate) notes: u64,
+    /// Commands answered, each id once.
+    pub(crate) commands: u64,
+    /// Answers given again.
+    pub(crate) commands_repeated: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    count: MessageCount,
+    consumed: BTreeSet<u64>,
+    last_consumed: u64,
+    first_inbound: Option<u64>,
+    known: BTreeMap<Hash128, u64>,
+    outcomes: BTreeMap<CommandId, Outcome>,
+    conversation_seq: BTreeMap<ConversationId, u64>,
+    parked_seqs: BTreeSet<u64>,
+    parked_items: BTreeSet<u64>,
+}
+
+impl Messages {
+    pub(super) fn record(&mut self, seq: u64, record: &Record, faults: &mut Faults) {
+        if let Some(inbound) = record.cause.inbound_seq() {
+            if !self.consumed.insert(inbound) {
+                faults.add(format!("input {inbound} was consumed twice, again by record {seq}"));
+            }
+            if inbound <= self.last_consumed {
+                faults
+                    .add(format!("record {seq} consumed input {inbound} after input {}", self.last_consumed));
+            }
+            self.last_consumed = inbound;
+        }
+        let mut fates = Fates::default();
+        for event in &record.events {
+            match event {
+                Event::EntryAdded { conversation, seq: entry_seq, entry, .. } => {
+                    self.entry(seq, *conversation, *entry_seq, entry, &mut fates, faults);
+                }
+                Event::DuplicateSkipped => fates.duplicate = true,
+                Event::Parked { .. } => {
+                    fates.parked = true;
+                    self.parked_seqs.extend(record.cause.inbound_seq());
+                }
+                Event::CommandSettled { command, outcome } => self.settled(seq, *command, outcome, faults),
+                _ => {}
+            }
+        }
+        self.message(seq, record, &fates, faults);
+    }
+
+    fn entry(
+        &mut self,
+        record: u64,
+        conversation: ConversationId,
+        seq: u64,
+        entry: &EntryKind,
+        fates: &mut Fates,
+        faults: &mut Faults,
+    ) {
+        let last = self.conversation_seq.insert(conversation, seq).unwrap_or_default();
+        if seq != last + 1 {
+            faults.add(format!("record {record} adds entry {seq} to {conversation} after entry {last}"));
+        }
+        match entry {
+            EntryKind::FromCustomer => fates.recorded += 1,
+            EntryKind::FromAgent { .. } => self.count.replies += 1,
+            EntryKind::Note { .. } => self.count.notes += 1,
+            _ => {}
+        }
+    }
+
+    /// A customer's message has exactly one fate.
+    fn message(&mut self, seq: u64, record: &Record, fates: &Fates, faults: &mut Faults) {
+        let Cause::Input { input, .. } = &record.cause else { return };
+        let InputBody::Message(message) = &input.body else { return };
+        self.count.received += 1;
+        self.count.recorded += fates.recorded;
+        self.count.duplicates += u64::from(fates.duplicate);
+        self.count.parked += u64::from(fates.parked);
+        let sum = fates.recorded + u64::from(fates.duplicate) + u64::from(fates.parked);
+        if sum != 1 {
+            faults.add(format!("the message of record {seq} has {sum} fates instead of one"));
+        }
+        if fates.recorded > 0
+            && let Some(before) = self.known.insert(message.provider_hash, seq)
+        {
+            faults.add(format!("the message of record {seq} stands already in record {before}"));
+        }
+        if fates.duplicate && !self.known.contains_key(&message.provider_hash) {
+            faults.add(format!("record {seq} skips a message as known that no record has"));
+        }
+    }
+
+    fn settled(&mut self, seq: u64, command: CommandId, outcome: &Outcome, faults: &mut Faults) {
+        match self.outcomes.get(&command) {
+            None => {
+                self.outcomes.insert(command, outcome.clone());
+                self.count.commands += 1;
+            }
+            Some(before) => {
+                self.count.commands_repeated += 1;
+                if before != outcome {
+                    faults.add(format!("record {seq} answers {command} otherwise than before"));
+                }
+            }
+        }
+    }
+
+    pub(super) fn inbound(&mut self, seq: u64, input: Option<&Input>, faults: &mut Faults) {
+        self.first_inbound.get_or_insert(seq);
+        if self.consumed.contains(&seq) {
+            return;
+        }
+        if seq < self.last_consumed {
+            faults.add(format!("input {seq} is in no record, though input {} is", self.last_consumed));
+        } else if input.is_some_and(|input| matches!(input.body, InputBody::Message(_))) {
+            self.count.received += 1;
+            self.count.pending += 1;
+        }
+    }
+
+    pub(super) fn parked_item(&mut self, parked: &Parked) {
+        self.parked_items.extend(parked.inbound_seq);
+    }
+
+    pub(super) fn close(self, faults: &mut Faults) -> MessageCount {
+        for seq in self.parked_seqs.difference(&self.parked_items) {
+            faults.add(format!("input {seq} is said to be parked and is not in PARKED"));
+        }
+        let count = self.count;
+        let fates = count.recorded + count.duplicates + count.parked + count.pending;
+        if count.received != fates {
+            faults.add(format!("{} messages received, {fates} accounted for", count.received));
+        }
+        count
+    }
+}
+
+#[derive(Default)]
+struct Fates {
+    recorded: u64,
+    duplicate: bool,
+    parked: bool,
+}

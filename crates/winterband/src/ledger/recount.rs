@@ -1,0 +1,139 @@
+//! The recount: written anew from what records say, and sharing no code with the core that wrote them.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a recount looks only at what it counts")]
+
+use protocol::parked::Parked;
+use protocol::{Event, Input, Record};
+use serde::Serialize;
+
+use super::contacts::{ContactCount, Contacts};
+use super::floor::Floor;
+use super::messages::{MessageCount, Messages};
+
+/// Most faults told; the rest is counted.
+const FAULTS_MAX: usize = 100;
+
+/// What was found.
+#[derive(Debug, Serialize)]
+pub(crate) struct Ledger {
+    /// Records in the log.
+    pub(crate) records: u64,
+    /// Times that a leader took over.
+    pub(crate) fences: u64,
+    /// Offers made.
+    pub(crate) offers: u64,
+    /// Messages and commands.
+    pub(crate) messages: MessageCount,
+    /// Contacts by where they are.
+    pub(crate) contacts: ContactCount,
+    /// What does not balance, in words; empty if all does.
+    pub(crate) faults: Vec<String>,
+}
+
+/// Faults, bounded.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    found: Vec<String>,
+    more: usize,
+}
+
+impl Faults {
+    pub(crate) fn add(&mut self, fault: String) {
+        if self.found.len() < FAULTS_MAX {
+            self.found.push(fault);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn close(mut self) -> Vec<String> {
+        if self.more > 0 {
+            self.found.push(format!("and {} more", self.more));
+        }
+        self.found
+    }
+}
+
+/// The recount under way.
+#[derive(Debug, Default)]
+pub(crate) struct Recount {
+    log_seq: u64,
+    records: u64,
+    fences: u64,
+    offers: u64,
+    epoch: u64,
+    last_at: u64,
+    messages: Messages,
+    contacts: Contacts,
+    floor: Floor,
+    faults: Faults,
+}
+
+impl Recount {
+    /// Counts one record of the log.
+    pub(crate) fn record(&mut self, seq: u64, record: &Record) {
+        self.hole(seq);
+        self.log_seq = seq;
+        self.records += 1;
+        if record.at.0 < self.last_at {
+            self.faults.add(format!("record {seq} is dated before the one ahead of it"));
+        }
+        self.last_at = record.at.0;
+        for event in &record.events {
+            match event {
+                Event::Fenced { epoch } => {
+                    self.fences += 1;
+                    if *epoch <= self.epoch {
+                        self.faults
+                            .add(format!("record {seq} fences epoch {epoch} after epoch {}", self.epoch));
+                    }
+                    self.epoch = *epoch;
+                }
+                Event::OfferMade { .. } => self.offers += 1,
+                _ => {}
+            }
+        }
+        if record.epoch != self.epoch {
+            let (epoch, fenced) = (record.epoch, self.epoch);
+            self.faults
+                .add(format!("record {seq} was written in epoch {epoch}, but {fenced} had fenced the log"));
+        }
+        self.messages.record(seq, record, &mut self.faults);
+        self.floor.record(seq, record, &mut self.faults);
+        self.contacts.record(seq, record, &mut self.faults);
+    }
+
+    /// Says where the log ends, so that missing records at its end are named too.
+    pub(crate) fn log_ends(&mut self, last_seq: u64) {
+        self.hole(last_seq + 1);
+    }
+
+    fn hole(&mut self, next: u64) {
+        for missing in self.log_seq + 1..next {
+            self.faults.add(format!("record {missing} is missing from CONTACTS"));
+        }
+    }
+
+    /// Counts one message of INBOUND; `None` if it is no input.
+    pub(crate) fn inbound(&mut self, seq: u64, input: Option<&Input>) {
+        self.messages.inbound(seq, input, &mut self.faults);
+    }
+
+    /// Counts one item of PARKED.
+    pub(crate) fn parked(&mut self, parked: &Parked) {
+        self.messages.parked_item(parked);
+    }
+
+    /// Draws the line.
+    pub(crate) fn close(mut self) -> Ledger {
+        let messages = self.messages.close(&mut self.faults);
+        let contacts = self.contacts.close(&mut self.faults);
+        Ledger {
+            records: self.records,
+            fences: self.fences,
+            offers: self.offers,
+            messages,
+            contacts,
+            faults: self.faults.close(),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! `why CONTACT`: the decision, in words, with every agent and their reason.
+#![expect(clippy::print_stdout, reason = "a tool's answer")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use bus::{Bus, Tail, TailOptions};
+use protocol::ids::{AgentId, ContactId};
+use protocol::input::InputBody;
+use protocol::record::{ChoiceRule, Receipt};
+use protocol::{Cause, Event, Record, streams};
+use routing_core::{Explanation, Place, Standing, State};
+use service::Settings;
+
+use crate::boot;
+
+/// Tells why a contact went where it did.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The contact, `con_...`.
+    contact: ContactId,
+    /// One JSON object a decision.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs it: reads the log from its beginning and stops before each offer of the contact.
+pub(crate) async fn run(folder: Option<&Path>, args: Args) -> Result<ExitCode> {
+    let settings = Settings::load(folder)?;
+    let bus = Bus::connect(&boot::bus_settings(&settings, "winterband-why")?).await?;
+    let last = bus.stream_usage(streams::CONTACTS).await?.last_seq;
+    if last == 0 {
+        bail!("the log is empty: nothing was routed yet");
+    }
+    let mut tail = Tail::open(&bus, streams::CONTACTS, 1, TailOptions::default()).await?;
+    let mut state = State::default();
+    let mut names = BTreeMap::new();
+    let mut told = 0_u32;
+    while state.log_seq() < last {
+        let item = tail.next().await?;
+        let record: Record =
+            serde_json::from_slice(&item.payload).with_context(|| format!("read record {}", item.seq))?;
+        learn_names(&mut names, &record);
+        if offers(&record, args.contact) {
+            tell(&mut state, item.seq, &record, &args, &names)?;
+            told += 1;
+        } else {
+            routing_core::apply(&mut state, item.seq, &record)?;
+        }
+    }
+    if told == 0 {
+        let explanation = routing_core::explain(&state, args.contact);
+        if explanation.place == Place::Unknown {
+            bail!("there is no {}, or it ended long ago", args.contact);
+        }
+        println!("{} was not offered to anybody yet. As it stands:", args.contact);
+        table(&explanation, &names);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn learn_names(names: &mut BTreeMap<AgentId, String>, record: &Record) {
+    if let Cause::Input { input, .. } = &record.cause
+        && let InputBody::Config(input) = &input.body
+    {
+        names.extend(input.config.agents.iter().map(|agent| (agent.id, agent.title.clone())));
+    }
+}
+
+fn offers(record: &Record, wanted: ContactId) -> bool {
+    record.events.iter().any(|event| matches!(event, Event::OfferMade { contact, .. } if *contact == wanted))
+}
+
+/// Tells each offer of a record as things stood just before it: the record's own events up to there are applied.
+fn tell(
+    state: &mut State,
+    seq: u64,
+    record: &Record,
+    args: &Args,
+    names: &BTreeMap<AgentId, String>,
+) -> Result<()> {
+    for (n, event) in record.events.iter().enumerate() {
+        let Event::OfferMade { contact, agent, receipt, .. } = event else { continue };
+        if *contact != args.contact {
+            continue;
+        }
+        let mut before = state.clone();
+        let so_far = record.events.iter().take(n).cloned().collect();
+        routing_core::apply(&mut before, seq, &Record { events: so_far, ..record.clone() })?;
+        let explanation = routing_core::explain(&before, args.contact);
+        if args.json {
+            let told = serde_json::json!({ "record": seq, "agent": agent, "receipt": receipt, "table": explanation });
+            println!("{told}");
+        } else {
+            let name = name_of(names, *agent);
+            println!("record {seq}, configuration {}: {} was offered to {name}", record.policy, args.contact);
+            println!("{}", words(receipt));
+            table(&explanation, names);
+            println!();
+        }
+    }
+    routing_core::apply(state, seq, record)?;
+    Ok(())
+}
+
+fn name_of(names: &BTreeMap<AgentId, String>, agent: AgentId) -> String {
+    names.get(&agent).map_or_else(|| agent.to_string(), |title| format!("{title} ({agent})"))
+}
+
+fn words(receipt: &Receipt) -> String {
+    let rule = match receipt.rule {
+        ChoiceRule::Preferred => "they had it before, or it was given to them by name",
+        ChoiceRule::LongestIdle => {
+            "the contact came in, and of those who could have it they had been idle for longest"
+        }
+        ChoiceRule::FirstInOrder => {
+            "they came free, and of all contacts they could have this was first in order"
+        }
+    };
+    let passed = &receipt.passed_over;
+    format!(
+        "  because {rule};\n  it had waited {} with {} of its class waiting, they had been idle for {}.\n  \
+         {} others could have had it; passed over: {} not qualified, {} not there, {} full, {} declined or stood back.",
+        seconds(receipt.waited_ms),
+        receipt.waiting_in_class,
+        seconds(receipt.idle_ms),
+        receipt.runners_up.len(),
+        passed.unqualified,
+        passed.not_there,
+        passed.full,
+        passed.declined,
+    )
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{:01} s", ms / 1000, ms % 1000 / 100)
+}
+
+fn table(explanation: &Explanation, names: &BTreeMap<AgentId, String>) {
+    for row in &explanation.agents {
+        println!(
+            "    {:<44} idle {:>10}  {}",
+            name_of(names, row.agent),
+            seconds(row.idle_ms),
+            standing(&row.standing)
+        );
+    }
+}
+
+fn standing(standing: &Standing) -> String {
+    match standing {
+        Standing::Chosen => "has it, or is asked".to_owned(),
+        Standing::Able => "could have it".to_owned(),
+        Standing::Declined { how, .. } => format!("was asked before ({how:?})").to_lowercase(),
+        Standing::StandsBack { .. } => "stands back for who is preferred".to_owned(),
+        Standing::Full { held, capacity } => format!("full: holds {held} of {capacity}"),
+        Standing::NotThere { presence, connected: true } => format!("not there: {presence:?}").to_lowercase(),
+        Standing::NotThere { connected: false, .. } => "not there: their desk is not reachable".to_owned(),
+        Standing::LacksSkill { skill, needs, has } => match has {
+            None => format!("lacks the skill {skill} (level {} is needed)", needs.get()),
+            Some(has) => format!("has {skill} at level {}, {} is needed", has.get(), needs.get()),
+        },
+        Standing::NotOnChannel => "takes no contacts of this channel".to_owned(),
+        Standing::NotInQueue => "does not serve the queue".to_owned(),
+    }
+}
