@@ -51,6 +51,15 @@ pub struct StreamUsage {
     pub last_seq: u64,
 }
 
+impl StreamUsage {
+    /// The used percentage of the size limit, rounded down; 0 for a stream without one.
+    #[must_use]
+    pub fn used_percent(&self) -> u32 {
+        let Some(max) = self.max_bytes.filter(|max| *max > 0) else { return 0 };
+        u32::try_from(u128::from(self.bytes) * 100 / u128::from(max)).unwrap_or(u32::MAX)
+    }
+}
+
 /// Why a stream could not be made or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {

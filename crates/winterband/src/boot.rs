@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use bus::places::StreamSizes;
 use bus::{Bus, BusSettings, Credentials, Deadline, IdHasher, MasterKey, Sealer, SupervisedServer, places};
-use protocol::SubjectToken;
 use protocol::subjects::Subjects;
+use protocol::{SubjectToken, streams};
 use service::{Clock, Drain, Health, Kit, Metrics, Settings};
 
 use crate::roles::Shared;
@@ -17,6 +17,13 @@ use crate::roles::Shared;
 const CONNECT_DEADLINE: Duration = Duration::from_secs(20);
 /// How often readiness looks at the connection.
 const BUS_LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often the streams' sizes are looked at.
+const STREAM_LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The streams that may fill up.
+const WATCHED: [&str; 3] = [streams::INBOUND, streams::CONTACTS, streams::PARKED];
+/// Where a person is told, percent of a stream's size, lowest first.
+const ALARMS_PERCENT: [u32; 2] = [70, 85];
 
 /// The kit of this process, with logs on.
 pub(crate) fn kit(settings: Settings) -> Result<Kit> {
@@ -100,6 +107,7 @@ pub(crate) async fn shared(kit: Kit, bus_settings: &BusSettings) -> Result<Share
     let bus = connect(&kit.settings, bus_settings).await?;
     let (sealer, hasher) = vault(&kit.settings, &bus).await?;
     kit.drain.spawn("bus-watch", watch_bus(kit.clone(), bus.clone()));
+    kit.drain.spawn("stream-watch", watch_streams(kit.clone(), bus.clone()));
     Ok(Shared { kit, bus, sealer, hasher })
 }
 
@@ -118,6 +126,34 @@ async fn watch_bus(kit: Kit, bus: Bus) -> Result<()> {
         } else {
             kit.health.bus_down("not connected to nats-server");
             kit.metrics.bus_connected.set(0);
+        }
+    }
+}
+
+/// Raises an alarm when a stream passes [`ALARMS_PERCENT`], once for each time that it does.
+async fn watch_streams(kit: Kit, bus: Bus) -> Result<()> {
+    let mut look = tokio::time::interval(STREAM_LOOK_EVERY);
+    let mut passed = [None; WATCHED.len()];
+    let drained = kit.drain.token();
+    loop {
+        tokio::select! {
+            () = drained.cancelled() => return Ok(()),
+            _ = look.tick() => {}
+        }
+        for (stream, passed) in WATCHED.iter().zip(&mut passed) {
+            // A bus that is away shows in readiness; the next look comes soon.
+            let Ok(usage) = bus.stream_usage(stream).await else { continue };
+            let percent = usage.used_percent();
+            kit.metrics.stream_used_ratio.set([stream], f64::from(percent) / 100.0);
+            let now_passed = ALARMS_PERCENT.into_iter().rev().find(|alarm| percent >= *alarm);
+            if now_passed > *passed {
+                tracing::error!(
+                    stream,
+                    percent,
+                    "a stream fills up: give it more room, or new contacts will be refused"
+                );
+            }
+            *passed = now_passed;
         }
     }
 }

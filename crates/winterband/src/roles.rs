@@ -49,7 +49,7 @@ pub(crate) async fn start(shared: &Shared, roles: &[Role]) -> anyhow::Result<Rou
                 router
             }
             Role::Desk => router.merge(desk::start(&kit, bus, sealer, hasher).await?),
-            Role::Chat => router,
+            Role::Chat => router.merge(channel_host::start(&kit, bus, sealer, hasher).await?),
             Role::Api => router.merge(api::start(&kit, bus, sealer, hasher).await?),
         };
     }

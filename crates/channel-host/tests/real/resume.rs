@@ -128,3 +128,15 @@ async fn a_long_conversation_is_read_from_the_read_models() {
     assert_eq!(found.iter().map(|(seq, ..)| *seq).collect::<Vec<_>>(), expected);
     assert_eq!(found[1].2, "part 2");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn erased_words_leave_their_place_and_nothing_else() {
+    let world = world().await;
+    let (page, conversation, identity) = begun(&world).await;
+    world.agent_says(identity, conversation, "An answer").await;
+    world.sealer.erase_identity(identity).await.unwrap();
+    let mut again = enter(&world, Some(&page.token), 0).await;
+    let expected = [(1, "customer".to_owned(), String::new()), (2, "agent".to_owned(), String::new())];
+    assert_eq!(again.entries(2).await, expected);
+    again.say_and_see("after the erasure").await;
+}

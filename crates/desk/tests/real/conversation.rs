@@ -1,0 +1,193 @@
+//! An offer, an answer, a word to and fro; cut, resumed and repeated.
+
+use protocol::command::Command;
+use protocol::record::EntryKind;
+use protocol::{Event, InputBody};
+use serde_json::{Value, json};
+
+use crate::world::{ANNA, CONTACT, CONVERSATION, OFFER, World, done, subjects};
+
+fn seqs(contact: &Value) -> Vec<u64> {
+    contact["entries"].as_array().unwrap().iter().map(|entry| entry["seq"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn words_go_to_and_fro_and_nothing_readable_is_stored() {
+    let mut world = World::start().await;
+    let token = world.token().await;
+    let (mut desk, state) = world.desk(&token, json!({})).await;
+    assert_eq!((&state["title"], &state["contacts"]), (&json!("Anna"), &json!([])));
+
+    world.offer("my parcel is wet").await;
+    let offer = desk.next("offer").await;
+    assert_eq!(offer["words"], json!(["my parcel is wet"]));
+    assert_eq!((&offer["customer_name"], &offer["queue"]), (&json!("Mia"), &json!("General")));
+    assert_eq!(offer["history"], json!([]), "a first contact has no past, and nobody is asked for it");
+
+    let accept = desk.command(json!({"do": "accept", "offer": OFFER})).await;
+    assert_eq!(world.accept().await, accept);
+    assert_eq!(desk.next("offer_ended").await["how"], "accepted");
+    let contact = desk.next("contact").await;
+    assert_eq!(seqs(&contact), [1, 2]);
+    assert_eq!(contact["entries"][1]["by"], "Anna");
+    let settled = desk.next("settled").await;
+    assert_eq!((&settled["id"], &settled["outcome"]["is"]), (&json!(accept), &json!("done")));
+
+    let message = protocol::MessageId(uuid::Uuid::now_v7());
+    let reply = json!({"do": "reply", "contact": CONTACT, "message": message, "text": "we send another"});
+    desk.command(reply).await;
+    let (command, stored) = world.command().await;
+    assert_eq!(command.agent, ANNA);
+    assert!(!stored.contains("another"), "{stored}");
+    let Command::Reply { body, .. } = &command.command else { panic!("{stored}") };
+    assert!(world.sealer.unseal(body).await.unwrap().starts_with(b"{\"text\":\"we send another\""));
+    let answered = world.entry(EntryKind::FromAgent { agent: ANNA });
+    let settled = done(command.id);
+    world.decide(InputBody::Command(command), vec![answered, settled]).await;
+    let entry = desk.next("entry").await["entry"].clone();
+    assert_eq!((&entry["seq"], &entry["text"]), (&json!(3), &json!("we send another")));
+    assert_eq!(entry["message"], json!(message));
+    desk.next("settled").await;
+}
+
+#[tokio::test]
+async fn a_desk_that_was_cut_goes_on_where_it_was() {
+    let mut world = World::start().await;
+    let token = world.token().await;
+    let (mut desk, _) = world.desk(&token, json!({})).await;
+    world.offer("one").await;
+    desk.next("offer").await;
+    let accept = desk.command(json!({"do": "accept", "offer": OFFER})).await;
+    world.accept().await;
+    drop(desk);
+    let two = world.entry(EntryKind::FromCustomer);
+    let message = world.message("two").await;
+    world.decide(message, vec![two]).await;
+
+    // What it missed comes, and only that; the same command again has the same answer and is no second input.
+    for restart in [false, true] {
+        if restart {
+            world.restart_gateway().await;
+        }
+        let (mut desk, state) = world.desk(&token, json!({CONVERSATION.to_string(): 1})).await;
+        assert_eq!(seqs(&state["contacts"][0]), [2, 3]);
+        assert_eq!(state["contacts"][0]["entries"][1]["text"], "two");
+        assert_eq!(state["contacts"][0]["customer_name"], "Mia");
+        desk.send(json!({"t": "command", "id": accept, "command": {"do": "accept", "offer": OFFER}})).await;
+        let settled = desk.next("settled").await;
+        assert_eq!((&settled["id"], &settled["outcome"]["is"]), (&json!(accept), &json!("done")));
+    }
+    let marker = world
+        .desk(&token, json!({}))
+        .await
+        .0
+        .command(json!({"do": "set_presence", "presence": "online"}))
+        .await;
+    assert_eq!(world.command().await.0.id, marker, "the repeated acceptance was published again");
+}
+
+#[tokio::test]
+async fn a_command_sent_twice_before_its_record_is_answered_once_to_each() {
+    let mut world = World::start().await;
+    let token = world.token().await;
+    let (mut first, _) = world.desk(&token, json!({})).await;
+    let id = first.command(json!({"do": "set_presence", "presence": "online"})).await;
+    let (command, _) = world.command().await;
+    drop(first);
+    // The server swallows the second one; its answer is the record that is still on its way.
+    let (mut second, _) = world.desk(&token, json!({})).await;
+    second
+        .send(json!({"t": "command", "id": id, "command": {"do": "set_presence", "presence": "online"}}))
+        .await;
+    second.send(json!({"t": "ping", "n": 4})).await;
+    assert_eq!(second.next("pong").await["n"], 4);
+    world.decide(InputBody::Command(command), vec![done(id)]).await;
+    assert_eq!(second.next("settled").await["id"], json!(id));
+}
+
+#[tokio::test]
+async fn a_command_without_a_record_is_said_to_be_open_and_is_answered_later() {
+    let mut world = World::start().await;
+    let token = world.token().await;
+    let (mut desk, _) = world.desk(&token, json!({})).await;
+    let id = desk.command(json!({"do": "set_presence", "presence": "away", "reason": "lunch"})).await;
+    let (command, _) = world.command().await;
+    assert_eq!(desk.next("error").await["code"], "not_settled_yet");
+    world.decide(InputBody::Command(command), vec![done(id)]).await;
+    assert_eq!(desk.next("settled").await["id"], json!(id));
+}
+
+#[tokio::test]
+async fn typing_goes_both_ways_and_drafts_are_kept_until_they_are_sent() {
+    let mut world = World::start().await;
+    let token = world.token().await;
+    let (mut desk, _) = world.desk(&token, json!({})).await;
+    world.offer("one").await;
+    desk.next("offer").await;
+    desk.command(json!({"do": "accept", "offer": OFFER})).await;
+    world.accept().await;
+    for kind in ["offer_ended", "contact", "settled"] {
+        desk.next(kind).await;
+    }
+
+    let subject = subjects().typing(CONVERSATION);
+    let mut heard = world.bus.subscribe_ephemeral(&subject).await.unwrap();
+    desk.send(json!({"t": "typing", "contact": CONTACT})).await;
+    assert_eq!(heard.next().await.unwrap().payload, br#"{"who":"agent"}"#[..]);
+    world.bus.publish_ephemeral(&subject, br#"{"who":"customer"}"#[..].into()).await.unwrap();
+    assert_eq!(desk.next("typing").await["conversation"], json!(CONVERSATION));
+
+    desk.send(json!({"t": "draft", "contact": CONTACT, "text": "dear Mia"})).await;
+    // Older entries come from the same lane, so that its answer says that the draft was done.
+    desk.send(json!({"t": "older", "contact": CONTACT, "before_seq": 2})).await;
+    assert_eq!(seqs(&desk.next("older").await), [1]);
+    let drafts = world.bus.ensure_bucket(&bus::places::drafts()).await.unwrap();
+    let kept = drafts.get(&format!("{ANNA}.{CONTACT}")).await.unwrap().unwrap();
+    assert!(kept.value.starts_with(b"s1.idn_"));
+    let (_other, state) = world.desk(&token, json!({})).await;
+    assert_eq!(state["contacts"][0]["draft"], "dear Mia");
+
+    let message = protocol::MessageId(uuid::Uuid::now_v7());
+    let id = desk
+        .command(json!({"do": "reply", "contact": CONTACT, "message": message, "text": "dear Mia"}))
+        .await;
+    let (command, _) = world.command().await;
+    let reply = world.entry(EntryKind::FromAgent { agent: ANNA });
+    let gone = Event::Resolved { contact: CONTACT, agent: ANNA };
+    world.decide(InputBody::Command(command), vec![reply, gone, done(id)]).await;
+    for kind in ["entry", "contact_gone", "settled"] {
+        desk.next(kind).await;
+    }
+    desk.send(json!({"t": "older", "contact": CONTACT, "before_seq": 2})).await;
+    assert_eq!(desk.next("error").await["code"], "not_yours");
+    assert_eq!(drafts.keys().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn drafts_of_contacts_that_went_on_unseen_are_swept() {
+    let mut world = World::start().await;
+    let drafts = world.bus.ensure_bucket(&bus::places::drafts()).await.unwrap();
+    drafts.put(&format!("{ANNA}.con_99_0"), "s1".into()).await.unwrap();
+    world.restart_gateway().await;
+    let mut changes = drafts.watch_all().await.unwrap();
+    let gone = async { while !matches!(changes.next().await.unwrap(), bus::WatchEvent::Deleted { .. }) {} };
+    tokio::time::timeout(crate::world::PATIENCE, gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_erased_customer_has_no_words() {
+    let mut world = World::start().await;
+    let token = world.token().await;
+    let (mut desk, _) = world.desk(&token, json!({})).await;
+    world.offer("secret").await;
+    assert_eq!(desk.next("offer").await["words"], json!(["secret"]));
+    desk.command(json!({"do": "accept", "offer": OFFER})).await;
+    world.accept().await;
+    for kind in ["offer_ended", "contact", "settled"] {
+        desk.next(kind).await;
+    }
+    world.sealer.erase_identity(crate::world::CUSTOMER).await.unwrap();
+    let (_other, state) = world.desk(&token, json!({})).await;
+    assert_eq!(seqs(&state["contacts"][0]), [1, 2]);
+    assert!(!state.to_string().contains("secret") && !state.to_string().contains("Mia"), "{state}");
+}

@@ -1,0 +1,90 @@
+//! Who comes in, and what ends a session.
+
+use bus::places;
+use protocol::Millis;
+use protocol::signin::SessionRow;
+use serde_json::json;
+
+use crate::world::{ANNA, World};
+
+#[tokio::test]
+async fn only_who_signed_in_comes_in() {
+    let world = World::start().await;
+    for (name, password) in [("anna", "summer"), ("ben", "winter"), ("an.na", "winter"), ("", "")] {
+        let response = world.sign_in(name, password).await;
+        assert_eq!(response.status(), 401);
+        let problem: serde_json::Value = response.json().await.unwrap();
+        assert_eq!(problem["code"], "wrong_name_or_password");
+    }
+    let token = world.token().await;
+    let client = reqwest::Client::new();
+    let me = |cookie: String| client.get(world.url("/desk/api/me")).header("cookie", cookie).send();
+    assert_eq!(me("wb_session=none".to_owned()).await.unwrap().status(), 401);
+    let found: serde_json::Value = me(format!("wb_session={token}")).await.unwrap().json().await.unwrap();
+    assert_eq!(found, json!({"agent": ANNA, "title": "Anna"}));
+
+    let cookie = format!("wb_session={token}");
+    let own = format!("http://{}", world.address);
+    let attempt = |headers: &[(&'static str, &str)]| {
+        let request = world.upgrade(headers);
+        async move {
+            match tokio_tungstenite::connect_async(request).await {
+                Ok(_) => 101,
+                Err(tokio_tungstenite::tungstenite::Error::Http(response)) => response.status().as_u16(),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    assert_eq!(attempt(&[]).await, 401);
+    assert_eq!(attempt(&[("cookie", "wb_session=none")]).await, 401);
+    assert_eq!(attempt(&[("cookie", &cookie), ("origin", "http://evil.example")]).await, 403);
+    assert_eq!(attempt(&[("cookie", &cookie), ("origin", &own)]).await, 101);
+}
+
+#[tokio::test]
+async fn the_tokens_are_not_in_the_store() {
+    let world = World::start().await;
+    let token = world.token().await;
+    let sessions = world.bus.ensure_bucket(&places::sessions()).await.unwrap();
+    let keys = sessions.keys().await.unwrap();
+    assert_eq!(keys, [bus::token_hash(&token)]);
+}
+
+#[tokio::test]
+async fn a_session_that_is_deleted_or_over_closes_its_desks() {
+    let world = World::start().await;
+    let sessions = world.bus.ensure_bucket(&places::sessions()).await.unwrap();
+    let token = world.token().await;
+    let (mut desk, _) = world.desk(&token, json!({})).await;
+    sessions.delete(&bus::token_hash(&token)).await.unwrap();
+    assert_eq!(desk.closed().await, 4401);
+
+    let token = world.token().await;
+    let (mut desk, _) = world.desk(&token, json!({})).await;
+    let response = reqwest::Client::new()
+        .post(world.url("/desk/api/signout"))
+        .header("cookie", format!("wb_session={token}"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 204);
+    assert_eq!(desk.closed().await, 4401);
+
+    let short = SessionRow { agent: ANNA, until: Millis(world.kit.clock.unix_ms() + 300) };
+    let row = serde_json::to_vec(&short).unwrap();
+    sessions.put(&bus::token_hash("short"), row.into()).await.unwrap();
+    let (mut desk, _) = world.desk("short", json!({})).await;
+    assert_eq!(desk.closed().await, 4401);
+}
+
+#[tokio::test]
+async fn too_many_tries_have_to_wait() {
+    let world = World::start().await;
+    let mut last = 0;
+    for _ in 0..=world.kit.settings.signin.attempts_per_minute {
+        let response = world.sign_in("anna", "summer").await;
+        last = response.status().as_u16();
+        assert_eq!(response.headers().contains_key("retry-after"), last == 429);
+    }
+    assert_eq!(last, 429);
+}

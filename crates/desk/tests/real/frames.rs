@@ -1,0 +1,123 @@
+//! Frames that cannot be used: each is answered and counted, and the desk stays open.
+
+use protocol::limits::TEXT_BYTES_MAX;
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::world::{CONTACT, World};
+
+#[tokio::test]
+async fn bad_frames_are_answered_and_the_desk_stays_open() {
+    let world = World::start().await;
+    let token = world.token().await;
+    let mut desk = world.connect(&token).await;
+    desk.send(json!({"t": "typing", "contact": CONTACT})).await;
+    assert_eq!(desk.next("error").await["code"], "hello_first");
+    desk.send(json!({"t": "hello"})).await;
+    desk.next("state").await;
+    let cases = [
+        (Message::binary(vec![1, 2, 3]), "binary_frame"),
+        (Message::text("{"), "malformed_json"),
+        (Message::text(r#"{"t":"ping","n":1,"more":1}"#), "not_a_frame"),
+        (Message::text("x".repeat(200 * 1024)), "frame_too_large"),
+    ];
+    for (message, code) in cases {
+        desk.send_raw(message).await;
+        assert_eq!(desk.next("error").await["code"], code);
+        assert_eq!(world.kit.metrics.refused_total.get(["desk", code]), 1);
+    }
+    let message = protocol::MessageId(uuid::Uuid::now_v7());
+    let reply = |text: String| json!({"do": "reply", "contact": CONTACT, "message": message, "text": text});
+    for (text, refusal) in [
+        ("x".repeat(TEXT_BYTES_MAX + 1), "too_long"),
+        (" ".to_owned(), "empty_text"),
+        ("to nobody".to_owned(), "unknown_contact"),
+    ] {
+        let id = desk.command(reply(text)).await;
+        let settled = desk.next("settled").await;
+        assert_eq!((&settled["id"], &settled["outcome"]["refusal"]), (&json!(id), &json!(refusal)));
+        assert!(settled["words"].is_string());
+    }
+    desk.send(json!({"t": "ping", "n": 7})).await;
+    assert_eq!(desk.next("pong").await["n"], 7);
+}
+
+#[tokio::test]
+async fn a_flood_is_stopped() {
+    let world = World::start().await;
+    let token = world.token().await;
+    let (mut desk, _) = world.desk(&token, json!({})).await;
+    let allowed = world.kit.settings.limits.desk_frames_per_second;
+    for n in 0..allowed * 4 {
+        desk.send(json!({"t": "ping", "n": n})).await;
+    }
+    let (mut pongs, mut faults) = (0, 0);
+    for _ in 0..allowed * 4 {
+        let frame = desk.any().await;
+        match frame["t"].as_str() {
+            Some("pong") => pongs += 1,
+            Some("error") => faults += u32::from(frame["code"] == "too_fast"),
+            _ => panic!("{frame}"),
+        }
+    }
+    assert!(pongs >= allowed - 1 && faults > 0, "{pongs} pongs, {faults} faults");
+    assert_eq!(pongs + faults, allowed * 4);
+}
+
+#[tokio::test]
+async fn a_flood_that_does_not_end_closes_the_desk() {
+    let world = World::start().await;
+    let token = world.token().await;
+    let (mut desk, _) = world.desk(&token, json!({})).await;
+    let mut n = 0;
+    while desk.try_send(json!({"t": "ping", "n": n})).await {
+        n += 1;
+    }
+    // The word for it may be lost with the frames that nobody reads any more.
+    desk.ended().await;
+    assert!(world.kit.metrics.refused_total.get(["desk", "too_fast"]) > 500);
+}
+
+#[tokio::test]
+async fn commands_wait_for_the_bus_in_their_order_and_not_without_end() {
+    let mut world = World::start_with(&[("WINTERBAND_LIMITS__DESK_FRAMES_PER_SECOND", "1000")]).await;
+    let token = world.token().await;
+    let (mut desk, _) = world.desk(&token, json!({})).await;
+    world.signal_bus("-STOP");
+    let mut asked = Vec::new();
+    // One is on its way, 128 wait, and there is no room for the rest.
+    for _ in 0..140 {
+        asked.push(desk.command(json!({"do": "set_presence", "presence": "online"})).await);
+    }
+    // On a slow machine the first one is said to take long before.
+    while desk.next("error").await["code"] != "too_many_at_once" {}
+    world.signal_bus("-CONT");
+    for id in asked.into_iter().take(129) {
+        assert_eq!(world.command().await.0.id, id);
+    }
+}
+
+#[tokio::test]
+async fn an_agent_has_so_many_desks() {
+    let world = World::start().await;
+    let token = world.token().await;
+    let mut desks = Vec::new();
+    for _ in 0..16 {
+        desks.push(world.desk(&token, json!({})).await.0);
+    }
+    let mut one_more = world.connect(&token).await;
+    one_more.send(json!({"t": "hello"})).await;
+    assert_eq!(one_more.next("error").await["code"], "too_many_desks");
+    assert_eq!(one_more.closed().await, 1013);
+    drop(desks.pop());
+    // Its place is free as soon as the gateway has noticed.
+    let deadline = tokio::time::Instant::now() + crate::world::PATIENCE;
+    loop {
+        let mut desk = world.connect(&token).await;
+        desk.send(json!({"t": "hello"})).await;
+        if desk.any().await["t"] == "state" {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline);
+    }
+}

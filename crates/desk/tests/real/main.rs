@@ -1,0 +1,16 @@
+//! The gateway against a real nats-server, found by NATS_SERVER_BIN or PATH. The router is played by the test, which
+//! writes the records by hand: what is tested is what the gateway makes of them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod conversation;
+mod door;
+mod frames;
+mod past;
+mod presence;
+mod world;
