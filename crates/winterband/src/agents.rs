@@ -172,7 +172,8 @@ impl Rehearsal {
         let mut seats = JoinSet::new();
         let mut signing_in: JoinSet<anyhow::Result<Seat>> = JoinSet::new();
         for (number, Member { name, capacity }) in (1..).zip(members) {
-            let agent = SimulatedAgent::new(habits.clone(), capacity, Dice::of_agent(seed, number));
+            let (dice, ids) = (Dice::of_agent(seed, number), Dice::of_agent(getrandom::u64()?, number));
+            let agent = SimulatedAgent::new(habits.clone(), capacity, dice, ids);
             let (endpoint, floor, end) = (self.endpoint.clone(), Arc::clone(&self.floor), self.end.clone());
             let mut seat = Seat::new(agent, name, endpoint, floor, end);
             if signing_in.len() >= SIGN_INS_MAX

@@ -17,6 +17,8 @@ use crate::roles::Shared;
 const CONNECT_DEADLINE: Duration = Duration::from_secs(20);
 /// How often readiness looks at the connection.
 const BUS_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Checks of two seconds each, one after the other, that the server may leave unanswered: one may meet a busy moment.
+const SILENT_CHECKS_MAX: u32 = 2;
 
 /// How often the streams' sizes are looked at.
 const STREAM_LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -108,25 +110,37 @@ pub(crate) async fn shared(kit: Kit, bus_settings: &BusSettings) -> Result<Share
     let (sealer, hasher) = vault(&kit.settings, &bus).await?;
     kit.drain.spawn("bus-watch", watch_bus(kit.clone(), bus.clone()));
     kit.drain.spawn("stream-watch", watch_streams(kit.clone(), bus.clone()));
-    Ok(Shared { kit, bus, sealer, hasher })
+    Ok(Shared { kit, bus, bus_settings: bus_settings.clone(), sealer, hasher })
 }
 
-/// Keeps readiness and the metric true to the connection.
+/// Keeps readiness and the metric true to the bus. A connection alone proves nothing: a server that hangs keeps it open
+/// for half a minute.
 async fn watch_bus(kit: Kit, bus: Bus) -> Result<()> {
     let mut look = tokio::time::interval(BUS_LOOK_EVERY);
     let drained = kit.drain.token();
+    let mut silent = 0;
     loop {
         tokio::select! {
             () = drained.cancelled() => return Ok(()),
             _ = look.tick() => {}
         }
-        if bus.is_connected() {
-            kit.health.bus_up();
-            kit.metrics.bus_connected.set(1);
+        let answer = tokio::select! {
+            () = drained.cancelled() => return Ok(()),
+            answer = bus.check() => answer,
+        };
+        silent = if answer.is_ok() { 0 } else { silent + 1 };
+        let down = if !bus.is_connected() {
+            Some("not connected to nats-server")
+        } else if silent >= SILENT_CHECKS_MAX {
+            Some("nats-server does not answer")
         } else {
-            kit.health.bus_down("not connected to nats-server");
-            kit.metrics.bus_connected.set(0);
+            None
+        };
+        match down {
+            None => kit.health.bus_up(),
+            Some(reason) => kit.health.bus_down(reason),
         }
+        kit.metrics.bus_connected.set(i64::from(down.is_none()));
     }
 }
 

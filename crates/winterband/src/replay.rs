@@ -41,9 +41,10 @@ const READ_AHEAD: usize = 256;
 
 /// Publishes a file of messages through the HTTP API.
 ///
-/// Messages of one sender go strictly one after another, in the file's order. A row's `key` is its id at the server, so
-/// that running it again doubles nothing; without that column the id is `<file name>:<row>`. Exit code 0 if all rows
-/// were taken, 1 if some were not, 64 if the file or the arguments cannot be used.
+/// Messages of one sender go strictly one after another, in the file's order. A row's `key` is its id at the server;
+/// without that column the id is `<file name>:<row>`. So running it again doubles nothing: what the server took in the
+/// last minutes is reported as duplicate, what is older is recognised by the router (`winterband ledger` counts it).
+/// Exit code 0 if all rows were taken, 1 if some were not, 64 if the file or the arguments cannot be used.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
     /// CSV with a header, or one JSON object a line.

@@ -1,7 +1,7 @@
 //! The roles and how each is started.
 
 use axum::Router;
-use bus::{Bus, IdHasher, Sealer};
+use bus::{Bus, BusSettings, IdHasher, Sealer};
 use clap::ValueEnum;
 use service::Kit;
 
@@ -23,6 +23,17 @@ pub(crate) enum Role {
 impl Role {
     /// All of them, in the order of starting.
     pub(crate) const ALL: [Self; 5] = [Self::Routing, Self::Views, Self::Desk, Self::Chat, Self::Api];
+
+    /// The word on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Routing => "routing",
+            Self::Views => "views",
+            Self::Desk => "desk",
+            Self::Chat => "chat",
+            Self::Api => "api",
+        }
+    }
 }
 
 /// What roles share in a process.
@@ -30,28 +41,49 @@ impl Role {
 pub(crate) struct Shared {
     pub(crate) kit: Kit,
     pub(crate) bus: Bus,
+    pub(crate) bus_settings: BusSettings,
     pub(crate) sealer: Sealer,
     pub(crate) hasher: IdHasher,
 }
 
-/// Starts the roles and gives the routes of those that have any.
-pub(crate) async fn start(shared: &Shared, roles: &[Role]) -> anyhow::Result<Router> {
-    let mut router = Router::new();
-    for role in roles {
-        let Shared { kit, bus, sealer, hasher } = shared.clone();
-        router = match role {
-            Role::Routing => {
-                routing_service::start(&kit, bus, sealer, hasher).await?;
-                router
+/// Roles that run.
+pub(crate) struct Running {
+    /// The routes of those that have any.
+    pub(crate) router: Router,
+    buses: Vec<Bus>,
+}
+
+impl Running {
+    /// Ends the connections, after the tasks that use them.
+    pub(crate) async fn drain(self) {
+        for bus in self.buses {
+            if let Err(error) = bus.drain().await {
+                tracing::warn!(%error, "ended before a connection was drained");
             }
-            Role::Views => {
-                views::start(&kit, bus).await?;
-                router
-            }
-            Role::Desk => router.merge(desk::start(&kit, bus, sealer, hasher).await?),
-            Role::Chat => router.merge(channel_host::start(&kit, bus, sealer, hasher).await?),
-            Role::Api => router.merge(api::start(&kit, bus, sealer, hasher).await?),
-        };
+        }
     }
-    Ok(router)
+}
+
+/// Starts the roles, each on a connection of its own: none waits behind what another one reads.
+pub(crate) async fn start(shared: &Shared, roles: &[Role]) -> anyhow::Result<Running> {
+    let mut running = Running { router: Router::new(), buses: Vec::new() };
+    for role in roles {
+        let name = format!("{}-{}", shared.bus_settings.name, role.name());
+        let bus = Bus::connect(&shared.bus_settings.named(&name)).await?;
+        running.buses.push(bus.clone());
+        let router = start_one(shared, *role, bus).await?;
+        running.router = running.router.merge(router);
+    }
+    Ok(running)
+}
+
+async fn start_one(shared: &Shared, role: Role, bus: Bus) -> anyhow::Result<Router> {
+    let Shared { kit, sealer, hasher, .. } = shared.clone();
+    match role {
+        Role::Routing => routing_service::start(&kit, bus, sealer, hasher).await.map(|()| Router::new()),
+        Role::Views => views::start(&kit, bus).await.map(|()| Router::new()),
+        Role::Desk => desk::start(&kit, bus, sealer, hasher).await,
+        Role::Chat => channel_host::start(&kit, bus, sealer, hasher).await,
+        Role::Api => api::start(&kit, bus, sealer, hasher).await,
+    }
 }

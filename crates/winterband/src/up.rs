@@ -10,7 +10,7 @@ use service::{Kit, Settings};
 use tokio::net::TcpListener;
 
 use crate::first_start::{self, Signins};
-use crate::roles::{self, Role, Shared};
+use crate::roles::{self, Role, Running, Shared};
 use crate::{boot, first_start::Floor};
 
 /// Where `deploy/run` puts a nats-server that it fetched.
@@ -31,9 +31,9 @@ pub(crate) async fn run(folder: Option<&Path>) -> Result<ExitCode> {
     };
     let shared = boot::shared(kit.clone(), &bus_settings).await?;
     let signins = first_start::prepare(&shared, &floor).await?;
-    let router = roles::start(&shared, &Role::ALL).await?;
+    let running = roles::start(&shared, &Role::ALL).await?;
     println!("{}", sheet(&kit.settings, server.is_some(), &signins));
-    finish(&shared, listener, router).await?;
+    finish(&shared, listener, running).await?;
     if let Some(server) = server {
         server.stop().await;
     }
@@ -47,13 +47,13 @@ pub(crate) async fn serve(folder: Option<&Path>, roles: &[Role]) -> Result<ExitC
     let kit = boot::kit(settings)?;
     kit.drain.listen_for_signals()?;
     let listener = listen(&kit).await?;
-    let names: Vec<String> = roles.iter().map(|role| format!("{role:?}").to_lowercase()).collect();
-    let bus_settings = boot::bus_settings(&kit.settings, &format!("winterband-{}", names.join("-")))?;
+    let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+    let bus_settings = boot::bus_settings(&kit.settings, "winterband")?;
     let shared = boot::shared(kit.clone(), &bus_settings).await?;
     first_start::prepare(&shared, &floor).await?;
-    let router = roles::start(&shared, roles).await?;
+    let running = roles::start(&shared, roles).await?;
     println!("winterband {} on http://{}", names.join(", "), kit.settings.http.listen);
-    finish(&shared, listener, router).await?;
+    finish(&shared, listener, running).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -74,9 +74,9 @@ async fn supervise(kit: &Kit) -> Result<Option<SupervisedServer>> {
 }
 
 /// Serves until told to end, then lets every task finish.
-async fn finish(shared: &Shared, listener: TcpListener, router: axum::Router) -> Result<()> {
+async fn finish(shared: &Shared, listener: TcpListener, running: Running) -> Result<()> {
     let kit = &shared.kit;
-    let router = router.merge(service::http::router(kit.health.clone(), kit.metrics.clone()));
+    let router = running.router.clone().merge(service::http::router(kit.health.clone(), kit.metrics.clone()));
     let router = service::http::with_problems(router);
     let token = kit.drain.token();
     kit.drain.spawn("http", async move { Ok(service::http::serve(listener, router, token).await?) });
@@ -86,6 +86,7 @@ async fn finish(shared: &Shared, listener: TcpListener, router: axum::Router) ->
     if !late.is_empty() {
         tracing::warn!(tasks = late.join(", "), "ended without waiting for all tasks");
     }
+    running.drain().await;
     if let Err(error) = shared.bus.drain().await {
         tracing::warn!(%error, "ended before the connection was drained");
     }

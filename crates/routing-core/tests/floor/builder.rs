@@ -1,5 +1,4 @@
 //! A small floor that reads in six lines.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,12 @@
 //! The routing core from outside: its rules case by case, its laws under random floors.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails by panicking, and looks at the events that it is about"
+)]
 
 mod builder;
 mod config_rules;

@@ -39,7 +39,7 @@ fn a_message_is_remembered_as_long_as_its_channel_retries_and_a_day() {
         floor.wait(u64::from(channel.retry_days() + 1) * DAY_MS);
         floor.input(message.clone());
         assert_eq!(floor.log.last().unwrap().events, [Event::DuplicateSkipped]);
-        floor.wait(DAY_MS).input(message);
+        floor.wait(DAY_MS).writes("dora").input(message);
         assert!(
             matches!(floor.log.last().unwrap().events[..], [Event::EntryAdded { .. }]),
             "{channel} has forgotten it"

@@ -1,6 +1,5 @@
 //! The floor once more, folded from the log in the plainest way, with the rules written down from their definitions. It
 //! looks at every agent and every contact each time, and shares no code with the core.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

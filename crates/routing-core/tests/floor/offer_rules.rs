@@ -112,10 +112,25 @@ fn capacity_counts_by_channel() {
 fn who_declined_stands_back_while_another_can_take_it() {
     let mut floor = Floor::online([agent("bob"), agent("ada")]);
     floor.has("bob", "carl");
-    floor.writes("dora").check(expect![[""]]);
-    floor.wait(10).declines("ada").check(expect![[""]]);
+    floor.writes("dora").check(expect![[r#"
+        cnv_8_0 opened by web shop
+        con_8_1 opened
+        con_8_1 entry 1: customer
+        con_8_1 waits in sales at 5 since 0 ms (Opened)
+        off_8_2: con_8_1 to ada for 20000 ms, LongestIdle of 1, waited 0 ms, idle 500 ms; passed over 0+0+1+0
+    "#]]);
+    floor.wait(10).declines("ada").check(expect![[r#"
+        off_8_2: con_8_1 from ada, declined
+        con_8_1 waits in sales at 5 since 10 ms (OfferEnded)
+        done
+    "#]]);
     floor.wait(10 * DECLINE_REST_MS);
-    floor.resolves("bob").check(expect![[""]]);
+    floor.resolves("bob").check(expect![[r#"
+        con_6_1 entry 3: bob resolved it as done
+        con_6_1 resolved by bob
+        done
+        off_10_0: con_8_1 to bob for 20000 ms, FirstInOrder of 1, waited 1200010 ms, idle 0 ms; passed over 0+0+0+1
+    "#]]);
 }
 
 #[test]
@@ -141,16 +156,31 @@ fn when_all_declined_they_are_asked_again_after_a_rest() {
 fn when_the_last_who_did_not_decline_goes_those_whose_rest_was_over_are_asked() {
     let mut floor = Floor::online([agent("bob"), agent("ada")]);
     floor.has("bob", "emil").goes("bob", Presence::Away).writes("carl").declines("ada");
-    floor.has("ada", "dora").wait(DECLINE_REST_MS).check(expect![[""]]);
-    floor.comes("bob").resolves("ada").check(expect![[""]]);
-    floor.goes("bob", Presence::Away).check(expect![[""]]);
+    floor.has("ada", "dora").wait(DECLINE_REST_MS).check(expect![[r#"
+        con_9_1 may be asked again
+    "#]]);
+    floor.comes("bob").resolves("ada").check(expect![[r#"
+        con_11_1 entry 3: ada resolved it as done
+        con_11_1 resolved by ada
+        done
+    "#]]);
+    floor.goes("bob", Presence::Away).check(expect![[r#"
+        bob Away
+        done
+        off_16_0: con_9_1 to ada for 20000 ms, LongestIdle of 1, waited 120000 ms, idle 0 ms; passed over 0+1+0+0
+    "#]]);
 }
 
 #[test]
 fn when_the_last_who_did_not_decline_goes_the_rested_are_asked() {
     let mut floor = Floor::online([agent("bob"), agent("ada")]);
     floor.has("bob", "carl").writes("dora").declines("ada").wait(DECLINE_REST_MS);
-    floor.goes("bob", Presence::Away).check(expect![[""]]);
+    floor.goes("bob", Presence::Away).check(expect![[r#"
+        bob Away
+        done
+        con_8_1 may be asked again
+        off_10_0: con_8_1 to ada for 20000 ms, LongestIdle of 1, waited 120000 ms, idle 120500 ms; passed over 0+1+0+0
+    "#]]);
 }
 
 #[test]

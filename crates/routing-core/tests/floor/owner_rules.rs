@@ -165,8 +165,17 @@ fn a_transfer_to_a_queue_keeps_the_place_and_drops_the_needs() {
 fn who_gave_it_on_is_asked_last() {
     let mut floor = Floor::online([agent("bob"), agent("ada")]);
     floor.has("bob", "dora").has("ada", "carl");
-    floor.gives_to_queue("bob", "sales").check(expect![[""]]);
-    floor.resolves("ada").check(expect![[""]]);
+    floor.gives_to_queue("bob", "sales").check(expect![[r#"
+        con_6_1 entry 3: bob gave it to sales
+        con_6_1 waits in sales at 5 since 0 ms (Transferred)
+        done
+    "#]]);
+    floor.resolves("ada").check(expect![[r#"
+        con_8_1 entry 3: ada resolved it as done
+        con_8_1 resolved by ada
+        done
+        off_11_0: con_6_1 to ada for 20000 ms, FirstInOrder of 1, waited 0 ms, idle 0 ms; passed over 0+0+0+1
+    "#]]);
 }
 
 #[test]

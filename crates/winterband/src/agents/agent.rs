@@ -54,6 +54,8 @@ pub(super) struct SimulatedAgent {
     habits: Habits,
     capacity: BTreeMap<ChannelKind, u16>,
     dice: Dice,
+    /// Apart from the dice, so that a rehearsal with the same seed makes other ids.
+    ids: Dice,
     link: Link,
     me: Option<AgentId>,
     presence: Presence,
@@ -84,11 +86,12 @@ enum Link {
 }
 
 impl SimulatedAgent {
-    pub(super) fn new(habits: Habits, capacity: BTreeMap<ChannelKind, u16>, dice: Dice) -> Self {
+    pub(super) fn new(habits: Habits, capacity: BTreeMap<ChannelKind, u16>, dice: Dice, ids: Dice) -> Self {
         Self {
             habits,
             capacity,
             dice,
+            ids,
             link: Link::Down,
             me: None,
             presence: Presence::Offline,
@@ -218,7 +221,7 @@ impl SimulatedAgent {
         let Some(step) = self.desk.next_step(contact, self.habits.replies) else { return };
         let command = match step {
             Step::Reply => {
-                let message = MessageId(self.dice.uuid(now.0));
+                let message = MessageId(self.ids.uuid(now.0));
                 DeskCommand::Reply { contact, message, text: words::reply(&mut self.dice) }
             }
             Step::Resolve => match self.dice.pick(&self.dispositions) {
@@ -240,7 +243,7 @@ impl SimulatedAgent {
     }
 
     fn ask(&mut self, about: About, command: DeskCommand, now: Millis) {
-        let id = CommandId(self.dice.uuid(now.0));
+        let id = CommandId(self.ids.uuid(now.0));
         let pending = Pending { id, about, command, resend_at: now.plus(RESEND_AFTER_MS) };
         self.frames.push(pending.frame());
         self.pending.push(pending);

@@ -11,11 +11,11 @@ impl Dice {
         Self { state: seed }
     }
 
-    /// The dice of one agent: another stream for every number.
+    /// The dice of one agent. Its start is rolled, because streams whose starts differ by a multiple of the step are
+    /// the same stream, shifted: agents would make the same ids.
     pub(super) fn of_agent(seed: u64, number: u32) -> Self {
-        let mut dice = Self::new(seed ^ u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        dice.roll();
-        dice
+        let start = Self::new(seed).roll() ^ u64::from(number);
+        Self::new(Self::new(start).roll())
     }
 
     pub(super) fn roll(&mut self) -> u64 {
@@ -72,6 +72,16 @@ mod tests {
         assert_eq!(dice.pick::<u8>(&[]), None);
         assert_ne!(Dice::of_agent(7, 1).roll(), Dice::of_agent(7, 2).roll());
         assert_eq!(Dice::of_agent(7, 1).roll(), Dice::of_agent(7, 1).roll());
+    }
+
+    #[test]
+    fn agents_make_different_ids_in_the_same_moment() {
+        let ids = (0..1_000).flat_map(|number| {
+            let mut dice = Dice::of_agent(3, number);
+            (0..200).map(move |_| dice.uuid(1_700_000_000_000))
+        });
+        let ids: Vec<_> = ids.collect();
+        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), ids.len());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::desk_client::{self, Seen};
 use crate::boot;
-use crate::roles::{self, Role, Shared};
+use crate::roles::{self, Role, Running, Shared};
 
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
 const SESSION_MS: u64 = 24 * 3_600_000;
@@ -33,6 +33,7 @@ const WORDS: &str =
 pub(super) struct Floor {
     shared: Shared,
     subjects: Subjects,
+    running: Running,
     seen: Mutex<mpsc::UnboundedReceiver<Seen>>,
 }
 
@@ -46,7 +47,8 @@ impl Floor {
         let ids: Vec<AgentId> = config.agents.iter().map(|agent| agent.id).collect();
         let body = InputBody::Config(ConfigInput { id: NoticeId(uuid::Uuid::now_v7()), hash, config });
         publish(&shared, &subjects.inbound_config(), "bench-config", &input(kit, body)).await?;
-        let router = roles::start(&shared, &[Role::Routing, Role::Desk]).await?;
+        let running = roles::start(&shared, &[Role::Routing, Role::Desk]).await?;
+        let router = running.router.clone();
         let listener = TcpListener::bind(kit.settings.http.listen).await?;
         let address = listener.local_addr()?;
         let token = kit.drain.token();
@@ -60,7 +62,7 @@ impl Floor {
             sessions.put(&bus::token_hash(&token), row.into()).await?;
             desk_client::come_online(address, &token, tell.clone()).await.context("bring an agent online")?;
         }
-        Ok(Self { shared, subjects, seen: Mutex::new(seen) })
+        Ok(Self { shared, subjects, running, seen: Mutex::new(seen) })
     }
 
     pub(super) fn subjects(&self) -> &Subjects {
@@ -121,6 +123,7 @@ impl Floor {
         if !late.is_empty() {
             tracing::warn!(tasks = late.join(", "), "ended without waiting for all tasks");
         }
+        self.running.drain().await;
     }
 }
 

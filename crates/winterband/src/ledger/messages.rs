@@ -40,7 +40,8 @@ pub(super) struct Messages {
     count: MessageCount,
     consumed: BTreeSet<u64>,
     last_consumed: u64,
-    first_inbound: Option<u64>,
+    /// Inputs that are in INBOUND and in no record, though later ones are.
+    passed_over: BTreeSet<u64>,
     known: BTreeMap<Hash128, u64>,
     outcomes: BTreeMap<CommandId, Outcome>,
     conversation_seq: BTreeMap<ConversationId, u64>,
@@ -137,15 +138,26 @@ impl Messages {
     }
 
     pub(super) fn inbound(&mut self, seq: u64, input: Option<&Input>, faults: &mut Faults) {
-        self.first_inbound.get_or_insert(seq);
         if self.consumed.contains(&seq) {
             return;
         }
         if seq < self.last_consumed {
             faults.add(format!("input {seq} is in no record, though input {} is", self.last_consumed));
+            self.passed_over.insert(seq);
         } else if input.is_some_and(|input| matches!(input.body, InputBody::Message(_))) {
             self.count.received += 1;
             self.count.pending += 1;
+        }
+    }
+
+    /// Names inputs that no record has and INBOUND has no longer.
+    fn lost(&self, faults: &mut Faults) {
+        let mut next = 1;
+        for seq in &self.consumed {
+            for lost in (next..*seq).filter(|lost| !self.passed_over.contains(lost)) {
+                faults.add(format!("input {lost} is in no record and not in INBOUND"));
+            }
+            next = seq + 1;
         }
     }
 
@@ -157,6 +169,7 @@ impl Messages {
         for seq in self.parked_seqs.difference(&self.parked_items) {
             faults.add(format!("input {seq} is said to be parked and is not in PARKED"));
         }
+        self.lost(faults);
         let count = self.count;
         let fates = count.recorded + count.duplicates + count.parked + count.pending;
         if count.received != fates {

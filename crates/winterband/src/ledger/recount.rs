@@ -102,6 +102,15 @@ impl Recount {
         self.contacts.record(seq, record, &mut self.faults);
     }
 
+    /// Names a message of the log that is no record.
+    pub(crate) fn unreadable(&mut self, seq: u64) {
+        self.hole(seq);
+        self.log_seq = seq;
+        self.faults.add(format!(
+            "record {seq} cannot be read: something else than the router wrote it, or a later version"
+        ));
+    }
+
     /// Says where the log ends, so that missing records at its end are named too.
     pub(crate) fn log_ends(&mut self, last_seq: u64) {
         self.hole(last_seq + 1);

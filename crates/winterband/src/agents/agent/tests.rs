@@ -26,7 +26,7 @@ fn habits(replies: u32, decline_percent: u8, ignore_percent: u8) -> Habits {
 }
 
 fn scene(habits: Habits) -> Scene {
-    let agent = SimulatedAgent::new(habits, [(ChannelKind::Api, 1)].into(), Dice::new(3));
+    let agent = SimulatedAgent::new(habits, [(ChannelKind::Api, 1)].into(), Dice::new(3), Dice::new(4));
     Scene { agent, now: Millis(T0) }
 }
 
