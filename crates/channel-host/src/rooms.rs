@@ -19,7 +19,15 @@ pub(crate) struct Rooms {
 #[derive(Default)]
 struct Inner {
     projection: Projection,
-    listeners: HashMap<IdentityId, Vec<Weak<Listener>>>,
+    visitors: HashMap<IdentityId, Present>,
+}
+
+/// A visitor with at least one socket.
+#[derive(Default)]
+struct Present {
+    listeners: Vec<Weak<Listener>>,
+    /// A beginning was counted that the log does not show yet.
+    has_begun: bool,
 }
 
 /// One socket's ear. What is new is read from the projection, so that a slow socket holds no queue of its own.
@@ -50,10 +58,10 @@ impl Ear {
 impl Drop for Ear {
     fn drop(&mut self) {
         let mut inner = self.rooms.lock();
-        if let Some(listeners) = inner.listeners.get_mut(&self.identity) {
-            listeners.retain(|other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(&self.listener)));
-            if listeners.is_empty() {
-                inner.listeners.remove(&self.identity);
+        if let Some(visitor) = inner.visitors.get_mut(&self.identity) {
+            visitor.listeners.retain(|other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(&self.listener)));
+            if visitor.listeners.is_empty() {
+                inner.visitors.remove(&self.identity);
             }
         }
     }
@@ -88,8 +96,27 @@ impl Rooms {
     /// A new ear for a visitor; it ends when it is dropped.
     pub(crate) fn listen(self: &Arc<Self>, identity: IdentityId) -> Ear {
         let listener = Arc::new(Listener::default());
-        self.lock().listeners.entry(identity).or_default().push(Arc::downgrade(&listener));
+        self.lock().visitors.entry(identity).or_default().listeners.push(Arc::downgrade(&listener));
         Ear { rooms: Arc::clone(self), identity, listener }
+    }
+
+    /// Asks for leave before a visitor's message begins a contact; `charge` is called once for each contact, however
+    /// many messages and sockets of the visitor are there before the log shows it.
+    pub(crate) fn begin<E>(
+        &self,
+        identity: IdentityId,
+        charge: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut inner = self.lock();
+        let is_idle = inner.projection.standing(identity).is_none_or(|it| it.state.is_idle());
+        let visitor = inner.visitors.get_mut(&identity);
+        if is_idle && !visitor.as_ref().is_some_and(|it| it.has_begun) {
+            charge()?;
+        }
+        if let Some(visitor) = visitor {
+            visitor.has_begun = is_idle;
+        }
+        Ok(())
     }
 
     /// All that stood in the log at the start is folded in. Ready from the first configuration on.
@@ -114,7 +141,8 @@ impl Rooms {
 
 impl Inner {
     fn wake(&mut self, identity: IdentityId, typing: bool) {
-        for listener in self.listeners.get(&identity).into_iter().flatten().filter_map(Weak::upgrade) {
+        let Some(visitor) = self.visitors.get(&identity) else { return };
+        for listener in visitor.listeners.iter().filter_map(Weak::upgrade) {
             if typing {
                 listener.typing.store(true, Ordering::Release);
             }
@@ -134,11 +162,23 @@ mod tests {
         let rooms = Rooms::new();
         let identity = IdentityId(Hash128([1; 16]));
         let (one, two) = (rooms.listen(identity), rooms.listen(identity));
-        assert_eq!(rooms.lock().listeners[&identity].len(), 2);
+        assert_eq!(rooms.lock().visitors[&identity].listeners.len(), 2);
         drop(one);
-        assert_eq!(rooms.lock().listeners[&identity].len(), 1);
+        assert_eq!(rooms.lock().visitors[&identity].listeners.len(), 1);
         drop(two);
-        assert!(rooms.lock().listeners.is_empty());
+        assert!(rooms.lock().visitors.is_empty());
+    }
+
+    #[test]
+    fn a_beginning_counts_once_for_all_sockets_of_a_visitor() {
+        let rooms = Rooms::new();
+        let identity = IdentityId(Hash128([1; 16]));
+        let _ears = (rooms.listen(identity), rooms.listen(identity));
+        assert_eq!(rooms.begin(identity, || Err("no room")), Err("no room"));
+        assert_eq!(rooms.begin(identity, || Ok::<_, &str>(())), Ok(()));
+        assert_eq!(rooms.begin(identity, || Err("no room")), Ok(()), "it has begun");
+        let other = IdentityId(Hash128([2; 16]));
+        assert_eq!(rooms.begin(other, || Err("no room")), Err("no room"));
     }
 
     #[tokio::test]

@@ -70,12 +70,11 @@ pub(crate) struct Taker {
     answers: mpsc::Sender<String>,
     /// A message that has to come again, and until when later ones wait for it.
     held: Option<(MessageId, Refusal, Instant)>,
-    has_begun: bool,
 }
 
 impl Taker {
     pub(crate) fn new(host: Arc<Host>, speaker: Speaker, answers: mpsc::Sender<String>) -> Self {
-        Self { host, speaker, answers, held: None, has_begun: false }
+        Self { host, speaker, answers, held: None }
     }
 
     /// Ends when the socket is gone and all that it said before is worked through.
@@ -141,31 +140,18 @@ impl Taker {
     }
 
     /// A message that asks for an agent anew needs room in the streams, and an allowance of its address.
-    fn may_begin(&mut self) -> Result<(), Refusal> {
-        let identity = self.speaker.identity;
-        let is_idle = self
-            .host
-            .rooms
-            .ask(|projection| projection.standing(identity))
-            .is_none_or(|it| it.state.is_idle());
-        if !is_idle {
-            self.has_begun = false;
-            return Ok(());
-        }
-        if self.host.is_full.load(Ordering::Relaxed) {
-            return Err(INBOUND_FULL);
-        }
-        // Several messages may come before the first of them shows in the log.
-        if !self.has_begun {
-            let allowed = self.host.beginnings.check(&self.speaker.address);
-            allowed
-                .map_err(|wait| Refusal { retry_after_ms: Some(wait.seconds() * 1000), ..TOO_MANY_NEW })?;
-            self.has_begun = true;
-        }
-        Ok(())
+    fn may_begin(&self) -> Result<(), Refusal> {
+        let (identity, address) = (self.speaker.identity, self.speaker.address);
+        self.host.rooms.begin(identity, || {
+            if self.host.is_full.load(Ordering::Relaxed) {
+                return Err(INBOUND_FULL);
+            }
+            let allowed = self.host.beginnings.check(&address);
+            allowed.map_err(|wait| Refusal { retry_after_ms: Some(wait.seconds() * 1000), ..TOO_MANY_NEW })
+        })
     }
 
-    async fn leave(&mut self) -> Option<String> {
+    async fn leave(&self) -> Option<String> {
         let Speaker { account, identity, .. } = &self.speaker;
         let id = NoticeId(Uuid::now_v7());
         let body = InputBody::CustomerLeft { id, identity: *identity };

@@ -24,7 +24,8 @@ await build({
   minify: true,
   format: "iife",
   target: ["es2022"],
-  charset: "utf8",
+  // Escapes, so that a page in another encoding shows the same words.
+  charset: "ascii",
   legalComments: "none",
   plugins: [styleSheets],
 });

@@ -122,7 +122,9 @@ impl Lane {
         let deadline = Deadline::after(gateway.kit.settings.desk.command_wait);
         // Before it is sent: the record may come faster than the acknowledgement.
         gateway.hub.tell(self.agent, ToLine::Expect { socket: self.socket, command: id });
-        match gateway.bus.publish_durable(&subject, &id.to_string(), payload.into(), deadline).await {
+        // With the agent: the same id made up by another agent's client is another command.
+        let msg_id = format!("{}-{id}", self.agent);
+        match gateway.bus.publish_durable(&subject, &msg_id, payload.into(), deadline).await {
             // A duplicate's record stands in the log or is on its way to it: the line has it or gets it.
             Ok(_) => Ok(()),
             Err(PublishError::Unavailable(reason)) => Err(NotTaken::Away(reason)),

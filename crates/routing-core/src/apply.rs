@@ -125,10 +125,10 @@ impl State {
         let memory = &mut self.stored.memory;
         match &input.body {
             InputBody::Message(message) => memory.remember_message(message, at),
-            InputBody::Command(_) => {
+            InputBody::Command(asked) => {
                 for event in events {
-                    if let Event::CommandSettled { command, outcome } = event {
-                        memory.remember_command(*command, outcome, at);
+                    if let Event::CommandSettled { outcome, .. } = event {
+                        memory.remember_command(asked, outcome, at);
                     }
                 }
             }

@@ -12,7 +12,7 @@ type Settled = Result<(), Refusal>;
 
 impl Turn<'_> {
     pub(crate) fn command(&mut self, asked: &AgentCommand) {
-        if let Some(outcome) = self.state.stored.memory.command(asked.id).cloned() {
+        if let Some(outcome) = self.state.stored.memory.command(asked.agent, asked.id).cloned() {
             self.emit(Event::DuplicateSkipped);
             return self.emit(Event::CommandSettled { command: asked.id, outcome });
         }

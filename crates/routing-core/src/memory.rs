@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use protocol::ids::{CommandId, NoticeId};
+use protocol::command::AgentCommand;
+use protocol::ids::{AgentId, CommandId, NoticeId};
 use protocol::input::CustomerMessage;
 use protocol::{ChannelKind, Hash128, Millis, Outcome};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -20,7 +21,8 @@ const COMMAND_DAYS: u32 = 3;
 pub(crate) struct Memory {
     messages: BTreeMap<ChannelKind, BTreeMap<u32, MessageIds>>,
     notices: BTreeMap<u32, BTreeSet<NoticeId>>,
-    commands: BTreeMap<u32, BTreeMap<CommandId, Outcome>>,
+    /// By agent too: an id that another agent's client made up must not answer for them.
+    commands: BTreeMap<u32, BTreeMap<AgentId, BTreeMap<CommandId, Outcome>>>,
 }
 
 /// What the memory knows of a message.
@@ -55,12 +57,13 @@ impl Memory {
         self.notices.entry(at.day()).or_default().insert(id);
     }
 
-    pub(crate) fn command(&self, id: CommandId) -> Option<&Outcome> {
-        self.commands.values().rev().find_map(|ids| ids.get(&id))
+    pub(crate) fn command(&self, agent: AgentId, id: CommandId) -> Option<&Outcome> {
+        self.commands.values().rev().find_map(|agents| agents.get(&agent)?.get(&id))
     }
 
-    pub(crate) fn remember_command(&mut self, id: CommandId, outcome: &Outcome, at: Millis) {
-        self.commands.entry(at.day()).or_default().insert(id, outcome.clone());
+    pub(crate) fn remember_command(&mut self, asked: &AgentCommand, outcome: &Outcome, at: Millis) {
+        let agents = self.commands.entry(at.day()).or_default();
+        agents.entry(asked.agent).or_default().insert(asked.id, outcome.clone());
     }
 
     /// Drops the days that nobody can ask for any more.

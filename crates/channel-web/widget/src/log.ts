@@ -74,8 +74,8 @@ export class Log {
       let shown = this.shown.get(key);
       if (!shown || shown.look !== look) {
         const node = make();
-        shown?.node.replaceWith(node);
-        shown = { node, look };
+        if (shown) renew(shown.node, node);
+        shown = { node: shown?.node ?? node, look };
         this.shown.set(key, shown);
       }
       if (at?.nextElementSibling !== shown.node) at?.after(shown.node);
@@ -132,6 +132,7 @@ export class Log {
       meta.classList.add("keep");
       meta.append(explain(words, message.code, message.words));
     } else {
+      meta.setAttribute("aria-hidden", "true");
       meta.append(message.is === "taken" ? words.taken : words.sending);
     }
     node.append(this.text(message.text), meta);
@@ -149,8 +150,19 @@ export class Log {
   private meta(at: number, word: string): HTMLElement {
     const date = new Date(at);
     const time = el("time", { datetime: date.toISOString() }, this.time.format(date));
-    return el("div", { class: "meta" }, time, word && ` · ${word}`);
+    // What happened to a message is to be seen; to hear it of each one would drown the messages.
+    return el("div", { class: "meta", "aria-hidden": "true" }, time, word && ` · ${word}`);
   }
+}
+
+/**
+ * Makes an own message look like its later self. Its words stay in place, because a live region reads out again what
+ * is put in anew.
+ */
+function renew(old: HTMLElement, later: HTMLElement): void {
+  for (const { name, value } of [...later.attributes]) old.setAttribute(name, value);
+  const [from, to] = [old.lastElementChild, later.lastElementChild];
+  if (from && to) from.replaceWith(to);
 }
 
 function authorOf(entry: Entry): string {

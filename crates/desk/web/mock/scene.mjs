@@ -1,0 +1,273 @@
+// The scene that the mock gateway plays: a few customers, an agent, and a floor. Frames as in src/wire.ts.
+
+const ME = 'agt_0190000000007000800000000000a001';
+const MILA = 'agt_0190000000007000800000000000a002';
+const JONAS = 'agt_0190000000007000800000000000a003';
+const MIN = 60_000;
+
+const receipt = (rule, over = {}) => ({
+  rule,
+  waited_ms: 72_000,
+  idle_ms: 245_000,
+  waiting_in_class: 3,
+  runners_up: [
+    { agent: MILA, idle_ms: 120_000 },
+    { agent: JONAS, idle_ms: 31_000 },
+  ],
+  passed_over: { unqualified: 4, not_there: 2, full: 1, declined: 0 },
+  ...over,
+});
+
+export class Scene {
+  me = { agent: ME, title: 'Femke de Vries' };
+  isDown = false;
+  presence = 'online';
+  reason;
+  sockets = new Set();
+  offers = [];
+  contacts = [];
+  threads = new Map();
+  settled = new Map();
+  drafts = new Map();
+  births = 100;
+
+  constructor() {
+    const now = Date.now();
+    const anna = this.open('Anna Kowalska', 'Orders & delivery', 'delivery_late', now - 26 * MIN, receipt('longest_idle'));
+    this.past(anna, now);
+    const tom = this.open('Tom Okafor', 'Payments', 'refund_status', now - 9 * MIN, receipt('first_in_order'));
+    this.add(tom, { is: 'from_customer' }, 'Hi, I returned the tyres on Monday. When do I get my money back?', now - 9 * MIN);
+    this.add(tom, { is: 'joined', agent: ME }, undefined, now - 8 * MIN, this.me.title);
+    this.add(tom, { is: 'from_agent', agent: ME }, 'Good morning Tom, I am looking it up.', now - 8 * MIN + 9_000, this.me.title);
+    this.add(tom, { is: 'from_customer' }, 'Thank you.', now - 3 * MIN);
+    this.add(tom, { is: 'from_customer' }, 'It was order 88-2041, two tyres.', now - 2 * MIN);
+    const lise = this.open('Lise van den Berg', 'Orders & delivery', undefined, now - 14 * MIN, receipt('preferred', { runners_up: [] }));
+    this.add(lise, { is: 'from_customer' }, 'Perfect, that is all. Bye!', now - 4 * MIN);
+    this.add(lise, { is: 'resolved', agent: ME, disposition: 'solved' }, undefined, now - MIN, this.me.title);
+    lise.wrap_up_until = now + 95_000;
+  }
+
+  past(anna, now) {
+    const day = 24 * 60 * MIN;
+    const old = { ...anna, contact: 'con_11_0' };
+    for (let i = 0; i < 60; i++) {
+      const kind = i % 3 === 2 ? { is: 'from_agent', agent: MILA } : { is: 'from_customer' };
+      this.add(old, kind, `Earlier words, number ${i + 1}.`, now - day - (60 - i) * MIN, i % 3 === 2 ? 'Mila Brandt' : undefined);
+    }
+    this.add(old, { is: 'resolved', agent: MILA, disposition: 'solved' }, undefined, now - day + MIN, 'Mila Brandt');
+    const at = (m) => now - m * MIN;
+    this.add(anna, { is: 'from_customer' }, 'Hello, my order was to arrive yesterday. It did not.', at(26));
+    this.add(anna, { is: 'from_customer' }, 'The number is 88-1977. I need the tyres before the weekend, we drive to the mountains on Saturday and the forecast says snow.', at(25.6));
+    this.add(anna, { is: 'joined', agent: JONAS }, undefined, at(24), 'Jonas Lindqvist');
+    this.add(anna, { is: 'from_agent', agent: JONAS }, 'Hello Anna, I see the parcel at the depot in Utrecht. I give you to a colleague who can talk to the carrier.', at(23), 'Jonas Lindqvist');
+    this.add(anna, { is: 'transferred_to_queue', agent: JONAS, queue: 'delivery' }, undefined, at(22.8), 'Jonas Lindqvist');
+    this.add(anna, { is: 'joined', agent: ME }, undefined, at(22), this.me.title);
+    this.add(anna, { is: 'note', agent: ME }, 'Carrier says: wrong label, relabelled today. Delivery tomorrow before noon is certain if we confirm by 16:00.', at(18), this.me.title);
+    this.add(anna, { is: 'from_agent', agent: ME }, 'Good morning Anna. The carrier had a wrong label on it; that is put right.\n\nIf you are at home tomorrow before noon, I can fix the delivery for then. Shall I?', at(16), this.me.title);
+    this.add(anna, { is: 'from_customer' }, 'Yes please! I am at home all morning.', at(1));
+  }
+
+  open(customer_name, queue, category, opened_at, why) {
+    const n = this.births++;
+    const card = { contact: `con_${n}_0`, conversation: `cnv_${n}_1`, channel: n % 2 ? 'api' : 'web', queue, opened_at, customer_name, receipt: why };
+    if (category) card.category = category;
+    this.contacts.push(card);
+    this.threads.set(card.conversation, []);
+    return card;
+  }
+
+  add(card, kind, text, at, by, message) {
+    const thread = this.threads.get(card.conversation) ?? [];
+    this.threads.set(card.conversation, thread);
+    const entry = { seq: thread.length + 1, at, contact: card.contact, kind };
+    if (text !== undefined) Object.assign(entry, { text, message: message ?? `msg_m${card.conversation}${entry.seq}` });
+    if (by) entry.by = by;
+    thread.push(entry);
+    return entry;
+  }
+
+  // ---- cues ----
+
+  send(frame) {
+    for (const ws of this.sockets) ws.send(JSON.stringify(frame));
+  }
+
+  drop() {
+    for (const ws of this.sockets) ws.terminate();
+  }
+
+  offer() {
+    const now = Date.now();
+    const n = this.births++;
+    const card = {
+      offer: `off_${n}_2`, contact: `con_${n}_0`, conversation: `cnv_${n}_1`, channel: 'web', queue: 'Orders & delivery',
+      waiting_since: now - 48_000, expires_at: now + 20_000, customer_name: 'Sofie Jansen',
+      words: ['Hi!', 'I ordered 205/55 R16 but got 205/60 R16.', 'Can I exchange them this week? The car is on the lift on Thursday.'],
+      receipt: receipt('longest_idle'),
+      history: [
+        { seq: 1, at: now - 40 * 24 * 60 * MIN, contact: 'con_3_0', kind: { is: 'from_customer' }, text: 'Do you have winter tyres for a Golf?' },
+        { seq: 2, at: now - 40 * 24 * 60 * MIN + MIN, contact: 'con_3_0', kind: { is: 'from_agent', agent: MILA }, text: 'We do: 205/55 R16, in stock.', by: 'Mila Brandt' },
+      ],
+    };
+    if (this.offers.length % 2) delete card.history;
+    this.offers.push(card);
+    this.send({ t: 'offer', ...card });
+    setTimeout(() => this.endOffer(card.offer, 'timed_out'), card.expires_at - now);
+  }
+
+  endOffer(id, how) {
+    if (!this.offers.some((offer) => offer.offer === id)) return;
+    this.offers = this.offers.filter((offer) => offer.offer !== id);
+    this.send({ t: 'offer_ended', offer: id, how });
+    if (how === 'timed_out') this.missed();
+  }
+
+  missed() {
+    this.setPresence('away', 'missed_offer');
+  }
+
+  setPresence(presence, reason) {
+    this.presence = presence;
+    this.reason = reason;
+    this.send({ t: 'presence', presence, ...(reason ? { reason } : {}) });
+  }
+
+  customerSays(text, card = this.contacts[0]) {
+    this.tell(card, this.add(card, { is: 'from_customer' }, text, Date.now()));
+  }
+
+  typing() {
+    this.send({ t: 'typing', conversation: this.contacts[0].conversation });
+  }
+
+  gap() {
+    const card = this.contacts[0];
+    this.add(card, { is: 'from_customer' }, 'These words are lost on the way.', Date.now());
+    this.customerSays('These come, and show that something is missing.');
+  }
+
+  reclaim() {
+    this.letGo(this.contacts[0].contact, 'reclaimed');
+  }
+
+  tell(card, entry) {
+    this.send({ t: 'entry', conversation: card.conversation, entry });
+  }
+
+  letGo(contact, why) {
+    this.contacts = this.contacts.filter((card) => card.contact !== contact);
+    this.send({ t: 'contact_gone', contact, why });
+  }
+
+  // ---- frames ----
+
+  connect(ws) {
+    ws.on('close', () => this.sockets.delete(ws));
+    ws.on('message', (data) => this.receive(ws, JSON.parse(data)));
+  }
+
+  receive(ws, frame) {
+    if (frame.t === 'hello') return this.welcome(ws, frame.have);
+    if (frame.t === 'ping') return ws.send(JSON.stringify({ t: 'pong', n: frame.n, now: Date.now() }));
+    if (frame.t === 'draft') return void this.drafts.set(frame.contact, frame.text);
+    if (frame.t === 'older') return this.older(ws, frame);
+    if (frame.t === 'command') return this.command(ws, frame);
+  }
+
+  welcome(ws, have) {
+    this.sockets.add(ws);
+    const contacts = this.contacts.map((card) => this.whole(card, have[card.conversation]));
+    const state = { t: 'state', log_seq: 1, now: Date.now(), ...this.me, presence: this.presence, offers: this.offers, contacts };
+    state.dispositions = [
+      { name: 'solved', title: 'Solved' },
+      { name: 'told', title: 'Question answered' },
+      { name: 'callback', title: 'We come back to it' },
+      { name: 'spam', title: 'Not a customer' },
+    ];
+    if (this.reason) state.reason = this.reason;
+    ws.send(JSON.stringify(state));
+    ws.send(JSON.stringify({
+      t: 'floor',
+      queues: [
+        { name: 'delivery', title: 'Orders & delivery', waiting: 3 },
+        { name: 'payments', title: 'Payments', waiting: 0 },
+        { name: 'workshop', title: 'Workshop', waiting: 1 },
+      ],
+      colleagues: [
+        { agent: MILA, title: 'Mila Brandt', is_there: true },
+        { agent: JONAS, title: 'Jonas Lindqvist', is_there: false },
+      ],
+    }));
+  }
+
+  whole(card, have) {
+    const thread = this.threads.get(card.conversation);
+    const entries = have === undefined ? thread.slice(-12) : thread.slice(have);
+    const draft = this.drafts.get(card.contact);
+    return { ...card, entries, ...(draft ? { draft } : {}) };
+  }
+
+  older(ws, { contact, before_seq }) {
+    const card = this.contacts.find((one) => one.contact === contact);
+    const entries = this.threads.get(card.conversation).slice(Math.max(0, before_seq - 21), before_seq - 1);
+    setTimeout(() => ws.send(JSON.stringify({ t: 'older', conversation: card.conversation, entries })), 150);
+  }
+
+  command(ws, { id, command }) {
+    const answer = this.settled.get(id) ?? this.carryOut(command);
+    this.settled.set(id, answer);
+    setTimeout(() => ws.send(JSON.stringify({ t: 'settled', id, ...answer })), 60);
+  }
+
+  carryOut(command) {
+    const done = { outcome: { is: 'done' } };
+    const refused = (refusal, words) => ({ outcome: { is: 'refused', refusal }, words });
+    const card = this.contacts.find((one) => one.contact === command.contact);
+    switch (command.do) {
+      case 'set_presence':
+        this.setPresence(command.presence);
+        return done;
+      case 'accept': {
+        const offer = this.offers.find((one) => one.offer === command.offer);
+        if (!offer) return refused('offer_ended', 'this offer has ended: the contact went on');
+        this.take(offer);
+        return done;
+      }
+      case 'decline':
+        this.endOffer(command.offer, 'declined');
+        return done;
+      case 'reply':
+      case 'note': {
+        if (command.text.includes('REFUSE')) return refused('contact_closed', 'this contact is closed: it opens again when the customer writes');
+        const kind = { is: command.do === 'reply' ? 'from_agent' : 'note', agent: ME };
+        const entry = this.add(card, kind, command.text, Date.now(), this.me.title, command.message);
+        const delay = command.text.includes('SLOW') ? 3_000 : 40;
+        setTimeout(() => this.tell(card, entry), delay);
+        return done;
+      }
+      case 'resolve': {
+        card.wrap_up_until = Date.now() + 60_000;
+        this.tell(card, this.add(card, { is: 'resolved', agent: ME, disposition: command.disposition }, undefined, Date.now(), this.me.title));
+        this.send({ t: 'contact', ...this.whole(card, Infinity) });
+        return done;
+      }
+      case 'transfer_to_queue':
+      case 'transfer_to_agent':
+        this.letGo(command.contact, 'transferred');
+        return done;
+      case 'end_wrap_up':
+        this.letGo(command.contact, 'ended');
+        return done;
+    }
+  }
+
+  take(offer) {
+    const { contact, conversation, channel, queue, customer_name, waiting_since } = offer;
+    const card = { contact, conversation, channel, queue, customer_name, opened_at: waiting_since, receipt: offer.receipt };
+    this.contacts.push(card);
+    for (const text of offer.words) this.add(card, { is: 'from_customer' }, text, waiting_since);
+    this.add(card, { is: 'joined', agent: ME }, undefined, Date.now(), this.me.title);
+    this.endOffer(offer.offer, 'accepted');
+    this.send({ t: 'contact', ...this.whole(card, 0) });
+  }
+}

@@ -1,0 +1,93 @@
+// A gateway for looking at the desk while developing: it plays a short scene, keeps nothing, and is no part of the
+// product. `npm run build && npm run mock`, then http://127.0.0.1:8099/desk/ (any name, password "winter"); or
+// `npm run mock` beside `npm run dev`. POST /mock/<cue> plays a cue: see `cues` below.
+
+import { createReadStream, existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { WebSocketServer } from 'ws';
+import { Scene } from './scene.mjs';
+
+const PORT = Number(process.env.PORT ?? 8099);
+const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+const scene = new Scene();
+let signedIn = false;
+
+const cues = {
+  offer: () => scene.offer(),
+  say: () => scene.customerSays('Are you still there?'),
+  typing: () => scene.typing(),
+  drop: () => scene.drop(),
+  gap: () => scene.gap(),
+  missed: () => scene.missed(),
+  reclaim: () => scene.reclaim(),
+  expire: () => {
+    signedIn = false;
+    scene.drop();
+  },
+  down: () => {
+    scene.isDown = true;
+    scene.drop();
+  },
+  up: () => {
+    scene.isDown = false;
+  },
+};
+
+const server = createServer((request, response) => {
+  const { pathname } = new URL(request.url, 'http://mock');
+  if (pathname.startsWith('/desk/api/') && scene.isDown) return request.socket.destroy();
+  if (pathname === '/desk/api/signin') return signIn(request, response);
+  if (pathname === '/desk/api/signout') {
+    signedIn = false;
+    return response.writeHead(204).end();
+  }
+  if (pathname === '/desk/api/me') {
+    return signedIn ? json(response, 200, scene.me) : problem(response, 401, 'Not signed in', 'signed_out');
+  }
+  if (pathname.startsWith('/mock/')) {
+    const cue = cues[pathname.slice('/mock/'.length)];
+    cue?.();
+    return response.writeHead(cue ? 204 : 404).end();
+  }
+  return file(pathname, response);
+});
+
+async function signIn(request, response) {
+  let body = '';
+  for await (const chunk of request) body += chunk;
+  const { password } = JSON.parse(body);
+  if (password !== 'winter') return problem(response, 401, 'Wrong name or password', 'wrong_sign_in');
+  signedIn = true;
+  return response.writeHead(204, { 'set-cookie': 'wb_session=mock; HttpOnly; SameSite=Strict; Path=/desk' }).end();
+}
+
+function file(pathname, response) {
+  if (pathname === '/' || pathname === '/desk') return response.writeHead(302, { location: '/desk/' }).end();
+  const name = normalize(pathname.replace(/^\/desk\//, '') || 'index.html');
+  const path = join(DIST, name);
+  if (name.startsWith('..') || !existsSync(path)) return response.writeHead(404).end();
+  response.writeHead(200, {
+    'content-type': TYPES[extname(path)] ?? 'application/octet-stream',
+    'content-security-policy': "default-src 'self'; frame-ancestors 'none'",
+  });
+  return createReadStream(path).pipe(response);
+}
+
+function json(response, status, body) {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+function problem(response, status, title, code) {
+  const body = { type: 'about:blank', title, status, code, detail: title };
+  response.writeHead(status, { 'content-type': 'application/problem+json' }).end(JSON.stringify(body));
+}
+
+const sockets = new WebSocketServer({ noServer: true });
+server.on('upgrade', (request, socket, head) => {
+  if (!signedIn || scene.isDown) return socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n');
+  sockets.handleUpgrade(request, socket, head, (ws) => scene.connect(ws));
+});
+server.listen(PORT, '127.0.0.1', () => console.log(`mock gateway: http://127.0.0.1:${PORT}/desk/ (password "winter")`));

@@ -1,0 +1,49 @@
+// Dates and durations, by the browser's own knowledge of languages.
+
+import type { Texts } from './i18n/en';
+
+const DAY_MS = 86_400_000;
+
+/** `14:05` */
+export function timeOfDay(at: number, language: string): string {
+  return new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(at);
+}
+
+/** Whole date and time, for tooltips and facts. */
+export function dateAndTime(at: number, language: string): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' }).format(at);
+}
+
+/** `Today`, `Yesterday`, or the date. */
+export function dayOf(at: number, now: number, language: string, t: Texts): string {
+  const day = (ms: number) => new Date(ms).setHours(0, 0, 0, 0);
+  const ago = Math.round((day(now) - day(at)) / DAY_MS);
+  if (ago === 0) return t.time.today;
+  if (ago === 1) return t.time.yesterday;
+  return new Intl.DateTimeFormat(language, { weekday: 'long', day: 'numeric', month: 'long' }).format(at);
+}
+
+/** A duration as people say it, in its two largest units: `1 hr 4 min`, `12 sec`. */
+export function spoken(ms: number, language: string, t: Texts): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 1) return t.time.underASecond;
+  const unit = (value: number, name: 'day' | 'hour' | 'minute' | 'second') =>
+    new Intl.NumberFormat(language, { style: 'unit', unit: name, unitDisplay: 'short' }).format(value);
+  const parts: [number, 'day' | 'hour' | 'minute' | 'second'][] = [
+    [Math.floor(seconds / 86_400), 'day'],
+    [Math.floor(seconds / 3_600) % 24, 'hour'],
+    [Math.floor(seconds / 60) % 60, 'minute'],
+    [seconds % 60, 'second'],
+  ];
+  const first = parts.findIndex(([value]) => value > 0);
+  return parts
+    .slice(first, first + 2)
+    .filter(([value]) => value > 0)
+    .map(([value, name]) => unit(value, name))
+    .join(' ');
+}
+
+/** A name for people, when the customer gave none. */
+export function customerName(name: string | undefined, t: Texts): string {
+  return name?.trim() || t.contacts.unknownName;
+}

@@ -1,0 +1,80 @@
+// A contact at this desk: its card, its conversation, and the agent's unsent words.
+
+import { lastWords, mayHaveOlder, unreadOf, waitingSince } from './thread';
+import type { ContactId, ConversationId, DeskContact, DeskEntry, GoneWhy, MessageId, Millis } from './wire';
+
+export type Mode = 'reply' | 'note';
+
+/** What is kept across a reload. */
+export interface Kept {
+  reply: string;
+  note: string;
+  readSeq: number;
+  /** The server does not have this reply draft yet. */
+  dirty: boolean;
+}
+
+export class Held {
+  readonly id: ContactId;
+  readonly conversation: ConversationId;
+  card = $state.raw<Omit<DeskContact, 'entries'>>()!;
+  entries = $state.raw<readonly DeskEntry[]>([]);
+  readSeq = $state(0);
+  typingUntil = $state<Millis>(0);
+  /** Set when it is no longer ours but is still shown, because it has words that nobody got. */
+  gone = $state<GoneWhy | 'elsewhere' | null>(null);
+  older = $state<'may_be' | 'asked' | 'failed' | 'none'>('may_be');
+  mode = $state<Mode>('reply');
+  reply = $state('');
+  note = $state('');
+  dirty = false;
+
+  unread = $derived.by(() => unreadOf(this.entries, this.id, this.readSeq));
+  waitingSince = $derived.by(() => (this.isInWrapUp ? null : waitingSince(this.entries)));
+  last = $derived.by(() => lastWords(this.entries));
+  messages: ReadonlySet<MessageId> = $derived.by(
+    () => new Set(this.entries.flatMap((entry) => (entry.message === undefined ? [] : [entry.message]))),
+  );
+
+  constructor(card: DeskContact, kept: Kept | undefined) {
+    this.id = card.contact;
+    this.conversation = card.conversation;
+    this.take(card);
+    this.readSeq = kept?.readSeq ?? 0;
+    this.note = kept?.note ?? '';
+    this.dirty = kept?.dirty ?? false;
+    this.reply = this.dirty ? (kept?.reply ?? '') : (card.draft ?? '');
+  }
+
+  /** Takes a newer card; the entries in it are merged by the store. */
+  take(card: DeskContact): void {
+    const { entries: _, ...rest } = card;
+    this.card = rest;
+    this.gone = null;
+  }
+
+  get isInWrapUp(): boolean {
+    return this.card.wrap_up_until !== undefined;
+  }
+
+  get lastSeq(): number {
+    return this.entries.at(-1)?.seq ?? 0;
+  }
+
+  get mayHaveOlder(): boolean {
+    return this.older !== 'none' && mayHaveOlder(this.entries);
+  }
+
+  /** Words typed but not sent. */
+  get hasUnsent(): boolean {
+    return this.reply.trim() !== '' || this.note.trim() !== '';
+  }
+
+  markRead(): void {
+    this.readSeq = Math.max(this.readSeq, this.lastSeq);
+  }
+
+  kept(): Kept {
+    return { reply: this.reply, note: this.note, readSeq: this.readSeq, dirty: this.dirty };
+  }
+}

@@ -1,0 +1,70 @@
+// The shortcuts: one table for the handler, the hints and the help.
+
+import type { Texts } from './i18n/en';
+
+export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'resolve' | 'wrapUp' | 'presence' | 'help';
+
+/** By the place of the key, not by its letter: with Alt many layouts write another sign. */
+const BY_CODE: Readonly<Record<string, Action>> = {
+  KeyA: 'accept',
+  KeyD: 'decline',
+  KeyR: 'reply',
+  KeyN: 'note',
+  KeyT: 'transfer',
+  KeyE: 'resolve',
+  KeyW: 'wrapUp',
+  KeyO: 'presence',
+  Slash: 'help',
+};
+
+export const KEYS: Readonly<Record<Exclude<Action, 'help'>, string>> = {
+  accept: 'Alt+A',
+  decline: 'Alt+D',
+  reply: 'Alt+R',
+  note: 'Alt+N',
+  transfer: 'Alt+T',
+  resolve: 'Alt+E',
+  wrapUp: 'Alt+W',
+  presence: 'Alt+O',
+};
+
+export type Press = { is: 'action'; action: Action } | { is: 'contact'; number: number } | null;
+
+interface Key {
+  key: string;
+  code: string;
+  altKey: boolean;
+  ctrlKey: boolean;
+  metaKey: boolean;
+  shiftKey: boolean;
+}
+
+/** What a key asks for; AltGr (Alt with Ctrl) writes signs and asks for nothing. */
+export function pressOf(event: Key, isWriting: boolean): Press {
+  if (event.ctrlKey || event.metaKey) return null;
+  if (!event.altKey) return event.key === '?' && !isWriting ? { is: 'action', action: 'help' } : null;
+  if (event.shiftKey) return null;
+  const action = BY_CODE[event.code];
+  if (action !== undefined) return { is: 'action', action };
+  const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1];
+  return digit === undefined ? null : { is: 'contact', number: Number(digit) };
+}
+
+/** The lines of the help, in order. */
+export function helpLines(t: Texts): [keys: string, does: string][] {
+  return [
+    [KEYS.accept, t.keys.accept],
+    [KEYS.decline, t.keys.decline],
+    ['Alt+1 … 9', t.keys.contact],
+    [KEYS.reply, t.keys.reply],
+    [KEYS.note, t.keys.note],
+    ['Enter', t.keys.send],
+    ['Shift+Enter', t.keys.newline],
+    [KEYS.transfer, t.keys.transfer],
+    [KEYS.resolve, t.keys.resolve],
+    [KEYS.wrapUp, t.keys.wrapUp],
+    [KEYS.presence, t.keys.presence],
+    ['Esc', t.keys.escape],
+    ['?', t.keys.help],
+  ];
+}

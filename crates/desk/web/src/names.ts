@@ -1,0 +1,71 @@
+// Names for people, and system entries in words.
+
+import { customerName } from './format';
+import type { Texts } from './i18n/en';
+import type { AgentId, Choice, DeskEntry, Floor, Me } from './wire';
+
+/** What names can be looked up in. */
+export interface Names {
+  me: Me;
+  floor: Floor;
+  dispositions: readonly Choice[];
+}
+
+export function agentName(agent: AgentId, names: Names, t: Texts, by?: string): string {
+  if (agent === names.me.agent) return t.entry.You;
+  return by ?? names.floor.colleagues.find((colleague) => colleague.agent === agent)?.title ?? t.entry.someone;
+}
+
+/** Who wrote an entry with words. */
+export function authorOf(entry: DeskEntry, customer: string | undefined, names: Names, t: Texts): string {
+  const { kind } = entry;
+  if (kind.is === 'from_agent' || kind.is === 'note') return agentName(kind.agent, names, t, entry.by);
+  return customerName(customer, t);
+}
+
+/** An entry without words, as a line; `null` for entries with words. */
+export function lineOf(entry: DeskEntry, names: Names, t: Texts): string | null {
+  const { kind } = entry;
+  switch (kind.is) {
+    case 'from_customer':
+    case 'from_agent':
+    case 'note':
+      return null;
+    case 'joined':
+      return t.entry.joined(agentName(kind.agent, names, t, entry.by));
+    case 'transferred_to_queue': {
+      const queue = names.floor.queues.find((one) => one.name === kind.queue)?.title ?? kind.queue;
+      return t.entry.toQueue(agentName(kind.agent, names, t, entry.by), queue);
+    }
+    case 'transferred_to_agent': {
+      const to = names.floor.colleagues.find((one) => one.agent === kind.to)?.title ?? t.entry.aColleague;
+      return t.entry.toAgent(agentName(kind.agent, names, t, entry.by), kind.to === names.me.agent ? t.entry.you : to);
+    }
+    case 'reclaimed': {
+      const isMe = kind.agent === names.me.agent;
+      return t.entry.reclaimed(isMe ? t.entry.you : agentName(kind.agent, names, t, entry.by));
+    }
+    case 'resolved': {
+      const how = names.dispositions.find((one) => one.name === kind.disposition)?.title ?? kind.disposition;
+      return t.entry.resolved(agentName(kind.agent, names, t, entry.by), how);
+    }
+    case 'reopened':
+      return t.entry.reopened;
+    case 'customer_left':
+      return t.entry.customerLeft;
+  }
+}
+
+/** One or two letters for a face that we do not have. */
+export function initials(name: string): string {
+  const parts = name.trim().split(/\s+/u);
+  const letters = [parts[0], parts.length > 1 ? parts.at(-1) : undefined].map((part) => [...(part ?? '')][0] ?? '');
+  return letters.join('').toLocaleUpperCase();
+}
+
+/** One of five tints, the same for the same conversation. */
+export function tintOf(id: string): number {
+  let sum = 0;
+  for (const sign of id) sum = (sum * 31 + (sign.codePointAt(0) ?? 0)) % 9973;
+  return sum % 5;
+}

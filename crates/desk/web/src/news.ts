@@ -1,0 +1,22 @@
+// What the desk has to tell, as facts; components put them into the agent's language.
+
+import type { DeskCommand, GoneWhy, OfferEnd, Refusal } from './wire';
+
+export type Notice =
+  | { is: 'refused'; what: DeskCommand['do']; refusal: Refusal; words?: string }
+  | { is: 'gone'; why: GoneWhy | 'elsewhere'; name?: string }
+  | { is: 'offer_ended'; how: OfferEnd; name?: string }
+  | { is: 'error'; code: string; words: string }
+  | { is: 'too_long' };
+
+export interface Posted {
+  n: number;
+  notice: Notice;
+  /** Refusals and errors stay until the agent takes them away. */
+  stays: boolean;
+}
+
+/** What a screen reader is told as it happens. */
+export type Announcement =
+  | { is: 'offer'; name?: string; queue: string }
+  | { is: 'message'; name?: string; text: string };

@@ -1,0 +1,82 @@
+// Commands on their way. Each keeps its id until it is settled: sent again under the same id, it is carried out once.
+
+import { type Keep, read } from './keep';
+import { newId } from './uuid';
+import type { CommandId, DeskCommand, Millis, Outcome, Refusal } from './wire';
+
+export interface Parcel {
+  id: CommandId;
+  command: DeskCommand;
+  at: Millis;
+  /** `done` words wait for their entry to come; `refused` words wait for the agent to do something with them. */
+  fate: 'open' | 'done' | 'refused';
+  refusal?: Refusal;
+  words?: string;
+}
+
+export type Words = Extract<DeskCommand, { do: 'reply' | 'note' }>;
+export type WordsParcel = Parcel & { command: Words };
+
+export function hasWords(parcel: Parcel): parcel is WordsParcel {
+  return parcel.command.do === 'reply' || parcel.command.do === 'note';
+}
+
+export class Outbox {
+  parcels = $state.raw<readonly Parcel[]>([]);
+  readonly #keep: Keep;
+  readonly #key: string;
+
+  constructor(keep: Keep, agent: string) {
+    this.#keep = keep;
+    this.#key = `winterband.desk.outbox.${agent}`;
+    this.parcels = read<Parcel[]>(keep, this.#key, []);
+  }
+
+  add(command: DeskCommand, now: Millis): Parcel {
+    const parcel: Parcel = { id: newId('cmd', now), command, at: now, fate: 'open' };
+    this.#put([...this.parcels, parcel]);
+    return parcel;
+  }
+
+  /** Keeps words that were never sent and whose contact is gone, as if they had been refused. */
+  strand(command: Words, now: Millis): void {
+    this.#put([...this.parcels, { id: newId('cmd', now), command, at: now, fate: 'refused', refusal: 'not_yours' }]);
+  }
+
+  /** Takes the answer; `null` when we do not know the command (any more): answers may come twice. */
+  settle(id: CommandId, outcome: Outcome, words?: string): Parcel | null {
+    const parcel = this.parcels.find((one) => one.id === id && one.fate === 'open');
+    if (parcel === undefined) return null;
+    const settled: Parcel = { ...parcel, fate: outcome.is };
+    if (outcome.is === 'refused') settled.refusal = outcome.refusal;
+    if (words !== undefined) settled.words = words;
+    const others = this.parcels.filter((one) => one !== parcel);
+    this.#put(hasWords(settled) ? this.parcels.map((one) => (one === parcel ? settled : one)) : others);
+    return settled;
+  }
+
+  drop(unwanted: (parcel: Parcel) => boolean): void {
+    const rest = this.parcels.filter((parcel) => !unwanted(parcel));
+    if (rest.length !== this.parcels.length) this.#put(rest);
+  }
+
+  /** Not settled yet, oldest first. */
+  get open(): readonly Parcel[] {
+    return this.parcels.filter((parcel) => parcel.fate === 'open');
+  }
+
+  wordsOf(contact: string): readonly WordsParcel[] {
+    return this.parcels.filter(hasWords).filter((parcel) => parcel.command.contact === contact);
+  }
+
+  forget(): void {
+    this.parcels = [];
+    this.#keep.remove(this.#key);
+  }
+
+  #put(parcels: readonly Parcel[]): void {
+    this.parcels = parcels;
+    if (parcels.length === 0) this.#keep.remove(this.#key);
+    else this.#keep.set(this.#key, JSON.stringify(parcels));
+  }
+}

@@ -1,0 +1,461 @@
+// The desk's state: what the gateway's frames make of it, and what the agent asks for.
+
+import { ServerClock } from './clock.svelte';
+import type { Link } from './connection';
+import { Drafts } from './drafts';
+import { Held, type Mode } from './held.svelte';
+import type { Keep } from './keep';
+import type { Announcement } from './news';
+import { Notices } from './notices.svelte';
+import { hasWords, Outbox, type Parcel, type WordsParcel } from './outbox.svelte';
+import { bytesOf } from './text';
+import { merge, type Start } from './thread';
+import { newId } from './uuid';
+import {
+  TEXT_BYTES_MAX,
+  type Choice,
+  type ContactId,
+  type DeskCommand,
+  type DeskContact,
+  type DeskEntry,
+  type DeskState,
+  type Floor,
+  type FromDesk,
+  type GoneWhy,
+  type Me,
+  type OfferCard,
+  type Presence,
+  type ToDesk,
+} from './wire';
+
+/** How long "is typing" stands after the customer's last key, ms. */
+export const TYPING_SHOWN_MS = 4_000;
+/** How long a command may be unanswered before it is sent again, ms. */
+export const RESEND_AFTER_MS = 12_000;
+/** Commands sent again at once; the gateway takes 50 frames a second. */
+export const RESEND_MAX = 25;
+/** Conversations kept after their contact went, for when it comes back. */
+const SHELF_MAX = 32;
+
+/** What happens when an accepted contact comes. */
+export type AfterAccept =
+  /** It opens, and the composer has the focus. */
+  | 'write'
+  /** It opens. */
+  | 'read'
+  /** The agent stays where they are typing. */
+  | 'stay';
+
+export interface Lines {
+  /** `false`: not connected; what must not be lost is sent again with the next state. */
+  send: (frame: FromDesk) => boolean;
+  /** What came cannot be joined: connect anew and say what we have. */
+  restart: () => void;
+}
+
+export class Desk {
+  me = $state.raw<Me>()!;
+  link = $state<Link>('connecting');
+  /** A first state has come: before that, an empty list says nothing. */
+  isKnown = $state(false);
+  presence = $state<Presence>('offline');
+  presenceReason = $state<string | null>(null);
+  offers = $state.raw<readonly OfferCard[]>([]);
+  helds = $state.raw<readonly Held[]>([]);
+  dispositions = $state.raw<readonly Choice[]>([]);
+  floor = $state.raw<Floor>({ queues: [], colleagues: [] });
+  selectedId = $state<ContactId | null>(null);
+  announcement = $state.raw<Announcement | null>(null);
+  /** The composer should take the focus as soon as it is there. */
+  wantsComposer = $state(false);
+  isLookedAt = true;
+  readonly clock: ServerClock;
+  readonly outbox: Outbox;
+  readonly notices = new Notices();
+
+  selected = $derived.by(() => this.helds.find((held) => held.id === this.selectedId) ?? null);
+  /** Refused words of contacts that are no longer on the screen, as after a reload. */
+  stranded: readonly WordsParcel[] = $derived.by(() =>
+    this.outbox.parcels
+      .filter(hasWords)
+      .filter((parcel) => parcel.fate === 'refused' && this.helds.every((held) => held.id !== parcel.command.contact)),
+  );
+
+  readonly #keep: Keep;
+  readonly #lines: Lines;
+  readonly #drafts: Drafts;
+  readonly #selectedKey: string;
+  #shelf = new Map<string, readonly DeskEntry[]>();
+  #gaps = new Set<string>();
+  #sentAt = new Map<string, number>();
+  #follow: { contact: ContactId; then: AfterAccept } | null = null;
+  #leaving = new Set<ContactId>();
+
+  constructor(me: Me, lines: Lines, keep: Keep, clock = new ServerClock()) {
+    this.me = me;
+    this.#lines = lines;
+    this.#keep = keep;
+    this.clock = clock;
+    this.outbox = new Outbox(keep, me.agent);
+    this.#drafts = new Drafts(keep, me.agent, (frame) => lines.send(frame));
+    this.#selectedKey = `winterband.desk.selected.${me.agent}`;
+    this.selectedId = keep.get(this.#selectedKey);
+  }
+
+  // ---- what comes ----
+
+  hello(): FromDesk {
+    const have: Record<string, number> = {};
+    for (const held of this.helds) if (held.gone === null && held.lastSeq > 0) have[held.conversation] = held.lastSeq;
+    return { t: 'hello', have };
+  }
+
+  apply(frame: ToDesk, roundTripMs = 0): void {
+    switch (frame.t) {
+      case 'state':
+        return this.#takeState(frame);
+      case 'offer':
+        return this.#takeOffer(frame);
+      case 'offer_ended':
+        return this.#endOffer(frame.offer, frame.how);
+      case 'contact':
+        return this.#takeContact(frame);
+      case 'contact_gone':
+        return this.#letGo(frame.contact, frame.why);
+      case 'entry':
+        return this.#takeEntries(frame.conversation, [frame.entry], 'must_join');
+      case 'older':
+        return this.#takeOlder(frame.conversation, frame.entries);
+      case 'settled':
+        return this.#settle(frame.id, frame);
+      case 'presence':
+        this.presence = frame.presence;
+        this.presenceReason = frame.reason ?? null;
+        return;
+      case 'typing':
+        for (const held of this.#heldsOf(frame.conversation)) {
+          held.typingUntil = this.clock.exact() + TYPING_SHOWN_MS;
+        }
+        return;
+      case 'floor':
+        this.floor = { queues: frame.queues, colleagues: frame.colleagues.filter((one) => one.agent !== this.me.agent) };
+        return;
+      case 'error':
+        return this.#fault(frame.code, frame.words);
+      case 'pong':
+        return this.clock.learn(frame.now, roundTripMs);
+      default:
+      // A kind that a later gateway knows: nothing to do here.
+    }
+  }
+
+  #takeState(state: DeskState): void {
+    // Somebody else signed in meanwhile in this browser: none of this agent's commands may go out in their name.
+    if (state.agent !== this.me.agent) return this.#lines.restart();
+    this.clock.guess(state.now);
+    this.me = { agent: state.agent, title: state.title };
+    this.presence = state.presence;
+    this.presenceReason = state.reason ?? null;
+    this.dispositions = state.dispositions;
+    this.offers = byEnd(state.offers);
+    const ours = new Set(state.contacts.map((contact) => contact.contact));
+    for (const held of this.helds) if (!ours.has(held.id) && held.gone === null) this.#letGo(held.id, 'elsewhere');
+    for (const contact of state.contacts) this.#takeContact(contact);
+    for (const held of this.helds) if (held.older === 'asked' || held.older === 'failed') held.older = 'may_be';
+    this.isKnown = true;
+    this.#sentAt.clear();
+    this.resend();
+    for (const held of this.helds) if (held.dirty) this.#drafts.toServer(held);
+    this.#strand();
+    this.#remember();
+  }
+
+  /** Words that were typed before a reload, for contacts that went meanwhile. */
+  #strand(): void {
+    const now = this.clock.exact();
+    for (const [contact, kept] of this.#drafts.takeRest()) {
+      for (const mode of ['reply', 'note'] as const) {
+        const command = { do: mode, contact, message: newId('msg', now), text: kept[mode] };
+        if (command.text.trim() !== '') this.outbox.strand(command, now);
+      }
+    }
+  }
+
+  #takeOffer(offer: OfferCard): void {
+    this.clock.tick();
+    const isNew = this.offers.every((other) => other.offer !== offer.offer);
+    this.offers = byEnd([...this.offers.filter((other) => other.offer !== offer.offer), offer]);
+    if (isNew) this.announcement = { is: 'offer', queue: offer.queue, ...named(offer.customer_name) };
+  }
+
+  #endOffer(id: string, how: 'accepted' | 'declined' | 'timed_out' | 'agent_gone' | 'customer_gone'): void {
+    const offer = this.offers.find((one) => one.offer === id);
+    if (offer === undefined) return;
+    this.offers = this.offers.filter((one) => one !== offer);
+    if (how !== 'accepted' && how !== 'declined') {
+      this.notices.post({ is: 'offer_ended', how, ...named(offer.customer_name) });
+    }
+  }
+
+  #takeContact(card: DeskContact): void {
+    let held = this.helds.find((one) => one.id === card.contact);
+    if (held === undefined) {
+      held = new Held(card, this.#drafts.take(card.contact));
+      held.entries = this.#shelf.get(card.conversation) ?? [];
+      this.helds = [...this.helds, held].sort((a, b) => a.card.opened_at - b.card.opened_at || (a.id < b.id ? -1 : 1));
+    } else {
+      held.take(card);
+      // The frame with our last draft may have been lost with the connection.
+      if ((card.draft ?? '') !== held.reply) held.dirty = true;
+    }
+    if (held.isInWrapUp) held.mode = 'note';
+    this.#takeEntries(card.conversation, card.entries, 'may_start_anew');
+    if (this.#follow?.contact === held.id) {
+      this.select(held.id);
+      this.wantsComposer = this.#follow.then === 'write';
+      this.#follow = null;
+    }
+    if (held.id === this.selectedId) this.#look();
+  }
+
+  #letGo(id: ContactId, why: GoneWhy | 'elsewhere'): void {
+    const held = this.helds.find((one) => one.id === id);
+    if (held === undefined || held.gone !== null) return;
+    this.#shelve(held);
+    this.outbox.drop((parcel) => hasWords(parcel) && parcel.command.contact === id && parcel.fate === 'done');
+    const isOurDoing = this.#leaving.delete(id);
+    const mustStay = held.hasUnsent || this.outbox.wordsOf(id).length > 0;
+    if (mustStay || (why === 'reclaimed' && this.selectedId === id)) held.gone = why;
+    else this.dismiss(id);
+    if (!isOurDoing && held.gone === null) this.notices.post({ is: 'gone', why, ...named(held.card.customer_name) });
+  }
+
+  #takeEntries(conversation: string, came: readonly DeskEntry[], start: Start): void {
+    for (const held of this.#heldsOf(conversation)) {
+      const before = held.lastSeq;
+      const merged = merge(held.entries, came, start);
+      if (merged.gap) return this.#mendGap(held);
+      held.entries = merged.entries;
+      if (start === 'must_join') this.#gaps.delete(conversation);
+      this.outbox.drop((parcel) => hasWords(parcel) && parcel.fate === 'done' && held.messages.has(parcel.command.message));
+      const heard = came.filter((entry) => entry.seq > before && entry.kind.is === 'from_customer').at(-1);
+      if (heard !== undefined) {
+        held.typingUntil = 0;
+        if (before > 0) this.announcement = { is: 'message', text: heard.text ?? '', ...named(held.card.customer_name) };
+      }
+      if (held.id === this.selectedId) this.#look();
+    }
+  }
+
+  /** A hole: ask for what is missing; if that did not help the last time, forget the conversation and get it whole. */
+  #mendGap(held: Held): void {
+    if (this.#gaps.has(held.conversation)) {
+      held.entries = [];
+      this.#shelf.delete(held.conversation);
+    }
+    this.#gaps.add(held.conversation);
+    this.#lines.restart();
+  }
+
+  #takeOlder(conversation: string, came: readonly DeskEntry[]): void {
+    for (const held of this.#heldsOf(conversation)) {
+      const first = held.entries[0]?.seq;
+      const merged = merge(held.entries, came, 'must_join');
+      if (!merged.gap) held.entries = merged.entries;
+      held.older = held.entries[0]?.seq === first ? 'none' : 'may_be';
+    }
+  }
+
+  #fault(code: string, words: string): void {
+    for (const held of this.helds) {
+      if (held.older === 'asked') held.older = 'failed';
+      // The words are still here; with the next state they go to the server again.
+      if (code === 'draft_not_kept' && held.reply !== '') held.dirty = true;
+    }
+    this.notices.post({ is: 'error', code, words });
+  }
+
+  #settle(id: string, frame: Extract<ToDesk, { t: 'settled' }>): void {
+    const parcel = this.outbox.settle(id, frame.outcome, frame.words);
+    this.#sentAt.delete(id);
+    if (parcel === null) return;
+    const { command } = parcel;
+    if (hasWords(parcel)) {
+      const { contact, message } = parcel.command;
+      const held = this.helds.find((one) => one.id === contact);
+      const isSeen = held === undefined || held.gone !== null || held.messages.has(message);
+      if (parcel.fate === 'done' && isSeen) this.outbox.drop((one) => one.id === id);
+    }
+    if (frame.outcome.is === 'done') return;
+    this.#leaving.delete(leavingContact(command) ?? '');
+    if (command.do === 'accept') {
+      this.#follow = null;
+      if (frame.outcome.refusal === 'offer_ended') this.offers = this.offers.filter((one) => one.offer !== command.offer);
+    }
+    if (!hasWords(parcel)) {
+      const words = frame.words === undefined ? {} : { words: frame.words };
+      this.notices.post({ is: 'refused', what: command.do, refusal: frame.outcome.refusal, ...words });
+    }
+  }
+
+  #heldsOf(conversation: string): Held[] {
+    return this.helds.filter((held) => held.conversation === conversation && held.gone === null);
+  }
+
+  // ---- what the agent does ----
+
+  command(command: DeskCommand): Parcel {
+    const parcel = this.outbox.add(command, this.clock.exact());
+    const leaves = leavingContact(command);
+    if (leaves !== null) this.#leaving.add(leaves);
+    this.#carry(parcel);
+    return parcel;
+  }
+
+  #carry(parcel: Parcel): void {
+    if (this.#lines.send({ t: 'command', id: parcel.id, command: parcel.command })) {
+      this.#sentAt.set(parcel.id, performance.now());
+    }
+  }
+
+  /** Sends what has no answer yet again, under the same ids and in the same order. */
+  resend(): void {
+    const now = performance.now();
+    const due = this.outbox.open.filter((parcel) => now - (this.#sentAt.get(parcel.id) ?? -Infinity) >= RESEND_AFTER_MS);
+    for (const parcel of due.slice(0, RESEND_MAX)) this.#carry(parcel);
+  }
+
+  setPresence(presence: Presence): void {
+    this.command({ do: 'set_presence', presence });
+  }
+
+  /** What the agent last asked for and has no answer to yet. */
+  get wantedPresence(): Presence | null {
+    const last = this.outbox.open.findLast((parcel) => parcel.command.do === 'set_presence');
+    return last?.command.do === 'set_presence' ? last.command.presence : null;
+  }
+
+  accept(offer: OfferCard, then: AfterAccept): void {
+    if (this.decisionOn(offer.offer) !== null) return;
+    this.#follow = then === 'stay' ? null : { contact: offer.contact, then };
+    this.command({ do: 'accept', offer: offer.offer });
+  }
+
+  decline(offer: OfferCard, reason: string): void {
+    if (this.decisionOn(offer.offer) !== null) return;
+    this.command({ do: 'decline', offer: offer.offer, reason });
+  }
+
+  decisionOn(offer: string): 'accept' | 'decline' | null {
+    for (const { command } of this.outbox.open) {
+      if ((command.do === 'accept' || command.do === 'decline') && command.offer === offer) return command.do;
+    }
+    return null;
+  }
+
+  /** Sends the words in the composer; they stand in the conversation at once. `false` if there are none, or too many. */
+  say(held: Held, mode: Mode): boolean {
+    const text = held[mode].trim();
+    if (text === '' || held.gone !== null) return false;
+    if (bytesOf(text) > TEXT_BYTES_MAX) {
+      this.notices.post({ is: 'too_long' });
+      return false;
+    }
+    this.command({ do: mode, contact: held.id, message: newId('msg', this.clock.exact()), text });
+    this.write(held, mode, '');
+    if (mode === 'reply') this.#drafts.toServer(held);
+    this.#remember();
+    return true;
+  }
+
+  /** Refused words once more, as a new command: the old id would only get the old answer. */
+  again(parcel: WordsParcel): void {
+    this.outbox.drop((one) => one.id === parcel.id);
+    this.command({ ...parcel.command, message: newId('msg', this.clock.exact()) });
+  }
+
+  discard(parcel: Parcel): void {
+    this.outbox.drop((one) => one.id === parcel.id);
+  }
+
+  /** The agent typed: it is kept here at once, on the server after a pause, and the customer hears of it. */
+  write(held: Held, mode: Mode, text: string): void {
+    this.#drafts.write(held, mode, text);
+    this.#remember();
+  }
+
+  askOlder(held: Held): void {
+    const first = held.entries[0];
+    if (held.older === 'asked' || !held.mayHaveOlder || first === undefined) return;
+    if (this.#lines.send({ t: 'older', contact: held.id, before_seq: first.seq })) held.older = 'asked';
+  }
+
+  /** Opens a contact; `null` shows the list alone. */
+  select(id: ContactId | null): void {
+    this.selectedId = id;
+    this.wantsComposer = false;
+    if (id === null) this.#keep.remove(this.#selectedKey);
+    else this.#keep.set(this.#selectedKey, id);
+    this.#look();
+  }
+
+  setLookedAt(isLookedAt: boolean): void {
+    this.isLookedAt = isLookedAt;
+    this.#look();
+  }
+
+  #look(): void {
+    const held = this.selected;
+    if (held === null || !this.isLookedAt || held.readSeq >= held.lastSeq) return;
+    held.markRead();
+    this.#remember();
+  }
+
+  /** Takes a contact that is no longer ours off the screen, and with it the words that nobody got. */
+  dismiss(id: ContactId): void {
+    const held = this.helds.find((one) => one.id === id);
+    if (held === undefined) return;
+    this.#shelve(held);
+    this.helds = this.helds.filter((one) => one !== held);
+    this.outbox.drop((parcel) => hasWords(parcel) && parcel.command.contact === id && parcel.fate !== 'open');
+    if (this.selectedId === id) this.select(null);
+    this.#remember();
+  }
+
+  /** Words that would be lost if the agent signed out now. */
+  get unsettledWords(): number {
+    return this.outbox.parcels.filter((parcel) => hasWords(parcel) && parcel.fate !== 'done').length;
+  }
+
+  /** Nothing of this agent stays in the browser. */
+  forget(): void {
+    this.outbox.forget();
+    this.#drafts.forget();
+    this.#keep.remove(this.#selectedKey);
+  }
+
+  #remember(): void {
+    this.#drafts.remember(this.helds);
+  }
+
+  #shelve(held: Held): void {
+    this.#shelf.delete(held.conversation);
+    this.#shelf.set(held.conversation, held.entries);
+    const oldest = this.#shelf.keys().next();
+    if (this.#shelf.size > SHELF_MAX && oldest.value !== undefined) this.#shelf.delete(oldest.value);
+  }
+}
+
+function byEnd(offers: readonly OfferCard[]): OfferCard[] {
+  return [...offers].sort((a, b) => a.expires_at - b.expires_at || (a.offer < b.offer ? -1 : 1));
+}
+
+function named(name: string | undefined): { name?: string } {
+  return name === undefined ? {} : { name };
+}
+
+/** The contact that a command takes away from the agent who gave it. */
+function leavingContact(command: DeskCommand): ContactId | null {
+  const leaves = command.do === 'transfer_to_agent' || command.do === 'transfer_to_queue' || command.do === 'end_wrap_up';
+  return leaves ? command.contact : null;
+}

@@ -1,0 +1,17 @@
+// What is open on this screen: nothing of it is worth keeping.
+
+export type DialogName = 'help' | 'transfer' | 'resolve' | 'settings' | 'sign_out' | 'details';
+
+export class Ui {
+  dialog = $state<DialogName | null>(null);
+  /** The offer whose decline form is open. */
+  declining = $state<string | null>(null);
+
+  open(dialog: DialogName): void {
+    this.dialog = dialog;
+  }
+
+  close(): void {
+    this.dialog = null;
+  }
+}

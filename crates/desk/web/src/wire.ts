@@ -1,0 +1,207 @@
+// The frames between the desk's gateway and this desk. They mirror crates/protocol (desk.rs, command.rs, record.rs):
+// tags and names are what serde writes, and an optional field is absent, never null, unless serde says otherwise.
+
+export type AgentId = string;
+export type CommandId = string;
+export type ContactId = string;
+export type ConversationId = string;
+export type MessageId = string;
+export type OfferId = string;
+/** Milliseconds since the Unix epoch, by the server's clock. */
+export type Millis = number;
+
+export type ChannelKind = 'web' | 'api';
+export type Presence = 'online' | 'away' | 'offline';
+
+/** Longest text of a reply, note or draft, bytes of UTF-8 (TEXT_BYTES_MAX, NOTE_BYTES_MAX). */
+export const TEXT_BYTES_MAX = 16 * 1024;
+/** Longest reason of a decline, bytes of UTF-8 (REASON_BYTES_MAX). */
+export const REASON_BYTES_MAX = 200;
+/** Most runners-up that a receipt names (RUNNERS_UP_MAX). */
+export const RUNNERS_UP_MAX = 5;
+/** Oldest command that is still carried out, ms (COMMAND_AGE_MS_MAX). */
+export const COMMAND_AGE_MS_MAX = 24 * 3_600_000;
+
+export type FromDesk =
+  | { t: 'hello'; have: Record<ConversationId, number> }
+  | { t: 'command'; id: CommandId; command: DeskCommand }
+  | { t: 'typing'; contact: ContactId }
+  | { t: 'draft'; contact: ContactId; text: string }
+  | { t: 'older'; contact: ContactId; before_seq: number }
+  | { t: 'ping'; n: number };
+
+export type DeskCommand =
+  | { do: 'set_presence'; presence: Presence; reason?: string }
+  | { do: 'accept'; offer: OfferId }
+  | { do: 'decline'; offer: OfferId; reason: string }
+  | { do: 'reply'; contact: ContactId; message: MessageId; text: string }
+  | { do: 'note'; contact: ContactId; message: MessageId; text: string }
+  | { do: 'transfer_to_queue'; contact: ContactId; queue: string }
+  | { do: 'transfer_to_agent'; contact: ContactId; agent: AgentId }
+  | { do: 'resolve'; contact: ContactId; disposition: string }
+  | { do: 'end_wrap_up'; contact: ContactId };
+
+export type ToDesk =
+  | ({ t: 'state' } & DeskState)
+  | ({ t: 'offer' } & OfferCard)
+  | { t: 'offer_ended'; offer: OfferId; how: OfferEnd }
+  | ({ t: 'contact' } & DeskContact)
+  | { t: 'contact_gone'; contact: ContactId; why: GoneWhy }
+  | { t: 'entry'; conversation: ConversationId; entry: DeskEntry }
+  | { t: 'older'; conversation: ConversationId; entries: DeskEntry[] }
+  | { t: 'settled'; id: CommandId; outcome: Outcome; words?: string }
+  | { t: 'presence'; presence: Presence; reason?: string }
+  | { t: 'typing'; conversation: ConversationId }
+  | ({ t: 'floor' } & Floor)
+  | { t: 'error'; code: string; words: string }
+  | { t: 'pong'; n: number; now: Millis };
+
+export type OfferEnd = 'accepted' | 'declined' | 'timed_out' | 'agent_gone' | 'customer_gone';
+export type GoneWhy = 'transferred' | 'reclaimed' | 'ended';
+
+export interface DeskState {
+  log_seq: number;
+  now: Millis;
+  agent: AgentId;
+  title: string;
+  presence: Presence;
+  reason?: string;
+  offers: OfferCard[];
+  contacts: DeskContact[];
+  dispositions: Choice[];
+}
+
+export interface Choice {
+  name: string;
+  title: string;
+}
+
+export interface Floor {
+  queues: FloorQueue[];
+  colleagues: Colleague[];
+}
+
+export interface FloorQueue {
+  name: string;
+  title: string;
+  waiting: number;
+}
+
+export interface Colleague {
+  agent: AgentId;
+  title: string;
+  is_there: boolean;
+}
+
+export interface OfferCard {
+  offer: OfferId;
+  contact: ContactId;
+  conversation: ConversationId;
+  channel: ChannelKind;
+  queue: string;
+  waiting_since: Millis;
+  expires_at: Millis;
+  customer_name?: string;
+  words: string[];
+  /** Absent (or null) when the read models did not answer in time. */
+  history?: DeskEntry[] | null;
+  receipt: Receipt;
+}
+
+export interface DeskContact {
+  contact: ContactId;
+  conversation: ConversationId;
+  channel: ChannelKind;
+  queue: string;
+  category?: string;
+  opened_at: Millis;
+  wrap_up_until?: Millis;
+  customer_name?: string;
+  draft?: string;
+  entries: DeskEntry[];
+  receipt?: Receipt;
+}
+
+export interface DeskEntry {
+  seq: number;
+  at: Millis;
+  contact: ContactId;
+  kind: EntryKind;
+  message?: MessageId;
+  text?: string;
+  by?: string;
+}
+
+export type EntryKind =
+  | { is: 'from_customer' }
+  | { is: 'from_agent'; agent: AgentId }
+  | { is: 'note'; agent: AgentId }
+  | { is: 'joined'; agent: AgentId }
+  | { is: 'transferred_to_queue'; agent: AgentId; queue: string }
+  | { is: 'transferred_to_agent'; agent: AgentId; to: AgentId }
+  | { is: 'reclaimed'; agent: AgentId }
+  | { is: 'resolved'; agent: AgentId; disposition: string }
+  | { is: 'reopened' }
+  | { is: 'customer_left' };
+
+export type Outcome = { is: 'done' } | { is: 'refused'; refusal: Refusal };
+
+export type Refusal =
+  | 'unknown_agent'
+  | 'offer_ended'
+  | 'not_yours'
+  | 'contact_closed'
+  | 'unknown_contact'
+  | 'unknown_queue'
+  | 'unknown_disposition'
+  | 'colleague_not_there'
+  | 'too_old'
+  | 'too_long'
+  | 'empty_text';
+
+export interface Receipt {
+  rule: ChoiceRule;
+  waited_ms: number;
+  idle_ms: number;
+  waiting_in_class: number;
+  runners_up: RunnerUp[];
+  passed_over: PassedOver;
+}
+
+export type ChoiceRule = 'preferred' | 'longest_idle' | 'first_in_order';
+
+export interface RunnerUp {
+  agent: AgentId;
+  idle_ms: number;
+}
+
+export interface PassedOver {
+  unqualified: number;
+  not_there: number;
+  full: number;
+  declined: number;
+}
+
+/** The codes of error frames that the desk has words for; others are shown in the gateway's own. */
+export type FaultCode =
+  | 'not_settled_yet'
+  | 'draft_not_kept'
+  | 'history_unavailable'
+  | 'storage_full'
+  | 'internal'
+  | 'too_fast'
+  | 'too_many_at_once'
+  | 'too_many_desks';
+
+/** A problem document (RFC 9457) as every HTTP error of the gateway carries it. */
+export interface Problem {
+  title: string;
+  status?: number;
+  code: string;
+  detail?: string;
+}
+
+export interface Me {
+  agent: AgentId;
+  title: string;
+}

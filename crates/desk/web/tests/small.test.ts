@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { spoken } from '../src/format';
+import { en } from '../src/i18n/en';
+import { nl } from '../src/i18n/nl';
+import { pressOf } from '../src/keys';
+import { rowsOf } from '../src/rows';
+import { bytesOf, cutToBytes } from '../src/text';
+import { newId, uuid7Of } from '../src/uuid';
+import { entry, NOW } from './make';
+
+describe('ids', () => {
+  it('are UUIDs of version 7 with their moment in front', () => {
+    // The example of RFC 9562, appendix A.6.
+    const random = Uint8Array.from([0x0c, 0xc3, 0x18, 0xc4, 0xdc, 0x0c, 0x0c, 0x07, 0x39, 0x8f]);
+    expect(uuid7Of(0x017f22e279b0, random)).toBe('017f22e279b07cc398c4dc0c0c07398f');
+  });
+
+  it('have the form that the gateway reads, and differ', () => {
+    const ids = Array.from({ length: 1_000 }, () => newId('cmd', NOW));
+    expect(new Set(ids).size).toBe(1_000);
+    for (const id of ids) expect(id).toMatch(/^cmd_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$/);
+  });
+
+  it('never go back in time', () => {
+    const later = newId('msg', NOW + 5_000).slice(4, 16);
+    expect(newId('msg', NOW).slice(4, 16)).toBe(later);
+  });
+});
+
+describe('keys', () => {
+  const key = (over: object) => ({ key: '', code: '', altKey: false, ctrlKey: false, metaKey: false, shiftKey: false, ...over });
+  it('go by the place of the key, and leave AltGr and writing alone', () => {
+    expect(pressOf(key({ altKey: true, code: 'KeyA', key: 'å' }), true)).toEqual({ is: 'action', action: 'accept' });
+    expect(pressOf(key({ altKey: true, code: 'Digit3', key: '3' }), true)).toEqual({ is: 'contact', number: 3 });
+    expect(pressOf(key({ altKey: true, ctrlKey: true, code: 'KeyE', key: '€' }), true)).toBeNull();
+    expect(pressOf(key({ key: '?', shiftKey: true }), false)).toEqual({ is: 'action', action: 'help' });
+    expect(pressOf(key({ key: '?', shiftKey: true }), true)).toBeNull();
+    expect(pressOf(key({ key: 'a', code: 'KeyA' }), false)).toBeNull();
+  });
+});
+
+describe('texts', () => {
+  it('are measured and cut in bytes, between signs', () => {
+    expect(bytesOf('é€😀')).toBe(9);
+    expect(cutToBytes('é€😀', 9)).toBe('é€😀');
+    expect(cutToBytes('é€😀', 8)).toBe('é€');
+  });
+
+  it('say a duration in its two largest units', () => {
+    expect(spoken(0, 'en', en)).toBe('less than a second');
+    expect(spoken(12_000, 'en', en)).toBe('12 sec');
+    expect(spoken(3_600_000, 'en', en)).toBe('1 hr');
+    expect(spoken(3_725_000, 'nl', nl)).toBe('1 uur 2 min');
+  });
+});
+
+describe('rows', () => {
+  it('set days and contacts apart and put one person’s words together', () => {
+    const day = 86_400_000;
+    const rows = rowsOf([
+      entry(1, undefined, { at: NOW }),
+      entry(2, undefined, { at: NOW + 1_000 }),
+      entry(3, undefined, { at: NOW + day }),
+      entry(4, undefined, { at: NOW + day, contact: 'con_2_0' }),
+    ]);
+    expect(rows.map((row) => (row.is === 'entry' ? `${row.entry.seq}${row.isCompact ? '+' : ''}` : row.is))).toEqual([
+      'day', '1', '2+', 'day', '3', 'new_contact', '4',
+    ]);
+  });
+});
