@@ -27,12 +27,17 @@ pub struct Chat {
 impl Chat {
     /// Connects as a new visitor of the demo shop.
     pub async fn open(product: &Product, part: &str) -> Self {
-        let origin = product.url(part);
-        let url = origin.replace("http://", "ws://") + "/chat/v1/socket?account=shop";
-        let socket = connect(&url, &origin).await;
-        let mut chat = Self { socket, origin, url, token: Value::Null, entries: Vec::new() };
+        let mut chat = Self::knock(product, part, "shop").await;
         chat.hello().await;
         chat
+    }
+
+    /// Connects to an account, and does not say hello.
+    pub async fn knock(product: &Product, part: &str, account: &str) -> Self {
+        let origin = product.url(part);
+        let url = origin.replace("http://", "ws://") + "/chat/v1/socket?account=" + account;
+        let socket = connect(&url, &origin).await;
+        Self { socket, origin, url, token: Value::Null, entries: Vec::new() }
     }
 
     /// Cuts the socket without a word and connects again as the same visitor.
@@ -41,7 +46,8 @@ impl Chat {
         self.hello().await;
     }
 
-    async fn hello(&mut self) {
+    /// Says hello and waits for the welcome.
+    pub async fn hello(&mut self) {
         let after = self.entries.last().map_or(0, |entry| entry["seq"].as_u64().unwrap());
         let token = self.token.clone();
         self.send(&json!({ "t": "hello", "token": token, "after": after, "lang": "en" })).await;
@@ -51,7 +57,12 @@ impl Chat {
 
     /// Sends a frame.
     pub async fn send(&mut self, frame: &Value) {
-        self.socket.send(Message::text(frame.to_string())).await.unwrap();
+        self.send_raw(Message::text(frame.to_string())).await;
+    }
+
+    /// Sends what may be no frame at all.
+    pub async fn send_raw(&mut self, message: Message) {
+        self.socket.send(message).await.unwrap();
     }
 
     /// A new message's id.
@@ -94,6 +105,19 @@ impl Chat {
                 return frame;
             }
         }
+    }
+
+    /// Waits for the entry after the last one, which has to be of this kind.
+    pub async fn entry(&mut self, kind: &str) -> Value {
+        let entry = self.until("entry").await;
+        assert_eq!(entry["kind"], kind, "{entry}");
+        entry
+    }
+
+    /// The words of all entries in their order.
+    #[must_use]
+    pub fn words(&self) -> Vec<&str> {
+        self.entries.iter().filter_map(|entry| entry["text"].as_str()).collect()
     }
 
     /// Waits until so many entries are there.

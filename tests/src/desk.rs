@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::Product;
+use crate::{Product, Threads};
 
 /// How long a test waits for a frame.
 pub const FRAME_WITHIN: Duration = Duration::from_secs(15);
@@ -23,8 +23,10 @@ pub struct Desk {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     /// Who this is.
     pub agent: AgentId,
-    token: String,
+    token: Token,
     url: String,
+    /// The conversations as this desk was shown them.
+    pub threads: Threads,
     /// Frames that came while another was waited for, oldest first.
     pub seen: Vec<ToDesk>,
 }
@@ -32,17 +34,44 @@ pub struct Desk {
 impl Desk {
     /// Signs an agent in by the administrator's key and connects; `api` and `desk` are parts of the product.
     pub async fn open(product: &Product, api: &str, desk: &str, name: &str) -> Self {
-        let url = format!("{}/api/v1/sessions", product.url(api));
+        Self::open_at(&product.url(api), &product.url(desk), &product.admin_key(), name).await
+    }
+
+    /// As [`Desk::open`], by the addresses of the API and of the desk.
+    pub async fn open_at(api: &str, desk: &str, key: &str, name: &str) -> Self {
+        let url = format!("{api}/api/v1/sessions");
         let body = api::NewSession { agent: name.to_owned() };
         let made: api::SessionMade = crate::eventually("a session is made", FRAME_WITHIN, || async {
             let client = reqwest::Client::new();
-            let sent = client.post(&url).bearer_auth(product.admin_key()).json(&body).send().await.ok()?;
+            let sent = client.post(&url).bearer_auth(key).json(&body).send().await.ok()?;
             sent.json().await.ok()
         })
         .await;
-        let url = product.url(desk).replace("http://", "ws://") + "/desk/api/socket";
-        let socket = connect(&url, &made.token).await;
-        let mut desk = Self { socket, agent: made.agent, token: made.token, url, seen: Vec::new() };
+        let url = desk.replace("http://", "ws://") + "/desk/api/socket";
+        Self::enter(url, Token::Bearer(made.token), made.agent).await
+    }
+
+    /// Signs an agent in as a browser does: by name and password, for a cookie.
+    pub async fn sign_in(product: &Product, desk: &str, name: &str, password: &str) -> Self {
+        let origin = product.url(desk);
+        let body = serde_json::json!({ "name": name, "password": password });
+        let client = reqwest::Client::new();
+        let sent = client.post(format!("{origin}/desk/api/signin")).header("origin", &origin).json(&body);
+        let answer = sent.send().await.unwrap();
+        assert_eq!(answer.status(), 204, "{}", answer.text().await.unwrap());
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        let me = client.get(format!("{origin}/desk/api/me")).header("cookie", &cookie).send().await.unwrap();
+        let me: serde_json::Value = me.json().await.unwrap();
+        let agent = me["agent"].as_str().unwrap().parse().unwrap();
+        let url = origin.replace("http://", "ws://") + "/desk/api/socket";
+        Self::enter(url, Token::Cookie { cookie, origin }, agent).await
+    }
+
+    async fn enter(url: String, token: Token, agent: AgentId) -> Self {
+        let socket = connect(&url, &token).await;
+        let mut desk = Self { socket, agent, token, url, threads: Threads::default(), seen: Vec::new() };
         desk.hello(BTreeMap::new()).await;
         desk
     }
@@ -52,6 +81,12 @@ impl Desk {
         self.socket = connect(&self.url, &self.token).await;
         self.seen.clear();
         self.hello(have).await;
+    }
+
+    /// Cuts the socket without a word.
+    pub async fn cut(&mut self) {
+        let MaybeTlsStream::Plain(stream) = self.socket.get_mut() else { panic!("a socket without TLS") };
+        tokio::io::AsyncWriteExt::shutdown(stream).await.unwrap();
     }
 
     async fn hello(&mut self, have: BTreeMap<ConversationId, u64>) {
@@ -65,7 +100,12 @@ impl Desk {
 
     /// Sends a text that may be no frame at all.
     pub async fn send_text(&mut self, text: String) {
-        self.socket.send(Message::text(text)).await.unwrap();
+        self.send_raw(Message::text(text)).await;
+    }
+
+    /// Sends whatever a socket can carry.
+    pub async fn send_raw(&mut self, message: Message) {
+        self.socket.send(message).await.unwrap();
     }
 
     /// The next frame; `None` when the socket closed.
@@ -75,9 +115,9 @@ impl Desk {
                 tokio::time::timeout(FRAME_WITHIN, self.socket.next()).await.expect("a frame in time")?;
             match message.ok()? {
                 Message::Text(text) => {
-                    return Some(
-                        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")),
-                    );
+                    let frame = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+                    self.threads.hear(&frame);
+                    return Some(frame);
                 }
                 Message::Close(_) => return None,
                 _ => {}
@@ -134,10 +174,24 @@ impl Desk {
     }
 }
 
-async fn connect(url: &str, token: &str) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+/// How this desk shows who it is.
+enum Token {
+    Bearer(String),
+    Cookie { cookie: String, origin: String },
+}
+
+async fn connect(url: &str, token: &Token) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
     crate::eventually("the desk's socket opens", FRAME_WITHIN, || async {
         let mut request = url.into_client_request().unwrap();
-        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        match token {
+            Token::Bearer(token) => {
+                request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+            }
+            Token::Cookie { cookie, origin } => {
+                request.headers_mut().insert("cookie", cookie.parse().unwrap());
+                request.headers_mut().insert("origin", origin.parse().unwrap());
+            }
+        }
         tokio_tungstenite::connect_async(request).await.ok().map(|(socket, _)| socket)
     })
     .await

@@ -10,11 +10,17 @@
 
 pub mod chat;
 pub mod desk;
+pub mod log;
+pub mod look;
 pub mod process;
 pub mod product;
+pub mod threads;
+pub mod up;
 
 pub use process::Process;
 pub use product::Product;
+pub use threads::Threads;
+pub use up::Up;
 
 use std::time::{Duration, Instant};
 

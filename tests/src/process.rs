@@ -25,6 +25,26 @@ pub fn winterband() -> PathBuf {
     found
 }
 
+/// Runs a command of the executable to its end; gives exit code, standard output and standard error.
+pub async fn to_its_end(
+    args: &[&str],
+    variables: &[(String, String)],
+    folder: &Path,
+) -> (i32, String, String) {
+    let mut command = Command::new(winterband());
+    command.args(args).envs(variables.iter().map(|(name, value)| (name, value))).current_dir(folder);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
+
+/// Sends a signal by its name, as in `kill -STOP`, to a process that this test started.
+pub fn signal(name: &str, id: u32) {
+    let id = id.to_string();
+    let status = Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap();
+    assert!(status.success(), "kill -{name} {id}");
+}
+
 impl Process {
     /// Starts the executable with arguments and variables, its output in `output`.
     #[must_use]
@@ -57,9 +77,7 @@ impl Process {
 
     /// Sends a signal by its name, as in `kill -TERM`.
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let status = Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap();
-        assert!(status.success(), "kill -{name} {id}");
+        signal(name, self.child.id());
     }
 
     /// Whether it has ended, and how.

@@ -1,9 +1,9 @@
 //! The product on one machine: a real nats-server and the roles as processes of their own.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use bus::{Bus, SupervisedServer};
@@ -11,16 +11,18 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::eventually;
-use crate::process::{Process, winterband};
+use crate::process::{self, Process};
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
+const STOPPED_WITHIN: Duration = Duration::from_secs(12);
 
 /// A running product whose parts can be killed one by one.
 pub struct Product {
-    folder: TempDir,
+    // In the order in which they end: nobody writes into a folder that is being deleted.
+    parts: BTreeMap<String, Part>,
     /// The server; it comes back when it is killed.
     pub nats: SupervisedServer,
-    parts: BTreeMap<String, Part>,
+    folder: TempDir,
     settings: Vec<(String, String)>,
 }
 
@@ -31,14 +33,27 @@ struct Part {
     variables: Vec<(String, String)>,
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+/// A port below those that the system gives to outgoing connections: a part that was killed finds its own free again.
+pub(crate) fn free_port() -> u16 {
+    const FIRST: u64 = 12_000;
+    const COUNT: u64 = 20_000;
+    loop {
+        let chance = RandomState::new().build_hasher().finish();
+        let port = u16::try_from(FIRST + chance % COUNT).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl Product {
     /// A nats-server on a fresh data folder, and no role yet.
     pub async fn empty() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::empty_in(tempfile::tempdir().unwrap()).await
+    }
+
+    /// As [`Product::empty`], in a folder of the test's choice.
+    pub async fn empty_in(folder: TempDir) -> Self {
         let nats = SupervisedServer::start(&folder.path().join("data/nats")).await.unwrap();
         Self { folder, nats, parts: BTreeMap::new(), settings: Vec::new() }
     }
@@ -124,6 +139,42 @@ impl Product {
         assert!(waited.is_ok(), "{name} is not ready:\n{}", text());
     }
 
+    /// What a part says about its health: the status, and the report.
+    pub async fn health(&self, name: &str) -> Option<(u16, Value)> {
+        let answer = reqwest::get(format!("{}/health/ready", self.url(name))).await.ok()?;
+        let status = answer.status().as_u16();
+        Some((status, answer.json().await.ok()?))
+    }
+
+    /// Which of these parts leads the routing, once one does.
+    pub async fn leader(&self, names: &[&str]) -> String {
+        eventually("a part leads the routing", READY_WITHIN, || async {
+            for name in names {
+                let leads = self.health(name).await.is_some_and(|(_, report)| {
+                    let loops = report["loops"].as_array().unwrap();
+                    loops.iter().any(|part| part["name"] == "routing" && part["detail"] == "leading")
+                });
+                if leads {
+                    return Some((*name).to_owned());
+                }
+            }
+            None
+        })
+        .await
+    }
+
+    /// Ends a part as an operator does, and waits until it has ended.
+    pub fn stop(&mut self, name: &str) {
+        self.process(name).signal("TERM");
+        let status = self.process(name).wait(STOPPED_WITHIN);
+        assert!(status.success(), "{name} ended with {status}");
+    }
+
+    /// The names of the parts.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.parts.keys().map(String::as_str)
+    }
+
     /// Where a part answers.
     #[must_use]
     pub fn url(&self, name: &str) -> String {
@@ -164,11 +215,7 @@ impl Product {
 
     /// Runs a command of the executable to its end; gives exit code, standard output and standard error.
     pub async fn command(&self, args: &[&str]) -> (i32, String, String) {
-        let mut command = Command::new(winterband());
-        command.args(args).envs(self.variables()).current_dir(self.folder.path());
-        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+        process::to_its_end(args, &self.variables(), self.folder.path()).await
     }
 
     /// Starts a command of the executable that goes on beside the test.

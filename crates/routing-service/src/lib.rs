@@ -26,6 +26,8 @@ use crate::snapshot::Snapshots;
 
 /// The pause before a leader that had to step down tries again; the standby is faster.
 const RESYNC_PAUSE: Duration = Duration::from_millis(100);
+/// The pause after the log could not be read, which seldom passes by itself.
+const REREAD_PAUSE: Duration = Duration::from_millis(500);
 
 /// What the loops of this role share.
 #[derive(Clone)]
@@ -69,8 +71,8 @@ async fn run(role: Role) -> Result<()> {
     let health = role.kit.health.register("routing");
     let drained = role.kit.drain.token();
     let mut led_before = false;
+    health.set_detail("reading the log");
     while !drained.is_cancelled() {
-        health.set_detail("reading the log");
         let replica = tokio::select! {
             () = drained.cancelled() => break,
             replica = Replica::recover(&role, &health) => replica,
@@ -79,7 +81,12 @@ async fn run(role: Role) -> Result<()> {
             Ok(replica) => replica,
             Err(error) => {
                 tracing::warn!(error = format!("{error:#}"), "failed to read the log, trying again");
-                tokio::time::sleep(RESYNC_PAUSE).await;
+                // Without a beat readiness turns red, and this is what it says then.
+                health.set_detail(format!("failed to read the log: {error}"));
+                tokio::select! {
+                    () = drained.cancelled() => break,
+                    () = tokio::time::sleep(REREAD_PAUSE) => {}
+                }
                 continue;
             }
         };

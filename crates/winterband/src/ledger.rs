@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use bus::{Bus, Tail, TailOptions};
+use bus::{Bus, Tail, TailItem, TailOptions};
 use protocol::parked::Parked;
 use protocol::{Input, Record, streams};
 use service::Settings;
@@ -42,36 +42,39 @@ pub(crate) async fn run(folder: Option<&Path>, args: Args) -> Result<ExitCode> {
 /// Reads CONTACTS first: what comes into INBOUND meanwhile is then counted as not yet consumed, and not as missing.
 async fn read(bus: &Bus) -> Result<Recount> {
     let mut recount = Recount::default();
-    let last = bus.stream_usage(streams::CONTACTS).await?.last_seq;
-    let mut seen = 0;
-    if last > 0 {
-        let mut tail = Tail::open(bus, streams::CONTACTS, 1, TailOptions::default()).await?;
-        // Several newest records may have been deleted: then the tail delivers nothing more and must not be waited for.
-        while seen < last && !(tail.caught_up() && tail.pending() == 0 && seen > 0) {
-            let item = tail.next().await?;
-            let record: Record =
-                serde_json::from_slice(&item.payload).with_context(|| format!("read record {}", item.seq))?;
-            recount.record(item.seq, &record);
-            seen = item.seq;
-        }
-    }
+    let last = each(bus, streams::CONTACTS, |item| match serde_json::from_slice::<Record>(&item.payload) {
+        Ok(record) => recount.record(item.seq, &record),
+        Err(_) => recount.unreadable(item.seq),
+    })
+    .await?;
     recount.log_ends(last);
-    let usage = bus.stream_usage(streams::INBOUND).await?;
-    if usage.messages > 0 {
-        let mut tail = Tail::open(bus, streams::INBOUND, usage.first_seq, TailOptions::default()).await?;
-        loop {
-            let item = tail.next().await?;
-            recount.inbound(item.seq, serde_json::from_slice::<Input>(&item.payload).ok().as_ref());
-            if item.seq >= usage.last_seq {
-                break;
-            }
+    each(bus, streams::INBOUND, |item| {
+        recount.inbound(item.seq, serde_json::from_slice::<Input>(&item.payload).ok().as_ref());
+    })
+    .await?;
+    each(bus, streams::PARKED, |item| match serde_json::from_slice::<Parked>(&item.payload) {
+        Ok(parked) => recount.parked(&parked),
+        Err(_) => recount.unreadable_parked(item.seq),
+    })
+    .await?;
+    Ok(recount)
+}
+
+/// Hands on what a stream has at this moment and gives its last sequence. The newest messages may have been deleted,
+/// so they are not waited for.
+async fn each(bus: &Bus, stream: &str, mut take: impl FnMut(&TailItem)) -> Result<u64> {
+    let usage = bus.stream_usage(stream).await?;
+    if usage.messages == 0 {
+        return Ok(usage.last_seq);
+    }
+    let mut tail = Tail::open(bus, stream, 1, TailOptions::default()).await?;
+    loop {
+        let item = tail.next().await.with_context(|| format!("read {stream}"))?;
+        take(&item);
+        if item.seq >= usage.last_seq || item.pending == 0 {
+            return Ok(usage.last_seq);
         }
     }
-    let parked = bus.stream_usage(streams::PARKED).await?;
-    for item in bus.read_range(streams::PARKED, parked.first_seq, parked.last_seq, usize::MAX).await? {
-        recount.parked(&serde_json::from_slice::<Parked>(&item.payload).context("read a parked item")?);
-    }
-    Ok(recount)
 }
 
 fn print(ledger: &Ledger) {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::ids::{CommandId, ConversationId};
+use protocol::ids::{AgentId, CommandId, ConversationId};
 use protocol::input::InputBody;
 use protocol::parked::Parked;
 use protocol::record::EntryKind;
@@ -43,7 +43,7 @@ pub(super) struct Messages {
     /// Inputs that are in INBOUND and in no record, though later ones are.
     passed_over: BTreeSet<u64>,
     known: BTreeMap<Hash128, u64>,
-    outcomes: BTreeMap<CommandId, Outcome>,
+    outcomes: BTreeMap<(Option<AgentId>, CommandId), Outcome>,
     conversation_seq: BTreeMap<ConversationId, u64>,
     parked_seqs: BTreeSet<u64>,
     parked_items: BTreeSet<u64>,
@@ -72,7 +72,9 @@ impl Messages {
                     fates.parked = true;
                     self.parked_seqs.extend(record.cause.inbound_seq());
                 }
-                Event::CommandSettled { command, outcome } => self.settled(seq, *command, outcome, faults),
+                Event::CommandSettled { command, outcome } => {
+                    self.settled(seq, (asked_by(record), *command), outcome, faults);
+                }
                 _ => {}
             }
         }
@@ -122,7 +124,13 @@ impl Messages {
         }
     }
 
-    fn settled(&mut self, seq: u64, command: CommandId, outcome: &Outcome, faults: &mut Faults) {
+    fn settled(
+        &mut self,
+        seq: u64,
+        command: (Option<AgentId>, CommandId),
+        outcome: &Outcome,
+        faults: &mut Faults,
+    ) {
         match self.outcomes.get(&command) {
             None => {
                 self.outcomes.insert(command, outcome.clone());
@@ -131,7 +139,7 @@ impl Messages {
             Some(before) => {
                 self.count.commands_repeated += 1;
                 if before != outcome {
-                    faults.add(format!("record {seq} answers {command} otherwise than before"));
+                    faults.add(format!("record {seq} answers {} otherwise than before", command.1));
                 }
             }
         }
@@ -176,6 +184,16 @@ impl Messages {
             faults.add(format!("{} messages received, {fates} accounted for", count.received));
         }
         count
+    }
+}
+
+fn asked_by(record: &Record) -> Option<AgentId> {
+    match &record.cause {
+        Cause::Input { input, .. } => match &input.body {
+            InputBody::Command(asked) => Some(asked.agent),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -106,9 +106,13 @@ impl Recount {
     pub(crate) fn unreadable(&mut self, seq: u64) {
         self.hole(seq);
         self.log_seq = seq;
-        self.faults.add(format!(
-            "record {seq} cannot be read: something else than the router wrote it, or a later version"
-        ));
+        self.faults
+            .add(format!("record {seq} cannot be read: not the router wrote it, or a later version did"));
+    }
+
+    /// Names a message of PARKED that is no parked item.
+    pub(crate) fn unreadable_parked(&mut self, seq: u64) {
+        self.faults.add(format!("parked item {seq} cannot be read"));
     }
 
     /// Says where the log ends, so that missing records at its end are named too.

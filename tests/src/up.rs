@@ -1,0 +1,106 @@
+//! The product as a person runs it: `winterband up`, one process with everything.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bus::{Bus, SupervisedServer};
+use tempfile::TempDir;
+
+use crate::eventually;
+use crate::process::{self, Process};
+use crate::product::free_port;
+
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// `winterband up` on a data folder of its own.
+pub struct Up {
+    folder: TempDir,
+    port: u16,
+    /// The running process.
+    pub process: Process,
+}
+
+impl Up {
+    /// Starts it on a fresh folder and waits until it is ready.
+    pub async fn started() -> Self {
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let process = start(folder.path(), port);
+        let up = Self { folder, port, process };
+        up.ready().await;
+        up
+    }
+
+    /// Starts it again where it was; the former process has ended.
+    pub async fn again(&mut self) {
+        self.process = start(self.folder.path(), self.port);
+        self.ready().await;
+    }
+
+    async fn ready(&self) {
+        let url = format!("{}/health/ready", self.url());
+        let what = format!("`winterband up` is ready, see {}", self.process.output.display());
+        eventually(&what, READY_WITHIN, || async {
+            reqwest::get(&url).await.ok().filter(|answer| answer.status().is_success())
+        })
+        .await;
+    }
+
+    /// Where it answers.
+    #[must_use]
+    pub fn url(&self) -> String {
+        url(self.port)
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A folder that goes with it.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The administrator's API key.
+    #[must_use]
+    pub fn admin_key(&self) -> String {
+        std::fs::read_to_string(self.data().join("secrets/admin.key")).unwrap().trim().to_owned()
+    }
+
+    /// A connection of the test's own to its server.
+    pub async fn bus(&self) -> Bus {
+        let settings = SupervisedServer::settings_in(&self.data().join("nats")).unwrap();
+        Bus::connect(&settings.named("test")).await.unwrap()
+    }
+
+    /// Runs a command of the executable to its end; gives exit code, standard output and standard error.
+    pub async fn command(&self, args: &[&str]) -> (i32, String, String) {
+        process::to_its_end(args, &variables(self.folder.path(), self.port), self.folder.path()).await
+    }
+
+    /// Starts a command of the executable that goes on beside the test.
+    #[must_use]
+    pub fn beside(&self, name: &str, args: &[&str]) -> Process {
+        let output = self.folder.path().join(format!("{name}.out"));
+        Process::start(args, &variables(self.folder.path(), self.port), self.folder.path(), &output)
+    }
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+fn start(folder: &Path, port: u16) -> Process {
+    Process::start(&["up"], &variables(folder, port), folder, &folder.join("up.out"))
+}
+
+fn variables(folder: &Path, port: u16) -> Vec<(String, String)> {
+    vec![
+        ("WINTERBAND_DATA__FOLDER".to_owned(), folder.join("data").display().to_string()),
+        ("WINTERBAND_HTTP__LISTEN".to_owned(), format!("127.0.0.1:{port}")),
+        ("WINTERBAND_HTTP__PUBLIC_URL".to_owned(), url(port)),
+        ("WINTERBAND_LOG__LEVEL".to_owned(), "info".to_owned()),
+    ]
+}
