@@ -22,6 +22,8 @@ pub struct Chat {
     pub token: Value,
     /// Entries by their sequence, as they came.
     pub entries: Vec<Value>,
+    /// How many of them a test has looked at one by one.
+    looked_at: usize,
 }
 
 impl Chat {
@@ -37,7 +39,7 @@ impl Chat {
         let origin = product.url(part);
         let url = origin.replace("http://", "ws://") + "/chat/v1/socket?account=" + account;
         let socket = connect(&url, &origin).await;
-        Self { socket, origin, url, token: Value::Null, entries: Vec::new() }
+        Self { socket, origin, url, token: Value::Null, entries: Vec::new(), looked_at: 0 }
     }
 
     /// Cuts the socket without a word and connects again as the same visitor.
@@ -107,11 +109,18 @@ impl Chat {
         }
     }
 
-    /// Waits for the entry after the last one, which has to be of this kind.
+    /// Waits for the entry after those looked at, which has to be of this kind.
     pub async fn entry(&mut self, kind: &str) -> Value {
-        let entry = self.until("entry").await;
+        self.entries_until(self.looked_at + 1).await;
+        let entry = self.entries[self.looked_at].clone();
         assert_eq!(entry["kind"], kind, "{entry}");
+        self.looked_at += 1;
         entry
+    }
+
+    /// Takes all entries that came so far as looked at.
+    pub fn skip_entries(&mut self) {
+        self.looked_at = self.entries.len();
     }
 
     /// The words of all entries in their order.

@@ -122,6 +122,12 @@ impl Product {
         self.parts.get_mut(name).unwrap().process.as_mut().unwrap()
     }
 
+    /// What a part has printed so far, over all its starts.
+    #[must_use]
+    pub fn text(&self, name: &str) -> String {
+        self.parts[name].process.as_ref().map(Process::text).unwrap_or_default()
+    }
+
     /// Waits until a part says that it is ready.
     pub async fn ready(&mut self, name: &str) {
         let url = format!("{}/health/ready", self.url(name));

@@ -1,15 +1,18 @@
-//! Whether there is room for new messages: they are refused before the stream is so full that agents' commands are.
+//! Whether there is room for new messages: they are refused before a stream is so full that agents' commands are.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bus::{Bus, StreamUsage};
-use protocol::streams::INBOUND;
+use bus::Bus;
+use protocol::streams::{CONTACTS, INBOUND};
 use service::{HealthHandle, Kit};
 
 /// How often the stream's use is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// A message stands in both: first as an input, then in its record.
+const NEEDED: [&str; 2] = [INBOUND, CONTACTS];
 
 /// What was seen last. Clones are the same.
 #[derive(Clone, Default)]
@@ -26,25 +29,19 @@ impl Room {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn see(&self, usage: &StreamUsage, refuse_at_percent: u32) {
-        let full = used_ratio(usage) * 100.0 >= f64::from(refuse_at_percent);
+    fn see(&self, used_percent: u32, refuse_at_percent: u32) {
+        let full = used_percent >= refuse_at_percent;
         if self.0.swap(full, Ordering::Relaxed) != full {
             if full {
                 tracing::error!(
                     refuse_at_percent,
-                    "new messages are refused: INBOUND is too full, give it more room"
+                    "new messages are refused: a stream is too full, give it more room"
                 );
             } else {
                 tracing::info!("new messages are taken again");
             }
         }
     }
-}
-
-/// The used share of the stream's size, 0 to 1.
-#[expect(clippy::cast_precision_loss, reason = "a share needs no exact bytes past 2^53")]
-fn used_ratio(usage: &StreamUsage) -> f64 {
-    usage.max_bytes.map_or(0.0, |most| usage.bytes as f64 / most.max(1) as f64)
 }
 
 /// Starts to look.
@@ -65,42 +62,41 @@ async fn run(kit: Kit, bus: Bus, room: Room, health: HealthHandle) -> anyhow::Re
             _ = look.tick() => {}
         }
         health.beat();
-        let usage = tokio::select! {
+        let used = tokio::select! {
             () = ended.cancelled() => break,
-            usage = bus.stream_usage(INBOUND) => usage,
+            used = fullest(&bus) => used,
         };
-        match usage {
-            Ok(usage) => {
-                kit.metrics.stream_used_ratio.set([INBOUND], used_ratio(&usage));
-                room.see(&usage, kit.settings.streams.refuse_new_at_percent);
-            }
-            // A bus that is gone shows elsewhere; what was seen last holds until it is back.
-            Err(error) => tracing::debug!(%error, "failed to look at INBOUND"),
+        // A bus that is gone shows elsewhere; what was seen last holds until it is back.
+        if let Some(used) = used {
+            room.see(used, kit.settings.streams.refuse_new_at_percent);
         }
     }
     health.retire();
     Ok(())
 }
 
+/// The used percentage of the fullest stream that a message needs; `None` if one does not answer.
+async fn fullest(bus: &Bus) -> Option<u32> {
+    let mut fullest = 0;
+    for stream in NEEDED {
+        fullest = fullest.max(bus.stream_usage(stream).await.ok()?.used_percent());
+    }
+    Some(fullest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn usage(bytes: u64, max_bytes: Option<u64>) -> StreamUsage {
-        StreamUsage { messages: 1, bytes, max_bytes, first_seq: 1, last_seq: 1 }
-    }
-
     #[test]
     fn new_messages_are_refused_from_the_limit_on() {
         let room = Room::default();
-        let full = |bytes| {
-            room.see(&usage(bytes, Some(1000)), 90);
+        let full = |used_percent| {
+            room.see(used_percent, 90);
             room.is_full()
         };
-        assert_eq!([899, 900, 1000, 899].map(full), [false, true, true, false]);
+        assert_eq!([89, 90, 100, 89].map(full), [false, true, true, false]);
         room.set_full();
         assert!(room.is_full());
-        room.see(&usage(u64::MAX, None), 90);
-        assert!(!room.is_full(), "a stream without a limit is never full");
     }
 }

@@ -222,14 +222,18 @@ async fn a_router_that_is_gone_leaves_the_outcome_open() {
 #[tokio::test]
 async fn an_administrator_signs_in_for_an_agent() {
     let house = House::open().await;
-    assert_eq!(house.post("sessions", r#"{"agent":"ada"}"#).await.0, 404);
-    let agent = house.make_agent("ada").await;
-    let (status, made) = house.post("sessions", r#"{"agent":"ada"}"#).await;
-    assert_eq!((status, &made["agent"]), (201, &json!(agent.to_string())));
+    let (_, present) = house.get("config").await;
+    let agent = &present["config"]["agents"][0];
+    let name = agent["name"].as_str().unwrap();
+    let (status, made) = house.post("sessions", &json!({ "agent": name }).to_string()).await;
+    assert_eq!((status, &made["agent"]), (201, &agent["id"]));
     let row = house.session(made["token"].as_str().unwrap()).await;
-    assert_eq!(row.agent, agent);
+    assert_eq!(json!(row.agent), agent["id"]);
     assert!(row.until.0 > house.kit.clock.unix_ms());
-    assert_eq!(house.post("sessions", r#"{"agent":"a.*"}"#).await.0, 404);
+    for unknown in ["nobody", "a.*"] {
+        let (status, problem) = house.post("sessions", &json!({ "agent": unknown }).to_string()).await;
+        assert_eq!((status, &problem["code"]), (404, &json!("unknown_agent")));
+    }
     house.close().await;
 }
 

@@ -24,6 +24,7 @@ mod seal;
 mod seal_keys;
 mod server;
 mod server_files;
+mod server_thaw;
 mod streams;
 mod tail;
 mod tail_pull;

@@ -5,13 +5,17 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::connection::{Bus, BusError, BusSettings};
 use crate::deadline::Deadline;
 use crate::server_files::{Access, Files, find_program, is_executable};
+use crate::server_thaw::Thaw;
 
 /// How long the server may take until JetStream answers: a large store is read through first.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -21,6 +25,8 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 const HEALTHY_AFTER: Duration = Duration::from_secs(1);
 const RESTART_PAUSE_FIRST: Duration = Duration::from_millis(100);
 const RESTART_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How often it is looked whether a full disk has stopped the server.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 const STORE_BYTES_DEFAULT: u64 = 1 << 40;
 
 /// How to run the server.
@@ -225,7 +231,7 @@ impl SupervisedServer {
     pub fn kill_hard(&self) {
         let state = self.watched.state();
         if let Some(pid) = state.pid {
-            signal("KILL", pid);
+            signal(Signal::KILL, pid);
         }
     }
 
@@ -253,7 +259,7 @@ fn stop(watched: &Watched, supervisor: Option<JoinHandle<()>>) {
     state.stopping = true;
     watched.changed.notify_all();
     if let Some(pid) = state.pid {
-        signal("TERM", pid);
+        signal(Signal::TERM, pid);
     }
     let (state, waited) = watched
         .changed
@@ -263,7 +269,7 @@ fn stop(watched: &Watched, supervisor: Option<JoinHandle<()>>) {
         && let Some(pid) = state.pid
     {
         tracing::warn!(pid, "nats-server did not end in time and is killed");
-        signal("KILL", pid);
+        signal(Signal::KILL, pid);
     }
     drop(state);
     if let Some(supervisor) = supervisor
@@ -324,12 +330,32 @@ fn start_child(watched: &Watched) -> Option<Child> {
 }
 
 fn wait_for_end(watched: &Watched, mut child: Child) {
-    let status = child.wait();
+    let thaw = Thaw::new(watched.files.log(), watched.files.path("store"));
+    let status = std::thread::scope(|scope| {
+        let ((ended, waits), pid) = (mpsc::channel::<()>(), child.id());
+        scope.spawn(move || restart_when_thawed(thaw, pid, &waits));
+        let status = child.wait();
+        drop(ended);
+        status
+    });
     let mut state = watched.state();
     state.pid = None;
     watched.changed.notify_all();
     if !state.stopping {
         tracing::warn!(?status, "nats-server ended and is started again");
+    }
+}
+
+/// Ends a server that stores nothing any more, once the disk has room again; the supervisor starts it anew.
+fn restart_when_thawed(mut thaw: Thaw, pid: u32, ended: &Receiver<()>) {
+    while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+        if thaw.is_due() {
+            tracing::warn!(
+                pid,
+                "the disk has room again: nats-server is started anew, or it would store nothing"
+            );
+            signal(Signal::TERM, pid);
+        }
     }
 }
 
@@ -359,21 +385,20 @@ fn command(program: &Path, files: &Files) -> io::Result<Command> {
 
 /// Ends a process that is known to be ours: asks, waits, kills.
 fn end(files: &Files, pid: u32) {
-    signal("TERM", pid);
+    signal(Signal::TERM, pid);
     let deadline = Instant::now() + STOP_MAX;
     while files.is_ours(pid) {
         if Instant::now() >= deadline {
-            signal("KILL", pid);
+            signal(Signal::KILL, pid);
             return;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-fn signal(name: &str, pid: u32) {
-    let sent =
-        Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).stderr(Stdio::null()).status();
-    if !sent.is_ok_and(|status| status.success()) {
-        tracing::warn!(name, pid, "signal not delivered");
+fn signal(which: Signal, pid: u32) {
+    let sent = i32::try_from(pid).ok().and_then(Pid::from_raw).map(|pid| kill_process(pid, which));
+    if !matches!(sent, Some(Ok(()))) {
+        tracing::warn!(?which, pid, "signal not delivered");
     }
 }

@@ -82,7 +82,10 @@ impl Turn<'_> {
                 .is_some_and(|desk| desk.there && desk.takes_channel(last.channel))
         };
         let owner = owner.filter(able);
-        let routing = Routing { queue: last.queue, priority: last.priority, needs: last.needs };
+        // A skill that was taken out of the configuration meanwhile would be waited for in vain.
+        let policy = &self.state.index.policy;
+        let needs = last.needs.into_iter().filter(|need| policy.has_skill(&need.skill)).collect();
+        let routing = Routing { queue: last.queue, priority: last.priority, needs };
         self.queue(contact, routing, owner, QueuedWhy::Reopened);
     }
 

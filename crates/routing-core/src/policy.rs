@@ -13,6 +13,7 @@ pub(crate) struct Policy {
     accounts: BTreeMap<ChannelKind, BTreeMap<SubjectToken, Account>>,
     categories: BTreeMap<SubjectToken, Category>,
     dispositions: BTreeSet<SubjectToken>,
+    skills: BTreeSet<SubjectToken>,
     /// The longest time in which any queue reopens a contact, ms.
     pub(crate) reopen_ms_max: u64,
 }
@@ -36,6 +37,7 @@ impl Policy {
             accounts,
             categories: config.categories.iter().map(|one| (one.name.clone(), one.clone())).collect(),
             dispositions: config.dispositions.iter().map(|one| one.name.clone()).collect(),
+            skills: config.skills.iter().map(|one| one.name.clone()).collect(),
             reopen_ms_max: config.queues.iter().map(|queue| queue.reopen_ms).max().unwrap_or(0),
         }
     }
@@ -46,6 +48,10 @@ impl Policy {
 
     pub(crate) fn has_disposition(&self, name: &SubjectToken) -> bool {
         self.dispositions.contains(name)
+    }
+
+    pub(crate) fn has_skill(&self, name: &SubjectToken) -> bool {
+        self.skills.contains(name)
     }
 
     pub(crate) fn category<'a>(&'a self, message: &CustomerMessage) -> Option<&'a Category> {

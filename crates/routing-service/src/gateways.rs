@@ -15,6 +15,8 @@ use crate::Role;
 
 /// A gateway that has not renewed its key for so long is lost. It renews every second.
 const LOST_AFTER: Duration = Duration::from_secs(6);
+/// A look that took longer than this says nothing about the gateway.
+const SLOW_LOOK: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -42,9 +44,11 @@ async fn is_lost(
     gateway: GatewayId,
     seen: &mut BTreeMap<GatewayId, (u64, Instant)>,
 ) -> Result<bool> {
+    let asked = Instant::now();
     let revision = role.gateways.get(&gateway.to_string()).await?.map_or(0, |entry| entry.revision);
     let (last, since) = seen.entry(gateway).or_insert((revision, Instant::now()));
-    if *last != revision {
+    // While an answer takes long, the bus was away: it could not renew either.
+    if *last != revision || asked.elapsed() > SLOW_LOOK {
         (*last, *since) = (revision, Instant::now());
     }
     Ok(since.elapsed() >= LOST_AFTER)
@@ -60,7 +64,7 @@ async fn report(role: &Role, gateway: GatewayId) {
     match role.bus.publish_durable(&subject, &id.to_string(), payload.into(), deadline).await {
         Ok(_) => tracing::warn!(%gateway, "gateway lost: its agents are gone"),
         // Looked at again in a second.
-        Err(error) => tracing::warn!(%gateway, %error, "failed to report a lost gateway"),
+        Err(error) => return tracing::warn!(%gateway, %error, "failed to report a lost gateway"),
     }
     // What the dead process left is of no more use; failing to delete it costs a few bytes.
     if let Err(error) = role.gateways.delete(&gateway.to_string()).await {

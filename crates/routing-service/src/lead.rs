@@ -16,15 +16,18 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::clock::{AHEAD_MAX, LogClock};
 use crate::replica::{Replica, as_gauge};
-use crate::{Role, gateways, observe};
+use crate::{LEASE_KEY, Pulse, Role, gateways, inbound, observe};
 
 /// How often a leader shows that it lives, and shows the floor.
 const BEAT: Duration = Duration::from_millis(500);
-/// How long a deadline may wait for inputs that are still being read, ms.
-const OVERDUE_MAX_MS: u64 = 500;
+/// How long a deadline may wait for inputs that are still being read.
+const OVERDUE_MAX: Duration = Duration::from_millis(500);
 /// How often the fence is tried while an old leader's records still come in.
 const FENCE_TRIES: u32 = 50;
+/// How long giving up the lease may take.
+const RELEASE_WAIT: Duration = Duration::from_millis(500);
 /// For how long a leader that drains waits for its records.
 const DRAIN_WAIT: Duration = Duration::from_secs(3);
 
@@ -33,7 +36,11 @@ pub(crate) enum Ended {
     /// The process ends; all records are written.
     Drained,
     /// Another leads, or what is in the log is not sure any more.
-    SteppedDown(anyhow::Error),
+    SteppedDown {
+        error: anyhow::Error,
+        /// Records written besides the fence.
+        wrote: u64,
+    },
 }
 
 /// Leads until the process drains, the lease is lost, or an append fails.
@@ -41,22 +48,26 @@ pub(crate) async fn lead(
     role: &Role,
     mut replica: Replica,
     mut lease: HeldLease,
-    health: &HealthHandle,
+    pulse: &Pulse<'_>,
     led_before: bool,
 ) -> Ended {
-    let fenced = match fence(role, &mut replica, health).await {
+    let fenced = match fence(role, &mut replica, pulse.health).await {
         Ok(leader) => leader,
-        Err(error) => return Ended::SteppedDown(error),
+        Err(error) => return Ended::SteppedDown { error, wrote: 0 },
     };
+    if !pulse.is_futile {
+        pulse.health.set_detail("leading");
+    }
     if !led_before {
         role.kit.metrics.takeovers_total.inc();
     }
     tracing::info!(epoch = fenced.state.epoch(), log_seq = fenced.state.log_seq(), "leads");
     let mut leader = fenced;
-    let ended = leader.serve(role, &mut lease, health).await;
+    let ended = leader.serve(role, &mut lease, pulse).await;
     leader.gateways.abort();
-    if matches!(ended, Ended::Drained) {
-        lease.release().await;
+    // Given up at once, so that nobody waits for its time to live; when the bus is away, that has to be waited for.
+    if tokio::time::timeout(RELEASE_WAIT, lease.release()).await.is_err() {
+        tracing::debug!("the lease runs out by itself");
     }
     ended
 }
@@ -64,13 +75,14 @@ pub(crate) async fn lead(
 /// Appends the takeover: from its acknowledgement on nothing that an older leader has in flight can land.
 async fn fence(role: &Role, replica: &mut Replica, health: &HealthHandle) -> Result<Leader> {
     for _ in 0..FENCE_TRIES {
+        check_clock(role).await?;
         let usage = role.bus.stream_usage(streams::CONTACTS).await?;
         replica.catch_up(usage.last_seq, health).await?;
         let now = Millis(role.kit.clock.unix_ms());
         let record = routing_core::decide(&replica.state, Cause::Takeover { leader: role.me }, now)?;
         let mut appender = Appender::open(&role.bus, streams::CONTACTS, replica.state.log_seq());
         let payload = serde_json::to_vec(&record)?.into();
-        let msg_id = record_id(role.me, appender.next_seq());
+        let msg_id = record_id(role.me, record.epoch, appender.next_seq());
         match appender.append(&role.subjects.contacts(), &msg_id, payload).await?.await {
             Ok(seq) => {
                 failpoint::hit("routing.after_fence_before_replay");
@@ -87,8 +99,23 @@ async fn fence(role: &Role, replica: &mut Replica, health: &HealthHandle) -> Res
     Err(anyhow!("the log did not stand still for a fence"))
 }
 
-fn record_id(leader: GatewayId, seq: u64) -> String {
-    format!("{leader}-{seq}")
+/// With the epoch: a leader that leads again must not meet what it sent before.
+fn record_id(leader: GatewayId, epoch: u64, seq: u64) -> String {
+    format!("{leader}-{epoch}-{seq}")
+}
+
+/// Compares this machine's clock with the server's, by the lease that was renewed a moment ago.
+async fn check_clock(role: &Role) -> Result<()> {
+    let Some(renewed) = role.leases.get(LEASE_KEY).await? else { return Ok(()) };
+    let ahead = Millis(role.kit.clock.unix_ms()).since(Millis(renewed.stored_at_ms));
+    if Duration::from_millis(ahead) > AHEAD_MAX {
+        tracing::error!(
+            ahead_ms = ahead,
+            "this machine's clock is ahead of nats-server's: set it right, it must not lead"
+        );
+        anyhow::bail!("the clock is {ahead} ms ahead");
+    }
+    Ok(())
 }
 
 struct Leader {
@@ -97,6 +124,11 @@ struct Leader {
     inbound: Tail,
     in_flight: FuturesOrdered<InFlight>,
     window: usize,
+    clock: LogClock,
+    /// Since when a deadline is due while inputs are still to be read.
+    overdue_since: Option<Instant>,
+    last_id: String,
+    wrote: u64,
     since_snapshot: u64,
     snapshot: Option<JoinHandle<()>>,
     in_use: watch::Sender<BTreeSet<GatewayId>>,
@@ -123,10 +155,12 @@ impl Future for InFlight {
 
 impl Leader {
     async fn new(role: &Role, state: State, appender: Appender) -> Result<Self> {
+        inbound::mend(role, &state).await.context("mend INBOUND")?;
         let from = state.inbound_seq() + 1;
         let inbound = Tail::open(&role.bus, streams::INBOUND, from, TailOptions::default()).await?;
         let (in_use, watched) = watch::channel(state.gateways().collect());
         let gateways = tokio::spawn(gateways::watch(role.clone(), watched));
+        let last_at = state.last_at();
         let window = usize::try_from(role.kit.settings.routing.append_window)?;
         Ok(Self {
             state,
@@ -134,6 +168,10 @@ impl Leader {
             inbound,
             in_flight: FuturesOrdered::new(),
             window,
+            clock: LogClock::new(role.kit.clock.clone(), last_at),
+            overdue_since: None,
+            last_id: String::new(),
+            wrote: 0,
             since_snapshot: 0,
             snapshot: None,
             in_use,
@@ -141,7 +179,7 @@ impl Leader {
         })
     }
 
-    async fn serve(&mut self, role: &Role, lease: &mut HeldLease, health: &HealthHandle) -> Ended {
+    async fn serve(&mut self, role: &Role, lease: &mut HeldLease, pulse: &Pulse<'_>) -> Ended {
         let drained = role.kit.drain.token();
         let mut beat = tokio::time::interval(BEAT);
         loop {
@@ -152,8 +190,8 @@ impl Leader {
                 self.write_snapshot(role);
             }
             let takes_more = self.in_flight.len() < self.window && !snapshot_due;
-            let due = due_in(&self.state, role);
-            let takes_time = takes_more && self.may_let_time_pass(role);
+            let due = self.due_in();
+            let takes_time = takes_more && self.may_let_time_pass(due);
             let step = tokio::select! {
                 biased;
                 () = drained.cancelled() => return self.drain().await,
@@ -165,31 +203,43 @@ impl Leader {
             };
             let done = match step {
                 Step::Lost => Err(anyhow!("the lease was lost")),
-                Step::Acknowledged(outcome, sent) => acknowledged(role, outcome, sent),
+                Step::Acknowledged(outcome, sent) => {
+                    self.wrote += u64::from(outcome.is_ok());
+                    acknowledged(role, outcome, sent)
+                }
                 Step::Beat => {
-                    self.show(role, health);
+                    self.show(role, pulse);
                     Ok(())
                 }
                 Step::Timer => self.timer(role).await,
                 Step::Input(item) => self.input(role, item).await,
             };
             if let Err(error) = done {
-                return Ended::SteppedDown(error);
+                return Ended::SteppedDown { error, wrote: self.wrote };
             }
         }
     }
 
+    /// How long until the next deadline of the core; a clock that jumps is seen within a beat.
+    fn due_in(&self) -> Option<Duration> {
+        let due = routing_core::next_deadline(&self.state)?;
+        Some(Duration::from_millis(due.since(self.clock.now())))
+    }
+
     /// Deadlines wait for inputs that were there before them: an answer given in time must not be read too late.
-    /// Under a load that never ends they wait no longer than [`OVERDUE_MAX_MS`].
-    fn may_let_time_pass(&self, role: &Role) -> bool {
-        let now = Millis(role.kit.clock.unix_ms());
-        self.inbound.pending() == 0
-            || routing_core::next_deadline(&self.state).is_some_and(|due| now.since(due) > OVERDUE_MAX_MS)
+    /// Under a load that never ends they wait no longer than [`OVERDUE_MAX`].
+    fn may_let_time_pass(&mut self, due: Option<Duration>) -> bool {
+        let waits = due.is_some_and(|due| due.is_zero()) && self.inbound.pending() > 0;
+        if !waits {
+            self.overdue_since = None;
+            return true;
+        }
+        self.overdue_since.get_or_insert_with(Instant::now).elapsed() > OVERDUE_MAX
     }
 
     async fn timer(&mut self, role: &Role) -> Result<()> {
-        let now = Millis(role.kit.clock.unix_ms());
-        match routing_core::timer(&mut self.state, now) {
+        self.overdue_since = None;
+        match routing_core::timer(&mut self.state, self.clock.now()) {
             Some(record) => self.append(role, &record).await,
             None => Ok(()),
         }
@@ -201,8 +251,7 @@ impl Leader {
             Ok(input) => Cause::Input { seq: item.seq, input },
             Err(error) => Cause::Unreadable { seq: item.seq, reason: place_of(&error) },
         };
-        let now = Millis(role.kit.clock.unix_ms());
-        let record = match routing_core::transition(&mut self.state, cause, now) {
+        let record = match routing_core::transition(&mut self.state, cause, self.clock.now()) {
             Ok(record) => record,
             Err(already) => {
                 tracing::debug!(%already, "input skipped");
@@ -216,17 +265,23 @@ impl Leader {
 
     async fn append(&mut self, role: &Role, record: &Record) -> Result<()> {
         let payload = serde_json::to_vec(record)?.into();
-        let msg_id = record_id(role.me, self.appender.next_seq());
+        self.clock.decided(record.at);
+        self.last_id = record_id(role.me, record.epoch, self.appender.next_seq());
         let sent = Instant::now();
-        let ticket = self.appender.append(&role.subjects.contacts(), &msg_id, payload).await?;
+        let ticket = self.appender.append(&role.subjects.contacts(), &self.last_id, payload).await?;
         self.in_flight.push_back(InFlight { ticket, sent });
         self.since_snapshot += 1;
         observe::record(&role.kit.metrics, record);
         Ok(())
     }
 
-    fn show(&mut self, role: &Role, health: &HealthHandle) {
-        health.beat();
+    fn show(&mut self, role: &Role, pulse: &Pulse<'_>) {
+        if self.wrote > 0 {
+            pulse.health.beat();
+            pulse.health.set_detail("leading");
+        } else {
+            pulse.beat();
+        }
         observe::floor(&role.kit.metrics, &self.state);
         role.kit.metrics.log_lag_records.set(["routing"], as_gauge(self.inbound.pending()));
         let in_use = self.state.gateways().collect();
@@ -238,13 +293,10 @@ impl Leader {
     }
 
     fn write_snapshot(&mut self, role: &Role) {
-        if self.snapshot.as_ref().is_some_and(|running| !running.is_finished()) {
-            return;
-        }
         self.since_snapshot = 0;
-        let (snapshots, state) = (role.snapshots.clone(), self.state.clone());
+        let (snapshots, state, last_id) = (role.snapshots.clone(), self.state.clone(), self.last_id.clone());
         self.snapshot = Some(tokio::spawn(async move {
-            if let Err(error) = snapshots.write(state).await {
+            if let Err(error) = snapshots.write(state, last_id).await {
                 tracing::warn!(
                     error = format!("{error:#}"),
                     "failed to write a snapshot; the log still has all"
@@ -284,12 +336,6 @@ fn acknowledged(role: &Role, outcome: Result<u64, AppendError>, sent: Instant) -
     failpoint::hit("routing.after_record_before_ack");
     role.kit.metrics.append_seconds.observe(sent.elapsed().as_secs_f64());
     Ok(())
-}
-
-/// How long until the next deadline of the core; a clock that jumps is seen within a beat.
-fn due_in(state: &State, role: &Role) -> Option<Duration> {
-    let due = routing_core::next_deadline(state)?;
-    Some(Duration::from_millis(due.since(Millis(role.kit.clock.unix_ms()))))
 }
 
 async fn sleep_for(wait: Option<Duration>) {

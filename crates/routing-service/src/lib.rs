@@ -3,7 +3,9 @@
 //! All reasons are in `routing-core`; this shell adds the clock, the lease, the fence and the bus. One process leads,
 //! others follow the log and stand by.
 
+mod clock;
 mod gateways;
+mod inbound;
 mod lead;
 mod observe;
 mod parking;
@@ -17,7 +19,7 @@ use bus::{Bucket, Bus, HeldLease, IdHasher, Lease, Sealer, places};
 use protocol::SubjectToken;
 use protocol::ids::GatewayId;
 use protocol::subjects::Subjects;
-use service::Kit;
+use service::{HealthHandle, Kit};
 
 use crate::lead::Ended;
 use crate::parking::Parking;
@@ -28,6 +30,11 @@ use crate::snapshot::Snapshots;
 const RESYNC_PAUSE: Duration = Duration::from_millis(100);
 /// The pause after the log could not be read, which seldom passes by itself.
 const REREAD_PAUSE: Duration = Duration::from_millis(500);
+
+/// The lease of who leads.
+const LEASE_KEY: &str = "routing";
+/// Times in a row that leading ended without one new record before this process no longer says that it lives.
+const FUTILE_MAX: u32 = 3;
 
 /// What the loops of this role share.
 #[derive(Clone)]
@@ -55,7 +62,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> Res
     let role = Role {
         kit: kit.clone(),
         parking: Parking::new(bus.clone(), subjects.clone(), sealer, hasher),
-        snapshots: Snapshots::new(objects),
+        snapshots: Snapshots::new(bus.clone(), objects),
         bus,
         subjects,
         leases,
@@ -71,6 +78,7 @@ async fn run(role: Role) -> Result<()> {
     let health = role.kit.health.register("routing");
     let drained = role.kit.drain.token();
     let mut led_before = false;
+    let mut futile = 0;
     health.set_detail("reading the log");
     while !drained.is_cancelled() {
         let replica = tokio::select! {
@@ -90,23 +98,30 @@ async fn run(role: Role) -> Result<()> {
                 continue;
             }
         };
-        health.set_detail("standing by");
+        let pulse = Pulse { health: &health, is_futile: futile >= FUTILE_MAX };
+        if !pulse.is_futile {
+            health.set_detail("standing by");
+        }
         let held = tokio::select! {
             () = drained.cancelled() => break,
             held = take_lead(&role) => held,
-            error = replica.follow(&role, &health) => Err(error),
+            error = replica.follow(&role, &pulse) => Err(error),
         };
         let ended = match held {
             Ok(lease) => {
-                health.set_detail("leading");
-                let ended = Box::pin(lead::lead(&role, replica, lease, &health, led_before)).await;
+                let ended = Box::pin(lead::lead(&role, replica, lease, &pulse, led_before)).await;
                 led_before = true;
                 ended
             }
-            Err(error) => Ended::SteppedDown(error),
+            Err(error) => Ended::SteppedDown { error, wrote: 0 },
         };
-        if let Ended::SteppedDown(error) = ended {
+        if let Ended::SteppedDown { error, wrote } = ended {
             tracing::warn!(error = format!("{error:#}"), "begins anew from the log");
+            futile = if wrote > 0 { 0 } else { futile + 1 };
+            if futile >= FUTILE_MAX {
+                tracing::error!(error = format!("{error:#}"), "cannot lead");
+                health.set_detail(format!("cannot lead: {error:#}"));
+            }
             tokio::time::sleep(RESYNC_PAUSE).await;
         }
     }
@@ -114,10 +129,24 @@ async fn run(role: Role) -> Result<()> {
     Ok(())
 }
 
+/// Whether this process may say that it lives: one that comes to the lead again and again and writes nothing does not.
+struct Pulse<'a> {
+    health: &'a HealthHandle,
+    is_futile: bool,
+}
+
+impl Pulse<'_> {
+    fn beat(&self) {
+        if !self.is_futile {
+            self.health.beat();
+        }
+    }
+}
+
 async fn take_lead(role: &Role) -> Result<HeldLease> {
     let ttl = role.kit.settings.routing.lease;
     let cancel = role.kit.drain.token();
-    Lease::acquire(&role.leases, "routing", &role.me.to_string(), ttl, &cancel)
+    Lease::acquire(&role.leases, LEASE_KEY, &role.me.to_string(), ttl, &cancel)
         .await
         .context("take the routing lease")
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use bus::{Bus, Deadline, IdHasher, Sealer, TailItem};
+use bus::{Bus, Deadline, IdHasher, PublishError, SealError, Sealer, TailItem};
 use protocol::input::InputBody;
 use protocol::parked::Parked;
 use protocol::subjects::Subjects;
@@ -25,7 +25,10 @@ impl Parking {
         Self { bus, subjects, sealer, hasher }
     }
 
-    /// Parks the input if its record says so. It is done before the append, under an id made of the input's
+    /// Parks the input if its record says so.
+    ///
+    /// What cannot be kept (PARKED is full, the bytes are too many) must not stop the floor: an input that could be read
+    /// stands whole in its record, any other stays in INBOUND for its 7 days. A person is told. It is done before the append, under an id made of the input's
     /// sequence: a crash between the two leads to a second try and not to a loss or, within two minutes, a double.
     pub(crate) async fn keep(&self, record: &Record, item: &TailItem) -> Result<()> {
         let Some(Event::Parked { reason }) =
@@ -33,7 +36,9 @@ impl Parking {
         else {
             return Ok(());
         };
-        let id = ParkedId(uuid::Uuid::now_v7());
+        // Made of the input's place, so that a second try seals with the same key.
+        let id =
+            ParkedId(uuid::Uuid::from_u128((u128::from(item.published_at_ms) << 64) | u128::from(item.seq)));
         let (mut channel, mut account) = (None, None);
         if let Cause::Input { input, .. } = &record.cause
             && let InputBody::Message(message) = &input.body
@@ -41,6 +46,11 @@ impl Parking {
             (channel, account) = (Some(message.channel), Some(message.account.clone()));
         }
         let identity = self.hasher.identity(channel.unwrap_or(ChannelKind::Api), "parked", &id.to_string());
+        let bytes = match self.sealer.seal(identity, &item.payload).await {
+            Ok(bytes) => bytes,
+            Err(SealError::TooLarge) => return not_kept(item, "it is too large"),
+            Err(error) => return Err(error).context("seal what is parked"),
+        };
         let parked = Parked {
             id,
             at: Millis(item.published_at_ms),
@@ -50,13 +60,28 @@ impl Parking {
             detail: "stood in INBOUND and could not be used; look at it and replay it, or let it be"
                 .to_owned(),
             inbound_seq: Some(item.seq),
-            bytes: self.sealer.seal(identity, &item.payload).await.context("seal what is parked")?,
+            bytes,
         };
         let payload = serde_json::to_vec(&parked)?.into();
         let msg_id = format!("inbound-{}", item.seq);
         let deadline = Deadline::after(PUBLISH_DEADLINE);
-        self.bus.publish_durable(&self.subjects.parked(), &msg_id, payload, deadline).await?;
+        match self.bus.publish_durable(&self.subjects.parked(), &msg_id, payload, deadline).await {
+            Ok(_) => {}
+            Err(PublishError::Full) => {
+                return not_kept(item, "PARKED is full: look at what is parked and make room");
+            }
+            Err(PublishError::TooLarge | PublishError::Refused(_)) => {
+                return not_kept(item, "PARKED does not take it");
+            }
+            Err(error @ PublishError::Unavailable(_)) => return Err(error).context("park an input"),
+        }
         tracing::warn!(inbound_seq = item.seq, reason = reason.as_str(), "input parked");
         Ok(())
     }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "reads as the end of a function that can fail otherwise")]
+fn not_kept(item: &TailItem, why: &str) -> Result<()> {
+    tracing::error!(inbound_seq = item.seq, why, "an input that cannot be used is not in PARKED");
+    Ok(())
 }

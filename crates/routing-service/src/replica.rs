@@ -6,7 +6,7 @@ use protocol::{Record, streams};
 use routing_core::State;
 use service::HealthHandle;
 
-use crate::Role;
+use crate::{Pulse, Role};
 
 /// How often a long recovery shows that it lives, records.
 const BEAT_EVERY: u64 = 1024;
@@ -23,7 +23,7 @@ impl Replica {
     /// Loads the latest usable snapshot, or none, and applies all records after it.
     pub(crate) async fn recover(role: &Role, health: &HealthHandle) -> Result<Self> {
         let usage = role.bus.stream_usage(streams::CONTACTS).await?;
-        let state = role.snapshots.load(usage.last_seq).await.unwrap_or_default();
+        let state = role.snapshots.load().await.unwrap_or_default();
         let tail =
             Tail::open(&role.bus, streams::CONTACTS, state.log_seq() + 1, TailOptions::default()).await?;
         let mut replica = Self { state, tail };
@@ -45,7 +45,7 @@ impl Replica {
     }
 
     /// Follows the log until the tail fails.
-    pub(crate) async fn follow(&mut self, role: &Role, health: &HealthHandle) -> anyhow::Error {
+    pub(crate) async fn follow(&mut self, role: &Role, pulse: &Pulse<'_>) -> anyhow::Error {
         let mut beat = tokio::time::interval(BEAT);
         loop {
             tokio::select! {
@@ -56,7 +56,7 @@ impl Replica {
                     }
                     role.kit.metrics.log_lag_records.set(["routing"], as_gauge(self.tail.pending()));
                 }
-                _ = beat.tick() => health.beat(),
+                _ = beat.tick() => pulse.beat(),
             }
         }
     }

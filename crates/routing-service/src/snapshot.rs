@@ -1,46 +1,66 @@
 //! Snapshots of the state: they shorten a start, and none at all always works.
 
 use anyhow::{Context, Result};
-use bus::Objects;
-use routing_core::State;
+use bus::{Bus, Objects};
+use protocol::streams;
+use routing_core::{SNAPSHOT_VERSION, State};
 use serde::{Deserialize, Serialize};
 
-/// The version of the state's form; another one is ignored and the log read instead.
-const VERSION: u32 = 1;
 /// How many are kept: the newest, and one in case that it was cut off.
 const KEPT: usize = 2;
 
 #[derive(Serialize)]
 struct Writing<'a> {
     version: u32,
+    /// The message id of the last record in it.
+    last_id: &'a str,
     state: &'a State,
 }
 
 #[derive(Deserialize)]
 struct Reading {
     version: u32,
+    last_id: String,
     state: State,
 }
+
+/// A snapshot whose last record is not the one that stands at its place in the log.
+#[derive(Debug, thiserror::Error)]
+#[error("it is of another log")]
+struct NotOfThisLog;
 
 /// Where snapshots lie.
 #[derive(Clone)]
 pub(crate) struct Snapshots {
+    bus: Bus,
     objects: Objects,
 }
 
 impl Snapshots {
-    pub(crate) fn new(objects: Objects) -> Self {
-        Self { objects }
+    pub(crate) fn new(bus: Bus, objects: Objects) -> Self {
+        Self { bus, objects }
     }
 
-    /// The newest snapshot that fits a log ending at `last_seq`; `None` if there is none that can be used.
-    pub(crate) async fn load(&self, last_seq: u64) -> Option<State> {
+    /// The newest snapshot of this log; `None` if there is none that can be used.
+    ///
+    /// One that is not of this log (it was restored, or the disk lost its end) is deleted: the log would catch up with it.
+    pub(crate) async fn load(&self) -> Option<State> {
         let mut names = self.names().await.unwrap_or_default();
         while let Some(name) = names.pop() {
             match self.read(&name).await {
-                Ok(state) if state.log_seq() <= last_seq => return Some(state),
-                Ok(_) => tracing::warn!(name, "snapshot is ahead of the log, ignored"),
-                Err(error) => tracing::warn!(name, error = format!("{error:#}"), "snapshot ignored"),
+                Ok(state) => return Some(state),
+                Err(error) => {
+                    tracing::warn!(
+                        name,
+                        error = format!("{error:#}"),
+                        "snapshot not used; the log is read instead"
+                    );
+                    if error.is::<NotOfThisLog>()
+                        && let Err(error) = self.objects.delete(&name).await
+                    {
+                        tracing::warn!(name, %error, "failed to delete a snapshot of another log");
+                    }
+                }
             }
         }
         None
@@ -49,19 +69,23 @@ impl Snapshots {
     async fn read(&self, name: &str) -> Result<State> {
         let bytes = self.objects.get(name).await?.context("it is gone")?;
         let read = tokio::task::spawn_blocking(move || serde_json::from_slice::<Reading>(&bytes)).await??;
+        let version = read.version;
         anyhow::ensure!(
-            read.version == VERSION,
-            "it has version {}, this build reads {VERSION}",
-            read.version
+            version == SNAPSHOT_VERSION,
+            "it has version {version}, this build reads {SNAPSHOT_VERSION}"
         );
+        let record = self.bus.read_one(streams::CONTACTS, read.state.log_seq()).await?;
+        if record.is_none_or(|record| record.msg_id() != Some(&read.last_id)) {
+            return Err(NotOfThisLog.into());
+        }
         Ok(read.state)
     }
 
     /// Writes a snapshot and deletes older ones.
-    pub(crate) async fn write(&self, state: State) -> Result<()> {
+    pub(crate) async fn write(&self, state: State, last_id: String) -> Result<()> {
         let name = format!("routing-{:020}", state.log_seq());
         let bytes = tokio::task::spawn_blocking(move || {
-            serde_json::to_vec(&Writing { version: VERSION, state: &state })
+            serde_json::to_vec(&Writing { version: SNAPSHOT_VERSION, last_id: &last_id, state: &state })
         })
         .await??;
         let size = bytes.len();

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bus::places::StreamSizes;
-use bus::{Bus, BusSettings, Credentials, Deadline, IdHasher, MasterKey, Sealer, SupervisedServer, places};
+use bus::{
+    Bus, BusSettings, Credentials, Deadline, IdHasher, KvError, MasterKey, Sealer, SupervisedServer, places,
+};
 use protocol::subjects::Subjects;
 use protocol::{SubjectToken, streams};
 use service::{Clock, Drain, Health, Kit, Metrics, Settings};
@@ -15,6 +17,9 @@ use crate::roles::Shared;
 
 /// For how long a process waits for the bus to answer at its start.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(20);
+/// Where the master key's fingerprint stands in ACCOUNTS, and what is hashed with it.
+const MASTER_KEY_ROW: &str = "master.fingerprint";
+const MASTER_KEY_MARK: &[u8] = b"winterband master key";
 /// How often readiness looks at the connection.
 const BUS_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Checks of two seconds each, one after the other, that the server may leave unanswered: one may meet a busy moment.
@@ -89,9 +94,30 @@ pub(crate) fn subjects(settings: &Settings) -> Result<Subjects> {
 pub(crate) async fn vault(settings: &Settings, bus: &Bus) -> Result<(Sealer, IdHasher)> {
     let folder = secrets_folder(settings);
     make_folder(&folder)?;
-    let master = MasterKey::load_or_create(&folder.join("master.key"))?;
+    let file = folder.join("master.key");
+    let master = MasterKey::load_or_create(&file)?;
+    check_master(bus, &IdHasher::new(&master), &file).await?;
     let sealer = Sealer::open(bus, &master).await.context("open the store of sealing keys")?;
     Ok((sealer, IdHasher::new(&master)))
+}
+
+/// One bus, one master key: with another one the same customer would be somebody else, and nothing could be opened.
+async fn check_master(bus: &Bus, hasher: &IdHasher, file: &Path) -> Result<()> {
+    let accounts = bus.ensure_bucket(&places::accounts()).await.context("make the bucket for accounts")?;
+    let ours = hasher.content(MASTER_KEY_MARK).to_string();
+    match accounts.create(MASTER_KEY_ROW, ours.clone().into()).await {
+        Ok(_) => return Ok(()),
+        Err(KvError::Exists) => {}
+        Err(error) => return Err(error).context("store the master key's fingerprint"),
+    }
+    let known = accounts.get(MASTER_KEY_ROW).await?.context("read the master key's fingerprint")?;
+    if known.value != ours.as_bytes() {
+        bail!(
+            "use {}: this bus was begun with another master key; put the folder `secrets` of that machine or backup there",
+            file.display()
+        );
+    }
+    Ok(())
 }
 
 /// Makes a folder that only this user reads.

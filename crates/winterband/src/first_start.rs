@@ -25,6 +25,8 @@ use crate::config::routing_file;
 use crate::roles::Shared;
 
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
+/// The demo agents' passwords.
+const AGENTS_FILE: &str = "agents.txt";
 /// A password that a person reads off a screen and types: 72 bits.
 const PASSWORD_BYTES: usize = 9;
 
@@ -125,7 +127,7 @@ async fn publish_first(shared: &Shared, config: &RoutingConfig) -> Result<()> {
 
 /// Passwords by agent, one `name password` a line; made once.
 fn passwords(folder: &Path, config: &RoutingConfig) -> Result<BTreeMap<SubjectToken, String>> {
-    let file = folder.join("agents.txt");
+    let file = folder.join(AGENTS_FILE);
     if !file.exists() {
         let mut text = String::new();
         for agent in &config.agents {

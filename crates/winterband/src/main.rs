@@ -82,7 +82,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Ledger(args) => ledger::run(folder, args).await,
         Command::Why(args) => why::run(folder, args).await,
         Command::Parked(args) => parked::run(folder, args).await,
-        Command::Bench(args) => bench::run(args).await,
+        Command::Bench(args) => Box::pin(bench::run(args)).await,
     }
 }
 

@@ -54,10 +54,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Ends the connections, after the tasks that use them.
+    /// Ends the connections, all at once, after the tasks that use them.
     pub(crate) async fn drain(self) {
-        for bus in self.buses {
-            if let Err(error) = bus.drain().await {
+        let drains = self.buses.iter().map(Bus::drain);
+        for outcome in futures_util::future::join_all(drains).await {
+            if let Err(error) = outcome {
                 tracing::warn!(%error, "ended before a connection was drained");
             }
         }
@@ -66,7 +67,7 @@ impl Running {
 
 /// Starts the roles, each on a connection of its own: none waits behind what another one reads.
 pub(crate) async fn start(shared: &Shared, roles: &[Role]) -> anyhow::Result<Running> {
-    let mut running = Running { router: Router::new(), buses: Vec::new() };
+    let mut running = Running { router: Router::new(), buses: vec![shared.bus.clone()] };
     for role in roles {
         let name = format!("{}-{}", shared.bus_settings.name, role.name());
         let bus = Bus::connect(&shared.bus_settings.named(&name)).await?;

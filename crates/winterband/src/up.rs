@@ -9,7 +9,7 @@ use bus::{ServerOptions, SupervisedServer};
 use service::{Kit, Settings};
 use tokio::net::TcpListener;
 
-use crate::first_start::{self, Signins};
+use crate::first_start::{self, Signin, Signins};
 use crate::roles::{self, Role, Running, Shared};
 use crate::{boot, first_start::Floor};
 
@@ -87,9 +87,6 @@ async fn finish(shared: &Shared, listener: TcpListener, running: Running) -> Res
         tracing::warn!(tasks = late.join(", "), "ended without waiting for all tasks");
     }
     running.drain().await;
-    if let Err(error) = shared.bus.drain().await {
-        tracing::warn!(%error, "ended before the connection was drained");
-    }
     Ok(())
 }
 
@@ -98,11 +95,8 @@ fn sheet(settings: &Settings, supervises: bool, signins: &Signins) -> String {
     let url = &settings.http.public_url;
     let data = settings.data.folder.display();
     let bus = if supervises { "its own nats-server" } else { settings.nats.url.as_str() };
-    let agents: String = signins
-        .agents
-        .iter()
-        .map(|signin| format!("    {:<10} password {}\n", signin.name, signin.password))
-        .collect();
+    let line = |signin: &Signin| format!("    {:<10} password {}\n", signin.name, signin.password);
+    let agents: String = signins.agents.iter().map(line).collect();
     format!(
         "\n  Winterband is up.\n\n  \
          The desk       {url}/desk\n{agents}\n  \

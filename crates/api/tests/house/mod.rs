@@ -8,10 +8,10 @@ use bus::{
     Bucket, Bus, Deadline, IdHasher, MasterKey, Sealer, SupervisedServer, Tail, TailOptions, token_hash,
 };
 use protocol::input::WIRE_VERSION;
-use protocol::signin::{AgentAccount, KeyAccount, SessionRow, agent_key, api_key_key};
+use protocol::signin::{KeyAccount, SessionRow, api_key_key};
 use protocol::streams::INBOUND;
 use protocol::subjects::Subjects;
-use protocol::{AgentId, Cause, Event, Hash128, Input, InputBody, Millis, Record, SubjectToken};
+use protocol::{Cause, Event, Hash128, Input, InputBody, Millis, Record, SubjectToken};
 use reqwest::Method;
 use serde_json::{Value, json};
 use service::{Clock, Drain, Health, Kit, Metrics, Settings};
@@ -204,13 +204,6 @@ impl House {
 
     pub(crate) async fn take_key(&self, key: &str) {
         self.accounts.delete(&api_key_key(&token_hash(key))).await.unwrap();
-    }
-
-    pub(crate) async fn make_agent(&self, name: &str) -> AgentId {
-        let agent = AgentId(uuid::Uuid::now_v7());
-        let row = serde_json::to_vec(&AgentAccount { agent, password: "$argon2id$..".to_owned() }).unwrap();
-        self.accounts.put(&agent_key(&SubjectToken::new(name).unwrap()), row.into()).await.unwrap();
-        agent
     }
 
     pub(crate) async fn session(&self, token: &str) -> SessionRow {

@@ -222,3 +222,16 @@ fn who_takes_what_they_declined_has_not_declined_it() {
         off_13_0: con_6_1 to ada for 20000 ms, LongestIdle of 1, waited 60000 ms, idle 0 ms; passed over 0+0+0+1
     "#]]);
 }
+
+#[test]
+fn who_comes_back_does_not_wait_for_a_skill_that_is_gone() {
+    let able = || agent("ada").skill("dutch", 5);
+    let mut floor = Floor::online([able(), agent("bob")]);
+    floor.writes_about("carl", Some("dutch")).accepts("ada").resolves("ada");
+    floor.goes("ada", Presence::Away);
+    let mut without = crate::builder::config([agent("ada"), agent("bob")]);
+    without.skills.clear();
+    without.categories.clear();
+    floor.configure(without).writes("carl");
+    floor.offer_to("bob");
+}

@@ -1,4 +1,5 @@
 //! An agent of the bench: a real client of the desk's socket who answers at once.
+#![expect(clippy::wildcard_enum_match_arm, reason = "an agent of the bench looks only at what it answers")]
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -92,11 +93,7 @@ async fn work(socket: &mut Socket, tell: &mpsc::UnboundedSender<Seen>) -> Result
             ToDesk::Contact(contact) if held.insert(contact.contact) => {
                 answer(socket, contact.contact, &disposition).await?;
             }
-            ToDesk::ContactGone { contact, .. } => {
-                if held.remove(&contact) {
-                    tell.send(Seen::Done)?;
-                }
-            }
+            ToDesk::ContactGone { contact, .. } if held.remove(&contact) => tell.send(Seen::Done)?,
             ToDesk::Settled { outcome: Outcome::Refused { .. }, .. } | ToDesk::Error { .. } => {
                 tell.send(Seen::Refused)?;
             }

@@ -24,12 +24,14 @@ pub(super) async fn offers(floor: &Floor, samples: usize) -> Result<Latency> {
         let pending = floor.send(&input).await?;
         match floor.next_seen().await? {
             Seen::Offer(at) => took.push(at.duration_since(start)),
-            other => bail!("expected an offer, an agent saw {other:?}"),
+            Seen::Done | Seen::Refused => bail!("an agent saw something else before the offer"),
         }
         pending.acknowledged().await?;
         match floor.next_seen().await? {
             Seen::Done => {}
-            other => bail!("expected the end of a contact, an agent saw {other:?}"),
+            Seen::Offer(_) | Seen::Refused => {
+                bail!("an agent saw something else before the end of the contact")
+            }
         }
     }
     Latency::of(took).context("no samples")

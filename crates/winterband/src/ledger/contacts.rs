@@ -58,11 +58,7 @@ impl Contacts {
 
     fn event(&mut self, seq: u64, event: &Event, faults: &mut Faults) {
         match event {
-            Event::ContactOpened { contact, .. } => {
-                if self.places.insert(*contact, Place::Opened).is_some() {
-                    faults.add(format!("record {seq} opens {contact} a second time"));
-                }
-            }
+            Event::ContactOpened { contact, .. } => self.open(seq, *contact, faults),
             Event::ContactReopened { contact } => {
                 self.step(seq, *contact, Place::Opened, "reopens", faults, |place| {
                     matches!(place, Place::Resolved | Place::Abandoned | Place::WrapUp(_))
@@ -104,11 +100,21 @@ impl Contacts {
                 });
             }
             Event::EntryAdded { contact, entry: EntryKind::FromAgent { agent }, .. } => {
-                if self.places.get(contact) != Some(&Place::With(*agent)) {
-                    faults.add(format!("record {seq} has a reply of {agent}, who does not hold {contact}"));
-                }
+                self.reply(seq, *contact, *agent, faults);
             }
             _ => {}
+        }
+    }
+
+    fn open(&mut self, seq: u64, contact: ContactId, faults: &mut Faults) {
+        if self.places.insert(contact, Place::Opened).is_some() {
+            faults.add(format!("record {seq} opens {contact} a second time"));
+        }
+    }
+
+    fn reply(&self, seq: u64, contact: ContactId, agent: AgentId, faults: &mut Faults) {
+        if self.places.get(&contact) != Some(&Place::With(agent)) {
+            faults.add(format!("record {seq} has a reply of {agent}, who does not hold {contact}"));
         }
     }
 

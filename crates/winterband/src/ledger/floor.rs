@@ -26,10 +26,8 @@ impl Floor {
                     self.channels.insert(*contact, *channel);
                 }
                 Event::OfferMade { contact, agent, .. } => self.take(seq, *contact, *agent, faults),
-                Event::Assigned { contact, agent } => {
-                    if self.holder.get(contact) != Some(agent) {
-                        self.take(seq, *contact, *agent, faults);
-                    }
+                Event::Assigned { contact, agent } if self.holder.get(contact) != Some(agent) => {
+                    self.take(seq, *contact, *agent, faults);
                 }
                 Event::Queued { contact, .. }
                 | Event::Resolved { contact, .. }

@@ -1,0 +1,12 @@
+//! The product as people use it: a customer in the shop and two agents at their desks, each in a browser of their own.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod browser;
+mod desk;
+mod driver;
+mod line;
+mod pages;
+mod scene;
+mod shop;
+mod story;
+mod thread;

@@ -1,0 +1,69 @@
+//! What a test in browsers starts from: `winterband up`, on a floor where nothing ends because the machine is slow.
+
+use serde_json::json;
+use tests::Up;
+use tests::look::DEMO_FLOOR;
+
+/// What ends by itself on the demo floor, and how long it lasts here: the ends are tested elsewhere.
+const PATIENCE: [(&str, &str); 2] =
+    [("offer = \"30s\"", "offer = \"10m\""), ("wrap_up = \"20s\"", "wrap_up = \"10m\"")];
+
+/// Starts the product as a person does.
+pub(crate) async fn started() -> Up {
+    let up = Up::started().await;
+    patient(&up).await;
+    up
+}
+
+/// Puts the demo floor in force, but with ends that wait for a slow machine.
+pub(crate) async fn patient(up: &Up) {
+    let mut floor = DEMO_FLOOR.to_owned();
+    for (shipped, patient) in PATIENCE {
+        assert!(floor.contains(shipped), "the demo floor has no `{shipped}` any more");
+        floor = floor.replace(shipped, patient);
+    }
+    apply(up, &floor).await;
+}
+
+/// Puts the demo floor in force as it is.
+pub(crate) async fn as_shipped(up: &Up) {
+    apply(up, DEMO_FLOOR).await;
+}
+
+async fn apply(up: &Up, routing: &str) {
+    let file = up.folder().join("routing.toml");
+    std::fs::write(&file, routing).unwrap();
+    let url = up.url();
+    let (code, out, err) = up.command(&["config", "apply", file.to_str().unwrap(), "--url", &url]).await;
+    assert_eq!(code, 0, "{out}{err}");
+}
+
+/// Counts the streams; they must balance.
+pub(crate) async fn balances(up: &Up) {
+    let (code, out, err) = up.command(&["ledger"]).await;
+    assert_eq!(code, 0, "{out}{err}");
+}
+
+/// A message that another system publishes for a customer.
+pub(crate) struct Letter {
+    pub(crate) id: &'static str,
+    pub(crate) from: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) category: &'static str,
+    pub(crate) text: &'static str,
+}
+
+/// Publishes it through the HTTP API.
+pub(crate) async fn letter(up: &Up, letter: &Letter) {
+    let body = json!({
+        "account": "shop",
+        "id": letter.id,
+        "from": { "value": letter.from, "name": letter.name },
+        "category": letter.category,
+        "text": letter.text,
+    });
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let sent = client.post(format!("{}/api/v1/messages", up.url())).bearer_auth(up.admin_key()).json(&body);
+    let answer = sent.send().await.unwrap();
+    assert_eq!(answer.status(), 202, "{:?}", answer.text().await);
+}
