@@ -111,7 +111,11 @@ impl State {
         if !is_skipped(events) {
             self.remember(at, cause, events);
         }
-        self.stored.memory.forget(at);
+        // By the input's own time: while a router that was away for days reads what waited, a copy of a message may still
+        // stand behind the message itself, however late both are.
+        if let Cause::Input { input, .. } = cause {
+            self.stored.memory.forget(at.min(input.made_at));
+        }
         self.forget_ended(at);
         let connected = &self.index.by_gateway;
         self.stored.lost_gateways.retain(|gateway| connected.contains_key(gateway));

@@ -48,6 +48,20 @@ fn a_message_is_remembered_as_long_as_its_channel_retries_and_a_day() {
 }
 
 #[test]
+fn a_copy_that_waited_for_days_behind_its_message_is_known() {
+    let mut floor = Floor::of([agent("ada")]);
+    let body = InputBody::Message(floor.message("carl", ChannelKind::Web, "shop", None));
+    let made_at = Millis(floor.now);
+    floor.wait(7 * DAY_MS);
+    for _ in 0..2 {
+        let seq = floor.next_inbound();
+        let input = Input { v: WIRE_VERSION, made_at, body: body.clone() };
+        floor.cause(Cause::Input { seq, input }).wait(6 * DAY_MS);
+    }
+    assert_eq!(floor.log.last().unwrap().events, [Event::DuplicateSkipped]);
+}
+
+#[test]
 fn a_message_to_an_unknown_account_is_parked_and_can_be_replayed() {
     let mut floor = Floor::of([agent("ada")]);
     let mut with = config([agent("ada")]);
