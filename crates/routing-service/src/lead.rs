@@ -89,7 +89,7 @@ async fn fence(role: &Role, replica: &mut Replica, health: &HealthHandle) -> Res
                 routing_core::apply(&mut replica.state, seq, &record).map_err(|error| anyhow!("{error}"))?;
                 observe::record(&role.kit.metrics, &record);
                 let state = std::mem::take(&mut replica.state);
-                return Leader::new(role, state, appender).await;
+                return Leader::new(role, state, replica.since_snapshot, appender).await;
             }
             // The old leader wrote once more: read that, and fence again.
             Err(AppendError::Fenced) => {}
@@ -154,7 +154,8 @@ impl Future for InFlight {
 }
 
 impl Leader {
-    async fn new(role: &Role, state: State, appender: Appender) -> Result<Self> {
+    /// `since_snapshot` goes on counting: leaders that die young must not leave ever more records to read.
+    async fn new(role: &Role, state: State, since_snapshot: u64, appender: Appender) -> Result<Self> {
         inbound::mend(role, &state).await.context("mend INBOUND")?;
         let from = state.inbound_seq() + 1;
         let inbound = Tail::open(&role.bus, streams::INBOUND, from, TailOptions::default()).await?;
@@ -172,7 +173,7 @@ impl Leader {
             overdue_since: None,
             last_id: String::new(),
             wrote: 0,
-            since_snapshot: 0,
+            since_snapshot,
             snapshot: None,
             in_use,
             gateways,

@@ -16,6 +16,8 @@ const BEAT: std::time::Duration = std::time::Duration::from_millis(500);
 /// A state and the tail that feeds it.
 pub(crate) struct Replica {
     pub(crate) state: State,
+    /// Records that a start would have to read again, because no snapshot known here has them.
+    pub(crate) since_snapshot: u64,
     tail: Tail,
 }
 
@@ -26,7 +28,7 @@ impl Replica {
         let state = role.snapshots.load().await.unwrap_or_default();
         let tail =
             Tail::open(&role.bus, streams::CONTACTS, state.log_seq() + 1, TailOptions::default()).await?;
-        let mut replica = Self { state, tail };
+        let mut replica = Self { state, since_snapshot: 0, tail };
         replica.catch_up(usage.last_seq, health).await?;
         tracing::info!(log_seq = replica.state.log_seq(), "log read");
         Ok(replica)
@@ -64,6 +66,7 @@ impl Replica {
     fn apply(&mut self, item: &TailItem) -> Result<()> {
         let record: Record = serde_json::from_slice(&item.payload)
             .with_context(|| format!("read record {}: was it written by a later version?", item.seq))?;
+        self.since_snapshot += 1;
         routing_core::apply(&mut self.state, item.seq, &record)
             .map_err(|error| anyhow!("failed to apply record {}: {error}", item.seq))
     }
