@@ -64,7 +64,7 @@ type Shared = Arc<Api>;
 
 /// Reads the keys, starts to follow the configuration in the log, and gives the routes under `/api/v1`.
 ///
-/// Until the log is read to its end and has a configuration, messages are answered with 503 `starting`.
+/// Until the log is read to its end, messages are answered with 503 `starting`.
 ///
 /// # Errors
 /// When the buckets or the log cannot be reached; the process does not start then.

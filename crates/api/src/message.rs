@@ -55,13 +55,13 @@ pub(crate) async fn take(api: &Api, bytes: &[u8], on_misfit: OnMisfit) -> Result
     if api.room.is_full() {
         return Err(problems::stream_full());
     }
-    // Before the first configuration every account would be unknown, though nobody has made a mistake.
-    let Some(in_force) = api.floor.in_force().filter(|_| api.floor.is_read()) else {
+    let in_force = api.floor.in_force();
+    if !api.floor.is_read() {
         return Err(problems::starting());
-    };
+    }
     let now = Millis(api.kit.clock.unix_ms());
     let text_max_bytes = api.kit.settings.limits.text_max_bytes;
-    let known = |account: &_| in_force.has_account(account);
+    let known = |account: &_| in_force.as_ref().is_some_and(|in_force| in_force.has_account(account));
     match read::read(bytes, now, text_max_bytes, known) {
         Ok(fit) => accept(api, fit, now).await,
         Err(Misfit::Refused(problem)) => Err(problem),

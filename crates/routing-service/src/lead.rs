@@ -89,7 +89,8 @@ async fn fence(role: &Role, replica: &mut Replica, health: &HealthHandle) -> Res
                 routing_core::apply(&mut replica.state, seq, &record).map_err(|error| anyhow!("{error}"))?;
                 observe::record(&role.kit.metrics, &record);
                 let state = std::mem::take(&mut replica.state);
-                return Leader::new(role, state, replica.since_snapshot, appender).await;
+                let since_snapshot = replica.since_snapshot;
+                return Leader::new(role, state, msg_id, since_snapshot, appender).await;
             }
             // The old leader wrote once more: read that, and fence again.
             Err(AppendError::Fenced) => {}
@@ -127,6 +128,7 @@ struct Leader {
     clock: LogClock,
     /// Since when a deadline is due while inputs are still to be read.
     overdue_since: Option<Instant>,
+    /// The id of the last record sent: a snapshot is known by it.
     last_id: String,
     wrote: u64,
     since_snapshot: u64,
@@ -155,7 +157,13 @@ impl Future for InFlight {
 
 impl Leader {
     /// `since_snapshot` goes on counting: leaders that die young must not leave ever more records to read.
-    async fn new(role: &Role, state: State, since_snapshot: u64, appender: Appender) -> Result<Self> {
+    async fn new(
+        role: &Role,
+        state: State,
+        last_id: String,
+        since_snapshot: u64,
+        appender: Appender,
+    ) -> Result<Self> {
         inbound::mend(role, &state).await.context("mend INBOUND")?;
         let from = state.inbound_seq() + 1;
         let inbound = Tail::open(&role.bus, streams::INBOUND, from, TailOptions::default()).await?;
@@ -171,7 +179,7 @@ impl Leader {
             window,
             clock: LogClock::new(role.kit.clock.clone(), last_at),
             overdue_since: None,
-            last_id: String::new(),
+            last_id,
             wrote: 0,
             since_snapshot,
             snapshot: None,
