@@ -1,26 +1,11 @@
 //! Who may come in, and how many at once.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::extract::ConnectInfo;
-use axum::http::{Extensions, HeaderMap, header};
+use axum::http::{HeaderMap, header};
 use service::Settings;
-
-/// The address that limits count by. A household or office has a /64 of IPv6 to itself, so that is one address.
-pub(crate) fn address(extensions: &Extensions) -> IpAddr {
-    let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
-    match peer {
-        Some(IpAddr::V6(ip)) => {
-            let network = u128::from(ip) >> 64 << 64;
-            IpAddr::V6(Ipv6Addr::from(network))
-        }
-        Some(ip) => ip,
-        // Only where the listener does not tell: all share one allowance then.
-        None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-    }
-}
 
 /// Whether a page of that origin may open a chat: ours, one that the settings name, or none (not a browser).
 pub(crate) fn may_enter(headers: &HeaderMap, settings: &Settings) -> bool {
@@ -101,6 +86,8 @@ impl Drop for Seat {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn ip(n: u8) -> IpAddr {
@@ -125,20 +112,6 @@ mod tests {
         drop(seats.take(ip(1)).unwrap());
         assert!(seats.lock().by_address.is_empty());
         assert_eq!(seats.lock().all, 0);
-    }
-
-    #[test]
-    fn a_network_counts_as_one_address() {
-        let peer = |text: &str| {
-            let mut extensions = Extensions::new();
-            extensions.insert(ConnectInfo(SocketAddr::new(text.parse().unwrap(), 9)));
-            address(&extensions)
-        };
-        assert_eq!(peer("2001:db8::1"), peer("2001:db8::ffff"));
-        assert_ne!(peer("2001:db8::1"), peer("2001:db8:0:1::1"));
-        assert_eq!(peer("::ffff:10.0.0.1"), ip(1));
-        assert_ne!(peer("10.0.0.1"), peer("10.0.0.2"));
-        assert_eq!(address(&Extensions::new()), IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     }
 
     #[test]

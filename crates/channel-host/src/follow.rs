@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use bus::{EphemeralMessages, Tail, TailItem, TailOptions};
+use bus::{EphemeralMessages, Tail, TailError, TailItem, TailOptions};
 use protocol::ConversationId;
 use protocol::input::WIRE_VERSION;
 use protocol::record::Record;
@@ -11,7 +11,8 @@ use protocol::streams::CONTACTS;
 use service::HealthHandle;
 
 use crate::Host;
-use crate::limits::BEAT_EVERY;
+use crate::limits::{BEAT_EVERY, REOPEN_PAUSE};
+use crate::projection::Projection;
 
 pub(crate) fn start(host: &Arc<Host>) {
     let drain = &host.kit.drain;
@@ -23,10 +24,12 @@ pub(crate) fn start(host: &Arc<Host>) {
 
 async fn follow(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {
     let token = host.kit.drain.token();
-    let options = TailOptions { filter: vec![host.subjects.contacts()], ..TailOptions::default() };
     let mut tail = tokio::select! {
-        opened = Tail::open(&host.bus, CONTACTS, 1, options) => opened.context("open the log")?,
-        () = token.cancelled() => return Ok(()),
+        opened = open(&host, &health) => opened?,
+        () = token.cancelled() => {
+            health.retire();
+            return Ok(());
+        }
     };
     let mut beat = tokio::time::interval(BEAT_EVERY);
     loop {
@@ -36,8 +39,7 @@ async fn follow(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {
         tokio::select! {
             item = tail.next() => apply(&host, &item.context("read the log")?)?,
             _ = beat.tick() => {
-                health.beat();
-                health.set_detail(format!("at record {}", host.rooms.ask(|projection| projection.applied())));
+                tell(&host, &health);
                 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; nobody reads a lag of 2^52")]
                 host.kit.metrics.log_lag_records.set(["channel-host"], tail.pending() as f64);
             }
@@ -46,6 +48,37 @@ async fn follow(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Tries until the log can be read: a stream or server that is not there yet comes.
+async fn open(host: &Host, health: &HealthHandle) -> anyhow::Result<Tail> {
+    loop {
+        let options = TailOptions { filter: vec![host.subjects.contacts()], ..TailOptions::default() };
+        match Tail::open(&host.bus, CONTACTS, 1, options).await {
+            Ok(tail) => return Ok(tail),
+            Err(error @ (TailError::Closed(_) | TailError::WentBack { .. })) => {
+                return Err(error).context("open the log");
+            }
+            Err(error @ (TailError::NotFound(_) | TailError::Refused { .. })) => {
+                tracing::warn!(%error, "failed to open the log; tries again");
+                health.set_detail("cannot open the log");
+                health.starting();
+            }
+        }
+        tokio::time::sleep(REOPEN_PAUSE).await;
+    }
+}
+
+/// Says that it lives; fit to serve only once a hello would be answered.
+fn tell(host: &Host, health: &HealthHandle) {
+    let at = format!("at record {}", host.rooms.ask(Projection::applied));
+    if host.rooms.is_ready() {
+        health.set_detail(at);
+        health.beat();
+    } else {
+        health.set_detail(format!("waits for the whole log and a configuration, {at}"));
+        health.starting();
     }
 }
 

@@ -18,7 +18,6 @@ mod usage;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
 use axum::Router;
@@ -27,12 +26,14 @@ use bus::{Bus, IdHasher, Sealer};
 use channel_web::WebChat;
 use protocol::subjects::Subjects;
 use protocol::{IdentityId, Millis, SubjectToken};
+use service::rate::RetryAfter;
 use service::{Kit, Rate, RateLimiter};
 use tokio_util::task::TaskTracker;
 
 use crate::door::Seats;
 use crate::limits::{RATE_KEYS_MAX, SOCKETS_MAX};
 use crate::rooms::Rooms;
+use crate::usage::Fill;
 
 /// What every part of the role needs.
 struct Host {
@@ -46,16 +47,24 @@ struct Host {
     seats: Arc<Seats>,
     /// Frames of a visitor.
     frames: RateLimiter<IdentityId>,
+    /// Frames and bytes from an address: a visitor is made in no time, an address is not.
+    address_frames: RateLimiter<IpAddr>,
+    address_bytes: RateLimiter<IpAddr>,
     /// Contacts begun from an address.
     beginnings: RateLimiter<IpAddr>,
-    /// A stream is so full that no new contact is taken.
-    is_full: AtomicBool,
+    fill: Fill,
     sockets: TaskTracker,
 }
 
 impl Host {
     fn now(&self) -> Millis {
         Millis(self.kit.clock.unix_ms())
+    }
+
+    /// Whether one more frame of so many bytes may come from an address.
+    fn admit(&self, address: &IpAddr, bytes: usize) -> Result<(), RetryAfter> {
+        self.address_frames.check(address)?;
+        self.address_bytes.spend(address, u32::try_from(bytes).unwrap_or(u32::MAX))
     }
 
     fn refused(&self, code: &str) {
@@ -71,7 +80,8 @@ impl Host {
 pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> anyhow::Result<Router> {
     let cell = SubjectToken::new(&kit.settings.cell.token).context("read the cell's name")?;
     let limits = &kit.settings.limits;
-    let per_minute = |count| Rate::per_minute(count);
+    let by_address =
+        |per_minute| RateLimiter::new(Rate::per_minute(per_minute), RATE_KEYS_MAX, kit.clock.clone());
     let host = Arc::new(Host {
         kit: kit.clone(),
         bus,
@@ -82,16 +92,14 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         rooms: Rooms::new(),
         seats: Seats::new(limits.ip_sockets, SOCKETS_MAX),
         frames: RateLimiter::new(
-            per_minute(limits.visitor_frames_per_minute),
+            Rate::per_minute(limits.visitor_frames_per_minute),
             RATE_KEYS_MAX,
             kit.clock.clone(),
         ),
-        beginnings: RateLimiter::new(
-            per_minute(limits.ip_new_conversations_per_minute),
-            RATE_KEYS_MAX,
-            kit.clock.clone(),
-        ),
-        is_full: AtomicBool::new(false),
+        address_frames: by_address(limits.ip_frames_per_minute),
+        address_bytes: by_address(limits.ip_bytes_per_minute),
+        beginnings: by_address(limits.ip_new_conversations_per_minute),
+        fill: Fill::new(kit.settings.streams.refuse_new_at_percent),
         sockets: TaskTracker::new(),
     });
     follow::start(&host);

@@ -21,6 +21,10 @@ pub(crate) const STRIKES_MAX: u32 = 100;
 /// Visitors and addresses whose rates are remembered.
 pub(crate) const RATE_KEYS_MAX: usize = 50_000;
 
+/// Percent of a stream's size from which on nothing of a customer's is taken, so that the rest is left for agents'
+/// commands.
+pub(crate) const REFUSE_ALL_AT_PERCENT: u32 = 95;
+
 /// Time in which a socket has to say hello.
 pub(crate) const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// Time that a socket waits after a start for the log to be read and a configuration to be in it.
@@ -31,6 +35,10 @@ pub(crate) const SEND_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) const PUBLISH_WITHIN: Duration = Duration::from_secs(3);
 /// Time for the read models to answer.
 pub(crate) const HISTORY_WITHIN: Duration = Duration::from_secs(3);
+/// Pause before entries that could not be had are asked for again.
+pub(crate) const HISTORY_AGAIN_AFTER: Duration = Duration::from_secs(2);
+/// Pause before the log is opened again after it could not be.
+pub(crate) const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 /// How often a socket is asked whether it lives.
 pub(crate) const PING_EVERY: Duration = Duration::from_secs(20);
 /// A socket that was silent for so long is gone.

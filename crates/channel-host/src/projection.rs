@@ -10,7 +10,7 @@ use protocol::config::RoutingConfig;
 use protocol::limits::AGENTS_MAX;
 use protocol::record::{Cause, EntryKind, Event, Record};
 use protocol::thread::{Entry, entries};
-use protocol::{AgentId, ChannelKind, ConversationId, IdentityId, InputBody, SubjectToken};
+use protocol::{AgentId, ChannelKind, ContactId, ConversationId, IdentityId, InputBody, SubjectToken};
 
 use crate::limits::{BATCH_MAX, ENDED_KEPT_MAX, ENTRIES_KEPT_MAX};
 
@@ -67,8 +67,14 @@ impl Projection {
         for event in &record.events {
             self.event(event, &record.cause);
         }
+        let mut grown = BTreeSet::new();
         for (conversation, entry) in entries(record) {
+            grown.insert((conversation, entry.contact));
             changed.extend(self.entry(log_seq, conversation, entry));
+        }
+        // What changes for a customer always adds an entry as well.
+        for (conversation, contact) in grown {
+            self.stand(log_seq, conversation, contact, &record.events);
         }
         self.forget();
         changed
@@ -123,7 +129,7 @@ impl Projection {
     }
 
     fn event(&mut self, event: &Event, cause: &Cause) {
-        // Everything else about a conversation is told by its entries.
+        // Where a conversation stands is told with its entries; see `stand`.
         if let Event::ConversationOpened { conversation, identity, channel: ChannelKind::Web, .. } = event {
             let state = CustomerState::default();
             let opened = Conversation {
@@ -162,18 +168,24 @@ impl Projection {
             conversation.entries.clear();
         }
         conversation.last_seq = entry.seq;
-        conversation.state = conversation.state.after(&entry.kind);
         conversation.entries.push_back(Arc::new(entry));
         if conversation.entries.len() > ENTRIES_KEPT_MAX {
             conversation.entries.pop_front();
         }
+        Some(conversation.identity)
+    }
+
+    /// Where the conversation stands after these events of its contact.
+    fn stand(&mut self, log_seq: u64, id: ConversationId, contact: ContactId, events: &[Event]) {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        let last = events.iter().rev().find_map(|event| state_after(event, contact));
+        conversation.state = last.unwrap_or(conversation.state);
         if !conversation.state.is_idle() {
             conversation.ended_at = None;
         } else if conversation.ended_at.is_none() {
             conversation.ended_at = Some(log_seq);
             self.ended.push_back((id, log_seq));
         }
-        Some(conversation.identity)
     }
 
     /// Lets go of the words of those who ended longest ago.
@@ -188,6 +200,36 @@ impl Projection {
             }
         }
     }
+}
+
+/// The state that an event of the contact leads to. Entries alone would not do: a customer who left may be kept by
+/// their agent, and one who came back may be with the agent again at once.
+fn state_after(event: &Event, about: ContactId) -> Option<CustomerState> {
+    let (contact, state) = match event {
+        Event::ContactOpened { contact, .. }
+        | Event::ContactReopened { contact }
+        | Event::Queued { contact, .. } => (contact, CustomerState::Waiting),
+        Event::Assigned { contact, .. } => (contact, CustomerState::WithAgent),
+        Event::WrapUpStarted { contact, .. }
+        | Event::Resolved { contact, .. }
+        | Event::Abandoned { contact } => (contact, CustomerState::Resolved),
+        Event::Fenced { .. }
+        | Event::ConfigApplied
+        | Event::ConfigRefused { .. }
+        | Event::ConversationOpened { .. }
+        | Event::EntryAdded { .. }
+        | Event::PreferenceEnded { .. }
+        | Event::DeclinesLapsed { .. }
+        | Event::OfferMade { .. }
+        | Event::OfferEnded { .. }
+        | Event::AgentConnected { .. }
+        | Event::AgentDisconnected { .. }
+        | Event::PresenceChanged { .. }
+        | Event::CommandSettled { .. }
+        | Event::DuplicateSkipped
+        | Event::Parked { .. } => return None,
+    };
+    (*contact == about).then_some(state)
 }
 
 /// The agent whose name a customer sees beside the entry.

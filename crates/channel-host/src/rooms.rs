@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use channel_web::CustomerState;
 use protocol::record::Record;
 use protocol::{ConversationId, IdentityId};
 use tokio::sync::{Notify, watch};
@@ -28,6 +29,9 @@ struct Present {
     listeners: Vec<Weak<Listener>>,
     /// A beginning was counted that the log does not show yet.
     has_begun: bool,
+    /// A waiting contact was left, and nothing was said since: the next message begins another one, whatever the log
+    /// shows so far.
+    has_left: bool,
 }
 
 /// One socket's ear. What is new is read from the projection, so that a slow socket holds no queue of its own.
@@ -81,6 +85,7 @@ impl Rooms {
     pub(crate) fn apply(&self, log_seq: u64, record: &Record) {
         let mut inner = self.lock();
         for identity in inner.projection.apply(log_seq, record) {
+            inner.note_begun(identity);
             inner.wake(identity, false);
         }
     }
@@ -110,20 +115,39 @@ impl Rooms {
         let mut inner = self.lock();
         let is_idle = inner.projection.standing(identity).is_none_or(|it| it.state.is_idle());
         let visitor = inner.visitors.get_mut(&identity);
-        if is_idle && !visitor.as_ref().is_some_and(|it| it.has_begun) {
+        let begins = is_idle || visitor.as_ref().is_some_and(|it| it.has_left);
+        if begins && !visitor.as_ref().is_some_and(|it| it.has_begun) {
             charge()?;
         }
         if let Some(visitor) = visitor {
-            visitor.has_begun = is_idle;
+            visitor.has_begun = begins;
+            visitor.has_left = false;
         }
         Ok(())
     }
 
+    /// A visitor left. Whom an agent has, the agent keeps: their next message begins nothing.
+    pub(crate) fn left(&self, identity: IdentityId) {
+        let mut inner = self.lock();
+        let state = inner.projection.standing(identity).map(|it| it.state);
+        if let Some(visitor) = inner.visitors.get_mut(&identity)
+            && state != Some(CustomerState::WithAgent)
+        {
+            visitor.has_left = true;
+            visitor.has_begun = false;
+        }
+    }
+
     /// All that stood in the log at the start is folded in. Ready from the first configuration on.
     pub(crate) fn caught_up(&self) {
-        if !*self.ready.borrow() && self.ask(Projection::is_configured) {
+        if !self.is_ready() && self.ask(Projection::is_configured) {
             self.ready.send_replace(true);
         }
+    }
+
+    /// Whether visitors can be told what is.
+    pub(crate) fn is_ready(&self) -> bool {
+        *self.ready.borrow()
     }
 
     /// Waits until visitors can be told what is.
@@ -140,6 +164,16 @@ impl Rooms {
 }
 
 impl Inner {
+    /// What the log shows as begun is no beginning to come: the one after it is counted anew.
+    fn note_begun(&mut self, identity: IdentityId) {
+        let is_idle = self.projection.standing(identity).is_none_or(|it| it.state.is_idle());
+        if let Some(visitor) = self.visitors.get_mut(&identity)
+            && !is_idle
+        {
+            visitor.has_begun = false;
+        }
+    }
+
     fn wake(&mut self, identity: IdentityId, typing: bool) {
         let Some(visitor) = self.visitors.get(&identity) else { return };
         for listener in visitor.listeners.iter().filter_map(Weak::upgrade) {
@@ -153,7 +187,8 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
-    use protocol::Hash128;
+    use protocol::record::{EntryKind, Event};
+    use protocol::{AgentId, ChannelKind, ContactId, Hash128, Millis, SubjectToken};
 
     use super::*;
 
@@ -179,6 +214,64 @@ mod tests {
         assert_eq!(rooms.begin(identity, || Err("no room")), Ok(()), "it has begun");
         let other = IdentityId(Hash128([2; 16]));
         assert_eq!(rooms.begin(other, || Err("no room")), Err("no room"));
+    }
+
+    fn record(events: Vec<Event>) -> Record {
+        let (at, cause) = (Millis(1), protocol::record::Cause::Timer);
+        Record { v: 1, at, epoch: 1, policy: Hash128([0; 16]), cause, events }
+    }
+
+    fn entry(seq: u64, entry: EntryKind) -> Event {
+        Event::EntryAdded { conversation: CONVERSATION, contact: CONTACT, seq, entry }
+    }
+
+    const CONVERSATION: ConversationId = ConversationId { log_seq: 1, n: 0 };
+    const CONTACT: ContactId = ContactId { log_seq: 1, n: 1 };
+
+    fn first_message(identity: IdentityId) -> Record {
+        let channel = ChannelKind::Web;
+        let account = SubjectToken::new("shop").unwrap();
+        record(vec![
+            Event::ConversationOpened { conversation: CONVERSATION, identity, channel, account },
+            Event::ContactOpened { contact: CONTACT, conversation: CONVERSATION, channel, category: None },
+            entry(1, EntryKind::FromCustomer),
+        ])
+    }
+
+    fn left() -> Record {
+        record(vec![entry(2, EntryKind::CustomerLeft), Event::Abandoned { contact: CONTACT }])
+    }
+
+    #[test]
+    fn each_contact_is_counted_anew() {
+        let rooms = Rooms::new();
+        let identity = IdentityId(Hash128([1; 16]));
+        let _ear = rooms.listen(identity);
+        assert_eq!(rooms.begin(identity, || Ok::<_, &str>(())), Ok(()));
+        rooms.apply(1, &first_message(identity));
+        rooms.apply(2, &left());
+        assert_eq!(rooms.begin(identity, || Err("no room")), Err("no room"));
+    }
+
+    #[test]
+    fn leaving_counts_before_the_log_shows_it() {
+        let rooms = Rooms::new();
+        let identity = IdentityId(Hash128([1; 16]));
+        let _ear = rooms.listen(identity);
+        assert_eq!(rooms.begin(identity, || Ok::<_, &str>(())), Ok(()));
+        rooms.left(identity);
+        assert_eq!(rooms.begin(identity, || Err("no room")), Err("no room"), "the log shows nothing yet");
+        rooms.apply(1, &first_message(identity));
+        assert_eq!(
+            rooms.begin(identity, || Err("no room")),
+            Err("no room"),
+            "the log shows the one that was left"
+        );
+        let assigned = Event::Assigned { contact: CONTACT, agent: AgentId(uuid::Uuid::from_u128(7)) };
+        assert_eq!(rooms.begin(identity, || Ok::<_, &str>(())), Ok(()));
+        rooms.apply(2, &record(vec![assigned, entry(2, EntryKind::FromCustomer)]));
+        rooms.left(identity);
+        assert_eq!(rooms.begin(identity, || Err("no room")), Ok(()), "whom an agent has, the agent keeps");
     }
 
     #[tokio::test]

@@ -12,13 +12,12 @@ use channel_web::{
 use protocol::content::{Content, Sealed};
 use protocol::thread::Entry;
 use protocol::{ChannelKind, Hash128, SubjectToken};
-use service::rate::RetryAfter;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
 use crate::Host;
-use crate::history;
+use crate::history::{Past, PastNews};
 use crate::limits::{
     HELLO_WITHIN, PING_EVERY, READY_WITHIN, RESUME_ENTRIES_MAX, SAYS_WAITING_MAX, SILENCE_MAX, STRIKES_MAX,
     TYPING_EVERY,
@@ -26,7 +25,7 @@ use crate::limits::{
 use crate::line::{End, Line};
 use crate::projection::After;
 use crate::rooms::Ear;
-use crate::take::{Speaker, Taker, Work};
+use crate::take::{self, Refusal, Speaker, Taker, Work};
 
 /// The scope under which tokens are signed: no account can have this name, so no identity can have a token's hash.
 const TOKEN_SCOPE: &str = "visitor.token";
@@ -35,8 +34,7 @@ const STARTING: End = End::TryAgain("starting", "we are just starting: try again
 const NO_HELLO: End = End::Rule("no_hello", "the first frame has to be hello, soon after connecting");
 const UNKNOWN_ACCOUNT: End = End::Rule("unknown_account", "no web account of this name is configured");
 const TOO_MANY_FRAMES: End = End::Rule("too_many_frames", "far too many frames: come back later");
-const NO_HISTORY: End = End::TryAgain("history_unavailable", "earlier messages cannot be had just now");
-const NO_KEYS: End = End::TryAgain("unavailable", "the messages cannot be opened just now");
+const NO_HISTORY: (&str, &str) = ("history_unavailable", "earlier messages come as soon as they can be had");
 
 /// Serves a socket until it ends.
 pub(crate) async fn serve(host: Arc<Host>, socket: WebSocket, account: String, address: IpAddr) {
@@ -113,6 +111,9 @@ fn sign(host: &Host, bytes: &[u8]) -> Hash128 {
     host.hasher.identity(ChannelKind::Web, TOKEN_SCOPE, &String::from_utf8_lossy(bytes)).0
 }
 
+/// The keys of words cannot be read now.
+struct KeysAway;
+
 /// A welcomed visitor.
 struct Talk {
     host: Arc<Host>,
@@ -120,6 +121,9 @@ struct Talk {
     ear: Ear,
     /// The last entry that was sent.
     cursor: u64,
+    past: Past,
+    /// The visitor was told that entries are missing, and none came since.
+    told_missing: bool,
     /// The last state that was sent.
     state: CustomerState,
     work: mpsc::Sender<Work>,
@@ -143,6 +147,8 @@ impl Talk {
             speaker,
             ear,
             cursor,
+            past: Past::Known,
+            told_missing: false,
             state,
             work,
             answers,
@@ -174,6 +180,7 @@ impl Talk {
             biased;
             Some(answer) = self.answers.recv() => line.send_text(answer).await,
             () = self.ear.woken() => self.show(line).await,
+            news = self.past.news() => self.past_news(line, news).await,
             message = line.next(), if has_room => self.hear(line, message?).await,
             _ = pings.tick() => {
                 if has_room && self.heard_at.elapsed() > SILENCE_MAX {
@@ -184,22 +191,17 @@ impl Talk {
         }
     }
 
-    /// Sends what is new.
+    /// Sends what is new. Entries wait while earlier ones are missing, so that no order is broken; all else goes on.
     async fn show(&mut self, line: &mut Line) -> Result<(), End> {
         let identity = self.speaker.identity;
-        loop {
+        while self.past.is_known() {
             match self.host.rooms.ask(|it| it.after(identity, self.cursor)) {
                 After::Nothing => break,
                 After::Entries(entries) => {
-                    for entry in entries {
-                        self.show_entry(line, &entry).await?;
-                    }
+                    self.show_entries(line, entries.iter().map(|entry| &**entry)).await?;
                 }
                 After::Older { conversation, before } => {
-                    let older = history::older(&self.host, conversation, self.cursor, before).await;
-                    for entry in older.ok_or(NO_HISTORY)? {
-                        self.show_entry(line, &entry).await?;
-                    }
+                    self.past = Past::ask(&self.host, conversation, self.cursor, before);
                 }
             }
         }
@@ -216,15 +218,53 @@ impl Talk {
         Ok(())
     }
 
-    async fn show_entry(&mut self, line: &mut Line, entry: &Entry) -> Result<(), End> {
-        let text = match &entry.body {
-            Some(body) if entry.kind.is_for_customer() => self.open(body).await?,
-            _ => None,
-        };
+    /// What was missing came, or is tried again: meanwhile the socket was read, and what was said was taken.
+    async fn past_news(&mut self, line: &mut Line, news: PastNews) -> Result<(), End> {
+        match news {
+            PastNews::Entries(entries) => {
+                self.past = Past::Known;
+                self.show_entries(line, entries.iter()).await?;
+            }
+            PastNews::NotNow => return self.miss(line).await,
+            PastNews::TryAgain => self.past = Past::Known,
+        }
+        self.show(line).await
+    }
+
+    /// Entries cannot be shown now: it is said once, and they are tried again.
+    async fn miss(&mut self, line: &mut Line) -> Result<(), End> {
+        self.past = Past::missing();
+        if std::mem::replace(&mut self.told_missing, true) {
+            return Ok(());
+        }
+        let (code, words) = NO_HISTORY;
+        self.host.refused(code);
+        line.send(&ServerFrame::Error { code, words }).await
+    }
+
+    /// Sends entries up to the first that cannot be opened now.
+    async fn show_entries(
+        &mut self,
+        line: &mut Line,
+        entries: impl Iterator<Item = &Entry>,
+    ) -> Result<(), End> {
+        for entry in entries {
+            let text = match &entry.body {
+                Some(body) if entry.kind.is_for_customer() => self.open(body).await,
+                _ => Ok(None),
+            };
+            let Ok(text) = text else { return self.miss(line).await };
+            self.show_entry(line, entry, text.as_deref()).await?;
+        }
+        Ok(())
+    }
+
+    async fn show_entry(&mut self, line: &mut Line, entry: &Entry, text: Option<&str>) -> Result<(), End> {
         let by = self.host.rooms.ask(|it| it.title(&entry.kind));
-        let outbound = Outbound { entry, text: text.as_deref(), by: by.as_deref() };
+        let outbound = Outbound { entry, text, by: by.as_deref() };
         line.send_text(self.host.chat.render(&outbound)).await?;
         self.cursor = entry.seq;
+        self.told_missing = false;
         if text.is_some() {
             self.host.kit.metrics.messages_sent_total.inc(["web"]);
         }
@@ -232,7 +272,7 @@ impl Talk {
     }
 
     /// The words; `None` where nobody can read them any more.
-    async fn open(&self, body: &Sealed) -> Result<Option<String>, End> {
+    async fn open(&mut self, body: &Sealed) -> Result<Option<String>, KeysAway> {
         match self.host.sealer.unseal(body).await {
             Ok(bytes) => Ok(serde_json::from_slice::<Content>(&bytes).ok().map(|content| content.text)),
             Err(UnsealError::Erased) => Ok(None),
@@ -240,7 +280,7 @@ impl Talk {
                 tracing::error!(%error, "failed to open an entry; it is shown as erased");
                 Ok(None)
             }
-            Err(UnsealError::Unavailable(_)) => Err(NO_KEYS),
+            Err(UnsealError::Unavailable(_)) => Err(KeysAway),
         }
     }
 
@@ -254,7 +294,15 @@ impl Talk {
         };
         let parsed = self.host.chat.parse(&bytes);
         if let Err(wait) = self.host.frames.check(&self.speaker.identity) {
-            return self.hold_back(line, parsed, wait).await;
+            self.strikes += 1;
+            if self.strikes > STRIKES_MAX {
+                return Err(TOO_MANY_FRAMES);
+            }
+            return self.hold_back(parsed, take::TOO_FAST.after(wait)).await;
+        }
+        // Others of the same network may have used it up, so this is nobody's strike.
+        if let Err(wait) = self.host.admit(&self.speaker.address, bytes.len()) {
+            return self.hold_back(parsed, take::NETWORK_BUSY.after(wait)).await;
         }
         match parsed {
             Ok(Parsed::Message(said)) => self.pass_on(Work::Say(said)).await,
@@ -263,28 +311,19 @@ impl Talk {
         }
     }
 
-    /// Past the rate: words are kept by the page and come again, all else is dropped.
+    /// Past a rate: words are kept by the page and come again, all else is dropped.
     async fn hold_back(
         &mut self,
-        line: &mut Line,
         parsed: Result<Parsed<Signal>, Rejected>,
-        wait: RetryAfter,
+        refusal: Refusal,
     ) -> Result<(), End> {
-        self.host.refused("too_many_frames");
-        self.strikes += 1;
-        if self.strikes > STRIKES_MAX {
-            return Err(TOO_MANY_FRAMES);
+        match parsed {
+            Ok(Parsed::Message(said)) => self.pass_on(Work::HoldBack(said, refusal)).await,
+            Ok(Parsed::Signal(_)) | Err(_) => {
+                self.host.refused(refusal.code());
+                Ok(())
+            }
         }
-        let Ok(Parsed::Message(said)) = parsed else { return Ok(()) };
-        let retry_after_ms = Some(wait.seconds() * 1000);
-        let words = "that was too fast: it is sent again in a moment";
-        line.send(&ServerFrame::Refused {
-            id: &said.provider_id,
-            code: "too_many_frames",
-            words,
-            retry_after_ms,
-        })
-        .await
     }
 
     async fn signal(&mut self, line: &mut Line, signal: Signal) -> Result<(), End> {
@@ -306,7 +345,7 @@ impl Talk {
         }
     }
 
-    async fn reject(&self, line: &mut Line, rejected: &Rejected) -> Result<(), End> {
+    async fn reject(&mut self, line: &mut Line, rejected: &Rejected) -> Result<(), End> {
         self.host.refused(rejected.code);
         let Rejected { code, words, about, .. } = rejected;
         match about {
@@ -315,7 +354,7 @@ impl Talk {
         }
     }
 
-    async fn pass_on(&self, work: Work) -> Result<(), End> {
+    async fn pass_on(&mut self, work: Work) -> Result<(), End> {
         self.work.send(work).await.map_err(|_| End::Lost)
     }
 

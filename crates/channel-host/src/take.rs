@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bus::{Deadline, PublishError, Published, SealError};
@@ -10,12 +9,14 @@ use bytes::Bytes;
 use channel_web::{Inbound, ServerFrame};
 use protocol::input::{CustomerMessage, Input, InputBody, WIRE_VERSION};
 use protocol::{ChannelKind, IdentityId, MessageId, NoticeId, SubjectToken};
+use service::rate::RetryAfter;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::Host;
 use crate::limits::{PUBLISH_WITHIN, RETRY_AFTER_MS, RETRY_NEW_AFTER_MS};
+use crate::usage::Room;
 
 /// For how much longer than asked a page may take to send the held message again, before later ones pass it.
 const HOLD_GRACE: Duration = Duration::from_secs(5);
@@ -23,6 +24,8 @@ const HOLD_GRACE: Duration = Duration::from_secs(5);
 /// Something to be made durable.
 pub(crate) enum Work {
     Say(Inbound),
+    /// Said past a rate: it is refused in its turn, and later ones do not overtake it.
+    HoldBack(Inbound, Refusal),
     Leave,
 }
 
@@ -36,12 +39,35 @@ pub(crate) struct Speaker {
 
 /// Why something was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Refusal {
+pub(crate) struct Refusal {
     code: &'static str,
     words: &'static str,
     /// When it may be sent again as it is; `None` if it never will be taken.
     retry_after_ms: Option<u64>,
 }
+
+impl Refusal {
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(crate) fn after(self, wait: RetryAfter) -> Self {
+        Self { retry_after_ms: Some(wait.seconds() * 1000), ..self }
+    }
+}
+
+/// A visitor sends faster than they may.
+pub(crate) const TOO_FAST: Refusal = Refusal {
+    code: "too_many_frames",
+    words: "that was too fast: it is sent again in a moment",
+    retry_after_ms: Some(RETRY_AFTER_MS),
+};
+/// All visitors of an address together send more than they may.
+pub(crate) const NETWORK_BUSY: Refusal = Refusal {
+    code: "network_busy",
+    words: "much was sent from this network just now: it is sent again in a moment",
+    retry_after_ms: Some(RETRY_AFTER_MS),
+};
 
 const UNAVAILABLE: Refusal = Refusal {
     code: "unavailable",
@@ -82,6 +108,7 @@ impl Taker {
         while let Some(work) = work.recv().await {
             let answer = match work {
                 Work::Say(said) => Some(self.say(&said).await),
+                Work::HoldBack(said, refusal) => Some(self.hold_back(&said, refusal)),
                 Work::Leave => self.leave().await,
             };
             if let Some(answer) = answer
@@ -98,6 +125,7 @@ impl Taker {
             None => self.take(said).await,
         };
         match outcome {
+            Err(refusal) => self.refuse(said, refusal),
             Ok(published) => {
                 let metrics = &self.host.kit.metrics;
                 if published.duplicate {
@@ -107,12 +135,21 @@ impl Taker {
                 }
                 ServerFrame::Taken { id: &said.provider_id }.to_json()
             }
-            Err(refusal) => {
-                self.host.refused(refusal.code);
-                let Refusal { code, words, retry_after_ms } = refusal;
-                ServerFrame::Refused { id: &said.provider_id, code, words, retry_after_ms }.to_json()
-            }
         }
+    }
+
+    fn hold_back(&mut self, said: &Inbound, refusal: Refusal) -> String {
+        let refusal = self.must_wait(said.message).unwrap_or_else(|| {
+            self.hold(said.message, refusal);
+            refusal
+        });
+        self.refuse(said, refusal)
+    }
+
+    fn refuse(&self, said: &Inbound, refusal: Refusal) -> String {
+        self.host.refused(refusal.code);
+        let Refusal { code, words, retry_after_ms } = refusal;
+        ServerFrame::Refused { id: &said.provider_id, code, words, retry_after_ms }.to_json()
     }
 
     /// While an earlier message has to come again, later ones do not overtake it.
@@ -126,45 +163,61 @@ impl Taker {
     }
 
     async fn take(&mut self, said: &Inbound) -> Result<Published, Refusal> {
-        let outcome = match self.may_begin() {
+        let outcome = match self.may_say() {
             Ok(()) => publish(&self.host, &self.speaker, said).await,
             Err(refusal) => Err(refusal),
         };
-        if let Err(refusal) = outcome
-            && let Some(wait) = refusal.retry_after_ms
-        {
-            self.held =
-                Some((said.message, refusal, Instant::now() + Duration::from_millis(wait) + HOLD_GRACE));
+        if let Err(refusal) = outcome {
+            self.hold(said.message, refusal);
         }
         outcome
     }
 
-    /// A message that asks for an agent anew needs room in the streams, and an allowance of its address.
-    fn may_begin(&self) -> Result<(), Refusal> {
+    fn hold(&mut self, message: MessageId, refusal: Refusal) {
+        if let Some(wait) = refusal.retry_after_ms {
+            self.held = Some((message, refusal, Instant::now() + Duration::from_millis(wait) + HOLD_GRACE));
+        }
+    }
+
+    /// A message that asks for an agent anew needs more room in the streams, and an allowance of its address.
+    fn may_say(&self) -> Result<(), Refusal> {
+        let room = self.host.fill.room();
+        if room == Room::Nothing {
+            return Err(INBOUND_FULL);
+        }
         let (identity, address) = (self.speaker.identity, self.speaker.address);
         self.host.rooms.begin(identity, || {
-            if self.host.is_full.load(Ordering::Relaxed) {
+            if room != Room::All {
                 return Err(INBOUND_FULL);
             }
-            let allowed = self.host.beginnings.check(&address);
-            allowed.map_err(|wait| Refusal { retry_after_ms: Some(wait.seconds() * 1000), ..TOO_MANY_NEW })
+            self.host.beginnings.check(&address).map_err(|wait| TOO_MANY_NEW.after(wait))
         })
     }
 
     async fn leave(&self) -> Option<String> {
-        let Speaker { account, identity, .. } = &self.speaker;
-        let id = NoticeId(Uuid::now_v7());
-        let body = InputBody::CustomerLeft { id, identity: *identity };
-        let sent = send(&self.host, account, &id.to_string(), body).await;
-        let refusal = sent.err()?;
+        let refusal = self.try_leave().await.err()?;
         self.host.refused(refusal.code);
         Some(
             ServerFrame::Error { code: refusal.code, words: "leaving was not noted: try again in a moment" }
                 .to_json(),
         )
     }
+
+    async fn try_leave(&self) -> Result<(), Refusal> {
+        if self.host.fill.room() == Room::Nothing {
+            return Err(INBOUND_FULL);
+        }
+        let Speaker { account, identity, .. } = &self.speaker;
+        let id = NoticeId(Uuid::now_v7());
+        let body = InputBody::CustomerLeft { id, identity: *identity };
+        send(&self.host, account, &id.to_string(), body).await?;
+        self.host.rooms.left(*identity);
+        Ok(())
+    }
 }
 
+/// Makes a message durable; the same id with the same words is the same message. Other words under it go on to the
+/// core, which parks them: the server must not swallow them as a repetition.
 async fn publish(host: &Host, speaker: &Speaker, said: &Inbound) -> Result<Published, Refusal> {
     let Speaker { account, identity, .. } = speaker;
     let content = serde_json::to_vec(&said.content).map_err(|error| broken("write the content", &error))?;
@@ -174,18 +227,20 @@ async fn publish(host: &Host, speaker: &Speaker, said: &Inbound) -> Result<Publi
         SealError::WrongMasterKey | SealError::NoRandom => broken("seal a message", &error),
     })?;
     let provider_hash = host.hasher.provider_id(ChannelKind::Web, account, &said.provider_id);
+    let content_hash = host.hasher.content(&content);
     let message = CustomerMessage {
         message: said.message,
         channel: ChannelKind::Web,
         account: account.clone(),
         identity: *identity,
         provider_hash,
-        content_hash: host.hasher.content(&content),
+        content_hash,
         sent_at: said.sent_at,
         category: said.category.clone(),
         body,
     };
-    send(host, account, &provider_hash.to_string(), InputBody::Message(message)).await
+    let id = format!("{provider_hash}-{content_hash}");
+    send(host, account, &id, InputBody::Message(message)).await
 }
 
 /// Makes an input durable; the same id again within the server's window is the same input, and beyond it the core knows.

@@ -38,7 +38,8 @@ pub(crate) async fn upgrade(
             Problem::new(StatusCode::FORBIDDEN, "unknown_origin", "this site may not open a chat", detail);
         return problem.into_response();
     }
-    let address = door::address(&extensions);
+    let trusted = &host.kit.settings.http.trusted_proxies;
+    let address = service::http::address(&extensions, &headers, trusted);
     let seat = match host.seats.take(address) {
         Ok(seat) => seat,
         Err(why) => return no_seat(&host, why),

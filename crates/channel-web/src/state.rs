@@ -1,6 +1,5 @@
-//! Where a conversation stands for its customer, told by its entries alone.
+//! Where a conversation stands for its customer. Which events lead where is read from the log, by `channel-host`.
 
-use channel::EntryKind;
 use serde::Serialize;
 
 /// Where a conversation stands for its customer.
@@ -19,24 +18,6 @@ pub enum CustomerState {
 }
 
 impl CustomerState {
-    /// The state after one more entry.
-    #[must_use]
-    pub fn after(self, entry: &EntryKind) -> Self {
-        match entry {
-            EntryKind::FromCustomer => match self {
-                Self::None | Self::Resolved => Self::Waiting,
-                Self::Waiting | Self::WithAgent => self,
-            },
-            EntryKind::Joined { .. } | EntryKind::FromAgent { .. } => Self::WithAgent,
-            EntryKind::Note { .. } => self,
-            EntryKind::TransferredToQueue { .. }
-            | EntryKind::TransferredToAgent { .. }
-            | EntryKind::Reclaimed { .. }
-            | EntryKind::Reopened => Self::Waiting,
-            EntryKind::Resolved { .. } | EntryKind::CustomerLeft => Self::Resolved,
-        }
-    }
-
     /// Whether the customer's next message asks for an agent anew.
     #[must_use]
     pub fn is_idle(self) -> bool {

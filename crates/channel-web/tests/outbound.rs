@@ -1,8 +1,8 @@
-//! Entries as the widget gets them, and the states that follow from them.
+//! Entries and other frames as the widget gets them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use channel::{Adapter as _, AgentId, Entry, EntryKind, Millis, Outbound, SubjectToken, Verdict};
+use channel::{Adapter as _, AgentId, Entry, EntryKind, Millis, Outbound, Verdict};
 use channel_web::{CustomerState, ServerFrame, SocketAnswer, WebChat};
 
 fn agent() -> AgentId {
@@ -74,33 +74,5 @@ fn a_lost_socket_is_resumed_not_failed() {
     assert_eq!(chat.judge(SocketAnswer::Written), Verdict::Sent);
     for lost in [SocketAnswer::TooSlow, SocketAnswer::Closed] {
         assert!(matches!(chat.judge(lost), Verdict::Retry { .. }));
-    }
-}
-
-#[test]
-fn the_state_follows_the_entries() {
-    let agent = agent();
-    let word = || SubjectToken::new("solved").unwrap();
-    let steps = [
-        (EntryKind::FromCustomer, CustomerState::Waiting),
-        (EntryKind::FromCustomer, CustomerState::Waiting),
-        (EntryKind::Joined { agent }, CustomerState::WithAgent),
-        (EntryKind::FromCustomer, CustomerState::WithAgent),
-        (EntryKind::Note { agent }, CustomerState::WithAgent),
-        (EntryKind::TransferredToQueue { agent, queue: word() }, CustomerState::Waiting),
-        (EntryKind::Joined { agent }, CustomerState::WithAgent),
-        (EntryKind::Reclaimed { agent }, CustomerState::Waiting),
-        (EntryKind::Joined { agent }, CustomerState::WithAgent),
-        (EntryKind::Resolved { agent, disposition: word() }, CustomerState::Resolved),
-        (EntryKind::Note { agent }, CustomerState::Resolved),
-        (EntryKind::Reopened, CustomerState::Waiting),
-        (EntryKind::FromCustomer, CustomerState::Waiting),
-        (EntryKind::CustomerLeft, CustomerState::Resolved),
-        (EntryKind::FromCustomer, CustomerState::Waiting),
-    ];
-    let mut state = CustomerState::None;
-    for (n, (entry, expected)) in steps.into_iter().enumerate() {
-        state = state.after(&entry);
-        assert_eq!(state, expected, "step {n}");
     }
 }

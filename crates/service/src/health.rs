@@ -30,8 +30,9 @@ struct Parts {
 #[derive(Debug)]
 struct Loop {
     name: String,
-    beat: Option<Duration>,
-    registered: Duration,
+    is_ready: bool,
+    /// The last sign of life, or when it registered.
+    seen: Duration,
     detail: String,
 }
 
@@ -61,7 +62,7 @@ pub struct LoopReport {
     pub name: String,
     /// Where it stands.
     pub state: LoopState,
-    /// Milliseconds since its last beat, or since it registered.
+    /// Milliseconds since its last sign of life, or since it registered.
     pub age_ms: u64,
     /// What the loop says about itself; nothing personal.
     pub detail: String,
@@ -71,7 +72,7 @@ pub struct LoopReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LoopState {
-    /// It has not beaten yet.
+    /// It has not beaten yet, or it says that it has to start over.
     Starting,
     /// Its last beat is recent.
     Beating,
@@ -89,11 +90,11 @@ impl Health {
 
     /// Adds a loop, which is not ready before its first beat.
     pub fn register(&self, name: impl Into<String>) -> HealthHandle {
-        let registered = self.clock.monotonic();
+        let seen = self.clock.monotonic();
         let mut parts = self.lock();
         let id = parts.next;
         parts.next += 1;
-        parts.loops.insert(id, Loop { name: name.into(), beat: None, registered, detail: String::new() });
+        parts.loops.insert(id, Loop { name: name.into(), is_ready: false, seen, detail: String::new() });
         HealthHandle { health: self.clone(), id }
     }
 
@@ -134,11 +135,11 @@ impl Health {
 
 impl Loop {
     fn report(&self, now: Duration, stale_after: Duration) -> LoopReport {
-        let age = now.saturating_sub(self.beat.unwrap_or(self.registered));
-        let state = match self.beat {
+        let age = now.saturating_sub(self.seen);
+        let state = match self.is_ready {
             _ if age > stale_after => LoopState::Silent,
-            Some(_) => LoopState::Beating,
-            None => LoopState::Starting,
+            true => LoopState::Beating,
+            false => LoopState::Starting,
         };
         let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         LoopReport { name: self.name.clone(), state, age_ms, detail: self.detail.clone() }
@@ -171,9 +172,19 @@ pub struct HealthHandle {
 impl HealthHandle {
     /// The loop has come round. Call it at least every third of `stale_after`, also when there is nothing to do.
     pub fn beat(&self) {
+        self.seen(|part| part.is_ready = true);
+    }
+
+    /// The loop lives and cannot serve yet: it catches up, or tries again. Readiness is red without calling it dead.
+    pub fn starting(&self) {
+        self.seen(|part| part.is_ready = false);
+    }
+
+    fn seen(&self, change: impl FnOnce(&mut Loop)) {
         let now = self.health.clock.monotonic();
         if let Some(part) = self.health.lock().loops.get_mut(&self.id) {
-            part.beat = Some(now);
+            part.seen = now;
+            change(part);
         }
     }
 
@@ -226,6 +237,27 @@ mod tests {
         assert_eq!(health.report().reasons, ["desk: no sign of life for 10 s (at record 17)"]);
         desk.beat();
         assert!(health.report().ready);
+    }
+
+    #[test]
+    fn a_loop_that_takes_long_to_start_is_red_and_not_dead() {
+        let (clock, hand) = Clock::manual(0);
+        let health = Health::new(clock, STALE);
+        health.bus_up();
+        let log = health.register("log");
+        log.set_detail("at record 5");
+        for _ in 0..3 {
+            hand.advance(STALE);
+            log.starting();
+            hand.advance(STALE);
+            assert_eq!(health.report().reasons, ["log: still starting (at record 5)"]);
+        }
+        log.beat();
+        assert!(health.report().ready);
+        log.starting();
+        assert!(!health.report().ready, "it starts over");
+        hand.advance(STALE * 2);
+        assert_eq!(health.report().reasons, ["log: no sign of life for 20 s (at record 5)"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The pages that every process has, and how one serves.
 
+mod address;
 mod json_body;
 
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use crate::health::Health;
 use crate::metrics::{self, Metrics};
 use crate::problem::Problem;
 
+pub use address::{Prefix, WrongPrefix, address};
 pub use json_body::{JsonBody, read as read_json};
 
 /// `/health/live` (the process answers), `/health/ready` (200, or 503 with the reasons) and `/metrics`.

@@ -82,14 +82,23 @@ impl<K: Clone + Eq + Hash> RateLimiter<K> {
     /// # Errors
     /// When the bucket is empty; the caller refuses and tells the time. A refusal costs no token.
     pub fn check(&self, key: &K) -> Result<(), RetryAfter> {
+        self.spend(key, 1)
+    }
+
+    /// Takes so many tokens of the key's bucket at once; more than it can hold count as all that it can hold.
+    ///
+    /// # Errors
+    /// When there are not so many; the caller refuses and tells the time. A refusal costs no token.
+    pub fn spend(&self, key: &K, tokens: u32) -> Result<(), RetryAfter> {
         let now = self.clock.monotonic();
         let token = self.rate.fill / self.rate.burst;
         let capacity = token * self.rate.burst;
+        let price = token * tokens.min(self.rate.burst);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let full_at = buckets.by_key.get(key).map_or(now, |bucket| bucket.full_at.max(now)) + token;
+        let full_at = buckets.by_key.get(key).map_or(now, |bucket| bucket.full_at.max(now)) + price;
         let used = full_at.saturating_sub(now);
         let (result, full_at) = if used > capacity {
-            (Err(RetryAfter(used.saturating_sub(capacity))), full_at.saturating_sub(token))
+            (Err(RetryAfter(used.saturating_sub(capacity))), full_at.saturating_sub(price))
         } else {
             (Ok(()), full_at)
         };
@@ -163,6 +172,19 @@ mod tests {
         assert_eq!(limiter.keys(), 2);
         assert!(limiter.check(&"a").is_err(), "a was used after b and stays");
         assert!(limiter.check(&"b").is_ok(), "b was idle longest and was forgotten");
+    }
+
+    #[test]
+    fn what_costs_more_takes_more_and_what_is_too_dear_waits_for_a_full_bucket() {
+        let (clock, hand) = Clock::manual(0);
+        let limiter = RateLimiter::new(Rate::per_minute(6), 10, clock);
+        assert_eq!(limiter.spend(&"a", 4), Ok(()));
+        assert_eq!(limiter.spend(&"a", 4), Err(RetryAfter(Duration::from_secs(20))));
+        assert_eq!(limiter.spend(&"a", 2), Ok(()), "the refusal cost nothing");
+        assert_eq!(limiter.spend(&"a", 100), Err(RetryAfter(Duration::from_mins(1))));
+        hand.advance(Duration::from_mins(1));
+        assert_eq!(limiter.spend(&"a", 100), Ok(()));
+        assert!(limiter.check(&"a").is_err());
     }
 
     #[test]

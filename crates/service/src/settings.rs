@@ -14,6 +14,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::http::Prefix;
+
 pub use fields::{Fault, Fields};
 pub use place::{line_of, locate};
 pub use secret::Secret;
@@ -58,6 +60,8 @@ pub struct HttpSettings {
     pub listen: SocketAddr,
     /// Scheme, host and port, without a slash at the end.
     pub public_url: String,
+    /// Whose word about the client's address is taken; see [`crate::http::address`].
+    pub trusted_proxies: Vec<Prefix>,
 }
 
 /// `[data]`
@@ -107,6 +111,8 @@ pub struct LimitSettings {
     pub draft_max_bytes: usize,
     pub visitor_frames_per_minute: u32,
     pub ip_new_conversations_per_minute: u32,
+    pub ip_frames_per_minute: u32,
+    pub ip_bytes_per_minute: u32,
     pub ip_sockets: u32,
     pub desk_frames_per_second: u32,
     pub api_requests_per_second: u32,

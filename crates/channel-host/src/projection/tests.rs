@@ -1,7 +1,7 @@
 use protocol::config::{Account, Agent};
 use protocol::content::Sealed;
 use protocol::input::{ConfigInput, CustomerMessage, Input};
-use protocol::{ContactId, Hash128, MessageId, Millis, NoticeId};
+use protocol::{Hash128, MessageId, Millis, NoticeId};
 use uuid::Uuid;
 
 use super::*;
@@ -40,12 +40,34 @@ fn opened(n: u8, channel: ChannelKind) -> Event {
 }
 
 fn added(n: u8, seq: u64, entry: EntryKind) -> Event {
-    let contact = ContactId { log_seq: n.into(), n: 1 };
-    Event::EntryAdded { conversation: conversation(n.into()), contact, seq, entry }
+    Event::EntryAdded { conversation: conversation(n.into()), contact: contact(n), seq, entry }
+}
+
+fn contact(n: u8) -> ContactId {
+    ContactId { log_seq: n.into(), n: 1 }
 }
 
 fn resolved() -> EntryKind {
     EntryKind::Resolved { agent: agent(), disposition: token("solved") }
+}
+
+fn assigned(n: u8) -> Event {
+    Event::Assigned { contact: contact(n), agent: agent() }
+}
+
+/// A contact that waits, with its customer's first message.
+fn wait(log: &mut Log, n: u8, seq: u64) {
+    let opened = Event::ContactOpened {
+        contact: contact(n),
+        conversation: conversation(n.into()),
+        channel: ChannelKind::Web,
+        category: None,
+    };
+    log.feed(vec![opened, added(n, seq, EntryKind::FromCustomer)]);
+}
+
+fn accept(log: &mut Log, n: u8, seq: u64) {
+    log.feed(vec![assigned(n), added(n, seq, EntryKind::Joined { agent: agent() })]);
 }
 
 /// A log that is fed entry by entry.
@@ -59,6 +81,10 @@ impl Log {
     fn feed(&mut self, events: Vec<Event>) -> BTreeSet<IdentityId> {
         self.log_seq += 1;
         self.projection.apply(self.log_seq, &record(None, events))
+    }
+
+    fn state(&self, n: u8) -> CustomerState {
+        self.projection.standing(identity(n)).unwrap().state
     }
 
     fn seqs_after(&self, n: u8, seq: u64) -> Vec<u64> {
@@ -76,7 +102,7 @@ fn a_visitor_sees_their_own_entries_in_order() {
     let changed = log.feed(vec![opened(1, ChannelKind::Web), added(1, 1, EntryKind::FromCustomer)]);
     assert_eq!(changed, BTreeSet::from([identity(1)]));
     log.feed(vec![opened(2, ChannelKind::Web), added(2, 1, EntryKind::FromCustomer)]);
-    let changed = log.feed(vec![added(1, 2, EntryKind::Joined { agent: agent() })]);
+    let changed = log.feed(vec![assigned(1), added(1, 2, EntryKind::Joined { agent: agent() })]);
     assert_eq!(changed, BTreeSet::from([identity(1)]));
     assert_eq!(log.seqs_after(1, 0), [1, 2]);
     assert_eq!(log.seqs_after(1, 1), [2]);
@@ -161,7 +187,7 @@ fn the_words_of_the_longest_ended_go_first() {
             account: token("shop"),
         };
         let entry = Event::EntryAdded { conversation: id, contact, seq: 1, entry: resolved() };
-        log.feed(vec![open, entry]);
+        log.feed(vec![open, entry, Event::Resolved { contact, agent: agent() }]);
         identity
     };
     let kept = u64::try_from(ENDED_KEPT_MAX).unwrap();
@@ -170,12 +196,81 @@ fn the_words_of_the_longest_ended_go_first() {
     // The first comes back: it is not among the ended any more, and the second goes in its place.
     let contact = ContactId { log_seq: 1, n: 1 };
     let id = ConversationId { log_seq: 1, n: 0 };
-    log.feed(vec![Event::EntryAdded { conversation: id, contact, seq: 2, entry: EntryKind::Reopened }]);
+    let back = Event::EntryAdded { conversation: id, contact, seq: 2, entry: EntryKind::Reopened };
+    log.feed(vec![Event::ContactReopened { contact }, back]);
     end(&mut log, kept + 1);
     end(&mut log, kept + 2);
     assert!(matches!(log.projection.after(identities[0], 0), After::Entries(_)));
     assert!(matches!(log.projection.after(identities[1], 0), After::Older { before: 2, .. }));
     assert_eq!(log.projection.standing(identities[1]).unwrap().last_seq, 1);
+}
+
+#[test]
+fn the_state_follows_the_contact() {
+    let mut log = Log::default();
+    log.feed(vec![opened(1, ChannelKind::Web)]);
+    assert_eq!(log.state(1), CustomerState::None);
+    wait(&mut log, 1, 1);
+    assert_eq!(log.state(1), CustomerState::Waiting);
+    accept(&mut log, 1, 2);
+    log.feed(vec![added(1, 3, EntryKind::FromCustomer)]);
+    log.feed(vec![added(1, 4, EntryKind::Note { agent: agent() })]);
+    assert_eq!(log.state(1), CustomerState::WithAgent);
+    let queued = |why| Event::Queued {
+        contact: contact(1),
+        queue: token("q"),
+        priority: 0,
+        needs: Vec::new(),
+        since: Millis(0),
+        preferred: None,
+        why,
+    };
+    let transferred = EntryKind::TransferredToQueue { agent: agent(), queue: token("q") };
+    log.feed(vec![added(1, 5, transferred), queued(protocol::record::QueuedWhy::Transferred)]);
+    assert_eq!(log.state(1), CustomerState::Waiting);
+    accept(&mut log, 1, 6);
+    let reclaimed = EntryKind::Reclaimed { agent: agent() };
+    log.feed(vec![added(1, 7, reclaimed), queued(protocol::record::QueuedWhy::Reclaimed)]);
+    assert_eq!(log.state(1), CustomerState::Waiting);
+    // Another contact's events of the same record change nothing here.
+    log.feed(vec![added(1, 8, EntryKind::FromCustomer), assigned(2)]);
+    assert_eq!(log.state(1), CustomerState::Waiting);
+    log.feed(vec![added(1, 9, EntryKind::CustomerLeft), Event::Abandoned { contact: contact(1) }]);
+    assert_eq!(log.state(1), CustomerState::Resolved);
+}
+
+#[test]
+fn who_leaves_an_agent_is_still_with_the_agent() {
+    let mut log = Log::default();
+    log.feed(vec![opened(1, ChannelKind::Web)]);
+    wait(&mut log, 1, 1);
+    accept(&mut log, 1, 2);
+    log.feed(vec![added(1, 3, EntryKind::CustomerLeft)]);
+    assert_eq!(log.state(1), CustomerState::WithAgent, "the agent has it until it is resolved");
+    log.feed(vec![added(1, 4, EntryKind::FromCustomer)]);
+    assert_eq!(log.state(1), CustomerState::WithAgent);
+}
+
+#[test]
+fn who_comes_back_during_the_wrap_up_is_with_the_agent_at_once() {
+    let mut log = Log::default();
+    log.feed(vec![opened(1, ChannelKind::Web)]);
+    wait(&mut log, 1, 1);
+    accept(&mut log, 1, 2);
+    let wrap_up = Event::WrapUpStarted { contact: contact(1), agent: agent(), until: Millis(99) };
+    log.feed(vec![added(1, 3, resolved()), wrap_up]);
+    assert_eq!(log.state(1), CustomerState::Resolved);
+    log.feed(vec![added(1, 4, EntryKind::CustomerLeft)]);
+    assert_eq!(log.state(1), CustomerState::Resolved);
+    log.feed(vec![
+        Event::ContactReopened { contact: contact(1) },
+        assigned(1),
+        added(1, 5, EntryKind::Reopened),
+        added(1, 6, EntryKind::FromCustomer),
+    ]);
+    assert_eq!(log.state(1), CustomerState::WithAgent);
+    log.feed(vec![added(1, 7, resolved()), Event::Resolved { contact: contact(1), agent: agent() }]);
+    assert_eq!(log.state(1), CustomerState::Resolved);
 }
 
 #[test]

@@ -88,6 +88,42 @@ async fn the_same_message_64_times_at_once_is_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn other_words_under_the_same_id_are_not_swallowed() {
+    let world = world().await;
+    let mut page = enter(&world, None, 0).await;
+    let id = new_id();
+    for text in ["first", "second", "first"] {
+        page.say(&id, text).await;
+        assert_eq!(page.next_of("taken").await["id"], id);
+    }
+    let hashes: Vec<_> = world
+        .inbound()
+        .await
+        .into_iter()
+        .map(|body| match body {
+            InputBody::Message(message) => (message.provider_hash, message.content_hash),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(hashes.len(), 2, "the repetition is one, the other words are kept for the core to judge");
+    assert_eq!(hashes[0].0, hashes[1].0);
+    assert_ne!(hashes[0].1, hashes[1].1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_an_agent_and_writes_again_is_still_with_the_agent() {
+    let world = world_with(&[("WINTERBAND_LIMITS__IP_NEW_CONVERSATIONS_PER_MINUTE", "1")], 64 * MIB).await;
+    let (mut page, conversation, identity) = begun(&world).await;
+    world.agent_says(identity, conversation, "Good morning").await;
+    assert_eq!(page.next_of("state").await["state"], "with_agent");
+    page.send(&json!({"t": "leave"})).await;
+    assert_eq!(page.next_of("entry").await["kind"], "left");
+    page.say_and_see("One more thing").await;
+    let again = enter(&world, Some(&page.token), 0).await;
+    assert_eq!(again.state, "with_agent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn typing_goes_both_ways_and_is_not_stored() {
     let world = world().await;
     let (mut page, conversation, _) = begun(&world).await;

@@ -25,10 +25,19 @@ pub(crate) fn new_id() -> String {
 
 /// A socket of an account, from a page of an origin; the status if it was not let in.
 pub(crate) async fn knock(world: &World, account: &str, origin: Option<&str>) -> Result<Page, u16> {
+    knock_with(world, account, origin.map(|origin| ("origin", origin))).await
+}
+
+/// As [`knock`], through a proxy that names the client.
+pub(crate) async fn knock_for(world: &World, client: &str) -> Result<Page, u16> {
+    knock_with(world, "shop", Some(("x-forwarded-for", client))).await
+}
+
+async fn knock_with(world: &World, account: &str, header: Option<(&'static str, &str)>) -> Result<Page, u16> {
     let url = format!("ws://{}/chat/v1/socket?account={account}", world.address);
     let mut request = url.into_client_request().unwrap();
-    if let Some(origin) = origin {
-        request.headers_mut().insert("origin", origin.parse().unwrap());
+    if let Some((name, value)) = header {
+        request.headers_mut().insert(name, value.parse().unwrap());
     }
     match within("connecting", connect_async(request)).await {
         Ok((socket, _)) => {

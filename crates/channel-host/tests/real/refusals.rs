@@ -1,11 +1,12 @@
 //! What is not taken, and what the page is told.
 
 use protocol::limits::TEXT_BYTES_MAX;
+use protocol::streams::{CONTACTS, INBOUND};
 use serde_json::json;
 
-use crate::page::{enter, knock, new_id};
+use crate::page::{begun, enter, knock, knock_for, new_id};
 use crate::within;
-use crate::world::{MIB, world, world_with};
+use crate::world::{MIB, world, world_sized, world_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_bad_frame_has_its_answer_and_the_socket_lives_on() {
@@ -109,6 +110,105 @@ async fn an_address_begins_only_so_many_conversations() {
     assert!(refused["retry_after_ms"].as_u64().unwrap() > 0);
     // Who has a conversation goes on with it.
     first.say_and_see("and one more").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_and_begins_again_is_counted_again() {
+    let world = world_with(&[("WINTERBAND_LIMITS__IP_NEW_CONVERSATIONS_PER_MINUTE", "2")], 64 * MIB).await;
+    let mut page = enter(&world, None, 0).await;
+    for _ in 0..2 {
+        page.say_and_see("here I am").await;
+        page.send(&json!({"t": "leave"})).await;
+        while page.next_of("entry").await["kind"] != "left" {}
+    }
+    page.say(&new_id(), "and again").await;
+    assert_eq!(page.next_of("refused").await["code"], "too_many_new");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_sends_only_so_much_however_many_visitors_it_is() {
+    for (name, value, text) in [
+        ("WINTERBAND_LIMITS__IP_FRAMES_PER_MINUTE", "3", "x".to_owned()),
+        ("WINTERBAND_LIMITS__IP_BYTES_PER_MINUTE", "16KiB", "x".repeat(5 * 1024)),
+    ] {
+        let world = world_with(&[(name, value)], 64 * MIB).await;
+        for _ in 0..3 {
+            enter(&world, None, 0).await.say_and_see(&text).await;
+        }
+        let mut next = enter(&world, None, 0).await;
+        let id = new_id();
+        next.say(&id, &text).await;
+        let refused = next.next_of("refused").await;
+        assert_eq!((&refused["id"], &refused["code"]), (&json!(id), &json!("network_busy")), "{name}");
+        assert!(refused["retry_after_ms"].as_u64().unwrap() > 0);
+        // What others did is no reason to be cut off, and nothing overtakes what is held back.
+        for _ in 0..110 {
+            next.say(&id, &text).await;
+            assert_eq!(next.next_of("refused").await["code"], "network_busy");
+        }
+        assert_eq!(world.inbound().await.len(), 3, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_trusted_proxy_the_clients_are_counted() {
+    let variables =
+        [("WINTERBAND_LIMITS__IP_SOCKETS", "1"), ("WINTERBAND_HTTP__TRUSTED_PROXIES", "[\"127.0.0.1\"]")];
+    let world = world_with(&variables, 64 * MIB).await;
+    let _first = knock_for(&world, "192.0.2.1").await.unwrap();
+    let _second = knock_for(&world, "192.0.2.2").await.unwrap();
+    assert_eq!(knock_for(&world, "192.0.2.1").await.err(), Some(429));
+    assert_eq!(knock_for(&world, "198.51.100.9, 192.0.2.2").await.err(), Some(429), "the client's own word");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_believes_a_client_about_its_address() {
+    let world = world_with(&[("WINTERBAND_LIMITS__IP_SOCKETS", "1")], 64 * MIB).await;
+    let _first = knock_for(&world, "192.0.2.1").await.unwrap();
+    assert_eq!(knock_for(&world, "192.0.2.2").await.err(), Some(429));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_of_a_stream_is_left_for_agents() {
+    const SMALL: u64 = 512 << 10;
+    for (stream, inbound, contacts) in [(INBOUND, SMALL, 64 * MIB), (CONTACTS, 64 * MIB, SMALL)] {
+        let world = world_sized(&[], inbound, contacts).await;
+        let (mut page, conversation, identity) = begun(&world).await;
+        let used = async || world.bus.stream_usage(stream).await.unwrap().used_percent();
+        while used().await < 95 {
+            let before = world.bus.stream_usage(CONTACTS).await.unwrap().last_seq;
+            world.agent_notes(identity, conversation, &"n".repeat(2048)).await;
+            // The log follows a little later.
+            within("the note's record", async {
+                while world.bus.stream_usage(CONTACTS).await.unwrap().last_seq == before {}
+            })
+            .await;
+        }
+        // The host looks every two seconds; meanwhile single messages may still be taken.
+        let refused = within("customers to be refused", async {
+            let mut again = tokio::time::interval(std::time::Duration::from_millis(500));
+            loop {
+                again.tick().await;
+                page.say(&new_id(), "?").await;
+                let answer = loop {
+                    let frame = page.next().await;
+                    if frame["t"] == "taken" || frame["t"] == "refused" {
+                        break frame;
+                    }
+                };
+                if answer["t"] == "refused" {
+                    return answer;
+                }
+            }
+        })
+        .await;
+        assert_eq!(refused["code"], "inbound_full", "{stream}");
+        page.send(&json!({"t": "leave"})).await;
+        assert_eq!(page.next_of("error").await["code"], "inbound_full", "{stream}");
+        assert!(used().await < 98, "{stream}");
+        world.agent_says(identity, conversation, "I am still here").await;
+        while page.next_of("entry").await["text"] != "I am still here" {}
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use protocol::limits::TEXT_BYTES_MAX;
 use protocol::thread::entries;
 use protocol::views::{History, HistoryQuestion};
 use serde_json::json;
+use service::health::LoopState;
 
 use crate::page::{begun, enter, knock, new_id};
 use crate::within;
-use crate::world::{World, token, world};
+use crate::world::{MIB, World, bare, token, world};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_gets_what_it_missed_and_nothing_twice() {
@@ -81,6 +83,9 @@ async fn sockets_say_that_they_go_away_when_the_process_ends() {
     assert_eq!(late, Vec::<String>::new());
 }
 
+/// Bytes of words in one answer of the read models; the oldest are left out.
+const ANSWER_BYTES_MAX: usize = 768 * 1024;
+
 /// Answers as the read models do, from the log itself.
 async fn serve_history(world: &World) {
     let (bus, subject) = (world.bus.clone(), world.subjects.views_history());
@@ -102,6 +107,14 @@ async fn serve_history(world: &World) {
                 .collect();
             let limit = usize::try_from(question.limit).unwrap().min(200);
             asked.drain(..asked.len().saturating_sub(limit));
+            let mut room = ANSWER_BYTES_MAX;
+            let fitting = asked.iter().rev().take_while(|entry| {
+                let bytes = entry.body.as_ref().map_or(0, |body| body.as_str().len());
+                room = room.saturating_sub(bytes);
+                room > 0
+            });
+            let fitted = fitting.count();
+            asked.drain(..asked.len() - fitted);
             let history = History { log_seq: 0, entries: asked, contacts: Vec::new() };
             request.respond(Bytes::from(serde_json::to_vec(&history).unwrap())).await.unwrap();
         }
@@ -117,16 +130,70 @@ async fn a_long_conversation_is_read_from_the_read_models() {
         world.agent_says(identity, conversation, &format!("part {n}")).await;
     }
     page.entries(SAID - 1).await;
-    // Nobody answers: the page is asked to come again, rather than shown a part as the whole.
+    // Nobody answers: a part is not shown as the whole, and what is said is taken all the same.
     let mut early = enter(&world, Some(&page.token), 0).await;
     assert_eq!(early.next().await["code"], "history_unavailable");
-    assert_eq!(early.next().await, json!({"closed": 1013}));
+    let id = new_id();
+    early.say(&id, "Can you read this?").await;
+    assert_eq!(early.next().await, json!({"t": "taken", "id": id}));
+    page.entries(1).await;
     serve_history(&world).await;
+    let found = early.entries(SAID + 1).await;
+    assert_eq!((found[0].0, found[SAID].2.as_str()), (1, "Can you read this?"), "the same socket got it all");
     let mut fresh = enter(&world, Some(&page.token), 0).await;
     let found = fresh.entries(SAID).await;
     let expected: Vec<u64> = (1..=u64::try_from(SAID).unwrap()).collect();
     assert_eq!(found.iter().map(|(seq, ..)| *seq).collect::<Vec<_>>(), expected);
     assert_eq!(found[1].2, "part 2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_read_models_think_the_page_is_heard() {
+    const SAID: usize = 220;
+    let world = world().await;
+    let (mut page, conversation, identity) = begun(&world).await;
+    for n in 2..=SAID {
+        world.agent_says(identity, conversation, &format!("part {n}")).await;
+    }
+    page.entries(SAID - 1).await;
+    let mut questions = world.bus.serve(&world.subjects.views_history(), &token("views")).await.unwrap();
+    let mut early = enter(&world, Some(&page.token), 0).await;
+    let unanswered = within("the question", questions.next()).await;
+    let id = new_id();
+    early.say(&id, "Can you read this?").await;
+    assert_eq!(early.next().await, json!({"t": "taken", "id": id}));
+    early.send(&json!({"t": "ping", "n": 4})).await;
+    assert_eq!(early.next().await, json!({"t": "pong", "n": 4}));
+    drop(unanswered);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_past_that_does_not_fit_into_one_answer_comes_in_parts() {
+    const SAID: usize = 270;
+    let world = world().await;
+    let (page, conversation, identity) = begun(&world).await;
+    let long = "x".repeat(TEXT_BYTES_MAX);
+    for _ in 1..SAID {
+        world.agent_says(identity, conversation, &long).await;
+    }
+    serve_history(&world).await;
+    let mut fresh = enter(&world, Some(&page.token), 0).await;
+    let found = fresh.entries(SAID).await;
+    assert!(found.iter().map(|(seq, ..)| *seq).eq(1..=u64::try_from(SAID).unwrap()));
+    assert_eq!(world.kit.metrics.refused_total.get(["web", "history_unavailable"]), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_role_waits_for_its_log_and_is_not_ready_before() {
+    let world = bare(&[]).await;
+    world.log_health_until(|state, detail| state == LoopState::Starting && detail.contains("open")).await;
+    world.make_streams(64 * MIB, 64 * MIB).await;
+    world
+        .log_health_until(|state, detail| state == LoopState::Starting && detail.contains("configuration"))
+        .await;
+    world.configure().await;
+    world.log_health_until(|state, _| state == LoopState::Beating).await;
+    enter(&world, None, 0).await.say_and_see("Is anybody there?").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

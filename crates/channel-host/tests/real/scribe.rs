@@ -1,5 +1,6 @@
 //! Writes one record for each input, as the routing service does, without deciding anything.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bus::{Bus, Deadline, Tail, TailOptions};
@@ -28,6 +29,14 @@ struct Scribe {
     seen: BTreeSet<Hash128>,
     conversations: BTreeMap<IdentityId, ConversationId>,
     last_seq: BTreeMap<ConversationId, u64>,
+    /// Contacts that are open, and whether an agent has them.
+    open: BTreeMap<ContactId, Held>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Nobody,
+    Agent,
 }
 
 pub(crate) fn start(kit: &Kit, bus: &Bus, subjects: &Subjects) {
@@ -73,11 +82,17 @@ impl Scribe {
                     let channel = ChannelKind::Web;
                     events.push(Event::ConversationOpened { conversation, identity, channel, account });
                 }
+                let contact = contact_of(conversation);
+                if let Entry::Vacant(place) = self.open.entry(contact) {
+                    place.insert(Held::Nobody);
+                    let channel = ChannelKind::Web;
+                    events.push(Event::ContactOpened { contact, conversation, channel, category: None });
+                }
                 events.push(self.entry(conversation, EntryKind::FromCustomer));
                 events
             }
             InputBody::CustomerLeft { identity, .. } => match self.conversations.get(identity) {
-                Some(conversation) => vec![self.entry(*conversation, EntryKind::CustomerLeft)],
+                Some(conversation) => self.left(*conversation),
                 None => Vec::new(),
             },
             InputBody::Command(command) => self.command(command),
@@ -98,7 +113,30 @@ impl Scribe {
             }
             other => panic!("no test sends {}", other.name()),
         };
-        vec![self.entry(conversation_of(*contact), entry)]
+        // Who does something with it has it, without having been asked.
+        let mut events = Vec::new();
+        if self.open.insert(*contact, Held::Agent) != Some(Held::Agent) {
+            events.push(Event::Assigned { contact: *contact, agent });
+        }
+        events.push(self.entry(conversation_of(*contact), entry));
+        if matches!(command, Command::Resolve { .. }) {
+            self.open.remove(contact);
+            events.push(Event::Resolved { contact: *contact, agent });
+        }
+        events
+    }
+
+    fn left(&mut self, conversation: ConversationId) -> Vec<Event> {
+        let contact = contact_of(conversation);
+        let Some(held) = self.open.get(&contact).copied() else { return Vec::new() };
+        let entry = self.entry(conversation, EntryKind::CustomerLeft);
+        match held {
+            Held::Agent => vec![entry],
+            Held::Nobody => {
+                self.open.remove(&contact);
+                vec![entry, Event::Abandoned { contact }]
+            }
+        }
     }
 
     fn entry(&mut self, conversation: ConversationId, entry: EntryKind) -> Event {

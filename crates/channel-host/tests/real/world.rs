@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bus::places::{StreamSizes, all_streams};
 use bus::{Bus, Deadline, IdHasher, MasterKey, Sealer, SupervisedServer};
@@ -15,10 +16,11 @@ use protocol::{
     AgentId, ChannelKind, CommandId, ConversationId, Hash128, IdentityId, MessageId, Millis, NoticeId,
     SubjectToken, streams,
 };
+use service::health::LoopState;
 use service::{Clock, Drain, Health, Kit, Metrics, Settings};
 use uuid::Uuid;
 
-use crate::{SOON, scribe};
+use crate::{SOON, scribe, within};
 
 pub(crate) const MIB: u64 = 1 << 20;
 
@@ -36,6 +38,20 @@ pub(crate) struct World {
 
 /// With these variables over the default settings, and INBOUND of that size.
 pub(crate) async fn world_with(variables: &[(&str, &str)], inbound: u64) -> World {
+    world_sized(variables, inbound, 64 * MIB).await
+}
+
+/// With these variables, and INBOUND and CONTACTS of these sizes.
+pub(crate) async fn world_sized(variables: &[(&str, &str)], inbound: u64, contacts: u64) -> World {
+    let world = bare(variables).await;
+    world.make_streams(inbound, contacts).await;
+    world.configure().await;
+    world.ready().await;
+    world
+}
+
+/// The channel host is started, and there is no stream yet, so that nobody has written anything either.
+pub(crate) async fn bare(variables: &[(&str, &str)]) -> World {
     let dir = tempfile::tempdir().unwrap();
     let server = SupervisedServer::start(dir.path()).await.unwrap();
     let bus = Bus::connect(&server.settings()).await.unwrap();
@@ -46,20 +62,14 @@ pub(crate) async fn world_with(variables: &[(&str, &str)], inbound: u64) -> Worl
     let drain = Drain::new(health.clone());
     let kit = Kit { settings: Arc::new(settings), metrics: Metrics::new(), health, clock, drain };
     let subjects = Subjects::new(token(&kit.settings.cell.token));
-    for spec in all_streams(&subjects, StreamSizes { inbound, contacts: 64 * MIB, parked: MIB }) {
-        bus.ensure_stream(&spec).await.unwrap();
-    }
     let master = MasterKey::load_or_create(&dir.path().join("master")).unwrap();
     let (sealer, hasher) = (Sealer::open(&bus, &master).await.unwrap(), IdHasher::new(&master));
-    scribe::start(&kit, &bus, &subjects);
     let router = channel_host::start(&kit, bus.clone(), sealer.clone(), hasher.clone()).await.unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let cancel = kit.drain.token();
     kit.drain.spawn("http", async move { Ok(service::http::serve(listener, router, cancel).await?) });
-    let world = World { bus, sealer, hasher, kit, subjects, address, server, _dir: dir };
-    world.configure().await;
-    world
+    World { bus, sealer, hasher, kit, subjects, address, server, _dir: dir }
 }
 
 pub(crate) async fn world() -> World {
@@ -75,7 +85,42 @@ pub(crate) fn anna() -> AgentId {
 }
 
 impl World {
-    async fn configure(&self) {
+    /// Makes the streams, and the scribe begins to write.
+    pub(crate) async fn make_streams(&self, inbound: u64, contacts: u64) {
+        let sizes = StreamSizes { inbound, contacts, parked: MIB };
+        for spec in all_streams(&self.subjects, sizes) {
+            self.bus.ensure_stream(&spec).await.unwrap();
+        }
+        scribe::start(&self.kit, &self.bus, &self.subjects);
+    }
+
+    /// What the process says about the host's reading of the log.
+    pub(crate) fn log_health(&self) -> (LoopState, String) {
+        let report = self.kit.health.report();
+        let log = report.loops.into_iter().find(|part| part.name == "channel-host log").unwrap();
+        (log.state, log.detail)
+    }
+
+    /// Waits until that is so.
+    pub(crate) async fn log_health_until(&self, is: impl Fn(LoopState, &str) -> bool) {
+        let mut look = tokio::time::interval(Duration::from_millis(20));
+        within("the health of the log", async {
+            loop {
+                look.tick().await;
+                let (state, detail) = self.log_health();
+                if is(state, &detail) {
+                    return;
+                }
+            }
+        })
+        .await;
+    }
+
+    async fn ready(&self) {
+        self.log_health_until(|state, _| state == LoopState::Beating).await;
+    }
+
+    pub(crate) async fn configure(&self) {
         let queue = Queue {
             name: token("service"),
             title: "Service".into(),

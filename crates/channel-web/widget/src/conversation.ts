@@ -4,6 +4,7 @@
 import type { Entry, FromServer, State, ToServer } from "./frames";
 import type { Keep } from "./keep";
 import { PENDING_AGE_MS_MAX, PENDING_MAX } from "./limits";
+import { wellFormed } from "./text";
 
 /** A message that the server has not recorded yet. */
 export interface Pending {
@@ -44,7 +45,8 @@ export class Conversation {
     now: number,
   ) {
     this.pending = keep.messages().flatMap((message): Pending[] => {
-      const { id, text, at, taken } = message;
+      const { id, at, taken } = message;
+      const text = wellFormed(message.text);
       const old = now - at > PENDING_AGE_MS_MAX;
       if (old && taken) {
         keep.drop(id);
@@ -67,7 +69,8 @@ export class Conversation {
     return this.pending.length < PENDING_MAX;
   }
 
-  say(id: string, text: string, now: number): void {
+  say(id: string, written: string, now: number): void {
+    const text = wellFormed(written);
     this.keep.put({ id, text, at: now, taken: false });
     this.pending.push({ id, text, at: now, is: "queued" });
   }
@@ -168,6 +171,8 @@ export class Conversation {
     // Entries are dense: a hole means that something was lost on the way.
     if (frame.seq > this.last + 1) return "reconnect";
     this.last = frame.seq;
+    // What was missing has come.
+    if (this.trouble?.code === "history_unavailable") this.trouble = null;
     const { seq, at, kind, id, text, by } = frame;
     this.entries.push({ seq, at, kind, ...(id && { id }), ...(text != null && { text }), ...(by && { by }) });
     if (id) this.forget(id);

@@ -36,6 +36,14 @@ function link(address: string): string | null {
   }
 }
 
+/**
+ * The text with each lone half of a character made visible as U+FFFD. Such a text has no form in UTF-8: as JSON it would
+ * be refused by the server, for ever. (`toWellFormed` does the same where a browser has it.)
+ */
+export function wellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, "\uFFFD");
+}
+
 /** Bytes of UTF-8. */
 export function bytesOf(text: string): number {
   return new TextEncoder().encode(text).length;

@@ -48,6 +48,18 @@ beforeEach(() => {
 });
 
 describe("a message", () => {
+  it("with half a character is made whole before it is kept, also one that an older page kept", () => {
+    const chat = page();
+    chat.say("msg_a", "smile \ud83d", NOW);
+    chat.say("msg_b", "\ude00 smile \ud83d\ude00", NOW);
+    new Keep(store, "shop").put({ id: "msg_c", text: "old \ud83d", at: NOW, taken: false });
+    const texts = ["smile \ufffd", "\ufffd smile \ud83d\ude00"];
+    expect(chat.pending.map((message) => message.text)).toEqual(texts);
+    const again = page();
+    again.receive(welcome(null), NOW);
+    expect(again.toSend(NOW).map((frame) => "text" in frame && frame.text)).toEqual([...texts, "old \ufffd"]);
+  });
+
   it("is pending, taken, and then the entry with its id", () => {
     const chat = page();
     chat.say("msg_a", "hello", NOW);
@@ -220,6 +232,15 @@ describe("unread", () => {
 });
 
 describe("trouble", () => {
+  it("about missing entries is over with the first of them", () => {
+    const chat = page();
+    chat.receive(welcome(), NOW);
+    chat.receive({ t: "error", code: "history_unavailable", words: "later" }, NOW);
+    expect(chat.trouble?.code).toBe("history_unavailable");
+    chat.receive(entry(1), NOW);
+    expect(chat.trouble).toBeNull();
+  });
+
   it("ends trying only when waiting cannot mend it", () => {
     const chat = page();
     expect(chat.receive({ t: "error", code: "starting", words: "a moment" }, NOW)).toBe("go on");

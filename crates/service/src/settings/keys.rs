@@ -13,9 +13,12 @@ use super::{
     LimitSettings, LogFormat, LogSettings, NatsSettings, RoutingSettings, Settings, SigninSettings,
     StreamSettings, WebSettings,
 };
+use crate::http::Prefix;
 
 /// Origins that may embed the chat; more belong in the web channel's configuration.
 pub(super) const SITES_MAX: usize = 100;
+/// Proxies and networks of them; every request is compared with each.
+pub(super) const PROXIES_MAX: usize = 100;
 
 /// Asks for every key; `None` stands for faults that were noted on the way.
 pub(super) fn read(
@@ -26,6 +29,10 @@ pub(super) fn read(
     let cell = fields.text("cell.token", "1 to 16 of a-z and 0-9", cell_token);
     let listen = fields.text("http.listen", "\"ip:port\"", |text| text.parse().ok());
     let public_url = fields.text("http.public_url", "\"http(s)://host[:port]\"", origin);
+    let proxy = "an address or network, such as \"10.0.0.0/8\"";
+    let proxies =
+        fields.texts("http.trusted_proxies", proxy, PROXIES_MAX, |text| text.parse::<Prefix>().is_ok());
+    let trusted_proxies = proxies.iter().filter_map(|text| text.parse().ok()).collect();
     let data = fields.text("data.folder", "a folder's path", folder_path);
     let nats = nats(fields, folder, variables);
     let log = log(fields);
@@ -42,7 +49,7 @@ pub(super) fn read(
     let sites = fields.texts("web.sites", site, SITES_MAX, |text| origin(text).is_some());
     Some(Settings {
         cell: CellSettings { token: cell? },
-        http: HttpSettings { listen: listen?, public_url: public_url? },
+        http: HttpSettings { listen: listen?, public_url: public_url?, trusted_proxies },
         data: DataSettings { folder: data? },
         nats: nats?,
         log: log?,
@@ -108,6 +115,9 @@ fn limits(fields: &mut Fields) -> LimitSettings {
         draft_max_bytes: memory(fields, "limits.draft_max"),
         visitor_frames_per_minute: rate(fields, "limits.visitor_frames_per_minute"),
         ip_new_conversations_per_minute: rate(fields, "limits.ip_new_conversations_per_minute"),
+        ip_frames_per_minute: rate(fields, "limits.ip_frames_per_minute"),
+        ip_bytes_per_minute: u32::try_from(fields.size("limits.ip_bytes_per_minute", &(16 << 10..=1 << 30)))
+            .unwrap_or(u32::MAX),
         ip_sockets: rate(fields, "limits.ip_sockets"),
         desk_frames_per_second: rate(fields, "limits.desk_frames_per_second"),
         api_requests_per_second: rate(fields, "limits.api_requests_per_second"),

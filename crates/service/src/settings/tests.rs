@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::keys::SITES_MAX;
+use super::keys::{PROXIES_MAX, SITES_MAX};
 use super::*;
 
 /// The settings of a folder with this file, or the lines of what is wrong.
@@ -26,12 +26,14 @@ fn the_defaults_are_what_is_promised() {
     assert_eq!(settings.cell.token, "c1");
     assert_eq!(settings.http.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(settings.http.public_url, "http://127.0.0.1:8080");
+    assert!(settings.http.trusted_proxies.is_empty());
     assert_eq!(settings.data.folder, PathBuf::from("data"));
     assert_eq!((settings.nats.url.as_str(), &settings.nats.credentials), ("", &None));
-    assert_eq!((settings.log.format, settings.log.level.as_str()), (LogFormat::Text, "info"));
+    assert_eq!((settings.log.format, settings.log.level.as_str()), (LogFormat::Text, "info,async_nats=warn"));
     assert_eq!(settings.routing.lease, Duration::from_millis(1500));
     assert_eq!((settings.routing.append_window, settings.routing.snapshot_every_records), (256, 20_000));
     assert_eq!((settings.limits.text_max_bytes, settings.limits.body_max_bytes), (16_384, 1_048_576));
+    assert_eq!((settings.limits.ip_frames_per_minute, settings.limits.ip_bytes_per_minute), (3000, 2 << 20));
     assert_eq!(settings.streams.inbound_max_bytes, 2 << 30);
     assert_eq!(settings.streams.contacts_max_bytes, 8 << 30);
     assert_eq!(settings.streams.parked_max_bytes, 256 << 20);
@@ -110,7 +112,8 @@ command_wait = \"1s\"
         "winterband.toml:7: routing.append_window: expected a whole number from 1 to 4096, found 0",
         r#"winterband.toml:10: limits.text_max: expected a size from "1KiB" to "4MiB", found "16KB""#,
         "winterband.toml:11: limits.text_maximum: expected one of api_requests_per_second, body_max, \
-         desk_frames_per_second, draft_max, ip_new_conversations_per_minute, ip_sockets, note_max, text_max, \
+         desk_frames_per_second, draft_max, ip_bytes_per_minute, ip_frames_per_minute, \
+         ip_new_conversations_per_minute, ip_sockets, note_max, text_max, \
          visitor_frames_per_minute, found an unknown key",
         r#"winterband.toml:14: nats.credentials: expected { file = "..." } or { env = "..." }, found a value that is not shown"#,
         "winterband.toml:16: desks: expected one of cell, data, desk, drain, health, http, limits, log, nats, routing, \
@@ -168,6 +171,10 @@ fn ranges_hold_at_their_ends_and_not_past_them() {
         ("nats.url = 'nats://a:4222,tls://b:4222'", "nats.url = 'http://a:4222'"),
         ("web.sites = ['https://a.example']", "web.sites = ['https://a.example/']"),
         ("web.sites = ['https://a.example:8443']", "web.sites = ['a.example']"),
+        ("http.trusted_proxies = ['10.0.0.0/8', '::1']", "http.trusted_proxies = ['10.0.0.1/8']"),
+        ("http.trusted_proxies = ['192.0.2.7']", "http.trusted_proxies = ['proxy.example']"),
+        ("limits.ip_bytes_per_minute = '16KiB'", "limits.ip_bytes_per_minute = '16383B'"),
+        ("limits.ip_bytes_per_minute = '1GiB'", "limits.ip_bytes_per_minute = '2GiB'"),
         ("data.folder = '/x'", "data.folder = ' '"),
     ];
     for (good, bad) in cases {
@@ -176,6 +183,9 @@ fn ranges_hold_at_their_ends_and_not_past_them() {
     }
     let sites = |count| format!("web.sites = {:?}", vec!["https://a.example"; count]);
     assert_eq!(faults(&sites(SITES_MAX)), Vec::<String>::new());
+    let proxies = |count| format!("http.trusted_proxies = {:?}", vec!["10.0.0.0/8"; count]);
+    assert_eq!(faults(&proxies(PROXIES_MAX)), Vec::<String>::new());
+    assert_eq!(faults(&proxies(PROXIES_MAX + 1)).len(), 1);
     let found = faults(&sites(SITES_MAX + 1));
     assert!(found.len() == 1 && found[0].ends_with("...") && found[0].len() < 250, "{found:?}");
 }
