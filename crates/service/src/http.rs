@@ -1,15 +1,13 @@
 //! The pages that every process has, and how one serves.
 
 mod address;
+mod connections;
 mod json_body;
-
-use std::net::SocketAddr;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -41,14 +39,7 @@ pub fn with_problems(router: Router) -> Router {
 /// # Errors
 /// When the listener breaks; the role ends and readiness turns red.
 pub async fn serve(listener: TcpListener, router: Router, cancel: CancellationToken) -> std::io::Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    // A frame to a browser must not wait for the next one.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "failed to set nodelay");
-        }
-    });
-    axum::serve(listener, service).with_graceful_shutdown(cancel.cancelled_owned()).await
+    connections::serve(listener, router, connections::HEADERS_WITHIN, cancel).await
 }
 
 async fn no_such_path() -> Problem {
