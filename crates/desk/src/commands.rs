@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bus::{Deadline, PublishError, SealError};
+use bus::{Deadline, PublishError, Published, SealError};
 use protocol::command::{AgentCommand, Command, Outcome};
 use protocol::content::{Content, Sealed};
 use protocol::desk::{DeskCommand, ToDesk};
@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use crate::frames::{Fault, TextLimits};
 use crate::hub::ToLine;
 use crate::line::Outbox;
+use crate::order::{Order, Place};
 use crate::{Gateway, drafts, history, render};
 
 /// Most tasks of one desk that wait for their turn.
@@ -21,7 +22,7 @@ pub(crate) const TASKS_WAITING_MAX: usize = 128;
 /// What a desk asks for that takes a while.
 #[derive(Debug)]
 pub(crate) enum Task {
-    Command { id: CommandId, command: DeskCommand },
+    Command { id: CommandId, place: Place, command: DeskCommand },
     Typing { contact: ContactId },
     Draft { contact: ContactId, text: String },
     Older { contact: ContactId, before_seq: u64 },
@@ -34,6 +35,7 @@ pub(crate) struct Lane {
     pub(crate) socket: u64,
     pub(crate) out: Outbox,
     pub(crate) limits: TextLimits,
+    pub(crate) order: Arc<Order>,
 }
 
 /// Why a command did not become an input.
@@ -75,7 +77,7 @@ impl Lane {
     pub(crate) async fn run(self, mut tasks: mpsc::Receiver<Task>) {
         while let Some(task) = tasks.recv().await {
             match task {
-                Task::Command { id, command } => self.command(id, command).await,
+                Task::Command { id, place, command } => self.command(id, place, command).await,
                 Task::Typing { contact } => self.typing(contact).await,
                 Task::Draft { contact, text } => self.draft(contact, &text).await,
                 Task::Older { contact, before_seq } => self.older(contact, before_seq).await,
@@ -83,13 +85,18 @@ impl Lane {
         }
     }
 
-    async fn command(&self, id: CommandId, asked: DeskCommand) {
+    async fn command(&self, id: CommandId, place: Place, asked: DeskCommand) {
+        let settled = |id| self.gateway.hub.settled(self.agent, id);
         // Sent again: the answer is the one that stands in the log.
-        if let Some(outcome) = self.gateway.hub.settled(self.agent, id) {
+        if let Some(outcome) = settled(id) {
+            self.order.done(id);
             return self.answer(id, &outcome);
         }
-        let replied_to = match &asked {
-            DeskCommand::Reply { contact, .. } => Some(*contact),
+        if self.order.must_wait(id, place, |other| settled(other).is_some()) {
+            return self.put_off(not_settled_yet(), "not_settled_yet");
+        }
+        let reply = match &asked {
+            DeskCommand::Reply { contact, text, .. } => Some((*contact, text.clone())),
             DeskCommand::SetPresence { .. }
             | DeskCommand::Accept { .. }
             | DeskCommand::Decline { .. }
@@ -100,16 +107,18 @@ impl Lane {
             | DeskCommand::EndWrapUp { .. } => None,
         };
         match self.publish(id, asked).await {
-            Ok(()) => {
-                if let Some(contact) = replied_to {
-                    drafts::forget(&self.gateway, self.agent, contact).await;
+            Ok(published) => {
+                self.order.done(id);
+                // Repeated words were sent before: what stands in the draft now is newer.
+                if let Some((contact, text)) = reply.filter(|_| !published.duplicate) {
+                    drafts::forget_sent(&self.gateway, self.agent, contact, &text).await;
                 }
             }
-            Err(not_taken) => self.not_taken(id, not_taken),
+            Err(not_taken) => self.not_taken(id, place, not_taken),
         }
     }
 
-    async fn publish(&self, id: CommandId, asked: DeskCommand) -> Result<(), NotTaken> {
+    async fn publish(&self, id: CommandId, asked: DeskCommand) -> Result<Published, NotTaken> {
         if let Some(refusal) = self.limits.refusal(&asked) {
             return Err(NotTaken::Refused(refusal));
         }
@@ -126,7 +135,7 @@ impl Lane {
         let msg_id = format!("{}-{id}", self.agent);
         match gateway.bus.publish_durable(&subject, &msg_id, payload.into(), deadline).await {
             // A duplicate's record stands in the log or is on its way to it: the line has it or gets it.
-            Ok(_) => Ok(()),
+            Ok(published) => Ok(published),
             Err(PublishError::Unavailable(reason)) => Err(NotTaken::Away(reason)),
             Err(PublishError::TooLarge) => Err(NotTaken::Refused(Refusal::TooLong)),
             Err(PublishError::Full) => Err(NotTaken::Full),
@@ -134,32 +143,37 @@ impl Lane {
         }
     }
 
-    fn not_taken(&self, id: CommandId, why: NotTaken) {
-        let metrics = &self.gateway.kit.metrics;
-        let fault = match why {
+    fn not_taken(&self, id: CommandId, place: Place, why: NotTaken) {
+        match why {
             NotTaken::Refused(refusal) => {
+                self.order.done(id);
                 self.gateway.hub.tell(self.agent, ToLine::Forget { command: id });
-                return self.answer(id, &Outcome::Refused { refusal });
+                self.answer(id, &Outcome::Refused { refusal });
             }
             NotTaken::Away(reason) => {
                 tracing::warn!(reason, "a command waits for the bus");
-                metrics.commands_total.inc(["not_settled_yet"]);
-                not_settled_yet()
+                self.order.put_off(id, place);
+                self.put_off(not_settled_yet(), "not_settled_yet");
             }
             NotTaken::Full => {
                 tracing::error!("a command found the stream of inputs full");
-                metrics.commands_total.inc(["full"]);
-                Fault::new(
-                    "storage_full",
-                    "the system's storage is full: tell whoever runs it; it will be tried again",
-                )
+                self.order.put_off(id, place);
+                let words = "the system's storage is full: tell whoever runs it; it will be tried again";
+                self.put_off(Fault::new("storage_full", words), "full");
             }
             NotTaken::Broken(reason) => {
                 tracing::error!(reason, "failed to publish a command");
-                metrics.commands_total.inc(["broken"]);
-                Fault::new("internal", "something broke on our side: tell whoever runs this system")
+                // It will break again: what comes after it does not wait for it.
+                self.order.done(id);
+                let words = "something broke on our side: tell whoever runs this system";
+                self.put_off(Fault::new("internal", words), "broken");
             }
-        };
+        }
+    }
+
+    /// Says that a command has no answer now, and counts it under `why`.
+    fn put_off(&self, fault: Fault, why: &'static str) {
+        self.gateway.kit.metrics.commands_total.inc([why]);
         self.out.send(render::frame(&fault.frame()));
     }
 
@@ -237,8 +251,8 @@ impl Lane {
         let mut pictures = gateway.hub.entries_before(self.agent, contact, before_seq, limit);
         if pictures.is_empty() && before_seq > 1 {
             let asked = history::before(gateway, conversation, before_seq, history::OLDER_WAIT).await;
-            let found = asked.ok_or_else(away)?.entries.into_iter();
-            pictures = found.map(|entry| gateway.hub.picture_entry(entry)).collect();
+            let found = asked.ok_or_else(away)?;
+            pictures = found.into_iter().map(|entry| gateway.hub.picture_entry(entry)).collect();
         }
         let entries = render::entries(gateway, &pictures).await.map_err(|_| away())?;
         Ok(ToDesk::Older { conversation, entries })

@@ -7,8 +7,7 @@ use bus::{Bucket, KvError, SealError, Sealer, UnsealError, WatchEvent};
 use protocol::content::Sealed;
 use protocol::{AgentId, ContactId, IdentityId};
 
-use crate::Gateway;
-use crate::follow::REOPEN_PAUSE;
+use crate::{Gateway, watching};
 
 /// Why a draft was not kept or found.
 #[derive(Debug, thiserror::Error)]
@@ -113,23 +112,17 @@ fn parts(key: &str) -> Option<(AgentId, ContactId)> {
 /// while no gateway was there to notice.
 pub(crate) async fn follow(gateway: Arc<Gateway>) {
     gateway.hub.caught_up().await;
-    loop {
-        match gateway.drafts.bucket.watch_all().await {
-            Ok(mut watcher) => loop {
-                match watcher.next().await {
-                    Ok(WatchEvent::Put(entry)) => drop(gateway.drafts.known().insert(entry.key)),
-                    Ok(WatchEvent::Deleted { key, .. }) => drop(gateway.drafts.known().remove(&key)),
-                    Ok(WatchEvent::CaughtUp) => sweep(&gateway).await,
-                    Err(error) => {
-                        tracing::warn!(%error, "the watch over drafts broke, begins anew");
-                        break;
-                    }
-                }
-            },
-            Err(error) => tracing::warn!(%error, "failed to watch drafts, tries again"),
+    let health = gateway.kit.health.register("desk drafts");
+    let drafts = &gateway.drafts;
+    watching::watch(&drafts.bucket, &health, |event| match event {
+        WatchEvent::Put(entry) => drop(drafts.known().insert(entry.key)),
+        WatchEvent::Deleted { key, .. } => drop(drafts.known().remove(&key)),
+        WatchEvent::CaughtUp => {
+            let gateway = Arc::clone(&gateway);
+            tokio::spawn(async move { sweep(&gateway).await });
         }
-        tokio::time::sleep(REOPEN_PAUSE).await;
-    }
+    })
+    .await;
 }
 
 async fn sweep(gateway: &Gateway) {
@@ -138,6 +131,15 @@ async fn sweep(gateway: &Gateway) {
         if gateway.hub.held(agent, contact).is_none() {
             forget(gateway, agent, contact).await;
         }
+    }
+}
+
+/// Forgets the draft of words that were sent; one that was written since stays.
+pub(crate) async fn forget_sent(gateway: &Gateway, agent: AgentId, contact: ContactId, sent: &str) {
+    match gateway.drafts.find(&gateway.sealer, agent, contact, Sought::AmongKnown).await {
+        Ok(Some(draft)) if draft.trim() == sent.trim() => forget(gateway, agent, contact).await,
+        Ok(_) => {}
+        Err(error) => tracing::debug!(%error, "left a draft behind"),
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::desk::ToDesk;
+use tokio::time::Instant;
 
 use crate::{Gateway, render};
 
@@ -28,6 +29,7 @@ pub(crate) fn start(gateway: &Arc<Gateway>) {
 
 async fn run(gateway: &Gateway) {
     gateway.hub.caught_up().await;
+    let health = gateway.kit.health.register("desk floor");
     let mut version = u64::MAX;
     loop {
         let mut pause = LOOK_EVERY;
@@ -36,7 +38,11 @@ async fn run(gateway: &Gateway) {
             pause *= seconds(floor.colleagues.len());
             gateway.hub.set_floor(render::frame(&ToDesk::Floor(Box::new(floor))));
         }
-        tokio::time::sleep(pause).await;
+        let next = Instant::now() + pause;
+        while Instant::now() < next {
+            health.beat();
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 }
 

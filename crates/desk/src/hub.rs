@@ -220,6 +220,11 @@ impl Hub {
         self.lock().projection.log_seq()
     }
 
+    /// Whether the log holds a configuration: before it there are no agents to serve.
+    pub(crate) fn is_configured(&self) -> bool {
+        self.lock().projection.is_configured()
+    }
+
     /// Says that the log has been read to its end.
     pub(crate) fn set_caught_up(&self) {
         self.caught_up.send_replace(true);

@@ -13,12 +13,15 @@ mod frames;
 mod history;
 mod hub;
 mod line;
+mod order;
 mod presence;
 mod projection;
 mod render;
 mod sessions;
 mod signin;
 mod socket;
+mod strangers;
+mod watching;
 
 use std::sync::Arc;
 
@@ -36,6 +39,7 @@ use crate::accounts::Gatekeeper;
 use crate::drafts::Drafts;
 use crate::hub::Hub;
 use crate::sessions::LiveSessions;
+use crate::strangers::Strangers;
 
 /// What every part of the gateway needs.
 struct Gateway {
@@ -48,6 +52,7 @@ struct Gateway {
     hub: Hub,
     gatekeeper: Gatekeeper,
     live: LiveSessions,
+    strangers: Strangers,
     sessions: Bucket,
     drafts: Drafts,
     gateways: Bucket,
@@ -78,6 +83,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, _: IdHasher) -> anyhow::
         hub: Hub::new(),
         gatekeeper: Gatekeeper::new(accounts, &kit.settings.signin, &kit.clock).await?,
         live: LiveSessions::default(),
+        strangers: Strangers::new(&kit.clock),
         sessions,
         drafts: Drafts::new(drafts),
         gateways,

@@ -99,6 +99,7 @@ struct Offer {
 #[derive(Debug, Default)]
 pub(crate) struct Projection {
     log_seq: u64,
+    is_configured: bool,
     queues: BTreeMap<SubjectToken, QueueFacts>,
     dispositions: Vec<Choice>,
     seats: BTreeMap<AgentId, Seat>,
@@ -119,6 +120,11 @@ impl Projection {
     /// The last record folded.
     pub(crate) fn log_seq(&self) -> u64 {
         self.log_seq
+    }
+
+    /// Whether a configuration was folded.
+    pub(crate) fn is_configured(&self) -> bool {
+        self.is_configured
     }
 
     /// Changes whenever what [`Projection::floor`] shows may have changed.

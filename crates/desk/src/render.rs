@@ -105,9 +105,8 @@ async fn past(gateway: &Gateway, picture: &OfferPicture) -> Result<Option<Vec<De
     if picture.past_before > 1 {
         let asked =
             history::before(gateway, picture.conversation, picture.past_before, history::OFFER_WAIT).await;
-        let Some(history) = asked else { return Ok(None) };
-        let pictures: Vec<_> =
-            history.entries.into_iter().map(|entry| gateway.hub.picture_entry(entry)).collect();
+        let Some(found) = asked else { return Ok(None) };
+        let pictures: Vec<_> = found.into_iter().map(|entry| gateway.hub.picture_entry(entry)).collect();
         shown = entries(gateway, &pictures).await?;
     }
     shown.extend(entries(gateway, &picture.held).await?);

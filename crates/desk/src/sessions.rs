@@ -1,6 +1,7 @@
 //! Sessions: 256 random bits at the agent's side, their hash in the bucket. Deleting the row ends it at once.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,16 +34,26 @@ pub(crate) async fn begin(gateway: &Gateway, agent: AgentId) -> anyhow::Result<(
     let lifetime_ms = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX);
     let row = SessionRow { agent, until: gateway.now().plus(lifetime_ms) };
     let row = serde_json::to_vec(&row)?;
-    gateway.sessions.put(&token_hash(&token), row.into()).await.context("store the session")?;
+    let key = token_hash(&token);
+    gateway.sessions.put(&key, row.into()).await.context("store the session")?;
+    gateway.strangers.learn(&key);
     Ok((token, lifetime))
 }
 
 /// Finds the session of a request, by its cookie or its bearer token.
-pub(crate) async fn of_request(gateway: &Gateway, headers: &HeaderMap) -> Result<Session, Problem> {
+pub(crate) async fn of_request(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    from: IpAddr,
+) -> Result<Session, Problem> {
     let Some(token) = token_in(headers) else { return Err(signed_out()) };
     let key = token_hash(token);
+    gateway.strangers.pass(&key, from).await?;
     match find(gateway, &key).await {
-        Ok(Some(session)) => Ok(session),
+        Ok(Some(session)) => {
+            gateway.strangers.learn(&key);
+            Ok(session)
+        }
         Ok(None) => Err(signed_out()),
         Err(error) => {
             tracing::warn!(%error, "failed to read a session");
@@ -59,6 +70,23 @@ async fn find(gateway: &Gateway, key: &str) -> Result<Option<Session>, KvError> 
 
 fn alive(row: SessionRow, key: &str, now: Millis) -> Option<Session> {
     (now < row.until).then(|| Session { agent: row.agent, until: row.until, key: key.to_owned() })
+}
+
+/// Ends a session if there is one; nothing is written for a token that is somebody's invention.
+pub(crate) async fn end(gateway: &Gateway, token: &str, from: IpAddr) -> Result<(), Problem> {
+    let key = token_hash(token);
+    gateway.strangers.pass(&key, from).await?;
+    let ended = match gateway.sessions.get(&key).await {
+        Ok(Some(_)) => gateway.sessions.delete(&key).await,
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    ended.map_err(|error| {
+        tracing::warn!(%error, "failed to end a session");
+        Problem::unavailable("bus_unavailable", "the session cannot be ended now")
+    })?;
+    gateway.live.end(&key);
+    Ok(())
 }
 
 /// Whether the session still stands; asked after a socket was entered, so that no deletion slips in between.

@@ -1,14 +1,13 @@
 //! Signing in and out, and who one is.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::extract::State;
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use bus::token_hash;
 use protocol::AgentId;
 use protocol::signin::SESSION_COOKIE;
 use serde::{Deserialize, Serialize};
@@ -38,12 +37,13 @@ struct Me {
 
 pub(crate) async fn sign_in(
     State(gateway): State<Arc<Gateway>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    extensions: Extensions,
     headers: HeaderMap,
     JsonBody(asked): JsonBody<SignIn>,
 ) -> Result<Response, Problem> {
     require_own_origin(&headers)?;
-    let agent = match gateway.gatekeeper.admit(&asked.name, asked.password, peer.ip()).await {
+    let from = from(&gateway, &extensions, &headers);
+    let agent = match gateway.gatekeeper.admit(&asked.name, asked.password, from).await {
         Ok(agent) => agent,
         Err(error) => return Err(refused(error)),
     };
@@ -57,25 +57,31 @@ pub(crate) async fn sign_in(
 
 pub(crate) async fn sign_out(
     State(gateway): State<Arc<Gateway>>,
+    extensions: Extensions,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     require_own_origin(&headers)?;
     if let Some(token) = sessions::token_in(&headers) {
-        let key = token_hash(token);
-        gateway.sessions.delete(&key).await.map_err(|error| {
-            tracing::warn!(%error, "failed to end a session");
-            Problem::unavailable("bus_unavailable", "the session cannot be ended now")
-        })?;
-        gateway.live.end(&key);
+        sessions::end(&gateway, token, from(&gateway, &extensions, &headers)).await?;
     }
     Ok(with_cookie(&gateway, "", Duration::ZERO))
 }
 
-pub(crate) async fn me(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Result<Response, Problem> {
-    let session = sessions::of_request(&gateway, &headers).await?;
+pub(crate) async fn me(
+    State(gateway): State<Arc<Gateway>>,
+    extensions: Extensions,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let from = from(&gateway, &extensions, &headers);
+    let session = sessions::of_request(&gateway, &headers, from).await?;
     let agent = session.agent;
     let title = gateway.hub.title_of(agent).map_or_else(|| agent.to_string(), |title| title.to_string());
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(Me { agent, title })).into_response())
+}
+
+/// The address that limits count a request by.
+pub(crate) fn from(gateway: &Gateway, extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
+    service::http::address(extensions, headers, &gateway.kit.settings.http.trusted_proxies)
 }
 
 fn refused(error: NotLetIn) -> Problem {

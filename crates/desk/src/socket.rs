@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Error as AxumError;
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
-use axum::http::HeaderMap;
+use axum::http::{Extensions, HeaderMap};
 use axum::response::Response;
 use protocol::desk::{FromDesk, ToDesk};
 use service::{Problem, Rate, RateLimiter};
@@ -18,6 +18,7 @@ use crate::commands::{Lane, TASKS_WAITING_MAX, Task};
 use crate::frames::{Fault, MESSAGE_BYTES_MAX, TextLimits};
 use crate::hub::ToLine;
 use crate::line::{self, Attach, Outbox};
+use crate::order::Order;
 use crate::sessions::{self, Session};
 use crate::{Gateway, render, signin};
 
@@ -65,11 +66,13 @@ impl End {
 
 pub(crate) async fn upgrade(
     State(gateway): State<Arc<Gateway>>,
+    extensions: Extensions,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
     signin::require_own_origin(&headers)?;
-    let session = sessions::of_request(&gateway, &headers).await?;
+    let from = signin::from(&gateway, &extensions, &headers);
+    let session = sessions::of_request(&gateway, &headers, from).await?;
     let upgrade = upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX);
     Ok(upgrade.on_upgrade(move |socket| run(gateway, session, socket)))
 }
@@ -153,6 +156,7 @@ struct Desk {
     number: u64,
     out: Outbox,
     tasks: mpsc::Sender<Task>,
+    order: Arc<Order>,
     limits: TextLimits,
     rate: RateLimiter<()>,
     dropped: u32,
@@ -168,12 +172,14 @@ impl Desk {
         let limits = TextLimits::new(limits);
         let number = gateway.hub.number_socket();
         let (tasks, waiting) = mpsc::channel(TASKS_WAITING_MAX);
+        let order = Arc::<Order>::default();
         let lane = Lane {
             gateway: Arc::clone(gateway),
             agent: session.agent,
             socket: number,
             out: out.clone(),
             limits,
+            order: Arc::clone(&order),
         };
         // It ends when the sender is gone, after what the desk asked for before.
         tokio::spawn(lane.run(waiting));
@@ -183,6 +189,7 @@ impl Desk {
             number,
             out,
             tasks,
+            order,
             limits,
             rate,
             dropped: 0,
@@ -213,6 +220,9 @@ impl Desk {
         };
         if let Err(wait) = self.rate.check(&()) {
             self.dropped = self.dropped.saturating_add(1);
+            if let Ok(FromDesk::Command { id, .. }) = self.limits.read(&text) {
+                self.order.put_off(id, self.order.place_of(id));
+            }
             let words = format!("too many frames at once: wait {} s and send it again", wait.seconds());
             self.fault(Fault::new("too_fast", words));
             return (self.dropped > DROPPED_MAX).then_some(End::TooFast);
@@ -234,14 +244,19 @@ impl Desk {
                 self.out.send(render::frame(&ToDesk::Pong { n, now: self.gateway.now() }));
                 return None;
             }
-            FromDesk::Command { id, command } => Task::Command { id, command },
+            FromDesk::Command { id, command } => {
+                Task::Command { id, place: self.order.place_of(id), command }
+            }
             FromDesk::Typing { contact } => Task::Typing { contact },
             FromDesk::Draft { contact, text } => Task::Draft { contact, text },
             FromDesk::Older { contact, before_seq } => Task::Older { contact, before_seq },
         };
         if !self.said_hello {
             self.fault(Fault::new("hello_first", "say hello before anything else"));
-        } else if self.tasks.try_send(task).is_err() {
+        } else if let Err(dropped) = self.tasks.try_send(task) {
+            if let Task::Command { id, place, .. } = dropped.into_inner() {
+                self.order.put_off(id, place);
+            }
             let words =
                 format!("more than {TASKS_WAITING_MAX} requests wait: this one is dropped, send it again");
             self.fault(Fault::new("too_many_at_once", words));

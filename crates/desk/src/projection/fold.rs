@@ -113,6 +113,7 @@ impl Projection {
         let Cause::Input { input, .. } = cause else { return };
         let InputBody::Config(config) = &input.body else { return };
         let RoutingConfig { queues, agents, dispositions, .. } = &config.config;
+        self.is_configured = true;
         self.queues = queues
             .iter()
             .map(|queue| {

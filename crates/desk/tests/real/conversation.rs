@@ -164,6 +164,39 @@ async fn typing_goes_both_ways_and_drafts_are_kept_until_they_are_sent() {
 }
 
 #[tokio::test]
+async fn words_sent_again_do_not_wipe_a_draft_that_is_newer() {
+    let mut world = World::start().await;
+    let token = world.token().await;
+    let (mut desk, _) = world.desk(&token, json!({})).await;
+    world.offer("one").await;
+    desk.next("offer").await;
+    desk.command(json!({"do": "accept", "offer": OFFER})).await;
+    world.accept().await;
+    for kind in ["offer_ended", "contact", "settled"] {
+        desk.next(kind).await;
+    }
+    let drafts = world.bus.ensure_bucket(&bus::places::drafts()).await.unwrap();
+    let message = protocol::MessageId(uuid::Uuid::now_v7());
+    let reply = json!({"do": "reply", "contact": CONTACT, "message": message, "text": "dear Mia"});
+    let draft = json!({"t": "draft", "contact": CONTACT, "text": "dear Mia "});
+    let older = json!({"t": "older", "contact": CONTACT, "before_seq": 2});
+    desk.send(draft.clone()).await;
+    let id = desk.command(reply.clone()).await;
+    desk.send(older.clone()).await;
+    desk.next("older").await;
+    assert_eq!(drafts.keys().await.unwrap(), Vec::<String>::new(), "it was sent");
+    // The answer is still on its way when the agent writes on and the desk sends the words again.
+    for text in ["and one more thing", "dear Mia"] {
+        desk.send(json!({"t": "draft", "contact": CONTACT, "text": text})).await;
+        desk.send(json!({"t": "command", "id": id, "command": reply})).await;
+        desk.send(older.clone()).await;
+        desk.next("older").await;
+        let (_other, state) = world.desk(&token, json!({})).await;
+        assert_eq!(state["contacts"][0]["draft"], text);
+    }
+}
+
+#[tokio::test]
 async fn drafts_of_contacts_that_went_on_unseen_are_swept() {
     let mut world = World::start().await;
     let drafts = world.bus.ensure_bucket(&bus::places::drafts()).await.unwrap();

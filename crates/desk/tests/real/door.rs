@@ -7,6 +7,9 @@ use serde_json::json;
 
 use crate::world::{ANNA, World};
 
+/// Unknown tokens that one address may show in a minute.
+const STRANGERS_PER_MINUTE: u32 = 60;
+
 #[tokio::test]
 async fn only_who_signed_in_comes_in() {
     let world = World::start().await;
@@ -87,4 +90,53 @@ async fn too_many_tries_have_to_wait() {
         assert_eq!(response.headers().contains_key("retry-after"), last == 429);
     }
     assert_eq!(last, 429);
+}
+
+#[tokio::test]
+async fn made_up_tokens_write_nothing_and_an_address_has_only_so_many() {
+    let world = World::start().await;
+    let token = world.token().await;
+    let written = || async { world.bus.stream_usage("KV_SESSIONS").await.unwrap().last_seq };
+    let before = written().await;
+    let client = reqwest::Client::new();
+    let ask = |path: &str, token: String| {
+        let path = world.url(path);
+        let request = if path.ends_with("out") { client.post(path) } else { client.get(path) };
+        async move { request.header("cookie", format!("wb_session={token}")).send().await.unwrap() }
+    };
+    for n in 0..STRANGERS_PER_MINUTE {
+        let (path, status) = [("/desk/api/signout", 204), ("/desk/api/me", 401)][n as usize % 2];
+        assert_eq!(ask(path, format!("made-up-{n}")).await.status(), status);
+    }
+    assert_eq!(written().await, before);
+    for path in ["/desk/api/signout", "/desk/api/me"] {
+        let refused = ask(path, "one-more".to_owned()).await;
+        assert_eq!(refused.status(), 429);
+        assert!(refused.headers().contains_key("retry-after"));
+    }
+    let socket = tokio_tungstenite::connect_async(world.upgrade(&[("cookie", "wb_session=one-more")])).await;
+    let Err(tokio_tungstenite::tungstenite::Error::Http(refused)) = socket else { panic!("it was let in") };
+    assert_eq!(refused.status(), 429);
+    // Who is signed in does not pay for them.
+    assert_eq!(ask("/desk/api/me", token.clone()).await.status(), 200);
+    let (_desk, _) = world.desk(&token, json!({})).await;
+    assert_eq!(ask("/desk/api/signout", token).await.status(), 204);
+    assert_eq!(written().await, before + 1);
+}
+
+#[tokio::test]
+async fn behind_a_proxy_that_we_trust_each_address_has_its_own_tries() {
+    let world = World::start_with(&[("WINTERBAND_HTTP__TRUSTED_PROXIES", "[\"127.0.0.1\"]")]).await;
+    let tries = world.kit.settings.signin.attempts_per_minute;
+    let from = |address: &'static str| {
+        let body = json!({"name": "anna", "password": "summer"}).to_string();
+        let request = reqwest::Client::new().post(world.url("/desk/api/signin")).body(body);
+        let request = request.header("content-type", "application/json").header("x-forwarded-for", address);
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    for _ in 0..tries {
+        assert_eq!(from("2001:db8::1").await, 401);
+    }
+    assert_eq!(from("2001:db8::2").await, 429, "the same network");
+    assert_eq!(from("192.0.2.7").await, 401);
 }

@@ -1,10 +1,14 @@
 //! Frames that cannot be used: each is answered and counted, and the desk stays open.
 
+use std::time::Duration;
+
+use bus::{Deadline, PublishError};
 use protocol::limits::TEXT_BYTES_MAX;
-use serde_json::json;
+use protocol::{CommandId, GatewayId, Input, InputBody, Millis, NoticeId};
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::world::{CONTACT, World};
+use crate::world::{CONTACT, Desk, PATIENCE, World, make_streams, subjects};
 
 #[tokio::test]
 async fn bad_frames_are_answered_and_the_desk_stays_open() {
@@ -92,9 +96,86 @@ async fn commands_wait_for_the_bus_in_their_order_and_not_without_end() {
     // On a slow machine the first one is said to take long before.
     while desk.next("error").await["code"] != "too_many_at_once" {}
     world.signal_bus("-CONT");
-    for id in asked.into_iter().take(129) {
+    for id in asked.iter().take(129) {
+        assert_eq!(world.command().await.0.id, *id);
+    }
+    // What had no room is to come again, and nothing overtakes it.
+    let online = json!({"do": "set_presence", "presence": "online"});
+    asked.push(desk.command(online.clone()).await);
+    for id in asked.drain(129..) {
+        desk.send(json!({"t": "command", "id": id, "command": online})).await;
         assert_eq!(world.command().await.0.id, id);
     }
+}
+
+/// Sends a command until it is an input; it must be the next one.
+async fn until_taken(world: &mut World, desk: &mut Desk, id: CommandId, command: &Value) {
+    let mut pace = tokio::time::interval(Duration::from_millis(20));
+    loop {
+        pace.tick().await;
+        desk.send(json!({"t": "command", "id": id, "command": command})).await;
+        tokio::select! {
+            (taken, _) = world.command() => return assert_eq!(taken.id, id),
+            frame = desk.any() => assert_eq!(frame["t"], "error", "{frame}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_came_too_fast_is_not_overtaken() {
+    let mut world = World::start_with(&[("WINTERBAND_LIMITS__DESK_FRAMES_PER_SECOND", "1")]).await;
+    let token = world.token().await;
+    let (mut desk, _) = world.desk(&token, json!({})).await;
+    let command = json!({"do": "set_presence", "presence": "online"});
+    let first = desk.command(command.clone()).await;
+    assert_eq!(desk.next("error").await["code"], "too_fast");
+    let second = CommandId(uuid::Uuid::now_v7());
+    let mut pace = tokio::time::interval(Duration::from_millis(20));
+    let mut code = json!("too_fast");
+    while code == "too_fast" {
+        pace.tick().await;
+        desk.send(json!({"t": "command", "id": second, "command": command})).await;
+        code = desk.next("error").await["code"].clone();
+    }
+    assert_eq!(code, "not_settled_yet");
+    until_taken(&mut world, &mut desk, first, &command).await;
+    until_taken(&mut world, &mut desk, second, &command).await;
+}
+
+/// Fills the inputs until there is no room for one more of a command's size.
+async fn fill(world: &World) {
+    let body =
+        InputBody::GatewayLost { id: NoticeId(uuid::Uuid::nil()), gateway: GatewayId(uuid::Uuid::nil()) };
+    let input = serde_json::to_string(&Input { v: 1, made_at: Millis(0), body }).unwrap();
+    let subject = subjects().inbound_presence();
+    let mut size = 4096;
+    let mut n = 0;
+    while size > input.len() {
+        let bytes = format!("{input:size$}").into();
+        let id = format!("fill-{n}");
+        match world.bus.publish_durable(&subject, &id, bytes, Deadline::after(PATIENCE)).await {
+            Ok(_) => n += 1,
+            Err(PublishError::Full) => size /= 2,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_was_not_taken_is_not_overtaken() {
+    let mut world = World::bare(&[], 64 << 10).await;
+    world.configure().await;
+    let token = world.token().await;
+    let (mut desk, _) = world.desk(&token, json!({})).await;
+    fill(&world).await;
+    let command = json!({"do": "set_presence", "presence": "away", "reason": "x".repeat(200)});
+    let first = desk.command(command.clone()).await;
+    assert_eq!(desk.next("error").await["code"], "storage_full");
+    make_streams(&world.bus, 64 << 20).await;
+    let second = desk.command(command.clone()).await;
+    assert_eq!(desk.next("error").await["code"], "not_settled_yet");
+    until_taken(&mut world, &mut desk, first, &command).await;
+    until_taken(&mut world, &mut desk, second, &command).await;
 }
 
 #[tokio::test]

@@ -86,3 +86,42 @@ async fn an_offer_does_not_wait_for_read_models_that_are_not_there_or_do_not_ans
     let offer = desk.next("offer").await;
     assert_eq!((&offer["words"], &offer["history"]), (&json!(["me again", "hello?"]), &Value::Null));
 }
+
+#[tokio::test]
+async fn a_past_with_a_hole_is_not_shown_as_the_whole() {
+    let mut world = World::start().await;
+    let token = world.token().await;
+    let (mut desk, _) = world.desk(&token, json!({})).await;
+    let (mut questions, whole) = (read_models(&world).await, past(&world).await);
+    // They lag, they have lost the middle, they begin anew.
+    let first = whole.entries.iter().take(1).cloned().collect::<Vec<_>>();
+    let holed =
+        [first.clone(), whole.entries.iter().map(|entry| Entry { seq: 3, ..entry.clone() }).collect()];
+    let answers = [first, holed.concat(), Vec::new()];
+    let offered = answers.clone();
+    tokio::spawn(async move {
+        for entries in offered.into_iter().chain(answers) {
+            let question = questions.next().await.unwrap();
+            let answer = History { entries, ..whole.clone() };
+            question.respond(serde_json::to_vec(&answer).unwrap().into()).await.unwrap();
+        }
+    });
+    world.had_before(3);
+    world.offer("me again").await;
+    assert_eq!(desk.next("offer").await["history"], Value::Null);
+    for _ in 0..2 {
+        let more = world.entry(EntryKind::FromCustomer);
+        let message = world.message("hello?").await;
+        world.decide(message, vec![more]).await;
+        assert_eq!(desk.next("offer").await["history"], Value::Null);
+    }
+    desk.command(json!({"do": "accept", "offer": OFFER})).await;
+    world.accept().await;
+    for kind in ["offer_ended", "contact", "settled"] {
+        desk.next(kind).await;
+    }
+    for _ in 0..3 {
+        desk.send(json!({"t": "older", "contact": CONTACT, "before_seq": 4})).await;
+        assert_eq!(desk.next("error").await["code"], "history_unavailable");
+    }
+}

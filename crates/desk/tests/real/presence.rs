@@ -62,3 +62,33 @@ async fn an_agent_called_gone_by_mistake_is_told_to_be_there_again() {
     let (input, _) = world.input().await;
     assert!(matches!(input.body, InputBody::AgentConnected { agent: ANNA, .. }), "{input:?}");
 }
+
+#[tokio::test]
+async fn it_is_ready_when_desks_can_be_served_and_not_before() {
+    let mut world = World::bare(&[], 64 << 20).await;
+    let report = |wanted: fn(&service::health::Report) -> bool| {
+        let health = world.kit.health.clone();
+        async move {
+            let mut pace = tokio::time::interval(std::time::Duration::from_millis(20));
+            let deadline = tokio::time::Instant::now() + crate::world::PATIENCE;
+            loop {
+                pace.tick().await;
+                let report = health.report();
+                if wanted(&report) {
+                    return report;
+                }
+                assert!(tokio::time::Instant::now() < deadline, "{report:?}");
+            }
+        }
+    };
+    let waits = "desk log: still starting (waiting for the first configuration)";
+    let found = report(|report| report.reasons.len() == 1).await;
+    assert_eq!(found.reasons, [waits]);
+    let ready = report(|report| report.ready);
+    world.configure().await;
+    let found = ready.await;
+    let mut loops: Vec<_> = found.loops.iter().map(|part| part.name.as_str()).collect();
+    loops.sort_unstable();
+    let all = ["desk drafts", "desk floor", "desk log", "desk presence", "desk sessions", "desk typing"];
+    assert_eq!(loops, all);
+}

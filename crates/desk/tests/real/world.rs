@@ -60,6 +60,14 @@ fn kit(settings: &[(&str, &str)]) -> Kit {
     }
 }
 
+/// Makes the streams, or gives the inputs more room.
+pub(crate) async fn make_streams(bus: &Bus, inbound: u64) {
+    let sizes = StreamSizes { inbound, contacts: 64 << 20, parked: 64 << 20 };
+    for stream in places::all_streams(&subjects(), sizes) {
+        bus.ensure_stream(&stream).await.unwrap();
+    }
+}
+
 async fn serve(kit: &Kit, bus: &Bus, sealer: &Sealer, master: &MasterKey) -> std::net::SocketAddr {
     let router = ::desk::start(kit, bus.clone(), sealer.clone(), IdHasher::new(master)).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -75,13 +83,17 @@ impl World {
     }
 
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let mut world = Self::bare(settings, 64 << 20).await;
+        world.configure().await;
+        world
+    }
+
+    /// The log is empty, and so many bytes of inputs are kept.
+    pub(crate) async fn bare(settings: &[(&str, &str)], inbound: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let server = SupervisedServer::start(&dir.path().join("nats")).await.unwrap();
         let bus = Bus::connect(&server.settings()).await.unwrap();
-        let sizes = StreamSizes { inbound: 64 << 20, contacts: 64 << 20, parked: 64 << 20 };
-        for stream in places::all_streams(&subjects(), sizes) {
-            bus.ensure_stream(&stream).await.unwrap();
-        }
+        make_streams(&bus, inbound).await;
         let master = MasterKey::load_or_create(&dir.path().join("master")).unwrap();
         let sealer = Sealer::open(&bus, &master).await.unwrap();
         let name = SubjectToken::new("anna").unwrap();
@@ -89,9 +101,7 @@ impl World {
         let kit = kit(settings);
         let address = serve(&kit, &bus, &sealer, &master).await;
         let inputs = Tail::open(&bus, streams::INBOUND, 1, TailOptions::default()).await.unwrap();
-        let mut world = Self { bus, sealer, kit, address, inputs, records: 0, entries: 0, server, dir };
-        world.configure().await;
-        world
+        Self { bus, sealer, kit, address, inputs, records: 0, entries: 0, server, dir }
     }
 
     /// Ends the gateway as a process that drains, and starts another one.
@@ -120,7 +130,7 @@ impl World {
         self.record(Cause::Input { seq: self.records + 1, input }, events).await;
     }
 
-    async fn configure(&mut self) {
+    pub(crate) async fn configure(&mut self) {
         let queue = Queue {
             name: SubjectToken::new("general").unwrap(),
             title: "General".to_owned(),

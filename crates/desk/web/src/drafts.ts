@@ -2,7 +2,7 @@
 
 import type { Held, Kept, Mode } from './held.svelte';
 import { type Keep, read } from './keep';
-import { bytesOf } from './text';
+import { bytesOf, wellFormed } from './text';
 import { TEXT_BYTES_MAX, type ContactId, type FromDesk } from './wire';
 
 /** How often the customer is told that the agent types, at most, ms. */
@@ -31,6 +31,8 @@ export class Drafts {
     held[mode] = text;
     if (mode === 'note') return;
     held.dirty = true;
+    held.isOwn = true;
+    held.sentAt = null;
     clearTimeout(this.#timers.get(held.id));
     this.#timers.set(held.id, setTimeout(() => this.toServer(held), DRAFT_AFTER_MS));
     const now = performance.now();
@@ -38,12 +40,23 @@ export class Drafts {
     if (this.#send({ t: 'typing', contact: held.id })) this.#typedAt = now;
   }
 
-  /** Sends the draft as it is now; one that cannot go stays marked, and goes with the next state. */
+  /** Sends the draft as it is now; one that does not arrive stays marked, and goes with the next state. */
   toServer(held: Held): void {
     clearTimeout(this.#timers.get(held.id));
     this.#timers.delete(held.id);
     if (held.gone !== null || bytesOf(held.reply) > TEXT_BYTES_MAX) return;
-    if (this.#send({ t: 'draft', contact: held.id, text: held.reply })) held.dirty = false;
+    if (this.#send({ t: 'draft', contact: held.id, text: wellFormed(held.reply) })) held.sentAt = performance.now();
+  }
+
+  /** The gateway answered what we asked so long ago: drafts sent before that are there. `true` if there were any. */
+  confirm(helds: readonly Held[], roundTripMs: number): boolean {
+    const askedAt = performance.now() - roundTripMs;
+    const arrived = helds.filter((held) => held.sentAt !== null && held.sentAt <= askedAt);
+    for (const held of arrived) {
+      held.dirty = false;
+      held.sentAt = null;
+    }
+    return arrived.length > 0;
   }
 
   /** What an earlier page left for a contact; given once. */

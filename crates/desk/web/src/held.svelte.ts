@@ -10,8 +10,10 @@ export interface Kept {
   reply: string;
   note: string;
   readSeq: number;
-  /** The server does not have this reply draft yet. */
+  /** This page changed the reply draft, and the server is not known to have it. */
   dirty: boolean;
+  /** The reply draft was written in this page. */
+  isOwn?: boolean;
 }
 
 export class Held {
@@ -23,11 +25,14 @@ export class Held {
   typingUntil = $state<Millis>(0);
   /** Set when it is no longer ours but is still shown, because it has words that nobody got. */
   gone = $state<GoneWhy | 'elsewhere' | null>(null);
-  older = $state<'may_be' | 'asked' | 'failed' | 'none'>('may_be');
+  older = $state<'may_be' | 'asked' | 'failed'>('may_be');
   mode = $state<Mode>('reply');
   reply = $state('');
   note = $state('');
   dirty = false;
+  isOwn = false;
+  /** When the reply draft went to the server as it stands, by this page's own clock, ms; `null` if it did not. */
+  sentAt: number | null = null;
 
   unread = $derived.by(() => unreadOf(this.entries, this.id, this.readSeq));
   waitingSince = $derived.by(() => (this.isInWrapUp ? null : waitingSince(this.entries)));
@@ -42,8 +47,21 @@ export class Held {
     this.take(card);
     this.readSeq = kept?.readSeq ?? 0;
     this.note = kept?.note ?? '';
+    this.reply = kept?.reply ?? '';
     this.dirty = kept?.dirty ?? false;
-    this.reply = this.dirty ? (kept?.reply ?? '') : (card.draft ?? '');
+    this.isOwn = kept?.isOwn ?? this.dirty;
+    this.adopt(card.draft);
+  }
+
+  /**
+   * Takes the server's draft: another window may have written it. What this page wrote stays as long as the server may
+   * not have got it, and always when the server has none: words on the screen are not to vanish.
+   */
+  adopt(draft: string | undefined): void {
+    if (draft === undefined && this.isOwn && this.reply !== '') this.dirty = true;
+    if (this.dirty || (draft ?? '') === this.reply) return;
+    this.reply = draft ?? '';
+    this.isOwn = false;
   }
 
   /** Takes a newer card; the entries in it are merged by the store. */
@@ -62,7 +80,7 @@ export class Held {
   }
 
   get mayHaveOlder(): boolean {
-    return this.older !== 'none' && mayHaveOlder(this.entries);
+    return mayHaveOlder(this.entries);
   }
 
   /** Words typed but not sent. */
@@ -75,6 +93,6 @@ export class Held {
   }
 
   kept(): Kept {
-    return { reply: this.reply, note: this.note, readSeq: this.readSeq, dirty: this.dirty };
+    return { reply: this.reply, note: this.note, readSeq: this.readSeq, dirty: this.dirty, isOwn: this.isOwn };
   }
 }

@@ -1,6 +1,7 @@
 // Commands on their way. Each keeps its id until it is settled: sent again under the same id, it is carried out once.
 
 import { type Keep, read } from './keep';
+import { wellFormed } from './text';
 import { newId } from './uuid';
 import type { CommandId, DeskCommand, Millis, Outcome, Refusal } from './wire';
 
@@ -21,6 +22,13 @@ export function hasWords(parcel: Parcel): parcel is WordsParcel {
   return parcel.command.do === 'reply' || parcel.command.do === 'note';
 }
 
+/** What the agent wrote, as the gateway can read it. */
+function sendable(command: DeskCommand): DeskCommand {
+  if ('text' in command) return { ...command, text: wellFormed(command.text) };
+  if (command.do === 'decline') return { ...command, reason: wellFormed(command.reason) };
+  return command;
+}
+
 export class Outbox {
   parcels = $state.raw<readonly Parcel[]>([]);
   readonly #keep: Keep;
@@ -29,18 +37,20 @@ export class Outbox {
   constructor(keep: Keep, agent: string) {
     this.#keep = keep;
     this.#key = `winterband.desk.outbox.${agent}`;
-    this.parcels = read<Parcel[]>(keep, this.#key, []);
+    const kept = read<Parcel[]>(keep, this.#key, []);
+    this.parcels = kept.map((parcel) => ({ ...parcel, command: sendable(parcel.command) }));
   }
 
   add(command: DeskCommand, now: Millis): Parcel {
-    const parcel: Parcel = { id: newId('cmd', now), command, at: now, fate: 'open' };
+    const parcel: Parcel = { id: newId('cmd', now), command: sendable(command), at: now, fate: 'open' };
     this.#put([...this.parcels, parcel]);
     return parcel;
   }
 
   /** Keeps words that were never sent and whose contact is gone, as if they had been refused. */
   strand(command: Words, now: Millis): void {
-    this.#put([...this.parcels, { id: newId('cmd', now), command, at: now, fate: 'refused', refusal: 'not_yours' }]);
+    const parcel: Parcel = { id: newId('cmd', now), command: sendable(command), at: now, fate: 'refused', refusal: 'not_yours' };
+    this.#put([...this.parcels, parcel]);
   }
 
   /** Takes the answer; `null` when we do not know the command (any more): answers may come twice. */

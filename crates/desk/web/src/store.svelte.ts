@@ -32,8 +32,8 @@ import {
 export const TYPING_SHOWN_MS = 4_000;
 /** How long a command may be unanswered before it is sent again, ms. */
 export const RESEND_AFTER_MS = 12_000;
-/** Commands sent again at once; the gateway takes 50 frames a second. */
-export const RESEND_MAX = 25;
+/** Commands on their way at once; the gateway takes 50 frames a second. */
+export const UNDER_WAY_MAX = 25;
 /** Conversations kept after their contact went, for when it comes back. */
 const SHELF_MAX = 32;
 
@@ -127,7 +127,8 @@ export class Desk {
       case 'older':
         return this.#takeOlder(frame.conversation, frame.entries);
       case 'settled':
-        return this.#settle(frame.id, frame);
+        this.#settle(frame.id, frame);
+        return this.#carry();
       case 'presence':
         this.presence = frame.presence;
         this.presenceReason = frame.reason ?? null;
@@ -143,6 +144,7 @@ export class Desk {
       case 'error':
         return this.#fault(frame.code, frame.words);
       case 'pong':
+        if (this.#drafts.confirm(this.helds, roundTripMs)) this.#remember();
         return this.clock.learn(frame.now, roundTripMs);
       default:
       // A kind that a later gateway knows: nothing to do here.
@@ -160,7 +162,11 @@ export class Desk {
     this.offers = byEnd(state.offers);
     const ours = new Set(state.contacts.map((contact) => contact.contact));
     for (const held of this.helds) if (!ours.has(held.id) && held.gone === null) this.#letGo(held.id, 'elsewhere');
-    for (const contact of state.contacts) this.#takeContact(contact);
+    for (const contact of state.contacts) {
+      this.#takeContact(contact);
+      // Changes come with drafts too, but those may be older than what is being typed here.
+      this.helds.find((held) => held.id === contact.contact)?.adopt(contact.draft);
+    }
     for (const held of this.helds) if (held.older === 'asked' || held.older === 'failed') held.older = 'may_be';
     this.isKnown = true;
     this.#sentAt.clear();
@@ -203,11 +209,7 @@ export class Desk {
       held = new Held(card, this.#drafts.take(card.contact));
       held.entries = this.#shelf.get(card.conversation) ?? [];
       this.helds = [...this.helds, held].sort((a, b) => a.card.opened_at - b.card.opened_at || (a.id < b.id ? -1 : 1));
-    } else {
-      held.take(card);
-      // The frame with our last draft may have been lost with the connection.
-      if ((card.draft ?? '') !== held.reply) held.dirty = true;
-    }
+    } else held.take(card);
     if (held.isInWrapUp) held.mode = 'note';
     this.#takeEntries(card.conversation, card.entries, 'may_start_anew');
     if (this.#follow?.contact === held.id) {
@@ -262,7 +264,10 @@ export class Desk {
       const first = held.entries[0]?.seq;
       const merged = merge(held.entries, came, 'must_join');
       if (!merged.gap) held.entries = merged.entries;
-      held.older = held.entries[0]?.seq === first ? 'none' : 'may_be';
+      // Every conversation begins with number 1: what is not there is not there yet.
+      const isStuck = held.entries[0]?.seq === first && held.mayHaveOlder;
+      held.older = isStuck ? 'failed' : 'may_be';
+      if (isStuck) this.notices.post({ is: 'error', code: 'history_unavailable', words: '' });
     }
   }
 
@@ -270,7 +275,10 @@ export class Desk {
     for (const held of this.helds) {
       if (held.older === 'asked') held.older = 'failed';
       // The words are still here; with the next state they go to the server again.
-      if (code === 'draft_not_kept' && held.reply !== '') held.dirty = true;
+      if (code === 'draft_not_kept' && held.isOwn && held.reply !== '') {
+        held.dirty = true;
+        held.sentAt = null;
+      }
     }
     this.notices.post({ is: 'error', code, words });
   }
@@ -308,21 +316,25 @@ export class Desk {
     const parcel = this.outbox.add(command, this.clock.exact());
     const leaves = leavingContact(command);
     if (leaves !== null) this.#leaving.add(leaves);
-    this.#carry(parcel);
+    this.#carry();
     return parcel;
   }
 
-  #carry(parcel: Parcel): void {
-    if (this.#lines.send({ t: 'command', id: parcel.id, command: parcel.command })) {
-      this.#sentAt.set(parcel.id, performance.now());
+  /** Sends what is not on its way yet, in the order of making: nothing overtakes what had to be sent again. */
+  #carry(): void {
+    for (const { id, command } of this.outbox.open.slice(0, UNDER_WAY_MAX)) {
+      if (this.#sentAt.has(id)) continue;
+      if (!this.#lines.send({ t: 'command', id, command })) return;
+      this.#sentAt.set(id, performance.now());
     }
   }
 
-  /** Sends what has no answer yet again, under the same ids and in the same order. */
+  /** Sends what has no answer yet again if it waits for too long: from the oldest on, under the same ids. */
   resend(): void {
-    const now = performance.now();
-    const due = this.outbox.open.filter((parcel) => now - (this.#sentAt.get(parcel.id) ?? -Infinity) >= RESEND_AFTER_MS);
-    for (const parcel of due.slice(0, RESEND_MAX)) this.#carry(parcel);
+    const [oldest] = this.outbox.open;
+    const sentAt = oldest === undefined ? undefined : this.#sentAt.get(oldest.id);
+    if (sentAt !== undefined && performance.now() - sentAt >= RESEND_AFTER_MS) this.#sentAt.clear();
+    this.#carry();
   }
 
   setPresence(presence: Presence): void {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DRAFT_AFTER_MS, TYPING_EVERY_MS } from '../src/drafts';
-import { Desk, RESEND_AFTER_MS } from '../src/store.svelte';
+import { Desk, RESEND_AFTER_MS, UNDER_WAY_MAX } from '../src/store.svelte';
 import { TEXT_BYTES_MAX } from '../src/wire';
 import { contact, deskWith, entries, entry, Lines, ME, MemoryKeep, NOW, offer, state } from './make';
 
@@ -56,6 +56,37 @@ describe('resume', () => {
     expect(desk.helds).toEqual([]);
     desk.apply({ t: 'contact', ...contact({ contact: 'con_9_0', entries: [entry(3, { is: 'joined', agent: ME })] }) });
     expect(desk.helds[0]?.entries.map((one) => one.seq)).toEqual([1, 2, 3]);
+  });
+});
+
+describe('halves of signs', () => {
+  it('never reach a frame: the gateway could not read it', () => {
+    const keep = new MemoryKeep();
+    const { desk, lines, held } = withContact(keep);
+    desk.write(held, 'reply', 'a\ud83d');
+    vi.advanceTimersByTime(DRAFT_AFTER_MS);
+    desk.say(held, 'reply');
+    desk.decline(offer(), '\ude00 busy \u{1f600}');
+    const written = JSON.stringify(lines.sent);
+    expect(written).not.toMatch(/\\ud[89a-f]/);
+    expect(lines.commands().map(({ command }) => command)).toMatchObject([
+      { do: 'reply', text: 'a\ufffd' },
+      { do: 'decline', reason: '\ufffd busy \u{1f600}' },
+    ]);
+    // One that an earlier version kept.
+    const key = 'winterband.desk.outbox.agt_me';
+    keep.set(key, (keep.get(key) ?? '').replace('a\ufffd', 'a\\ud83d'));
+    const again = withContact(keep);
+    expect(again.lines.commands()[0]?.command).toMatchObject({ text: 'a\ufffd' });
+  });
+});
+
+describe('the floor', () => {
+  it('names colleagues, and the agent is none', () => {
+    const { desk } = deskWith();
+    const colleague = (agent: string) => ({ agent, title: agent, is_there: true });
+    desk.apply({ t: 'floor', queues: [], colleagues: [colleague(ME), colleague('agt_other')] });
+    expect(desk.floor.colleagues.map((one) => one.agent)).toEqual(['agt_other']);
   });
 });
 
@@ -156,6 +187,38 @@ describe('commands without an answer', () => {
     vi.advanceTimersByTime(1);
     desk.resend();
     expect(lines.commands()).toHaveLength(1);
+  });
+
+  it('are never overtaken by newer ones', () => {
+    const keep = new MemoryKeep();
+    const lines = new Lines();
+    lines.isUp = false;
+    const { desk } = withContact(keep, lines);
+    const more = 3;
+    for (let n = 0; n < UNDER_WAY_MAX + more; n++) desk.setPresence(n % 2 === 0 ? 'away' : 'online');
+    lines.isUp = true;
+    desk.apply(state({ contacts: [contact()] }));
+    desk.command({ do: 'resolve', contact: 'con_1_0', disposition: 'solved' });
+    const ids = desk.outbox.open.map((parcel) => parcel.id);
+    const sent = () => lines.commands().map((frame) => frame.id);
+    expect(sent()).toEqual(ids.slice(0, UNDER_WAY_MAX));
+    // Each answer makes room for one more.
+    for (const id of ids.slice(0, more + 1)) desk.apply({ t: 'settled', id, outcome: DONE });
+    expect(sent()).toEqual(ids);
+    expect(lines.commands().at(-1)?.command.do).toBe('resolve');
+  });
+
+  it('go again from the oldest on, so that their order stays', () => {
+    const { desk, lines } = withContact();
+    desk.setPresence('away');
+    vi.advanceTimersByTime(RESEND_AFTER_MS / 2);
+    desk.setPresence('online');
+    vi.advanceTimersByTime(RESEND_AFTER_MS / 2);
+    lines.take();
+    desk.resend();
+    desk.setPresence('offline');
+    const asked = lines.commands().map(({ command }) => command.do === 'set_presence' && command.presence);
+    expect(asked).toEqual(['away', 'online', 'offline']);
   });
 
   it('of one agent are never sent for another', () => {
@@ -281,6 +344,58 @@ describe('drafts and typing', () => {
     expect(back.lines.sent).toContainEqual({ t: 'draft', contact: 'con_1_0', text: 'Newer' });
   });
 
+  it('of another window are taken over, and never wiped', () => {
+    const { desk, lines, held } = withContact();
+    lines.take();
+    // This window has an empty field; the other one wrote something.
+    desk.apply(state({ contacts: [contact({ draft: 'From the other window' })] }));
+    expect(held.reply).toBe('From the other window');
+    // The other one sent it.
+    desk.apply(state({ contacts: [contact()] }));
+    expect(held.reply).toBe('');
+    expect(lines.sent.filter((frame) => frame.t === 'draft')).toEqual([]);
+  });
+
+  it('of another window take the place of older ones that the server has', () => {
+    const { desk, lines, held } = withContact();
+    desk.write(held, 'reply', 'Mine');
+    vi.advanceTimersByTime(DRAFT_AFTER_MS);
+    desk.apply({ t: 'pong', n: 1, now: NOW });
+    lines.take();
+    desk.apply(state({ contacts: [contact({ draft: 'Newer, from the other window' })] }));
+    expect(held.reply).toBe('Newer, from the other window');
+    expect(lines.sent.filter((frame) => frame.t === 'draft')).toEqual([]);
+  });
+
+  it('that may have been lost with the connection, or that the server has lost, go again', () => {
+    const drafts = (lines: Lines) => lines.sent.filter((frame) => frame.t === 'draft').map((frame) => frame.text);
+    const { desk, lines, held } = withContact();
+    desk.write(held, 'reply', 'He');
+    vi.advanceTimersByTime(DRAFT_AFTER_MS);
+    desk.apply({ t: 'pong', n: 1, now: NOW });
+    desk.write(held, 'reply', 'Hel');
+    vi.advanceTimersByTime(DRAFT_AFTER_MS);
+    // The answer to a ping from before it says nothing of it.
+    vi.advanceTimersByTime(5);
+    desk.apply({ t: 'pong', n: 2, now: NOW }, 10);
+    lines.take();
+    desk.apply(state({ contacts: [contact({ draft: 'He' })] }));
+    expect([held.reply, drafts(lines)]).toEqual(['Hel', ['Hel']]);
+    desk.apply({ t: 'pong', n: 3, now: NOW });
+    lines.take();
+    desk.apply(state({ contacts: [contact()] }));
+    expect([held.reply, drafts(lines)]).toEqual(['Hel', ['Hel']]);
+  });
+
+  it('are not undone by a change that comes while the agent types', () => {
+    const { desk, held } = withContact();
+    desk.write(held, 'reply', 'Hel');
+    vi.advanceTimersByTime(DRAFT_AFTER_MS);
+    desk.apply({ t: 'pong', n: 1, now: NOW });
+    desk.apply({ t: 'contact', ...contact({ draft: 'H', queue: 'Returns' }) });
+    expect([held.reply, held.card.queue]).toEqual(['Hel', 'Returns']);
+  });
+
   it('are emptied on the server when the reply goes', () => {
     const { desk, lines, held } = withContact();
     desk.write(held, 'reply', 'Hello');
@@ -378,8 +493,24 @@ describe('reading', () => {
     desk.apply({ t: 'older', conversation: 'cnv_1_1', entries: entries(3, 4) });
     expect(held.entries.map((one) => one.seq)).toEqual([3, 4, 5, 6]);
     desk.askOlder(held);
-    desk.apply({ t: 'older', conversation: 'cnv_1_1', entries: [] });
+    desk.apply({ t: 'older', conversation: 'cnv_1_1', entries: entries(1, 2) });
     expect(held.mayHaveOlder).toBe(false);
+  });
+
+  it('a past that is not there yet is not taken for the beginning', () => {
+    for (const came of [[], entries(1, 2)]) {
+      const { desk, lines } = deskWith();
+      desk.apply(state({ contacts: [contact({ entries: entries(5, 6) })] }));
+      const held = desk.helds[0];
+      if (held === undefined) throw new Error('the contact is not there');
+      desk.askOlder(held);
+      desk.apply({ t: 'older', conversation: 'cnv_1_1', entries: came });
+      expect([held.mayHaveOlder, held.older, held.entries.length]).toEqual([true, 'failed', 2]);
+      expect(desk.notices.all.at(-1)?.notice).toMatchObject({ code: 'history_unavailable' });
+      lines.take();
+      desk.askOlder(held);
+      expect(lines.take()).toHaveLength(1);
+    }
   });
 
   it('a past that cannot be had is asked for again only when the agent asks', () => {
