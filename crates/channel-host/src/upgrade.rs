@@ -17,6 +17,8 @@ use crate::door::{self, NoSeat, Seat};
 use crate::limits::SOCKET_BYTES_MAX;
 use crate::socket;
 
+/// Read at once. The library's own 128 KiB would be held by every chat, and wiped at every read.
+const READ_BYTES: usize = 4 * 1024;
 const COME_BACK_AFTER: RetryAfter = RetryAfter(Duration::from_secs(5));
 
 #[derive(Deserialize)]
@@ -49,6 +51,7 @@ pub(crate) async fn upgrade(
     upgrade
         .max_message_size(SOCKET_BYTES_MAX)
         .max_frame_size(SOCKET_BYTES_MAX)
+        .read_buffer_size(READ_BYTES)
         .on_upgrade(move |socket| tracker.track_future(sit(host, socket, account, address, seat)))
 }
 

@@ -24,6 +24,8 @@ use crate::{Gateway, render, signin};
 
 /// Most frames that wait for a desk; past it the desk is closed, comes back and resumes.
 pub(crate) const OUTBOX_FRAMES_MAX: usize = 512;
+/// Read at once. The library's own 128 KiB would be held by every desk, and wiped at every read.
+const READ_BYTES: usize = 8 * 1024;
 /// How long one frame may take to be written.
 const WRITE_WAIT: Duration = Duration::from_secs(10);
 /// How long the last frame may take to be written.
@@ -73,7 +75,10 @@ pub(crate) async fn upgrade(
     signin::require_own_origin(&headers)?;
     let from = signin::from(&gateway, &extensions, &headers);
     let session = sessions::of_request(&gateway, &headers, from).await?;
-    let upgrade = upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX);
+    let upgrade = upgrade
+        .max_message_size(MESSAGE_BYTES_MAX)
+        .max_frame_size(MESSAGE_BYTES_MAX)
+        .read_buffer_size(READ_BYTES);
     Ok(upgrade.on_upgrade(move |socket| run(gateway, session, socket)))
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 const ANSWER: &str =
     "Thank you for writing. I have looked it up: it leaves today and will be with you tomorrow.";
@@ -42,7 +43,8 @@ pub(super) async fn come_online(
     request.headers_mut().insert("authorization", format!("Bearer {token}").parse()?);
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await?;
+    let config = WebSocketConfig::default().read_buffer_size(8 * 1024);
+    let (mut socket, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await?;
     send(&mut socket, &FromDesk::Hello { have: std::collections::BTreeMap::new() }).await?;
     let presence = Presence::Online;
     let online = command(DeskCommand::SetPresence { presence, reason: None });
