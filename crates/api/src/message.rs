@@ -113,6 +113,7 @@ async fn accept(api: &Api, fit: Fit, now: Millis) -> Result<MessageTaken, Proble
             }
         })?;
     let (input_seq, duplicate) = (published.seq, published.duplicate);
+    api.kit.metrics.retried_total.add([NAME], published.retries.into());
     if duplicate {
         let message = first_of(api, input_seq).await.unwrap_or(message);
         return Ok(MessageTaken { message, input_seq, duplicate });

@@ -248,6 +248,7 @@ async fn a_killed_server_delays_a_message_and_loses_none() {
         assert_eq!(status, 202, "{answer}");
     }
     assert_eq!(messages(&house.inputs().await).len(), 4);
+    assert!(house.kit.metrics.retried_total.get(["api"]) > 0, "what had to be tried again is counted");
     house.close().await;
 }
 

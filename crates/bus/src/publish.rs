@@ -70,7 +70,7 @@ impl PendingPublish {
         let answer = unless_reconnected(&self.connections, self.sent_on, self.ack.into_future()).await;
         let answer = answer.ok_or_else(|| PublishError::Unavailable(RECONNECTED.into()))?;
         let ack = answer.map_err(|error| publish_error(&error))?;
-        Ok(Published { seq: ack.sequence, duplicate: ack.duplicate })
+        Ok(Published { seq: ack.sequence, duplicate: ack.duplicate, retries: 0 })
     }
 }
 
@@ -90,15 +90,17 @@ impl Bus {
         let deadline = deadline.at_most(RETRY_MAX);
         let mut pause = RETRY_PAUSE_FIRST;
         let mut reason = "no time left".to_owned();
+        let mut retries = 0;
         while !deadline.has_passed() {
             let attempt = async {
                 self.publish_pipelined(subject, msg_id, payload.clone()).await?.acknowledged().await
             };
             reason = match tokio::time::timeout_at(deadline.tokio(), attempt).await {
                 Ok(Err(PublishError::Unavailable(reason))) => reason,
-                Ok(result) => return result,
+                Ok(result) => return result.map(|published| Published { retries, ..published }),
                 Err(_) => "no answer".to_owned(),
             };
+            retries += 1;
             tokio::time::sleep(pause.min(deadline.left())).await;
             pause = (pause * 2).min(RETRY_PAUSE_MAX);
         }

@@ -128,6 +128,7 @@ impl Taker {
             Err(refusal) => self.refuse(said, refusal),
             Ok(published) => {
                 let metrics = &self.host.kit.metrics;
+                metrics.retried_total.add(["web"], published.retries.into());
                 if published.duplicate {
                     metrics.duplicates_total.inc(["web"]);
                 } else {

@@ -36,7 +36,7 @@ pub struct Metrics {
     pub refused_total: Counters<2>,
     /// Inputs that had been consumed before; labels: channel.
     pub duplicates_total: Counters<1>,
-    /// Repeated attempts to send; labels: channel.
+    /// Repeated attempts to store what came in, or to send; labels: channel.
     pub retried_total: Counters<1>,
     /// Agents' and systems' commands; labels: outcome.
     pub commands_total: Counters<1>,

@@ -137,7 +137,7 @@ async fn the_same_id_is_stored_once() {
     }
     let mut fresh = 0;
     for task in tasks {
-        let Published { seq, duplicate } = task.await.unwrap();
+        let Published { seq, duplicate, .. } = task.await.unwrap();
         assert_eq!(seq, 1);
         fresh += u32::from(!duplicate);
     }
