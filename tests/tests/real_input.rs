@@ -1,5 +1,6 @@
 //! The main job on real input: a file of messages in, simulated agents on real sockets, everything resolved.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "a test says when its input is not here")]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

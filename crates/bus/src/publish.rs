@@ -34,6 +34,8 @@ pub struct Published {
     /// The server had seen the id before, and stored nothing now; after a lost acknowledgement that may have been our
     /// own first try.
     pub duplicate: bool,
+    /// How often it was sent before this answer came, the last time not counted.
+    pub retries: u32,
 }
 
 /// Why a message was not stored.
