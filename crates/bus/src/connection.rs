@@ -131,7 +131,7 @@ pub struct Bus {
     pub(crate) js: jetstream::Context,
     /// Counts the connections made; a change means that ephemeral consumers may be gone.
     pub(crate) connections: watch::Receiver<u64>,
-    closed: watch::Receiver<bool>,
+    pub(crate) closed: watch::Receiver<bool>,
     name: Arc<str>,
 }
 

@@ -223,6 +223,10 @@ async fn watch_erasures(bus: Bus, store: Arc<KeyStore>, cache: Arc<Mutex<KeyCach
             hear(&mut watcher, &cache).await
         };
         if let Err(reason) = heard.await {
+            // The process ends.
+            if *bus.closed.borrow() {
+                return;
+            }
             tracing::warn!(reason, "not listening for erased keys; none is kept in memory until then");
         }
         lock(&cache).listen(false);

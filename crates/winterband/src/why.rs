@@ -16,6 +16,9 @@ use service::Settings;
 
 use crate::boot;
 
+/// Who was never there has been idle since the epoch; nobody waits for ten years.
+const NEVER_MS: u64 = 10 * 365 * 86_400_000;
+
 /// Tells why a contact went where it did.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -135,6 +138,9 @@ fn words(receipt: &Receipt) -> String {
 }
 
 fn seconds(ms: u64) -> String {
+    if ms > NEVER_MS {
+        return "-".to_owned();
+    }
     format!("{}.{:01} s", ms / 1000, ms % 1000 / 100)
 }
 
