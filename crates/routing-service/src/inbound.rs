@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bus::{Deadline, TailItem};
-use protocol::streams;
+use protocol::{Millis, Record, streams};
 use routing_core::State;
 
 use crate::Role;
@@ -50,15 +50,16 @@ pub(crate) async fn mend(role: &Role, state: &State) -> Result<()> {
     Ok(())
 }
 
-/// Inputs at sequences the log has consumed, but stored after its last record: the log consumed others there.
+/// Inputs at sequences the log has consumed, but stored after it consumed them: the log consumed others there.
 ///
 /// A clock that is off by a little only leads to an input being published twice, which the core skips.
 async fn strays(role: &Role, state: &State, first_seq: u64) -> Result<Vec<TailItem>> {
     let mut found = Vec::new();
+    let Some(consumed_at) = consumed_at(role, state).await? else { return Ok(found) };
     let consumed = state.inbound_seq();
     for seq in (first_seq.max(consumed.saturating_sub(LOOKED_AT_MAX))..=consumed).rev() {
         let Some(item) = role.bus.read_one(streams::INBOUND, seq).await? else { break };
-        if item.published_at_ms <= state.last_at().0 {
+        if item.published_at_ms <= consumed_at.0 {
             break;
         }
         if item.payload != FILLER {
@@ -67,6 +68,19 @@ async fn strays(role: &Role, state: &State, first_seq: u64) -> Result<Vec<TailIt
     }
     found.reverse();
     Ok(found)
+}
+
+/// When the last input was consumed: the newest records may be takeovers and timers.
+async fn consumed_at(role: &Role, state: &State) -> Result<Option<Millis>> {
+    let oldest = state.log_seq().saturating_sub(LOOKED_AT_MAX).max(1);
+    for seq in (oldest..=state.log_seq()).rev() {
+        let Some(item) = role.bus.read_one(streams::CONTACTS, seq).await? else { break };
+        let record: Record = serde_json::from_slice(&item.payload)?;
+        if record.cause.inbound_seq().is_some() {
+            return Ok(Some(record.at));
+        }
+    }
+    Ok(None)
 }
 
 async fn publish(role: &Role, id: &str, payload: bytes::Bytes) -> Result<()> {
