@@ -1,6 +1,7 @@
 //! Every key of the settings: its name, what it accepts and where it goes.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ pub(super) fn read(
     variables: &BTreeMap<String, String>,
 ) -> Option<Settings> {
     let cell = fields.text("cell.token", "1 to 16 of a-z and 0-9", cell_token);
-    let listen = fields.text("http.listen", "\"ip:port\"", |text| text.parse().ok());
-    let public_url = fields.text("http.public_url", "\"http(s)://host[:port]\"", origin);
+    let listen: Option<SocketAddr> = fields.text("http.listen", "\"ip:port\"", |text| text.parse().ok());
+    let public_url = fields.text("http.public_url", "\"http(s)://host[:port]\"", origin_or_none);
     let proxy = "an address or network, such as \"10.0.0.0/8\"";
     let proxies =
         fields.texts("http.trusted_proxies", proxy, PROXIES_MAX, |text| text.parse::<Prefix>().is_ok());
@@ -47,9 +48,14 @@ pub(super) fn read(
         HealthSettings { stale_after: fields.duration("health.stale_after", &(seconds(1)..=minutes(10))) };
     let site = "\"http(s)://host[:port]\"";
     let sites = fields.texts("web.sites", site, SITES_MAX, |text| origin(text).is_some());
+    let listen = listen?;
     Some(Settings {
         cell: CellSettings { token: cell? },
-        http: HttpSettings { listen: listen?, public_url: public_url?, trusted_proxies },
+        http: HttpSettings {
+            listen,
+            public_url: public_url?.unwrap_or_else(|| local_origin(listen)),
+            trusted_proxies,
+        },
         data: DataSettings { folder: data? },
         nats: nats?,
         log: log?,
@@ -175,6 +181,16 @@ fn filter(text: &str) -> Option<String> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let clear = text.split(',').all(|part| part.contains('=') || LEVELS.contains(&part.trim()));
     (clear && EnvFilter::builder().parse(text).is_ok()).then(|| text.to_owned())
+}
+
+/// Empty: a browser on this machine reaches us at what we listen on.
+fn origin_or_none(text: &str) -> Option<Option<String>> {
+    if text.is_empty() { Some(None) } else { origin(text).map(Some) }
+}
+
+fn local_origin(listen: SocketAddr) -> String {
+    let host = if listen.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { listen.ip() };
+    format!("http://{}", SocketAddr::new(host, listen.port()))
 }
 
 /// Scheme, host and port and nothing else, exactly as a browser writes an origin.

@@ -25,7 +25,7 @@ fn the_defaults_are_what_is_promised() {
     let settings = Settings::defaults().unwrap();
     assert_eq!(settings.cell.token, "c1");
     assert_eq!(settings.http.listen.to_string(), "127.0.0.1:8080");
-    assert_eq!(settings.http.public_url, "http://127.0.0.1:8080");
+    assert_eq!(settings.http.public_url, "http://127.0.0.1:8080", "what we listen on");
     assert!(settings.http.trusted_proxies.is_empty());
     assert_eq!(settings.data.folder, PathBuf::from("data"));
     assert_eq!((settings.nats.url.as_str(), &settings.nats.credentials), ("", &None));
@@ -204,9 +204,11 @@ fn variables_win_over_the_file() {
     assert_eq!(settings.http.listen.port(), 2);
     assert_eq!(settings.routing.append_window, 7);
     assert!(settings.is_known_origin("https://a.example"));
-    assert!(settings.is_known_origin("http://127.0.0.1:8080"));
+    assert!(settings.is_known_origin("http://127.0.0.1:2"), "without a public URL, what we listen on");
     assert!(!settings.is_known_origin("https://a.example.evil.example"));
     assert_eq!(settings.nats.url, "nats://other:4222");
+    let anywhere = load_with("http.listen = '0.0.0.0:80'", &[]).unwrap();
+    assert_eq!(anywhere.http.public_url, "http://127.0.0.1:80");
     let ours = [("NATS_URL", "nats://a"), ("WINTERBAND_NATS__URL", "nats://b")];
     assert_eq!(load_with("", &ours).unwrap().nats.url, "nats://b");
 }
