@@ -84,7 +84,10 @@ async fn a_flood_that_does_not_end_closes_the_desk() {
 
 #[tokio::test]
 async fn commands_wait_for_the_bus_in_their_order_and_not_without_end() {
-    let mut world = World::start_with(&[("WINTERBAND_LIMITS__DESK_FRAMES_PER_SECOND", "1000")]).await;
+    // Long enough that no command is given up while a slow machine has come only to here.
+    let patient = ("WINTERBAND_DESK__COMMAND_WAIT", "60s");
+    let mut world =
+        World::start_with(&[("WINTERBAND_LIMITS__DESK_FRAMES_PER_SECOND", "1000"), patient]).await;
     let token = world.token().await;
     let (mut desk, _) = world.desk(&token, json!({})).await;
     world.signal_bus("-STOP");
