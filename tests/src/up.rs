@@ -16,6 +16,8 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 pub struct Up {
     folder: TempDir,
     port: u16,
+    /// Settings of this one.
+    more: Vec<(String, String)>,
     /// The running process.
     pub process: Process,
 }
@@ -23,16 +25,21 @@ pub struct Up {
 impl Up {
     /// Starts it on a fresh folder and waits until it is ready.
     pub async fn started() -> Self {
+        Self::started_with(Vec::new()).await
+    }
+
+    /// Starts it with some more settings, as environment variables.
+    pub async fn started_with(more: Vec<(String, String)>) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-        let process = start(folder.path(), port);
-        let up = Self { folder, port, process };
+        let process = start(folder.path(), port, &more);
+        let up = Self { folder, port, more, process };
         up.ready().await;
         up
     }
 
     /// Starts it again where it was; the former process has ended.
     pub async fn again(&mut self) {
-        self.process = start(self.folder.path(), self.port);
+        self.process = start(self.folder.path(), self.port, &self.more);
         self.ready().await;
     }
 
@@ -77,14 +84,18 @@ impl Up {
 
     /// Runs a command of the executable to its end; gives exit code, standard output and standard error.
     pub async fn command(&self, args: &[&str]) -> (i32, String, String) {
-        process::to_its_end(args, &variables(self.folder.path(), self.port), self.folder.path()).await
+        process::to_its_end(args, &self.variables(), self.folder.path()).await
     }
 
     /// Starts a command of the executable that goes on beside the test.
     #[must_use]
     pub fn beside(&self, name: &str, args: &[&str]) -> Process {
         let output = self.folder.path().join(format!("{name}.out"));
-        Process::start(args, &variables(self.folder.path(), self.port), self.folder.path(), &output)
+        Process::start(args, &self.variables(), self.folder.path(), &output)
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        variables(self.folder.path(), self.port, &self.more)
     }
 }
 
@@ -92,15 +103,17 @@ fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-fn start(folder: &Path, port: u16) -> Process {
-    Process::start(&["up"], &variables(folder, port), folder, &folder.join("up.out"))
+fn start(folder: &Path, port: u16, more: &[(String, String)]) -> Process {
+    Process::start(&["up"], &variables(folder, port, more), folder, &folder.join("up.out"))
 }
 
-fn variables(folder: &Path, port: u16) -> Vec<(String, String)> {
-    vec![
+fn variables(folder: &Path, port: u16, more: &[(String, String)]) -> Vec<(String, String)> {
+    let mut all = vec![
         ("WINTERBAND_DATA__FOLDER".to_owned(), folder.join("data").display().to_string()),
         ("WINTERBAND_HTTP__LISTEN".to_owned(), format!("127.0.0.1:{port}")),
         ("WINTERBAND_HTTP__PUBLIC_URL".to_owned(), url(port)),
         ("WINTERBAND_LOG__LEVEL".to_owned(), "info".to_owned()),
-    ]
+    ];
+    all.extend_from_slice(more);
+    all
 }

@@ -69,7 +69,7 @@ pub(crate) async fn put(
     let hash = api.hasher.content(&publish::json(&config)?);
     let id = NoticeId(uuid::Uuid::now_v7());
     let mut waiting = api.floor.wait_for(id).ok_or_else(crowded)?;
-    let body = InputBody::Config(ConfigInput { id, hash, config });
+    let body = InputBody::Config(ConfigInput { id, hash, config: Box::new(config) });
     let input = Input { v: WIRE_VERSION, made_at: Millis(api.kit.clock.unix_ms()), body };
     let subject = api.subjects.inbound_config();
     publish::store(&api, &subject, &id.to_string(), publish::json(&input)?).await?;

@@ -141,7 +141,7 @@ fn in_force(log_seq: u64, change: &ConfigInput) -> InForce {
         log_seq,
         hash: change.hash,
         accounts: Arc::new(of_api.map(|account| account.name.clone()).collect()),
-        config: Arc::new(change.config.clone()),
+        config: Arc::new(change.config.as_ref().clone()),
     }
 }
 
@@ -166,12 +166,13 @@ async fn run(
     loop {
         if tail.caught_up() && !floor.is_read() {
             floor.lock().read_to_end = true;
+            tell(&floor, &health);
         }
         tokio::select! {
             biased;
             () = ended.cancelled() => break,
             _ = beat.tick() => {
-                health.beat();
+                tell(&floor, &health);
                 #[expect(clippy::cast_precision_loss, reason = "a gauge needs no exact count past 2^53")]
                 kit.metrics.log_lag_records.set([NAME], tail.pending() as f64);
             }
@@ -187,12 +188,34 @@ async fn run(
     Ok(())
 }
 
+/// Says that it lives; fit to serve only once a message would not be answered with `starting`.
+fn tell(floor: &Floor, health: &HealthHandle) {
+    if floor.is_read() {
+        health.beat();
+    } else {
+        health.starting();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use protocol::Millis;
     use protocol::config::{Account, Queue};
     use protocol::input::{Input, WIRE_VERSION};
+
+    #[test]
+    fn it_is_ready_only_once_a_message_would_be_answered() {
+        let (clock, _hand) = service::Clock::manual(0);
+        let health = service::Health::new(clock, std::time::Duration::from_secs(10));
+        health.bus_up();
+        let (handle, floor) = (health.register("api"), Floor::default());
+        tell(&floor, &handle);
+        assert_eq!(health.report().reasons, ["api: still starting"]);
+        floor.lock().read_to_end = true;
+        tell(&floor, &handle);
+        assert_eq!(health.report().reasons, Vec::<String>::new());
+    }
 
     fn token(text: &str) -> SubjectToken {
         SubjectToken::new(text).unwrap()
@@ -210,21 +233,14 @@ mod tests {
             queue: token("sales"),
             priority: 0,
         };
-        let queue = Queue {
-            name: token("sales"),
-            title: String::new(),
-            offer_ms: 1,
-            wrap_up_ms: 0,
-            owner_wait_ms: 0,
-            reopen_ms: 0,
-            decline_rest_ms: 0,
-        };
+        let queue = Queue { title: String::new(), offer_ms: 1, ..Queue::new(token("sales")) };
         let config = RoutingConfig {
             queues: vec![queue],
             accounts: vec![account(ChannelKind::Api, "shop"), account(ChannelKind::Web, "site")],
             ..RoutingConfig::default()
         };
-        let body = InputBody::Config(ConfigInput { id: id(n), hash: Hash128([1; 16]), config });
+        let body =
+            InputBody::Config(ConfigInput { id: id(n), hash: Hash128([1; 16]), config: Box::new(config) });
         let record = Record {
             v: WIRE_VERSION,
             at: Millis(1),

@@ -5,6 +5,7 @@
 
 mod config;
 mod door;
+mod empowerment;
 mod floor;
 mod keys;
 mod message;
@@ -12,7 +13,6 @@ mod park;
 mod parked;
 mod problems;
 mod publish;
-mod room;
 mod sessions;
 
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use bus::{Bucket, Bus, IdHasher, Sealer, places};
 use protocol::SubjectToken;
 use protocol::subjects::Subjects;
@@ -31,7 +31,6 @@ use service::{Kit, Rate, RateLimiter};
 use crate::door::Bound;
 use crate::floor::Floor;
 use crate::keys::KeyRing;
-use crate::room::Room;
 
 /// The word for this role's metrics and its channel.
 const NAME: &str = "api";
@@ -56,7 +55,6 @@ struct Api {
     sessions: Bucket,
     keys: KeyRing,
     floor: Floor,
-    room: Room,
     rate: RateLimiter<String>,
 }
 
@@ -74,7 +72,6 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
     let sessions = bus.ensure_bucket(&places::sessions()).await.context("failed to open the sessions")?;
     let keys = keys::follow(kit, &accounts).await?;
     let floor = floor::follow(kit, &bus).await?;
-    let room = room::watch(kit, &bus);
     let per_second = Rate::per_second(kit.settings.limits.api_requests_per_second);
     let api = Api {
         kit: kit.clone(),
@@ -85,7 +82,6 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         sessions,
         keys,
         floor,
-        room,
         rate: RateLimiter::new(per_second, RATED_KEYS_MAX, kit.clock.clone()),
     };
     Ok(routes(Arc::new(api)))
@@ -97,9 +93,14 @@ fn routes(api: Shared) -> Router {
     Router::new()
         .route("/api/v1/messages", post(message::post))
         .route("/api/v1/config", whole_config)
+        .route("/api/v1/policy", put(empowerment::put_policy).layer(DefaultBodyLimit::max(CONFIG_BYTES_MAX)))
+        .route("/api/v1/facts", post(empowerment::facts))
+        .route("/api/v1/signals", post(empowerment::signal))
+        .route("/api/v1/own-identities", post(empowerment::own_identity))
         .route("/api/v1/sessions", post(sessions::post))
         .route("/api/v1/parked", get(parked::list))
-        .route("/api/v1/parked/{id}/replay", post(parked::replay))
+        .route("/api/v1/parked/{id}", get(parked::show).delete(parked::dismiss))
+        .route("/api/v1/parked/{id}/replay", post(parked::replay::post))
         .layer(DefaultBodyLimit::max(api.kit.settings.limits.body_max_bytes))
         .layer(from_fn_with_state(bound, door::bounded))
         .with_state(api)

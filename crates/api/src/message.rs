@@ -8,11 +8,12 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use bus::RoomLevel;
 use protocol::api::MessageTaken;
 use protocol::content::Content;
 use protocol::input::{CustomerMessage, WIRE_VERSION};
 use protocol::streams::INBOUND;
-use protocol::{ChannelKind, Hash128, Input, InputBody, MessageId, Millis};
+use protocol::{ChannelKind, Hash128, Input, InputBody, MessageId, Millis, ParkedId};
 use serde::Serialize;
 use service::Problem;
 
@@ -20,13 +21,13 @@ use crate::door::Caller;
 use crate::message::read::{Fit, Misfit};
 use crate::{Api, NAME, Shared, park, problems, publish};
 
-/// What happens to bytes that cannot become a message.
+/// Where bytes come from, and so what happens to those that cannot become a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OnMisfit {
-    /// They are kept for a person.
-    Park,
-    /// They are told only: they are kept already.
-    Tell,
+pub(crate) enum Source {
+    /// From their sender: they are kept for a person.
+    Sender,
+    /// They were kept, since then, and are tried again: what is wrong is told only.
+    Parked { id: ParkedId, at: Millis },
 }
 
 pub(crate) async fn post(
@@ -35,7 +36,7 @@ pub(crate) async fn post(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let answer = match body {
-        Ok(bytes) => take(&api, &bytes, OnMisfit::Park).await,
+        Ok(bytes) => take(&api, &bytes, Source::Sender).await,
         Err(rejection) => Err(problems::body(&rejection, api.kit.settings.limits.body_max_bytes)),
     };
     match answer {
@@ -51,23 +52,26 @@ pub(crate) async fn post(
 }
 
 /// Makes an input of the bytes and stores it, or says why not.
-pub(crate) async fn take(api: &Api, bytes: &[u8], on_misfit: OnMisfit) -> Result<MessageTaken, Problem> {
-    if api.room.is_full() {
-        return Err(problems::stream_full());
-    }
+pub(crate) async fn take(api: &Api, bytes: &[u8], source: Source) -> Result<MessageTaken, Problem> {
+    has_room(api)?;
     let in_force = api.floor.in_force();
     if !api.floor.is_read() {
         return Err(problems::starting());
     }
     let now = Millis(api.kit.clock.unix_ms());
+    // A sender's clock is held against the time at which the bytes came.
+    let came_at = match source {
+        Source::Sender => now,
+        Source::Parked { at, .. } => at,
+    };
     let text_max_bytes = api.kit.settings.limits.text_max_bytes;
     let known = |account: &_| in_force.as_ref().is_some_and(|in_force| in_force.has_account(account));
-    match read::read(bytes, now, text_max_bytes, known) {
-        Ok(fit) => accept(api, fit, now).await,
+    match read::read(bytes, came_at, text_max_bytes, known) {
+        Ok(fit) => accept(api, fit, source).await,
         Err(Misfit::Refused(problem)) => Err(problem),
         Err(misfit) => {
             let (reason, account, detail, problem) = misfit.parts();
-            if on_misfit == OnMisfit::Tell {
+            if source != Source::Sender {
                 return Err(problem);
             }
             let id = park::park(api, bytes, reason, detail, account, now).await?;
@@ -76,7 +80,12 @@ pub(crate) async fn take(api: &Api, bytes: &[u8], on_misfit: OnMisfit) -> Result
     }
 }
 
-async fn accept(api: &Api, fit: Fit, now: Millis) -> Result<MessageTaken, Problem> {
+/// What is full is told before anything else is done; agents' commands still find room then.
+pub(crate) fn has_room(api: &Api) -> Result<(), Problem> {
+    if api.bus.room().level() == RoomLevel::All { Ok(()) } else { Err(problems::storage_full()) }
+}
+
+async fn accept(api: &Api, fit: Fit, source: Source) -> Result<MessageTaken, Problem> {
     if fit.sent_at_ignored {
         api.kit.metrics.refused_total.inc([NAME, "sent_at_ignored"]);
     }
@@ -87,38 +96,48 @@ async fn accept(api: &Api, fit: Fit, now: Millis) -> Result<MessageTaken, Proble
         content_hash(api, &fit.from, &fit.content, fit.category.as_ref().map(|word| word.as_str()))?;
     let message = MessageId(uuid::Uuid::now_v7());
     let body = publish::seal(api, identity, &publish::json(&fit.content)?).await?;
-    let subject = api.subjects.inbound_message(channel, &account);
-    let input = Input {
-        v: WIRE_VERSION,
-        made_at: now,
-        body: InputBody::Message(CustomerMessage {
-            message,
-            channel,
-            account,
-            identity,
-            provider_hash,
-            content_hash,
-            sent_at: fit.sent_at,
-            category: fit.category,
-            body,
-        }),
+    let replays = match source {
+        Source::Sender => None,
+        Source::Parked { id, .. } => Some(id),
     };
-    // With the content in the id, the server swallows what is the same and lets through what only says so: the same
-    // id with other content is for the core to find and park.
-    let msg_id = format!("{provider_hash}-{content_hash}");
-    let published =
-        publish::store(api, &subject, &msg_id, publish::json(&input)?).await.inspect_err(|problem| {
-            if problem.code == "stream_full" {
-                api.room.set_full();
-            }
-        })?;
+    let (sent_at, category) = (fit.sent_at, fit.category);
+    let message = CustomerMessage {
+        message,
+        channel,
+        account,
+        identity,
+        provider_hash,
+        content_hash,
+        sent_at,
+        category,
+        replays,
+        language: fit.language,
+        body,
+    };
+    publish(api, message).await
+}
+
+/// Stores a message as an input; the same one again is answered as the first was.
+pub(crate) async fn publish(api: &Api, said: CustomerMessage) -> Result<MessageTaken, Problem> {
+    let subject = api.subjects.inbound_message(said.channel, &said.account);
+    let msg_id = match said.replays {
+        // With the content in the id, the server swallows what is the same and lets through what only says so: the
+        // same id with other content is for the core to find and park.
+        None => format!("{}-{}", said.provider_hash, said.content_hash),
+        // Of its own, so that the log names what was replayed even if its sender was faster and sent it again.
+        Some(parked) => format!("replay-{parked}"),
+    };
+    let (message, channel) = (said.message, said.channel);
+    let made_at = Millis(api.kit.clock.unix_ms());
+    let input = Input { v: WIRE_VERSION, made_at, body: InputBody::Message(said) };
+    let published = publish::store(api, &subject, &msg_id, publish::json(&input)?).await?;
     let (input_seq, duplicate) = (published.seq, published.duplicate);
     api.kit.metrics.retried_total.add([NAME], published.retries.into());
     if duplicate {
         let message = first_of(api, input_seq).await.unwrap_or(message);
         return Ok(MessageTaken { message, input_seq, duplicate });
     }
-    api.kit.metrics.messages_received_total.inc([NAME]);
+    api.kit.metrics.messages_received_total.inc([channel.as_str()]);
     Ok(MessageTaken { message, input_seq, duplicate })
 }
 

@@ -21,10 +21,11 @@ pub(crate) async fn park(
     let sealed = publish::seal(api, identity(api, id), bytes).await?;
     let channel = Some(ChannelKind::Api);
     let reason = reason.to_owned();
-    let parked = Parked { id, at, channel, account, reason, detail, inbound_seq: None, bytes: sealed };
+    let (inbound_seq, replays) = (None, None);
+    let parked = Parked { id, at, channel, account, reason, detail, inbound_seq, replays, bytes: sealed };
     let stored = publish::store(api, &api.subjects.parked(), &id.to_string(), publish::json(&parked)?).await;
     stored
-        .map_err(|problem| if problem.code == "stream_full" { problems::parked_full() } else { problem })?;
+        .map_err(|problem| if problem.code == "storage_full" { problems::parked_full() } else { problem })?;
     api.kit.metrics.parked_total.inc([NAME, &parked.reason]);
     tracing::warn!(parked = %id, reason = parked.reason, "a body was parked");
     Ok(id)

@@ -9,7 +9,7 @@ use protocol::limits::INPUT_BYTES_MAX;
 use service::{Problem, RetryAfter};
 
 const SOON: RetryAfter = RetryAfter(Duration::from_secs(2));
-/// A stream empties by age or by a larger limit, so coming back at once is of no use.
+/// A place that is full empties by age or by a person's hand, so coming back at once is of no use.
 const FULL_RETRY: RetryAfter = RetryAfter(Duration::from_secs(30));
 
 pub(crate) fn unauthorized() -> Problem {
@@ -40,15 +40,18 @@ pub(crate) fn bus_unavailable() -> Problem {
     Problem::unavailable("bus_unavailable", "the bus cannot be reached")
 }
 
-pub(crate) fn stream_full() -> Problem {
-    Problem::unavailable("stream_full", "there is no room for new messages").retry_after(FULL_RETRY)
+pub(crate) fn storage_full() -> Problem {
+    let detail = "nothing was accepted: keep it and send the same again later, under the same id; whoever runs this system \
+                  has to make room";
+    let title = "there is no room for new messages";
+    Problem::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", title, detail).retry_after(FULL_RETRY)
 }
 
 pub(crate) fn parked_full() -> Problem {
     let detail = "the body could not be read, and there is no room to keep it for a person: nothing was accepted; \
                   correct it and send it again";
     let title = "there is no room for what cannot be read";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "parked_full", title, detail).retry_after(FULL_RETRY)
+    Problem::new(StatusCode::INSUFFICIENT_STORAGE, "parked_full", title, detail).retry_after(FULL_RETRY)
 }
 
 pub(crate) fn body(rejection: &BytesRejection, limit_bytes: usize) -> Problem {
@@ -123,7 +126,7 @@ mod tests {
             too_slow(),
             starting(),
             bus_unavailable(),
-            stream_full(),
+            storage_full(),
             parked_full(),
             too_large(7),
             malformed("at line 1", 1, 1),
@@ -133,8 +136,9 @@ mod tests {
         assert_eq!(codes.len(), all.len(), "a code names one thing");
         for problem in all {
             assert!(!problem.title.is_empty() && !problem.detail.is_empty(), "{}", problem.code);
-            let unavailable = problem.status == StatusCode::SERVICE_UNAVAILABLE;
-            assert_eq!(problem.retry_after_s.is_some(), unavailable, "{}", problem.code);
+            let passes =
+                [StatusCode::SERVICE_UNAVAILABLE, StatusCode::INSUFFICIENT_STORAGE].contains(&problem.status);
+            assert_eq!(problem.retry_after_s.is_some(), passes, "{}", problem.code);
         }
     }
 }

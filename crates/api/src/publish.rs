@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bus::{Deadline, PublishError, Published, SealError};
+use bus::{Deadline, PublishError, Published, RoomLevel, SealError};
 use bytes::Bytes;
 use protocol::content::Sealed;
 use protocol::{IdentityId, Subject};
@@ -23,12 +23,9 @@ pub(crate) async fn store(
     let deadline = Deadline::after(PUBLISH_WAIT_MAX);
     api.bus.publish_durable(subject, msg_id, Bytes::from(payload), deadline).await.map_err(
         |error| match error {
-            PublishError::Full => problems::stream_full(),
+            PublishError::Full => problems::storage_full(),
             PublishError::TooLarge => problems::too_large_to_keep(),
-            PublishError::Unavailable(reason) => {
-                tracing::warn!(reason, "failed to store an input, its sender was told to come back");
-                problems::bus_unavailable()
-            }
+            PublishError::Unavailable(reason) => no_answer(api, "store", &reason),
             PublishError::Refused(reason) => {
                 tracing::error!(reason, "the bus refuses inputs");
                 Problem::internal()
@@ -41,15 +38,21 @@ pub(crate) async fn store(
 pub(crate) async fn seal(api: &Api, identity: IdentityId, plain: &[u8]) -> Result<Sealed, Problem> {
     api.sealer.seal(identity, plain).await.map_err(|error| match error {
         SealError::TooLarge => problems::too_large_to_keep(),
-        SealError::Unavailable(reason) => {
-            tracing::warn!(%reason, "failed to seal an input, its sender was told to come back");
-            problems::bus_unavailable()
-        }
+        SealError::Unavailable(reason) => no_answer(api, "seal", &reason),
         SealError::WrongMasterKey | SealError::NoRandom => {
             tracing::error!(%error, "inputs cannot be sealed");
             Problem::internal()
         }
     })
+}
+
+/// A server that meets a full disk does not say so: it answers no more.
+fn no_answer(api: &Api, what: &str, reason: &dyn std::fmt::Display) -> Problem {
+    tracing::warn!(%reason, what, "the bus did not answer, the sender of an input was told to come back");
+    match api.bus.room().level() {
+        RoomLevel::NothingOfCustomers => problems::storage_full(),
+        RoomLevel::All | RoomLevel::NoNewContacts => problems::bus_unavailable(),
+    }
 }
 
 /// What is ours always becomes JSON; should it not, the caller is told and a person looks.

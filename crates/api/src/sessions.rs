@@ -39,7 +39,7 @@ pub(crate) async fn post(
 }
 
 /// Any agent of the configuration, with a password or without.
-fn agent(api: &Api, name: &str) -> Result<AgentId, Problem> {
+pub(crate) fn agent(api: &Api, name: &str) -> Result<AgentId, Problem> {
     let in_force = api.floor.in_force().ok_or_else(problems::starting)?;
     let found = in_force.config.agents.iter().find(|agent| agent.name.as_str() == name);
     found.map(|agent| agent.id).ok_or_else(|| {

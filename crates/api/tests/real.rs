@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod house;
+mod parked;
 
+use bus::RoomLevel;
 use protocol::InputBody;
 use protocol::input::CustomerMessage;
 use protocol::limits::INPUT_BYTES_MAX;
@@ -11,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::house::{House, config, message};
 
-fn messages(inputs: &[protocol::Input]) -> Vec<&CustomerMessage> {
+pub(crate) fn messages(inputs: &[protocol::Input]) -> Vec<&CustomerMessage> {
     inputs
         .iter()
         .filter_map(|input| if let InputBody::Message(message) = &input.body { Some(message) } else { None })
@@ -21,7 +23,9 @@ fn messages(inputs: &[protocol::Input]) -> Vec<&CustomerMessage> {
 #[tokio::test]
 async fn a_message_is_durable_when_it_is_taken_and_sealed_wherever_it_lies() {
     let house = House::open().await;
-    let (status, taken) = house.post("messages", &message("m-1", "where is my parcel")).await;
+    let mut first: Value = serde_json::from_str(&message("m-1", "where is my parcel")).unwrap();
+    first["language"] = json!("nl");
+    let (status, taken) = house.post("messages", &first.to_string()).await;
     assert_eq!(status, 202, "{taken}");
     let (_, again) = house.post("messages", &message("m-1", "where is my parcel")).await;
     assert_eq!(again["duplicate"], true);
@@ -36,6 +40,8 @@ async fn a_message_is_durable_when_it_is_taken_and_sealed_wherever_it_lies() {
     let found = messages(&inputs);
     assert_eq!(found.len(), 2);
     assert_eq!(found[0].message.to_string(), taken["message"]);
+    let language = |n: usize| found[n].language.map(|language| language.to_string());
+    assert_eq!((language(0), language(1)), (Some("nl".to_owned()), None));
     assert_eq!(found[0].provider_hash, found[1].provider_hash);
     assert_ne!(found[0].content_hash, found[1].content_hash);
     let content = house.sealer.unseal(&found[0].body).await.unwrap();
@@ -98,7 +104,13 @@ async fn what_cannot_be_read_is_kept_sealed_and_gets_a_second_chance() {
     house.put_config(&config(&["shop", "later"])).await;
     let (status, taken) = house.post(&replay(&unknown), "").await;
     assert_eq!(status, 202, "{taken}");
-    assert_eq!(house.get("parked").await.1["items"].as_array().unwrap().len(), 3, "history stays");
+    let named = messages(&house.inputs().await)[0].replays.unwrap();
+    assert_eq!(json!(named), unknown["parked"], "the input names what it replays");
+    let (_, left) = house.get("parked").await;
+    let left: Vec<_> = left["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect();
+    assert_eq!(left, [malformed["parked"].clone(), invalid["parked"].clone()], "what was replayed is gone");
+    let (status, again) = house.post(&replay(&unknown), "").await;
+    assert_eq!((status, &again["code"]), (404, &json!("not_parked")));
     assert_eq!(house.post("parked/prk_00000000000000000000000000000001/replay", "").await.0, 404);
     assert_eq!(house.kit.metrics.parked_total.get(["api", "malformed"]), 2);
     house.close().await;
@@ -169,23 +181,64 @@ async fn a_bus_that_is_gone_is_told() {
 
 #[tokio::test]
 async fn a_full_stream_is_told_before_and_after_it_is_full() {
-    let house = House::open_with(&[
-        ("WINTERBAND_STREAMS__INBOUND_MAX", "64KiB"),
-        ("WINTERBAND_LIMITS__API_REQUESTS_PER_SECOND", "1000000"),
-    ])
-    .await;
-    let words = "x".repeat(8 * 1024);
-    let mut n = 0;
-    house
-        .until(async || {
-            n += 1;
-            let (status, answer) = house.post("messages", &message(&format!("m-{n}"), &words)).await;
-            assert!(status == 202 || answer["code"] == "stream_full", "{answer}");
-            status == 503
-        })
+    for is_watched in [true, false] {
+        let house = House::open_with(&[
+            ("WINTERBAND_STREAMS__INBOUND_MAX", "64KiB"),
+            ("WINTERBAND_LIMITS__API_REQUESTS_PER_SECOND", "1000000"),
+        ])
         .await;
-    let taken = messages(&house.inputs().await).len();
-    assert_eq!(u64::try_from(taken).unwrap(), house.kit.metrics.messages_received_total.get(["api"]));
+        let words = "x".repeat(2 * 1024);
+        let mut taken = 0;
+        let (status, problem) = loop {
+            let before = if is_watched { house.look(0).await } else { RoomLevel::All };
+            let (status, answer) = house.post("messages", &message(&format!("m-{taken}"), &words)).await;
+            assert!(status == 202 || !is_watched || before > RoomLevel::All, "{answer}");
+            if status != 202 {
+                break (status, answer);
+            }
+            taken += 1;
+        };
+        assert_eq!((status, &problem["code"]), (507, &json!("storage_full")), "watched: {is_watched}");
+        assert_eq!(messages(&house.inputs().await).len(), taken);
+        let count = |name: &str| house.kit.metrics.refused_total.get(["api", name]);
+        assert_eq!((count("storage_full"), count("internal")), (1, 0));
+        if is_watched {
+            // The last of it is left for others.
+            house.put_config(&config(&["shop", "more"])).await;
+        }
+        house.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_on_a_full_disk_is_no_other_outage() {
+    let house = House::open().await;
+    let begun = message("m-1", "hello");
+    house.server_ends().await;
+    let (answer, level) = tokio::join!(house.post("messages", &begun), house.look(100));
+    assert_eq!(level, RoomLevel::NothingOfCustomers);
+    assert_eq!((answer.0, &answer.1["code"]), (507, &json!("storage_full")));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn on_a_full_disk_messages_are_refused_and_commands_are_not() {
+    let house = House::open().await;
+    assert_eq!(house.look(89).await, RoomLevel::All);
+    assert_eq!(house.post("messages", &message("m-1", "hello")).await.0, 202);
+    for percent in [90, 100] {
+        assert!(house.look(percent).await > RoomLevel::All, "{percent}");
+        for body in [message("m-2", "hello"), "{".to_owned()] {
+            let (status, problem) = house.post("messages", &body).await;
+            assert_eq!((status, &problem["code"]), (507, &json!("storage_full")), "{percent}: {body}");
+            assert!(problem["detail"].as_str().unwrap().contains("under the same id"), "{problem}");
+        }
+        house.put_config(&config(&["shop", &format!("more-{percent}")])).await;
+    }
+    assert_eq!(house.kit.metrics.refused_total.get(["api", "storage_full"]), 4);
+    assert_eq!(house.look(89).await, RoomLevel::All);
+    assert_eq!(house.post("messages", &message("m-2", "hello")).await.0, 202);
+    assert_eq!(messages(&house.inputs().await).len(), 2);
     house.close().await;
 }
 

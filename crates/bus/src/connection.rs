@@ -9,6 +9,7 @@ use async_nats::jetstream;
 use tokio::sync::watch;
 
 use crate::deadline::Deadline;
+use crate::room::Room;
 
 /// How long one attempt to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -133,6 +134,7 @@ pub struct Bus {
     pub(crate) connections: watch::Receiver<u64>,
     pub(crate) closed: watch::Receiver<bool>,
     name: Arc<str>,
+    pub(crate) room: Room,
 }
 
 impl fmt::Debug for Bus {
@@ -169,7 +171,8 @@ impl Bus {
             .ack_timeout(ACK_TIMEOUT)
             .max_ack_inflight(ACKS_IN_FLIGHT_MAX)
             .build(client.clone());
-        let bus = Self { client, js, connections, closed, name: settings.name.as_str().into() };
+        let name = settings.name.as_str().into();
+        let bus = Self { client, js, connections, closed, name, room: Room::default() };
         // The event may come after the connection; whoever asks sooner would take it for a new one.
         let counted = async { bus.connections.clone().wait_for(|count| *count > 0).await.is_ok() };
         if tokio::time::timeout(EVENT_MAX, counted).await.is_err() {

@@ -1,8 +1,9 @@
 //! The bus: the only crate that names NATS.
 //!
 //! Streams with a fenced append and a tail that survives the server's death, key-value buckets, leases, an
-//! object store, sealing keys that can be destroyed, and the supervised server that `up` starts. No type of
-//! the client library stands in a public signature, so that its frequent breaking releases end here.
+//! object store, sealing keys that can be destroyed, the room that is left, and the supervised server that `up`
+//! starts. No type of the client library stands in a public signature, so that its frequent breaking releases end
+//! here.
 //!
 //! Law 10: nobody outside this crate can set a header, so no `Nats-*` header of foreign origin is possible.
 
@@ -11,6 +12,7 @@
 mod append;
 mod connection;
 mod deadline;
+mod disk;
 mod ephemeral;
 mod hasher;
 mod kv;
@@ -20,11 +22,14 @@ mod objects;
 pub mod places;
 mod publish;
 mod reply;
+mod room;
+mod room_watch;
 mod seal;
 mod seal_keys;
 mod server;
 mod server_files;
 mod server_thaw;
+mod service;
 mod streams;
 mod tail;
 mod tail_pull;
@@ -34,6 +39,7 @@ mod watch;
 pub use append::{APPEND_WINDOW, AppendError, AppendTicket, Appender};
 pub use connection::{Bus, BusError, BusSettings, Credentials, Secret};
 pub use deadline::Deadline;
+pub use disk::DiskSpace;
 pub use ephemeral::{EphemeralMessage, EphemeralMessages, Request, RequestError, Requests};
 pub use hasher::IdHasher;
 pub use kv::{Bucket, BucketSpec, Entry, KvError};
@@ -41,9 +47,12 @@ pub use lease::{HeldLease, LEASE_TTL, Lease, LeaseError};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use objects::{ObjectError, Objects};
 pub use publish::{PendingPublish, PublishError, Published};
+pub use room::{Place, PlaceUse, Room, RoomLevel, RoomLimits, RoomReport};
+pub use room_watch::{RoomAlarm, RoomWatch};
 pub use seal::{KEYS_CACHED_MAX, SealError, Sealer, UnsealError};
 pub use seal_keys::KEYS_BUCKET;
 pub use server::{ServerError, ServerOptions, SupervisedServer};
+pub use service::{Endpoint, FoundService, Service, ServiceRequest, ServiceSpec};
 pub use streams::{Discard, StreamError, StreamSpec, StreamUsage};
 pub use tail::{BATCH_MAX, Tail, TailError, TailItem, TailOptions};
 pub use token::{NoRandomness, new_token, token_hash};

@@ -29,13 +29,15 @@ pub struct StreamSizes {
     pub inbound: u64,
     /// CONTACTS.
     pub contacts: u64,
+    /// REMEDIES.
+    pub remedies: u64,
     /// PARKED.
     pub parked: u64,
 }
 
 /// The streams of one cell.
 #[must_use]
-pub fn all_streams(subjects: &Subjects, sizes: StreamSizes) -> [StreamSpec; 3] {
+pub fn all_streams(subjects: &Subjects, sizes: StreamSizes) -> [StreamSpec; 4] {
     let stream = |name: &str, subject, max_bytes, max_age| StreamSpec {
         name: name.to_owned(),
         subjects: vec![subject],
@@ -49,6 +51,7 @@ pub fn all_streams(subjects: &Subjects, sizes: StreamSizes) -> [StreamSpec; 3] {
     [
         stream(streams::INBOUND, subjects.inbound_all(), sizes.inbound, Some(INBOUND_AGE_MAX)),
         stream(streams::CONTACTS, subjects.contacts(), sizes.contacts, None),
+        stream(streams::REMEDIES, subjects.remedies(), sizes.remedies, None),
         stream(streams::PARKED, subjects.parked(), sizes.parked, None),
     ]
 }

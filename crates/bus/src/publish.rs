@@ -18,8 +18,9 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(10);
 const RETRY_PAUSE_MAX: Duration = Duration::from_millis(500);
 
-/// Error codes of the server that stand for a limit of storage reached (10077 is also "stream full").
-const CODES_FULL: [u64; 3] = [10077, 10047, 10023];
+/// Error codes of the server that stand for a limit of storage reached: of the account, the server, its storage, and the
+/// stream (10077, also any other write that failed). A disk that is full has no code: the server just falls silent.
+const CODES_FULL: [u64; 4] = [10002, 10023, 10047, 10077];
 /// What is said when the connection was lost before the acknowledgement came.
 pub(crate) const RECONNECTED: &str = "the connection was lost";
 const CODE_TOO_LARGE: u64 = 10054;
@@ -41,8 +42,8 @@ pub struct Published {
 /// Why a message was not stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
-    /// The stream is at its limit, or the disk is full; fate: refuse or park.
-    #[error("store a message: the stream is full")]
+    /// The stream, the account or the server is at its limit; fate: refuse or park.
+    #[error("store a message: there is no room")]
     Full,
     /// The message exceeds the stream's or the server's limit; fate: refuse.
     #[error("store a message: it is too large")]

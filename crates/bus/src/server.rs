@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::connection::{Bus, BusError, BusSettings};
 use crate::deadline::Deadline;
-use crate::server_files::{Access, Files, find_program, is_executable};
+use crate::server_files::{Access, Files, STORE, find_program, is_executable};
 use crate::server_thaw::Thaw;
 
 /// How long the server may take until JetStream answers: a large store is read through first.
@@ -179,6 +179,12 @@ impl SupervisedServer {
         Some(access.settings())
     }
 
+    /// Where the server of this data folder keeps its files.
+    #[must_use]
+    pub fn store_in(dir: &Path) -> PathBuf {
+        dir.join(STORE)
+    }
+
     async fn wait_ready(&self) -> Result<(), ServerError> {
         let settings = self.settings().named("supervisor");
         match Bus::connect_until(&settings, Deadline::after(START_MAX)).await {
@@ -224,7 +230,7 @@ impl SupervisedServer {
     /// Where its files lie.
     #[must_use]
     pub fn store_dir(&self) -> PathBuf {
-        self.watched.files.path("store")
+        self.watched.files.path(STORE)
     }
 
     /// Kills it without warning, as a crash would; it comes back. For tests of survival.
@@ -330,7 +336,7 @@ fn start_child(watched: &Watched) -> Option<Child> {
 }
 
 fn wait_for_end(watched: &Watched, mut child: Child) {
-    let thaw = Thaw::new(watched.files.log(), watched.files.path("store"));
+    let thaw = Thaw::new(watched.files.log(), watched.files.path(STORE));
     let status = std::thread::scope(|scope| {
         let ((ended, waits), pid) = (mpsc::channel::<()>(), child.id());
         scope.spawn(move || restart_when_thawed(thaw, pid, &waits));

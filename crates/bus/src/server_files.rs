@@ -18,6 +18,8 @@ use crate::server::{ServerError, ServerOptions};
 
 const PROGRAM: &str = "nats-server";
 const USER: &str = "winterband";
+/// The folder of the streams, in the data folder.
+pub(crate) const STORE: &str = "store";
 
 /// Port and password, made at the first start and kept, so that a restart keeps the address.
 #[derive(Clone, Serialize, Deserialize)]
@@ -121,7 +123,7 @@ impl Files {
             quoted(&self.log().display().to_string()),
             quoted(&access.user),
             quoted(&access.password),
-            quoted(&self.path("store").display().to_string()),
+            quoted(&self.path(STORE).display().to_string()),
             options.max_store_bytes,
         );
         write_private(&self.config(), text.as_bytes()).map_err(self.failed("nats-server.conf"))

@@ -171,16 +171,12 @@ impl Bus {
         let handle = self.js.get_stream_no_info(stream).await.map_err(|error| unavailable(stream, &error))?;
         match handle.delete_message(seq).await {
             Ok(deleted) => Ok(deleted),
-            Err(error) => {
-                use async_nats::jetstream::stream::DeleteMessageErrorKind as Kind;
-                if let Kind::JetStream(server) = error.kind()
-                    && [ErrorCode::NO_MESSAGE_FOUND, ErrorCode::SEQUENCE_NOT_FOUND]
-                        .contains(&server.error_code())
-                {
-                    return Ok(false);
-                }
-                Err(unavailable(stream, &error))
-            }
+            // The server has three codes for a message that is gone, one of which (10057, when it goes just now) means any
+            // failure.
+            Err(error) => match self.read_one(stream, seq).await? {
+                None => Ok(false),
+                Some(_) => Err(unavailable(stream, &error)),
+            },
         }
     }
 }

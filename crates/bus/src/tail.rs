@@ -31,6 +31,8 @@ const REOPEN_PAUSE_FIRST: Duration = Duration::from_millis(10);
 const REOPEN_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// For how long a stream may be missing while a server recovers.
 const STREAM_MISSING_MAX: Duration = Duration::from_secs(30);
+/// After what time a range looks whether there still is something to come.
+const NOTHING_CAME: Duration = Duration::from_millis(250);
 
 /// How to tail.
 #[derive(Clone, Debug)]
@@ -342,7 +344,15 @@ impl Bus {
             opened => opened?,
         };
         while items.len() < limit && tail.next_seq() <= to_seq && !tail.caught_up() {
-            let item = tail.next().await?;
+            let Ok(next) = tokio::time::timeout(NOTHING_CAME, tail.next()).await else {
+                // What the tail was told of may have been deleted since: then nothing comes.
+                let newest = self.read_last(stream).await.map(|newest| newest.map_or(0, |item| item.seq));
+                if newest.is_ok_and(|newest| newest < tail.next_seq()) {
+                    break;
+                }
+                continue;
+            };
+            let item = next?;
             if item.seq > to_seq {
                 break;
             }

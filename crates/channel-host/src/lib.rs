@@ -14,7 +14,7 @@ mod rooms;
 mod socket;
 mod take;
 mod upgrade;
-mod usage;
+mod welcome;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -33,7 +33,6 @@ use tokio_util::task::TaskTracker;
 use crate::door::Seats;
 use crate::limits::{RATE_KEYS_MAX, SOCKETS_MAX};
 use crate::rooms::Rooms;
-use crate::usage::Fill;
 
 /// What every part of the role needs.
 struct Host {
@@ -52,7 +51,6 @@ struct Host {
     address_bytes: RateLimiter<IpAddr>,
     /// Contacts begun from an address.
     beginnings: RateLimiter<IpAddr>,
-    fill: Fill,
     sockets: TaskTracker,
 }
 
@@ -99,11 +97,9 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         address_frames: by_address(limits.ip_frames_per_minute),
         address_bytes: by_address(limits.ip_bytes_per_minute),
         beginnings: by_address(limits.ip_new_conversations_per_minute),
-        fill: Fill::new(kit.settings.streams.refuse_new_at_percent),
         sockets: TaskTracker::new(),
     });
     follow::start(&host);
-    usage::start(&host);
     upgrade::start_draining(&host);
     tracing::info!("channel host started");
     Ok(routes(host))

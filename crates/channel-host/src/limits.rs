@@ -21,10 +21,6 @@ pub(crate) const STRIKES_MAX: u32 = 100;
 /// Visitors and addresses whose rates are remembered.
 pub(crate) const RATE_KEYS_MAX: usize = 50_000;
 
-/// Percent of a stream's size from which on nothing of a customer's is taken, so that the rest is left for agents'
-/// commands.
-pub(crate) const REFUSE_ALL_AT_PERCENT: u32 = 95;
-
 /// Time in which a socket has to say hello.
 pub(crate) const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// Time that a socket waits after a start for the log to be read and a configuration to be in it.
@@ -45,8 +41,6 @@ pub(crate) const PING_EVERY: Duration = Duration::from_secs(20);
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(50);
 /// At most one word about typing in this time, either way.
 pub(crate) const TYPING_EVERY: Duration = Duration::from_secs(2);
-/// How often streams are measured.
-pub(crate) const USAGE_EVERY: Duration = Duration::from_secs(2);
 /// How often a loop says that it lives.
 pub(crate) const BEAT_EVERY: Duration = Duration::from_secs(1);
 

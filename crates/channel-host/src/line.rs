@@ -12,6 +12,8 @@ pub(crate) enum End {
     Lost,
     /// The process ends; the page comes back at once, to another.
     Draining,
+    /// What the page shows is of a conversation that is no more; the page comes back and is told so.
+    Anew,
     /// It cannot be served now; the page comes back.
     TryAgain(&'static str, &'static str),
     /// It breaks a rule.
@@ -59,6 +61,7 @@ impl Line {
         let (code, reason) = match end {
             End::Lost => return,
             End::Draining => (close_code::AWAY, "going away"),
+            End::Anew => (close_code::AGAIN, "begins anew"),
             End::TryAgain(code, words) => {
                 // Who cannot be told is gone already.
                 if self.send(&ServerFrame::Error { code, words }).await.is_err() {

@@ -1,6 +1,6 @@
 //! What the log says about web conversations, as far as their customers may see it. A pure fold.
 //!
-//! For each visitor who ever wrote, a few dozen bytes stay; entries stay for whoever may look at them soon.
+//! For each visitor whom the router remembers, a few dozen bytes stay; entries stay for whoever may look at them soon.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -65,6 +65,7 @@ impl Projection {
         }
         self.applied = log_seq;
         for event in &record.events {
+            changed.extend(self.forgotten(event));
             self.event(event, &record.cause);
         }
         let mut grown = BTreeSet::new();
@@ -149,6 +150,14 @@ impl Projection {
         }
     }
 
+    /// Whoever wrote in it begins anew with their next message; gives the visitor.
+    fn forgotten(&mut self, event: &Event) -> Option<IdentityId> {
+        let Event::ConversationForgotten { conversation } = event else { return None };
+        let identity = self.conversations.remove(conversation)?.identity;
+        self.by_identity.remove(&identity);
+        Some(identity)
+    }
+
     fn configure(&mut self, config: &RoutingConfig) {
         self.is_configured = true;
         let web = config.accounts.iter().filter(|account| account.channel == ChannelKind::Web);
@@ -217,14 +226,20 @@ fn state_after(event: &Event, about: ContactId) -> Option<CustomerState> {
         | Event::ConfigApplied
         | Event::ConfigRefused { .. }
         | Event::ConversationOpened { .. }
+        | Event::ConversationForgotten { .. }
         | Event::EntryAdded { .. }
         | Event::PreferenceEnded { .. }
         | Event::DeclinesLapsed { .. }
+        | Event::Widened { .. }
         | Event::OfferMade { .. }
         | Event::OfferEnded { .. }
         | Event::AgentConnected { .. }
         | Event::AgentDisconnected { .. }
         | Event::PresenceChanged { .. }
+        | Event::Passed { .. }
+        | Event::ColleaguesAsked { .. }
+        | Event::CustomerTold { .. }
+        | Event::AtRisk { .. }
         | Event::CommandSettled { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => return None,
@@ -235,9 +250,10 @@ fn state_after(event: &Event, about: ContactId) -> Option<CustomerState> {
 /// The agent whose name a customer sees beside the entry.
 fn agent_shown(entry: &EntryKind) -> Option<AgentId> {
     match entry {
-        EntryKind::FromAgent { agent } | EntryKind::Joined { agent } | EntryKind::Resolved { agent, .. } => {
-            Some(*agent)
-        }
+        EntryKind::FromAgent { agent }
+        | EntryKind::Told { agent, .. }
+        | EntryKind::Joined { agent }
+        | EntryKind::Resolved { agent, .. } => Some(*agent),
         EntryKind::FromCustomer
         | EntryKind::Note { .. }
         | EntryKind::TransferredToQueue { .. }

@@ -6,33 +6,22 @@ use std::sync::Arc;
 use axum::extract::ws::{Message, WebSocket};
 use bus::UnsealError;
 use bytes::Bytes;
-use channel_web::{
-    Adapter as _, CustomerState, Hello, Outbound, Parsed, Rejected, ServerFrame, Signal, Visitor, issue, read,
-};
+use channel_web::{Adapter as _, CustomerState, Outbound, Parsed, Rejected, ServerFrame, Signal};
+use protocol::ConversationId;
 use protocol::content::{Content, Sealed};
 use protocol::thread::Entry;
-use protocol::{ChannelKind, Hash128, SubjectToken};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
-use uuid::Uuid;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use crate::Host;
 use crate::history::{Past, PastNews};
-use crate::limits::{
-    HELLO_WITHIN, PING_EVERY, READY_WITHIN, RESUME_ENTRIES_MAX, SAYS_WAITING_MAX, SILENCE_MAX, STRIKES_MAX,
-    TYPING_EVERY,
-};
+use crate::limits::{PING_EVERY, SAYS_WAITING_MAX, SILENCE_MAX, STRIKES_MAX, TYPING_EVERY};
 use crate::line::{End, Line};
 use crate::projection::After;
 use crate::rooms::Ear;
 use crate::take::{self, Refusal, Speaker, Taker, Work};
+use crate::welcome::welcome;
 
-/// The scope under which tokens are signed: no account can have this name, so no identity can have a token's hash.
-const TOKEN_SCOPE: &str = "visitor.token";
-
-const STARTING: End = End::TryAgain("starting", "we are just starting: try again in a moment");
-const NO_HELLO: End = End::Rule("no_hello", "the first frame has to be hello, soon after connecting");
-const UNKNOWN_ACCOUNT: End = End::Rule("unknown_account", "no web account of this name is configured");
 const TOO_MANY_FRAMES: End = End::Rule("too_many_frames", "far too many frames: come back later");
 const NO_HISTORY: (&str, &str) = ("history_unavailable", "earlier messages come as soon as they can be had");
 
@@ -57,75 +46,28 @@ pub(crate) async fn serve(host: Arc<Host>, socket: WebSocket, account: String, a
     line.end(end).await;
 }
 
-/// Waits for hello and answers it.
-async fn welcome(host: &Arc<Host>, line: &mut Line, account: &str, address: IpAddr) -> Result<Talk, End> {
-    timeout(READY_WITHIN, host.rooms.ready()).await.map_err(|_| STARTING)?;
-    let account = SubjectToken::new(account).map_err(|_| UNKNOWN_ACCOUNT)?;
-    if !host.rooms.ask(|it| it.has_account(&account)) {
-        return Err(UNKNOWN_ACCOUNT);
-    }
-    let hello = timeout(HELLO_WITHIN, hello(host, line)).await.map_err(|_| NO_HELLO)??;
-    let sign = |bytes: &[u8]| sign(host, bytes);
-    // A token that is not ours, or no longer, makes a new visitor: nobody is locked out by an old page.
-    let visitor = hello.token.as_deref().and_then(|token| read(token, &account, sign).ok());
-    let visitor = visitor.unwrap_or_else(|| Visitor(*Uuid::now_v7().as_bytes()));
-    let identity = host.hasher.identity(ChannelKind::Web, account.as_str(), &visitor.value());
-    // Listens before it looks, so that nothing falls between.
-    let ear = host.rooms.listen(identity);
-    let standing = host.rooms.ask(|it| it.standing(identity));
-    let last_seq = standing.map_or(0, |it| it.last_seq);
-    let cursor = first_cursor(hello.after, last_seq);
-    let state = standing.map_or_else(CustomerState::default, |it| it.state);
-    let token = issue(visitor, &account, sign);
-    let conversation = standing.map(|it| it.conversation.to_string());
-    line.send(&ServerFrame::Welcome { token: &token, conversation, state, from: cursor + 1 }).await?;
-    let speaker = Speaker { account, identity, address };
-    Ok(Talk::new(Arc::clone(host), speaker, ear, cursor, state))
-}
-
-/// After which entry a socket goes on: a page that has none gets the latest only.
-fn first_cursor(after: u64, last_seq: u64) -> u64 {
-    if after == 0 { last_seq.saturating_sub(RESUME_ENTRIES_MAX) } else { after }
-}
-
-async fn hello(host: &Host, line: &mut Line) -> Result<Hello, End> {
-    loop {
-        let bytes = match line.next().await? {
-            Message::Text(text) => Bytes::from(text),
-            Message::Binary(bytes) => bytes,
-            Message::Ping(_) | Message::Pong(_) => continue,
-            Message::Close(_) => return Err(End::Lost),
-        };
-        return match host.chat.parse(&bytes) {
-            Ok(Parsed::Signal(Signal::Hello(hello))) => Ok(hello),
-            Ok(_) => Err(NO_HELLO),
-            Err(rejected) => {
-                line.send(&ServerFrame::Error { code: rejected.code, words: &rejected.words }).await?;
-                Err(NO_HELLO)
-            }
-        };
-    }
-}
-
-fn sign(host: &Host, bytes: &[u8]) -> Hash128 {
-    host.hasher.identity(ChannelKind::Web, TOKEN_SCOPE, &String::from_utf8_lossy(bytes)).0
-}
-
 /// The keys of words cannot be read now.
 struct KeysAway;
 
+/// What the page was sent.
+pub(crate) struct Shown {
+    /// The conversation that its entries are of.
+    pub(crate) conversation: Option<ConversationId>,
+    /// The last entry.
+    pub(crate) cursor: u64,
+    /// The last state.
+    pub(crate) state: CustomerState,
+}
+
 /// A welcomed visitor.
-struct Talk {
+pub(crate) struct Talk {
     host: Arc<Host>,
     speaker: Speaker,
     ear: Ear,
-    /// The last entry that was sent.
-    cursor: u64,
+    shown: Shown,
     past: Past,
     /// The visitor was told that entries are missing, and none came since.
     told_missing: bool,
-    /// The last state that was sent.
-    state: CustomerState,
     work: mpsc::Sender<Work>,
     answers: mpsc::Receiver<String>,
     strikes: u32,
@@ -135,7 +77,7 @@ struct Talk {
 }
 
 impl Talk {
-    fn new(host: Arc<Host>, speaker: Speaker, ear: Ear, cursor: u64, state: CustomerState) -> Self {
+    pub(crate) fn new(host: Arc<Host>, speaker: Speaker, ear: Ear, shown: Shown) -> Self {
         let (work, says) = mpsc::channel(SAYS_WAITING_MAX);
         let (answering, answers) = mpsc::channel(SAYS_WAITING_MAX);
         let taker = Taker::new(Arc::clone(&host), speaker.clone(), answering);
@@ -146,10 +88,9 @@ impl Talk {
             host,
             speaker,
             ear,
-            cursor,
+            shown,
             past: Past::Known,
             told_missing: false,
-            state,
             work,
             answers,
             strikes: 0,
@@ -194,20 +135,27 @@ impl Talk {
     /// Sends what is new. Entries wait while earlier ones are missing, so that no order is broken; all else goes on.
     async fn show(&mut self, line: &mut Line) -> Result<(), End> {
         let identity = self.speaker.identity;
+        let standing = self.host.rooms.ask(|it| it.standing(identity));
+        let conversation = standing.map(|it| it.conversation);
+        // Forgotten, and perhaps begun anew: its entries count from 1 again, and must not be taken for those after the last.
+        if self.shown.conversation.is_some() && self.shown.conversation != conversation {
+            return Err(End::Anew);
+        }
+        self.shown.conversation = conversation;
         while self.past.is_known() {
-            match self.host.rooms.ask(|it| it.after(identity, self.cursor)) {
+            match self.host.rooms.ask(|it| it.after(identity, self.shown.cursor)) {
                 After::Nothing => break,
                 After::Entries(entries) => {
                     self.show_entries(line, entries.iter().map(|entry| &**entry)).await?;
                 }
                 After::Older { conversation, before } => {
-                    self.past = Past::ask(&self.host, conversation, self.cursor, before);
+                    self.past = Past::ask(&self.host, conversation, self.shown.cursor, before);
                 }
             }
         }
-        let state = self.host.rooms.ask(|it| it.standing(identity)).map_or(self.state, |it| it.state);
-        if state != self.state {
-            self.state = state;
+        let state = self.host.rooms.ask(|it| it.standing(identity)).map_or(self.shown.state, |it| it.state);
+        if state != self.shown.state {
+            self.shown.state = state;
             line.send(&ServerFrame::State { state }).await?;
         }
         let may_show = self.typing_shown_at.is_none_or(|at| at.elapsed() >= TYPING_EVERY);
@@ -263,7 +211,7 @@ impl Talk {
         let by = self.host.rooms.ask(|it| it.title(&entry.kind));
         let outbound = Outbound { entry, text, by: by.as_deref() };
         line.send_text(self.host.chat.render(&outbound)).await?;
-        self.cursor = entry.seq;
+        self.shown.cursor = entry.seq;
         self.told_missing = false;
         if text.is_some() {
             self.host.kit.metrics.messages_sent_total.inc(["web"]);
@@ -298,11 +246,11 @@ impl Talk {
             if self.strikes > STRIKES_MAX {
                 return Err(TOO_MANY_FRAMES);
             }
-            return self.hold_back(parsed, take::TOO_FAST.after(wait)).await;
+            return self.hold_back(line, parsed, take::TOO_FAST.after(wait)).await;
         }
         // Others of the same network may have used it up, so this is nobody's strike.
         if let Err(wait) = self.host.admit(&self.speaker.address, bytes.len()) {
-            return self.hold_back(parsed, take::NETWORK_BUSY.after(wait)).await;
+            return self.hold_back(line, parsed, take::NETWORK_BUSY.after(wait)).await;
         }
         match parsed {
             Ok(Parsed::Message(said)) => self.pass_on(Work::Say(said)).await,
@@ -314,12 +262,17 @@ impl Talk {
     /// Past a rate: words are kept by the page and come again, all else is dropped.
     async fn hold_back(
         &mut self,
+        line: &mut Line,
         parsed: Result<Parsed<Signal>, Rejected>,
         refusal: Refusal,
     ) -> Result<(), End> {
         match parsed {
             Ok(Parsed::Message(said)) => self.pass_on(Work::HoldBack(said, refusal)).await,
-            Ok(Parsed::Signal(_)) | Err(_) => {
+            Ok(Parsed::Signal(Signal::Thank(thanks))) => {
+                line.send_text(take::refuse(&self.host, thanks.id, refusal)).await
+            }
+            Ok(Parsed::Signal(Signal::Hello(_) | Signal::Typing | Signal::Leave | Signal::Ping { .. }))
+            | Err(_) => {
                 self.host.refused(refusal.code());
                 Ok(())
             }
@@ -330,6 +283,7 @@ impl Talk {
         match signal {
             Signal::Ping { n } => line.send(&ServerFrame::Pong { n }).await,
             Signal::Leave => self.pass_on(Work::Leave).await,
+            Signal::Thank(thanks) => self.pass_on(Work::Thank(thanks)).await,
             Signal::Typing => {
                 self.tell_typing().await;
                 Ok(())
@@ -372,23 +326,5 @@ impl Talk {
         {
             tracing::debug!(%error, "failed to tell that a customer is typing");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_without_entries_gets_the_latest_only() {
-        assert_eq!(first_cursor(0, 0), 0);
-        assert_eq!(first_cursor(0, RESUME_ENTRIES_MAX), 0);
-        assert_eq!(first_cursor(0, RESUME_ENTRIES_MAX + 1), 1);
-        assert_eq!(first_cursor(7, 5 * RESUME_ENTRIES_MAX), 7);
-    }
-
-    #[test]
-    fn no_account_has_the_scope_of_tokens() {
-        assert!(SubjectToken::new(TOKEN_SCOPE).is_err());
     }
 }

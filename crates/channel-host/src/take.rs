@@ -4,11 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Deadline, PublishError, Published, SealError};
+use bus::{Deadline, PublishError, Published, RoomLevel, SealError};
 use bytes::Bytes;
-use channel_web::{Inbound, ServerFrame};
+use channel_web::{Inbound, ServerFrame, Thanks};
+use protocol::content::{Content, Sealed};
 use protocol::input::{CustomerMessage, Input, InputBody, WIRE_VERSION};
-use protocol::{ChannelKind, IdentityId, MessageId, NoticeId, SubjectToken};
+use protocol::remedy::EmpowermentInput;
+use protocol::{ChannelKind, IdentityId, Language, MessageId, NoticeId, Subject, SubjectToken};
 use service::rate::RetryAfter;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -16,7 +18,6 @@ use uuid::Uuid;
 
 use crate::Host;
 use crate::limits::{PUBLISH_WITHIN, RETRY_AFTER_MS, RETRY_NEW_AFTER_MS};
-use crate::usage::Room;
 
 /// For how much longer than asked a page may take to send the held message again, before later ones pass it.
 const HOLD_GRACE: Duration = Duration::from_secs(5);
@@ -27,6 +28,7 @@ pub(crate) enum Work {
     /// Said past a rate: it is refused in its turn, and later ones do not overtake it.
     HoldBack(Inbound, Refusal),
     Leave,
+    Thank(Thanks),
 }
 
 /// Whose words are taken.
@@ -35,6 +37,8 @@ pub(crate) struct Speaker {
     pub(crate) account: SubjectToken,
     pub(crate) identity: IdentityId,
     pub(crate) address: IpAddr,
+    /// What the page speaks, if it says so in two letters.
+    pub(crate) language: Option<Language>,
 }
 
 /// Why something was not taken.
@@ -86,6 +90,8 @@ const TOO_MANY_NEW: Refusal = Refusal {
 };
 const TOO_LARGE: Refusal =
     Refusal { code: "text_too_long", words: "it is too long: shorten or split it", retry_after_ms: None };
+const NOBODY_TO_THANK: Refusal =
+    Refusal { code: "nobody_to_thank", words: "nobody has helped here yet", retry_after_ms: None };
 const BROKEN: Refusal =
     Refusal { code: "internal", words: "something broke on our side: try again later", retry_after_ms: None };
 
@@ -110,6 +116,7 @@ impl Taker {
                 Work::Say(said) => Some(self.say(&said).await),
                 Work::HoldBack(said, refusal) => Some(self.hold_back(&said, refusal)),
                 Work::Leave => self.leave().await,
+                Work::Thank(thanks) => Some(self.thank(&thanks).await),
             };
             if let Some(answer) = answer
                 && self.answers.send(answer).await.is_err()
@@ -125,7 +132,7 @@ impl Taker {
             None => self.take(said).await,
         };
         match outcome {
-            Err(refusal) => self.refuse(said, refusal),
+            Err(refusal) => refuse(&self.host, said.message, refusal),
             Ok(published) => {
                 let metrics = &self.host.kit.metrics;
                 metrics.retried_total.add(["web"], published.retries.into());
@@ -144,13 +151,7 @@ impl Taker {
             self.hold(said.message, refusal);
             refusal
         });
-        self.refuse(said, refusal)
-    }
-
-    fn refuse(&self, said: &Inbound, refusal: Refusal) -> String {
-        self.host.refused(refusal.code);
-        let Refusal { code, words, retry_after_ms } = refusal;
-        ServerFrame::Refused { id: &said.provider_id, code, words, retry_after_ms }.to_json()
+        refuse(&self.host, said.message, refusal)
     }
 
     /// While an earlier message has to come again, later ones do not overtake it.
@@ -180,15 +181,15 @@ impl Taker {
         }
     }
 
-    /// A message that asks for an agent anew needs more room in the streams, and an allowance of its address.
+    /// A message that asks for an agent anew needs more room, and an allowance of its address.
     fn may_say(&self) -> Result<(), Refusal> {
-        let room = self.host.fill.room();
-        if room == Room::Nothing {
+        let level = self.host.bus.room().level();
+        if level == RoomLevel::NothingOfCustomers {
             return Err(INBOUND_FULL);
         }
         let (identity, address) = (self.speaker.identity, self.speaker.address);
         self.host.rooms.begin(identity, || {
-            if room != Room::All {
+            if level != RoomLevel::All {
                 return Err(INBOUND_FULL);
             }
             self.host.beginnings.check(&address).map_err(|wait| TOO_MANY_NEW.after(wait))
@@ -205,28 +206,57 @@ impl Taker {
     }
 
     async fn try_leave(&self) -> Result<(), Refusal> {
-        if self.host.fill.room() == Room::Nothing {
+        if self.host.bus.room().level() == RoomLevel::NothingOfCustomers {
             return Err(INBOUND_FULL);
         }
         let Speaker { account, identity, .. } = &self.speaker;
         let id = NoticeId(Uuid::now_v7());
         let body = InputBody::CustomerLeft { id, identity: *identity };
-        send(&self.host, account, &id.to_string(), body).await?;
+        let subject = self.host.subjects.inbound_message(ChannelKind::Web, account);
+        send(&self.host, &subject, &id.to_string(), body).await?;
         self.host.rooms.left(*identity);
         Ok(())
     }
+
+    async fn thank(&self, thanks: &Thanks) -> String {
+        match self.try_thank(thanks).await {
+            Ok(_) => ServerFrame::Taken { id: &thanks.id.to_string() }.to_json(),
+            Err(refusal) => refuse(&self.host, thanks.id, refusal),
+        }
+    }
+
+    async fn try_thank(&self, thanks: &Thanks) -> Result<Published, Refusal> {
+        if self.host.bus.room().level() == RoomLevel::NothingOfCustomers {
+            return Err(INBOUND_FULL);
+        }
+        let identity = self.speaker.identity;
+        if self.host.rooms.ask(|it| it.standing(identity)).is_none() {
+            return Err(NOBODY_TO_THANK);
+        }
+        let words = match &thanks.words {
+            Some(words) => Some(seal(&self.host, identity, &bytes_of(words)?).await?),
+            None => None,
+        };
+        // The page's own id, so that the same thanks again are the same.
+        let id = NoticeId(thanks.id.0);
+        let body = InputBody::Empowerment(EmpowermentInput::Thanks { id, identity, words });
+        send(&self.host, &self.host.subjects.inbound_empowerment(), &id.to_string(), body).await
+    }
+}
+
+/// Tells a page that something was not taken.
+pub(crate) fn refuse(host: &Host, id: MessageId, refusal: Refusal) -> String {
+    host.refused(refusal.code);
+    let Refusal { code, words, retry_after_ms } = refusal;
+    ServerFrame::Refused { id: &id.to_string(), code, words, retry_after_ms }.to_json()
 }
 
 /// Makes a message durable; the same id with the same words is the same message. Other words under it go on to the
 /// core, which parks them: the server must not swallow them as a repetition.
 async fn publish(host: &Host, speaker: &Speaker, said: &Inbound) -> Result<Published, Refusal> {
     let Speaker { account, identity, .. } = speaker;
-    let content = serde_json::to_vec(&said.content).map_err(|error| broken("write the content", &error))?;
-    let body = host.sealer.seal(*identity, &content).await.map_err(|error| match error {
-        SealError::Unavailable(_) => UNAVAILABLE,
-        SealError::TooLarge => TOO_LARGE,
-        SealError::WrongMasterKey | SealError::NoRandom => broken("seal a message", &error),
-    })?;
+    let content = bytes_of(&said.content)?;
+    let body = seal(host, *identity, &content).await?;
     let provider_hash = host.hasher.provider_id(ChannelKind::Web, account, &said.provider_id);
     let content_hash = host.hasher.content(&content);
     let message = CustomerMessage {
@@ -238,19 +268,33 @@ async fn publish(host: &Host, speaker: &Speaker, said: &Inbound) -> Result<Publi
         content_hash,
         sent_at: said.sent_at,
         category: said.category.clone(),
+        replays: None,
+        language: speaker.language,
         body,
     };
     let id = format!("{provider_hash}-{content_hash}");
-    send(host, account, &id, InputBody::Message(message)).await
+    send(host, &host.subjects.inbound_message(ChannelKind::Web, account), &id, InputBody::Message(message))
+        .await
+}
+
+fn bytes_of(content: &Content) -> Result<Vec<u8>, Refusal> {
+    serde_json::to_vec(content).map_err(|error| broken("write the content", &error))
+}
+
+async fn seal(host: &Host, identity: IdentityId, content: &[u8]) -> Result<Sealed, Refusal> {
+    host.sealer.seal(identity, content).await.map_err(|error| match error {
+        SealError::Unavailable(_) => UNAVAILABLE,
+        SealError::TooLarge => TOO_LARGE,
+        SealError::WrongMasterKey | SealError::NoRandom => broken("seal a message", &error),
+    })
 }
 
 /// Makes an input durable; the same id again within the server's window is the same input, and beyond it the core knows.
-async fn send(host: &Host, account: &SubjectToken, id: &str, body: InputBody) -> Result<Published, Refusal> {
+async fn send(host: &Host, subject: &Subject, id: &str, body: InputBody) -> Result<Published, Refusal> {
     let input = Input { v: WIRE_VERSION, made_at: host.now(), body };
     let bytes = serde_json::to_vec(&input).map_err(|error| broken("write an input", &error))?;
-    let subject = host.subjects.inbound_message(ChannelKind::Web, account);
     let deadline = Deadline::after(PUBLISH_WITHIN);
-    host.bus.publish_durable(&subject, id, Bytes::from(bytes), deadline).await.map_err(|error| match error {
+    host.bus.publish_durable(subject, id, Bytes::from(bytes), deadline).await.map_err(|error| match error {
         PublishError::Full => INBOUND_FULL,
         PublishError::Unavailable(_) => UNAVAILABLE,
         PublishError::TooLarge => TOO_LARGE,

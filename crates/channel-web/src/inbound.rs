@@ -20,6 +20,8 @@ pub enum Signal {
     Typing,
     /// The customer ends the conversation.
     Leave,
+    /// The customer thanks whoever helped them.
+    Thank(Thanks),
     /// Asks whether we are there.
     Ping {
         /// Comes back in the answer.
@@ -36,6 +38,15 @@ pub struct Hello {
     pub after: u64,
     /// The language it speaks.
     pub lang: Option<String>,
+}
+
+/// A customer's thanks; the same id again is the same thanks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thanks {
+    /// Its id here.
+    pub id: MessageId,
+    /// The words, if there are any.
+    pub words: Option<Content>,
 }
 
 pub(crate) fn parse(bytes: &[u8], text_bytes_max: usize) -> Result<Parsed<Signal>, Rejected> {
@@ -72,8 +83,9 @@ fn read(fields: &mut Fields, text_bytes_max: usize) -> Result<Parsed<Signal>, Re
         "say" => Parsed::Message(say(fields, text_bytes_max)?),
         "typing" => Parsed::Signal(Signal::Typing),
         "leave" => Parsed::Signal(Signal::Leave),
+        "thank" => Parsed::Signal(Signal::Thank(thank(fields, text_bytes_max)?)),
         "ping" => Parsed::Signal(Signal::Ping { n: fields.count("n")? }),
-        _ => return refuse("unknown_frame", "t is one of hello, say, typing, leave, ping"),
+        _ => return refuse("unknown_frame", "t is one of hello, say, typing, leave, thank, ping"),
     };
     fields.none_left()?;
     Ok(parsed)
@@ -98,18 +110,32 @@ fn hello(fields: &mut Fields) -> Result<Hello, Rejected> {
 }
 
 fn say(fields: &mut Fields, text_bytes_max: usize) -> Result<Inbound, Rejected> {
-    let provider_id = fields.text("id")?;
-    let message = provider_id
-        .parse::<MessageId>()
-        .ok()
-        // Only one way to write an id, or one message would have several; only version 7, whose age can be told.
-        .filter(|id| id.to_string() == provider_id && id.0.get_version_num() == 7);
-    let Some(message) = message else {
-        return refuse("wrong_id", "id is msg_ and the 32 lower-case hex digits of a UUID of version 7");
-    };
+    let (message, provider_id) = id(fields)?;
     let content = Content { text: fields.text("text")?, name: fields.maybe_text("name")? };
     check(&content, text_bytes_max)?;
     Ok(Inbound { message, provider_id, identity: None, content, sent_at: None, category: None })
+}
+
+fn thank(fields: &mut Fields, text_bytes_max: usize) -> Result<Thanks, Rejected> {
+    let (id, _) = id(fields)?;
+    let words = fields.maybe_text("text")?.map(|text| Content { text, name: None });
+    if let Some(words) = &words {
+        check(words, text_bytes_max)?;
+    }
+    Ok(Thanks { id, words })
+}
+
+fn id(fields: &mut Fields) -> Result<(MessageId, String), Rejected> {
+    let written = fields.text("id")?;
+    let id = written
+        .parse::<MessageId>()
+        .ok()
+        // Only one way to write an id, or one message would have several; only version 7, whose age can be told.
+        .filter(|id| id.to_string() == written && id.0.get_version_num() == 7);
+    match id {
+        Some(id) => Ok((id, written)),
+        None => refuse("wrong_id", "id is msg_ and the 32 lower-case hex digits of a UUID of version 7"),
+    }
 }
 
 fn check(content: &Content, text_bytes_max: usize) -> Result<(), Rejected> {

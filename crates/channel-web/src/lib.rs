@@ -12,7 +12,7 @@ mod token;
 mod wire;
 
 pub use channel::{Adapter, Fate, Inbound, Outbound, Parsed, Rejected, Verdict};
-pub use inbound::{FRAME_BYTES_MAX, Hello, LANG_BYTES_MAX, Signal};
+pub use inbound::{FRAME_BYTES_MAX, Hello, LANG_BYTES_MAX, Signal, Thanks};
 pub use outbound::SocketAnswer;
 pub use state::CustomerState;
 pub use token::{TOKEN_BYTES_MAX, TokenError, Visitor, issue, read};

@@ -44,7 +44,7 @@ pub(crate) fn judge(answer: SocketAnswer) -> Verdict {
 fn wire_kind(kind: &EntryKind) -> WireKind {
     match kind {
         EntryKind::FromCustomer => WireKind::Customer,
-        EntryKind::FromAgent { .. } => WireKind::Agent,
+        EntryKind::FromAgent { .. } | EntryKind::Told { .. } => WireKind::Agent,
         EntryKind::Note { .. } => WireKind::Hidden,
         EntryKind::Joined { .. } => WireKind::Joined,
         EntryKind::TransferredToQueue { .. }

@@ -32,6 +32,10 @@ fn say(text: &str, name: &str) -> Vec<u8> {
     serde_json::json!({"t": "say", "id": ID, "text": text, "name": name}).to_string().into_bytes()
 }
 
+fn thank(text: &str) -> Vec<u8> {
+    serde_json::json!({"t": "thank", "id": ID, "text": text}).to_string().into_bytes()
+}
+
 fn hello(token: &str, lang: &str) -> Vec<u8> {
     serde_json::json!({"t": "hello", "token": token, "after": 0, "lang": lang}).to_string().into_bytes()
 }
@@ -49,6 +53,12 @@ fn limits() -> Vec<Limit> {
             name: "TEXT_BYTES_MAX",
             at: say(&x(TEXT_BYTES_MAX), "Jo"),
             past: say(&x(TEXT_BYTES_MAX + 1), "Jo"),
+            code: "text_too_long",
+        },
+        Limit {
+            name: "TEXT_BYTES_MAX of thanks",
+            at: thank(&x(TEXT_BYTES_MAX)),
+            past: thank(&x(TEXT_BYTES_MAX + 1)),
             code: "text_too_long",
         },
         Limit {

@@ -29,6 +29,12 @@ fn words_go_to_the_customer_and_notes_do_not() {
         r#"{"t":"entry","seq":4,"at":17,"kind":"agent","id":"msg_0197f3a0c1d27abc8def0123456789ab","text":"Good \"morning\"","by":"Anna"}"#,
     );
     check(
+        EntryKind::Told { agent: agent(), remedy: Some("rem_3_0".parse().unwrap()) },
+        Some("Your money is on its way"),
+        Some("Anna"),
+        r#"{"t":"entry","seq":4,"at":17,"kind":"agent","id":"msg_0197f3a0c1d27abc8def0123456789ab","text":"Your money is on its way","by":"Anna"}"#,
+    );
+    check(
         EntryKind::Note { agent: agent() },
         Some("a difficult one"),
         Some("Anna"),

@@ -1,15 +1,17 @@
-//! What desks ask for, one after the other per desk: checked, sealed, published, and answered when the log has it.
+//! What desks ask for, one after the other per desk: checked, sealed, published, and answered when a log has it.
+
+mod seal;
 
 use std::sync::Arc;
 
-use bus::{Deadline, PublishError, Published, SealError};
-use protocol::command::{AgentCommand, Command, Outcome};
-use protocol::content::{Content, Sealed};
+use bus::{Deadline, PublishError, Published, RoomLevel};
+use protocol::command::AgentCommand;
 use protocol::desk::{DeskCommand, ToDesk};
 use protocol::input::WIRE_VERSION;
 use protocol::{AgentId, CommandId, ContactId, Input, InputBody, Refusal};
 use tokio::sync::mpsc;
 
+use crate::answer::{Answer, AnsweredBy};
 use crate::frames::{Fault, TextLimits};
 use crate::hub::ToLine;
 use crate::line::Outbox;
@@ -40,7 +42,7 @@ pub(crate) struct Lane {
 
 /// Why a command did not become an input.
 enum NotTaken {
-    Refused(Refusal),
+    Refused(Answer),
     /// Keys or bus are away; the desk sends it again.
     Away(String),
     /// The log is full; a person must look.
@@ -49,27 +51,14 @@ enum NotTaken {
     Broken(String),
 }
 
-/// The answer as a frame.
-pub(crate) fn settled(id: CommandId, outcome: &Outcome) -> ToDesk {
-    let words = match outcome {
-        Outcome::Done => None,
-        Outcome::Refused { refusal } => Some(refusal.to_string()),
-    };
-    ToDesk::Settled { id, outcome: outcome.clone(), words }
-}
-
 /// The answer that there is no answer yet.
 pub(crate) fn not_settled_yet() -> Fault {
     Fault::new("not_settled_yet", "this takes longer than usual; it is not lost and will be tried again")
 }
 
 /// Counts an answer.
-pub(crate) fn count(gateway: &Gateway, outcome: &Outcome) {
-    let word = match outcome {
-        Outcome::Done => "done",
-        Outcome::Refused { .. } => "refused",
-    };
-    gateway.kit.metrics.commands_total.inc([word]);
+pub(crate) fn count(gateway: &Gateway, answer: &Answer) {
+    gateway.kit.metrics.commands_total.inc([answer.word()]);
 }
 
 impl Lane {
@@ -87,24 +76,18 @@ impl Lane {
 
     async fn command(&self, id: CommandId, place: Place, asked: DeskCommand) {
         let settled = |id| self.gateway.hub.settled(self.agent, id);
-        // Sent again: the answer is the one that stands in the log.
-        if let Some(outcome) = settled(id) {
+        // Sent again: the answer is the one that stands in its log.
+        if let Some(answer) = settled(id) {
             self.order.done(id);
-            return self.answer(id, &outcome);
+            return self.answer(id, &answer);
         }
         if self.order.must_wait(id, place, |other| settled(other).is_some()) {
             return self.put_off(not_settled_yet(), "not_settled_yet");
         }
-        let reply = match &asked {
-            DeskCommand::Reply { contact, text, .. } => Some((*contact, text.clone())),
-            DeskCommand::SetPresence { .. }
-            | DeskCommand::Accept { .. }
-            | DeskCommand::Decline { .. }
-            | DeskCommand::Note { .. }
-            | DeskCommand::TransferToQueue { .. }
-            | DeskCommand::TransferToAgent { .. }
-            | DeskCommand::Resolve { .. }
-            | DeskCommand::EndWrapUp { .. } => None,
+        let reply = if let DeskCommand::Reply { contact, text, .. } = &asked {
+            Some((*contact, text.clone()))
+        } else {
+            None
         };
         match self.publish(id, asked).await {
             Ok(published) => {
@@ -119,10 +102,11 @@ impl Lane {
     }
 
     async fn publish(&self, id: CommandId, asked: DeskCommand) -> Result<Published, NotTaken> {
-        if let Some(refusal) = self.limits.refusal(&asked) {
-            return Err(NotTaken::Refused(refusal));
+        if let Some(answer) = self.limits.refusal(&asked) {
+            return Err(NotTaken::Refused(answer));
         }
         let gateway = &self.gateway;
+        let by = AnsweredBy::of(&asked);
         let body =
             InputBody::Command(AgentCommand { id, agent: self.agent, command: self.seal(asked).await? });
         let input = Input { v: WIRE_VERSION, made_at: gateway.now(), body };
@@ -136,8 +120,14 @@ impl Lane {
         match gateway.bus.publish_durable(&subject, &msg_id, payload.into(), deadline).await {
             // A duplicate's record stands in the log or is on its way to it: the line has it or gets it.
             Ok(published) => Ok(published),
+            // A server that meets a full disk does not say so: it answers no more.
+            Err(PublishError::Unavailable(_))
+                if gateway.bus.room().level() == RoomLevel::NothingOfCustomers =>
+            {
+                Err(NotTaken::Full)
+            }
             Err(PublishError::Unavailable(reason)) => Err(NotTaken::Away(reason)),
-            Err(PublishError::TooLarge) => Err(NotTaken::Refused(Refusal::TooLong)),
+            Err(PublishError::TooLarge) => Err(NotTaken::Refused(by.refusing(Refusal::TooLong))),
             Err(PublishError::Full) => Err(NotTaken::Full),
             Err(PublishError::Refused(reason)) => Err(NotTaken::Broken(reason)),
         }
@@ -145,10 +135,10 @@ impl Lane {
 
     fn not_taken(&self, id: CommandId, place: Place, why: NotTaken) {
         match why {
-            NotTaken::Refused(refusal) => {
+            NotTaken::Refused(answer) => {
                 self.order.done(id);
                 self.gateway.hub.tell(self.agent, ToLine::Forget { command: id });
-                self.answer(id, &Outcome::Refused { refusal });
+                self.answer(id, &answer);
             }
             NotTaken::Away(reason) => {
                 tracing::warn!(reason, "a command waits for the bus");
@@ -156,7 +146,7 @@ impl Lane {
                 self.put_off(not_settled_yet(), "not_settled_yet");
             }
             NotTaken::Full => {
-                tracing::error!("a command found the stream of inputs full");
+                tracing::error!("a command found no room");
                 self.order.put_off(id, place);
                 let words = "the system's storage is full: tell whoever runs it; it will be tried again";
                 self.put_off(Fault::new("storage_full", words), "full");
@@ -177,40 +167,9 @@ impl Lane {
         self.out.send(render::frame(&fault.frame()));
     }
 
-    fn answer(&self, id: CommandId, outcome: &Outcome) {
-        count(&self.gateway, outcome);
-        self.out.send(render::frame(&settled(id, outcome)));
-    }
-
-    async fn seal(&self, asked: DeskCommand) -> Result<Command, NotTaken> {
-        Ok(match asked {
-            DeskCommand::SetPresence { presence, reason } => Command::SetPresence { presence, reason },
-            DeskCommand::Accept { offer } => Command::Accept { offer },
-            DeskCommand::Decline { offer, reason } => Command::Decline { offer, reason },
-            DeskCommand::Reply { contact, message, text } => {
-                Command::Reply { contact, message, body: self.seal_words(contact, text).await? }
-            }
-            DeskCommand::Note { contact, message, text } => {
-                Command::Note { contact, message, body: self.seal_words(contact, text).await? }
-            }
-            DeskCommand::TransferToQueue { contact, queue } => Command::TransferToQueue { contact, queue },
-            DeskCommand::TransferToAgent { contact, agent } => Command::TransferToAgent { contact, agent },
-            DeskCommand::Resolve { contact, disposition } => Command::Resolve { contact, disposition },
-            DeskCommand::EndWrapUp { contact } => Command::EndWrapUp { contact },
-        })
-    }
-
-    /// Whose the contact is, the core decides: it may have changed hands a moment ago.
-    async fn seal_words(&self, contact: ContactId, text: String) -> Result<Sealed, NotTaken> {
-        let identity = self.gateway.hub.identity_of(contact);
-        let identity = identity.ok_or(NotTaken::Refused(Refusal::UnknownContact))?;
-        let content = serde_json::to_vec(&Content { text, name: None });
-        let content = content.map_err(|error| NotTaken::Broken(error.to_string()))?;
-        self.gateway.sealer.seal(identity, &content).await.map_err(|error| match error {
-            SealError::Unavailable(error) => NotTaken::Away(error.to_string()),
-            SealError::TooLarge => NotTaken::Refused(Refusal::TooLong),
-            SealError::WrongMasterKey | SealError::NoRandom => NotTaken::Broken(error.to_string()),
-        })
+    fn answer(&self, id: CommandId, answer: &Answer) {
+        count(&self.gateway, answer);
+        self.out.send(render::frame(&answer.frame(id)));
     }
 
     async fn typing(&self, contact: ContactId) {

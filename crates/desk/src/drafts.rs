@@ -111,7 +111,7 @@ fn parts(key: &str) -> Option<(AgentId, ContactId)> {
 /// Learns which drafts there are; once all are known and the log is read, forgets those of contacts that went on
 /// while no gateway was there to notice.
 pub(crate) async fn follow(gateway: Arc<Gateway>) {
-    gateway.hub.caught_up().await;
+    gateway.hub.floor_caught_up().await;
     let health = gateway.kit.health.register("desk drafts");
     let drafts = &gateway.drafts;
     watching::watch(&drafts.bucket, &health, |event| match event {

@@ -28,7 +28,7 @@ pub(crate) fn start(gateway: &Arc<Gateway>) {
 }
 
 async fn run(gateway: &Gateway) {
-    gateway.hub.caught_up().await;
+    gateway.hub.floor_caught_up().await;
     let health = gateway.kit.health.register("desk floor");
     let mut version = u64::MAX;
     loop {

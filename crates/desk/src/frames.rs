@@ -1,10 +1,17 @@
 //! What a desk sends, read and checked against the limits.
 
 use protocol::Refusal;
-use protocol::desk::{DeskCommand, FromDesk, ToDesk};
-use protocol::limits::{NOTE_BYTES_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX};
+use protocol::desk::{DeskCommand, DeskGift, FromDesk, ToDesk};
+use protocol::facts::FactValue;
+use protocol::limits::{
+    FACT_TEXT_BYTES_MAX, FACTS_MAX, NOTE_BYTES_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX, TITLE_BYTES_MAX,
+};
+use protocol::remedies::{RemedyOutcome, RemedyRefusal};
+use protocol::remedy::Claim;
 use serde_json::error::Category;
 use service::settings::LimitSettings;
+
+use crate::answer::{Answer, AnsweredBy};
 
 /// Longest frame of a desk, bytes: a text at its limit whose every byte is written as six.
 pub(crate) const FRAME_BYTES_MAX: usize = 128 * 1024;
@@ -12,6 +19,10 @@ pub(crate) const FRAME_BYTES_MAX: usize = 128 * 1024;
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// Most conversations named in one hello.
 pub(crate) const HAVE_MAX: usize = 1_000;
+/// Longest words of a gift, a promise, and a case put to colleagues, bytes; sealed they fit into what the worker takes.
+pub(crate) const WORDS_BYTES_MAX: usize = 4 * 1024;
+/// Longest thanks to a colleague, bytes: everybody's desk keeps the latest of them in memory.
+pub(crate) const THANKS_BYTES_MAX: usize = 1_000;
 /// Longest explanation of what is wrong with a frame, characters.
 const WORDS_CHARS_MAX: usize = 200;
 
@@ -76,32 +87,85 @@ impl TextLimits {
             | FromDesk::Typing { .. }
             | FromDesk::Draft { .. }
             | FromDesk::Older { .. }
+            | FromDesk::Till { .. }
             | FromDesk::Ping { .. } => Ok(frame),
         }
     }
 
     /// Why a command's words cannot be taken; such a command is answered here and never becomes an input.
-    pub(crate) fn refusal(self, command: &DeskCommand) -> Option<Refusal> {
-        let words = |text: &str, max: usize| match text {
+    pub(crate) fn refusal(self, command: &DeskCommand) -> Option<Answer> {
+        let text = |text: &str, max: usize| match text {
             text if text.trim().is_empty() => Some(Refusal::EmptyText),
             text if text.len() > max => Some(Refusal::TooLong),
             _ => None,
         };
         let reason = |reason: &str| (reason.len() > REASON_BYTES_MAX).then_some(Refusal::TooLong);
+        let by_routing = |refusal: Option<Refusal>| refusal.map(|why| AnsweredBy::Routing.refusing(why));
+        let by_worker = |refusal| Some(Answer::Worker(RemedyOutcome::Refused { refusal: refusal? }));
         match command {
-            DeskCommand::Reply { text, .. } => words(text, self.text),
-            DeskCommand::Note { text, .. } => words(text, self.note),
+            DeskCommand::Reply { text: said, .. } => by_routing(text(said, self.text)),
+            DeskCommand::Note { text: said, .. } => by_routing(text(said, self.note)),
             DeskCommand::Decline { reason: why, .. } | DeskCommand::SetPresence { reason: Some(why), .. } => {
-                reason(why)
+                by_routing(reason(why))
+            }
+            DeskCommand::Give { gift, case, .. } => {
+                by_worker(self.gift(gift).or_else(|| {
+                    case.as_deref().and_then(|case| bad_words("the case", case, WORDS_BYTES_MAX))
+                }))
+            }
+            DeskCommand::Promise { words, .. } => {
+                by_worker(bad_words("the promise", words, WORDS_BYTES_MAX.min(self.note)))
+            }
+            DeskCommand::Thank { words, .. } => by_worker(bad_words("the thanks", words, THANKS_BYTES_MAX)),
+            DeskCommand::Story { title, .. } => by_worker(bad_words("the title", title, TITLE_BYTES_MAX)),
+            DeskCommand::Contest { reason, .. } => {
+                by_worker(bad_words("the reason", reason, REASON_BYTES_MAX))
             }
             DeskCommand::SetPresence { reason: None, .. }
             | DeskCommand::Accept { .. }
             | DeskCommand::TransferToQueue { .. }
             | DeskCommand::TransferToAgent { .. }
             | DeskCommand::Resolve { .. }
-            | DeskCommand::EndWrapUp { .. } => None,
+            | DeskCommand::EndWrapUp { .. }
+            | DeskCommand::Undo { .. }
+            | DeskCommand::Answer { .. }
+            | DeskCommand::Retry { .. }
+            | DeskCommand::Keep { .. } => None,
         }
     }
+
+    fn gift(self, gift: &DeskGift) -> Option<RemedyRefusal> {
+        let words = gift.words.as_deref();
+        let tell = gift.tell.as_deref();
+        bad_claim(&gift.claim)
+            .or_else(|| words.and_then(|words| bad_words("what is given", words, WORDS_BYTES_MAX)))
+            .or_else(|| tell.and_then(|tell| bad_words("the message", tell, self.text)))
+    }
+}
+
+/// Why words cannot be taken.
+fn bad_words(what: &str, words: &str, max: usize) -> Option<RemedyRefusal> {
+    let says = match words.len() {
+        _ if words.trim().is_empty() => format!("{what} is empty: write something"),
+        found if found > max => format!("{what} has {found} bytes, at most {max} are taken: shorten it"),
+        _ => return None,
+    };
+    Some(RemedyRefusal::BadInput { says })
+}
+
+/// Why a claim cannot be taken.
+pub(crate) fn bad_claim(claim: &Claim) -> Option<RemedyRefusal> {
+    let too_long = |value: &FactValue| match value {
+        FactValue::Text(text) => text.len() > FACT_TEXT_BYTES_MAX,
+        FactValue::Bool(_) | FactValue::Int(_) => false,
+    };
+    let says = if claim.facts.len() > FACTS_MAX {
+        format!("the claim has {} facts, at most {FACTS_MAX} are taken", claim.facts.len())
+    } else {
+        let (name, _) = claim.facts.iter().find(|(_, value)| too_long(value))?;
+        format!("{name} has more than {FACT_TEXT_BYTES_MAX} bytes: a fact is a word of a list")
+    };
+    Some(RemedyRefusal::BadInput { says })
 }
 
 #[cfg(test)]
@@ -169,22 +233,81 @@ mod tests {
     #[test]
     fn words_of_commands_have_limits() {
         let (contact, message) = (ContactId { log_seq: 1, n: 0 }, MessageId(uuid::Uuid::from_u128(1)));
+        let refused = |why| Some(AnsweredBy::Routing.refusing(why));
         let reply = |text: String| LIMITS.refusal(&DeskCommand::Reply { contact, message, text });
         assert_eq!(reply("x".repeat(TEXT_BYTES_MAX)), None);
-        assert_eq!(reply("x".repeat(TEXT_BYTES_MAX + 1)), Some(Refusal::TooLong));
-        assert_eq!(reply(" \n".to_owned()), Some(Refusal::EmptyText));
+        assert_eq!(reply("x".repeat(TEXT_BYTES_MAX + 1)), refused(Refusal::TooLong));
+        assert_eq!(reply(" \n".to_owned()), refused(Refusal::EmptyText));
         let note = |text: String| LIMITS.refusal(&DeskCommand::Note { contact, message, text });
         assert_eq!(note("x".repeat(NOTE_BYTES_MAX)), None);
-        assert_eq!(note("x".repeat(NOTE_BYTES_MAX + 1)), Some(Refusal::TooLong));
+        assert_eq!(note("x".repeat(NOTE_BYTES_MAX + 1)), refused(Refusal::TooLong));
         let offer = OfferId { log_seq: 1, n: 0 };
         let decline = |n: usize| LIMITS.refusal(&DeskCommand::Decline { offer, reason: "x".repeat(n) });
         assert_eq!(
             (decline(REASON_BYTES_MAX), decline(REASON_BYTES_MAX + 1)),
-            (None, Some(Refusal::TooLong))
+            (None, refused(Refusal::TooLong))
         );
         let away =
             |n: usize| DeskCommand::SetPresence { presence: Presence::Away, reason: Some("x".repeat(n)) };
         assert_eq!(LIMITS.refusal(&away(REASON_BYTES_MAX)), None);
-        assert_eq!(LIMITS.refusal(&away(REASON_BYTES_MAX + 1)), Some(Refusal::TooLong));
+        assert_eq!(LIMITS.refusal(&away(REASON_BYTES_MAX + 1)), refused(Refusal::TooLong));
+    }
+
+    fn gift(words: Option<usize>, tell: Option<usize>, claim: Claim) -> DeskCommand {
+        let text = |bytes: usize| "x".repeat(bytes);
+        let gift = DeskGift {
+            kind: protocol::remedy::RemedyKind::Gesture,
+            occasion: protocol::remedy::Occasion::Trust,
+            claim,
+            money: None,
+            due: None,
+            words: words.map(text),
+            tell: tell.map(text),
+            on_top_of: None,
+        };
+        let contact = ContactId { log_seq: 1, n: 0 };
+        DeskCommand::Give { contact, gift: Box::new(gift), ask: false, case: None }
+    }
+
+    fn says(command: &DeskCommand) -> Option<String> {
+        let Answer::Worker(RemedyOutcome::Refused { refusal }) = LIMITS.refusal(command)? else {
+            panic!("not the worker's refusal")
+        };
+        Some(refusal.to_string())
+    }
+
+    #[test]
+    fn words_for_the_worker_have_limits_and_are_told_what_to_do() {
+        let none = Claim::default;
+        assert_eq!(says(&gift(Some(WORDS_BYTES_MAX), Some(TEXT_BYTES_MAX), none())), None);
+        let long = says(&gift(Some(WORDS_BYTES_MAX + 1), None, none())).unwrap();
+        assert_eq!(long, "what is given has 4097 bytes, at most 4096 are taken: shorten it");
+        assert!(says(&gift(None, Some(TEXT_BYTES_MAX + 1), none())).is_some());
+        assert_eq!(says(&gift(Some(0), None, none())).unwrap(), "what is given is empty: write something");
+        let (agent, contact) = (protocol::AgentId(uuid::Uuid::nil()), ContactId { log_seq: 1, n: 0 });
+        let thank = |n: usize| DeskCommand::Thank { agent, contact: Some(contact), words: "x".repeat(n) };
+        assert_eq!(says(&thank(THANKS_BYTES_MAX)), None);
+        assert!(says(&thank(THANKS_BYTES_MAX + 1)).is_some() && says(&thank(0)).is_some());
+        let remedy = protocol::RemedyId { log_seq: 1, n: 0 };
+        let story = |n: usize| DeskCommand::Story { remedy, title: "x".repeat(n), consent: false };
+        assert_eq!(says(&story(TITLE_BYTES_MAX)), None);
+        assert!(says(&story(TITLE_BYTES_MAX + 1)).is_some());
+        let promise =
+            |n: usize| DeskCommand::Promise { contact, words: "x".repeat(n), due: protocol::Millis(1) };
+        assert_eq!(says(&promise(WORDS_BYTES_MAX)), None);
+        assert!(says(&promise(WORDS_BYTES_MAX + 1)).is_some());
+        assert_eq!(says(&DeskCommand::Undo { remedy }), None);
+    }
+
+    #[test]
+    fn a_claim_has_so_many_facts_of_such_a_length() {
+        let claim = |facts: usize, bytes: usize| {
+            let fact =
+                |n: usize| (format!("claim.f{n}").parse().unwrap(), FactValue::Text("x".repeat(bytes)));
+            Claim { facts: (0..facts).map(fact).collect(), ..Claim::default() }
+        };
+        assert_eq!(says(&gift(None, None, claim(FACTS_MAX, FACT_TEXT_BYTES_MAX))), None);
+        assert!(says(&gift(None, None, claim(FACTS_MAX + 1, 1))).is_some());
+        assert!(says(&gift(None, None, claim(1, FACT_TEXT_BYTES_MAX + 1))).is_some());
     }
 }

@@ -1,42 +1,34 @@
-//! Where the log meets the desks: one projection, and a channel to each agent who has a desk open here.
+//! Where the logs meet the desks: what they show, and a channel to each agent who has a desk open here.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
-use protocol::command::{Outcome, Presence};
+use protocol::policy::Policy;
+use protocol::remedies::RemedyRefusal;
+use protocol::remedy::ContactContext;
 use protocol::thread::Entry;
-use protocol::{AgentId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, OfferId, Record};
+use protocol::{
+    AgentId, CommandId, ContactId, ConversationId, GatewayId, Hash128, IdentityId, Record, RemedyRecord,
+};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::answer::Answer;
 use crate::line::Attach;
-use crate::projection::{
-    Change, ContactPicture, EntryPicture, Lacks, OfferPicture, Projection, StatePicture,
-};
+use crate::logs::{CaughtUp, Log, Upto};
+use crate::projection::{Change, EntryPicture, Lacks};
+use crate::shown::{AgentPicture, Push, Shown};
 
 /// Most changes that wait for one agent's desks; past it the desks are closed, come back and resume.
 pub(crate) const CHANGES_WAITING_MAX: usize = 4096;
 
-/// A change with all that is needed to show it, still sealed.
-#[derive(Debug)]
-pub(crate) enum Push {
-    Offer(Box<OfferPicture>),
-    OfferEnded { offer: OfferId, how: &'static str },
-    Contact(Box<ContactPicture>),
-    ContactGone { contact: ContactId, why: &'static str },
-    Entry { conversation: ConversationId, entry: EntryPicture },
-    Presence { presence: Presence, reason: Option<String> },
-    Settled { command: CommandId, outcome: Outcome },
-    State(Box<StatePicture>),
-}
-
 /// What an agent's line is told.
 #[derive(Debug)]
 pub(crate) enum ToLine {
-    /// The log changed something.
-    Pushed { seq: u64, push: Push },
+    /// A record of a log changed something.
+    Pushed { log: Log, seq: u64, push: Push },
     /// A desk said hello.
     Attach(Attach),
     /// A desk is gone.
@@ -49,17 +41,17 @@ pub(crate) enum ToLine {
     Typing { conversation: ConversationId },
 }
 
-/// The lines in reach and the projection behind one lock: what a line is shown is what it gets changes to.
+/// The lines in reach and what the logs show behind one lock: what a line is shown is what it gets changes to.
 pub(crate) struct Hub {
     inner: Mutex<Inner>,
-    caught_up: watch::Sender<bool>,
+    caught_up: watch::Sender<CaughtUp>,
     floor: watch::Sender<Utf8Bytes>,
     sockets: AtomicU64,
 }
 
 #[derive(Default)]
 struct Inner {
-    projection: Projection,
+    shown: Shown,
     lines: HashMap<AgentId, Line>,
     lines_made: u64,
 }
@@ -82,7 +74,7 @@ impl Hub {
     pub(crate) fn new() -> Self {
         Self {
             inner: Mutex::default(),
-            caught_up: watch::Sender::new(false),
+            caught_up: watch::Sender::new(CaughtUp::default()),
             floor: watch::Sender::new(Utf8Bytes::default()),
             sockets: AtomicU64::new(0),
         }
@@ -97,22 +89,32 @@ impl Hub {
         self.sockets.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Folds a record and tells the lines whose agents it concerns; gives who no longer has what.
+    /// Folds a record of routing and tells the lines whose agents it concerns; gives who no longer has what.
     pub(crate) fn fold(&self, seq: u64, record: &Record) -> Vec<(AgentId, ContactId)> {
         let mut inner = self.lock();
-        let changes = inner.projection.fold(seq, record);
         let mut given_up = Vec::new();
-        for (agent, change) in changes {
+        for (agent, change) in inner.shown.fold(seq, record) {
             if let Change::ContactGone { contact, .. } = &change {
                 given_up.push((agent, *contact));
             }
             if inner.lines.contains_key(&agent)
-                && let Some(push) = picture(&inner.projection, agent, change)
+                && let Some(push) = inner.shown.push(agent, change)
             {
-                inner.tell(agent, ToLine::Pushed { seq, push });
+                inner.tell(agent, ToLine::Pushed { log: Log::Contacts, seq, push });
             }
         }
         given_up
+    }
+
+    /// Folds a record of the worker and tells the lines whose agents it concerns.
+    pub(crate) fn fold_remedies(&self, seq: u64, record: &RemedyRecord) {
+        let mut inner = self.lock();
+        for (agent, change) in inner.shown.fold_remedies(seq, record) {
+            if inner.lines.contains_key(&agent) {
+                let push = inner.shown.push_remedies(agent, change);
+                inner.tell(agent, ToLine::Pushed { log: Log::Remedies, seq, push });
+            }
+        }
     }
 
     /// Tells an agent's line, if there is one.
@@ -123,7 +125,7 @@ impl Hub {
     /// Tells whoever shows a conversation that its customer types.
     pub(crate) fn typing(&self, conversation: ConversationId) {
         let mut inner = self.lock();
-        if let Some(agent) = inner.projection.shown_to(conversation) {
+        if let Some(agent) = inner.shown.floor.shown_to(conversation) {
             inner.tell(agent, ToLine::Typing { conversation });
         }
     }
@@ -156,17 +158,45 @@ impl Hub {
         true
     }
 
-    /// Everything of an agent, as of the sequence in it.
-    pub(crate) fn state_of(&self, agent: AgentId, lacks: Lacks<'_>) -> StatePicture {
-        self.lock().projection.state_of(agent, lacks)
+    /// Everything of an agent, as of the sequences in it.
+    pub(crate) fn state_of(&self, agent: AgentId, lacks: Lacks<'_>) -> AgentPicture {
+        self.lock().shown.state_of(agent, lacks)
     }
 
-    pub(crate) fn settled(&self, agent: AgentId, command: CommandId) -> Option<Outcome> {
-        self.lock().projection.settled(agent, command).cloned()
+    pub(crate) fn settled(&self, agent: AgentId, command: CommandId) -> Option<Answer> {
+        self.lock().shown.settled(agent, command).cloned()
+    }
+
+    /// Where a contact that this agent holds stands.
+    ///
+    /// # Errors
+    /// When somebody else holds it, or nobody; fate: refuse.
+    pub(crate) fn standing(
+        &self,
+        agent: AgentId,
+        contact: ContactId,
+    ) -> Result<ContactContext, RemedyRefusal> {
+        self.lock().shown.floor.standing(agent, contact).ok_or(RemedyRefusal::NotYours)
+    }
+
+    /// Whether an agent has or had a contact.
+    pub(crate) fn had(&self, agent: AgentId, contact: ContactId) -> bool {
+        self.lock().shown.floor.had(agent, contact)
+    }
+
+    pub(crate) fn is_lead(&self, agent: AgentId) -> bool {
+        self.lock().shown.floor.is_lead(agent)
+    }
+
+    /// The policy in force, and up to which record of the worker's log it is.
+    pub(crate) fn policy(&self) -> Option<(u64, Hash128, Arc<Policy>)> {
+        let inner = self.lock();
+        let remedies = &inner.shown.remedies;
+        remedies.policy().map(|policy| (remedies.log_seq(), policy.hash, Arc::clone(&policy.policy)))
     }
 
     pub(crate) fn identity_of(&self, contact: ContactId) -> Option<IdentityId> {
-        self.lock().projection.identity_of(contact)
+        self.lock().shown.floor.identity_of(contact)
     }
 
     /// The conversation and identity of a contact that this agent holds.
@@ -176,7 +206,7 @@ impl Hub {
         contact: ContactId,
     ) -> Option<(ConversationId, Option<IdentityId>)> {
         let inner = self.lock();
-        inner.projection.held(agent, contact).map(|contact| (contact.conversation, contact.identity()))
+        inner.shown.floor.held(agent, contact).map(|contact| (contact.conversation, contact.identity()))
     }
 
     /// The entries of a held contact in memory that stand before a sequence, the latest `limit` of them.
@@ -188,23 +218,23 @@ impl Hub {
         limit: usize,
     ) -> Vec<EntryPicture> {
         let inner = self.lock();
-        inner.projection.entries_before(agent, contact, before, limit)
+        inner.shown.floor.entries_before(agent, contact, before, limit)
     }
 
     pub(crate) fn picture_entry(&self, entry: Entry) -> EntryPicture {
-        self.lock().projection.entry_picture(&Arc::new(entry))
+        self.lock().shown.floor.entry_picture(&Arc::new(entry))
     }
 
     pub(crate) fn title_of(&self, agent: AgentId) -> Option<Arc<str>> {
-        self.lock().projection.title_of(agent)
+        self.lock().shown.floor.title_of(agent)
     }
 
     /// The agents whose presence here and in the log do not agree: who should be connected, and who should not.
     pub(crate) fn mismatches(&self, gateway: GatewayId) -> (Vec<AgentId>, Vec<AgentId>) {
         let inner = self.lock();
-        let unseen = |agent: &&AgentId| inner.projection.link_of(**agent) == Some(None);
+        let unseen = |agent: &&AgentId| inner.shown.floor.link_of(**agent) == Some(None);
         let here = inner.lines.keys().filter(unseen).copied().collect();
-        let connected = inner.projection.connected_through(gateway);
+        let connected = inner.shown.floor.connected_through(gateway);
         let gone = connected.filter(|agent| !inner.lines.contains_key(agent)).collect();
         (here, gone)
     }
@@ -212,28 +242,38 @@ impl Hub {
     /// The floor as a frame, if it changed since that version.
     pub(crate) fn floor_since(&self, version: u64) -> Option<(u64, protocol::desk::Floor)> {
         let inner = self.lock();
-        let now = inner.projection.floor_version();
-        (now != version).then(|| (now, inner.projection.floor()))
+        let now = inner.shown.floor.floor_version();
+        (now != version).then(|| (now, inner.shown.floor.floor()))
     }
 
-    pub(crate) fn log_seq(&self) -> u64 {
-        self.lock().projection.log_seq()
+    /// Up to where the logs are folded.
+    pub(crate) fn upto(&self) -> Upto {
+        self.lock().shown.upto()
     }
 
     /// Whether the log holds a configuration: before it there are no agents to serve.
     pub(crate) fn is_configured(&self) -> bool {
-        self.lock().projection.is_configured()
+        self.lock().shown.floor.is_configured()
     }
 
-    /// Says that the log has been read to its end.
-    pub(crate) fn set_caught_up(&self) {
-        self.caught_up.send_replace(true);
+    /// Says that a log has been read to its end.
+    pub(crate) fn set_caught_up(&self, log: Log) {
+        self.caught_up.send_modify(|caught_up| caught_up.set(log));
     }
 
-    /// Ends when the log has been read to its end.
+    /// Ends when routing's log has been read to its end.
+    pub(crate) async fn floor_caught_up(&self) {
+        self.wait_until(|caught_up| caught_up.contacts).await;
+    }
+
+    /// Ends when both logs have been read to their ends.
     pub(crate) async fn caught_up(&self) {
+        self.wait_until(|caught_up| caught_up.contacts && caught_up.remedies).await;
+    }
+
+    async fn wait_until(&self, is_enough: impl Fn(&CaughtUp) -> bool) {
         // The sender lives as long as we do.
-        if self.caught_up.subscribe().wait_for(|caught_up| *caught_up).await.is_err() {
+        if self.caught_up.subscribe().wait_for(is_enough).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
@@ -255,27 +295,6 @@ impl Inner {
             line.overflowed.cancel();
             self.lines.remove(&agent);
         }
-    }
-}
-
-fn picture(projection: &Projection, agent: AgentId, change: Change) -> Option<Push> {
-    let contact =
-        |contact, lacks| projection.contact_picture(contact, lacks).map(|it| Push::Contact(Box::new(it)));
-    match change {
-        Change::Offer(offer) => projection.offer_picture(offer).map(|picture| Push::Offer(Box::new(picture))),
-        Change::OfferEnded { offer, how } => Some(Push::OfferEnded { offer, how }),
-        Change::Taken(id) => contact(id, Lacks::All),
-        Change::Contact(id) => contact(id, Lacks::None),
-        Change::ContactGone { contact, why } => Some(Push::ContactGone { contact, why }),
-        Change::Entry { conversation, entry } => {
-            Some(Push::Entry { conversation, entry: projection.entry_picture(&entry) })
-        }
-        Change::Presence => {
-            let (presence, reason) = projection.presence_of(agent);
-            Some(Push::Presence { presence, reason })
-        }
-        Change::Settled { command, outcome } => Some(Push::Settled { command, outcome }),
-        Change::Configured => Some(Push::State(Box::new(projection.state_of(agent, Lacks::None)))),
     }
 }
 

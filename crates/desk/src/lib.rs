@@ -1,9 +1,11 @@
 //! The agents' gateway: signs agents in, shows them what the log says is theirs, and takes their commands.
 //!
-//! It keeps no state of its own. The floor is folded from CONTACTS at every start; commands are inputs, and what is
-//! answered to them is read in the log, so that any gateway, also one that was just started, answers alike.
+//! It keeps no state of its own. The floor is folded from CONTACTS and what was given from REMEDIES at every start; commands
+//! are inputs, and what is answered to them is read in the logs, so that any gateway, also one that was just started,
+//! answers alike.
 
 pub mod accounts;
+mod answer;
 mod assets;
 mod commands;
 mod drafts;
@@ -13,14 +15,19 @@ mod frames;
 mod history;
 mod hub;
 mod line;
+mod logs;
 mod order;
+mod pages;
 mod presence;
 mod projection;
+mod remedies;
 mod render;
 mod sessions;
+mod shown;
 mod signin;
 mod socket;
 mod strangers;
+mod till;
 mod watching;
 
 use std::sync::Arc;
@@ -100,6 +107,9 @@ fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/desk", get(assets::index))
         .route("/desk/", get(assets::index))
         .route("/desk/{*path}", get(assets::file))
+        .route("/desk/report", get(pages::report))
+        .route("/desk/policy", get(pages::policy))
+        .route("/desk/wallets", get(pages::wallets))
         .route("/desk/api/signin", post(signin::sign_in).layer(DefaultBodyLimit::max(signin::BODY_BYTES_MAX)))
         .route("/desk/api/signout", post(signin::sign_out))
         .route("/desk/api/me", get(signin::me))

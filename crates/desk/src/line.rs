@@ -1,4 +1,4 @@
-//! An agent's line: what the log says of one agent, shown at every desk they have open here.
+//! An agent's line: what the logs say of one agent, shown at every desk they have open here.
 //!
 //! One task per agent. It opens words, writes each frame once, remembers which desk waits for which command's answer,
 //! and outlives its last desk by the grace, so that a reload is no leaving.
@@ -8,19 +8,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
-use protocol::command::Outcome;
 use protocol::desk::ToDesk;
 use protocol::{AgentId, CommandId, ConversationId};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::answer::Answer;
 use crate::drafts::Sought;
 use crate::frames::Fault;
-use crate::hub::{NewLine, Push, ToLine};
+use crate::hub::{NewLine, ToLine};
+use crate::logs::{Log, Upto};
 use crate::presence::{self, Edge};
 use crate::projection::Lacks;
 use crate::render::{self, WordsAway};
+use crate::shown::Push;
 use crate::{Gateway, commands};
 
 /// Most desks of one agent at once.
@@ -66,8 +68,8 @@ pub(crate) struct Attach {
 
 struct Desk {
     out: Outbox,
-    /// Its state showed the log up to here; changes before it are in it.
-    shown_to: u64,
+    /// Its state showed the logs up to here; changes before it are in it.
+    shown_to: Upto,
 }
 
 struct Expected {
@@ -126,7 +128,7 @@ async fn run(gateway: Arc<Gateway>, agent: AgentId, new: NewLine) {
 impl Line {
     async fn hear(&mut self, what: ToLine) {
         match what {
-            ToLine::Pushed { seq, push } => self.pushed(seq, push).await,
+            ToLine::Pushed { log, seq, push } => self.pushed(log, seq, push).await,
             ToLine::Attach(attach) => self.attach(attach).await,
             ToLine::Detach { socket } => {
                 self.desks.remove(&socket);
@@ -151,7 +153,7 @@ impl Line {
             return out.close();
         }
         let picture = self.gateway.hub.state_of(self.agent, Lacks::After(&have));
-        let shown_to = picture.log_seq;
+        let shown_to = picture.upto;
         match render::state(&self.gateway, self.agent, picture).await {
             Ok(state) => {
                 out.send(render::frame(&ToDesk::State(Box::new(state))));
@@ -172,8 +174,8 @@ impl Line {
 
     /// The answer goes to the desk that asked last. It may be there already: the log is faster than we are.
     fn expect(&mut self, socket: u64, command: CommandId) {
-        if let Some(outcome) = self.gateway.hub.settled(self.agent, command) {
-            return self.answer(socket, command, &outcome);
+        if let Some(answer) = self.gateway.hub.settled(self.agent, command) {
+            return self.answer(socket, command, &answer);
         }
         let until = Instant::now() + self.gateway.kit.settings.desk.command_wait;
         self.expected.insert(command, Expected { socket, until, was_told: false });
@@ -182,30 +184,35 @@ impl Line {
         }
     }
 
-    fn answer(&self, socket: u64, command: CommandId, outcome: &Outcome) {
-        commands::count(&self.gateway, outcome);
+    fn answer(&self, socket: u64, command: CommandId, answer: &Answer) {
+        commands::count(&self.gateway, answer);
         if let Some(desk) = self.desks.get(&socket) {
-            desk.out.send(render::frame(&commands::settled(command, outcome)));
+            desk.out.send(render::frame(&answer.frame(command)));
         }
     }
 
-    async fn pushed(&mut self, seq: u64, push: Push) {
+    async fn pushed(&mut self, log: Log, seq: u64, push: Push) {
         match push {
-            Push::Settled { command, outcome } => {
+            Push::Settled { command, answer } => {
                 if let Some(expected) = self.expected.remove(&command) {
-                    self.answer(expected.socket, command, &outcome);
+                    self.answer(expected.socket, command, &answer);
                 }
             }
             // Nobody looks: the next desk gets its state.
             _ if self.desks.is_empty() => {}
             Push::Offer(_)
             | Push::OfferEnded { .. }
-            | Push::Contact(_)
+            | Push::Contact { .. }
             | Push::ContactGone { .. }
             | Push::Entry { .. }
             | Push::Presence { .. }
-            | Push::State(_) => match self.frame_of(push).await {
-                Ok(frame) => self.show(seq, &frame),
+            | Push::State(_)
+            | Push::Remedy(_)
+            | Push::Ask(_)
+            | Push::AskEnded { .. }
+            | Push::Promise(_)
+            | Push::Kudos(_) => match self.frame_of(push).await {
+                Ok(frame) => self.show(log, seq, &frame),
                 Err(error) => {
                     tracing::warn!(%error, "the desks of an agent are to come back later");
                     self.close_desks();
@@ -219,24 +226,33 @@ impl Line {
         Ok(match push {
             Push::Offer(picture) => ToDesk::Offer(Box::new(render::offer(gateway, *picture).await?)),
             Push::OfferEnded { offer, how } => ToDesk::OfferEnded { offer, how: how.to_owned() },
-            Push::Contact(picture) => ToDesk::Contact(Box::new(
-                render::contact(gateway, self.agent, *picture, Sought::AmongKnown).await?,
-            )),
+            Push::Contact { contact, remedies } => {
+                let mut shown = render::contact(gateway, self.agent, *contact, Sought::AmongKnown).await?;
+                shown.remedies = render::remedies(gateway, &remedies).await?;
+                ToDesk::Contact(Box::new(shown))
+            }
             Push::ContactGone { contact, why } => ToDesk::ContactGone { contact, why: why.to_owned() },
             Push::Entry { conversation, entry } => {
                 ToDesk::Entry { conversation, entry: render::entry(gateway, &entry).await? }
             }
             Push::Presence { presence, reason } => ToDesk::Presence { presence, reason },
-            Push::Settled { command, outcome } => commands::settled(command, &outcome),
+            Push::Settled { command, answer } => answer.frame(command),
             Push::State(picture) => {
                 ToDesk::State(Box::new(render::state(gateway, self.agent, *picture).await?))
             }
+            Push::Remedy(picture) => ToDesk::Remedy(Box::new(render::remedy(gateway, &picture).await?)),
+            Push::Ask(picture) => ToDesk::Ask(Box::new(render::ask(gateway, &picture).await?)),
+            Push::AskEnded { ask, how, by } => {
+                ToDesk::AskEnded { ask, how: how.to_owned(), by: by.map(|by| by.to_string()) }
+            }
+            Push::Promise(promised) => ToDesk::Promise(Box::new(render::promise(gateway, &promised).await?)),
+            Push::Kudos(picture) => ToDesk::Kudos(Box::new(render::kudos(gateway, &picture).await?)),
         })
     }
 
-    fn show(&self, seq: u64, frame: &ToDesk) {
+    fn show(&self, log: Log, seq: u64, frame: &ToDesk) {
         let frame = render::frame(frame);
-        for desk in self.desks.values().filter(|desk| desk.shown_to < seq) {
+        for desk in self.desks.values().filter(|desk| !desk.shown_to.holds(log, seq)) {
             desk.out.send(frame.clone());
         }
     }

@@ -27,6 +27,8 @@ pub(crate) struct Order(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     came: u64,
+    /// Of those that wait for their turn or are put off: one that is sent again meanwhile keeps its place.
+    places: BTreeMap<CommandId, Place>,
     put_off: BTreeMap<Place, CommandId>,
     /// When the first of them was put off, or became the first.
     first_since: Option<Instant>,
@@ -37,13 +39,18 @@ impl Order {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The place of a command that came: the one it had if it was put off, else behind all others.
+    /// The place of a command that came: the one it had if it came before and is not done, else behind all others.
     pub(crate) fn place_of(&self, id: CommandId) -> Place {
         let mut inner = self.lock();
-        inner.find(id).unwrap_or_else(|| {
-            inner.came += 1;
-            Place(inner.came)
-        })
+        // Its turn may be long in coming, behind slow ones: it counts as sent again from here.
+        inner.came_again(id);
+        if let Some(place) = inner.places.get(&id) {
+            return *place;
+        }
+        inner.came += 1;
+        let place = Place(inner.came);
+        inner.places.insert(id, place);
+        place
     }
 
     /// Whether a command has to wait for one before it; then it is put off itself. `is_settled` tells which of those
@@ -56,14 +63,16 @@ impl Order {
     ) -> bool {
         let mut inner = self.lock();
         while let Some(first) = inner.put_off.first_entry().filter(|first| is_settled(*first.get())) {
-            first.remove();
+            let answered = first.remove();
+            inner.places.remove(&answered);
             inner.first_since = Some(Instant::now());
         }
         if inner.first_since.is_some_and(|since| since.elapsed() > GRACE) && !inner.put_off.is_empty() {
             tracing::warn!(commands = inner.put_off.len(), "a desk did not send again what was put off");
-            inner.put_off.clear();
+            for given_up in std::mem::take(&mut inner.put_off).into_values() {
+                inner.places.remove(&given_up);
+            }
         }
-        let place = inner.find(id).unwrap_or(place);
         let waits = inner.put_off.first_key_value().is_some_and(|(first, _)| *first < place);
         if waits {
             inner.put_off(id, place);
@@ -79,24 +88,27 @@ impl Order {
     /// A command is taken or answered: nobody waits for it any more.
     pub(crate) fn done(&self, id: CommandId) {
         let mut inner = self.lock();
-        if let Some(place) = inner.find(id) {
-            inner.put_off.remove(&place);
+        if let Some(place) = inner.places.remove(&id)
+            && inner.put_off.remove(&place).is_some()
+        {
             inner.first_since = Some(Instant::now());
         }
     }
 }
 
 impl Inner {
-    fn find(&self, id: CommandId) -> Option<Place> {
-        self.put_off.iter().find(|(_, other)| **other == id).map(|(place, _)| *place)
+    fn put_off(&mut self, id: CommandId, place: Place) {
+        if self.put_off.len() < PUT_OFF_MAX || self.put_off.contains_key(&place) {
+            self.places.insert(id, place);
+            self.put_off.insert(place, id);
+        } else {
+            self.places.remove(&id);
+        }
+        self.came_again(id);
     }
 
-    fn put_off(&mut self, id: CommandId, place: Place) {
-        let place = self.find(id).unwrap_or(place);
-        if self.put_off.len() < PUT_OFF_MAX || self.put_off.contains_key(&place) {
-            self.put_off.insert(place, id);
-        }
-        // It was tried again, so its desk has not given up.
+    /// What is tried again has not been given up by its desk.
+    fn came_again(&mut self, id: CommandId) {
         if self.put_off.first_key_value().is_some_and(|(_, first)| *first == id) {
             self.first_since = Some(Instant::now());
         }
@@ -170,6 +182,33 @@ mod tests {
         assert!(!goes(&order, 2), "it was tried again meanwhile");
         tokio::time::advance(Duration::from_millis(1)).await;
         assert!(goes(&order, 2) && goes(&order, 3));
+    }
+
+    #[test]
+    fn one_that_is_sent_again_before_its_turn_keeps_its_place() {
+        let order = Order::default();
+        let (one, two) = (order.place_of(id(1)), order.place_of(id(2)));
+        fails(&order, 3);
+        // No room for the copy.
+        fails(&order, 1);
+        assert!(order.must_wait(id(2), two, |_| false), "1 is to come again");
+        assert!(!order.must_wait(id(1), one, |_| false), "and is here: 3 comes after it");
+        order.done(id(1));
+        assert!(!order.must_wait(id(2), two, |_| false));
+        order.done(id(2));
+        assert!(goes(&order, 3));
+        assert!(order.lock().places.is_empty(), "nothing is kept of what is done");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_came_again_and_waits_for_its_turn_is_not_given_up() {
+        let order = Order::default();
+        fails(&order, 1);
+        tokio::time::advance(GRACE).await;
+        order.place_of(id(1));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(!goes(&order, 2), "the lane has not come to 1 yet");
+        assert!(goes(&order, 1) && goes(&order, 2));
     }
 
     #[test]

@@ -3,17 +3,19 @@
 //! Pure: folds records in order and says for each one which agents' desks changed. It holds open contacts only;
 //! what ended is asked of the read models.
 
+mod configure;
 mod contact;
 mod fold;
 mod memory;
 mod picture;
+mod standing;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use protocol::command::{Outcome, Presence};
+use protocol::command::Presence;
 use protocol::desk::Choice;
 use protocol::record::Receipt;
 use protocol::thread::Entry;
@@ -23,8 +25,11 @@ use protocol::{
 };
 
 pub(crate) use contact::Contact;
-use memory::{Ended, Settled};
+use memory::Ended;
 pub(crate) use picture::{ContactPicture, EntryPicture, Lacks, OfferPicture, StatePicture};
+use standing::Known;
+
+use crate::answer::{Answer, Settled};
 
 /// What changed for one agent; details are read from the projection right after the fold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +49,7 @@ pub(crate) enum Change {
     /// Their own state.
     Presence,
     /// A command of theirs was answered.
-    Settled { command: CommandId, outcome: Outcome },
+    Settled { command: CommandId, answer: Answer },
     /// Names changed: show everything anew.
     Configured,
 }
@@ -62,6 +67,7 @@ struct QueueFacts {
 struct Seat {
     title: Arc<str>,
     is_configured: bool,
+    is_lead: bool,
     presence: Presence,
     reason: Option<String>,
     connected: Option<GatewayId>,
@@ -74,6 +80,7 @@ impl Seat {
         Self {
             title: agent.to_string().into(),
             is_configured: false,
+            is_lead: false,
             presence: Presence::Offline,
             reason: None,
             connected: None,
@@ -106,6 +113,7 @@ pub(crate) struct Projection {
     contacts: BTreeMap<ContactId, Contact>,
     offers: BTreeMap<OfferId, Offer>,
     by_conversation: BTreeMap<ConversationId, ContactId>,
+    conversations: BTreeMap<ConversationId, Known>,
     waiting: BTreeMap<SubjectToken, u32>,
     ended: Ended,
     settled: Settled,
@@ -113,7 +121,8 @@ pub(crate) struct Projection {
 }
 
 impl Projection {
-    fn owner_of(&self, contact: ContactId) -> Option<AgentId> {
+    /// Who holds a contact, wrap-up included.
+    pub(crate) fn owner_of(&self, contact: ContactId) -> Option<AgentId> {
         self.contacts.get(&contact).and_then(Contact::owner)
     }
 
@@ -133,7 +142,7 @@ impl Projection {
     }
 
     /// How a command of this agent was answered, if that is not too long ago.
-    pub(crate) fn settled(&self, agent: AgentId, command: CommandId) -> Option<&Outcome> {
+    pub(crate) fn settled(&self, agent: AgentId, command: CommandId) -> Option<&Answer> {
         self.settled.find(command, agent)
     }
 

@@ -1,5 +1,7 @@
 //! Pictures become frames: words are opened here, and nowhere else on the way to a desk.
 
+mod given;
+
 use axum::extract::ws::Utf8Bytes;
 use bus::UnsealError;
 use protocol::AgentId;
@@ -9,8 +11,10 @@ use protocol::record::EntryKind;
 use protocol::thread::Entry;
 
 use crate::drafts::Sought;
-use crate::projection::{ContactPicture, EntryPicture, OfferPicture, StatePicture};
+use crate::projection::{ContactPicture, EntryPicture, OfferPicture};
+use crate::shown::AgentPicture;
 use crate::{Gateway, history};
+pub(crate) use given::{ask, kudos, promise, remedies, remedy};
 
 /// Keys or drafts could not be had: showing the words as erased would be a lie, so the desk is to come back.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +117,7 @@ async fn past(gateway: &Gateway, picture: &OfferPicture) -> Result<Option<Vec<De
     Ok(Some(shown))
 }
 
+/// A contact, without what was given for it.
 pub(crate) async fn contact(
     gateway: &Gateway,
     agent: AgentId,
@@ -136,6 +141,7 @@ pub(crate) async fn contact(
         customer_name,
         draft: draft.map_err(|error| WordsAway(error.to_string()))?,
         entries: entries(gateway, &picture.entries).await?,
+        remedies: Vec::new(),
         receipt: picture.receipt,
     })
 }
@@ -143,24 +149,42 @@ pub(crate) async fn contact(
 pub(crate) async fn state(
     gateway: &Gateway,
     agent: AgentId,
-    picture: StatePicture,
+    picture: AgentPicture,
 ) -> Result<DeskState, WordsAway> {
+    let AgentPicture { floor, mut remedies, .. } = picture;
     let (mut offers, mut contacts) = (Vec::new(), Vec::new());
-    for each in picture.offers {
+    for each in floor.offers {
         offers.push(offer(gateway, each).await?);
     }
-    for each in picture.contacts {
-        contacts.push(contact(gateway, agent, each, Sought::InBucket).await?);
+    for each in floor.contacts {
+        let for_it = remedies.remove(&each.contact).unwrap_or_default();
+        let mut shown = contact(gateway, agent, each, Sought::InBucket).await?;
+        shown.remedies = given::remedies(gateway, &for_it).await?;
+        contacts.push(shown);
+    }
+    let (mut asks, mut promises, mut kudos) = (Vec::new(), Vec::new(), Vec::new());
+    for each in &picture.asks {
+        asks.push(given::ask(gateway, each).await?);
+    }
+    for each in &picture.promises {
+        promises.push(given::promise(gateway, each).await?);
+    }
+    for each in &picture.kudos {
+        kudos.push(given::kudos(gateway, each).await?);
     }
     Ok(DeskState {
-        log_seq: picture.log_seq,
+        log_seq: floor.log_seq,
         now: gateway.now(),
         agent,
-        title: picture.title.to_string(),
-        presence: picture.presence,
-        reason: picture.reason,
+        title: floor.title.to_string(),
+        presence: floor.presence,
+        reason: floor.reason,
         offers,
         contacts,
-        dispositions: picture.dispositions,
+        dispositions: floor.dispositions,
+        asks,
+        promises,
+        kudos,
+        lead: floor.is_lead,
     })
 }

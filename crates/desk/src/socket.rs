@@ -20,6 +20,7 @@ use crate::hub::ToLine;
 use crate::line::{self, Attach, Outbox};
 use crate::order::Order;
 use crate::sessions::{self, Session};
+use crate::till::{Asker, QUESTIONS_MAX, Question};
 use crate::{Gateway, render, signin};
 
 /// Most frames that wait for a desk; past it the desk is closed, comes back and resumes.
@@ -161,6 +162,7 @@ struct Desk {
     number: u64,
     out: Outbox,
     tasks: mpsc::Sender<Task>,
+    questions: mpsc::Sender<Question>,
     order: Arc<Order>,
     limits: TextLimits,
     rate: RateLimiter<()>,
@@ -188,12 +190,16 @@ impl Desk {
         };
         // It ends when the sender is gone, after what the desk asked for before.
         tokio::spawn(lane.run(waiting));
+        let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
+        let asker = Asker { gateway: Arc::clone(gateway), agent: session.agent, out: out.clone() };
+        tokio::spawn(asker.run(asked));
         Self {
             gateway: Arc::clone(gateway),
             session: session.clone(),
             number,
             out,
             tasks,
+            questions,
             order,
             limits,
             rate,
@@ -255,6 +261,10 @@ impl Desk {
             FromDesk::Typing { contact } => Task::Typing { contact },
             FromDesk::Draft { contact, text } => Task::Draft { contact, text },
             FromDesk::Older { contact, before_seq } => Task::Older { contact, before_seq },
+            FromDesk::Till { contact, claim, currency } => {
+                self.ask(Question::new(contact, claim, currency));
+                return None;
+            }
         };
         if !self.said_hello {
             self.fault(Fault::new("hello_first", "say hello before anything else"));
@@ -267,6 +277,15 @@ impl Desk {
             self.fault(Fault::new("too_many_at_once", words));
         }
         None
+    }
+
+    fn ask(&self, question: Question) {
+        if !self.said_hello {
+            self.fault(Fault::new("hello_first", "say hello before anything else"));
+        } else if self.questions.try_send(question).is_err() {
+            let words = format!("more than {QUESTIONS_MAX} questions wait: this one is dropped, ask again");
+            self.fault(Fault::new("too_many_at_once", words));
+        }
     }
 
     async fn hello(

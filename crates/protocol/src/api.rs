@@ -22,6 +22,9 @@ pub struct NewMessage {
     /// When it was written, ms since the epoch; ignored when more than a day off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<u64>,
+    /// The customer's language by its two small letters, as in `nl`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
 }
 
 /// Who wrote a message.

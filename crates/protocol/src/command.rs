@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::content::Sealed;
 use crate::ids::{AgentId, CommandId, ContactId, MessageId, OfferId};
+use crate::remedy::RemedyCommand;
 use crate::token::SubjectToken;
 
 /// One command of one agent; the id is made by the client and makes it idempotent (law 5).
@@ -85,6 +86,11 @@ pub enum Command {
         /// The contact in wrap-up.
         contact: ContactId,
     },
+    /// For the empowerment worker: routing says where the contact stands and passes it on.
+    Empower {
+        /// What is asked.
+        ask: Box<RemedyCommand>,
+    },
 }
 
 impl Command {
@@ -101,6 +107,7 @@ impl Command {
             Self::TransferToAgent { .. } => "transfer_to_agent",
             Self::Resolve { .. } => "resolve",
             Self::EndWrapUp { .. } => "end_wrap_up",
+            Self::Empower { ask } => ask.name(),
         }
     }
 }

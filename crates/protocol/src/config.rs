@@ -6,8 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::AgentId;
 use crate::input::SkillNeed;
-use crate::limits::{AGENTS_MAX, CAPACITY_MAX, QUEUES_MAX, SKILLS_PER_AGENT_MAX, SKILLS_PER_CONTACT_MAX};
+use crate::limits::{
+    ACCOUNTS_MAX, AGENTS_MAX, CAPACITY_MAX, CATEGORIES_MAX, DISPOSITIONS_MAX, QUEUES_MAX, SKILLS_MAX,
+    SKILLS_PER_AGENT_MAX, SKILLS_PER_CONTACT_MAX,
+};
 use crate::token::{ChannelKind, SkillLevel, SubjectToken};
+
+mod order;
+
+pub use order::{AgentChoice, BreachBoost, ChannelRule, PriorityClass, Step};
 
 /// The whole routing configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +32,12 @@ pub struct RoutingConfig {
     pub categories: Vec<Category>,
     /// How contacts may end.
     pub dispositions: Vec<Disposition>,
+    /// What a priority is worth against waiting. Without any, a lower number always comes first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub priorities: Vec<PriorityClass>,
+    /// What a contact of a channel takes of an agent. A channel not named weighs 1 and mixes with all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<ChannelRule>,
 }
 
 /// A queue and its times, in milliseconds.
@@ -45,6 +58,59 @@ pub struct Queue {
     pub reopen_ms: u64,
     /// How long after a decline the same agent may be asked again when nobody else can take it, ms.
     pub decline_rest_ms: u64,
+    /// Which of the able agents is asked.
+    #[serde(default, skip_serializing_if = "AgentChoice::is_default")]
+    pub choose: AgentChoice,
+    /// Who may have its contacts, wider step by step. Without any: who serves the queue and commands what is needed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
+    /// The wait past which its contacts come before all that are within theirs, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_bound_ms: Option<u64>,
+    /// How the order is pressed by an answer that is nearly due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breach: Option<BreachBoost>,
+    /// Most of its contacts that one agent holds at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_agent_max: Option<u16>,
+    /// Whether who is chosen has it at once, without being asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub auto_accept: bool,
+    /// How many offers in a row an agent may leave unanswered; with the last of them they are away.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub misses_max: u8,
+}
+
+const fn one() -> u8 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_one(number: &u8) -> bool {
+    *number == 1
+}
+
+impl Queue {
+    /// A queue titled as it is named, with 30 s for an offer and no other times.
+    #[must_use]
+    pub fn new(name: SubjectToken) -> Self {
+        Self {
+            title: name.to_string(),
+            name,
+            offer_ms: 30_000,
+            wrap_up_ms: 0,
+            owner_wait_ms: 0,
+            reopen_ms: 0,
+            decline_rest_ms: 0,
+            choose: AgentChoice::default(),
+            steps: Vec::new(),
+            wait_bound_ms: None,
+            breach: None,
+            per_agent_max: None,
+            auto_accept: false,
+            misses_max: 1,
+        }
+    }
 }
 
 /// A skill.
@@ -73,6 +139,30 @@ pub struct Agent {
     pub skills: BTreeMap<SubjectToken, SkillLevel>,
     /// How many contacts of each channel at once; a channel not named takes none.
     pub capacity: BTreeMap<ChannelKind, u16>,
+    /// Whether they lead: asked when colleagues cannot say yes, and shown the lead's page.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lead: bool,
+    /// How much they hold at once over all channels, in the weights of [`RoutingConfig::channels`]; `None`: each channel's
+    /// own number alone is the limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_max: Option<u16>,
+}
+
+impl Agent {
+    /// An agent titled as they are named, who serves no queue yet.
+    #[must_use]
+    pub fn new(id: AgentId, name: SubjectToken) -> Self {
+        Self {
+            id,
+            title: name.to_string(),
+            name,
+            queues: BTreeSet::new(),
+            skills: BTreeMap::new(),
+            capacity: BTreeMap::new(),
+            lead: false,
+            load_max: None,
+        }
+    }
 }
 
 /// An account of a channel: a site with the widget, a sending system.
@@ -139,13 +229,16 @@ impl RoutingConfig {
         faults.names("dispositions", self.dispositions.iter().map(|disposition| &disposition.name));
         faults.at_most("queues", self.queues.len(), QUEUES_MAX);
         faults.at_most("agents", self.agents.len(), AGENTS_MAX);
+        faults.at_most("skills", self.skills.len(), SKILLS_MAX);
+        faults.at_most("accounts", self.accounts.len(), ACCOUNTS_MAX);
+        faults.at_most("categories", self.categories.len(), CATEGORIES_MAX);
+        faults.at_most("dispositions", self.dispositions.len(), DISPOSITIONS_MAX);
         let queues = self.queues.iter().map(|queue| &queue.name).collect();
         let skills = self.skills.iter().map(|skill| &skill.name).collect();
         for (n, queue) in self.queues.iter().enumerate() {
-            if queue.offer_ms == 0 {
-                faults.add(format!("queues[{n}].offer_ms"), "an offer needs time: expected at least 1 ms");
-            }
+            queue.faults(n, &mut faults, &queues, &skills);
         }
+        self.order_faults(&mut faults);
         self.agent_faults(&mut faults, &queues, &skills);
         self.account_faults(&mut faults, &queues);
         self.category_faults(&mut faults, &queues, &skills);
@@ -241,15 +334,54 @@ mod tests {
         SubjectToken::new(text).unwrap()
     }
 
+    fn with_lists_of(counts: &[(&str, usize)]) -> RoutingConfig {
+        let count = |list: &str| counts.iter().find(|(name, _)| *name == list).map_or(0, |(_, count)| *count);
+        let names = |list: &str| (0..count(list)).map(|n| token(&format!("n{n}")));
+        RoutingConfig {
+            queues: names("queues").map(Queue::new).collect(),
+            skills: names("skills").map(|name| Skill { name, title: String::new() }).collect(),
+            accounts: names("accounts")
+                .map(|name| Account {
+                    channel: ChannelKind::Web,
+                    name,
+                    title: String::new(),
+                    queue: token("n0"),
+                    priority: 0,
+                })
+                .collect(),
+            categories: names("categories")
+                .map(|name| Category { name, queue: None, priority: None, needs: Vec::new() })
+                .collect(),
+            dispositions: names("dispositions")
+                .map(|name| Disposition { name, title: String::new() })
+                .collect(),
+            ..RoutingConfig::default()
+        }
+    }
+
+    #[test]
+    fn each_list_may_be_as_long_as_its_limit_and_no_longer() {
+        let limits = [
+            ("queues", QUEUES_MAX),
+            ("skills", SKILLS_MAX),
+            ("accounts", ACCOUNTS_MAX),
+            ("categories", CATEGORIES_MAX),
+            ("dispositions", DISPOSITIONS_MAX),
+        ];
+        assert_eq!(with_lists_of(&limits).faults(), []);
+        let one_more = limits.map(|(list, most)| (list, most + 1));
+        let faults = with_lists_of(&one_more).faults();
+        let told: BTreeSet<_> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        assert_eq!(told, limits.map(|(list, _)| list).into());
+    }
+
     #[test]
     fn all_faults_are_told_at_once() {
         let agent = Agent {
-            id: AgentId(uuid::Uuid::from_u128(1)),
-            name: token("ada"),
-            title: "Ada".into(),
             queues: [token("nowhere")].into(),
             skills: [(token("magic"), SkillLevel::LOWEST)].into(),
             capacity: [(ChannelKind::Web, CAPACITY_MAX + 1)].into(),
+            ..Agent::new(AgentId(uuid::Uuid::from_u128(1)), token("ada"))
         };
         let config = RoutingConfig { agents: vec![agent.clone(), agent], ..RoutingConfig::default() };
         let faults = config.faults();

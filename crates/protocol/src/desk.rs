@@ -9,8 +9,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Outcome, Presence};
-use crate::ids::{AgentId, CommandId, ContactId, ConversationId, MessageId, OfferId};
+use crate::ids::{
+    AgentId, AskId, CommandId, ContactId, ConversationId, MessageId, OfferId, PromiseId, RemedyId, SignalId,
+};
+use crate::money::{Currency, Money};
+use crate::policy::{Ask, Words};
 use crate::record::{EntryKind, Receipt};
+use crate::remedies::RemedyOutcome;
+use crate::remedy::{Claim, Occasion, RemedyKind};
+use crate::till::TillAnswer;
 use crate::time::Millis;
 use crate::token::{ChannelKind, SubjectToken};
 
@@ -49,6 +56,17 @@ pub enum FromDesk {
         contact: ContactId,
         /// Entries before this sequence.
         before_seq: u64,
+    },
+    /// Asks what can be given now; answered by [`ToDesk::Till`].
+    Till {
+        /// The contact that one holds.
+        contact: ContactId,
+        /// What the customer says, as far as it is known.
+        #[serde(default)]
+        claim: Claim,
+        /// In which currency; the claim's or the policy's first if not said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        currency: Option<Currency>,
     },
     /// Sign of life; answered by [`ToDesk::Pong`].
     Ping {
@@ -125,6 +143,105 @@ pub enum DeskCommand {
         /// The contact.
         contact: ContactId,
     },
+    /// See [`crate::remedy::RemedyCommand::Give`]; like all that follow, answered by [`ToDesk::RemedySettled`].
+    Give {
+        /// The contact.
+        contact: ContactId,
+        /// What.
+        gift: Box<DeskGift>,
+        /// Whether to ask when it cannot be given unasked.
+        #[serde(default)]
+        ask: bool,
+        /// The case in three lines for whom is asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<String>,
+    },
+    /// See [`crate::remedy::RemedyCommand::Undo`].
+    Undo {
+        /// The remedy.
+        remedy: RemedyId,
+    },
+    /// See [`crate::remedy::RemedyCommand::Answer`].
+    Answer {
+        /// The ask.
+        ask: AskId,
+        /// Yes, or leave it to the next.
+        yes: bool,
+    },
+    /// See [`crate::remedy::RemedyCommand::Retry`].
+    Retry {
+        /// The remedy.
+        remedy: RemedyId,
+    },
+    /// See [`crate::remedy::RemedyCommand::Promise`].
+    Promise {
+        /// The contact.
+        contact: ContactId,
+        /// What.
+        words: String,
+        /// By when.
+        due: Millis,
+    },
+    /// See [`crate::remedy::RemedyCommand::Keep`].
+    Keep {
+        /// The promise.
+        promise: PromiseId,
+    },
+    /// See [`crate::remedy::RemedyCommand::Thank`].
+    Thank {
+        /// The colleague.
+        agent: AgentId,
+        /// About which contact.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        contact: Option<ContactId>,
+        /// A few words.
+        words: String,
+    },
+    /// See [`crate::remedy::RemedyCommand::Tell`].
+    Story {
+        /// The remedy.
+        remedy: RemedyId,
+        /// A title without names.
+        title: String,
+        /// Whether the customer agreed to be named.
+        #[serde(default)]
+        consent: bool,
+    },
+    /// See [`crate::remedy::RemedyCommand::Contest`].
+    Contest {
+        /// The signal.
+        signal: SignalId,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A gift as a desk sends it: words in the clear, sealed by the gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeskGift {
+    /// What.
+    pub kind: RemedyKind,
+    /// Why.
+    pub occasion: Occasion,
+    /// What the customer says.
+    #[serde(default)]
+    pub claim: Claim,
+    /// How much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub money: Option<Money>,
+    /// By when it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Millis>,
+    /// "Something else", in the agent's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
+    /// What the customer is told, if not the card's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tell: Option<String>,
+    /// Given knowing of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_top_of: Option<RemedyId>,
 }
 
 /// What the gateway sends.
@@ -175,6 +292,41 @@ pub enum ToDesk {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         words: Option<String>,
     },
+    /// What can be given now.
+    Till {
+        /// The contact.
+        contact: ContactId,
+        /// The answer.
+        answer: Box<TillAnswer>,
+    },
+    /// The answer to a command of the worker.
+    RemedySettled {
+        /// The command.
+        id: CommandId,
+        /// The answer.
+        outcome: RemedyOutcome,
+        /// The refusal in words that say what to do; absent when done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words: Option<String>,
+    },
+    /// Something given for a contact that this agent shows is new, or changed.
+    Remedy(Box<DeskRemedy>),
+    /// A colleague asks this agent, or an ask of this agent's own changed.
+    Ask(Box<DeskAsk>),
+    /// An ask ended.
+    AskEnded {
+        /// Which.
+        ask: AskId,
+        /// How: `yes`, `soft_yes`, `promised`, `moot`, `went_on`.
+        how: String,
+        /// Who said yes, for people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// A promise of this agent's is new, or changed.
+    Promise(Box<DeskPromise>),
+    /// This agent is praised.
+    Kudos(Box<DeskKudos>),
     /// The agent's own presence changed.
     Presence {
         /// The state.
@@ -228,6 +380,143 @@ pub struct DeskState {
     pub contacts: Vec<DeskContact>,
     /// How contacts may end.
     pub dispositions: Vec<Choice>,
+    /// Asks that wait for this agent, and this agent's own that are open.
+    #[serde(default)]
+    pub asks: Vec<DeskAsk>,
+    /// Promises of this agent's that are not kept yet.
+    #[serde(default)]
+    pub promises: Vec<DeskPromise>,
+    /// The latest praise, newest first.
+    #[serde(default)]
+    pub kudos: Vec<DeskKudos>,
+    /// Whether this agent leads.
+    #[serde(default)]
+    pub lead: bool,
+}
+
+/// Something given, as a desk shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeskRemedy {
+    /// The remedy.
+    pub remedy: RemedyId,
+    /// For which contact.
+    pub contact: ContactId,
+    /// When it was given.
+    pub at: Millis,
+    /// Who gave, for people.
+    pub by: String,
+    /// Who said yes, for people, if asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
+    /// What.
+    pub kind: RemedyKind,
+    /// Why.
+    pub occasion: Occasion,
+    /// By which card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<SubjectToken>,
+    /// What the customer said.
+    pub claim: Claim,
+    /// How much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub money: Option<Money>,
+    /// "Something else", in the agent's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
+    /// Where it stands.
+    pub state: RemedyState,
+    /// Until when it can be taken back.
+    pub undo_until: Millis,
+    /// A voucher's code or the shop's own number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Why it failed, or is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether it is in the story book.
+    #[serde(default)]
+    pub told: bool,
+}
+
+/// Where a remedy stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemedyState {
+    /// Given; it can be taken back.
+    Granted,
+    /// Taken back.
+    Undone,
+    /// The integration is to carry it out.
+    Ordered,
+    /// Carried out.
+    Done,
+    /// Not carried out.
+    Failed,
+    /// Not known; the integration is asked again.
+    Unknown,
+}
+
+/// An ask, as a desk shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeskAsk {
+    /// The ask.
+    pub ask: AskId,
+    /// For which contact.
+    pub contact: ContactId,
+    /// Whether this agent asks; otherwise this agent is asked.
+    pub is_mine: bool,
+    /// Who asks, for people.
+    pub by: String,
+    /// What they would give.
+    pub kind: RemedyKind,
+    /// How much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub money: Option<Money>,
+    /// What the customer said.
+    pub claim: Claim,
+    /// The case in three lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<String>,
+    /// Peers or leads.
+    pub whom: Ask,
+    /// How many are asked now.
+    pub asked: u32,
+    /// Until when.
+    pub until: Millis,
+}
+
+/// A promise, as a desk shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeskPromise {
+    /// The promise.
+    pub promise: PromiseId,
+    /// Towards which contact.
+    pub contact: ContactId,
+    /// What; `None`: an answer to an ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
+    /// By when.
+    pub due: Millis,
+    /// Where it stands: `open`, `reminded`, `kept`, `broken`.
+    pub state: String,
+}
+
+/// Praise, as a desk shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeskKudos {
+    /// When.
+    pub at: Millis,
+    /// Who: `customer`, `peer`, `card`.
+    pub from: String,
+    /// The peer's name, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Their words; by language where a card praises.
+    #[serde(default)]
+    pub words: Words,
+    /// For which contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactId>,
 }
 
 /// A name and its words.
@@ -326,6 +615,9 @@ pub struct DeskContact {
     pub draft: Option<String>,
     /// Entries that the desk does not have yet, in order.
     pub entries: Vec<DeskEntry>,
+    /// What was given for it, oldest first.
+    #[serde(default)]
+    pub remedies: Vec<DeskRemedy>,
     /// Why this agent has it; `None` for a contact from before the receipt was known here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,

@@ -91,7 +91,7 @@ macro_rules! born_inside {
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "Cow<'_, str>", into = "String")]
         pub struct $name {
-            /// The sequence of the record in CONTACTS that gave birth to it.
+            /// The sequence of the record in its log that gave birth to it.
             pub log_seq: u64,
             /// Which of the births of that record.
             pub n: u32,
@@ -132,12 +132,26 @@ born_outside!(/// Something that could not become an input and is kept with its 
 born_outside!(/// Any other input: presence, configuration, a customer's leaving.
     NoticeId, "ntc");
 
+born_outside!(/// A reason to look twice, named by the integration's input that told it.
+    SignalId, "sig");
+
 born_inside!(/// One request for help, from first message to resolution.
     ContactId, "con");
 born_inside!(/// All that one customer has said and been told.
     ConversationId, "cnv");
 born_inside!(/// A lease on a contact, offered to one agent.
     OfferId, "off");
+
+born_inside!(/// Something given to a customer.
+    RemedyId, "rem");
+born_inside!(/// A question to colleagues whether something may be given.
+    AskId, "ask");
+born_inside!(/// A promise to a customer.
+    PromiseId, "prm");
+born_inside!(/// A wish of the worker that routing carries out once.
+    TellId, "tel");
+born_inside!(/// A story in the story book.
+    StoryId, "sty");
 
 /// A customer's identity (channel kind, scope, value) as a keyed hash: it names the sealing key and shows nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

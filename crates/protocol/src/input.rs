@@ -6,9 +6,10 @@ use crate::command::AgentCommand;
 use crate::config::RoutingConfig;
 use crate::content::Sealed;
 use crate::hash::Hash128;
-use crate::ids::{AgentId, GatewayId, IdentityId, MessageId, NoticeId};
+use crate::ids::{AgentId, GatewayId, IdentityId, MessageId, NoticeId, ParkedId};
+use crate::remedy::{EmpowermentInput, Wish};
 use crate::time::Millis;
-use crate::token::{ChannelKind, SkillLevel, SubjectToken};
+use crate::token::{ChannelKind, Language, SkillLevel, SubjectToken};
 
 /// The version of inputs and records that this build writes; it reads this and all earlier ones.
 pub const WIRE_VERSION: u8 = 1;
@@ -66,6 +67,17 @@ pub enum InputBody {
     },
     /// The routing configuration, whole.
     Config(ConfigInput),
+    /// For the empowerment worker: routing passes it on.
+    Empowerment(EmpowermentInput),
+    /// From the empowerment worker (law 15).
+    Wish(Wish),
+    /// A person looked at something parked and let it go: its bytes are no longer kept.
+    ParkedDismissed {
+        /// Names this input.
+        id: NoticeId,
+        /// What was let go.
+        parked: ParkedId,
+    },
 }
 
 impl InputBody {
@@ -80,6 +92,9 @@ impl InputBody {
             Self::AgentDisconnected { .. } => "agent_disconnected",
             Self::GatewayLost { .. } => "gateway_lost",
             Self::Config(_) => "config",
+            Self::Empowerment(input) => input.name(),
+            Self::Wish(_) => "wish",
+            Self::ParkedDismissed { .. } => "parked_dismissed",
         }
     }
 }
@@ -105,6 +120,12 @@ pub struct CustomerMessage {
     /// What it is about, a configured category; an unknown one is as none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<SubjectToken>,
+    /// What was parked and is tried again with this (law 9). It leads to one message, however often it is replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replays: Option<ParkedId>,
+    /// The language that the customer's side speaks, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
     /// Sealed [`crate::content::Content`].
     pub body: Sealed,
 }
@@ -127,5 +148,5 @@ pub struct ConfigInput {
     /// Hash of the configuration's canonical JSON: stands in every record that it led to.
     pub hash: Hash128,
     /// The whole configuration.
-    pub config: RoutingConfig,
+    pub config: Box<RoutingConfig>,
 }

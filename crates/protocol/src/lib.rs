@@ -10,16 +10,22 @@ pub mod command;
 pub mod config;
 pub mod content;
 pub mod desk;
+pub mod facts;
 pub mod hash;
 pub mod ids;
 pub mod input;
 pub mod limits;
+pub mod money;
 pub mod parked;
+pub mod policy;
 pub mod record;
+pub mod remedies;
+pub mod remedy;
 pub mod signin;
 pub mod streams;
 pub mod subjects;
 pub mod thread;
+pub mod till;
 pub mod time;
 pub mod token;
 pub mod views;
@@ -27,11 +33,13 @@ pub mod views;
 pub use command::{Command, Outcome, Refusal};
 pub use hash::Hash128;
 pub use ids::{
-    AgentId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, MessageId, NoticeId, OfferId,
-    ParkedId, SessionId,
+    AgentId, AskId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, MessageId, NoticeId,
+    OfferId, ParkedId, PromiseId, RemedyId, SessionId, SignalId, StoryId, TellId,
 };
 pub use input::{Input, InputBody};
+pub use money::{Currency, Money};
 pub use record::{Cause, Event, Record};
+pub use remedies::{RemedyCause, RemedyEvent, RemedyRecord};
 pub use subjects::Subject;
 pub use time::Millis;
-pub use token::{ChannelKind, SkillLevel, SubjectToken};
+pub use token::{ChannelKind, Language, SkillLevel, SubjectToken};

@@ -22,10 +22,44 @@ pub const SKILLS_PER_CONTACT_MAX: usize = 16;
 pub const QUEUES_MAX: usize = 5_000;
 /// Most agents in a configuration.
 pub const AGENTS_MAX: usize = 100_000;
+/// Most skills in a configuration.
+pub const SKILLS_MAX: usize = 5_000;
+/// Most accounts in a configuration.
+pub const ACCOUNTS_MAX: usize = 5_000;
+/// Most categories in a configuration.
+pub const CATEGORIES_MAX: usize = 5_000;
+/// Most dispositions in a configuration.
+pub const DISPOSITIONS_MAX: usize = 5_000;
 /// Most skills of one agent.
 pub const SKILLS_PER_AGENT_MAX: usize = 64;
+/// Most steps in which a queue widens.
+pub const STEPS_PER_QUEUE_MAX: usize = 8;
+/// Most alternatives in the requirement of a step.
+pub const ALTERNATIVES_PER_STEP_MAX: usize = 8;
+/// Longest head start, wait bound and time after which a step widens, ms: a year.
+pub const ORDER_MS_MAX: u64 = 366 * 24 * 3_600_000;
+/// Fastest ageing of a priority, percent of the time waited.
+pub const AGEING_PERCENT_MAX: u32 = 10_000;
+/// Most offers in a row that an agent may leave unanswered before they are away.
+pub const MISSES_MAX: u8 = 10;
 /// Most contacts that one agent may hold at once, over all channels.
 pub const CAPACITY_MAX: u16 = 100;
+/// Most agents remembered as having declined one contact; past that the first of them may be asked again.
+pub const DECLINES_PER_CONTACT_MAX: usize = 1_000;
+/// Most conversations that the router remembers, each with its contact, open or ended last; past that the one that has been
+/// idle for longest is forgotten. Measured: 330 bytes of memory each while idle, 600 while its contact can be reopened, 800
+/// with an open contact, so 0.7 to 1.6 GB in all, and 0.3 to 0.7 GB of a snapshot.
+pub const CONVERSATIONS_MAX: usize = 2_000_000;
+/// Most ids of customers' messages that the router remembers; past that the oldest day loses some before its time.
+pub const MESSAGE_IDS_MAX: usize = 10_000_000;
+/// Most ids of commands that the router remembers, with their answers; past that the oldest day loses some before its time.
+pub const COMMAND_IDS_MAX: usize = 4_000_000;
+/// Most ids of notices that the router remembers; past that the oldest day loses some before its time.
+pub const NOTICE_IDS_MAX: usize = 2_000_000;
+/// Most ids of parked items that the router remembers as replayed; past that the first of them is forgotten.
+pub const REPLAYED_IDS_MAX: usize = 1_000_000;
+/// Most wishes of the empowerment worker that the router remembers as carried out; past that the first of them is forgotten.
+pub const WISH_IDS_MAX: usize = 1_000_000;
 /// Most runners-up named in a receipt.
 pub const RUNNERS_UP_MAX: usize = 5;
 /// Most entries of one conversation's history sent in one answer.
@@ -34,3 +68,31 @@ pub const HISTORY_ENTRIES_MAX: usize = 200;
 pub const CLOCK_SKEW_MS_MAX: u64 = 24 * 3_600_000;
 /// Oldest command that is still carried out, ms (law 5).
 pub const COMMAND_AGE_MS_MAX: u64 = 24 * 3_600_000;
+/// Longest text of a fact, bytes: a word of a list.
+pub const FACT_TEXT_BYTES_MAX: usize = 64;
+/// Most facts pushed or answered at once.
+pub const FACTS_MAX: usize = 100;
+/// Most cards in a policy.
+pub const CARDS_MAX: usize = 500;
+/// Largest policy, bytes of JSON.
+pub const POLICY_BYTES_MAX: usize = 512 * 1024;
+/// Most faults of a policy told at once; what is more is counted.
+pub const POLICY_FAULTS_MAX: usize = 100;
+/// Most conditions of a card.
+pub const CONDITIONS_PER_CARD_MAX: usize = 16;
+/// Longest condition, bytes.
+pub const CONDITION_BYTES_MAX: usize = 400;
+/// Most nodes in the syntax tree of a condition.
+pub const CONDITION_NODES_MAX: usize = 64;
+/// Longest list in a condition.
+pub const CONDITION_LIST_MAX: usize = 32;
+/// Largest amount that is not absurd, cents of any currency.
+pub const AMOUNT_CENTS_MAX: i64 = 100_000_000;
+/// Longest story title, bytes.
+pub const TITLE_BYTES_MAX: usize = 120;
+/// How far ahead something may be promised, ms.
+pub const PROMISE_MS_MAX: u64 = 90 * 24 * 3_600_000;
+/// Most colleagues asked at once.
+pub const ASKED_MAX: usize = 5;
+/// Longest answer that an integration may give, bytes.
+pub const ANSWER_BYTES_MAX: usize = 64 * 1024;

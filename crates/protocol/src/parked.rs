@@ -1,6 +1,7 @@
-//! What could not become an input: kept, visible, and replayed by a person.
+//! What could not be used: kept, visible, until a person replays or dismisses it.
 
 use serde::{Deserialize, Serialize};
+use uuid::{Uuid, Variant};
 
 use crate::content::Sealed;
 use crate::ids::ParkedId;
@@ -20,13 +21,44 @@ pub struct Parked {
     /// The account it came by, if that could be a name at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<SubjectToken>,
-    /// A stable word: `malformed`, `unknown_account`, `content_differs`, `unreadable`.
+    /// A stable word: `malformed` or `unknown_account` by an adapter, a [`crate::record::ParkReason`] by the router.
     pub reason: String,
     /// What was wrong and what to do; without a customer's words.
     pub detail: String,
     /// The INBOUND sequence it stood at, if it came that far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inbound_seq: Option<u64>,
+    /// The parked item that was tried again in vain, if this is what became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replays: Option<ParkedId>,
     /// The bytes as they came, sealed with a key of their own.
     pub bytes: Sealed,
+}
+
+impl ParkedId {
+    /// The id of what the router parks: made of the input's place, so that a second try gives the same.
+    #[must_use]
+    pub fn of_input(published_at_ms: u64, inbound_seq: u64) -> Self {
+        Self(Uuid::from_u64_pair(published_at_ms, inbound_seq))
+    }
+
+    /// The INBOUND sequence that [`Self::of_input`] was given; `None` for an id born outside.
+    #[must_use]
+    pub fn inbound_seq(self) -> Option<u64> {
+        // A version 7 UUID has the highest bit of its second half set, which no sequence reaches.
+        (self.0.get_variant() == Variant::NCS).then(|| self.0.as_u64_pair().1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_made_of_a_place_tells_it_and_no_other_does() {
+        let parked = ParkedId::of_input(1_780_000_082_000, 21);
+        assert_eq!(parked.inbound_seq(), Some(21));
+        assert_eq!(parked.to_string().parse(), Ok(parked));
+        assert_eq!(ParkedId(Uuid::from_u128(0x019e_7045_c850_7000_8000_0000_0000_0011)).inbound_seq(), None);
+    }
 }

@@ -5,8 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::command::{Outcome, Presence};
 use crate::config::ConfigFault;
 use crate::hash::Hash128;
-use crate::ids::{AgentId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, OfferId};
+use crate::ids::{
+    AgentId, AskId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, OfferId, RemedyId, TellId,
+};
 use crate::input::{Input, SkillNeed};
+use crate::remedy::ContactContext;
 use crate::time::Millis;
 use crate::token::{ChannelKind, SubjectToken};
 
@@ -92,6 +95,12 @@ pub enum Event {
         /// The account it came by.
         account: SubjectToken,
     },
+    /// The router remembers a limited number of conversations: this one, idle for longest, made room for another. Who wrote in
+    /// it begins a new one, with a sequence of its own.
+    ConversationForgotten {
+        /// The conversation.
+        conversation: ConversationId,
+    },
     /// A request for help began.
     ContactOpened {
         /// The contact.
@@ -147,6 +156,13 @@ pub enum Event {
     DeclinesLapsed {
         /// The contact.
         contact: ContactId,
+    },
+    /// A contact has waited for the next step of its queue: more agents may have it, and those of its class.
+    Widened {
+        /// The contact.
+        contact: ContactId,
+        /// The step of the queue, from 0.
+        step: u8,
     },
     /// An agent is asked.
     OfferMade {
@@ -224,6 +240,35 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// The input is for the empowerment worker, which reads it here.
+    Passed {
+        /// Where the contact that it names stands, or the customer's latest one; `None`: there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        context: Option<Box<ContactContext>>,
+    },
+    /// Colleagues are asked, as the worker wished.
+    ColleaguesAsked {
+        /// The ask.
+        ask: AskId,
+        /// Which round of it.
+        round: u32,
+        /// Who: there, serving that queue, longest idle first; empty if nobody is.
+        agents: Vec<AgentId>,
+    },
+    /// The customer was told, as the worker wished; the words stand in the cause.
+    CustomerTold {
+        /// Which telling.
+        tell: TellId,
+        /// Whether it stands in the conversation; it does not where that is no longer known.
+        told: bool,
+    },
+    /// The contacts of a conversation come first for a while.
+    AtRisk {
+        /// Whose.
+        conversation: ConversationId,
+        /// Until when.
+        until: Millis,
+    },
     /// A command was answered; the gateway that sent it reads this.
     CommandSettled {
         /// The command.
@@ -250,6 +295,14 @@ pub enum EntryKind {
     FromAgent {
         /// Who.
         agent: AgentId,
+    },
+    /// The customer was told what was given, in the agent's name; the words are in the cause.
+    Told {
+        /// Who gave.
+        agent: AgentId,
+        /// What it is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remedy: Option<RemedyId>,
     },
     /// An agent wrote for colleagues; the words are in the cause.
     Note {
@@ -301,6 +354,7 @@ impl EntryKind {
             Self::Note { .. } => false,
             Self::FromCustomer
             | Self::FromAgent { .. }
+            | Self::Told { .. }
             | Self::Joined { .. }
             | Self::TransferredToQueue { .. }
             | Self::TransferredToAgent { .. }
@@ -335,6 +389,8 @@ pub enum QueuedWhy {
     Transferred,
     /// Its agent was gone.
     Reclaimed,
+    /// A promise to the customer was broken: it comes first from here.
+    AtRisk,
 }
 
 /// How an offer ended.
@@ -368,6 +424,8 @@ pub enum ParkReason {
     UnknownAccount,
     /// It was written by a later version.
     LaterVersion,
+    /// It would begin a conversation, and as many as the router remembers all have an open contact.
+    FloorFull,
 }
 
 impl ParkReason {
@@ -379,6 +437,7 @@ impl ParkReason {
             Self::ContentDiffers => "content_differs",
             Self::UnknownAccount => "unknown_account",
             Self::LaterVersion => "later_version",
+            Self::FloorFull => "floor_full",
         }
     }
 }
@@ -394,6 +453,16 @@ pub struct Receipt {
     pub idle_ms: u64,
     /// How many of its class waited before this choice, this contact included.
     pub waiting_in_class: u32,
+    /// The contact's score when it was chosen, ms of waiting; none where priorities come strictly one before the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score_ms: Option<u64>,
+    /// The step of the queue that the contact had reached, from 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub step: u8,
+    /// The winner's rank by the queue's choice, smaller is better: thousandths of occupation, or what is left to the highest room
+    /// or proficiency there can be; 0 where the idle time alone decides.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rank: u32,
     /// Who else could have had it, best first, at most [`crate::limits::RUNNERS_UP_MAX`].
     pub runners_up: Vec<RunnerUp>,
     /// How many could not, and why.
@@ -408,6 +477,12 @@ pub enum ChoiceRule {
     Preferred,
     /// A contact came and the agent idle for longest got it.
     LongestIdle,
+    /// A contact came and the agent who holds the smallest share of what they can got it.
+    LeastOccupied,
+    /// A contact came and the agent with room for most got it.
+    MostSpare,
+    /// A contact came and the agent who commands what is needed best got it.
+    BestProficiency,
     /// An agent came free and the contact first in order went to them.
     FirstInOrder,
 }
@@ -419,6 +494,9 @@ pub struct RunnerUp {
     pub agent: AgentId,
     /// How long they had been idle, ms.
     pub idle_ms: u64,
+    /// Their rank by the queue's choice.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rank: u32,
 }
 
 /// How many agents could not have a contact, by the first reason that held.
@@ -432,4 +510,11 @@ pub struct PassedOver {
     pub full: u32,
     /// There and free, but declined or missed this contact.
     pub declined: u32,
+    /// There and free, but of a step that the contact has not waited for yet.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub later: u32,
+}
+
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }

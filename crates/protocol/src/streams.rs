@@ -4,6 +4,8 @@
 pub const INBOUND: &str = "INBOUND";
 /// The routing core's records, kept for good: the log.
 pub const CONTACTS: &str = "CONTACTS";
+/// The empowerment worker's records, kept for good: the log of what was given.
+pub const REMEDIES: &str = "REMEDIES";
 /// What could not become an input, with bytes and reason.
 pub const PARKED: &str = "PARKED";
 /// Wrapped sealing keys, one an identity.

@@ -70,6 +70,12 @@ impl Subjects {
         self.of("in.config")
     }
 
+    /// What a person decides about something parked.
+    #[must_use]
+    pub fn inbound_parked(&self) -> Subject {
+        self.of("in.parked")
+    }
+
     /// All of INBOUND.
     #[must_use]
     pub fn inbound_all(&self) -> Subject {
@@ -80,6 +86,54 @@ impl Subjects {
     #[must_use]
     pub fn contacts(&self) -> Subject {
         self.of("log.contacts")
+    }
+
+    /// The empowerment worker's records.
+    #[must_use]
+    pub fn remedies(&self) -> Subject {
+        self.of("log.remedies")
+    }
+
+    /// What reaches the worker from outside.
+    #[must_use]
+    pub fn inbound_empowerment(&self) -> Subject {
+        self.of("in.empowerment")
+    }
+
+    /// What the worker wishes of routing.
+    #[must_use]
+    pub fn inbound_wish(&self) -> Subject {
+        self.of("in.wish")
+    }
+
+    /// "What can I do for you?": a [`crate::till::TillQuestion`].
+    #[must_use]
+    pub fn till(&self) -> Subject {
+        self.of("svc.empowerment.till")
+    }
+
+    /// What stands in the wallets: a [`crate::till::WalletsQuestion`].
+    #[must_use]
+    pub fn wallets(&self) -> Subject {
+        self.of("svc.empowerment.wallets")
+    }
+
+    /// Whether a policy would be used: a [`crate::policy::Policy`], answered by a [`crate::till::PolicyChecked`].
+    #[must_use]
+    pub fn policy_check(&self) -> Subject {
+        self.of("svc.empowerment.check")
+    }
+
+    /// Where an integration is asked for facts over the bus.
+    #[must_use]
+    pub fn ask_facts(&self, integration: &SubjectToken) -> Subject {
+        self.of(&format!("ask.facts.{integration}"))
+    }
+
+    /// What can be given, and how often it was: questions to the read models.
+    #[must_use]
+    pub fn views_empowerment(&self) -> Subject {
+        self.of("svc.views.empowerment")
     }
 
     /// What could not become an input.

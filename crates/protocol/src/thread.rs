@@ -7,6 +7,7 @@ use crate::content::Sealed;
 use crate::ids::{ContactId, ConversationId, MessageId};
 use crate::input::InputBody;
 use crate::record::{Cause, EntryKind, Event, Record};
+use crate::remedy::Wish;
 use crate::time::Millis;
 
 /// One entry of a conversation with its words, still sealed.
@@ -56,8 +57,12 @@ fn words(cause: &Cause, entry: &EntryKind) -> Option<(MessageId, Sealed)> {
                 | Command::TransferToQueue { .. }
                 | Command::TransferToAgent { .. }
                 | Command::Resolve { .. }
-                | Command::EndWrapUp { .. } => None,
+                | Command::EndWrapUp { .. }
+                | Command::Empower { .. } => None,
             }
+        }
+        (InputBody::Wish(Wish::Tell { message, body, .. }), EntryKind::Told { .. }) => {
+            Some((*message, body.clone()))
         }
         (
             InputBody::Message(_)
@@ -66,7 +71,10 @@ fn words(cause: &Cause, entry: &EntryKind) -> Option<(MessageId, Sealed)> {
             | InputBody::AgentConnected { .. }
             | InputBody::AgentDisconnected { .. }
             | InputBody::GatewayLost { .. }
-            | InputBody::Config(_),
+            | InputBody::Config(_)
+            | InputBody::Empowerment(_)
+            | InputBody::Wish(_)
+            | InputBody::ParkedDismissed { .. },
             _,
         ) => None,
     }

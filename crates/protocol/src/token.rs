@@ -104,6 +104,52 @@ impl fmt::Display for ChannelKind {
     }
 }
 
+/// A language by its two small letters (ISO 639-1), as in `nl`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Cow<'_, str>", into = "String")]
+pub struct Language([u8; 2]);
+
+/// A text that is no language.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a language: use two small letters, as in nl")]
+pub struct NotALanguage(pub String);
+
+impl FromStr for Language {
+    type Err = NotALanguage;
+    fn from_str(text: &str) -> Result<Self, NotALanguage> {
+        let letters = <[u8; 2]>::try_from(text.as_bytes()).ok();
+        letters
+            .filter(|letters| letters.iter().all(u8::is_ascii_lowercase))
+            .map(Self)
+            .ok_or_else(|| NotALanguage(text.chars().take(20).collect()))
+    }
+}
+
+impl TryFrom<Cow<'_, str>> for Language {
+    type Error = NotALanguage;
+    fn try_from(text: Cow<'_, str>) -> Result<Self, NotALanguage> {
+        text.parse()
+    }
+}
+
+impl From<Language> for String {
+    fn from(language: Language) -> Self {
+        language.to_string()
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|letter| write!(f, "{}", char::from(*letter)))
+    }
+}
+
+impl fmt::Debug for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// How well an agent commands a skill, or how well a contact needs it: 1 (some) to 5 (master).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]

@@ -2,11 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::hash::Hash128;
+use crate::ids::{AgentId, RemedyId, StoryId};
 use crate::ids::{ContactId, ConversationId};
+use crate::money::{Currency, Money};
+use crate::policy::Policy;
 use crate::record::EntryKind;
+use crate::remedy::{Occasion, RemedyKind};
 use crate::thread::Entry;
 use crate::time::Millis;
-use crate::token::SubjectToken;
+use crate::token::{ChannelKind, SubjectToken};
 
 /// Asks for a conversation's past.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,4 +49,129 @@ pub struct PastContact {
     pub queue: Option<SubjectToken>,
     /// How it ended, if it did.
     pub ended: Option<EntryKind>,
+}
+
+/// Asks what was given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmpowermentQuestion {
+    /// Over so many days until now.
+    pub days: u32,
+    /// Only by this agent: who does not lead sees only their own figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+}
+
+/// What was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmpowermentReport {
+    /// Up to which record of REMEDIES this is true.
+    pub log_seq: u64,
+    /// The policy in force with its hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<(Hash128, Policy)>,
+    /// Gifts by card, queue, channel, kind and currency; undone ones are not among them.
+    pub gestures: Vec<GestureCount>,
+    /// How asks went, by card.
+    pub asks: Vec<AskCount>,
+    /// Remedies of which it is not known whether they were carried out, oldest first.
+    pub unknown: Vec<RemedyLine>,
+    /// Remedies that failed and were not tried again, latest first.
+    pub failed: Vec<RemedyLine>,
+    /// Promises: made, kept in time, broken.
+    pub promises: PromiseCount,
+    /// The story book, latest first.
+    pub stories: Vec<StoryLine>,
+}
+
+/// Gifts of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GestureCount {
+    /// By which card; `None`: the latitude.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<SubjectToken>,
+    /// Where.
+    pub queue: SubjectToken,
+    /// By which channel.
+    pub channel: ChannelKind,
+    /// What.
+    pub kind: RemedyKind,
+    /// In which currency; `None`: without an amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+    /// How many.
+    pub count: u64,
+    /// How much in all, cents.
+    pub cents: u64,
+}
+
+/// How asks of one card went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskCount {
+    /// By which card; `None`: the latitude.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<SubjectToken>,
+    /// How many were asked.
+    pub asked: u64,
+    /// How many a colleague said yes to.
+    pub yes: u64,
+    /// How many were a yes because nobody answered and it was little.
+    pub soft_yes: u64,
+    /// How many led to a promise first.
+    pub promised: u64,
+}
+
+/// A remedy in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemedyLine {
+    /// Which.
+    pub remedy: RemedyId,
+    /// For which contact.
+    pub contact: ContactId,
+    /// Who gave.
+    pub agent: AgentId,
+    /// When.
+    pub at: Millis,
+    /// What.
+    pub kind: RemedyKind,
+    /// How much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub money: Option<Money>,
+    /// What is known.
+    pub reason: String,
+}
+
+/// What became of promises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromiseCount {
+    /// Made.
+    pub made: u64,
+    /// Kept in time.
+    pub kept: u64,
+    /// Broken, or kept too late.
+    pub broken: u64,
+}
+
+/// A story in the book.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoryLine {
+    /// Which.
+    pub story: StoryId,
+    /// Its title.
+    pub title: String,
+    /// When it was written down.
+    pub at: Millis,
+    /// Who wrote it down.
+    pub agent: AgentId,
+    /// What was given.
+    pub kind: RemedyKind,
+    /// Why.
+    pub occasion: Occasion,
+    /// By which card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<SubjectToken>,
+    /// How much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub money: Option<Money>,
+    /// Whether the customer agreed to be named; otherwise nothing in it may point to them.
+    pub consent: bool,
 }

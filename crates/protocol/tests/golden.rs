@@ -2,35 +2,75 @@
 //!
 //! A file is never changed. A new kind gets a new file (this test names the kinds that have none); a new optional field
 //! leaves the old files as they are.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use protocol::{Record, Refusal, thread};
+use protocol::{Record, Refusal, RemedyRecord, thread};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Every word by which a reader tells kinds apart, as `key:word`.
+/// Records of CONTACTS.
+const CONTACTS: &str = "golden";
+/// Records of REMEDIES.
+const REMEDIES: &str = "golden-remedies";
+
+/// Every word by which a reader of CONTACTS tells kinds apart, as `key:word`.
 const KINDS: &str = "
     from:input from:unreadable from:timer from:takeover
     kind:message kind:customer_left kind:command kind:agent_connected kind:agent_disconnected kind:gateway_lost kind:config
+    kind:parked_dismissed kind:empowerment kind:wish
     do:set_presence do:accept do:decline do:reply do:note do:transfer_to_queue do:transfer_to_agent do:resolve
-    do:end_wrap_up
-    event:fenced event:config_applied event:config_refused event:conversation_opened event:contact_opened
+    do:end_wrap_up do:empower
+    what:give what:undo what:answer what:retry what:promise what:keep what:thank what:tell what:contest
+    what:policy what:facts what:signal what:own_identity what:thanks
+    wish:tell wish:ask_for wish:risk whom:ask_peer whom:ask_lead
+    event:fenced event:config_applied event:config_refused event:conversation_opened event:conversation_forgotten
+    event:contact_opened
     event:contact_reopened event:entry_added event:queued event:preference_ended event:declines_lapsed event:offer_made
     event:offer_ended event:assigned event:wrap_up_started event:resolved event:abandoned event:agent_connected
     event:agent_disconnected event:presence_changed event:command_settled event:duplicate_skipped event:parked
-    is:from_customer is:from_agent is:note is:joined is:transferred_to_queue is:transferred_to_agent is:reclaimed
+    event:passed event:colleagues_asked event:customer_told told:true told:false event:at_risk
+    is:told is:from_customer is:from_agent is:note is:joined is:transferred_to_queue is:transferred_to_agent is:reclaimed
     is:resolved is:reopened is:customer_left
     is:accepted is:declined is:timed_out is:agent_gone is:customer_gone
     is:done is:refused
-    why:opened why:reopened why:offer_ended why:transferred why:reclaimed
+    why:opened why:reopened why:offer_ended why:transferred why:reclaimed why:at_risk
     rule:preferred rule:longest_idle rule:first_in_order runners_up:some
     reason:unreadable reason:content_differs reason:unknown_account reason:later_version
+    reason:floor_full
     presence:online presence:away presence:offline
+    lead:true language:nl
+    occasion:trust occasion:surprise gives:refund gives:service gives:repair
+    helps_first:refund helps_first:voucher helps_first:replacement helps_first:exchange helps_first:repair
+    helps_first:service helps_first:gesture
+    per:contact per:agent_day per:team_day per:customer_year per:incident per:surprise_year
+    answer:yes answer:ask_peer answer:ask_lead because:fraud beyond:ask_peer beyond:ask_lead expects:yes
+    type:bool type:int type:text
 ";
 
-fn files() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+/// As [`KINDS`], of REMEDIES.
+const REMEDY_KINDS: &str = "
+    from:contacts from:order_answer from:facts_answer from:timer from:takeover
+    is:command is:input is:told is:asked is:done is:failed is:unknown is:granted is:asking is:refused
+    what:give what:undo what:answer what:retry what:promise what:keep what:thank what:tell what:contest
+    what:policy what:facts what:signal what:own_identity what:thanks
+    event:fenced event:policy_applied event:policy_refused event:facts_noted event:facts_refused event:signal_noted
+    event:signal_contested event:own_identity_noted event:granted event:undone event:ordered event:done event:failed
+    event:unknown event:tell_wanted event:tell_ended event:ask_opened event:ask_went_on event:asked event:ask_left
+    event:ask_answered event:ask_promised event:ask_moot event:promise_made event:promise_reminded event:promise_kept
+    event:promise_broken event:praised event:story_told event:command_settled event:duplicate_skipped
+    about:remedy about:answer who:customer who:peer who:card whom:ask_peer whom:ask_lead
+    why:no_policy why:not_yours why:not_found why:bad_amount why:unknown_currency why:malformed why:beyond
+    why:not_allowed why:already_given why:own_identity why:own_ask why:too_late why:bad_input why:too_old
+    because:law because:safety because:fraud
+    per:contact per:agent_day per:team_day per:customer_year per:incident per:surprise_year
+";
+
+fn files(folder: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
     let read = |entry: std::io::Result<std::fs::DirEntry>| {
         let path = entry.ok()?.path();
         Some((path.file_name()?.to_str()?.to_owned(), std::fs::read_to_string(&path).ok()?))
@@ -44,9 +84,7 @@ fn kinds(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
             for (key, field) in fields {
-                if let Value::String(word) = field {
-                    found.insert(format!("{key}:{word}"));
-                }
+                words(key, field, found);
                 if key == "runners_up" && field != &Value::Array(Vec::new()) {
                     found.insert("runners_up:some".to_owned());
                 }
@@ -58,11 +96,29 @@ fn kinds(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
+fn words(key: &str, field: &Value, found: &mut BTreeSet<String>) {
+    match field {
+        Value::String(word) => {
+            found.insert(format!("{key}:{word}"));
+        }
+        Value::Bool(yes) => {
+            found.insert(format!("{key}:{yes}"));
+        }
+        Value::Array(all) => all.iter().filter(|one| one.is_string()).for_each(|one| words(key, one, found)),
+        Value::Null | Value::Number(_) | Value::Object(_) => {}
+    }
+}
+
 #[test]
 fn old_records_are_read_and_written_the_same() {
-    assert!(!files().is_empty(), "no golden records found");
-    for (name, text) in files() {
-        let record: Record = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    read_and_written_the_same::<Record>(CONTACTS);
+    read_and_written_the_same::<RemedyRecord>(REMEDIES);
+}
+
+fn read_and_written_the_same<R: DeserializeOwned + Serialize>(folder: &str) {
+    assert!(!files(folder).is_empty(), "no golden records found");
+    for (name, text) in files(folder) {
+        let record: R = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         let again = serde_json::to_string_pretty(&record).unwrap() + "\n";
         assert_eq!(again, text, "{name} is written otherwise than it was");
     }
@@ -70,34 +126,43 @@ fn old_records_are_read_and_written_the_same() {
 
 #[test]
 fn every_kind_has_a_golden_record() {
-    let mut found = BTreeSet::new();
-    for (_, text) in files() {
-        kinds(&serde_json::from_str(&text).unwrap(), &mut found);
+    for (folder, wanted) in [(CONTACTS, KINDS), (REMEDIES, REMEDY_KINDS)] {
+        let mut found = BTreeSet::new();
+        for (_, text) in files(folder) {
+            kinds(&serde_json::from_str(&text).unwrap(), &mut found);
+        }
+        let missing: Vec<_> = wanted.split_whitespace().filter(|kind| !found.contains(*kind)).collect();
+        assert_eq!(missing, Vec::<&str>::new(), "kinds without a golden record in {folder}");
     }
-    let missing: Vec<_> = KINDS.split_whitespace().filter(|kind| !found.contains(*kind)).collect();
-    assert_eq!(missing, Vec::<&str>::new(), "kinds without a golden record");
 }
 
 #[test]
 fn an_unknown_field_is_no_obstacle() {
-    for (name, text) in files() {
+    is_no_obstacle::<Record>(CONTACTS);
+    is_no_obstacle::<RemedyRecord>(REMEDIES);
+}
+
+fn is_no_obstacle<R: DeserializeOwned + PartialEq + std::fmt::Debug>(folder: &str) {
+    for (name, text) in files(folder) {
         let mut value: Value = serde_json::from_str(&text).unwrap();
         value["added_later"] = Value::from(1);
         for event in value["events"].as_array_mut().unwrap() {
             event["added_later"] = Value::from(1);
         }
-        let record: Record = serde_json::from_value(value).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(Ok(record), serde_json::from_str::<Record>(&text).map_err(|_| ()), "{name}");
+        let record: R = serde_json::from_value(value).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(Ok(record), serde_json::from_str::<R>(&text).map_err(|_| ()), "{name}");
     }
 }
 
 #[test]
 fn words_stand_with_their_entries() {
-    let text = files().into_iter().find(|(name, _)| name == "kind-message.json").unwrap().1;
-    let record: Record = serde_json::from_str(&text).unwrap();
-    let entries: Vec<_> = thread::entries(&record).collect();
-    assert_eq!(entries.len(), 1);
-    assert!(entries[0].1.body.is_some() && entries[0].1.message.is_some());
+    for file in ["kind-message.json", "do-note.json", "kind-wish-tell.json"] {
+        let text = files(CONTACTS).into_iter().find(|(name, _)| name == file).unwrap().1;
+        let record: Record = serde_json::from_str(&text).unwrap();
+        let entries: Vec<_> = thread::entries(&record).collect();
+        assert_eq!(entries.len(), 1, "{file}");
+        assert!(entries[0].1.body.is_some() && entries[0].1.message.is_some(), "{file}");
+    }
 }
 
 #[test]

@@ -6,10 +6,11 @@ use protocol::time::DAY_MS;
 use protocol::{AgentId, ContactId, ConversationId, GatewayId, InputBody, Millis};
 
 use crate::EVENTS_PER_RECORD;
+use crate::empowerment::{WishId, notice_of};
 use crate::state::State;
 
-/// Most ended contacts forgotten with one record, so that no record takes long.
-const FORGOTTEN_PER_RECORD: usize = 64;
+/// Most ended contacts, and most conversations, forgotten with one record, so that no record takes long.
+pub(crate) const FORGOTTEN_PER_RECORD: usize = 64;
 
 /// Why a record cannot be applied. The log or the reader is broken: stop, and rebuild the state from the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -117,6 +118,7 @@ impl State {
             self.stored.memory.forget(at.min(input.made_at));
         }
         self.forget_ended(at);
+        self.index.seen_to(at);
         let connected = &self.index.by_gateway;
         self.stored.lost_gateways.retain(|gateway| connected.contains_key(gateway));
         if events.len() >= EVENTS_PER_RECORD {
@@ -139,8 +141,11 @@ impl State {
             InputBody::CustomerLeft { id, .. }
             | InputBody::AgentConnected { id, .. }
             | InputBody::AgentDisconnected { id, .. }
-            | InputBody::GatewayLost { id, .. } => memory.remember_notice(*id, at),
+            | InputBody::GatewayLost { id, .. }
+            | InputBody::ParkedDismissed { id, .. } => memory.remember_notice(*id, at),
             InputBody::Config(config) => memory.remember_notice(config.id, at),
+            InputBody::Empowerment(input) => memory.remember_notice(notice_of(input), at),
+            InputBody::Wish(wish) => memory.remember_wish(WishId::of(wish)),
         }
     }
 
@@ -170,7 +175,8 @@ fn is_skipped(events: &[Event]) -> bool {
             ParkReason::Unreadable
             | ParkReason::ContentDiffers
             | ParkReason::UnknownAccount
-            | ParkReason::LaterVersion => true,
+            | ParkReason::LaterVersion
+            | ParkReason::FloorFull => true,
         },
         Some(_) | None => false,
     }

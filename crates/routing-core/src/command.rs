@@ -16,6 +16,12 @@ impl Turn<'_> {
             self.emit(Event::DuplicateSkipped);
             return self.emit(Event::CommandSettled { command: asked.id, outcome });
         }
+        if let Command::Empower { ask } = &asked.command
+            && self.state.agent(asked.agent).is_some()
+        {
+            // The worker knows which ids it has answered, and answers again.
+            return self.pass_command(ask.contact());
+        }
         let settled = self.check_age(asked.id).and_then(|()| self.carry_out(asked.agent, &asked.command));
         let outcome = match settled {
             Ok(()) => Outcome::Done,
@@ -56,6 +62,8 @@ impl Turn<'_> {
             Command::TransferToQueue { contact, queue } => self.transfer_to_queue(agent, *contact, queue),
             Command::TransferToAgent { contact, agent: to } => self.transfer_to_agent(agent, *contact, *to),
             Command::Resolve { contact, disposition } => self.resolve(agent, *contact, disposition),
+            // Answered by the worker; routing refuses only who it does not know.
+            Command::Empower { .. } => Ok(()),
             Command::EndWrapUp { contact } => {
                 self.own_or_wrap_up(agent, *contact)?;
                 match self.state.contact(*contact).map(|known| known.phase) {
@@ -127,13 +135,14 @@ impl Turn<'_> {
         let event = Event::Queued {
             contact: id,
             queue: queue.clone(),
-            priority: contact.priority,
+            priority: contact.own_priority(),
             needs,
             since: contact.since,
             preferred: None,
             why: QueuedWhy::Transferred,
         };
         self.emit(event);
+        self.bring_forward(id);
         Ok(())
     }
 
@@ -148,7 +157,7 @@ impl Turn<'_> {
         let event = Event::Queued {
             contact: id,
             queue: contact.queue.clone(),
-            priority: contact.priority,
+            priority: contact.own_priority(),
             needs: contact.needs.clone(),
             since: contact.since,
             preferred: Some(Preferred { agent: to, until: self.at.plus(wait) }),
@@ -156,6 +165,7 @@ impl Turn<'_> {
         };
         self.entry(conversation, id, EntryKind::TransferredToAgent { agent, to });
         self.emit(event);
+        self.bring_forward(id);
         Ok(())
     }
 

@@ -2,9 +2,12 @@
 
 use protocol::command::Presence;
 use protocol::input::SkillNeed;
+use protocol::limits::DECLINES_PER_CONTACT_MAX;
 use protocol::record::Preferred;
+use protocol::remedy::Effort;
 use protocol::{
-    AgentId, ChannelKind, ContactId, ConversationId, GatewayId, IdentityId, Millis, OfferId, SubjectToken,
+    AgentId, ChannelKind, ContactId, ConversationId, GatewayId, IdentityId, Language, Millis, OfferId,
+    SubjectToken,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +24,9 @@ pub struct Contact {
     pub queue: SubjectToken,
     /// 0 is served first.
     pub priority: u8,
+    /// The priority that it has otherwise, while it is brought forward.
+    #[serde(default)]
+    pub usual_priority: Option<u8>,
     /// What the agent must command.
     pub needs: Vec<SkillNeed>,
     /// Since when it waits; it keeps this place when it returns to the queue.
@@ -29,6 +35,12 @@ pub struct Contact {
     pub phase: Phase,
     /// Who would not have it.
     pub declines: Vec<Decline>,
+    /// What it cost the customer so far, without the wait that they are in and the contacts before it.
+    #[serde(default)]
+    pub effort: Effort,
+    /// Since when the customer waits for an agent, while they do.
+    #[serde(default)]
+    pub waits_from: Option<Millis>,
 }
 
 impl Contact {
@@ -52,6 +64,18 @@ impl Contact {
         }
     }
 
+    /// The priority that it has when it is not brought forward.
+    #[must_use]
+    pub fn own_priority(&self) -> u8 {
+        self.usual_priority.unwrap_or(self.priority)
+    }
+
+    /// What it cost the customer until now, the wait that they are in included.
+    pub(crate) fn effort_at(&self, now: Millis) -> Effort {
+        let waits = self.waits_from.map_or(0, |from| now.since(from));
+        Effort { waited_ms: self.effort.waited_ms.saturating_add(waits), ..self.effort }
+    }
+
     pub(crate) fn is_waiting(&self) -> bool {
         matches!(self.phase, Phase::Waiting { .. })
     }
@@ -62,6 +86,10 @@ impl Contact {
 
     pub(crate) fn declined_by(&mut self, agent: AgentId, at: Millis, how: DeclineHow) {
         self.forget_decline_of(agent);
+        // In the order of time: the first is the one longest ago.
+        if self.declines.len() >= DECLINES_PER_CONTACT_MAX {
+            self.declines.remove(0);
+        }
         self.declines.push(Decline { agent, at, how, lapsed: false });
     }
 
@@ -129,7 +157,8 @@ pub enum DeclineHow {
     GaveOn,
 }
 
-/// A contact that has ended, kept as long as it can be reopened and a day.
+/// A contact that has ended, kept as long as it can be reopened and a day, until its conversation has another one or is
+/// forgotten.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
     /// When.
@@ -144,10 +173,13 @@ pub struct Ended {
     pub opened_at: Millis,
     /// The last queue it was in.
     pub queue: SubjectToken,
-    /// The priority it had.
+    /// The priority it had, if not brought forward.
     pub priority: u8,
     /// What it needed.
     pub needs: Vec<SkillNeed>,
+    /// What it cost the customer.
+    #[serde(default)]
+    pub effort: Effort,
 }
 
 /// How a contact ended.
@@ -173,6 +205,17 @@ pub struct Conversation {
     pub open: Option<ContactId>,
     /// The contact that ended last, while it is remembered.
     pub ended: Option<ContactId>,
+    /// Since when it has no open contact, or had none before the open one.
+    pub idle_since: Millis,
+    /// The language of its latest message that named one.
+    #[serde(default)]
+    pub language: Option<Language>,
+    /// How many contacts it has had.
+    #[serde(default)]
+    pub contacts: u32,
+    /// Until when its contacts come first.
+    #[serde(default)]
+    pub at_risk_until: Option<Millis>,
 }
 
 /// A configured agent.
@@ -186,16 +229,53 @@ pub struct AgentState {
     pub idle_since: Millis,
     /// When their contacts return to the queue, while they are unreachable.
     pub reclaim_at: Option<Millis>,
+    /// How many offers in a row they left unanswered.
+    #[serde(default)]
+    pub misses: u8,
 }
 
 impl AgentState {
     pub(crate) fn new() -> Self {
-        Self { presence: Presence::Offline, gateway: None, idle_since: Millis(0), reclaim_at: None }
+        Self {
+            presence: Presence::Offline,
+            gateway: None,
+            idle_since: Millis(0),
+            reclaim_at: None,
+            misses: 0,
+        }
     }
 
     /// Whether they are connected and online.
     #[must_use]
     pub fn is_there(&self) -> bool {
         self.gateway.is_some() && self.presence == Presence::Online
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agent(n: usize) -> AgentId {
+        AgentId(uuid::Uuid::from_u128(n as u128))
+    }
+
+    #[test]
+    fn at_the_limit_every_decline_is_remembered_and_one_past_it_the_first_is_not() {
+        let opening = crate::state::Opening {
+            contact: ContactId { log_seq: 1, n: 1 },
+            conversation: ConversationId { log_seq: 1, n: 0 },
+            channel: ChannelKind::Web,
+        };
+        let mut contact = opening.into_contact(Millis(0), &SubjectToken::new("sales").unwrap());
+        for n in 0..DECLINES_PER_CONTACT_MAX {
+            contact.declined_by(agent(n), Millis(0), DeclineHow::Declined);
+        }
+        contact.declined_by(agent(1), Millis(1), DeclineHow::Missed);
+        assert!(contact.decline_of(agent(0)).is_some(), "the same agent again takes no more room");
+        contact.declined_by(agent(DECLINES_PER_CONTACT_MAX), Millis(2), DeclineHow::Declined);
+        assert_eq!(contact.declines.len(), DECLINES_PER_CONTACT_MAX);
+        assert!(contact.decline_of(agent(0)).is_none());
+        assert!(contact.decline_of(agent(1)).is_some(), "who declined again is not the first any more");
     }
 }

@@ -20,6 +20,20 @@ pub(crate) enum Due {
     WrapUp(ContactId),
     /// Who declined may be asked again.
     Lapse(ContactId),
+    /// More agents may have it, and those of its class.
+    Widen(ContactId),
+}
+
+impl Due {
+    /// Whether agents are chosen by it.
+    fn is_prompt(self) -> bool {
+        match self {
+            Self::Lapse(_) | Self::Widen(_) => true,
+            Self::Gone(_) | Self::Reclaim(_) | Self::Offer(_) | Self::Preference(_) | Self::WrapUp(_) => {
+                false
+            }
+        }
+    }
 }
 
 /// Done as soon as possible.
@@ -29,22 +43,22 @@ pub(crate) const AT_ONCE: Millis = Millis(0);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Deadlines {
     all: BTreeSet<(Millis, Due)>,
-    /// The lapses once more: they are looked for before every matching, when other deadlines wait for the timer.
-    lapses: BTreeSet<(Millis, Due)>,
+    /// Those that decide who may be asked once more: they are looked for before every matching, when others wait for the timer.
+    prompt: BTreeSet<(Millis, Due)>,
 }
 
 impl Deadlines {
     pub(crate) fn add(&mut self, at: Millis, due: Due) {
         self.all.insert((at, due));
-        if let Due::Lapse(_) = due {
-            self.lapses.insert((at, due));
+        if due.is_prompt() {
+            self.prompt.insert((at, due));
         }
     }
 
     pub(crate) fn remove(&mut self, at: Millis, due: Due) {
         self.all.remove(&(at, due));
-        if let Due::Lapse(_) = due {
-            self.lapses.remove(&(at, due));
+        if due.is_prompt() {
+            self.prompt.remove(&(at, due));
         }
     }
 
@@ -60,6 +74,6 @@ impl Deadlines {
     /// The first that may not wait for a timer, because agents are chosen by it.
     pub(crate) fn urgent(&self, now: Millis) -> Option<Due> {
         let at_once = self.all.first().filter(|(at, _)| *at == AT_ONCE);
-        at_once.or_else(|| self.lapses.first().filter(|(at, _)| *at <= now)).map(|(_, due)| *due)
+        at_once.or_else(|| self.prompt.first().filter(|(at, _)| *at <= now)).map(|(_, due)| *due)
     }
 }

@@ -20,12 +20,14 @@ impl State {
             }
             Event::ConfigApplied => self.config_applied(cause),
             Event::ConversationOpened { conversation, identity, .. } => {
-                self.stored.conversations.insert(*conversation, Conversation::new(*identity));
+                self.stored.conversations.insert(*conversation, Conversation::new(*identity, at));
                 self.by_identity.insert(*identity, *conversation);
+                self.idle.insert((at, *conversation));
                 Ok(())
             }
+            Event::ConversationForgotten { conversation } => self.forget_conversation(*conversation),
             Event::EntryAdded { conversation, seq, contact, entry } => {
-                self.entry_added(*conversation, *seq)?;
+                self.entry_added(cause, *conversation, *seq)?;
                 self.gave_on(at, *contact, entry)
             }
             Event::AgentConnected { agent, gateway } => self.change_agent(*agent, at, |agent| {
@@ -36,21 +38,31 @@ impl State {
                 agent.gateway = None;
                 agent.reclaim_at = Some(*reclaim_at);
             }),
-            Event::PresenceChanged { agent, presence, .. } => {
-                self.change_agent(*agent, at, |agent| agent.presence = *presence)
-            }
+            Event::PresenceChanged { agent, presence, .. } => self.change_agent(*agent, at, |agent| {
+                agent.presence = *presence;
+                agent.misses = 0;
+            }),
             Event::ContactOpened { .. }
             | Event::ContactReopened { .. }
             | Event::Queued { .. }
             | Event::PreferenceEnded { .. }
             | Event::DeclinesLapsed { .. }
+            | Event::Widened { .. }
             | Event::OfferMade { .. }
             | Event::OfferEnded { .. }
             | Event::Assigned { .. }
             | Event::WrapUpStarted { .. }
             | Event::Resolved { .. }
             | Event::Abandoned { .. } => self.apply_contact_event(at, event),
+            Event::AtRisk { conversation, until } => {
+                let known = self.stored.conversations.get_mut(conversation);
+                known.ok_or(Misfit::Conversation(*conversation))?.at_risk_until = Some(*until);
+                Ok(())
+            }
             Event::ConfigRefused { .. }
+            | Event::Passed { .. }
+            | Event::ColleaguesAsked { .. }
+            | Event::CustomerTold { .. }
             | Event::CommandSettled { .. }
             | Event::DuplicateSkipped
             | Event::Parked { .. } => Ok(()),
@@ -71,6 +83,12 @@ impl State {
                 self.change_contact(*contact, |contact| contact.phase = Phase::Waiting { preferred: None })
             }
             Event::DeclinesLapsed { contact } => self.lapsed(at, *contact),
+            Event::Widened { contact, .. } => {
+                let spot = self.index.spots.get(contact).ok_or(Misfit::Contact(*contact))?;
+                let class = spot.class;
+                self.index.widened(class, at);
+                Ok(())
+            }
             Event::OfferMade { offer, contact, agent, expires_at, .. } => {
                 let phase = Phase::Offered { offer: *offer, agent: *agent, expires_at: *expires_at };
                 self.change_contact(*contact, |contact| contact.phase = phase)
@@ -90,10 +108,15 @@ impl State {
             | Event::ConfigApplied
             | Event::ConfigRefused { .. }
             | Event::ConversationOpened { .. }
+            | Event::ConversationForgotten { .. }
             | Event::EntryAdded { .. }
             | Event::AgentConnected { .. }
             | Event::AgentDisconnected { .. }
             | Event::PresenceChanged { .. }
+            | Event::Passed { .. }
+            | Event::ColleaguesAsked { .. }
+            | Event::CustomerTold { .. }
+            | Event::AtRisk { .. }
             | Event::CommandSettled { .. }
             | Event::DuplicateSkipped
             | Event::Parked { .. } => Ok(()),
@@ -132,14 +155,37 @@ impl State {
             self.stored.agents.insert(agent.id, state);
         }
         self.stored.policy = Some(config.hash);
-        self.stored.config = Arc::new(config.config.clone());
+        self.stored.config = Arc::new(config.config.as_ref().clone());
         self.rebuild_index();
         Ok(())
     }
 
-    fn entry_added(&mut self, id: ConversationId, seq: u64) -> Result<(), Misfit> {
+    fn forget_conversation(&mut self, id: ConversationId) -> Result<(), Misfit> {
+        let known = self.stored.conversations.remove(&id).ok_or(Misfit::Conversation(id))?;
+        self.idle.remove(&(known.idle_since, id));
+        self.by_identity.remove(&known.identity);
+        if let Some(ended) = known.ended {
+            self.forget_ended_contact(ended);
+        }
+        Ok(())
+    }
+
+    /// A conversation's ended contact is remembered until the next one, so that there are never more of them than
+    /// conversations.
+    fn forget_ended_contact(&mut self, id: ContactId) {
+        if let Some(ended) = self.stored.ended.remove(&id) {
+            self.expiry.remove(&(ended.at, id));
+        }
+    }
+
+    fn entry_added(&mut self, cause: &Cause, id: ConversationId, seq: u64) -> Result<(), Misfit> {
         let conversation = self.stored.conversations.get_mut(&id).ok_or(Misfit::Conversation(id))?;
         conversation.entries = seq;
+        if let Cause::Input { input, .. } = cause
+            && let InputBody::Message(message) = &input.body
+        {
+            conversation.language = message.language.or(conversation.language);
+        }
         Ok(())
     }
 
@@ -152,6 +198,7 @@ impl State {
             }
             EntryKind::FromCustomer
             | EntryKind::FromAgent { .. }
+            | EntryKind::Told { .. }
             | EntryKind::Note { .. }
             | EntryKind::Joined { .. }
             | EntryKind::Reclaimed { .. }
@@ -162,10 +209,16 @@ impl State {
     }
 
     fn reopen(&mut self, id: ContactId) -> Result<(), Misfit> {
-        let Some(ended) = self.stored.ended.remove(&id) else {
-            // In wrap-up: it never left its agent, and the assignment that follows gives it back.
-            return if self.stored.contacts.contains_key(&id) { Ok(()) } else { Err(Misfit::Contact(id)) };
-        };
+        // In wrap-up it never left its agent, and the assignment that follows gives it back.
+        if let Some(ended) = self.stored.ended.remove(&id) {
+            self.back_from_end(id, ended)?;
+        }
+        self.change_contact(id, |contact| {
+            contact.effort.reopenings = contact.effort.reopenings.saturating_add(1);
+        })
+    }
+
+    fn back_from_end(&mut self, id: ContactId, ended: Ended) -> Result<(), Misfit> {
         self.expiry.remove(&(ended.at, id));
         let total = match ended.how {
             EndedHow::Resolved => &mut self.stored.totals.resolved,
@@ -181,6 +234,9 @@ impl State {
         };
         let before = self.stored.contacts.get(&id).and_then(Contact::holder);
         if let Some(opening) = self.opening.take_if(|opening| opening.contact == id) {
+            if let Some(conversation) = self.stored.conversations.get_mut(&opening.conversation) {
+                conversation.contacts = conversation.contacts.saturating_add(1);
+            }
             self.put_contact(id, opening.into_contact(at, queue))?;
         }
         self.change_contact(id, |contact| {
@@ -189,16 +245,32 @@ impl State {
                 // Another queue has another rest.
                 contact.declines.iter_mut().for_each(|decline| decline.lapsed = false);
             }
+            contact.usual_priority = match why {
+                QueuedWhy::AtRisk => Some(contact.own_priority()),
+                QueuedWhy::Opened
+                | QueuedWhy::Reopened
+                | QueuedWhy::OfferEnded
+                | QueuedWhy::Transferred
+                | QueuedWhy::Reclaimed => None,
+            };
             contact.priority = *priority;
             contact.needs.clone_from(needs);
             contact.since = *since;
             contact.phase = Phase::Waiting { preferred: *preferred };
+            contact.waits_from.get_or_insert(at);
+            if before.is_some() && matches!(why, QueuedWhy::Transferred | QueuedWhy::Reclaimed) {
+                contact.effort.transfers = contact.effort.transfers.saturating_add(1);
+            }
         })?;
         match (before, why) {
             (Some(agent), QueuedWhy::Transferred | QueuedWhy::Reclaimed) => {
                 self.change_agent(agent, at, |agent| agent.idle_since = at)
             }
-            (Some(_), QueuedWhy::Opened | QueuedWhy::Reopened | QueuedWhy::OfferEnded) | (None, _) => Ok(()),
+            (
+                Some(_),
+                QueuedWhy::Opened | QueuedWhy::Reopened | QueuedWhy::OfferEnded | QueuedWhy::AtRisk,
+            )
+            | (None, _) => Ok(()),
         }
     }
 
@@ -226,6 +298,9 @@ impl State {
             OfferEnd::TimedOut => Some(DeclineHow::Missed),
             OfferEnd::AgentGone | OfferEnd::CustomerGone => None,
         };
+        if let (Some(how), Some(asked)) = (how, self.stored.agents.get_mut(&agent)) {
+            asked.misses = if how == DeclineHow::Missed { asked.misses.saturating_add(1) } else { 0 };
+        }
         self.change_contact(id, |contact| {
             contact.phase = Phase::New;
             if let Some(how) = how {
@@ -238,20 +313,28 @@ impl State {
         self.change_contact(id, |contact| {
             contact.phase = Phase::WithAgent { agent };
             contact.forget_decline_of(agent);
+            contact.effort = contact.effort_at(at);
+            contact.waits_from = None;
         })?;
         if let Some(contact) = self.stored.contacts.get(&id)
             && let Some(conversation) = self.stored.conversations.get_mut(&contact.conversation)
         {
             conversation.owner = Some(agent);
         }
-        self.change_agent(agent, at, |agent| agent.idle_since = at)
+        self.change_agent(agent, at, |agent| {
+            agent.idle_since = at;
+            agent.misses = 0;
+        })
     }
 
     fn put_contact(&mut self, id: ContactId, contact: Contact) -> Result<(), Misfit> {
         let of = contact.conversation;
         let conversation = self.stored.conversations.get_mut(&of).ok_or(Misfit::Conversation(of))?;
         conversation.open = Some(id);
-        conversation.ended = None;
+        self.idle.remove(&(conversation.idle_since, of));
+        if let Some(before) = conversation.ended.take() {
+            self.forget_ended_contact(before);
+        }
         self.index.link(id, &contact);
         self.stored.contacts.insert(id, contact);
         Ok(())
@@ -263,14 +346,17 @@ impl State {
         if let Some(conversation) = self.stored.conversations.get_mut(&contact.conversation) {
             conversation.open = None;
             conversation.ended = Some(id);
+            conversation.idle_since = at;
+            self.idle.insert((at, contact.conversation));
         }
         let total = match how {
             EndedHow::Resolved => &mut self.stored.totals.resolved,
             EndedHow::Abandoned => &mut self.stored.totals.abandoned,
         };
         *total += 1;
-        let Contact { conversation, channel, opened_at, queue, priority, needs, .. } = contact;
-        let ended = Ended { at, how, conversation, channel, opened_at, queue, priority, needs };
+        let (priority, effort) = (contact.own_priority(), contact.effort_at(at));
+        let Contact { conversation, channel, opened_at, queue, needs, .. } = contact;
+        let ended = Ended { at, how, conversation, channel, opened_at, queue, priority, needs, effort };
         self.stored.ended.insert(id, ended);
         self.expiry.insert((at, id));
         Ok(())

@@ -3,10 +3,13 @@
 use protocol::command::Presence;
 use protocol::input::SkillNeed;
 use protocol::record::Preferred;
+use protocol::remedy::Effort;
 use protocol::{AgentId, ContactId, Hash128, Millis, SkillLevel, SubjectToken};
 use serde::Serialize;
 
 use crate::contact::{Contact, DeclineHow, EndedHow, Phase};
+use crate::floor::{ClassKey, ProfileKey};
+use crate::rings::{Ring, rings};
 use crate::state::State;
 
 /// A contact and how every agent stands to it, at the moment of the last record.
@@ -49,10 +52,15 @@ pub enum Place {
         queue: SubjectToken,
         /// 0 is served first.
         priority: u8,
+        /// Its score at that moment, ms of waiting; none when it does not wait, and where priorities come strictly one
+        /// before the other.
+        score_ms: Option<u64>,
         /// What the agent must command.
         needs: Vec<SkillNeed>,
         /// Since when it waits, or had waited.
         since: Millis,
+        /// What it cost the customer until then.
+        effort: Effort,
         /// Who should have it first.
         preferred: Option<Preferred>,
         /// Its place among the waiting ones of its class, from 1; none when it does not wait.
@@ -99,7 +107,19 @@ pub enum Standing {
         /// Until when at most.
         until: Millis,
     },
-    /// Has as many as they can.
+    /// Could have it once it has waited for a later step of its queue.
+    Later {
+        /// From when on.
+        at: Millis,
+    },
+    /// Has as many as they can of this queue.
+    QueueFull {
+        /// Contacts of this queue held.
+        held: u16,
+        /// Contacts of this queue at most.
+        most: u16,
+    },
+    /// Has as many as they can, over all channels or of this one.
     Full {
         /// Contacts of this channel held.
         held: u16,
@@ -150,13 +170,16 @@ pub fn explain(state: &State, id: ContactId) -> Explanation {
 }
 
 fn place(state: &State, id: ContactId, contact: &Contact) -> Place {
-    let here = (contact.priority, contact.since, id);
+    let at = state.last_at();
+    let order =
+        |id, contact: &Contact| state.order(at, id, contact).map(|(_, score, since, id)| (score, since, id));
+    let here = order(id, contact);
     let (mut in_queue, mut in_class, mut queue_before, mut class_before) = (0, 0, 0, 0);
     for (other_id, other) in state.contacts() {
         if !other.is_waiting() || other.queue != contact.queue {
             continue;
         }
-        let before = u32::from((other.priority, other.since, other_id) < here);
+        let before = u32::from(here.is_some() && order(other_id, other) < here);
         in_queue += 1;
         queue_before += before;
         let same_class = other.channel == contact.channel
@@ -169,8 +192,10 @@ fn place(state: &State, id: ContactId, contact: &Contact) -> Place {
         phase: contact.phase,
         queue: contact.queue.clone(),
         priority: contact.priority,
+        score_ms: state.score(at, id, contact).filter(|_| state.index.policy.tells_scores()),
         needs: contact.needs.clone(),
         since: contact.since,
+        effort: contact.effort_at(at),
         preferred: contact.preferred(),
         place_in_class: contact.is_waiting().then_some(class_before + 1),
         waiting_in_class: in_class,
@@ -210,34 +235,52 @@ fn standing(
     }
     let preferred = contact.preferred();
     let is_preferred = preferred.is_some_and(|preferred| preferred.agent == config.id);
-    if !is_preferred && let Some(lack) = lack(contact, config) {
+    let queue = state.index.policy.queue(&contact.queue);
+    let rings = rings(queue, &ClassKey::of(contact));
+    let profile = ProfileKey::of(config);
+    let reached_at =
+        rings.iter().find(|ring| ring.admits(&profile)).map(|ring| contact.since.plus(ring.after_ms));
+    if !is_preferred && let Some(lack) = lack(contact, &profile, config, &rings, reached_at.is_some()) {
         return Some(lack);
     }
     if !known.is_there() {
         return Some(Standing::NotThere { presence: known.presence, connected: known.gateway.is_some() });
     }
-    if !desk.has_room(contact.channel) {
-        let (held, capacity) = (desk.held(contact.channel), desk.capacity(contact.channel));
+    if desk.room.spare(contact.channel) == 0 {
+        let (held, capacity) = (desk.room.held(contact.channel), desk.room.capacity(contact.channel));
         return Some(Standing::Full { held, capacity });
+    }
+    let most = queue.and_then(|queue| queue.per_agent_max);
+    if let Some(most) = most.filter(|_| !desk.has_room_in(&contact.queue, most)) {
+        return Some(Standing::QueueFull { held: desk.room.held_of(&contact.queue), most });
     }
     match preferred {
         Some(_) if is_preferred => return Some(Standing::Able),
         Some(preferred) => return Some(Standing::StandsBack { until: preferred.until }),
         None => {}
     }
+    if let Some(at) = reached_at.filter(|at| *at > state.last_at()) {
+        return Some(Standing::Later { at });
+    }
     let decline = contact.decline_of(config.id).filter(|_| state.is_barred(config.id, id, contact));
     Some(decline.map_or(Standing::Able, |one| Standing::Declined { how: one.how, at: one.at }))
 }
 
-/// What they do not serve or command.
-fn lack(contact: &Contact, config: &protocol::config::Agent) -> Option<Standing> {
-    if !config.queues.contains(&contact.queue) {
-        return Some(Standing::NotInQueue);
-    }
-    if config.capacity.get(&contact.channel).is_none_or(|slots| *slots == 0) {
+/// What they do not serve or command, in any step.
+fn lack(
+    contact: &Contact,
+    profile: &ProfileKey,
+    config: &protocol::config::Agent,
+    rings: &[Ring],
+    is_admitted: bool,
+) -> Option<Standing> {
+    // A channel that they do not take is told after a queue that they do not serve.
+    let serving = rings.iter().rfind(|ring| ring.serves(profile));
+    let Some(ring) = serving else { return Some(Standing::NotInQueue) };
+    if !profile.takes_channel(contact.channel) {
         return Some(Standing::NotOnChannel);
     }
-    let lacks = contact.needs.iter().find(|need| config.skills.get(&need.skill) < Some(&need.level))?;
+    let lacks = ring.lacks(profile).filter(|_| !is_admitted)?;
     let has = config.skills.get(&lacks.skill).copied();
     Some(Standing::LacksSkill { skill: lacks.skill.clone(), needs: lacks.level, has })
 }

@@ -1,19 +1,23 @@
 //! Classes of contacts, profiles of agents, and which profile may take which class.
 //!
 //! A class is all contacts with the same queue, needs, channel and priority; a profile is all agents with the same queues,
-//! skills and channels. Whether one may take the other is decided once, when either is first seen, and kept as bits.
+//! skills and channels. Whether one may take the other, and after which wait, is decided once, when the class is first seen, and
+//! kept as bits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::config::Agent;
+use protocol::config::{Agent, AgentChoice};
 use protocol::input::SkillNeed;
 use protocol::{AgentId, ChannelKind, ContactId, Millis, SkillLevel, SubjectToken};
 
 use crate::bits::Bits;
 use crate::contact::Contact;
+use crate::policy::Policy;
+use crate::rings::rings;
+use crate::score::Scoring;
 
 /// One value for each channel.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PerChannel<T> {
     web: T,
     api: T,
@@ -57,7 +61,14 @@ impl ClassKey {
 #[derive(Clone, Debug)]
 pub(crate) struct Class {
     pub(crate) key: ClassKey,
+    pub(crate) scoring: Scoring,
+    pub(crate) choose: AgentChoice,
+    /// Most contacts of its queue that one agent holds.
+    pub(crate) per_agent_max: Option<u16>,
+    /// All who may ever have its contacts.
     pub(crate) profiles: Bits,
+    /// From which wait on, ms, who may have them: each holds the ones before it.
+    steps: Vec<(u64, Bits)>,
     /// Those that anyone qualified may have, first come first.
     pub(crate) fifo: BTreeSet<(Millis, ContactId)>,
     /// Those that somebody declined: each must be looked at, so they do not stand at the head of the others.
@@ -66,9 +77,38 @@ pub(crate) struct Class {
     pub(crate) waiting: u32,
 }
 
+impl Class {
+    /// Who may have a contact that has waited for so long; `None` before the first step.
+    pub(crate) fn open_to(&self, waited_ms: u64) -> Option<&Bits> {
+        let step = self.step_at(waited_ms)?;
+        self.steps.get(step).map(|(_, profiles)| profiles)
+    }
+
+    /// After which wait this profile may have its contacts, ms; `None`: never.
+    pub(crate) fn after(&self, profile: usize) -> Option<u64> {
+        let first = self.steps.iter().find(|(_, profiles)| profiles.contains(profile));
+        first.map(|(after_ms, _)| *after_ms)
+    }
+
+    /// Whether more agents may have its contacts after some time than at once.
+    pub(crate) fn has_steps(&self) -> bool {
+        self.steps.iter().any(|(after_ms, _)| *after_ms > 0)
+    }
+
+    /// The number of the step that a contact is at, from 0; `None` before the first.
+    pub(crate) fn step_at(&self, waited_ms: u64) -> Option<usize> {
+        self.steps.partition_point(|(after_ms, _)| *after_ms <= waited_ms).checked_sub(1)
+    }
+
+    /// The wait at which the next step begins, ms.
+    pub(crate) fn next_step_after(&self, waited_ms: u64) -> Option<u64> {
+        self.steps.iter().map(|(after_ms, _)| *after_ms).find(|after_ms| *after_ms > waited_ms)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ProfileKey {
-    queues: BTreeSet<SubjectToken>,
+    pub(crate) queues: BTreeSet<SubjectToken>,
     skills: BTreeMap<SubjectToken, SkillLevel>,
     channels: BTreeSet<ChannelKind>,
 }
@@ -79,13 +119,76 @@ impl ProfileKey {
         Self { queues: agent.queues.clone(), skills: agent.skills.clone(), channels: takes.collect() }
     }
 
-    pub(crate) fn takes(&self, class: &ClassKey) -> bool {
-        self.channels.contains(&class.channel)
-            && self.queues.contains(&class.queue)
-            && class
-                .needs
-                .iter()
-                .all(|need| self.skills.get(&need.skill).is_some_and(|has| *has >= need.level))
+    pub(crate) fn takes_channel(&self, channel: ChannelKind) -> bool {
+        self.channels.contains(&channel)
+    }
+
+    /// The first of these needs that they do not command.
+    pub(crate) fn lacks<'a>(&self, needs: &'a [SkillNeed]) -> Option<&'a SkillNeed> {
+        needs.iter().find(|need| self.skills.get(&need.skill) < Some(&need.level))
+    }
+
+    /// The sum of their levels in what is needed.
+    fn proficiency(&self, needs: &[SkillNeed]) -> u32 {
+        needs.iter().filter_map(|need| self.skills.get(&need.skill)).map(|level| u32::from(level.get())).sum()
+    }
+}
+
+/// A place among agents: what the queue's choice looks at, smaller first, then who is idle for longest, then the id.
+pub(crate) type Rank = (u32, Millis, AgentId);
+
+/// Where an agent stands among the routable ones of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) since: Millis,
+    pub(crate) occupied_permille: u32,
+    pub(crate) spare: u16,
+}
+
+/// Routable agents in the orders that queues choose by.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lines {
+    idle: BTreeSet<Rank>,
+    occupied: BTreeSet<Rank>,
+    spare: BTreeSet<Rank>,
+}
+
+impl Lines {
+    pub(crate) fn len(&self) -> usize {
+        self.idle.len()
+    }
+
+    fn change(
+        &mut self,
+        agent: AgentId,
+        was: Option<Listed>,
+        is: Option<Listed>,
+        used: &BTreeSet<AgentChoice>,
+    ) {
+        let ranks = |listed: Listed| {
+            let Listed { since, occupied_permille, spare } = listed;
+            [
+                (0, since, agent),
+                (occupied_permille, since, agent),
+                (u32::from(u16::MAX - spare), since, agent),
+            ]
+        };
+        let by_load = used.contains(&AgentChoice::LeastOccupied);
+        let by_spare = used.contains(&AgentChoice::MostSpare);
+        if let Some([idle, occupied, spare]) = was.map(ranks) {
+            self.idle.remove(&idle);
+            self.occupied.remove(&occupied);
+            self.spare.remove(&spare);
+        }
+        if let Some([idle, occupied, spare]) = is.map(ranks) {
+            self.idle.insert(idle);
+            if by_load {
+                self.occupied.insert(occupied);
+            }
+            if by_spare {
+                self.spare.insert(spare);
+            }
+        }
     }
 }
 
@@ -95,8 +198,29 @@ pub(crate) struct Profile {
     pub(crate) classes: Bits,
     pub(crate) agents: u32,
     pub(crate) there: u32,
-    /// Those who are there and have room, longest idle first.
-    pub(crate) routable: PerChannel<BTreeSet<(Millis, AgentId)>>,
+    /// Those who are there and have room.
+    pub(crate) routable: PerChannel<Lines>,
+}
+
+/// No proficiency is as high: 16 needs of level 5.
+const PROFICIENCY_MAX: u32 = 100;
+
+impl Profile {
+    /// Its routable agents in the order in which they are asked for contacts of a class.
+    pub(crate) fn in_order(&self, class: &Class) -> impl Iterator<Item = Rank> + '_ {
+        let lines = self.routable.get(class.key.channel);
+        let (line, more) = match class.choose {
+            AgentChoice::LongestIdle => (&lines.idle, 0),
+            AgentChoice::LeastOccupied => (&lines.occupied, 0),
+            AgentChoice::MostSpare => (&lines.spare, 0),
+            // The same for all of a profile.
+            AgentChoice::BestProficiency => {
+                let proficiency = self.key.proficiency(&class.key.needs);
+                (&lines.idle, PROFICIENCY_MAX.saturating_sub(proficiency))
+            }
+        };
+        line.iter().map(move |(rank, since, agent)| (rank + more, *since, *agent))
+    }
 }
 
 /// All classes and profiles.
@@ -123,40 +247,49 @@ impl Floor {
     }
 
     /// The number of a class; a new one is compared with every profile.
-    pub(crate) fn class_id(&mut self, key: ClassKey) -> usize {
+    pub(crate) fn class_id(&mut self, key: ClassKey, policy: &Policy) -> usize {
         if let Some(id) = self.class_ids.get(&key) {
             return *id;
         }
         let id = self.classes.len();
+        let queue = policy.queue(&key.queue);
         let mut able = Bits::default();
-        for (n, profile) in self.profiles.iter_mut().enumerate() {
-            if profile.key.takes(&key) {
-                able.insert(n);
-                profile.classes.insert(id);
+        let mut steps = Vec::new();
+        for ring in rings(queue, &key) {
+            for (n, profile) in self.profiles.iter_mut().enumerate() {
+                if profile.key.takes_channel(key.channel) && ring.admits(&profile.key) {
+                    able.insert(n);
+                    profile.classes.insert(id);
+                }
             }
+            steps.push((ring.after_ms, able.clone()));
         }
         self.class_ids.insert(key.clone(), id);
-        let class = Class { key, profiles: able, fifo: BTreeSet::new(), side: BTreeSet::new(), waiting: 0 };
+        let class = Class {
+            scoring: policy.scoring(&key.queue, key.priority),
+            choose: queue.map(|queue| queue.choose).unwrap_or_default(),
+            per_agent_max: queue.and_then(|queue| queue.per_agent_max),
+            key,
+            profiles: able,
+            steps,
+            fifo: BTreeSet::new(),
+            side: BTreeSet::new(),
+            waiting: 0,
+        };
         self.classes.push(class);
         id
     }
 
-    /// The number of a profile; a new one is compared with every class.
+    /// The number of a profile. Every agent has to be seated before the first class is made.
     pub(crate) fn profile_id(&mut self, key: ProfileKey) -> usize {
         if let Some(id) = self.profile_ids.get(&key) {
             return *id;
         }
+        debug_assert!(self.classes.is_empty(), "classes are compared with profiles when they are made");
         let id = self.profiles.len();
-        let mut able = Bits::default();
-        for (n, class) in self.classes.iter_mut().enumerate() {
-            if key.takes(&class.key) {
-                able.insert(n);
-                class.profiles.insert(id);
-            }
-        }
         self.profile_ids.insert(key.clone(), id);
         let routable = PerChannel::default();
-        self.profiles.push(Profile { key, classes: able, agents: 0, there: 0, routable });
+        self.profiles.push(Profile { key, classes: Bits::default(), agents: 0, there: 0, routable });
         id
     }
 
@@ -184,19 +317,15 @@ impl Floor {
         id: usize,
         channel: ChannelKind,
         agent: AgentId,
-        was: Option<Millis>,
-        is: Option<Millis>,
+        was: Option<Listed>,
+        is: Option<Listed>,
+        used: &BTreeSet<AgentChoice>,
     ) {
         let Some(profile) = self.profiles.get_mut(id) else { return };
         let routable = profile.routable.get_mut(channel);
-        if let Some(since) = was {
-            routable.remove(&(since, agent));
-        }
-        if let Some(since) = is {
-            routable.insert((since, agent));
-        }
+        routable.change(agent, was, is, used);
         let with_agents = self.with_agents.get_mut(channel);
-        if routable.is_empty() { with_agents.remove(id) } else { with_agents.insert(id) }
+        if routable.len() == 0 { with_agents.remove(id) } else { with_agents.insert(id) }
     }
 
     /// Classes with contacts that this profile may take.
@@ -208,14 +337,22 @@ impl Floor {
             .filter_map(|class| self.classes.get(class))
     }
 
-    /// Profiles with routable agents that may take this class.
-    pub(crate) fn profiles_for<'a>(&'a self, class: &'a Class) -> impl Iterator<Item = &'a Profile> + 'a {
+    /// Profiles with routable agents that may have a contact of this class after such a wait.
+    pub(crate) fn profiles_for<'a>(
+        &'a self,
+        class: &'a Class,
+        waited_ms: u64,
+    ) -> impl Iterator<Item = &'a Profile> + 'a {
         let with_agents = self.with_agents.get(class.key.channel);
-        class.profiles.iter_both(with_agents).filter_map(|profile| self.profiles.get(profile))
+        let able = class.open_to(waited_ms).into_iter().flat_map(move |open| open.iter_both(with_agents));
+        able.filter_map(|profile| self.profiles.get(profile))
     }
 
-    /// Every profile that may take this class.
-    pub(crate) fn qualified<'a>(&'a self, class: &'a Class) -> impl Iterator<Item = &'a Profile> + 'a {
-        class.profiles.iter().filter_map(|profile| self.profiles.get(profile))
+    /// Every profile that may ever take this class, with its number.
+    pub(crate) fn qualified<'a>(
+        &'a self,
+        class: &'a Class,
+    ) -> impl Iterator<Item = (usize, &'a Profile)> + 'a {
+        class.profiles.iter().filter_map(|id| Some((id, self.profiles.get(id)?)))
     }
 }

@@ -4,22 +4,23 @@
 //! decides an order by the numbers of classes or profiles, so that a rebuilt index chooses as the old one did.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use protocol::config::Agent;
 use protocol::{AgentId, ChannelKind, ContactId, GatewayId, Millis, OfferId, SubjectToken};
 
 use crate::contact::{AgentState, Contact, Phase};
 use crate::due::{AT_ONCE, Deadlines, Due};
-use crate::floor::{ClassKey, Floor, PerChannel, ProfileKey};
+use crate::floor::{ClassKey, Floor, Listed, PerChannel, ProfileKey};
 use crate::policy::Policy;
+use crate::room::{ChannelRules, Room};
 use crate::state::ByQueue;
 
 /// An agent's place on the floor.
 #[derive(Clone, Debug)]
 pub(crate) struct Desk {
     pub(crate) profile: usize,
-    capacity: PerChannel<u16>,
-    held: PerChannel<u16>,
+    pub(crate) room: Room,
     /// Contacts owned or in wrap-up.
     owned: u32,
     pub(crate) there: bool,
@@ -31,30 +32,32 @@ pub(crate) struct Desk {
     pub(crate) contacts: BTreeSet<ContactId>,
     /// Waiting contacts that prefer this agent.
     pub(crate) preferring: BTreeSet<ContactId>,
-    /// Under which time they stand among the routable ones.
-    listed: PerChannel<Option<Millis>>,
+    /// Under what they stand among the routable ones.
+    listed: PerChannel<Option<Listed>>,
     due: Option<(Millis, Due)>,
 }
 
 impl Desk {
-    pub(crate) fn has_room(&self, channel: ChannelKind) -> bool {
-        self.held.get(channel) < self.capacity.get(channel)
-    }
-
     pub(crate) fn is_routable(&self, channel: ChannelKind) -> bool {
-        self.there && self.has_room(channel)
+        self.listed.get(channel).is_some()
     }
 
     pub(crate) fn takes_channel(&self, channel: ChannelKind) -> bool {
-        *self.capacity.get(channel) > 0
+        self.room.capacity(channel) > 0
     }
 
-    pub(crate) fn held(&self, channel: ChannelKind) -> u16 {
-        *self.held.get(channel)
+    /// Whether one more contact of a queue is within its limit for one agent.
+    pub(crate) fn has_room_in(&self, queue: &SubjectToken, per_agent_max: Option<u16>) -> bool {
+        per_agent_max.is_none_or(|most| self.room.held_of(queue) < most)
     }
 
-    pub(crate) fn capacity(&self, channel: ChannelKind) -> u16 {
-        *self.capacity.get(channel)
+    fn place(&self, channel: ChannelKind) -> Option<Listed> {
+        let spare = self.room.spare(channel);
+        (self.there && spare > 0).then(|| Listed {
+            since: self.idle_since,
+            occupied_permille: self.room.occupied_permille(),
+            spare,
+        })
     }
 
     fn due(&self, agent: AgentId) -> Option<(Millis, Due)> {
@@ -84,23 +87,50 @@ pub(crate) struct Index {
     pub(crate) offers: BTreeMap<OfferId, ContactId>,
     pub(crate) spots: BTreeMap<ContactId, Spot>,
     pub(crate) deadlines: Deadlines,
+    /// For each class with steps, what comes next.
+    widens: BTreeMap<usize, Widening>,
+    /// Until when steps have been seen to: those that were reached by then need no deadline. It stands still as long as one that
+    /// was reached has not been, as another event of the same moment may come first.
+    seen: Millis,
+    rules: Arc<ChannelRules>,
     pub(crate) by_queue: BTreeMap<SubjectToken, ByQueue>,
     /// Whether a pair might be unmatched: after a record that got too large, a rebuild, a new configuration.
     pub(crate) owes_matching: bool,
 }
 
+/// When a class next comes within reach of more agents.
+#[derive(Clone, Copy, Debug, Default)]
+struct Widening {
+    /// Until when its own steps have been seen to.
+    seen: Millis,
+    due: Option<(Millis, Due)>,
+}
+
 impl Index {
+    pub(crate) fn new(policy: Policy, seen: Millis) -> Self {
+        let rules = Arc::new(ChannelRules::new(&policy.channels));
+        Self { policy, rules, seen, owes_matching: true, ..Self::default() }
+    }
+
+    /// The steps of this class that were reached until now have been seen to.
+    pub(crate) fn widened(&mut self, class: usize, at: Millis) {
+        self.widens.entry(class).or_default().seen = at;
+        self.refresh_widening(class);
+    }
+
+    /// A record is whole: what was reached until then has been seen to, unless something is left for the next one.
+    pub(crate) fn seen_to(&mut self, at: Millis) {
+        if self.deadlines.urgent(at).is_none() {
+            self.seen = at;
+        }
+    }
+
     /// Seats a configured agent; their contacts are linked afterwards.
     pub(crate) fn seat(&mut self, config: &Agent, agent: &AgentState, lost: &BTreeSet<GatewayId>) {
         let profile = self.floor.profile_id(ProfileKey::of(config));
-        let mut capacity = PerChannel::default();
-        for (channel, slots) in &config.capacity {
-            *capacity.get_mut(*channel) = *slots;
-        }
         let desk = Desk {
             profile,
-            capacity,
-            held: PerChannel::default(),
+            room: Room::new(config, Arc::clone(&self.rules)),
             owned: 0,
             there: false,
             idle_since: agent.idle_since,
@@ -156,9 +186,9 @@ impl Index {
         let Some(desk) = self.desks.get_mut(&id) else { return };
         for channel in ChannelKind::ALL {
             let was = *desk.listed.get(channel);
-            let is = desk.is_routable(channel).then_some(desk.idle_since);
+            let is = desk.place(channel);
             if was != is {
-                self.floor.list(desk.profile, channel, id, was, is);
+                self.floor.list(desk.profile, channel, id, was, is, &self.policy.choices);
                 *desk.listed.get_mut(channel) = is;
             }
         }
@@ -196,6 +226,7 @@ impl Index {
                     class.fifo.remove(&(contact.since, id));
                     class.side.remove(&(contact.since, id));
                 });
+                self.refresh_widening(spot.class);
             }
             Phase::Offered { offer, agent, .. } => {
                 self.count(&contact.queue, |counts| counts.offered = counts.offered.saturating_sub(1));
@@ -222,7 +253,7 @@ impl Index {
             Phase::New => {}
             Phase::Waiting { preferred } => {
                 self.count(&contact.queue, |counts| counts.waiting += 1);
-                spot.class = self.floor.class_id(ClassKey::of(contact));
+                spot.class = self.floor.class_id(ClassKey::of(contact), &self.policy);
                 if let Some(desk) = preferred.and_then(|preferred| self.desks.get_mut(&preferred.agent)) {
                     desk.preferring.insert(id);
                 }
@@ -234,6 +265,7 @@ impl Index {
                     let line = if contact.declines.is_empty() { &mut class.fifo } else { &mut class.side };
                     line.insert((contact.since, id));
                 });
+                self.refresh_widening(spot.class);
             }
             Phase::Offered { offer, agent, .. } => {
                 self.count(&contact.queue, |counts| counts.offered += 1);
@@ -251,6 +283,24 @@ impl Index {
         }
         self.spots.insert(id, spot);
         self.refresh_due(id, contact);
+    }
+
+    /// Sets anew when a contact of a class next comes within reach of more agents.
+    ///
+    /// Only the head of the line is watched: while it waits, nobody of the steps it has reached is free, so that those behind
+    /// it, who are at earlier steps, wait for nobody. Who was declined is looked at each for itself.
+    fn refresh_widening(&mut self, id: usize) {
+        let Some(class) = self.floor.class(id).filter(|class| class.has_steps()) else { return };
+        let widening = self.widens.entry(id).or_default();
+        let seen = self.seen.max(widening.seen);
+        let next = |(since, contact): &(Millis, ContactId)| {
+            let after_ms = class.next_step_after(seen.since(*since))?;
+            Some((since.plus(after_ms), Due::Widen(*contact)))
+        };
+        let due = class.fifo.first().into_iter().chain(&class.side).filter_map(next).min();
+        if widening.due != due {
+            swap_due(&mut self.deadlines, &mut widening.due, due);
+        }
     }
 
     /// Sets a contact's deadline anew.
@@ -292,7 +342,7 @@ impl Index {
     /// Whether somebody is there and qualified, and all of them have declined.
     pub(crate) fn is_exhausted(&self, class: usize, contact: &Contact) -> bool {
         let Some(key) = self.floor.class(class) else { return false };
-        let able: u32 = self.floor.qualified(key).map(|profile| profile.there).sum();
+        let able: u32 = self.floor.qualified(key).map(|(_, profile)| profile.there).sum();
         let declined = contact.declines.iter().filter(|one| self.could(one.agent, class)).count();
         able > 0 && u32::try_from(declined) == Ok(able)
     }
@@ -303,17 +353,18 @@ impl Index {
     }
 
     fn hold(&mut self, agent: AgentId, id: ContactId, contact: &Contact) {
+        let limited = limited(&self.policy, contact);
         let Some(desk) = self.desks.get_mut(&agent) else { return };
-        *desk.held.get_mut(contact.channel) += 1;
+        desk.room.hold(contact.channel, limited);
         desk.owned += u32::from(is_owned(contact));
         desk.contacts.insert(id);
         self.desk_changed(agent);
     }
 
     fn release(&mut self, agent: AgentId, id: ContactId, contact: &Contact) {
+        let limited = limited(&self.policy, contact);
         let Some(desk) = self.desks.get_mut(&agent) else { return };
-        let held = desk.held.get_mut(contact.channel);
-        *held = held.saturating_sub(1);
+        desk.room.release(contact.channel, limited);
         desk.owned = desk.owned.saturating_sub(u32::from(is_owned(contact)));
         desk.contacts.remove(&id);
         self.desk_changed(agent);
@@ -324,6 +375,12 @@ impl Index {
             change(counts);
         }
     }
+}
+
+/// Its queue, if that limits how many one agent holds.
+fn limited<'a>(policy: &Policy, contact: &'a Contact) -> Option<&'a SubjectToken> {
+    let has_limit = policy.queue(&contact.queue).is_some_and(|queue| queue.per_agent_max.is_some());
+    has_limit.then_some(&contact.queue)
 }
 
 fn is_owned(contact: &Contact) -> bool {

@@ -6,11 +6,12 @@
 //!
 //! A contact **waits** in its class (queue, needs, channel, priority), is **offered** to one agent, is **with** one agent,
 //! may be in **wrap-up**, and **ends** resolved or abandoned. An agent is *there* when configured, connected and online;
-//! *routable* on a channel when there and holding fewer contacts of it (offers, own, wrap-ups) than their capacity.
+//! *routable* on a channel when there and with room for one more contact of it beside those they hold (offers, own, wrap-ups).
 //! An agent may have a waiting contact when
 //!
-//! 1. they are routable on its channel, and
-//! 2. the contact prefers them, or prefers nobody and they serve its queue and command its needs, and
+//! 1. they are routable on its channel and within its queue's limit for one agent, and
+//! 2. the contact prefers them, or prefers nobody and they belong to a step of its queue that it has waited for: without steps,
+//!    they serve the queue and command its needs, and
 //! 3. they have not declined (or missed, or given away) it, or everybody who is there and qualified has, and their rest is over.
 //!
 //! After each record no such pair is left unmatched; [`next_deadline`] names the moment when time alone makes one.
@@ -23,6 +24,7 @@ mod command;
 mod configure;
 mod contact;
 mod due;
+mod empowerment;
 mod events;
 mod explain;
 mod floor;
@@ -32,6 +34,9 @@ mod memory;
 mod message;
 mod policy;
 mod presence;
+mod rings;
+mod room;
+mod score;
 mod state;
 mod timer;
 mod turn;
@@ -53,7 +58,7 @@ pub const RECLAIM_MS: u64 = 60_000;
 pub const EVENTS_PER_RECORD: usize = 400;
 
 /// Raise it when the form of a serialised [`State`] changes: a snapshot of another version is left and the log is read.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
 /// The reason in `PresenceChanged` of an agent who did not answer an offer.
 pub const MISSED_OFFER: &str = "missed_offer";

@@ -4,6 +4,7 @@ use protocol::input::CustomerMessage;
 use protocol::record::{EntryKind, Event, OfferEnd, ParkReason, Preferred, QueuedWhy};
 use protocol::{AgentId, ContactId, ConversationId, IdentityId};
 
+use crate::apply::FORGOTTEN_PER_RECORD;
 use crate::contact::{Ended, Phase};
 use crate::floor::ClassKey;
 use crate::memory::Seen;
@@ -20,7 +21,9 @@ impl Turn<'_> {
         let Some(routing) = self.state.index.policy.route(message) else {
             return self.emit(Event::Parked { reason: ParkReason::UnknownAccount });
         };
-        let conversation = self.conversation(message);
+        let Some(conversation) = self.conversation(message) else {
+            return self.emit(Event::Parked { reason: ParkReason::FloorFull });
+        };
         let Some(known) = self.state.conversation(conversation) else { return };
         let (open, ended, owner) = (known.open, known.ended, known.owner);
         if let Some(contact) = open {
@@ -34,10 +37,15 @@ impl Turn<'_> {
         }
     }
 
-    fn conversation(&mut self, message: &CustomerMessage) -> ConversationId {
+    /// The customer's conversation; `None` if there is no room for a new one.
+    fn conversation(&mut self, message: &CustomerMessage) -> Option<ConversationId> {
         if let Some(known) = self.state.conversation_of(message.identity) {
-            return known;
+            return Some(known);
         }
+        if !self.has_room() && self.state.idle.is_empty() {
+            return None;
+        }
+        self.make_room();
         let conversation = self.new_conversation();
         self.emit(Event::ConversationOpened {
             conversation,
@@ -45,7 +53,20 @@ impl Turn<'_> {
             channel: message.channel,
             account: message.account.clone(),
         });
-        conversation
+        Some(conversation)
+    }
+
+    fn has_room(&self) -> bool {
+        self.state.conversation_count() < self.state.conversations_max
+    }
+
+    /// Forgets the conversation that has been idle for longest; more than one only after the limit was lowered.
+    fn make_room(&mut self) {
+        for _ in 0..FORGOTTEN_PER_RECORD {
+            let idle = self.state.idle.first().copied();
+            let Some((_, conversation)) = idle.filter(|_| !self.has_room()) else { return };
+            self.emit(Event::ConversationForgotten { conversation });
+        }
     }
 
     fn message_to_open(&mut self, conversation: ConversationId, contact: ContactId) {
@@ -109,7 +130,7 @@ impl Turn<'_> {
         };
         let owner = owner.filter(|agent| {
             let index = &mut self.state.index;
-            let class = index.floor.class_id(class);
+            let class = index.floor.class_id(class, &index.policy);
             index.could(*agent, class)
         });
         self.queue(contact, routing, owner, QueuedWhy::Opened);
@@ -122,6 +143,7 @@ impl Turn<'_> {
         let Routing { queue, priority, needs } = routing;
         let preferred = owner.map(|agent| Preferred { agent, until });
         self.emit(Event::Queued { contact, queue, priority, needs, since: self.at, preferred, why });
+        self.bring_forward(contact);
     }
 
     pub(crate) fn customer_left(&mut self, identity: IdentityId) {

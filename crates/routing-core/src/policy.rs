@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::config::{Account, Category, Queue, RoutingConfig};
+use protocol::config::{Account, AgentChoice, Category, ChannelRule, PriorityClass, Queue, RoutingConfig};
 use protocol::input::{CustomerMessage, SkillNeed};
 use protocol::{ChannelKind, SubjectToken};
+
+use crate::score::Scoring;
 
 /// The configuration in force.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +16,10 @@ pub(crate) struct Policy {
     categories: BTreeMap<SubjectToken, Category>,
     dispositions: BTreeSet<SubjectToken>,
     skills: BTreeSet<SubjectToken>,
+    priorities: Vec<PriorityClass>,
+    pub(crate) channels: Vec<ChannelRule>,
+    /// Which ways to choose between agents any queue has.
+    pub(crate) choices: BTreeSet<AgentChoice>,
     /// The longest time in which any queue reopens a contact, ms.
     pub(crate) reopen_ms_max: u64,
 }
@@ -38,12 +44,24 @@ impl Policy {
             categories: config.categories.iter().map(|one| (one.name.clone(), one.clone())).collect(),
             dispositions: config.dispositions.iter().map(|one| one.name.clone()).collect(),
             skills: config.skills.iter().map(|one| one.name.clone()).collect(),
+            priorities: config.priorities.clone(),
+            channels: config.channels.clone(),
+            choices: config.queues.iter().map(|queue| queue.choose).collect(),
             reopen_ms_max: config.queues.iter().map(|queue| queue.reopen_ms).max().unwrap_or(0),
         }
     }
 
     pub(crate) fn queue(&self, name: &SubjectToken) -> Option<&Queue> {
         self.queues.get(name)
+    }
+
+    pub(crate) fn scoring(&self, queue: &SubjectToken, priority: u8) -> Scoring {
+        Scoring::new(self.queue(queue), &self.priorities, priority)
+    }
+
+    /// Whether scores are told: where priorities come strictly one before the other they say nothing.
+    pub(crate) fn tells_scores(&self) -> bool {
+        !self.priorities.is_empty()
     }
 
     pub(crate) fn has_disposition(&self, name: &SubjectToken) -> bool {

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use protocol::config::RoutingConfig;
+use protocol::limits::CONVERSATIONS_MAX;
+use protocol::remedy::Effort;
 use protocol::{
     AgentId, ChannelKind, ContactId, ConversationId, GatewayId, Hash128, IdentityId, Millis, OfferId,
     SubjectToken,
@@ -25,6 +27,10 @@ pub struct State {
     pub(crate) index: Index,
     pub(crate) by_identity: BTreeMap<IdentityId, ConversationId>,
     pub(crate) expiry: BTreeSet<(Millis, ContactId)>,
+    /// Conversations without an open contact.
+    pub(crate) idle: BTreeSet<(Millis, ConversationId)>,
+    /// How many conversations a decision leaves room for. Only who decides needs it: who follows reads what was forgotten.
+    pub(crate) conversations_max: usize,
     /// A contact that has no queue yet: between two events of one record.
     pub(crate) opening: Option<Opening>,
 }
@@ -44,10 +50,13 @@ impl Opening {
             opened_at: at,
             queue: queue.clone(),
             priority: 0,
+            usual_priority: None,
             needs: Vec::new(),
             since: at,
             phase: Phase::New,
             declines: Vec::new(),
+            effort: Effort::default(),
+            waits_from: None,
         }
     }
 }
@@ -105,6 +114,13 @@ impl State {
     #[must_use]
     pub fn new() -> Self {
         Self::from(Stored::default())
+    }
+
+    /// The same, which from here on decides with another limit than [`CONVERSATIONS_MAX`]. The limit is not stored, and
+    /// following a log does not depend on it.
+    #[must_use]
+    pub fn with_conversations_max(self, conversations_max: usize) -> Self {
+        Self { conversations_max, ..self }
     }
 
     /// The sequence in CONTACTS of the last record applied; 0 before the first.
@@ -172,6 +188,18 @@ impl State {
         self.by_identity.get(&identity).copied()
     }
 
+    /// How many conversations are remembered.
+    #[must_use]
+    pub fn conversation_count(&self) -> usize {
+        self.stored.conversations.len()
+    }
+
+    /// Whether more inputs came in than can be remembered: one that is repeated late may then be taken a second time.
+    #[must_use]
+    pub fn forgets_inputs_early(&self) -> bool {
+        self.stored.memory.is_full()
+    }
+
     /// The configured agent of this id.
     #[must_use]
     pub fn agent(&self, id: AgentId) -> Option<&AgentState> {
@@ -212,8 +240,7 @@ impl State {
     /// Builds what follows from the configuration, the agents and the open contacts.
     pub(crate) fn rebuild_index(&mut self) {
         let stored = &self.stored;
-        let mut index =
-            Index { policy: Policy::new(&stored.config), owes_matching: true, ..Index::default() };
+        let mut index = Index::new(Policy::new(&stored.config), stored.last_at);
         for queue in &stored.config.queues {
             index.by_queue.insert(queue.name.clone(), ByQueue::default());
         }
@@ -233,7 +260,17 @@ impl From<Stored> for State {
     fn from(stored: Stored) -> Self {
         let by_identity = stored.conversations.iter().map(|(id, one)| (one.identity, *id)).collect();
         let expiry = stored.ended.iter().map(|(id, ended)| (ended.at, *id)).collect();
-        let mut state = Self { stored, index: Index::default(), by_identity, expiry, opening: None };
+        let without_contact = stored.conversations.iter().filter(|(_, one)| one.open.is_none());
+        let idle = without_contact.map(|(id, one)| (one.idle_since, *id)).collect();
+        let mut state = Self {
+            stored,
+            index: Index::default(),
+            by_identity,
+            expiry,
+            idle,
+            conversations_max: CONVERSATIONS_MAX,
+            opening: None,
+        };
         state.rebuild_index();
         state
     }
@@ -258,8 +295,18 @@ impl<'de> Deserialize<'de> for State {
 }
 
 impl Conversation {
-    pub(crate) fn new(identity: IdentityId) -> Self {
-        Self { identity, entries: 0, owner: None, open: None, ended: None }
+    pub(crate) fn new(identity: IdentityId, at: Millis) -> Self {
+        Self {
+            identity,
+            entries: 0,
+            owner: None,
+            open: None,
+            ended: None,
+            idle_since: at,
+            language: None,
+            contacts: 0,
+            at_risk_until: None,
+        }
     }
 }
 
@@ -271,10 +318,13 @@ impl Contact {
             opened_at: ended.opened_at,
             queue: ended.queue,
             priority: ended.priority,
+            usual_priority: None,
             needs: ended.needs,
             since: ended.at,
             phase: Phase::New,
             declines: Vec::new(),
+            effort: ended.effort,
+            waits_from: None,
         }
     }
 }

@@ -24,7 +24,7 @@ pub fn next_deadline(state: &State) -> Option<Millis> {
 pub fn timer(state: &mut State, now: Millis) -> Option<Record> {
     let now = now.max(state.last_at());
     let is_due = state.index.deadlines.timer(now).is_some();
-    if !is_due && !state.matching_is_needed() {
+    if !is_due && !state.matching_is_needed(now) {
         return None;
     }
     transition(state, Cause::Timer, now).ok()
@@ -52,19 +52,33 @@ impl Turn<'_> {
                 }
             }
             Due::Lapse(contact) => self.emit(Event::DeclinesLapsed { contact }),
+            Due::Widen(contact) => self.widen(contact),
         }
         let moved = self.events_so_far() > before;
         debug_assert!(moved, "{due:?} is due and nothing comes of it");
         moved
     }
 
+    fn widen(&mut self, id: ContactId) {
+        let waits = self.state.contact(id).map(|contact| self.at.since(contact.since));
+        let class = self.state.index.spots.get(&id).and_then(|spot| self.state.index.floor.class(spot.class));
+        let step = class.zip(waits).and_then(|(class, waited_ms)| class.step_at(waited_ms)).unwrap_or(0);
+        // Others of the class may have reached it at the same moment.
+        let others = class.map(|class| class.side.iter().chain(class.fifo.first()).map(|(_, other)| *other));
+        self.loose_contacts.extend(others.into_iter().flatten());
+        self.emit(Event::Widened { contact: id, step: u8::try_from(step).unwrap_or(u8::MAX) });
+    }
+
     fn offer_ran_out(&mut self, contact: ContactId) {
-        let phase = self.state.contact(contact).map(|known| known.phase);
-        let Some(Phase::Offered { offer, agent, .. }) = phase else { return };
+        let Some(known) = self.state.contact(contact) else { return };
+        let Phase::Offered { offer, agent, .. } = known.phase else { return };
+        let misses_max = self.state.index.policy.queue(&known.queue).map_or(1, |queue| queue.misses_max);
         if self.is_there(agent) {
             self.emit(Event::OfferEnded { offer, contact, agent, end: OfferEnd::TimedOut });
-            let reason = Some(MISSED_OFFER.to_owned());
-            self.emit(Event::PresenceChanged { agent, presence: Presence::Away, reason });
+            if self.state.agent(agent).is_some_and(|known| known.misses >= misses_max) {
+                let reason = Some(MISSED_OFFER.to_owned());
+                self.emit(Event::PresenceChanged { agent, presence: Presence::Away, reason });
+            }
         } else {
             self.emit(Event::OfferEnded { offer, contact, agent, end: OfferEnd::AgentGone });
         }

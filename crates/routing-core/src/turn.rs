@@ -8,6 +8,7 @@ use protocol::{AgentId, ContactId, ConversationId, Input, InputBody, Millis, Not
 
 use crate::EVENTS_PER_RECORD;
 use crate::contact::Contact;
+use crate::empowerment::{WishId, notice_of};
 use crate::state::State;
 
 /// Why a cause leads to no record.
@@ -107,6 +108,10 @@ impl<'a> Turn<'a> {
             }
             InputBody::GatewayLost { gateway, .. } => self.state.lose_gateway(*gateway),
             InputBody::Config(config) => self.config(config),
+            InputBody::Empowerment(input) => self.pass_input(input),
+            InputBody::Wish(wish) => self.wish(wish),
+            // What is parked concerns nobody who routes; the record is what remains of it.
+            InputBody::ParkedDismissed { .. } => {}
         }
         if !self.is_skipped() {
             self.settle();
@@ -121,8 +126,11 @@ impl<'a> Turn<'a> {
             InputBody::CustomerLeft { id, .. }
             | InputBody::AgentConnected { id, .. }
             | InputBody::AgentDisconnected { id, .. }
-            | InputBody::GatewayLost { id, .. } => known(*id),
+            | InputBody::GatewayLost { id, .. }
+            | InputBody::ParkedDismissed { id, .. } => known(*id),
             InputBody::Config(config) => known(config.id),
+            InputBody::Empowerment(input) => known(notice_of(input)),
+            InputBody::Wish(wish) => self.state.stored.memory.has_wish(WishId::of(wish)),
         }
     }
 
@@ -182,19 +190,20 @@ impl<'a> Turn<'a> {
         self.emit(Event::EntryAdded { conversation, contact, seq, entry });
     }
 
-    /// Puts a contact back to its old place.
+    /// Puts a contact back to its old place, or in front of it while its customer is at risk.
     pub(crate) fn requeue(&mut self, id: ContactId, why: QueuedWhy) {
         let Some(contact) = self.state.contact(id) else { return };
         let event = Event::Queued {
             contact: id,
             queue: contact.queue.clone(),
-            priority: contact.priority,
+            priority: contact.own_priority(),
             needs: contact.needs.clone(),
             since: contact.since,
             preferred: None,
             why,
         };
         self.emit(event);
+        self.bring_forward(id);
     }
 
     pub(crate) fn new_contact(&mut self) -> ContactId {
@@ -228,6 +237,7 @@ fn contact_of(event: &Event) -> Option<ContactId> {
         | Event::Queued { contact, .. }
         | Event::PreferenceEnded { contact }
         | Event::DeclinesLapsed { contact }
+        | Event::Widened { contact, .. }
         | Event::OfferMade { contact, .. }
         | Event::OfferEnded { contact, .. }
         | Event::Assigned { contact, .. }
@@ -238,10 +248,15 @@ fn contact_of(event: &Event) -> Option<ContactId> {
         | Event::ConfigApplied
         | Event::ConfigRefused { .. }
         | Event::ConversationOpened { .. }
+        | Event::ConversationForgotten { .. }
         | Event::EntryAdded { .. }
         | Event::AgentConnected { .. }
         | Event::AgentDisconnected { .. }
         | Event::PresenceChanged { .. }
+        | Event::Passed { .. }
+        | Event::ColleaguesAsked { .. }
+        | Event::CustomerTold { .. }
+        | Event::AtRisk { .. }
         | Event::CommandSettled { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => None,
@@ -258,18 +273,24 @@ fn agent_of(event: &Event) -> Option<AgentId> {
         | Event::ConfigApplied
         | Event::ConfigRefused { .. }
         | Event::ConversationOpened { .. }
+        | Event::ConversationForgotten { .. }
         | Event::ContactOpened { .. }
         | Event::ContactReopened { .. }
         | Event::EntryAdded { .. }
         | Event::Queued { .. }
         | Event::PreferenceEnded { .. }
         | Event::DeclinesLapsed { .. }
+        | Event::Widened { .. }
         | Event::OfferMade { .. }
         | Event::OfferEnded { .. }
         | Event::Assigned { .. }
         | Event::WrapUpStarted { .. }
         | Event::Resolved { .. }
         | Event::Abandoned { .. }
+        | Event::Passed { .. }
+        | Event::ColleaguesAsked { .. }
+        | Event::CustomerTold { .. }
+        | Event::AtRisk { .. }
         | Event::CommandSettled { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => None,

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use bus::{Bus, Deadline, IdHasher, PublishError, SealError, Sealer, TailItem};
 use protocol::input::InputBody;
 use protocol::parked::Parked;
+use protocol::record::ParkReason;
 use protocol::subjects::Subjects;
 use protocol::{Cause, ChannelKind, Event, Millis, ParkedId, Record};
 
@@ -37,13 +38,13 @@ impl Parking {
             return Ok(());
         };
         // Made of the input's place, so that a second try seals with the same key.
-        let id =
-            ParkedId(uuid::Uuid::from_u128((u128::from(item.published_at_ms) << 64) | u128::from(item.seq)));
-        let (mut channel, mut account) = (None, None);
+        let id = ParkedId::of_input(item.published_at_ms, item.seq);
+        let (mut channel, mut account, mut replays) = (None, None, None);
         if let Cause::Input { input, .. } = &record.cause
             && let InputBody::Message(message) = &input.body
         {
-            (channel, account) = (Some(message.channel), Some(message.account.clone()));
+            (channel, account, replays) =
+                (Some(message.channel), Some(message.account.clone()), message.replays);
         }
         let identity = self.hasher.identity(channel.unwrap_or(ChannelKind::Api), "parked", &id.to_string());
         let bytes = match self.sealer.seal(identity, &item.payload).await {
@@ -57,9 +58,9 @@ impl Parking {
             channel,
             account,
             reason: reason.as_str().to_owned(),
-            detail: "stood in INBOUND and could not be used; look at it and replay it, or let it be"
-                .to_owned(),
+            detail: what_to_do(*reason).to_owned(),
             inbound_seq: Some(item.seq),
+            replays,
             bytes,
         };
         let payload = serde_json::to_vec(&parked)?.into();
@@ -77,6 +78,23 @@ impl Parking {
         }
         tracing::warn!(inbound_seq = item.seq, reason = reason.as_str(), "input parked");
         Ok(())
+    }
+}
+
+/// What a person can do about it.
+fn what_to_do(reason: ParkReason) -> &'static str {
+    match reason {
+        ParkReason::Unreadable => {
+            "it is no input: look at it, have whoever sent it write again, then dismiss it"
+        }
+        ParkReason::ContentDiffers => {
+            "other words came before under its id: replay it, which makes it a message of its own, or dismiss it"
+        }
+        ParkReason::UnknownAccount => "its account is not configured: configure it and replay this",
+        ParkReason::LaterVersion => "a later version wrote it: upgrade, then replay it",
+        ParkReason::FloorFull => {
+            "too many conversations had an open contact: replay it when some are resolved, or dismiss it"
+        }
     }
 }
 

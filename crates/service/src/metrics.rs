@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-pub use family::{Counters, Gauges, Labels, OTHER, VALUES_MAX};
+pub use family::{Counters, FloatGauge, Gauges, Labels, OTHER, VALUES_MAX};
 
 /// The content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -22,6 +22,9 @@ const OFFER_SECONDS: [f64; 16] =
 /// Upper bounds in seconds: what a disk and a network take.
 const APPEND_SECONDS: [f64; 14] =
     [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// Upper bounds in seconds: what a desk waits for, up to what is promised.
+const TILL_SECONDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0];
 
 /// All counts of a process, as plain fields; clones count into the same place. Names carry the prefix `winterband_`.
 #[derive(Clone, Debug)]
@@ -50,12 +53,24 @@ pub struct Metrics {
     pub sockets_open: Gauges<1>,
     /// Used share of a stream's size, 0 to 1; labels: stream.
     pub stream_used_ratio: Gauges<1>,
+    /// Used share of the disk under the streams, 0 to 1; not a number while nobody knows.
+    pub disk_used_ratio: FloatGauge,
     /// 1 while the bus is connected, else 0.
     pub bus_connected: Gauge,
     /// Fences that this process wrote.
     pub fences_total: Counter,
     /// Times that this process took the lead over from another.
     pub takeovers_total: Counter,
+    /// What became of what agents gave; labels: outcome.
+    pub remedies_total: Counters<1>,
+    /// How questions to colleagues ended; labels: end.
+    pub asks_total: Counters<1>,
+    /// Orders of which nobody knows whether they were carried out.
+    pub orders_unknown: Gauge,
+    /// Questions for facts to other systems; labels: source, end.
+    pub facts_asked_total: Counters<2>,
+    /// From a desk's question what can be given to its answer.
+    pub till_seconds: Histogram,
     /// From a contact's creation to its first offer.
     pub time_to_offer_seconds: Histogram,
     /// From an append to its acknowledgement.
@@ -86,9 +101,30 @@ impl Metrics {
             log_lag_records: gauges(r, "log_lag_records", "Records not yet applied", ["role"]),
             sockets_open: gauges(r, "sockets_open", "Open sockets", ["kind"]),
             stream_used_ratio: gauges(r, "stream_used_ratio", "Used share of a stream's size", ["stream"]),
+            disk_used_ratio: single(
+                r,
+                "disk_used_ratio",
+                "Used share of the disk under the streams",
+                unknown(),
+            ),
             bus_connected: single(r, "bus_connected", "1 while the bus is connected", Gauge::default()),
             fences_total: single(r, "fences", "Fences written", Counter::default()),
             takeovers_total: single(r, "takeovers", "Leads taken over", Counter::default()),
+            remedies_total: counters(r, "remedies", "What became of what agents gave", ["outcome"]),
+            asks_total: counters(r, "asks", "Questions to colleagues by their end", ["end"]),
+            orders_unknown: single(r, "orders_unknown", "Orders with an unknown outcome", Gauge::default()),
+            facts_asked_total: counters(
+                r,
+                "facts_asked",
+                "Questions for facts to other systems",
+                ["source", "end"],
+            ),
+            till_seconds: single(
+                r,
+                "till_seconds",
+                "From a desk's question what can be given to its answer",
+                Histogram::new(TILL_SECONDS),
+            ),
             time_to_offer_seconds: single(
                 r,
                 "time_to_offer_seconds",
@@ -144,6 +180,13 @@ fn gauges<const N: usize>(
     gauges
 }
 
+/// A level that nobody has measured yet, which is not the same as none.
+fn unknown() -> FloatGauge {
+    let gauge = FloatGauge::default();
+    gauge.set(f64::NAN);
+    gauge
+}
+
 fn single<M>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M
 where
     M: prometheus_client::registry::Metric + Clone,
@@ -166,6 +209,11 @@ mod tests {
         metrics.fences_total.inc();
         metrics.bus_connected.set(1);
         metrics.time_to_offer_seconds.observe(0.02);
+        assert!(
+            metrics.encode().unwrap().contains("winterband_disk_used_ratio NaN\n"),
+            "unknown is not empty"
+        );
+        metrics.disk_used_ratio.set(0.25);
         let text = metrics.encode().unwrap();
         for line in [
             "winterband_messages_received_total{channel=\"web\"} 3",
@@ -173,6 +221,7 @@ mod tests {
             "winterband_contacts_waiting{queue=\"sales\"} 4.0",
             "winterband_fences_total 1",
             "winterband_takeovers_total 0",
+            "winterband_disk_used_ratio 0.25",
             "winterband_bus_connected 1",
             "winterband_time_to_offer_seconds_count 1",
             "winterband_append_seconds_count 0",
@@ -196,6 +245,9 @@ mod tests {
             counters.inc(["web", "too_large"]);
         }
         m.commands_total.inc(["accepted"]);
+        m.remedies_total.inc(["granted"]);
+        m.asks_total.inc(["yes"]);
+        m.facts_asked_total.inc(["shop", "silent"]);
         for gauges in [&m.contacts_waiting, &m.contacts_with_agents, &m.log_lag_records, &m.sockets_open] {
             gauges.set(["a"], 1.0);
         }
@@ -206,21 +258,27 @@ mod tests {
         types.sort_unstable();
         let expected = [
             "append_seconds histogram",
+            "asks counter",
             "bus_connected gauge",
             "commands counter",
             "contacts_waiting gauge",
             "contacts_with_agents gauge",
+            "disk_used_ratio gauge",
             "duplicates counter",
+            "facts_asked counter",
             "fences counter",
             "log_lag_records gauge",
             "messages_received counter",
             "messages_sent counter",
+            "orders_unknown gauge",
             "parked counter",
             "refused counter",
+            "remedies counter",
             "retried counter",
             "sockets_open gauge",
             "stream_used_ratio gauge",
             "takeovers counter",
+            "till_seconds histogram",
             "time_to_offer_seconds histogram",
         ];
         assert_eq!(types, expected);

@@ -38,6 +38,7 @@ pub struct Settings {
     pub nats: NatsSettings,
     pub log: LogSettings,
     pub routing: RoutingSettings,
+    pub empowerment: EmpowermentSettings,
     pub limits: LimitSettings,
     pub streams: StreamSettings,
     pub desk: DeskSettings,
@@ -77,6 +78,8 @@ pub struct NatsSettings {
     pub url: String,
     /// `user:password`
     pub credentials: Option<Secret>,
+    /// Where the server's streams lie, if that can be looked at from here.
+    pub store_folder: Option<PathBuf>,
 }
 
 /// How a log line is written.
@@ -102,6 +105,19 @@ pub struct RoutingSettings {
     pub snapshot_every_records: u32,
 }
 
+/// `[empowerment]`
+#[derive(Clone, Debug)]
+pub struct EmpowermentSettings {
+    /// Without a slash at the end; empty when no system carries orders out.
+    pub shop_url: String,
+    pub shop_token: Option<Secret>,
+    /// The source of that system's facts, as the policy names it: 1 to 64 of a-z, 0-9, _ and -.
+    pub integration: String,
+    pub order_timeout: Duration,
+    pub facts_deadline: Duration,
+    pub ask_nats: bool,
+}
+
 /// `[limits]`
 #[derive(Clone, Debug)]
 pub struct LimitSettings {
@@ -123,8 +139,12 @@ pub struct LimitSettings {
 pub struct StreamSettings {
     pub inbound_max_bytes: u64,
     pub contacts_max_bytes: u64,
+    pub remedies_max_bytes: u64,
     pub parked_max_bytes: u64,
+    /// Used percentages of a stream or the disk, first and second alarm.
+    pub alarms_at_percent: [u32; 2],
     pub refuse_new_at_percent: u32,
+    pub refuse_customers_at_percent: u32,
 }
 
 /// `[desk]`

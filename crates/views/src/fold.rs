@@ -1,11 +1,12 @@
 //! What each event does to the rows.
 
 use protocol::record::{EntryKind, OfferEnd};
+use protocol::streams::CONTACTS;
 use protocol::thread::{Entry, entries};
 use protocol::{AgentId, ContactId, ConversationId, Event, Millis, Record};
 use rusqlite::{Connection, params};
 
-use crate::store::{StoreError, signed};
+use crate::store::{Model, StoreError, signed};
 
 /// Where a contact stands, as the word in its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,15 +32,64 @@ impl State {
     }
 }
 
-/// Applies one record; the caller holds the transaction.
-pub(crate) fn fold(tx: &Connection, record: &Record) -> Result<(), StoreError> {
-    for event in &record.events {
-        fold_event(tx, record.at, event)?;
+/// Conversations and contacts, from CONTACTS.
+pub(crate) struct Conversations;
+
+impl Model for Conversations {
+    type Record = Record;
+    const LOG: &'static str = CONTACTS;
+    const NAME: &'static str = "views";
+    const VERSION: i64 = 1;
+    /// `owner` is who has the contact, or had it when it ended; `ended` is the last entry that ends one, and counts only in a
+    /// state that is an end. Bodies are sealed.
+    const TABLES: &'static str = "
+CREATE TABLE conversations (
+  conversation TEXT PRIMARY KEY,
+  identity TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  account TEXT NOT NULL,
+  opened_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE contacts (
+  row INTEGER PRIMARY KEY,
+  contact TEXT NOT NULL UNIQUE,
+  conversation TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  category TEXT,
+  opened_at INTEGER NOT NULL,
+  queue TEXT,
+  state TEXT NOT NULL,
+  owner TEXT,
+  ended TEXT,
+  ended_at INTEGER
+) STRICT;
+CREATE INDEX contacts_by_conversation ON contacts (conversation, row);
+CREATE TABLE entries (
+  row INTEGER PRIMARY KEY,
+  conversation TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  contact TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  message TEXT,
+  body TEXT,
+  UNIQUE (conversation, seq)
+) STRICT;
+";
+
+    fn version(record: &Record) -> u8 {
+        record.v
     }
-    for (conversation, entry) in entries(record) {
-        add_entry(tx, conversation, &entry)?;
+
+    fn fold(tx: &Connection, _seq: u64, record: &Record) -> Result<(), StoreError> {
+        for event in &record.events {
+            fold_event(tx, record.at, event)?;
+        }
+        for (conversation, entry) in entries(record) {
+            add_entry(tx, conversation, &entry)?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreError> {
@@ -89,16 +139,23 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
         Event::WrapUpStarted { contact, agent, .. } => owned(tx, *contact, State::WrapUp, *agent),
         Event::Resolved { contact, agent } => owned(tx, *contact, State::Resolved, *agent),
         Event::Abandoned { contact } => stands(tx, *contact, State::Abandoned),
-        // Entries come with their words, below; the rest does not concern a conversation's past.
+        // Entries come with their words, below; the rest does not concern a conversation's past: the one that the router
+        // forgets can still be read here.
         Event::EntryAdded { .. }
+        | Event::ConversationForgotten { .. }
         | Event::Fenced { .. }
         | Event::ConfigApplied
         | Event::ConfigRefused { .. }
         | Event::PreferenceEnded { .. }
         | Event::DeclinesLapsed { .. }
+        | Event::Widened { .. }
         | Event::AgentConnected { .. }
         | Event::AgentDisconnected { .. }
         | Event::PresenceChanged { .. }
+        | Event::Passed { .. }
+        | Event::ColleaguesAsked { .. }
+        | Event::CustomerTold { .. }
+        | Event::AtRisk { .. }
         | Event::CommandSettled { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => Ok(()),
@@ -156,6 +213,7 @@ fn add_entry(tx: &Connection, conversation: ConversationId, entry: &Entry) -> Re
         }
         EntryKind::FromCustomer
         | EntryKind::FromAgent { .. }
+        | EntryKind::Told { .. }
         | EntryKind::Note { .. }
         | EntryKind::Joined { .. }
         | EntryKind::TransferredToQueue { .. }

@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bus::{Bus, StreamError, Tail, TailItem};
-use protocol::Record;
 use protocol::input::WIRE_VERSION;
-use protocol::streams::CONTACTS;
 use service::{HealthHandle, Kit, Metrics};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::store::{Origin, Progress, Row, Store};
+use crate::store::{Model, Origin, Progress, Row, Store};
 
 /// Most records folded in one transaction.
 const BATCH_RECORDS_MAX: usize = 500;
@@ -29,14 +27,14 @@ const LOG_WAIT_MAX: Duration = Duration::from_secs(30);
 const LOG_WAIT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Opens the file and throws it away if it was folded from another log; gives the sequence to go on from.
-pub(crate) async fn open_verified(bus: &Bus, path: PathBuf) -> anyhow::Result<(Store, u64)> {
+pub(crate) async fn open_verified<M: Model>(bus: &Bus, path: PathBuf) -> anyhow::Result<(Store<M>, u64)> {
     let (store, progress) = tokio::task::spawn_blocking(move || {
         let store = Store::open(path)?;
         let progress = store.progress()?;
         Ok::<_, crate::store::StoreError>((store, progress))
     })
     .await??;
-    let Some(why) = foreign(bus, &progress).await? else {
+    let Some(why) = foreign(bus, M::LOG, &progress).await? else {
         return Ok((store, progress.log_seq + 1));
     };
     let store = tokio::task::spawn_blocking(move || store.rebuild(why)).await??;
@@ -44,23 +42,23 @@ pub(crate) async fn open_verified(bus: &Bus, path: PathBuf) -> anyhow::Result<(S
 }
 
 /// Why the rows cannot come from this log; `None` if they do.
-async fn foreign(bus: &Bus, progress: &Progress) -> anyhow::Result<Option<&'static str>> {
-    let last_seq = log_end(bus).await?;
+async fn foreign(bus: &Bus, log: &str, progress: &Progress) -> anyhow::Result<Option<&'static str>> {
+    let last_seq = log_end(bus, log).await?;
     if progress.log_seq > last_seq {
         return Ok(Some("they are ahead of the log"));
     }
     let Some(origin) = &progress.origin else { return Ok(None) };
-    let first = bus.read_one(CONTACTS, origin.seq).await.context("failed to read the log's first record")?;
+    let first = bus.read_one(log, origin.seq).await.context("failed to read the log's first record")?;
     let same = first
         .is_some_and(|item| Origin::new(item.seq, item.published_at_ms, item.msg_id()).mark == origin.mark);
     Ok((!same).then_some("they were built from another log"))
 }
 
 /// The log's last sequence; waits for a log that is just being made by another role.
-async fn log_end(bus: &Bus) -> anyhow::Result<u64> {
+async fn log_end(bus: &Bus, log: &str) -> anyhow::Result<u64> {
     let deadline = Instant::now() + LOG_WAIT_MAX;
     loop {
-        match bus.stream_usage(CONTACTS).await {
+        match bus.stream_usage(log).await {
             Ok(usage) => return Ok(usage.last_seq),
             Err(StreamError::Refused { name, reason }) => anyhow::bail!("failed to read {name}: {reason}"),
             Err(error) if Instant::now() >= deadline => return Err(error).context("failed to find the log"),
@@ -72,17 +70,17 @@ async fn log_end(bus: &Bus) -> anyhow::Result<u64> {
 }
 
 /// Folds the log into the rows until told to end.
-pub(crate) struct Follower {
-    store: Arc<Mutex<Store>>,
+pub(crate) struct Follower<M: Model> {
+    store: Arc<Mutex<Store<M>>>,
     tail: Tail,
     health: HealthHandle,
     metrics: Metrics,
 }
 
-impl Follower {
-    pub(crate) fn new(kit: &Kit, store: Store, tail: Tail) -> Self {
+impl<M: Model> Follower<M> {
+    pub(crate) fn new(kit: &Kit, store: Store<M>, tail: Tail) -> Self {
         let store = Arc::new(Mutex::new(store));
-        Self { store, tail, health: kit.health.register("views"), metrics: kit.metrics.clone() }
+        Self { store, tail, health: kit.health.register(M::NAME), metrics: kit.metrics.clone() }
     }
 
     pub(crate) async fn run(mut self, ended: CancellationToken) -> anyhow::Result<()> {
@@ -103,10 +101,10 @@ impl Follower {
         if batch.is_empty() {
             return Ok(());
         }
-        let rows = Arc::new(batch.iter().map(row).collect::<anyhow::Result<Vec<_>>>()?);
+        let rows = Arc::new(batch.iter().map(row::<M>).collect::<anyhow::Result<Vec<_>>>()?);
         let log_seq = self.fold(&rows).await?;
         #[expect(clippy::cast_precision_loss, reason = "a gauge needs no exact count past 2^53")]
-        self.metrics.log_lag_records.set(["views"], self.tail.pending() as f64);
+        self.metrics.log_lag_records.set([M::NAME], self.tail.pending() as f64);
         self.health.set_detail(format!("at record {log_seq}"));
         Ok(())
     }
@@ -128,7 +126,7 @@ impl Follower {
 
     /// Writes one batch on a thread that may block. A full disk is waited out: the loop is silent meanwhile, which
     /// turns readiness red, and goes on when there is room.
-    async fn fold(&mut self, rows: &Arc<Vec<Row>>) -> anyhow::Result<u64> {
+    async fn fold(&mut self, rows: &Arc<Vec<Row<M::Record>>>) -> anyhow::Result<u64> {
         loop {
             let (store, rows) = (Arc::clone(&self.store), Arc::clone(rows));
             let applied = tokio::task::spawn_blocking(move || {
@@ -148,11 +146,11 @@ impl Follower {
 }
 
 /// A record that cannot be read ends the loop: a past with a hole in it would be believed.
-fn row(item: &TailItem) -> anyhow::Result<Row> {
-    let record: Record = serde_json::from_slice(&item.payload)
+fn row<M: Model>(item: &TailItem) -> anyhow::Result<Row<M::Record>> {
+    let record: M::Record = serde_json::from_slice(&item.payload)
         .with_context(|| format!("failed to read record {} of the log", item.seq))?;
     anyhow::ensure!(
-        record.v <= WIRE_VERSION,
+        M::version(&record) <= WIRE_VERSION,
         "failed to read record {}: it was written by a later version, start that one",
         item.seq
     );

@@ -8,6 +8,7 @@ use protocol::views::{History, HistoryQuestion, PastContact};
 use protocol::{ConversationId, Millis};
 use rusqlite::{Connection, Row, params};
 
+use crate::answer::Asked;
 use crate::store::{StoreError, read_progress, signed, unsigned};
 
 /// Most contacts told of one conversation, the latest ones.
@@ -16,6 +17,23 @@ pub(crate) const CONTACTS_MAX: usize = 100;
 ///
 /// Entries that do not fit are left out, the oldest first. The asker sees it: sequences begin at 1 and have no hole.
 pub(crate) const WORDS_BYTES_MAX: usize = 768 * 1024;
+
+/// A conversation's past.
+pub(crate) struct Past;
+
+impl Asked for Past {
+    type Question = HistoryQuestion;
+    type Answer = History;
+    const ABOUT: &'static str = "history";
+
+    fn answer(
+        connection: &mut Connection,
+        question: &HistoryQuestion,
+        _now: Millis,
+    ) -> Result<History, StoreError> {
+        history(connection, question)
+    }
+}
 
 /// Reads the past that is asked for.
 pub(crate) fn history(
@@ -103,20 +121,21 @@ fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fold::Conversations;
     use crate::sample;
     use crate::store::{Store, connect_reader};
     use protocol::record::EntryKind;
 
     struct Given {
         _folder: tempfile::TempDir,
-        store: Store,
+        store: Store<Conversations>,
         reader: Connection,
     }
 
     fn given() -> Given {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("views.sqlite");
-        let store = Store::open(path.clone()).unwrap();
+        let store = Store::<Conversations>::open(path.clone()).unwrap();
         let reader = connect_reader(&path).unwrap();
         Given { _folder: folder, store, reader }
     }
@@ -159,6 +178,32 @@ mod tests {
         given.store.apply(&[sample::reopened(rows.last().unwrap().origin.seq + 1)]).unwrap();
         let history = history(&mut given.reader, &ask(0, None, 50)).unwrap();
         assert_eq!(history.contacts[0].ended, None);
+    }
+
+    #[test]
+    fn what_a_customer_was_told_stands_among_the_messages() {
+        let mut given = given();
+        let rows = sample::conversation();
+        given.store.apply(&rows).unwrap();
+        given.store.apply(&[sample::told(rows.last().unwrap().origin.seq + 1)]).unwrap();
+        let history = history(&mut given.reader, &ask(0, None, 50)).unwrap();
+        let told = history.entries.last().unwrap();
+        let (agent, remedy) = (sample::agent(), Some(sample::remedy_id()));
+        assert_eq!((told.seq, &told.kind), (5, &EntryKind::Told { agent, remedy }));
+        assert_eq!(told.body.as_ref(), Some(&sample::sealed("given")));
+        assert!(told.message.is_some());
+        assert!(matches!(history.contacts[0].ended, Some(EntryKind::Resolved { .. })), "it opens nothing");
+    }
+
+    #[test]
+    fn what_the_router_forgets_can_still_be_read() {
+        let mut given = given();
+        let rows = sample::conversation();
+        given.store.apply(&rows).unwrap();
+        let before = history(&mut given.reader, &ask(0, None, 50)).unwrap();
+        given.store.apply(&[sample::forgotten(rows.last().unwrap().origin.seq + 1)]).unwrap();
+        let after = history(&mut given.reader, &ask(0, None, 50)).unwrap();
+        assert_eq!((seqs(&after), &after.contacts), (vec![1, 2, 3, 4], &before.contacts));
     }
 
     #[test]

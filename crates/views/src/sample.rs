@@ -4,9 +4,10 @@ use protocol::command::{AgentCommand, Outcome};
 use protocol::content::Sealed;
 use protocol::input::{CustomerMessage, WIRE_VERSION};
 use protocol::record::{ChoiceRule, EntryKind, OfferEnd, PassedOver, QueuedWhy, Receipt};
+use protocol::remedy::Wish;
 use protocol::{
     AgentId, Cause, ChannelKind, Command, CommandId, ContactId, ConversationId, Event, Hash128, IdentityId,
-    Input, InputBody, MessageId, Millis, OfferId, Record, SubjectToken,
+    Input, InputBody, MessageId, Millis, OfferId, Record, RemedyId, SubjectToken, TellId,
 };
 use rusqlite::Connection;
 
@@ -24,8 +25,12 @@ fn identity() -> IdentityId {
     IdentityId(Hash128([7; 16]))
 }
 
-fn agent() -> AgentId {
+pub(crate) fn agent() -> AgentId {
     AgentId(uuid_of(1))
+}
+
+pub(crate) fn remedy_id() -> RemedyId {
+    RemedyId { log_seq: 2, n: 0 }
 }
 
 fn uuid_of(n: u128) -> uuid::Uuid {
@@ -40,7 +45,7 @@ pub(crate) fn sealed(text: &str) -> Sealed {
     Sealed::from_parts(identity(), 1, text)
 }
 
-fn row(seq: u64, cause: Cause, events: Vec<Event>) -> Row {
+fn row(seq: u64, cause: Cause, events: Vec<Event>) -> Row<Record> {
     let record =
         Record { v: WIRE_VERSION, at: Millis(1000 + seq), epoch: 1, policy: Hash128([0; 16]), cause, events };
     Row { origin: Origin::new(seq, 5000 + seq, Some("id")), record }
@@ -62,6 +67,8 @@ fn wrote(seq: u64, text: &str) -> Cause {
             content_hash: Hash128([2; 16]),
             sent_at: None,
             category: None,
+            replays: None,
+            language: None,
             body: sealed(text),
         }),
     )
@@ -116,13 +123,16 @@ fn offer() -> OfferId {
 }
 
 /// Opened, offered, accepted, answered, resolved: five records, four entries.
-pub(crate) fn conversation() -> Vec<Row> {
+pub(crate) fn conversation() -> Vec<Row<Record>> {
     let (contact, agent, offer) = (contact_id(), agent(), offer());
     let receipt = Receipt {
         rule: ChoiceRule::LongestIdle,
         waited_ms: 0,
         idle_ms: 0,
         waiting_in_class: 1,
+        score_ms: None,
+        step: 0,
+        rank: 0,
         runners_up: Vec::new(),
         passed_over: PassedOver::default(),
     };
@@ -159,7 +169,7 @@ pub(crate) fn conversation() -> Vec<Row> {
 }
 
 /// The customer writes again after the end of [`conversation`].
-pub(crate) fn reopened(seq: u64) -> Row {
+pub(crate) fn reopened(seq: u64) -> Row<Record> {
     row(
         seq,
         wrote(seq, "again"),
@@ -172,15 +182,36 @@ pub(crate) fn reopened(seq: u64) -> Row {
     )
 }
 
+/// The customer is told after the end of [`conversation`] what was given.
+pub(crate) fn told(seq: u64) -> Row<Record> {
+    let tell = TellId { log_seq: 3, n: 0 };
+    let wish = Wish::Tell {
+        tell,
+        conversation: conversation_id(),
+        contact: contact_id(),
+        agent: agent(),
+        remedy: Some(remedy_id()),
+        message: MessageId(uuid_of(98)),
+        body: sealed("given"),
+    };
+    let entry = entry(5, EntryKind::Told { agent: agent(), remedy: Some(remedy_id()) });
+    row(seq, input(seq, InputBody::Wish(wish)), vec![entry, Event::CustomerTold { tell, told: true }])
+}
+
+/// The router forgets it, since another customer begins one.
+pub(crate) fn forgotten(seq: u64) -> Row<Record> {
+    row(seq, Cause::Timer, vec![Event::ConversationForgotten { conversation: conversation_id() }])
+}
+
 /// A conversation of so many messages of the customer, each of these words.
-pub(crate) fn long_conversation(messages: u64, words: &str) -> Vec<Row> {
+pub(crate) fn long_conversation(messages: u64, words: &str) -> Vec<Row<Record>> {
     let mut rows = vec![row(1, wrote(1, words), opened())];
     rows.extend((2..=messages).map(|n| row(n, wrote(n, words), vec![entry(n, EntryKind::FromCustomer)])));
     rows
 }
 
 /// So many contacts of one conversation, opened one after another.
-pub(crate) fn many_contacts(contacts: u32) -> Vec<Row> {
+pub(crate) fn many_contacts(contacts: u32) -> Vec<Row<Record>> {
     let mut rows = vec![row(1, wrote(1, "x"), opened())];
     rows.extend((2..=contacts).map(|n| {
         let contact = ContactId { log_seq: u64::from(n), n: 0 };

@@ -1,24 +1,20 @@
 //! The database: opened, judged, thrown away when it is not ours, and written.
 
 use std::io::ErrorKind;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use protocol::Record;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+use serde::de::DeserializeOwned;
 
-use crate::fold::fold;
-
-/// Raised with every change of the tables below: an older or newer file is thrown away and built again.
-pub(crate) const SCHEMA_VERSION: i64 = 1;
 /// How long a connection waits for another one's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection; there are fewer kinds than this.
 const STATEMENTS_CACHED_MAX: usize = 32;
 
-/// The tables. `owner` is who has the contact, or had it when it ended; `ended` is the last entry that ends one, and
-/// counts only in a state that is an end. Bodies are sealed.
-const SCHEMA: &str = "
+/// How far the rows of a database are; every one has it.
+const PROGRESS: &str = "
 CREATE TABLE progress (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   log_seq INTEGER NOT NULL,
@@ -26,39 +22,30 @@ CREATE TABLE progress (
   origin TEXT
 ) STRICT;
 INSERT INTO progress (one, log_seq) VALUES (1, 0);
-CREATE TABLE conversations (
-  conversation TEXT PRIMARY KEY,
-  identity TEXT NOT NULL,
-  channel TEXT NOT NULL,
-  account TEXT NOT NULL,
-  opened_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE contacts (
-  row INTEGER PRIMARY KEY,
-  contact TEXT NOT NULL UNIQUE,
-  conversation TEXT NOT NULL,
-  channel TEXT NOT NULL,
-  category TEXT,
-  opened_at INTEGER NOT NULL,
-  queue TEXT,
-  state TEXT NOT NULL,
-  owner TEXT,
-  ended TEXT,
-  ended_at INTEGER
-) STRICT;
-CREATE INDEX contacts_by_conversation ON contacts (conversation, row);
-CREATE TABLE entries (
-  row INTEGER PRIMARY KEY,
-  conversation TEXT NOT NULL,
-  seq INTEGER NOT NULL,
-  contact TEXT NOT NULL,
-  at INTEGER NOT NULL,
-  kind TEXT NOT NULL,
-  message TEXT,
-  body TEXT,
-  UNIQUE (conversation, seq)
-) STRICT;
 ";
+
+/// A log and the tables that are folded from it.
+pub(crate) trait Model: Send + 'static {
+    /// A record of the log.
+    type Record: DeserializeOwned + Send + Sync + Clone + std::fmt::Debug;
+    /// The log's stream.
+    const LOG: &'static str;
+    /// What the read models are called in logs, metrics and health.
+    const NAME: &'static str;
+    /// Raised with every change of the tables: an older or newer file is thrown away and built again.
+    const VERSION: i64;
+    /// The tables.
+    const TABLES: &'static str;
+
+    /// The version of the writer.
+    fn version(record: &Self::Record) -> u8;
+
+    /// Applies one record; the caller holds the transaction.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    fn fold(tx: &Connection, seq: u64, record: &Self::Record) -> Result<(), StoreError>;
+}
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -126,32 +113,33 @@ pub(crate) struct Progress {
 
 /// One record on its way into the rows.
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
+pub(crate) struct Row<R> {
     /// Its sequence in the log, and what identifies the log if it is the first.
     pub(crate) origin: Origin,
     /// The record.
-    pub(crate) record: Record,
+    pub(crate) record: R,
 }
 
 /// The connection that writes.
-pub(crate) struct Store {
+pub(crate) struct Store<M> {
     connection: Connection,
     path: PathBuf,
+    model: PhantomData<fn() -> M>,
 }
 
-impl Store {
+impl<M: Model> Store<M> {
     /// Opens the file; one that is broken or of another schema version is thrown away first.
     pub(crate) fn open(path: PathBuf) -> Result<Self, StoreError> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)
                 .map_err(|source| StoreError::File { path: folder.to_owned(), source })?;
         }
-        match open_present(&path) {
-            Ok(Present::Usable(connection)) => Ok(Self { connection, path }),
+        match open_present(&path, M::VERSION) {
+            Ok(Present::Usable(connection)) => Ok(Self { connection, path, model: PhantomData }),
             Ok(Present::Empty(connection)) => Self::fill(connection, path),
             Ok(Present::OtherVersion(found)) => Self::anew(
                 path,
-                &format!("they are of schema version {found}, this build writes {SCHEMA_VERSION}"),
+                &format!("they are of schema version {found}, this build writes {}", M::VERSION),
             ),
             Err(error) if is_broken(&error) => Self::anew(path, "the file is not a sound database"),
             Err(error) => Err(error.into()),
@@ -160,7 +148,7 @@ impl Store {
 
     /// Throws the file away and begins at the log's start.
     pub(crate) fn rebuild(self, why: &str) -> Result<Self, StoreError> {
-        let Self { connection, path } = self;
+        let Self { connection, path, .. } = self;
         drop(connection);
         Self::anew(path, why)
     }
@@ -174,10 +162,11 @@ impl Store {
 
     fn fill(mut connection: Connection, path: PathBuf) -> Result<Self, StoreError> {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        tx.execute_batch(SCHEMA)?;
-        tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        tx.execute_batch(PROGRESS)?;
+        tx.execute_batch(M::TABLES)?;
+        tx.pragma_update(None, "user_version", M::VERSION)?;
         tx.commit()?;
-        Ok(Self { connection, path })
+        Ok(Self { connection, path, model: PhantomData })
     }
 
     /// How far the rows are.
@@ -188,7 +177,7 @@ impl Store {
     /// Folds the records in one transaction, cursor included; those at or before the cursor are passed over.
     /// Gives the cursor after it.
     /// A file that turns out to be damaged is removed, so that the next start builds it again.
-    pub(crate) fn apply(&mut self, rows: &[Row]) -> Result<u64, StoreError> {
+    pub(crate) fn apply(&mut self, rows: &[Row<M::Record>]) -> Result<u64, StoreError> {
         let applied = self.apply_all(rows);
         if applied.as_ref().is_err_and(StoreError::is_broken_file) {
             remove(&self.path)?;
@@ -196,7 +185,7 @@ impl Store {
         applied
     }
 
-    fn apply_all(&mut self, rows: &[Row]) -> Result<u64, StoreError> {
+    fn apply_all(&mut self, rows: &[Row<M::Record>]) -> Result<u64, StoreError> {
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Read under the write lock: a second process on the same folder then does no harm.
         let mut progress = read_progress(&tx)?;
@@ -204,7 +193,7 @@ impl Store {
             if row.origin.seq <= progress.log_seq {
                 continue;
             }
-            fold(&tx, &row.record)?;
+            M::fold(&tx, row.origin.seq, &row.record)?;
             progress.log_seq = row.origin.seq;
             progress.origin.get_or_insert_with(|| row.origin.clone());
         }
@@ -234,12 +223,12 @@ enum Present {
     OtherVersion(i64),
 }
 
-fn open_present(path: &Path) -> Result<Present, rusqlite::Error> {
+fn open_present(path: &Path, version: i64) -> Result<Present, rusqlite::Error> {
     let connection = connect(path)?;
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    Ok(match (version, tables) {
-        (SCHEMA_VERSION, 1..) => Present::Usable(connection),
+    Ok(match (found, tables) {
+        (found, 1..) if found == version => Present::Usable(connection),
         (0, 0) => Present::Empty(connection),
         (found, _) => Present::OtherVersion(found),
     })

@@ -34,7 +34,7 @@ async fn log(server: &SupervisedServer) -> Bus {
     let bus = Bus::connect(&server.settings().named("views-test")).await.unwrap();
     for spec in places::all_streams(
         &subjects(),
-        StreamSizes { inbound: 64 << 20, contacts: 64 << 20, parked: 64 << 20 },
+        StreamSizes { inbound: 64 << 20, contacts: 64 << 20, remedies: 64 << 20, parked: 64 << 20 },
     ) {
         bus.ensure_stream(&spec).await.unwrap();
     }
@@ -69,6 +69,8 @@ fn record(n: u64) -> Record {
         content_hash: Hash128([2; 16]),
         sent_at: None,
         category: None,
+        replays: None,
+        language: None,
         body: Sealed::from_parts(identity, 1, &format!("words{n}")),
     };
     let mut events = Vec::new();

@@ -2,10 +2,12 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool's answer and its progress")]
 
 mod desk_client;
+mod empowerment;
 mod figures;
 mod floor;
 mod product;
 mod raw;
+mod routing;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,6 +23,10 @@ use floor::Floor;
 /// Measures the raw bus and the product on it.
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// Measures something else instead, and tells it as one JSON object: what agents may give, the till beside a bare round trip; or
+    /// the routing core alone, without bus and disk.
+    #[arg(value_enum)]
+    what: Option<What>,
     /// Rounds; the medians are told.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -38,8 +44,21 @@ pub(crate) struct Args {
     json: bool,
 }
 
+/// What else can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum What {
+    /// The policy: cards decided and explained, the till's answer, a reload.
+    Empowerment,
+    /// The routing core: decisions with up to a million waiting, against a scan; memory; the largest floor.
+    Routing,
+}
+
 /// Runs it on a server and a data folder of its own, which are gone afterwards.
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+    if args.what == Some(What::Routing) {
+        println!("{}", tokio::task::spawn_blocking(routing::run).await??);
+        return Ok(ExitCode::SUCCESS);
+    }
     let folder = tempfile::tempdir().context("make a folder for the bench")?;
     let mut settings = Settings::defaults()?;
     settings.data.folder = folder.path().join("data");
@@ -49,6 +68,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let kit = boot::kit(settings)?;
     boot::make_folder(&kit.settings.data.folder)?;
     let server = SupervisedServer::start(&boot::nats_folder(&kit.settings)).await?;
+    if args.what == Some(What::Empowerment) {
+        println!("{}", empowerment::run(&kit, &server, args.samples).await?);
+        server.stop().await;
+        return Ok(ExitCode::SUCCESS);
+    }
     let floor = Floor::open(&kit, &server.settings(), args.agents).await?;
     let raw_bus = Bus::connect(&server.settings().named("bench-raw")).await?;
     let mut rounds = Vec::new();

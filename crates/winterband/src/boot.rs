@@ -9,11 +9,12 @@ use bus::places::StreamSizes;
 use bus::{
     Bus, BusSettings, Credentials, Deadline, IdHasher, KvError, MasterKey, Sealer, SupervisedServer, places,
 };
+use protocol::SubjectToken;
 use protocol::subjects::Subjects;
-use protocol::{SubjectToken, streams};
 use service::{Clock, Drain, Health, Kit, Metrics, Settings};
 
 use crate::roles::Shared;
+use crate::room;
 
 /// For how long a process waits for the bus to answer at its start.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(20);
@@ -24,13 +25,6 @@ const MASTER_KEY_MARK: &[u8] = b"winterband master key";
 const BUS_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Checks of two seconds each, one after the other, that the server may leave unanswered: one may meet a busy moment.
 const SILENT_CHECKS_MAX: u32 = 2;
-
-/// How often the streams' sizes are looked at.
-const STREAM_LOOK_EVERY: Duration = Duration::from_secs(5);
-/// The streams that may fill up.
-const WATCHED: [&str; 3] = [streams::INBOUND, streams::CONTACTS, streams::PARKED];
-/// Where a person is told, percent of a stream's size, lowest first.
-const ALARMS_PERCENT: [u32; 2] = [70, 85];
 
 /// The kit of this process, with logs on.
 pub(crate) fn kit(settings: Settings) -> Result<Kit> {
@@ -77,6 +71,7 @@ pub(crate) async fn connect(settings: &Settings, bus: &BusSettings) -> Result<Bu
     let sizes = StreamSizes {
         inbound: settings.streams.inbound_max_bytes,
         contacts: settings.streams.contacts_max_bytes,
+        remedies: settings.streams.remedies_max_bytes,
         parked: settings.streams.parked_max_bytes,
     };
     for spec in places::all_streams(&subjects(settings)?, sizes) {
@@ -135,7 +130,7 @@ pub(crate) async fn shared(kit: Kit, bus_settings: &BusSettings) -> Result<Share
     let bus = connect(&kit.settings, bus_settings).await?;
     let (sealer, hasher) = vault(&kit.settings, &bus).await?;
     kit.drain.spawn("bus-watch", watch_bus(kit.clone(), bus.clone()));
-    kit.drain.spawn("stream-watch", watch_streams(kit.clone(), bus.clone()));
+    room::start(&kit, &bus);
     Ok(Shared { kit, bus, bus_settings: bus_settings.clone(), sealer, hasher })
 }
 
@@ -167,33 +162,5 @@ async fn watch_bus(kit: Kit, bus: Bus) -> Result<()> {
             Some(reason) => kit.health.bus_down(reason),
         }
         kit.metrics.bus_connected.set(i64::from(down.is_none()));
-    }
-}
-
-/// Raises an alarm when a stream passes [`ALARMS_PERCENT`], once for each time that it does.
-async fn watch_streams(kit: Kit, bus: Bus) -> Result<()> {
-    let mut look = tokio::time::interval(STREAM_LOOK_EVERY);
-    let mut passed = [None; WATCHED.len()];
-    let drained = kit.drain.token();
-    loop {
-        tokio::select! {
-            () = drained.cancelled() => return Ok(()),
-            _ = look.tick() => {}
-        }
-        for (stream, passed) in WATCHED.iter().zip(&mut passed) {
-            // A bus that is away shows in readiness; the next look comes soon.
-            let Ok(usage) = bus.stream_usage(stream).await else { continue };
-            let percent = usage.used_percent();
-            kit.metrics.stream_used_ratio.set([stream], f64::from(percent) / 100.0);
-            let now_passed = ALARMS_PERCENT.into_iter().rev().find(|alarm| percent >= *alarm);
-            if now_passed > *passed {
-                tracing::error!(
-                    stream,
-                    percent,
-                    "a stream fills up: give it more room, or new contacts will be refused"
-                );
-            }
-            *passed = now_passed;
-        }
     }
 }

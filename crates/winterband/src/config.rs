@@ -1,6 +1,7 @@
 //! `config check` and `config apply`.
 #![expect(clippy::print_stdout, reason = "a tool's answer")]
 
+mod order_file;
 pub(crate) mod routing_file;
 mod table;
 
@@ -17,18 +18,19 @@ use service::settings::FILE_NAME;
 use service::{Settings, SettingsErrors};
 
 use crate::first_start::read_admin_key;
+use crate::rules::{self, policy_file};
 
 /// What to do with the configuration.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Tells all faults of winterband.toml and routing.toml at once; exit code 64 if there are any.
+    /// Tells all faults of winterband.toml, routing.toml and empowerment.toml at once; exit code 64 if there are any.
     Check {
         /// The folder; the built-in files if not given.
         folder: Option<PathBuf>,
     },
-    /// Puts routing.toml in force while contacts flow.
+    /// Puts routing.toml and empowerment.toml in force while contacts flow.
     Apply {
-        /// The folder with routing.toml, or the file itself.
+        /// The folder with routing.toml and, if there is one, empowerment.toml; or one of these files.
         path: PathBuf,
         /// Where the product answers; from the settings if not given.
         #[arg(long)]
@@ -70,10 +72,18 @@ fn check(folder: Option<&Path>) -> Result<ExitCode> {
     if let Err(found) = routing_file::read(&place, &text, &BTreeMap::new()) {
         faults.extend(found);
     }
+    let policy = folder.map(|folder| folder.join(policy_file::FILE_NAME)).filter(|file| file.exists());
+    let policy = match rules::load(policy.as_deref()) {
+        Ok((place, _)) => place,
+        Err(error) => {
+            faults.extend(error.downcast::<SettingsErrors>()?.0);
+            String::new()
+        }
+    };
     if !faults.is_empty() {
         return Err(SettingsErrors(faults).into());
     }
-    println!("{FILE_NAME} and {place}: no faults");
+    println!("{FILE_NAME}, {place} and {policy}: no faults");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -95,9 +105,18 @@ struct Applied {
 }
 
 async fn apply(path: &Path, url: &str, key: &str) -> Result<ExitCode> {
-    let file = if path.is_dir() { path.join(routing_file::FILE_NAME) } else { path.to_owned() };
-    let text = read(&file)?;
     let client = reqwest::Client::new();
+    if path.file_name().is_some_and(|name| name == policy_file::FILE_NAME) {
+        return apply_policy(path, url, key, &client).await;
+    }
+    let file = if path.is_dir() { path.join(routing_file::FILE_NAME) } else { path.to_owned() };
+    // Read before anything is put in force: a fault in one changes neither.
+    let policy = path.join(policy_file::FILE_NAME);
+    let policy = Some(policy).filter(|file| path.is_dir() && file.exists());
+    if let Some(policy) = &policy {
+        rules::load(Some(policy))?;
+    }
+    let text = read(&file)?;
     let address = format!("{url}/api/v1/config");
     let present: InForce =
         answer(client.get(&address).bearer_auth(key).send().await).await.context("read the configuration")?;
@@ -106,6 +125,23 @@ async fn apply(path: &Path, url: &str, key: &str) -> Result<ExitCode> {
     let request = client.put(&address).bearer_auth(key).json(&config);
     let applied: Applied = answer(request.send().await).await.context("apply the configuration")?;
     println!("in force since record {}: {}", applied.log_seq, applied.hash);
+    match policy {
+        Some(policy) => apply_policy(&policy, url, key, &client).await,
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The answer of `PUT /api/v1/policy`.
+#[derive(Deserialize)]
+struct PolicyTaken {
+    hash: String,
+}
+
+async fn apply_policy(file: &Path, url: &str, key: &str, client: &reqwest::Client) -> Result<ExitCode> {
+    let (place, policy) = rules::load(Some(file))?;
+    let request = client.put(format!("{url}/api/v1/policy")).bearer_auth(key).json(&policy);
+    let taken: PolicyTaken = answer(request.send().await).await.context("apply the policy")?;
+    println!("{place} is in force from the next decision on: {}", taken.hash);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -16,6 +16,8 @@ use bus::{Bucket, Deadline, KvError, places};
 use protocol::config::RoutingConfig;
 use protocol::ids::NoticeId;
 use protocol::input::{ConfigInput, WIRE_VERSION};
+use protocol::policy::{Policy, PolicyInput};
+use protocol::remedy::EmpowermentInput;
 use protocol::signin::{KeyAccount, agent_key, api_key_key};
 use protocol::{Input, InputBody, Millis, SubjectToken, streams};
 use service::{Settings, SettingsErrors};
@@ -23,6 +25,7 @@ use service::{Settings, SettingsErrors};
 use crate::boot;
 use crate::config::routing_file;
 use crate::roles::Shared;
+use crate::rules::{self, policy_file};
 
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
 /// The demo agents' passwords.
@@ -46,18 +49,26 @@ pub(crate) struct Signin {
 pub(crate) struct Floor {
     place: String,
     text: String,
+    policy: Policy,
 }
 
 impl Floor {
-    /// `routing.toml` of the folder if there is one, else the demo floor; checked, so that a fault is told before
+    /// `routing.toml` and `empowerment.toml` of the folder if they are there, else the demo's; checked, so that a fault is told before
     /// anything starts.
     pub(crate) fn read(folder: Option<&Path>) -> Result<Self> {
         let file = folder.map(|folder| folder.join(routing_file::FILE_NAME)).filter(|file| file.exists());
+        let policy = folder.map(|folder| folder.join(policy_file::FILE_NAME)).filter(|file| file.exists());
+        let (_, policy) = rules::load(policy.as_deref())?;
         let floor = match file {
-            None => Self { place: "built-in routing.toml".to_owned(), text: routing_file::DEMO.to_owned() },
+            None => Self {
+                place: "built-in routing.toml".to_owned(),
+                text: routing_file::DEMO.to_owned(),
+                policy,
+            },
             Some(file) => Self {
                 text: std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?,
                 place: file.display().to_string(),
+                policy,
             },
         };
         floor.config()?;
@@ -79,6 +90,7 @@ pub(crate) async fn prepare(shared: &Shared, floor: &Floor) -> Result<Signins> {
     let _turn = tokio::task::spawn_blocking(move || turn.lock().map(|()| turn)).await??;
     let config = first_config(&folder, floor)?;
     publish_first(shared, &config).await?;
+    publish_first_policy(shared, &floor.policy).await?;
     let accounts = shared.bus.ensure_bucket(&places::accounts()).await?;
     let passwords = passwords(&folder, &config)?;
     let mut agents = Vec::new();
@@ -114,7 +126,7 @@ async fn publish_first(shared: &Shared, config: &RoutingConfig) -> Result<()> {
     let hash = shared.hasher.content(&serde_json::to_vec(config)?);
     let id = NoticeId(uuid::Uuid::now_v7());
     let made_at = Millis(shared.kit.clock.unix_ms());
-    let body = InputBody::Config(ConfigInput { id, hash, config: config.clone() });
+    let body = InputBody::Config(ConfigInput { id, hash, config: Box::new(config.clone()) });
     let payload = serde_json::to_vec(&Input { v: WIRE_VERSION, made_at, body })?.into();
     let subject = boot::subjects(&shared.kit.settings)?.inbound_config();
     shared
@@ -122,6 +134,27 @@ async fn publish_first(shared: &Shared, config: &RoutingConfig) -> Result<()> {
         .publish_durable(&subject, "first-configuration", payload, Deadline::after(PUBLISH_DEADLINE))
         .await
         .context("publish the first configuration")?;
+    Ok(())
+}
+
+/// Only where nothing was ever decided: a policy that was replaced later must not come back.
+async fn publish_first_policy(shared: &Shared, policy: &Policy) -> Result<()> {
+    if shared.bus.stream_usage(streams::REMEDIES).await?.last_seq > 0 {
+        return Ok(());
+    }
+    let hash = shared.hasher.content(&serde_json::to_vec(policy)?);
+    // Made of what it says, so that two processes that start at once publish one input.
+    let id = NoticeId(uuid::Uuid::from_bytes(hash.0));
+    let made_at = Millis(shared.kit.clock.unix_ms());
+    let input = EmpowermentInput::Policy(Box::new(PolicyInput { id, hash, policy: policy.clone() }));
+    let body = InputBody::Empowerment(input);
+    let payload = serde_json::to_vec(&Input { v: WIRE_VERSION, made_at, body })?.into();
+    let subject = boot::subjects(&shared.kit.settings)?.inbound_empowerment();
+    shared
+        .bus
+        .publish_durable(&subject, "first-policy", payload, Deadline::after(PUBLISH_DEADLINE))
+        .await
+        .context("publish the first policy")?;
     Ok(())
 }
 

@@ -5,6 +5,8 @@ mod contacts;
 mod floor;
 mod messages;
 mod recount;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -39,7 +41,8 @@ pub(crate) async fn run(folder: Option<&Path>, args: Args) -> Result<ExitCode> {
     Ok(if ledger.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Reads CONTACTS first: what comes into INBOUND meanwhile is then counted as not yet consumed, and not as missing.
+/// Reads CONTACTS first: what comes into INBOUND meanwhile is then counted as not yet consumed, and not as missing. What a
+/// record calls parked stood in PARKED before, and goes only when the input that says so is in INBOUND: PARKED comes second.
 async fn read(bus: &Bus) -> Result<Recount> {
     let mut recount = Recount::default();
     let last = each(bus, streams::CONTACTS, |item| match serde_json::from_slice::<Record>(&item.payload) {
@@ -48,13 +51,14 @@ async fn read(bus: &Bus) -> Result<Recount> {
     })
     .await?;
     recount.log_ends(last);
+    for item in bus.read_range(streams::PARKED, 1, u64::MAX, usize::MAX).await? {
+        match serde_json::from_slice::<Parked>(&item.payload) {
+            Ok(parked) => recount.parked(&parked),
+            Err(_) => recount.unreadable_parked(item.seq),
+        }
+    }
     each(bus, streams::INBOUND, |item| {
         recount.inbound(item.seq, serde_json::from_slice::<Input>(&item.payload).ok().as_ref());
-    })
-    .await?;
-    each(bus, streams::PARKED, |item| match serde_json::from_slice::<Parked>(&item.payload) {
-        Ok(parked) => recount.parked(&parked),
-        Err(_) => recount.unreadable_parked(item.seq),
     })
     .await?;
     Ok(recount)
@@ -84,6 +88,7 @@ fn print(ledger: &Ledger) {
     println!("  recorded     {:>10}", m.recorded);
     println!("  duplicates   {:>10}", m.duplicates);
     println!("  parked       {:>10}", m.parked);
+    println!("  replays      {:>10}   of parked items, dismissed {}", m.replays, m.dismissed);
     println!("  replies      {:>10}   notes {}", m.replies, m.notes);
     println!("commands       {:>10}   repeated {}", m.commands, m.commands_repeated);
     let c = &ledger.contacts;

@@ -9,6 +9,9 @@ mod ledger;
 mod parked;
 mod replay;
 mod roles;
+mod room;
+mod rules;
+mod simulate;
 mod up;
 mod why;
 
@@ -45,6 +48,9 @@ enum Command {
     /// Checks or applies the configuration.
     #[command(subcommand)]
     Config(config::Command),
+    /// Checks, tests and explains the policy of what agents may give.
+    #[command(subcommand)]
+    Rules(rules::Command),
     /// Publishes a file of messages through the HTTP API.
     Replay(replay::Args),
     /// Staffs the floor with simulated agents.
@@ -55,6 +61,8 @@ enum Command {
     Why(why::Args),
     /// Shows what could not be handled.
     Parked(parked::Args),
+    /// Plays floors on the product's own routing core: against theory, on real arrivals.
+    Simulate(simulate::Args),
     /// Measures the raw bus and the product on it, in one run.
     Bench(bench::Args),
 }
@@ -77,11 +85,13 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Up => up::run(folder).await,
         Command::Serve { roles } => up::serve(folder, &roles).await,
         Command::Config(command) => config::run(folder, command).await,
+        Command::Rules(command) => rules::run(&command),
         Command::Replay(args) => replay::run(args).await,
         Command::Agents(args) => agents::run(args).await,
         Command::Ledger(args) => ledger::run(folder, args).await,
         Command::Why(args) => why::run(folder, args).await,
         Command::Parked(args) => parked::run(folder, args).await,
+        Command::Simulate(args) => simulate::run(args).await,
         Command::Bench(args) => Box::pin(bench::run(args)).await,
     }
 }

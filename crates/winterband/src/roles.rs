@@ -10,6 +10,8 @@ use service::Kit;
 pub(crate) enum Role {
     /// Decides who gets which contact; one leads, others stand by.
     Routing,
+    /// Decides what may be given and has it carried out; one leads, others stand by.
+    Empowerment,
     /// The read models.
     Views,
     /// The agents' gateway and desk.
@@ -22,12 +24,14 @@ pub(crate) enum Role {
 
 impl Role {
     /// All of them, in the order of starting.
-    pub(crate) const ALL: [Self; 5] = [Self::Routing, Self::Views, Self::Desk, Self::Chat, Self::Api];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Routing, Self::Empowerment, Self::Views, Self::Desk, Self::Chat, Self::Api];
 
     /// The word on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Routing => "routing",
+            Self::Empowerment => "empowerment",
             Self::Views => "views",
             Self::Desk => "desk",
             Self::Chat => "chat",
@@ -70,7 +74,7 @@ pub(crate) async fn start(shared: &Shared, roles: &[Role]) -> anyhow::Result<Run
     let mut running = Running { router: Router::new(), buses: vec![shared.bus.clone()] };
     for role in roles {
         let name = format!("{}-{}", shared.bus_settings.name, role.name());
-        let bus = Bus::connect(&shared.bus_settings.named(&name)).await?;
+        let bus = Bus::connect(&shared.bus_settings.named(&name)).await?.with_room(shared.bus.room());
         running.buses.push(bus.clone());
         let router = start_one(shared, *role, bus).await?;
         running.router = running.router.merge(router);
@@ -82,6 +86,7 @@ async fn start_one(shared: &Shared, role: Role, bus: Bus) -> anyhow::Result<Rout
     let Shared { kit, sealer, hasher, .. } = shared.clone();
     match role {
         Role::Routing => routing_service::start(&kit, bus, sealer, hasher).await.map(|()| Router::new()),
+        Role::Empowerment => empowerment_service::start(&kit, bus, sealer).await.map(|()| Router::new()),
         Role::Views => views::start(&kit, bus).await.map(|()| Router::new()),
         Role::Desk => desk::start(&kit, bus, sealer, hasher).await,
         Role::Chat => channel_host::start(&kit, bus, sealer, hasher).await,

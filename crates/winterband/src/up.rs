@@ -95,6 +95,10 @@ fn sheet(settings: &Settings, supervises: bool, signins: &Signins) -> String {
     let url = &settings.http.public_url;
     let data = settings.data.folder.display();
     let bus = if supervises { "its own nats-server" } else { settings.nats.url.as_str() };
+    let shop = match settings.empowerment.shop_url.as_str() {
+        "" => "waits: no shop is named in empowerment.shop_url",
+        url => url,
+    };
     let line = |signin: &Signin| format!("    {:<10} password {}\n", signin.name, signin.password);
     let agents: String = signins.agents.iter().map(line).collect();
     format!(
@@ -103,6 +107,7 @@ fn sheet(settings: &Settings, supervises: bool, signins: &Signins) -> String {
          The demo shop  {url}/shop        (open it in another window and write in the chat)\n  \
          The API        {url}/api/v1      (key in {})\n  \
          Health         {url}/health/ready   metrics {url}/metrics\n  \
+         What is given  {shop}\n  \
          Data           {data}            (on {bus})\n\n  \
          Ctrl-C ends it; started again, it goes on where it was.\n",
         signins.api_key_file.display()

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use bus::{Bus, Tail, TailOptions};
-use protocol::ids::{AgentId, ContactId};
+use protocol::ids::{AgentId, ContactId, ParkedId};
 use protocol::input::InputBody;
-use protocol::record::{ChoiceRule, Receipt};
+use protocol::record::{ChoiceRule, QueuedWhy, Receipt};
+use protocol::remedy::Effort;
 use protocol::{Cause, Event, Record, streams};
 use routing_core::{Explanation, Place, Standing, State};
 use service::Settings;
@@ -46,6 +47,14 @@ pub(crate) async fn run(folder: Option<&Path>, args: Args) -> Result<ExitCode> {
         let record: Record =
             serde_json::from_slice(&item.payload).with_context(|| format!("read record {}", item.seq))?;
         learn_names(&mut names, &record);
+        if let Some(parked) = replayed_into(&record, args.contact)
+            && !args.json
+        {
+            println!("record {}: a message that was parked as {parked} was replayed into it\n", item.seq);
+        }
+        if is_brought_forward(&record, args.contact) && !args.json {
+            println!("record {}: it comes before others: a promise to this customer was broken\n", item.seq);
+        }
         if offers(&record, args.contact) {
             tell(&mut state, item.seq, &record, &args, &names)?;
             told += 1;
@@ -70,6 +79,21 @@ fn learn_names(names: &mut BTreeMap<AgentId, String>, record: &Record) {
     {
         names.extend(input.config.agents.iter().map(|agent| (agent.id, agent.title.clone())));
     }
+}
+
+/// The parked item that a message of the contact replays.
+fn replayed_into(record: &Record, wanted: ContactId) -> Option<ParkedId> {
+    let Cause::Input { input, .. } = &record.cause else { return None };
+    let InputBody::Message(message) = &input.body else { return None };
+    let grows = |event: &Event| matches!(event, Event::EntryAdded { contact, .. } if *contact == wanted);
+    message.replays.filter(|_| record.events.iter().any(grows))
+}
+
+fn is_brought_forward(record: &Record, wanted: ContactId) -> bool {
+    record.events.iter().any(|event| {
+        let Event::Queued { contact, why, .. } = event else { return false };
+        *contact == wanted && *why == QueuedWhy::AtRisk
+    })
 }
 
 fn offers(record: &Record, wanted: ContactId) -> bool {
@@ -100,6 +124,9 @@ fn tell(
             let name = name_of(names, *agent);
             println!("record {seq}, configuration {}: {} was offered to {name}", record.policy, args.contact);
             println!("{}", words(receipt));
+            if let Place::Open { effort, .. } = &explanation.place {
+                println!("{}", cost(effort));
+            }
             table(&explanation, names);
             println!();
         }
@@ -118,6 +145,13 @@ fn words(receipt: &Receipt) -> String {
         ChoiceRule::LongestIdle => {
             "the contact came in, and of those who could have it they had been idle for longest"
         }
+        ChoiceRule::LeastOccupied => {
+            "the contact came in, and of those who could have it they held the smallest share of what they can"
+        }
+        ChoiceRule::MostSpare => "the contact came in, and of those who could have it they had most room",
+        ChoiceRule::BestProficiency => {
+            "the contact came in, and of those who could have it they command best what it needs"
+        }
         ChoiceRule::FirstInOrder => {
             "they came free, and of all contacts they could have this was first in order"
         }
@@ -125,7 +159,8 @@ fn words(receipt: &Receipt) -> String {
     let passed = &receipt.passed_over;
     format!(
         "  because {rule};\n  it had waited {} with {} of its class waiting, they had been idle for {}.\n  \
-         {} others could have had it; passed over: {} not qualified, {} not there, {} full, {} declined or stood back.",
+         {} others could have had it; passed over: {} not qualified, {} not there, {} full, \
+         {} declined or stood back, {} of a later step.{}",
         seconds(receipt.waited_ms),
         receipt.waiting_in_class,
         seconds(receipt.idle_ms),
@@ -134,6 +169,19 @@ fn words(receipt: &Receipt) -> String {
         passed.not_there,
         passed.full,
         passed.declined,
+        passed.later,
+        receipt.score_ms.map_or_else(String::new, |score| format!(" Its score was {}.", seconds(score))),
+    )
+}
+
+/// What it cost the customer so far.
+fn cost(effort: &Effort) -> String {
+    format!(
+        "  The customer had waited for {} in all, was handed on {} times and had come back {} times, after {} contacts before.",
+        seconds(effort.waited_ms),
+        effort.transfers,
+        effort.reopenings,
+        effort.contacts_before,
     )
 }
 
@@ -161,6 +209,8 @@ fn standing(standing: &Standing) -> String {
         Standing::Able => "could have it".to_owned(),
         Standing::Declined { how, .. } => format!("was asked before ({how:?})").to_lowercase(),
         Standing::StandsBack { .. } => "stands back for who is preferred".to_owned(),
+        Standing::Later { .. } => "could have it at a later step of the queue".to_owned(),
+        Standing::QueueFull { held, most } => format!("full: holds {held} of {most} of this queue"),
         Standing::Full { held, capacity } => format!("full: holds {held} of {capacity}"),
         Standing::NotThere { presence, connected: true } => format!("not there: {presence:?}").to_lowercase(),
         Standing::NotThere { connected: false, .. } => "not there: their desk is not reachable".to_owned(),

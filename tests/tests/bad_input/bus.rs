@@ -74,6 +74,6 @@ async fn shown(product: &Product, inbound_seq: u64, words: &str) {
     let (_, out, _) = product.command(&["parked", "--json"]).await;
     let items = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let item = items.into_iter().find(|item| item["inbound_seq"] == inbound_seq).unwrap();
-    let (code, out, err) = product.command(&["parked", "--show", item["id"].as_str().unwrap()]).await;
+    let (code, out, err) = product.command(&["parked", "show", item["id"].as_str().unwrap()]).await;
     assert!(code == 0 && out.contains(words), "{out}{err}");
 }

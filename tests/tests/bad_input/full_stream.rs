@@ -68,7 +68,8 @@ async fn a_full_stream_refuses_customers_before_agents_and_loses_nothing() {
     product.ledger_until("all that was taken is recorded", SOON, all).await;
 }
 
-fn note(contact: ContactId) -> DeskCommand {
+/// A note at its limit.
+pub(crate) fn note(contact: ContactId) -> DeskCommand {
     let message = MessageId(uuid::Uuid::now_v7());
     DeskCommand::Note { contact, message, text: "n".repeat(NOTE_BYTES_MAX) }
 }
@@ -90,9 +91,11 @@ async fn customers_are_refused(product: &Product, message: &str, new: &mut Chat)
         (answer.status != 202).then_some(answer)
     })
     .await;
-    assert_eq!(answer.problem(), (503, "stream_full"));
+    assert_eq!(answer.problem(), (507, "storage_full"));
     assert_eq!(answer.retry_after_s, Some(30));
-    product.metric_until("rest", "refused_total{channel=\"api\",reason=\"stream_full\"}", |n| n >= 1.0).await;
+    product
+        .metric_until("rest", "refused_total{channel=\"api\",reason=\"storage_full\"}", |n| n >= 1.0)
+        .await;
     new.send(&json!({ "t": "say", "id": Chat::message_id(), "text": "may I come in" })).await;
     let refused = new.until("refused").await;
     assert_eq!(refused["code"], "inbound_full", "{refused}");

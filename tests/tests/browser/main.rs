@@ -4,6 +4,7 @@
 mod browser;
 mod desk;
 mod driver;
+mod gives;
 mod line;
 mod pages;
 mod scene;

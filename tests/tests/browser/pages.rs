@@ -41,26 +41,32 @@ const OVER: &str = r"
 ";
 
 /// Where the pictures go.
-struct Shots {
+pub(crate) struct Shots {
     folder: PathBuf,
 }
 
 impl Shots {
-    fn new(otherwise: &Path) -> Self {
+    pub(crate) fn new(otherwise: &Path) -> Self {
         let folder = std::env::var_os("WINTERBAND_SHOTS").map_or(otherwise.join("shots"), PathBuf::from);
         std::fs::create_dir_all(&folder).unwrap();
         Self { folder }
     }
 
     /// Takes one picture as it is.
-    async fn take(&self, browser: &Browser, name: &str) -> usize {
+    pub(crate) async fn take(&self, browser: &Browser, name: &str) -> usize {
         let picture = browser.picture().await;
         std::fs::write(self.folder.join(format!("{name}.png")), &picture).unwrap();
         picture.len()
     }
 
     /// Looks at a page at some sizes and in both lights.
-    async fn all(&self, browser: &Browser, name: &str, language: &str, sizes: &[(&str, u32, u32)]) {
+    pub(crate) async fn all(
+        &self,
+        browser: &Browser,
+        name: &str,
+        language: &str,
+        sizes: &[(&str, u32, u32)],
+    ) {
         for (size, width, height) in sizes {
             browser.resize(*width, *height).await;
             for scheme in SCHEMES {
@@ -204,6 +210,7 @@ async fn returning(up: &tests::Up, anna: &Agent) {
 
 async fn shop_pages(customer: &Customer, url: &str, shots: &Shots) {
     let browser = &customer.browser;
+    fits_with_wide_letters(browser, url).await;
     for language in LANGUAGES {
         // The shop is English; a Dutch page has the same tag and its own language.
         let embed = "document.querySelector('#winterband-widget').remove();
@@ -226,6 +233,18 @@ async fn shop_pages(customer: &Customer, url: &str, shots: &Shots) {
     }
 }
 
+/// Another machine has other fonts, some of them wider.
+async fn fits_with_wide_letters(browser: &Browser, url: &str) {
+    browser.visit(&format!("{url}/shop")).await;
+    browser.sees(&id("wb-panel")).await;
+    browser.resize(NARROW.1, NARROW.2).await;
+    let spacing =
+        "document.body.style.letterSpacing = '.25em', getComputedStyle(document.body).letterSpacing";
+    assert_eq!(browser.read(spacing).await, "4px");
+    assert_eq!(browser.read(OVER).await, json!([]), "the shop with wide letters: over the edge");
+    browser.resize(WIDE.1, WIDE.2).await;
+}
+
 /// The end of the chat, as both see it.
 async fn chat_ends(anna: &Agent, customer: &Customer, shots: &Shots) {
     anna.browser.click(&id("resolve")).await;
@@ -235,7 +254,15 @@ async fn chat_ends(anna: &Agent, customer: &Customer, shots: &Shots) {
     anna.browser.click(&id("wrapup-end")).await;
     anna.browser.misses(&id("contact-item")).await;
     customer.is("resolved").await;
-    shots.all(&customer.browser, "chat-ended", "nl", &[WIDE, NARROW]).await;
+    let browser = &customer.browser;
+    browser.sees(&id("wb-thank")).await;
+    shots.all(browser, "chat-ended", "nl", &[WIDE, NARROW]).await;
+    browser.pastes(&id("wb-thank-words"), "You saved my favourite jumper!").await;
+    browser.click(&id("wb-thank")).await;
+    browser.misses(&id("wb-thank")).await;
+    let thanked = browser.read(&format!("all('{}')[0].textContent", id("wb-thanked"))).await;
+    assert!(thanked.as_str().unwrap().starts_with("Je dank gaat naar"), "{thanked}");
+    shots.all(browser, "chat-thanked", "nl", &[WIDE, NARROW]).await;
 }
 
 async fn desk_pages(anna: &Agent, shots: &Shots) {

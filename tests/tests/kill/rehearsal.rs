@@ -213,7 +213,10 @@ fn kind(cause: &Cause) -> &'static str {
             | InputBody::AgentConnected { .. }
             | InputBody::AgentDisconnected { .. }
             | InputBody::GatewayLost { .. }
-            | InputBody::Config(_) => "other input",
+            | InputBody::Config(_)
+            | InputBody::Empowerment(_)
+            | InputBody::Wish(_)
+            | InputBody::ParkedDismissed { .. } => "other input",
         },
         Cause::Unreadable { .. } => "unreadable",
         Cause::Timer => "timer",

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocol::command::{AgentCommand, Command};
 use protocol::input::CustomerMessage;
 use protocol::record::{Cause, EntryKind, Event, ParkReason, Record};
+use protocol::remedy::EmpowermentInput;
 use protocol::time::DAY_MS;
 use protocol::{
     AgentId, CommandId, ContactId, ConversationId, Hash128, InputBody, Millis, NoticeId, OfferId, Outcome,
@@ -40,15 +41,16 @@ pub(crate) struct Audit {
     inbound_seq: u64,
     /// The first of each provider id.
     pub(crate) messages: BTreeMap<Hash128, Place>,
-    /// Those that came when their account was not configured, and are parked.
+    /// Those that came when their account was not configured or there was no room, and are parked.
     pub(crate) astray: BTreeSet<Hash128>,
     pub(crate) commands: BTreeMap<CommandId, (Outcome, Millis)>,
     notices: BTreeSet<NoticeId>,
+    pub(crate) wishes: BTreeSet<String>,
     pub(crate) duplicates: u64,
     pub(crate) refused_appends: u64,
 }
 
-fn law(holds: bool, told: impl FnOnce() -> String) -> Lawful {
+pub(crate) fn law(holds: bool, told: impl FnOnce() -> String) -> Lawful {
     if holds { Ok(()) } else { Err(told()) }
 }
 
@@ -114,12 +116,26 @@ impl Audit {
             InputBody::CustomerLeft { id, .. }
             | InputBody::AgentConnected { id, .. }
             | InputBody::AgentDisconnected { id, .. }
-            | InputBody::GatewayLost { id, .. } => self.notice(*id, record),
+            | InputBody::GatewayLost { id, .. }
+            | InputBody::ParkedDismissed { id, .. } => self.notice(*id, record),
             InputBody::Config(config) => self.notice(config.id, record),
+            InputBody::Empowerment(input) => self.empowerment(input, record),
+            InputBody::Wish(wish) => self.wish(wish, record),
         }
     }
 
-    fn expect(&self, record: &Record, events: &[Event]) -> Lawful {
+    fn empowerment(&mut self, input: &EmpowermentInput, record: &Record) -> Lawful {
+        match input {
+            EmpowermentInput::Thanks { id, identity, .. } => {
+                self.notice(*id, record)?;
+                let is_first = !record.events.contains(&Event::DuplicateSkipped);
+                if is_first { self.thanks(*identity, record) } else { Ok(()) }
+            }
+            other => Err(format!("nobody sends {}", other.name())),
+        }
+    }
+
+    pub(crate) fn expect(&self, record: &Record, events: &[Event]) -> Lawful {
         law(record.events == events, || format!("led to {:?} and should to {events:?}", record.events))
     }
 
@@ -148,6 +164,10 @@ impl Audit {
                 self.astray.insert(message.provider_hash);
                 return self.expect(record, &[Event::Parked { reason: ParkReason::UnknownAccount }]);
             }
+            None if record.events == [Event::Parked { reason: ParkReason::FloorFull }] => {
+                self.astray.insert(message.provider_hash);
+                return self.check_full();
+            }
             None => {}
         }
         let mut places = record.events.iter().filter_map(|event| match event {
@@ -172,8 +192,18 @@ impl Audit {
         Ok(())
     }
 
+    /// Nobody is turned away while somebody could be forgotten.
+    fn check_full(&self) -> Lawful {
+        let mut remembered =
+            self.fold.conversations.keys().filter(|id| !self.fold.forgotten.contains(id)).copied();
+        law(remembered.all(|id| self.fold.has_open(id)), || "parked while there was room".into())
+    }
+
     /// Carried out once; the same again gets the same answer.
     fn command(&mut self, asked: &AgentCommand, record: &Record) -> Lawful {
+        if let Some(Event::Passed { .. }) = record.events.first() {
+            return self.passed(asked, record);
+        }
         let settled = record.events.iter().filter_map(|event| match event {
             Event::CommandSettled { command, outcome } if *command == asked.id => Some(outcome),
             _ => None,
@@ -214,6 +244,8 @@ impl Audit {
             | Command::Resolve { contact, .. } => (owns(contact), 1),
             Command::Note { contact, .. } => (owns(contact) || wraps_up(contact), 1),
             Command::EndWrapUp { contact } => (wraps_up(contact), 0),
+            // Whom routing knows is answered by the worker.
+            Command::Empower { .. } => (false, 0),
         };
         law(allowed, || format!("{agent} may not {}: {:?}", asked.command.name(), asked.command))?;
         let left = entries_by(agent, record);
@@ -270,6 +302,7 @@ fn entries_by(agent: AgentId, record: &Record) -> Vec<&EntryKind> {
         | EntryKind::TransferredToAgent { agent: by, .. }
         | EntryKind::Resolved { agent: by, .. } => *by == agent,
         EntryKind::FromCustomer
+        | EntryKind::Told { .. }
         | EntryKind::Reclaimed { .. }
         | EntryKind::Reopened
         | EntryKind::CustomerLeft => false,

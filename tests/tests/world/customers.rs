@@ -100,6 +100,8 @@ impl World {
             content_hash: content,
             sent_at: None,
             category,
+            replays: None,
+            language: None,
             body: floor::sealed(customer.identity),
         }
     }
@@ -146,7 +148,7 @@ impl World {
     /// What customers were told was taken is there, once, in order.
     pub(crate) fn check_customers(&self) -> Lawful {
         for (n, customer) in self.customers.iter().enumerate() {
-            let mut last = 0;
+            let mut last = None;
             for said in &customer.said {
                 let letter = &self.letters[said.letter];
                 let place = self.audit.messages.get(&said.provider);
@@ -171,10 +173,12 @@ impl World {
                 if !customer.is_patient || was_parked {
                     continue;
                 }
-                if place.seq <= last {
+                // A conversation that was forgotten is followed by a later one.
+                let stands = Some((place.conversation, place.seq));
+                if stands <= last {
                     return Err(format!("customer {n}: letter {} stands before its time", said.letter));
                 }
-                last = place.seq;
+                last = stands;
             }
         }
         Ok(())

@@ -308,6 +308,7 @@ impl World {
                 self.asks(n, Command::TransferToAgent { contact, agent });
             }
             12..16 => self.asks(n, Command::Resolve { contact, disposition: token("done") }),
+            16..18 if self.worker.is_some() => self.promises(self.agents[n].id, contact),
             _ => {}
         }
     }

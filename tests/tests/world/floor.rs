@@ -39,13 +39,13 @@ pub(crate) fn sealed(of: IdentityId) -> Sealed {
 /// The first agent can everything, so that nobody waits for ever.
 pub(crate) fn config(agents: usize, dice: &mut Dice) -> RoutingConfig {
     let queue = |name: &str, wrap_up_ms| Queue {
-        name: token(name),
         title: name.to_owned(),
         offer_ms: 8_000,
         wrap_up_ms,
         owner_wait_ms: 10_000,
         reopen_ms: 15_000,
         decline_rest_ms: 15_000,
+        ..Queue::new(token(name))
     };
     let account = |channel, name: &str, queue: &str| Account {
         channel,
@@ -76,6 +76,7 @@ pub(crate) fn config(agents: usize, dice: &mut Dice) -> RoutingConfig {
             category("broken", Some("support"), None, &[]),
         ],
         dispositions: vec![Disposition { name: token("done"), title: "Done".into() }],
+        ..RoutingConfig::default()
     }
 }
 
@@ -89,11 +90,11 @@ fn agent(n: usize, dice: &mut Dice) -> Agent {
     }
     let mut slots = || u16::try_from(dice.between(1, 3)).unwrap();
     Agent {
-        id: agent_id(n),
-        name: token(&format!("agent-{n}")),
         title: format!("Agent {n}"),
         queues: queues.iter().map(|name| token(name)).collect(),
         skills,
         capacity: [(ChannelKind::Web, slots()), (ChannelKind::Api, slots())].into(),
+        lead: knows_all,
+        ..Agent::new(agent_id(n), token(&format!("agent-{n}")))
     }
 }

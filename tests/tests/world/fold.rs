@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::command::Presence;
 use protocol::config::RoutingConfig;
-use protocol::record::{Cause, Event, Record};
+use protocol::record::{Cause, Event, QueuedWhy, Record};
 use protocol::{
     AgentId, ChannelKind, CommandId, ContactId, ConversationId, GatewayId, IdentityId, InputBody, OfferId,
     Outcome,
@@ -44,6 +44,7 @@ pub(crate) struct Fold {
     pub(crate) open_offers: BTreeMap<OfferId, (ContactId, AgentId)>,
     ended_offers: BTreeSet<OfferId>,
     pub(crate) conversations: BTreeMap<ConversationId, IdentityId>,
+    pub(crate) forgotten: BTreeSet<ConversationId>,
     entries: BTreeMap<ConversationId, u64>,
     pub(crate) settled: BTreeMap<CommandId, Outcome>,
     moved: BTreeSet<ContactId>,
@@ -73,12 +74,22 @@ impl Fold {
         match event {
             Event::ConfigApplied => self.configured(&record.cause),
             Event::ConversationOpened { conversation, identity, .. } => {
-                let is_new = self.conversations.values().all(|known| known != identity);
-                law(is_new, || format!("{identity:?} has two conversations"))?;
+                let mut remembered = self.conversations.iter().filter(|(id, _)| !self.forgotten.contains(id));
+                law(remembered.all(|(_, known)| known != identity), || {
+                    format!("{identity:?} has two conversations")
+                })?;
                 let before = self.conversations.insert(*conversation, *identity);
                 law(before.is_none(), || format!("{conversation} was opened twice"))
             }
+            Event::ConversationForgotten { conversation } => {
+                law(!self.has_open(*conversation), || format!("{conversation} is open and forgotten"))?;
+                let is_known = self.conversations.contains_key(conversation);
+                let is_first = self.forgotten.insert(*conversation);
+                law(is_known && is_first, || format!("{conversation} is forgotten and was not known"))
+            }
             Event::EntryAdded { conversation, contact, seq, .. } => {
+                let is_forgotten = self.forgotten.contains(conversation);
+                law(!is_forgotten, || format!("{conversation} grows and is forgotten"))?;
                 let known = self.contact(*contact)?.conversation;
                 law(known == *conversation, || format!("{contact} is of {known}, not of {conversation}"))?;
                 let last = self.entries.entry(*conversation).or_default();
@@ -108,11 +119,9 @@ impl Fold {
     fn contact_event(&mut self, event: &Event) -> Lawful {
         match event {
             Event::ContactOpened { contact, conversation, channel, .. } => {
-                let is_free = self
-                    .contacts
-                    .values()
-                    .all(|known| known.conversation != *conversation || known.at == At::Ended);
-                law(is_free, || format!("{contact} opened while {conversation} has an open one"))?;
+                law(!self.has_open(*conversation), || {
+                    format!("{contact} opened while {conversation} has an open one")
+                })?;
                 let new = Contact { at: At::Nowhere, conversation: *conversation, channel: *channel };
                 self.moved.insert(*contact);
                 let before = self.contacts.insert(*contact, new);
@@ -123,6 +132,7 @@ impl Fold {
                 At::Ended => self.put(*contact, At::Nowhere),
                 at => Err(format!("{contact} was reopened while {at:?}")),
             },
+            Event::Queued { contact, why: QueuedWhy::AtRisk, .. } => self.expect(*contact, &[At::Waiting]),
             Event::Queued { contact, .. } => match self.contact(*contact)?.at {
                 At::Nowhere | At::With(_) => self.put(*contact, At::Waiting),
                 at => Err(format!("{contact} was queued while {at:?}")),
@@ -139,9 +149,9 @@ impl Fold {
                 self.expect(*contact, &[At::Waiting, At::Nowhere])?;
                 self.put(*contact, At::Ended)
             }
-            Event::PreferenceEnded { contact } | Event::DeclinesLapsed { contact } => {
-                self.expect(*contact, &[At::Waiting])
-            }
+            Event::PreferenceEnded { contact }
+            | Event::DeclinesLapsed { contact }
+            | Event::Widened { contact, .. } => self.expect(*contact, &[At::Waiting]),
             _ => self.offer_event(event),
         }
     }
@@ -179,12 +189,16 @@ impl Fold {
     fn configured(&mut self, cause: &Cause) -> Lawful {
         let Cause::Input { input, .. } = cause else { return Err("a configuration out of nothing".into()) };
         let InputBody::Config(config) = &input.body else { return Err("a configuration of another".into()) };
-        self.config = config.config.clone();
+        self.config = config.config.as_ref().clone();
         for agent in &self.config.agents {
             let fresh = Seat { presence: Presence::Offline, gateway: None };
             self.seats.entry(agent.id).or_insert(fresh);
         }
         Ok(())
+    }
+
+    pub(crate) fn has_open(&self, conversation: ConversationId) -> bool {
+        self.contacts.values().any(|known| known.conversation == conversation && known.at != At::Ended)
     }
 
     fn contact(&self, id: ContactId) -> Result<Contact, String> {

@@ -85,6 +85,10 @@ impl World {
         let id = self.notice();
         let hash = floor::hash(9, self.number());
         let config = self.config.clone();
-        self.post(Sender::Customer, id.to_string(), InputBody::Config(ConfigInput { id, hash, config }));
+        self.post(
+            Sender::Customer,
+            id.to_string(),
+            InputBody::Config(ConfigInput { id, hash, config: Box::new(config) }),
+        );
     }
 }

@@ -22,6 +22,7 @@ mod leader;
 mod letters;
 mod router;
 mod weather;
+mod worker;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -121,6 +122,8 @@ fn the_laws_hold_whatever_the_bus_does() {
     assert!(sum.takeovers > 5 * seeds, "{sum:?}");
     assert!(sum.duplicates > 20 * seeds, "{sum:?}");
     assert!(sum.refused_appends > 5 * seeds, "{sum:?}");
+    assert!(sum.forgotten > seeds, "{sum:?}");
+    assert!(sum.wishes > seeds, "{sum:?}");
 }
 
 #[expect(clippy::print_stderr, reason = "who asks for one seed wants to read it")]

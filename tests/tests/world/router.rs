@@ -111,6 +111,7 @@ impl World {
             Some((_, text)) => serde_json::from_str(&text).map_err(|error| format!("snapshot: {error}"))?,
             None => State::new(),
         };
+        state = state.with_conversations_max(self.conversations_max);
         let from = state.log_seq();
         self.catch_up(&mut state)?;
         self.tell(|_| format!("router {} read the log from {from} to {end}", who.n));

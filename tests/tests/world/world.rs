@@ -17,6 +17,7 @@ use crate::floor::{self, START_MS};
 use crate::letters::{Letter, Sender};
 use crate::router::Router;
 use crate::weather::Weather;
+use crate::worker::Worker;
 
 /// What a broken law says.
 pub(crate) type Lawful = Result<(), String>;
@@ -91,6 +92,7 @@ pub(crate) enum Happens {
     CustomerActs {
         n: usize,
     },
+    WorkerActs,
     Fault,
     Night,
     ServerUp,
@@ -114,6 +116,10 @@ pub(crate) struct World {
     pub(crate) gateways: Vec<Gateway>,
     pub(crate) agents: Vec<Agent>,
     pub(crate) customers: Vec<Customer>,
+    /// How many conversations a router remembers.
+    pub(crate) conversations_max: usize,
+    /// The empowerment worker, in some of the runs.
+    pub(crate) worker: Option<Worker>,
     pub(crate) letters: Vec<Letter>,
     pub(crate) quiet_since: Option<u64>,
     pub(crate) config: RoutingConfig,
@@ -131,6 +137,8 @@ pub(crate) struct Seen {
     pub(crate) contacts: u64,
     pub(crate) duplicates: u64,
     pub(crate) refused_appends: u64,
+    pub(crate) forgotten: u64,
+    pub(crate) wishes: u64,
 }
 
 impl Seen {
@@ -141,6 +149,8 @@ impl Seen {
         self.contacts += other.contacts;
         self.duplicates += other.duplicates;
         self.refused_appends += other.refused_appends;
+        self.forgotten += other.forgotten;
+        self.wishes += other.wishes;
     }
 }
 
@@ -168,6 +178,8 @@ impl World {
             gateways: (0..2).map(|_| Gateway::default()).collect(),
             agents: (0..agents).map(|n| Agent::new(floor::agent_id(n))).collect(),
             customers: (0..customers).map(Customer::new).collect(),
+            conversations_max: if seed % 5 < 2 { customers / 2 + 1 } else { customers },
+            worker: (seed % 4 == 2).then(Worker::default),
             letters: Vec::new(),
             quiet_since: None,
             config,
@@ -191,6 +203,9 @@ impl World {
         }
         for n in 0..self.customers.len() {
             self.within(20_000, Happens::CustomerActs { n });
+        }
+        if self.worker.is_some() {
+            self.within(20_000, Happens::WorkerActs);
         }
         if self.weather.fault_every_ms > 0 {
             self.within(self.weather.fault_every_ms, Happens::Fault);
@@ -251,6 +266,7 @@ impl World {
             Happens::GraceOver { agent, who } => self.grace_over(agent, who),
             Happens::AgentLooks { n } => self.agent_looks(n)?,
             Happens::CustomerActs { n } => self.customer_acts(n),
+            Happens::WorkerActs => self.worker_acts(),
             Happens::Fault => self.fault(),
             Happens::Night => self.night(),
             Happens::ServerUp => self.server_up(),
@@ -359,6 +375,8 @@ impl World {
             contacts: self.audit.fold.contacts.len() as u64,
             duplicates: self.audit.duplicates,
             refused_appends: self.audit.refused_appends,
+            forgotten: self.audit.fold.forgotten.len() as u64,
+            wishes: self.audit.wishes.len() as u64,
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::config::{Account, Agent, Category, Disposition, Queue, RoutingConfig, Skill};
+use protocol::config::{
+    Account, Agent, Category, ChannelRule, Disposition, PriorityClass, Queue, RoutingConfig, Skill,
+};
 use protocol::{AgentId, ChannelKind, SkillLevel, SubjectToken};
 use serde::Deserialize;
 
@@ -16,6 +18,10 @@ pub(super) struct ConfigDraft {
     accounts: Vec<Account>,
     categories: Vec<Category>,
     dispositions: Vec<Disposition>,
+    #[serde(default)]
+    priorities: Vec<PriorityClass>,
+    #[serde(default)]
+    channels: Vec<ChannelRule>,
 }
 
 /// As [`Agent`], with the id if it is known.
@@ -28,6 +34,10 @@ struct AgentDraft {
     queues: BTreeSet<SubjectToken>,
     skills: BTreeMap<SubjectToken, SkillLevel>,
     capacity: BTreeMap<ChannelKind, u16>,
+    #[serde(default)]
+    lead: bool,
+    #[serde(default)]
+    load_max: Option<u16>,
 }
 
 impl ConfigDraft {
@@ -48,6 +58,8 @@ impl ConfigDraft {
             queues: draft.queues,
             skills: draft.skills,
             capacity: draft.capacity,
+            lead: draft.lead,
+            load_max: draft.load_max,
         });
         RoutingConfig {
             agents: agents.collect(),
@@ -56,6 +68,8 @@ impl ConfigDraft {
             accounts: self.accounts,
             categories: self.categories,
             dispositions: self.dispositions,
+            priorities: self.priorities,
+            channels: self.channels,
         }
     }
 }
@@ -98,7 +112,12 @@ mod tests {
 
     #[test]
     fn what_a_configuration_writes_a_draft_reads() {
-        let config = complete(&[agent(None, "ada")], None);
+        let mut ada = agent(None, "ada");
+        ada["load_max"] = 7.into();
+        let mut config = complete(&[ada], None);
+        config.priorities = vec![PriorityClass { priority: 0, head_start_ms: 1, ageing_percent: 2 }];
+        config.channels =
+            vec![ChannelRule { channel: ChannelKind::Web, weight: 2, exclusive: true, interruptible: false }];
         let again: ConfigDraft = serde_json::from_value(serde_json::to_value(&config).unwrap()).unwrap();
         assert_eq!(again.complete(None), config);
     }

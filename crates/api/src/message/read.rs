@@ -5,7 +5,7 @@ use protocol::content::{Content, ContentError};
 use protocol::limits::{
     CLOCK_SKEW_MS_MAX, IDENTITY_BYTES_MAX, NAME_BYTES_MAX, PROVIDER_ID_BYTES_MAX, TEXT_BYTES_MAX,
 };
-use protocol::{Millis, SubjectToken};
+use protocol::{Language, Millis, SubjectToken};
 use service::Problem;
 
 use crate::problems::{self, unprocessable};
@@ -18,6 +18,7 @@ pub(super) struct Fit {
     pub(super) from: String,
     pub(super) content: Content,
     pub(super) category: Option<SubjectToken>,
+    pub(super) language: Option<Language>,
     pub(super) sent_at: Option<Millis>,
     /// The sender's clock is too far off to be believed.
     pub(super) sent_at_ignored: bool,
@@ -83,13 +84,18 @@ pub(super) fn read(
             detail,
         )));
     };
+    let Ok(language) = new.language.as_deref().map(str::parse).transpose() else {
+        let detail = "use two small letters, as in nl, or leave it out";
+        return Err(Misfit::Refused(unprocessable("language_malformed", "the language is not one", detail)));
+    };
     let account = SubjectToken::new(&new.account).map_err(|_| Misfit::UnknownAccount(None))?;
     if !known(&account) {
         return Err(Misfit::UnknownAccount(Some(account)));
     }
     let sent_at = new.sent_at.map(Millis).filter(|sent_at| is_believed(*sent_at, now));
     let sent_at_ignored = sent_at.is_none() && new.sent_at.is_some();
-    Ok(Fit { account, id: new.id, from: new.from.value, content, category, sent_at, sent_at_ignored })
+    let (id, from) = (new.id, new.from.value);
+    Ok(Fit { account, id, from, content, category, language, sent_at, sent_at_ignored })
 }
 
 fn is_believed(sent_at: Millis, now: Millis) -> bool {
@@ -177,6 +183,7 @@ mod tests {
     #[test]
     fn a_message_is_read_whole() {
         let mut message = with("category", "refund");
+        message["language"] = "nl".into();
         message["sent_at"] = NOW.0.into();
         let fit = judge(&serde_json::to_vec(&message).unwrap()).unwrap();
         assert_eq!(
@@ -185,6 +192,7 @@ mod tests {
         );
         assert_eq!(fit.content, Content { text: "Hello".into(), name: Some("Ann".into()) });
         assert_eq!(fit.category.unwrap().as_str(), "refund");
+        assert_eq!(fit.language.unwrap().to_string(), "nl");
         assert_eq!((fit.sent_at, fit.sent_at_ignored), (Some(NOW), false));
     }
 
@@ -245,6 +253,13 @@ mod tests {
             assert_eq!(verdict_of(&with(field, "")), (code, 422, false), "{field}");
         }
         assert_eq!(verdict_of(&with("category", "a.>")), ("category_malformed", 422, false));
+        for language in ["", "n", "NL", "nl-NL", "nld", "\u{e9}"] {
+            assert_eq!(
+                verdict_of(&with("language", language)),
+                ("language_malformed", 422, false),
+                "{language}"
+            );
+        }
     }
 
     #[test]

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use bus::places::{self, StreamSizes};
 use bus::{
-    Bucket, Bus, Deadline, IdHasher, MasterKey, Sealer, SupervisedServer, Tail, TailOptions, token_hash,
+    Bucket, Bus, Deadline, DiskSpace, IdHasher, MasterKey, RoomLevel, RoomLimits, RoomWatch, Sealer,
+    SupervisedServer, Tail, TailOptions, token_hash,
 };
 use protocol::input::WIRE_VERSION;
+use protocol::parked::Parked;
+use protocol::record::ParkReason;
 use protocol::signin::{KeyAccount, SessionRow, api_key_key};
-use protocol::streams::INBOUND;
+use protocol::streams::{INBOUND, PARKED};
 use protocol::subjects::Subjects;
-use protocol::{Cause, Event, Hash128, Input, InputBody, Millis, Record, SubjectToken};
+use protocol::{Cause, Event, Hash128, IdentityId, Input, InputBody, Millis, ParkedId, Record, SubjectToken};
 use reqwest::Method;
 use serde_json::{Value, json};
 use service::{Clock, Drain, Health, Kit, Metrics, Settings};
@@ -45,6 +48,7 @@ pub(crate) struct House {
     pub(crate) kit: Kit,
     pub(crate) sealer: Sealer,
     bus: Bus,
+    subjects: Subjects,
     accounts: Bucket,
     sessions: Bucket,
     base: String,
@@ -76,6 +80,7 @@ impl House {
         let sizes = StreamSizes {
             inbound: settings.streams.inbound_max_bytes,
             contacts: 64 << 20,
+            remedies: 64 << 20,
             parked: settings.streams.parked_max_bytes,
         };
         let subjects = Subjects::new(SubjectToken::new(&settings.cell.token).unwrap());
@@ -96,11 +101,12 @@ impl House {
         let base = format!("http://{}/api/v1", listener.local_addr().unwrap());
         let token = kit.drain.token();
         kit.drain.spawn("http", async move { Ok(service::http::serve(listener, routes, token).await?) });
-        let router = tokio::spawn(route(bus.clone(), subjects));
+        let router = tokio::spawn(route(bus.clone(), subjects.clone()));
         let client = reqwest::Client::new();
         let router = Mutex::new(Some(router));
         let server = Mutex::new(Some(server));
-        let house = Self { server, kit, sealer, bus, accounts, sessions, base, client, router, folder };
+        let house =
+            Self { server, kit, sealer, bus, subjects, accounts, sessions, base, client, router, folder };
         house.until(async || house.get("config").await.0 == 200).await;
         house
     }
@@ -175,6 +181,10 @@ impl House {
         Self::answer(self.request(Method::PUT, path).body(body.to_owned())).await
     }
 
+    pub(crate) async fn delete(&self, path: &str) -> (u16, Value) {
+        Self::answer(self.request(Method::DELETE, path)).await
+    }
+
     pub(crate) async fn put_config(&self, config: &Value) -> Value {
         let (status, applied) = self.put("config", &config.to_string()).await;
         assert_eq!(status, 200, "{applied}");
@@ -187,6 +197,43 @@ impl House {
         items.iter().map(|item| serde_json::from_slice(&item.payload).unwrap()).collect()
     }
 
+    /// Parks what stood at a place in INBOUND, as the router does.
+    pub(crate) async fn park(&self, inbound_seq: u64, reason: ParkReason, bytes: &[u8]) -> ParkedId {
+        let id = ParkedId::of_input(self.kit.clock.unix_ms(), inbound_seq);
+        self.put_back(id, reason, bytes).await;
+        id
+    }
+
+    /// Parks it under an id that it had before, as if it had never been taken out.
+    pub(crate) async fn put_back(&self, id: ParkedId, reason: ParkReason, bytes: &[u8]) {
+        let own = IdentityId(Hash128(id.0.into_bytes()));
+        let parked = Parked {
+            id,
+            at: Millis(self.kit.clock.unix_ms()),
+            channel: None,
+            account: None,
+            reason: reason.as_str().to_owned(),
+            detail: "parked by a test".to_owned(),
+            inbound_seq: id.inbound_seq(),
+            replays: None,
+            bytes: self.sealer.seal(own, bytes).await.unwrap(),
+        };
+        self.store_parked(&parked).await;
+    }
+
+    pub(crate) async fn store_parked(&self, parked: &Parked) {
+        let payload = serde_json::to_vec(parked).unwrap().into();
+        let msg_id = uuid::Uuid::now_v7().to_string();
+        let deadline = Deadline::after(DEADLINE);
+        self.bus.publish_durable(&self.subjects.parked(), &msg_id, payload, deadline).await.unwrap();
+    }
+
+    /// Everything in PARKED.
+    pub(crate) async fn parked(&self) -> Vec<Parked> {
+        let items = self.bus.read_range(PARKED, 1, u64::MAX, 10_000).await.unwrap();
+        items.iter().map(|item| serde_json::from_slice(&item.payload).unwrap()).collect()
+    }
+
     /// None of the words stands in the stream's messages, subjects or ids.
     pub(crate) async fn holds_nowhere(&self, stream: &str, words: &[&str]) {
         for item in self.bus.read_range(stream, 1, u64::MAX, 10_000).await.unwrap() {
@@ -196,6 +243,19 @@ impl House {
                 assert!(!text.contains(word), "{word} stands in {stream}");
             }
         }
+    }
+
+    /// Looks how full everything is, with a disk that is said to be so full; gives what is taken then.
+    pub(crate) async fn look(&self, disk_percent: u64) -> RoomLevel {
+        let streams = &self.kit.settings.streams;
+        let limits = RoomLimits {
+            alarms_percent: streams.alarms_at_percent,
+            refuse_new_percent: streams.refuse_new_at_percent,
+            refuse_customers_percent: streams.refuse_customers_at_percent,
+        };
+        let space = DiskSpace { used_bytes: disk_percent, available_bytes: 100 - disk_percent };
+        RoomWatch::new(&self.bus, limits).with_disk(move || Ok(space)).look().await;
+        self.bus.room().level()
     }
 
     pub(crate) async fn make_key(&self, key: &str, admin: bool) {

@@ -24,7 +24,8 @@ async fn write(bus: Bus, name: &'static str) -> Vec<String> {
         if let Some(item) = last {
             (seq, previous) = (item.seq, item.msg_id().unwrap().to_owned());
         }
-        if seq >= RECORDS {
+        // Who never won against the others goes on until they have: a writer must always come through in the end.
+        if seq >= RECORDS && !acknowledged.is_empty() {
             return acknowledged;
         }
         let mut appender = Appender::open(&bus, "CONTACTS", seq);

@@ -6,8 +6,10 @@ mod fence;
 mod kv;
 mod lease;
 mod messages;
+mod room;
 mod seal;
 mod server;
+mod service;
 mod tail;
 
 use std::future::Future;

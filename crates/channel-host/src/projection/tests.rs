@@ -116,6 +116,29 @@ fn a_visitor_sees_their_own_entries_in_order() {
 }
 
 #[test]
+fn whose_conversation_is_forgotten_begins_anew() {
+    let mut log = Log::default();
+    log.feed(vec![opened(1, ChannelKind::Web), added(1, 1, EntryKind::FromCustomer)]);
+    log.feed(vec![added(1, 2, EntryKind::CustomerLeft), Event::Abandoned { contact: contact(1) }]);
+    let forgotten = Event::ConversationForgotten { conversation: conversation(1) };
+    let changed =
+        log.feed(vec![forgotten, opened(2, ChannelKind::Web), added(2, 1, EntryKind::FromCustomer)]);
+    assert_eq!(changed, BTreeSet::from([identity(1), identity(2)]), "whoever looks at it has to be told");
+    assert_eq!(log.projection.standing(identity(1)), None);
+    assert_eq!(log.projection.identity(conversation(1)), None);
+    assert_eq!(log.projection.after(identity(1), 0), After::Nothing);
+    let again = Event::ConversationOpened {
+        conversation: conversation(3),
+        identity: identity(1),
+        channel: ChannelKind::Web,
+        account: token("shop"),
+    };
+    log.feed(vec![again, added(3, 1, EntryKind::FromCustomer)]);
+    assert_eq!(log.seqs_after(1, 0), [1]);
+    assert_eq!(log.projection.standing(identity(1)).unwrap().conversation, conversation(3));
+}
+
+#[test]
 fn other_channels_are_not_kept() {
     let mut log = Log::default();
     let changed = log.feed(vec![opened(1, ChannelKind::Api), added(1, 1, EntryKind::FromCustomer)]);
@@ -147,6 +170,8 @@ fn the_words_of_an_entry_stand_in_its_cause() {
         content_hash: Hash128([2; 16]),
         sent_at: None,
         category: None,
+        replays: None,
+        language: None,
         body: body.clone(),
     };
     let events = vec![opened(1, ChannelKind::Web), added(1, 1, EntryKind::FromCustomer)];
@@ -301,18 +326,11 @@ fn accounts_and_names_come_from_the_configuration() {
         queue: token("q"),
         priority: 0,
     };
-    let person = Agent {
-        id: agent(),
-        name: token("anna"),
-        title: "Anna".into(),
-        queues: BTreeSet::new(),
-        skills: std::collections::BTreeMap::new(),
-        capacity: std::collections::BTreeMap::new(),
-    };
+    let person = Agent { title: "Anna".into(), ..Agent::new(agent(), token("anna")) };
     let config = |accounts, agents| {
         let config = RoutingConfig { accounts, agents, ..RoutingConfig::default() };
         let id = NoticeId(Uuid::from_u128(2));
-        Some(InputBody::Config(ConfigInput { id, hash: Hash128([0; 16]), config }))
+        Some(InputBody::Config(ConfigInput { id, hash: Hash128([0; 16]), config: Box::new(config) }))
     };
     let accounts = vec![account(ChannelKind::Web, "shop"), account(ChannelKind::Api, "till")];
     projection.apply(1, &record(config(accounts, vec![person]), vec![Event::ConfigApplied]));

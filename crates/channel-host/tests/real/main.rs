@@ -12,6 +12,7 @@ mod page;
 mod refusals;
 mod resume;
 mod scribe;
+mod thanks;
 mod world;
 
 use std::future::Future;

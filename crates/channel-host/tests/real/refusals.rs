@@ -1,5 +1,6 @@
 //! What is not taken, and what the page is told.
 
+use bus::RoomLevel;
 use protocol::limits::TEXT_BYTES_MAX;
 use protocol::streams::{CONTACTS, INBOUND};
 use serde_json::json;
@@ -184,31 +185,37 @@ async fn the_last_of_a_stream_is_left_for_agents() {
             })
             .await;
         }
-        // The host looks every two seconds; meanwhile single messages may still be taken.
-        let refused = within("customers to be refused", async {
-            let mut again = tokio::time::interval(std::time::Duration::from_millis(500));
-            loop {
-                again.tick().await;
-                page.say(&new_id(), "?").await;
-                let answer = loop {
-                    let frame = page.next().await;
-                    if frame["t"] == "taken" || frame["t"] == "refused" {
-                        break frame;
-                    }
-                };
-                if answer["t"] == "refused" {
-                    return answer;
-                }
-            }
-        })
-        .await;
-        assert_eq!(refused["code"], "inbound_full", "{stream}");
+        assert_eq!(world.look(0).await, RoomLevel::NothingOfCustomers);
+        page.say(&new_id(), "?").await;
+        assert_eq!(page.next_of("refused").await["code"], "inbound_full", "{stream}");
         page.send(&json!({"t": "leave"})).await;
         assert_eq!(page.next_of("error").await["code"], "inbound_full", "{stream}");
         assert!(used().await < 98, "{stream}");
         world.agent_says(identity, conversation, "I am still here").await;
         while page.next_of("entry").await["text"] != "I am still here" {}
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_new_contacts_are_refused_first_and_agents_never() {
+    let world = world().await;
+    let (mut known, conversation, identity) = begun(&world).await;
+    let mut new = enter(&world, None, 0).await;
+    assert_eq!(world.look(90).await, RoomLevel::NoNewContacts);
+    let id = new_id();
+    new.say(&id, "may I come in").await;
+    let refused = new.next_of("refused").await;
+    assert_eq!((&refused["id"], &refused["code"]), (&json!(id), &json!("inbound_full")));
+    known.say_and_see("I was here before").await;
+    assert_eq!(world.look(95).await, RoomLevel::NothingOfCustomers);
+    known.say(&new_id(), "and still am").await;
+    assert_eq!(known.next_of("refused").await["code"], "inbound_full");
+    world.agent_says(identity, conversation, "so am I").await;
+    while known.next_of("entry").await["text"] != "so am I" {}
+    assert_eq!(world.kit.metrics.refused_total.get(["web", "inbound_full"]), 2);
+    assert_eq!(world.look(89).await, RoomLevel::All);
+    new.say(&id, "may I come in").await;
+    assert_eq!(new.next_of("taken").await["id"], json!(id));
 }
 
 #[tokio::test(flavor = "multi_thread")]

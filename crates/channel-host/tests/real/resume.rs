@@ -32,6 +32,34 @@ async fn a_page_gets_what_it_missed_and_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_whose_conversation_is_forgotten_is_told_so_and_begins_anew() {
+    let world = world().await;
+    let (mut page, old, identity) = begun(&world).await;
+    page.say_and_see("two").await;
+    world.agent_resolves(old).await;
+    page.entries(1).await;
+    world.forgets_idle().await;
+    let closed = loop {
+        let frame = page.next().await;
+        if frame.get("closed").is_some() {
+            break frame;
+        }
+    };
+    assert_eq!(closed, json!({"closed": 1013}));
+    let visitor = page.token.clone();
+    let mut page = enter(&world, Some(&visitor), 3).await;
+    assert_eq!((&page.conversation, &page.state), (&json!(null), &json!("none")));
+    // As the widget does when its conversation is no more.
+    page = enter(&world, Some(&visitor), 0).await;
+    page.say_and_see("one again").await;
+    let mut other = enter(&world, Some(&visitor), 0).await;
+    let (conversation, same) = other.ids(&world, &other.conversation);
+    assert_eq!(same, identity);
+    assert_ne!(conversation, old);
+    assert_eq!(other.entries(1).await[0], (1, "customer".to_owned(), "one again".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_sees_nothing_of_another_visitor() {
     let world = world().await;
     let (page, ..) = begun(&world).await;

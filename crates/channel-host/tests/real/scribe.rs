@@ -8,6 +8,7 @@ use bytes::Bytes;
 use protocol::command::{AgentCommand, Command};
 use protocol::input::{Input, InputBody};
 use protocol::record::{Cause, EntryKind, Event, Record};
+use protocol::remedy::Wish;
 use protocol::subjects::Subjects;
 use protocol::{ChannelKind, ContactId, ConversationId, Hash128, IdentityId, Millis, streams};
 use service::Kit;
@@ -97,9 +98,22 @@ impl Scribe {
             },
             InputBody::Command(command) => self.command(command),
             InputBody::Config(_) => vec![Event::ConfigApplied],
+            InputBody::GatewayLost { .. } => self.forget_idle(),
             InputBody::AgentConnected { .. }
             | InputBody::AgentDisconnected { .. }
-            | InputBody::GatewayLost { .. } => Vec::new(),
+            | InputBody::ParkedDismissed { .. } => Vec::new(),
+            InputBody::Empowerment(_) => vec![Event::Passed { context: None }],
+            InputBody::Wish(wish) => self.wish(wish),
+        }
+    }
+
+    fn wish(&mut self, wish: &Wish) -> Vec<Event> {
+        match wish {
+            Wish::Tell { tell, conversation, agent, remedy, .. } => {
+                let entry = self.entry(*conversation, EntryKind::Told { agent: *agent, remedy: *remedy });
+                vec![entry, Event::CustomerTold { tell: *tell, told: true }]
+            }
+            Wish::AskFor { .. } | Wish::Risk { .. } => panic!("no test sends it"),
         }
     }
 
@@ -124,6 +138,15 @@ impl Scribe {
             events.push(Event::Resolved { contact: *contact, agent });
         }
         events
+    }
+
+    /// As if so many had written since.
+    fn forget_idle(&mut self) -> Vec<Event> {
+        let open = &self.open;
+        let idle = |conversation: &ConversationId| !open.contains_key(&contact_of(*conversation));
+        let forgotten: Vec<_> = self.conversations.values().copied().filter(idle).collect();
+        self.conversations.retain(|_, conversation| !forgotten.contains(conversation));
+        forgotten.into_iter().map(|conversation| Event::ConversationForgotten { conversation }).collect()
     }
 
     fn left(&mut self, conversation: ConversationId) -> Vec<Event> {

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::places::{StreamSizes, all_streams};
-use bus::{Bus, Deadline, IdHasher, MasterKey, Sealer, SupervisedServer};
+use bus::{
+    Bus, Deadline, DiskSpace, IdHasher, MasterKey, RoomLevel, RoomLimits, RoomWatch, Sealer, SupervisedServer,
+};
 use bytes::Bytes;
 use protocol::command::{AgentCommand, Command};
 use protocol::config::{Account, Agent, Queue, RoutingConfig};
 use protocol::content::Content;
 use protocol::input::{ConfigInput, Input, InputBody};
+use protocol::remedy::Wish;
 use protocol::subjects::Subjects;
 use protocol::{
-    AgentId, ChannelKind, CommandId, ConversationId, Hash128, IdentityId, MessageId, Millis, NoticeId,
-    SubjectToken, streams,
+    AgentId, ChannelKind, CommandId, ConversationId, GatewayId, Hash128, IdentityId, MessageId, Millis,
+    NoticeId, SubjectToken, TellId, streams,
 };
 use service::health::LoopState;
 use service::{Clock, Drain, Health, Kit, Metrics, Settings};
@@ -87,11 +90,24 @@ pub(crate) fn anna() -> AgentId {
 impl World {
     /// Makes the streams, and the scribe begins to write.
     pub(crate) async fn make_streams(&self, inbound: u64, contacts: u64) {
-        let sizes = StreamSizes { inbound, contacts, parked: MIB };
+        let sizes = StreamSizes { inbound, contacts, remedies: MIB, parked: MIB };
         for spec in all_streams(&self.subjects, sizes) {
             self.bus.ensure_stream(&spec).await.unwrap();
         }
         scribe::start(&self.kit, &self.bus, &self.subjects);
+    }
+
+    /// Looks how full everything is, with a disk that is said to be so full; gives what is taken then.
+    pub(crate) async fn look(&self, disk_percent: u64) -> RoomLevel {
+        let streams = &self.kit.settings.streams;
+        let limits = RoomLimits {
+            alarms_percent: streams.alarms_at_percent,
+            refuse_new_percent: streams.refuse_new_at_percent,
+            refuse_customers_percent: streams.refuse_customers_at_percent,
+        };
+        let space = DiskSpace { used_bytes: disk_percent, available_bytes: 100 - disk_percent };
+        RoomWatch::new(&self.bus, limits).with_disk(move || Ok(space)).look().await;
+        self.bus.room().level()
     }
 
     /// What the process says about the host's reading of the log.
@@ -121,15 +137,7 @@ impl World {
     }
 
     pub(crate) async fn configure(&self) {
-        let queue = Queue {
-            name: token("service"),
-            title: "Service".into(),
-            offer_ms: 1000,
-            wrap_up_ms: 0,
-            owner_wait_ms: 0,
-            reopen_ms: 0,
-            decline_rest_ms: 0,
-        };
+        let queue = Queue { title: "Service".into(), offer_ms: 1000, ..Queue::new(token("service")) };
         let account = Account {
             channel: ChannelKind::Web,
             name: token("shop"),
@@ -138,12 +146,10 @@ impl World {
             priority: 0,
         };
         let agent = Agent {
-            id: anna(),
-            name: token("anna"),
             title: "Anna".into(),
             queues: [token("service")].into(),
-            skills: [].into(),
             capacity: [(ChannelKind::Web, 3)].into(),
+            ..Agent::new(anna(), token("anna"))
         };
         let config = RoutingConfig {
             queues: vec![queue],
@@ -152,7 +158,7 @@ impl World {
             ..RoutingConfig::default()
         };
         let id = NoticeId(Uuid::now_v7());
-        let body = InputBody::Config(ConfigInput { id, hash: Hash128([0; 16]), config });
+        let body = InputBody::Config(ConfigInput { id, hash: Hash128([0; 16]), config: Box::new(config) });
         self.input(&self.subjects.inbound_config(), &id.to_string(), body).await;
     }
 
@@ -177,9 +183,32 @@ impl World {
         self.command(Command::Note { contact: scribe::contact_of(conversation), message, body }).await;
     }
 
+    /// The empowerment worker lets the customer be told in the agent's name.
+    pub(crate) async fn tells(&self, identity: IdentityId, conversation: ConversationId, text: &str) {
+        let content = serde_json::to_vec(&Content { text: text.to_owned(), name: None }).unwrap();
+        let tell = TellId { log_seq: 3, n: 0 };
+        let wish = Wish::Tell {
+            tell,
+            conversation,
+            contact: scribe::contact_of(conversation),
+            agent: anna(),
+            remedy: None,
+            message: MessageId(Uuid::now_v7()),
+            body: self.sealer.seal(identity, &content).await.unwrap(),
+        };
+        self.input(&self.subjects.inbound_wish(), &tell.to_string(), InputBody::Wish(wish)).await;
+    }
+
     pub(crate) async fn agent_resolves(&self, conversation: ConversationId) {
         let contact = scribe::contact_of(conversation);
         self.command(Command::Resolve { contact, disposition: token("solved") }).await;
+    }
+
+    /// The router forgets every conversation without an open contact.
+    pub(crate) async fn forgets_idle(&self) {
+        let id = NoticeId(Uuid::now_v7());
+        let body = InputBody::GatewayLost { id, gateway: GatewayId(Uuid::now_v7()) };
+        self.input(&self.subjects.inbound_presence(), &id.to_string(), body).await;
     }
 
     async fn command(&self, command: Command) {
@@ -190,8 +219,13 @@ impl World {
 
     /// The messages of customers that stand in INBOUND, in order.
     pub(crate) async fn inbound(&self) -> Vec<InputBody> {
+        let mut all = self.inbound_all().await;
+        all.retain(|body| matches!(body, InputBody::Message(_) | InputBody::CustomerLeft { .. }));
+        all
+    }
+
+    pub(crate) async fn inbound_all(&self) -> Vec<InputBody> {
         let items = self.bus.read_range(streams::INBOUND, 1, u64::MAX, 10_000).await.unwrap();
-        let inputs = items.iter().map(|item| serde_json::from_slice::<Input>(&item.payload).unwrap().body);
-        inputs.filter(|body| matches!(body, InputBody::Message(_) | InputBody::CustomerLeft { .. })).collect()
+        items.iter().map(|item| serde_json::from_slice::<Input>(&item.payload).unwrap().body).collect()
     }
 }

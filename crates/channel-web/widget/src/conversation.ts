@@ -19,6 +19,16 @@ export interface Pending {
   notBefore?: number;
 }
 
+/** Thanks for the contact that ended with entry `seq`. */
+export interface Thanks {
+  id: string;
+  seq: number;
+  text: string;
+  at: number;
+  is: Pending["is"];
+  notBefore?: number;
+}
+
 /** What the link has to do after a frame. */
 export type Verdict = "go on" | "reconnect" | "give up";
 
@@ -36,6 +46,8 @@ export class Conversation {
   /** The last thing the server said about the whole conversation. */
   trouble: { code: string; words: string } | null = null;
   welcomed = false;
+  /** The thanks that were given last. */
+  thanks: Thanks | null;
 
   private last = 0;
   private id: string | null = null;
@@ -54,6 +66,7 @@ export class Conversation {
       }
       return [old ? { id, text, at, is: "refused", code: "too_old" } : { id, text, at, is: taken ? "taken" : "queued" }];
     });
+    this.thanks = keptThanks(keep, now);
   }
 
   /** Whether there is a past worth connecting for. */
@@ -82,6 +95,29 @@ export class Conversation {
     return text;
   }
 
+  /** The end that can be thanked for: nobody has written since. */
+  end(): Entry | null {
+    if (this.state !== "resolved") return null;
+    for (let i = this.entries.length - 1; i >= 0; i--) {
+      const entry = this.entries[i]!;
+      if (entry.kind === "resolved") return entry;
+      if (entry.kind === "customer" || entry.kind === "reopened") return null;
+    }
+    return null;
+  }
+
+  /** Whether the thanks for this end are given; refused ones can be given again. */
+  hasThanked(end: Entry): boolean {
+    return this.thanks?.seq === end.seq && this.thanks.is !== "refused";
+  }
+
+  thank(id: string, written: string, now: number): void {
+    const end = this.end();
+    if (!end || this.hasThanked(end)) return;
+    this.thanks = { id, seq: end.seq, text: wellFormed(written), at: now, is: "queued" };
+    this.keepThanks();
+  }
+
   /** Everything on this page has been looked at; kept, so that a reload does not make it new again. */
   see(): void {
     if (this.last > this.seen()) this.keep.set("seen", String(this.last));
@@ -97,6 +133,12 @@ export class Conversation {
   toSend(now: number): ToServer[] {
     if (!this.welcomed) return [];
     const frames: ToServer[] = [];
+    const { thanks } = this;
+    // Before what is written next, which begins anew.
+    if (thanks?.is === "queued" && (thanks.notBefore ?? 0) <= now) {
+      thanks.is = "sent";
+      frames.push({ t: "thank", id: thanks.id, text: thanks.text || null });
+    }
     for (const message of this.pending) {
       if (message.is !== "queued") continue;
       // Later ones wait as well, or they would overtake.
@@ -107,15 +149,17 @@ export class Conversation {
     return frames;
   }
 
-  /** When the next message may be tried again; null if none waits. */
+  /** When the next message, or thanks, may be tried again; null if none waits. */
   nextTry(): number | null {
-    return this.pending.find((message) => message.is === "queued")?.notBefore ?? null;
+    const message = this.pending.find((message) => message.is === "queued");
+    const waits = [message, this.thanks?.is === "queued" ? this.thanks : null].flatMap((it) => it?.notBefore ?? []);
+    return waits.length ? Math.min(...waits) : null;
   }
 
   /** The link is gone: what was not taken is sent again, under the same id. */
   lost(): void {
     this.welcomed = false;
-    for (const message of this.pending) if (message.is === "sent") message.is = "queued";
+    for (const it of [...this.pending, this.thanks]) if (it?.is === "sent") it.is = "queued";
   }
 
   receive(frame: FromServer, now: number): Verdict {
@@ -152,12 +196,16 @@ export class Conversation {
       this.last = 0;
       this.agent = undefined;
       this.id = null;
+      this.forgetThanks();
       return "reconnect";
     }
     this.id = frame.conversation;
     this.state = frame.state;
     this.keep.set("known", frame.conversation ? "1" : "0");
-    if (!frame.conversation) this.keep.remove("seen");
+    if (!frame.conversation) {
+      this.keep.remove("seen");
+      this.forgetThanks();
+    }
     if (this.last === 0 && frame.from && frame.from > 1) {
       this.last = frame.from - 1;
       this.hasEarlier = true;
@@ -184,6 +232,10 @@ export class Conversation {
   }
 
   private taken(id: string): Verdict {
+    if (this.thanks?.id === id) {
+      this.thanks.is = "taken";
+      this.keepThanks();
+    }
     const message = this.pending.find((message) => message.id === id);
     if (message) {
       message.is = "taken";
@@ -193,12 +245,27 @@ export class Conversation {
   }
 
   private refused(id: string, code: string, words: string, wait: number | undefined, now: number): void {
+    if (this.thanks?.id === id) {
+      this.thanks.is = wait == null ? "refused" : "queued";
+      if (wait == null) this.keep.remove("thanks");
+      else this.thanks.notBefore = now + wait;
+    }
     const message = this.pending.find((message) => message.id === id);
     if (!message) return;
     message.code = code;
     message.words = words;
     message.is = wait == null ? "refused" : "queued";
     if (wait != null) message.notBefore = now + wait;
+  }
+
+  private keepThanks(): void {
+    const { thanks } = this;
+    if (thanks) this.keep.set("thanks", JSON.stringify(thanks));
+  }
+
+  private forgetThanks(): void {
+    this.thanks = null;
+    this.keep.remove("thanks");
   }
 
   private seen(): number {
@@ -208,5 +275,17 @@ export class Conversation {
   private forget(id: string): void {
     this.keep.drop(id);
     this.pending = this.pending.filter((message) => message.id !== id);
+  }
+}
+
+/** Thanks of an earlier page; what was not taken then is sent again, unless the server has forgotten its id by now. */
+function keptThanks(keep: Keep, now: number): Thanks | null {
+  try {
+    const { id, seq, text, at, is } = JSON.parse(keep.get("thanks") ?? "null") as Thanks;
+    if (typeof id !== "string" || typeof seq !== "number" || typeof text !== "string") return null;
+    if (is === "taken") return { id, seq, text, at, is };
+    return now - at > PENDING_AGE_MS_MAX ? null : { id, seq, text, at, is: "queued" };
+  } catch {
+    return null;
   }
 }

@@ -26,6 +26,7 @@ export type ToServer =
   | { t: "say"; id: string; text: string }
   | { t: "typing" }
   | { t: "leave" }
+  | { t: "thank"; id: string; text: string | null }
   | { t: "ping"; n: number };
 
 export type FromServer =

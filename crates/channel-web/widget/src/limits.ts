@@ -6,6 +6,8 @@ export const TEXT_BYTES_MAX = 16 * 1024;
 export const TEXT_BYTES_COUNTED = 15 * 1024;
 /** Messages written while there is no connection; one more has to wait. */
 export const PENDING_MAX = 50;
+/** Longest words of thanks, characters. */
+export const THANKS_CHARS_MAX = 500;
 /** The server forgets ids after two days: what is older must not be sent again under its old id. */
 export const PENDING_AGE_MS_MAX = 36 * 3_600_000;
 /** At most one word about typing in this time. */

@@ -33,7 +33,6 @@ export class Log {
   }
 
   render(conversation: Conversation): void {
-    const low = this.node.scrollHeight - this.node.scrollTop - this.node.clientHeight < 60;
     const wanted: [key: string, look: string, make: () => HTMLElement][] = [];
     if (conversation.hasEarlier) {
       wanted.push(["earlier", "", () => el("p", { class: "line" }, this.words.earlier)]);
@@ -54,7 +53,11 @@ export class Log {
       before = "own";
     }
     this.apply(wanted);
-    if (low) this.toEnd();
+  }
+
+  /** Whether the latest is in sight. */
+  isAtEnd(): boolean {
+    return this.node.scrollHeight - this.node.scrollTop - this.node.clientHeight < 60;
   }
 
   toEnd(): void {

@@ -120,6 +120,11 @@ function mount(script: HTMLScriptElement): void {
       typedAt = now;
       link.send({ t: "typing" });
     },
+    thank: (text) => {
+      const now = Date.now();
+      conversation.thank(messageId(now, crypto.getRandomValues(new Uint8Array(10))), text, now);
+      send();
+    },
     leave: () => link.send({ t: "leave" }),
     take: (id) => {
       const text = conversation.take(id);

@@ -2,7 +2,7 @@
 
 import type { Conversation } from "./conversation";
 import { ARROW, CHAT, CROSS, DOWN, el, icon, say } from "./dom";
-import { TEXT_BYTES_COUNTED, TEXT_BYTES_MAX } from "./limits";
+import { TEXT_BYTES_COUNTED, TEXT_BYTES_MAX, THANKS_CHARS_MAX } from "./limits";
 import { Log } from "./log";
 import { bytesOf } from "./text";
 import { explain, fill, type Lang, type Words } from "./words";
@@ -14,6 +14,7 @@ export interface Acts {
   say(text: string): boolean;
   typed(text: string): void;
   leave(): void;
+  thank(text: string): void;
   take(id: string): string;
 }
 
@@ -30,6 +31,10 @@ export class Panel {
   private readonly state = el("p", { class: "state", role: "status", "data-testid": "wb-state" });
   private readonly notice = el("div", { class: "notice", role: "status", hidden: "" });
   private readonly typing = el("div", { class: "typing", "data-testid": "wb-typing", role: "status" });
+  private readonly thanks: HTMLElement;
+  private readonly thankForm: HTMLFormElement;
+  private readonly thankButton = el("button", { class: "thank", "data-testid": "wb-thank" });
+  private readonly thanked = el("p", { role: "status", "data-testid": "wb-thanked" });
   private readonly leave: HTMLButtonElement;
   private readonly input: HTMLTextAreaElement;
   private readonly send: HTMLButtonElement;
@@ -59,6 +64,20 @@ export class Panel {
       enterkeyhint: "send",
     });
     this.send = el("button", { class: "send", type: "button", "data-testid": "wb-send", "aria-label": words.send }, icon(ARROW));
+    const thankWords = el("input", {
+      "data-testid": "wb-thank-words",
+      maxlength: String(THANKS_CHARS_MAX),
+      placeholder: words.thankWords,
+      "aria-label": words.thankWords,
+    });
+    this.thankForm = el("form", {}, thankWords, this.thankButton);
+    this.thankForm.onsubmit = (event) => {
+      event.preventDefault();
+      acts.thank(thankWords.value.trim());
+      thankWords.value = "";
+      this.input.focus();
+    };
+    this.thanks = el("div", { class: "thanks", hidden: "" }, this.thankForm, this.thanked);
     const close = el("button", { class: "close", type: "button", "aria-label": words.close }, icon(CROSS));
     this.panel = el(
       "section",
@@ -67,6 +86,7 @@ export class Panel {
       this.notice,
       this.log.node,
       this.typing,
+      this.thanks,
       el("div", { class: "write" }, el("div", { class: "row" }, this.input, this.send), this.room),
     );
     this.node = el("div", { class: "root", lang }, this.panel, this.bubble);
@@ -125,6 +145,7 @@ export class Panel {
   render(conversation: Conversation, link: "idle" | "connecting" | "online" | "offline"): void {
     const { words } = this;
     const { state, agent, trouble } = conversation;
+    const follow = this.log.isAtEnd();
     const with_ = state === "with_agent";
     say(this.name, with_ && agent ? agent : this.title);
     const initials = with_ && agent ? initialsOf(agent) : "";
@@ -146,9 +167,24 @@ export class Panel {
     const notice = link === "offline" ? words.offline : hopeless;
     say(this.notice, notice);
     this.notice.hidden = !notice;
+    this.renderThanks(conversation);
     this.log.render(conversation);
+    if (follow) this.log.toEnd();
     if (this.isOpen) conversation.see();
     this.drawBubble(conversation.unread());
+  }
+
+  private renderThanks(conversation: Conversation): void {
+    const { words } = this;
+    const end = conversation.end();
+    this.thanks.hidden = !end;
+    if (!end) return;
+    const by = end.by ?? words.someone;
+    const given = conversation.hasThanked(end);
+    say(this.thankButton, fill(words.thank, "by", by));
+    this.thankForm.hidden = given;
+    const refused = conversation.thanks?.seq === end.seq ? words.refused : "";
+    say(this.thanked, given ? fill(words.thanked, "by", by) : refused);
   }
 
   /** Says that nothing more can be written now. */
@@ -192,8 +228,8 @@ export class Panel {
 
   /** Over the whole screen, Tab goes round within the panel: what is behind it cannot be seen. */
   private holdFocus(event: KeyboardEvent): void {
-    const all = [...this.panel.querySelectorAll<HTMLElement>("button, textarea, a, [tabindex]")];
-    const stops = all.filter((node) => !node.hidden && !(node as HTMLButtonElement).disabled);
+    const all = [...this.panel.querySelectorAll<HTMLElement>("button, input, textarea, a, [tabindex]")];
+    const stops = all.filter((node) => node.getClientRects().length && !(node as HTMLButtonElement).disabled);
     const end = event.shiftKey ? stops[0] : stops.at(-1);
     if (event.target !== end) return;
     event.preventDefault();

@@ -269,3 +269,97 @@ describe("trouble", () => {
     expect(store.getItem("winterband.shop.say.msg_b")).toBeNull();
   });
 });
+
+describe("thanks", () => {
+  /** A page whose conversation was just ended by Anna. */
+  const ended = () => {
+    const chat = page();
+    chat.receive(welcome(), NOW);
+    chat.receive(entry(1, { kind: "customer" }), NOW);
+    chat.receive(entry(2, { kind: "resolved" }), NOW);
+    chat.receive({ t: "state", state: "resolved" }, NOW);
+    return chat;
+  };
+
+  it("are for the end of a contact, until somebody writes again", () => {
+    const chat = page();
+    expect(chat.end()).toBeNull();
+    chat.receive(welcome(), NOW);
+    chat.receive(entry(1, { kind: "customer" }), NOW);
+    chat.thank("msg_a", "too early", NOW);
+    expect(chat.thanks).toBeNull();
+    chat.receive(entry(2, { kind: "resolved" }), NOW);
+    expect(chat.end()).toBeNull();
+    chat.receive({ t: "state", state: "resolved" }, NOW);
+    expect(chat.end()?.seq).toBe(2);
+    // What comes after the end does not end the offer.
+    chat.receive(entry(3, { kind: "agent" }), NOW);
+    expect(chat.end()?.seq).toBe(2);
+    chat.receive(entry(4, { kind: "customer" }), NOW);
+    expect(chat.end()).toBeNull();
+    // Who left before anybody came has nobody to thank.
+    chat.receive(entry(5, { kind: "left" }), NOW);
+    expect(chat.end()).toBeNull();
+  });
+
+  it("are sent once, with words or without, and not offered again", () => {
+    const chat = ended();
+    chat.thank("msg_t", "", NOW);
+    chat.thank("msg_u", "again", NOW);
+    expect(chat.hasThanked(chat.end()!)).toBe(true);
+    expect(chat.toSend(NOW)).toEqual([{ t: "thank", id: "msg_t", text: null }]);
+    expect(chat.toSend(NOW)).toEqual([]);
+    chat.receive({ t: "taken", id: "msg_t" }, NOW);
+    const later = page();
+    later.receive(welcome(), NOW);
+    expect(later.toSend(NOW)).toEqual([]);
+    expect(later.thanks).toMatchObject({ seq: 2, is: "taken" });
+    chat.receive(entry(3, { kind: "customer" }), NOW);
+    chat.receive(entry(4, { kind: "resolved" }), NOW);
+    expect(chat.hasThanked(chat.end()!)).toBe(false);
+  });
+
+  it("go before what is written next, also after a cut and a reload", () => {
+    const chat = ended();
+    chat.lost();
+    chat.say("msg_a", "and one more thing", NOW);
+    chat.thank("msg_t", "half \ud83d", NOW);
+    expect(chat.toSend(NOW)).toEqual([]);
+    const frames = [
+      { t: "thank", id: "msg_t", text: "half \ufffd" },
+      { t: "say", id: "msg_a", text: "and one more thing" },
+    ];
+    for (const one of [chat, page()]) {
+      one.receive(welcome(), NOW);
+      expect(one.toSend(NOW)).toEqual(frames);
+    }
+    chat.lost();
+    chat.receive(welcome(), NOW);
+    expect(chat.toSend(NOW)).toEqual(frames);
+    const old = new Conversation(new Keep(store, "shop"), NOW + PENDING_AGE_MS_MAX + 1);
+    expect(old.thanks).toBeNull();
+  });
+
+  it("that are refused come again, or can be given again", () => {
+    const chat = ended();
+    chat.thank("msg_t", "kind", NOW);
+    chat.toSend(NOW);
+    chat.receive({ t: "refused", id: "msg_t", code: "unavailable", words: "", retry_after_ms: 70 }, NOW);
+    expect([chat.toSend(NOW + 69), chat.nextTry()]).toEqual([[], NOW + 70]);
+    expect(chat.toSend(NOW + 70)).toHaveLength(1);
+    chat.receive({ t: "refused", id: "msg_t", code: "nobody_to_thank", words: "" }, NOW);
+    expect(chat.hasThanked(chat.end()!)).toBe(false);
+    expect(page().thanks).toBeNull();
+    chat.thank("msg_u", "kind", NOW);
+    expect(chat.toSend(NOW)).toEqual([{ t: "thank", id: "msg_u", text: "kind" }]);
+  });
+
+  it("are forgotten with the conversation", () => {
+    const chat = ended();
+    chat.thank("msg_t", "", NOW);
+    chat.receive(welcome("cnv_9_0"), NOW);
+    expect([chat.thanks, page().thanks]).toEqual([null, null]);
+    store.setItem("winterband.shop.thanks", "{");
+    expect(page().thanks).toBeNull();
+  });
+});

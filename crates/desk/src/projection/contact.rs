@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use protocol::record::{EntryKind, Receipt};
+use protocol::record::{EntryKind, QueuedWhy, Receipt};
+use protocol::remedy::Effort;
 use protocol::thread::Entry;
 use protocol::{AgentId, Cause, ChannelKind, ConversationId, IdentityId, Millis, OfferId, SubjectToken};
 
@@ -11,6 +12,9 @@ use super::InputOf;
 
 /// Most entries of one contact kept here, the latest ones; older ones are asked of the read models.
 pub(crate) const ENTRIES_PER_CONTACT_MAX: usize = 200;
+
+/// Most agents of one contact remembered as having had it, the latest ones.
+pub(crate) const HAD_BY_MAX: usize = 16;
 
 /// Where a contact stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +37,12 @@ pub(crate) struct Contact {
     pub(super) stage: Stage,
     pub(super) receipt: Option<Receipt>,
     pub(super) entries: VecDeque<Arc<Entry>>,
+    /// What it cost the customer; the conversation's part of it stands elsewhere.
+    pub(super) effort: Effort,
+    /// Since when the customer waits for an agent, while they do.
+    pub(super) waits_from: Option<Millis>,
+    /// Who had it.
+    pub(super) had_by: Vec<AgentId>,
     identity: Option<IdentityId>,
 }
 
@@ -54,6 +64,9 @@ impl Contact {
             stage: Stage::Waiting,
             receipt: None,
             entries: VecDeque::new(),
+            effort: Effort::default(),
+            waits_from: None,
+            had_by: Vec::new(),
             identity: InputOf::read(cause).identity,
         }
     }
@@ -66,6 +79,30 @@ impl Contact {
         self.entries.push_back(entry);
         if self.entries.len() > ENTRIES_PER_CONTACT_MAX {
             self.entries.pop_front();
+        }
+    }
+
+    /// It waits for an agent, again or for the first time.
+    pub(super) fn wait(&mut self, at: Millis, queue: &SubjectToken, since: Millis, why: QueuedWhy) {
+        if self.owner().is_some() && matches!(why, QueuedWhy::Transferred | QueuedWhy::Reclaimed) {
+            self.effort.transfers = self.effort.transfers.saturating_add(1);
+        }
+        self.waits_from.get_or_insert(at);
+        self.stage = Stage::Waiting;
+        self.queue = Some(queue.clone());
+        self.waiting_since = since;
+    }
+
+    /// An agent has it.
+    pub(super) fn assign(&mut self, at: Millis, agent: AgentId) {
+        self.stage = Stage::Held { agent };
+        if let Some(from) = self.waits_from.take() {
+            self.effort.waited_ms = self.effort.waited_ms.saturating_add(at.since(from));
+        }
+        self.had_by.retain(|other| *other != agent);
+        self.had_by.push(agent);
+        if self.had_by.len() > HAD_BY_MAX {
+            self.had_by.remove(0);
         }
     }
 

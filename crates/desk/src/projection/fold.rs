@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use protocol::command::Outcome;
-use protocol::config::RoutingConfig;
-use protocol::desk::Choice;
+use protocol::command::{Command, Outcome};
 use protocol::record::{OfferEnd, QueuedWhy};
+use protocol::remedy::Effort;
 use protocol::thread::{self, Entry};
 use protocol::{
     AgentId, Cause, CommandId, ContactId, ConversationId, Event, InputBody, Millis, OfferId, Record,
@@ -14,20 +13,31 @@ use protocol::{
 
 use super::contact::{Contact, Stage};
 use super::memory::EndedContact;
-use super::{Change, InputOf, Offer, Projection, QueueFacts, Seat};
+use super::{Change, InputOf, Offer, Projection, Seat};
+use crate::answer::{Answer, AnsweredBy};
 
 /// What one fold gathers.
 #[derive(Default)]
-struct Step {
+pub(super) struct Step {
     at: Millis,
     changes: Vec<(AgentId, Change)>,
+    made: Vec<OfferId>,
     taken: Vec<ContactId>,
     settled: Vec<(AgentId, Change)>,
 }
 
 impl Step {
-    fn tell(&mut self, agent: AgentId, change: Change) {
+    pub(super) fn tell(&mut self, agent: AgentId, change: Change) {
         self.changes.push((agent, change));
+    }
+
+    /// Takes back an offer that the same record made: nobody was asked. Tells whether it was one.
+    fn untell_offer(&mut self, offer: OfferId) -> bool {
+        let is_new = self.made.contains(&offer);
+        if is_new {
+            self.changes.retain(|(_, change)| *change != Change::Offer(offer));
+        }
+        is_new
     }
 }
 
@@ -42,6 +52,7 @@ impl Projection {
         let mut entries = thread::entries(record).map(|(_, entry)| Arc::new(entry));
         for event in &record.events {
             if let Event::EntryAdded { conversation, contact, .. } = event {
+                self.learn_language(*conversation, &record.cause);
                 if let Some(entry) = entries.next() {
                     self.entry_added(&mut step, *conversation, *contact, entry);
                 }
@@ -60,6 +71,8 @@ impl Projection {
                 let opened =
                     Contact::open(*conversation, *channel, category.clone(), record.at, &record.cause);
                 self.admit(*contact, opened);
+                let known = self.conversations.entry(*conversation).or_default();
+                known.contacts = known.contacts.saturating_add(1);
             }
             Event::ContactReopened { contact } => self.reopen(*contact, record),
             Event::Queued { contact, queue, since, why, .. } => {
@@ -86,11 +99,19 @@ impl Projection {
                 step.tell(*agent, Change::Presence);
             }
             Event::CommandSettled { command, outcome } => self.settle(step, &record.cause, *command, outcome),
+            Event::ConversationForgotten { conversation } => {
+                self.conversations.remove(conversation);
+            }
             Event::EntryAdded { .. }
             | Event::ConfigRefused { .. }
             | Event::ConversationOpened { .. }
             | Event::PreferenceEnded { .. }
+            | Event::Passed { .. }
+            | Event::ColleaguesAsked { .. }
+            | Event::CustomerTold { .. }
+            | Event::AtRisk { .. }
             | Event::DeclinesLapsed { .. }
+            | Event::Widened { .. }
             | Event::DuplicateSkipped
             | Event::Parked { .. } => {}
         }
@@ -98,7 +119,7 @@ impl Projection {
 
     /// What was taken comes with all of the record's entries, and before the answer to the command that took it.
     fn finish(&mut self, step: Step) -> Vec<(AgentId, Change)> {
-        let Step { mut changes, taken, settled, at } = step;
+        let Step { mut changes, taken, settled, at, made: _ } = step;
         for contact in taken {
             if let Some(owner) = self.owner_of(contact) {
                 changes.push((owner, Change::Taken(contact)));
@@ -107,39 +128,6 @@ impl Projection {
         changes.extend(settled);
         self.ended.forget_before(at);
         changes
-    }
-
-    fn configure(&mut self, step: &mut Step, cause: &Cause) {
-        let Cause::Input { input, .. } = cause else { return };
-        let InputBody::Config(config) = &input.body else { return };
-        let RoutingConfig { queues, agents, dispositions, .. } = &config.config;
-        self.is_configured = true;
-        self.queues = queues
-            .iter()
-            .map(|queue| {
-                let title = queue.title.as_str().into();
-                (
-                    queue.name.clone(),
-                    QueueFacts { title, offer_ms: queue.offer_ms, reopen_ms: queue.reopen_ms },
-                )
-            })
-            .collect();
-        let choice =
-            |name: &SubjectToken, title: &str| Choice { name: name.clone(), title: title.to_owned() };
-        self.dispositions = dispositions.iter().map(|each| choice(&each.name, &each.title)).collect();
-        // Who was taken out keeps their name, because old entries carry it.
-        for seat in self.seats.values_mut() {
-            seat.is_configured = false;
-        }
-        for agent in agents {
-            let seat = self.seat(agent.id);
-            seat.title = agent.title.as_str().into();
-            seat.is_configured = true;
-        }
-        self.floor_version += 1;
-        for agent in self.seats.keys() {
-            step.tell(*agent, Change::Configured);
-        }
     }
 
     fn queued(
@@ -151,17 +139,15 @@ impl Projection {
         why: QueuedWhy,
     ) {
         let before = self.owner_of(id);
-        self.change(id, |contact| {
-            contact.stage = Stage::Waiting;
-            contact.queue = Some(queue.clone());
-            contact.waiting_since = since;
-        });
+        let at = step.at;
+        self.change(id, |contact| contact.wait(at, queue, since, why));
         if let Some(before) = before {
             self.take_away(step, before, id, why_gone(why));
         }
     }
 
     fn offer_made(&mut self, step: &mut Step, id: OfferId, offer: Offer) {
+        step.made.push(id);
         self.seat(offer.agent).offers.insert(id);
         self.change(offer.contact, |contact| {
             contact.stage = Stage::Offered { offer: id };
@@ -182,7 +168,8 @@ impl Projection {
 
     fn assigned(&mut self, step: &mut Step, id: ContactId, agent: AgentId) {
         let before = self.owner_of(id);
-        self.change(id, |contact| contact.stage = Stage::Held { agent });
+        let at = step.at;
+        self.change(id, |contact| contact.assign(at, agent));
         if before == Some(agent) {
             // Out of wrap-up again: the desk has its entries.
             return step.tell(agent, Change::Contact(id));
@@ -220,8 +207,14 @@ impl Projection {
     fn settle(&mut self, step: &mut Step, cause: &Cause, command: CommandId, outcome: &Outcome) {
         let Cause::Input { input, .. } = cause else { return };
         let InputBody::Command(asked) = &input.body else { return };
-        self.settled.remember(command, asked.agent, outcome.clone());
-        step.settled.push((asked.agent, Change::Settled { command, outcome: outcome.clone() }));
+        let is_for_worker = matches!(asked.command, Command::Empower { .. });
+        let by = if is_for_worker { AnsweredBy::Worker } else { AnsweredBy::Routing };
+        let answer = match outcome {
+            Outcome::Done => Answer::Routing(Outcome::Done),
+            Outcome::Refused { refusal } => by.refusing(*refusal),
+        };
+        self.settled.remember(command, asked.agent, answer.clone());
+        step.settled.push((asked.agent, Change::Settled { command, answer }));
     }
 
     /// A new leader starts the leases of open offers anew.
@@ -237,7 +230,9 @@ impl Projection {
     fn end_offer(&mut self, step: &mut Step, id: OfferId, how: &'static str) {
         let Some(offer) = self.offers.remove(&id) else { return };
         self.seat(offer.agent).offers.remove(&id);
-        step.tell(offer.agent, Change::OfferEnded { offer: id, how });
+        if !step.untell_offer(id) {
+            step.tell(offer.agent, Change::OfferEnded { offer: id, how });
+        }
     }
 
     fn take_away(&mut self, step: &mut Step, agent: AgentId, contact: ContactId, why: &'static str) {
@@ -258,9 +253,13 @@ impl Projection {
         let Some(conversation) = conversation_of(record, id) else { return };
         let ended = self.ended.take(id);
         let InputOf { channel, .. } = InputOf::read(&record.cause);
-        let (opened_at, category) =
-            ended.map_or((record.at, None), |ended| (ended.opened_at, ended.category));
-        self.admit(id, Contact::open(conversation, channel, category, opened_at, &record.cause));
+        let mut contact = Contact::open(conversation, channel, None, record.at, &record.cause);
+        if let Some(EndedContact { opened_at, category, effort, had_by, .. }) = ended {
+            let reopenings = effort.reopenings.saturating_add(1);
+            (contact.opened_at, contact.category, contact.had_by) = (opened_at, category, had_by);
+            contact.effort = Effort { reopenings, ..effort };
+        }
+        self.admit(id, contact);
     }
 
     fn end(&mut self, step: &mut Step, id: ContactId) {
@@ -278,7 +277,8 @@ impl Projection {
         let reopen_ms =
             contact.queue.as_ref().and_then(|queue| self.queues.get(queue)).map_or(0, |q| q.reopen_ms);
         let identity = contact.identity();
-        let ended = EndedContact { opened_at: contact.opened_at, category: contact.category, identity };
+        let Contact { opened_at, category, effort, had_by, .. } = contact;
+        let ended = EndedContact { opened_at, category, identity, effort, had_by };
         self.ended.remember(id, ended, step.at.plus(reopen_ms));
     }
 
@@ -304,7 +304,7 @@ impl Projection {
         self.floor_version += 1;
     }
 
-    fn seat(&mut self, agent: AgentId) -> &mut Seat {
+    pub(super) fn seat(&mut self, agent: AgentId) -> &mut Seat {
         self.seats.entry(agent).or_insert_with(|| Seat::unknown(agent))
     }
 
@@ -333,6 +333,6 @@ fn why_gone(why: QueuedWhy) -> &'static str {
     match why {
         QueuedWhy::Transferred => "transferred",
         QueuedWhy::Reclaimed => "reclaimed",
-        QueuedWhy::Opened | QueuedWhy::Reopened | QueuedWhy::OfferEnded => "ended",
+        QueuedWhy::Opened | QueuedWhy::Reopened | QueuedWhy::OfferEnded | QueuedWhy::AtRisk => "ended",
     }
 }

@@ -67,6 +67,7 @@ pub(crate) struct StatePicture {
     pub(crate) offers: Vec<OfferPicture>,
     pub(crate) contacts: Vec<ContactPicture>,
     pub(crate) dispositions: Vec<Choice>,
+    pub(crate) is_lead: bool,
 }
 
 /// Which entries of a contact a desk lacks.
@@ -96,6 +97,7 @@ impl Projection {
             offers: offers.unwrap_or_default(),
             contacts: contacts.unwrap_or_default(),
             dispositions: self.dispositions.clone(),
+            is_lead: self.is_lead(agent),
         }
     }
 
@@ -211,6 +213,7 @@ fn from_customer(contact: &Contact) -> Vec<Arc<Entry>> {
 fn agent_in(kind: &EntryKind) -> Option<AgentId> {
     match kind {
         EntryKind::FromAgent { agent }
+        | EntryKind::Told { agent, .. }
         | EntryKind::Note { agent }
         | EntryKind::Joined { agent }
         | EntryKind::TransferredToQueue { agent, .. }

@@ -1,8 +1,10 @@
 //! The projection against small logs written by hand.
 
+mod standing;
+
 use std::collections::BTreeMap;
 
-use protocol::command::{AgentCommand, Command, Refusal};
+use protocol::command::{AgentCommand, Command, Outcome, Refusal};
 use protocol::config::{Agent, Disposition, Queue, RoutingConfig};
 use protocol::content::Sealed;
 use protocol::input::{ConfigInput, CustomerMessage, WIRE_VERSION};
@@ -17,6 +19,7 @@ const BEN: AgentId = AgentId(uuid::Uuid::from_u128(2));
 const CUSTOMER: IdentityId = IdentityId(Hash128([7; 16]));
 const CONVERSATION: ConversationId = ConversationId { log_seq: 2, n: 0 };
 const CONTACT: ContactId = ContactId { log_seq: 2, n: 1 };
+const DONE: Answer = Answer::Routing(Outcome::Done);
 const GATEWAY: GatewayId = GatewayId(uuid::Uuid::from_u128(9));
 
 fn token(text: &str) -> SubjectToken {
@@ -67,21 +70,18 @@ impl Log {
 
     fn configure(&mut self, titles: &[&str]) -> Vec<(AgentId, Change)> {
         let agents = titles.iter().zip([ANNA, BEN]).map(|(title, id)| Agent {
-            id,
-            name: token(&title.to_lowercase()),
             title: (*title).to_owned(),
             queues: BTreeSet::from([token("general")]),
-            skills: BTreeMap::new(),
             capacity: BTreeMap::from([(ChannelKind::Web, 2)]),
+            lead: id == BEN,
+            ..Agent::new(id, token(&title.to_lowercase()))
         });
         let queue = Queue {
-            name: token("general"),
             title: "General".to_owned(),
             offer_ms: 20_000,
             wrap_up_ms: 5_000,
-            owner_wait_ms: 0,
             reopen_ms: 60_000,
-            decline_rest_ms: 0,
+            ..Queue::new(token("general"))
         };
         let config = RoutingConfig {
             queues: vec![queue],
@@ -89,7 +89,8 @@ impl Log {
             dispositions: vec![Disposition { name: token("solved"), title: "Solved".to_owned() }],
             ..RoutingConfig::default()
         };
-        let config = ConfigInput { id: NoticeId(uuid::Uuid::nil()), hash: Hash128([1; 16]), config };
+        let config =
+            ConfigInput { id: NoticeId(uuid::Uuid::nil()), hash: Hash128([1; 16]), config: Box::new(config) };
         let cause = self.input(InputBody::Config(config));
         self.write(cause, vec![Event::ConfigApplied])
     }
@@ -104,6 +105,8 @@ impl Log {
             content_hash: Hash128([3; 16]),
             sent_at: None,
             category: None,
+            replays: None,
+            language: None,
             body: Sealed::from_parts(CUSTOMER, 1, "AAAA"),
         }))
     }
@@ -133,8 +136,13 @@ impl Log {
 
     /// The customer's first words, offered to Anna.
     fn opened(&mut self) -> Vec<(AgentId, Change)> {
+        let events = self.opening();
+        self.write(self.said(), events)
+    }
+
+    fn opening(&mut self) -> Vec<Event> {
         let said = self.entry(EntryKind::FromCustomer);
-        let events = vec![
+        vec![
             Event::ConversationOpened {
                 conversation: CONVERSATION,
                 identity: CUSTOMER,
@@ -150,8 +158,7 @@ impl Log {
             said,
             self.queued(QueuedWhy::Opened),
             offered(ANNA, 3),
-        ];
-        self.write(self.said(), events)
+        ]
     }
 
     /// Anna accepts.
@@ -182,6 +189,9 @@ fn offered(agent: AgentId, n: u64) -> Event {
         waited_ms: 0,
         idle_ms: 1,
         waiting_in_class: 1,
+        score_ms: None,
+        step: 0,
+        rank: 0,
         runners_up: Vec::new(),
         passed_over: PassedOver::default(),
     };
@@ -216,7 +226,7 @@ fn what_is_taken_comes_whole_and_before_its_answer() {
     let expected = [
         (ANNA, Change::OfferEnded { offer: offer(3), how: "accepted" }),
         (ANNA, Change::Taken(CONTACT)),
-        (ANNA, Change::Settled { command: command(1), outcome: Outcome::Done }),
+        (ANNA, Change::Settled { command: command(1), answer: DONE }),
     ];
     assert_eq!(changes, expected);
     let [contact] = &log.contacts_of(ANNA)[..] else { panic!("one contact") };
@@ -226,6 +236,36 @@ fn what_is_taken_comes_whole_and_before_its_answer() {
     assert!(contact.receipt.is_some());
     assert_eq!((log.waiting(), log.floor.shown_to(CONVERSATION)), (0, Some(ANNA)));
     assert_eq!(log.floor.identity_of(CONTACT), Some(CUSTOMER));
+}
+
+#[test]
+fn what_is_given_without_asking_is_there_and_never_shown_as_an_offer() {
+    let mut log = Log::started();
+    let mut events = log.opening();
+    let joined = log.entry(EntryKind::Joined { agent: ANNA });
+    events.extend([
+        Event::OfferEnded { offer: offer(3), contact: CONTACT, agent: ANNA, end: OfferEnd::Accepted },
+        Event::Assigned { contact: CONTACT, agent: ANNA },
+        joined,
+    ]);
+    let changes = log.write(log.said(), events);
+    assert_eq!(changes, [(ANNA, Change::Taken(CONTACT))]);
+    let [contact] = &log.contacts_of(ANNA)[..] else { panic!("one contact") };
+    assert_eq!(seqs(&contact.entries), [1, 2]);
+    assert!(log.floor.state_of(ANNA, Lacks::All).offers.is_empty());
+}
+
+#[test]
+fn an_offer_that_is_shown_anew_and_ends_in_one_record_leaves_the_desk() {
+    let mut log = Log::started();
+    log.opened();
+    let more = log.entry(EntryKind::FromCustomer);
+    let ended =
+        Event::OfferEnded { offer: offer(3), contact: CONTACT, agent: ANNA, end: OfferEnd::AgentGone };
+    let again = log.queued(QueuedWhy::OfferEnded);
+    let changes = log.write(log.said(), vec![more, ended, again]);
+    let left = (ANNA, Change::OfferEnded { offer: offer(3), how: "agent_gone" });
+    assert_eq!(changes.last(), Some(&left));
 }
 
 #[test]
@@ -375,18 +415,18 @@ fn a_repeated_command_finds_its_answer() {
     let mut log = Log::started();
     log.opened();
     log.accepted();
-    assert_eq!(log.floor.settled(ANNA, command(1)), Some(&Outcome::Done));
+    assert_eq!(log.floor.settled(ANNA, command(1)), Some(&DONE));
     assert_eq!(log.floor.settled(BEN, command(1)), None);
     assert_eq!(log.floor.settled(ANNA, command(7)), None);
     // The core answers a repetition alike; the desk that asked again hears it again.
     let repeated = log.asked(command(1), ANNA, Command::Accept { offer: offer(3) });
     let answer = Event::CommandSettled { command: command(1), outcome: Outcome::Done };
     let changes = log.write(repeated, vec![Event::DuplicateSkipped, answer]);
-    assert_eq!(changes, [(ANNA, Change::Settled { command: command(1), outcome: Outcome::Done })]);
+    assert_eq!(changes, [(ANNA, Change::Settled { command: command(1), answer: DONE })]);
     let refused = Outcome::Refused { refusal: Refusal::OfferEnded };
     let late = log.asked(command(8), BEN, Command::Accept { offer: offer(3) });
     log.write(late, vec![Event::CommandSettled { command: command(8), outcome: refused.clone() }]);
-    assert_eq!(log.floor.settled(BEN, command(8)), Some(&refused));
+    assert_eq!(log.floor.settled(BEN, command(8)), Some(&Answer::Routing(refused)));
 }
 
 #[test]

@@ -8,9 +8,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod asking;
 mod conversation;
 mod door;
 mod frames;
+mod giving;
+mod pages;
 mod past;
 mod presence;
+mod till;
+mod worker;
 mod world;

@@ -89,6 +89,14 @@ async fn it_is_ready_when_desks_can_be_served_and_not_before() {
     let found = ready.await;
     let mut loops: Vec<_> = found.loops.iter().map(|part| part.name.as_str()).collect();
     loops.sort_unstable();
-    let all = ["desk drafts", "desk floor", "desk log", "desk presence", "desk sessions", "desk typing"];
+    let all = [
+        "desk drafts",
+        "desk floor",
+        "desk log",
+        "desk presence",
+        "desk remedies",
+        "desk sessions",
+        "desk typing",
+    ];
     assert_eq!(loops, all);
 }

@@ -25,8 +25,8 @@ pub(crate) const CUSTOMER: IdentityId = IdentityId(Hash128([7; 16]));
 pub(crate) const CONVERSATION: ConversationId = ConversationId { log_seq: 2, n: 0 };
 pub(crate) const CONTACT: ContactId = ContactId { log_seq: 2, n: 1 };
 pub(crate) const OFFER: OfferId = OfferId { log_seq: 2, n: 2 };
-/// For everything that has to come; nothing here takes as long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// For everything that has to come; nothing here takes as long, on a starved machine either.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) bus: Bus,
@@ -62,7 +62,7 @@ fn kit(settings: &[(&str, &str)]) -> Kit {
 
 /// Makes the streams, or gives the inputs more room.
 pub(crate) async fn make_streams(bus: &Bus, inbound: u64) {
-    let sizes = StreamSizes { inbound, contacts: 64 << 20, parked: 64 << 20 };
+    let sizes = StreamSizes { inbound, contacts: 64 << 20, remedies: 64 << 20, parked: 64 << 20 };
     for stream in places::all_streams(&subjects(), sizes) {
         bus.ensure_stream(&stream).await.unwrap();
     }
@@ -132,25 +132,20 @@ impl World {
 
     pub(crate) async fn configure(&mut self) {
         let queue = Queue {
-            name: SubjectToken::new("general").unwrap(),
             title: "General".to_owned(),
             offer_ms: 20_000,
-            wrap_up_ms: 0,
-            owner_wait_ms: 0,
             reopen_ms: 60_000,
-            decline_rest_ms: 0,
+            ..Queue::new(SubjectToken::new("general").unwrap())
         };
         let agent = Agent {
-            id: ANNA,
-            name: SubjectToken::new("anna").unwrap(),
             title: "Anna".to_owned(),
             queues: BTreeSet::from([queue.name.clone()]),
-            skills: BTreeMap::new(),
             capacity: BTreeMap::from([(ChannelKind::Web, 2)]),
+            ..Agent::new(ANNA, SubjectToken::new("anna").unwrap())
         };
         let config = RoutingConfig { queues: vec![queue], agents: vec![agent], ..RoutingConfig::default() };
         let id = NoticeId(uuid::Uuid::nil());
-        let config = InputBody::Config(ConfigInput { id, hash: Hash128([1; 16]), config });
+        let config = InputBody::Config(ConfigInput { id, hash: Hash128([1; 16]), config: Box::new(config) });
         self.decide(config, vec![Event::ConfigApplied]).await;
     }
 
@@ -187,6 +182,8 @@ impl World {
             content_hash: Hash128([3; 16]),
             sent_at: None,
             category: None,
+            replays: None,
+            language: None,
             body,
         })
     }
@@ -208,6 +205,9 @@ impl World {
             waited_ms: 0,
             idle_ms: 5,
             waiting_in_class: 1,
+            score_ms: None,
+            step: 0,
+            rank: 0,
             runners_up: Vec::new(),
             passed_over: PassedOver::default(),
         };
@@ -331,10 +331,9 @@ impl Desk {
         self.0.send(Message::text(frame.to_string())).await.is_ok()
     }
 
-    /// Waits for the end of the socket, however it comes.
+    /// Reads until the socket ends, however that comes. Cancelling it loses no frame but those that were read.
     pub(crate) async fn ended(&mut self) {
-        let end = async { while let Some(Ok(_)) = self.0.next().await {} };
-        tokio::time::timeout(PATIENCE, end).await.expect("an end in time");
+        while let Some(Ok(_)) = self.0.next().await {}
     }
 
     pub(crate) async fn send_raw(&mut self, message: Message) {
@@ -349,8 +348,12 @@ impl Desk {
 
     /// The next frame; floors come whenever they like and are left out.
     pub(crate) async fn any(&mut self) -> Value {
+        tokio::time::timeout(PATIENCE, self.next_frame()).await.expect("a frame in time")
+    }
+
+    async fn next_frame(&mut self) -> Value {
         loop {
-            let message = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a frame in time");
+            let message = self.0.next().await;
             match message.expect("the socket is open").unwrap() {
                 Message::Text(text) => {
                     let frame: Value = serde_json::from_str(&text).unwrap();
@@ -373,11 +376,13 @@ impl Desk {
 
     /// The code with which the gateway closes.
     pub(crate) async fn closed(&mut self) -> u16 {
-        loop {
-            let message = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("an end in time");
-            if let Some(Ok(Message::Close(Some(frame)))) = message {
-                return frame.code.into();
+        let code = async {
+            loop {
+                if let Some(Ok(Message::Close(Some(frame)))) = self.0.next().await {
+                    return frame.code.into();
+                }
             }
-        }
+        };
+        tokio::time::timeout(PATIENCE, code).await.expect("an end in time")
     }
 }

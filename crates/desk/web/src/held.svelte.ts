@@ -1,7 +1,17 @@
 // A contact at this desk: its card, its conversation, and the agent's unsent words.
 
+import { Giving } from './giving.svelte';
 import { lastWords, mayHaveOlder, unreadOf, waitingSince } from './thread';
-import type { ContactId, ConversationId, DeskContact, DeskEntry, GoneWhy, MessageId, Millis } from './wire';
+import type {
+  ContactId,
+  ConversationId,
+  DeskContact,
+  DeskEntry,
+  DeskRemedy,
+  GoneWhy,
+  MessageId,
+  Millis,
+} from './wire';
 
 export type Mode = 'reply' | 'note';
 
@@ -19,7 +29,7 @@ export interface Kept {
 export class Held {
   readonly id: ContactId;
   readonly conversation: ConversationId;
-  card = $state.raw<Omit<DeskContact, 'entries'>>()!;
+  card = $state.raw<Omit<DeskContact, 'entries' | 'remedies'>>()!;
   entries = $state.raw<readonly DeskEntry[]>([]);
   readSeq = $state(0);
   typingUntil = $state<Millis>(0);
@@ -29,6 +39,9 @@ export class Held {
   mode = $state<Mode>('reply');
   reply = $state('');
   note = $state('');
+  /** What can be given, and what is being given. */
+  readonly giving = new Giving();
+  remedies = $state.raw<readonly DeskRemedy[]>([]);
   dirty = false;
   isOwn = false;
   /** When the reply draft went to the server as it stands, by this page's own clock, ms; `null` if it did not. */
@@ -66,8 +79,9 @@ export class Held {
 
   /** Takes a newer card; the entries in it are merged by the store. */
   take(card: DeskContact): void {
-    const { entries: _, ...rest } = card;
+    const { entries: _, remedies, ...rest } = card;
     this.card = rest;
+    this.remedies = remedies ?? [];
     this.gone = null;
   }
 
@@ -86,6 +100,12 @@ export class Held {
   /** Words typed but not sent. */
   get hasUnsent(): boolean {
     return this.reply.trim() !== '' || this.note.trim() !== '';
+  }
+
+  /** Something given for it is new, or changed. */
+  takeRemedy(remedy: DeskRemedy): void {
+    const others = this.remedies.filter((one) => one.remedy !== remedy.remedy);
+    this.remedies = [...others, remedy].sort((a, b) => a.at - b.at || (a.remedy < b.remedy ? -1 : 1));
   }
 
   markRead(): void {

@@ -2,7 +2,7 @@
 
 import type { Texts } from './i18n/en';
 
-export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'resolve' | 'wrapUp' | 'presence' | 'help';
+export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'give' | 'resolve' | 'wrapUp' | 'presence' | 'help';
 
 /** By the place of the key, not by its letter: with Alt many layouts write another sign. */
 const BY_CODE: Readonly<Record<string, Action>> = {
@@ -12,6 +12,7 @@ const BY_CODE: Readonly<Record<string, Action>> = {
   KeyN: 'note',
   KeyT: 'transfer',
   KeyE: 'resolve',
+  KeyG: 'give',
   KeyW: 'wrapUp',
   KeyO: 'presence',
   Slash: 'help',
@@ -24,6 +25,7 @@ export const KEYS: Readonly<Record<Exclude<Action, 'help'>, string>> = {
   note: 'Alt+N',
   transfer: 'Alt+T',
   resolve: 'Alt+E',
+  give: 'Alt+G',
   wrapUp: 'Alt+W',
   presence: 'Alt+O',
 };
@@ -61,6 +63,7 @@ export function helpLines(t: Texts): [keys: string, does: string][] {
     ['Enter', t.keys.send],
     ['Shift+Enter', t.keys.newline],
     [KEYS.transfer, t.keys.transfer],
+    [KEYS.give, t.keys.give],
     [KEYS.resolve, t.keys.resolve],
     [KEYS.wrapUp, t.keys.wrapUp],
     [KEYS.presence, t.keys.presence],

@@ -19,7 +19,7 @@ export function agentName(agent: AgentId, names: Names, t: Texts, by?: string): 
 /** Who wrote an entry with words. */
 export function authorOf(entry: DeskEntry, customer: string | undefined, names: Names, t: Texts): string {
   const { kind } = entry;
-  if (kind.is === 'from_agent' || kind.is === 'note') return agentName(kind.agent, names, t, entry.by);
+  if (kind.is === 'from_agent' || kind.is === 'told' || kind.is === 'note') return agentName(kind.agent, names, t, entry.by);
   return customerName(customer, t);
 }
 
@@ -29,6 +29,7 @@ export function lineOf(entry: DeskEntry, names: Names, t: Texts): string | null 
   switch (kind.is) {
     case 'from_customer':
     case 'from_agent':
+    case 'told':
     case 'note':
       return null;
     case 'joined':

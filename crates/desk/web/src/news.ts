@@ -1,11 +1,25 @@
 // What the desk has to tell, as facts; components put them into the agent's language.
 
-import type { DeskCommand, GoneWhy, OfferEnd, Refusal } from './wire';
+import type {
+  AskEnd,
+  DeskCommand,
+  DeskKudos,
+  GoneWhy,
+  LangWords,
+  Millis,
+  OfferEnd,
+  Refusal,
+  RemedyRefusal,
+} from './wire';
 
 export type Notice =
   | { is: 'refused'; what: DeskCommand['do']; refusal: Refusal; words?: string }
   | { is: 'gone'; why: GoneWhy | 'elsewhere'; name?: string }
   | { is: 'offer_ended'; how: OfferEnd; name?: string }
+  | { is: 'remedy_refused'; what: DeskCommand['do']; refusal: RemedyRefusal; words: string }
+  | { is: 'ask_ended'; how: AskEnd; by?: string }
+  | { is: 'promise'; state: 'reminded' | 'broken'; words: string; due: Millis }
+  | { is: 'kudos'; from: DeskKudos['from']; by?: string; words: LangWords }
   | { is: 'error'; code: string; words: string }
   | { is: 'too_long' };
 
@@ -19,4 +33,5 @@ export interface Posted {
 /** What a screen reader is told as it happens. */
 export type Announcement =
   | { is: 'offer'; name?: string; queue: string }
-  | { is: 'message'; name?: string; text: string };
+  | { is: 'message'; name?: string; text: string }
+  | { is: 'ask'; by: string };

@@ -32,5 +32,6 @@ export class Notices {
 
 function stays(notice: Notice): boolean {
   if (notice.is === 'error') return !PASSING.has(notice.code);
+  if (notice.is === 'promise' || notice.is === 'remedy_refused') return true;
   return notice.is === 'refused' || notice.is === 'too_long';
 }

@@ -13,18 +13,25 @@ import { merge, type Start } from './thread';
 import { newId } from './uuid';
 import {
   TEXT_BYTES_MAX,
+  type AskEnd,
   type Choice,
   type ContactId,
+  type DeskAsk,
   type DeskCommand,
   type DeskContact,
   type DeskEntry,
+  type DeskKudos,
+  type DeskPromise,
+  type DeskRemedy,
   type DeskState,
   type Floor,
   type FromDesk,
   type GoneWhy,
   type Me,
   type OfferCard,
+  type Outcome,
   type Presence,
+  type RemedyOutcome,
   type ToDesk,
 } from './wire';
 
@@ -34,6 +41,8 @@ export const TYPING_SHOWN_MS = 4_000;
 export const RESEND_AFTER_MS = 12_000;
 /** Commands on their way at once; the gateway takes 50 frames a second. */
 export const UNDER_WAY_MAX = 25;
+/** Praise that is kept on the screen; the gateway has as many. */
+const KUDOS_MAX = 20;
 /** Conversations kept after their contact went, for when it comes back. */
 const SHELF_MAX = 32;
 
@@ -64,6 +73,10 @@ export class Desk {
   helds = $state.raw<readonly Held[]>([]);
   dispositions = $state.raw<readonly Choice[]>([]);
   floor = $state.raw<Floor>({ queues: [], colleagues: [] });
+  asks = $state.raw<readonly DeskAsk[]>([]);
+  promises = $state.raw<readonly DeskPromise[]>([]);
+  kudos = $state.raw<readonly DeskKudos[]>([]);
+  isLead = $state(false);
   selectedId = $state<ContactId | null>(null);
   announcement = $state.raw<Announcement | null>(null);
   /** The composer should take the focus as soon as it is there. */
@@ -129,6 +142,23 @@ export class Desk {
       case 'settled':
         this.#settle(frame.id, frame);
         return this.#carry();
+      case 'till':
+        return this.#heldOf(frame.contact)?.giving.take(frame.answer);
+      case 'remedy_settled':
+        this.#settleRemedy(frame.id, frame.outcome, frame.words);
+        return this.#carry();
+      case 'remedy':
+        return this.#takeRemedy(frame);
+      case 'ask':
+        return this.#takeAsk(frame);
+      case 'ask_ended':
+        return this.#endAsk(frame.ask, frame.how, frame.by);
+      case 'promise':
+        return this.#takePromise(frame);
+      case 'kudos':
+        this.kudos = [frame, ...this.kudos].slice(0, KUDOS_MAX);
+        this.notices.post({ is: 'kudos', from: frame.from, words: frame.words, ...(frame.by === undefined ? {} : { by: frame.by }) });
+        return;
       case 'presence':
         this.presence = frame.presence;
         this.presenceReason = frame.reason ?? null;
@@ -159,6 +189,10 @@ export class Desk {
     this.presence = state.presence;
     this.presenceReason = state.reason ?? null;
     this.dispositions = state.dispositions;
+    this.asks = byUntil(state.asks ?? []);
+    this.promises = byDue(state.promises ?? []);
+    this.kudos = state.kudos ?? [];
+    this.isLead = state.lead ?? false;
     this.offers = byEnd(state.offers);
     const ours = new Set(state.contacts.map((contact) => contact.contact));
     for (const held of this.helds) if (!ours.has(held.id) && held.gone === null) this.#letGo(held.id, 'elsewhere');
@@ -271,7 +305,60 @@ export class Desk {
     }
   }
 
+  #heldOf(contact: ContactId): Held | undefined {
+    return this.helds.find((held) => held.id === contact);
+  }
+
+  #takeRemedy(remedy: DeskRemedy): void {
+    const held = this.#heldOf(remedy.contact);
+    held?.takeRemedy(remedy);
+    // What can still be given has changed with it.
+    if (held !== undefined) this.askTill(held);
+  }
+
+  #takeAsk(ask: DeskAsk): void {
+    const isNew = this.asks.every((one) => one.ask !== ask.ask);
+    this.asks = byUntil([...this.asks.filter((one) => one.ask !== ask.ask), ask]);
+    if (isNew && !ask.is_mine) this.announcement = { is: 'ask', by: ask.by };
+  }
+
+  #endAsk(id: string, how: AskEnd, by: string | undefined): void {
+    const ask = this.asks.find((one) => one.ask === id);
+    if (ask === undefined) return;
+    if (how !== 'went_on' || !ask.is_mine) this.asks = this.asks.filter((one) => one !== ask);
+    if (ask.is_mine) this.notices.post({ is: 'ask_ended', how, ...(by === undefined ? {} : { by }) });
+  }
+
+  #takePromise(promise: DeskPromise): void {
+    const others = this.promises.filter((one) => one.promise !== promise.promise);
+    this.promises = promise.state === 'kept' ? others : byDue([...others, promise]);
+    if (promise.state === 'reminded' || promise.state === 'broken') {
+      this.notices.post({ is: 'promise', state: promise.state, words: promise.words ?? '', due: promise.due });
+    }
+  }
+
+  #settleRemedy(id: string, outcome: RemedyOutcome, words: string | undefined): void {
+    const done: Outcome = { is: 'done' };
+    const parcel = this.outbox.settle(id, done);
+    this.#sentAt.delete(id);
+    if (parcel === null) return;
+    const { command } = parcel;
+    const held = 'contact' in command && command.contact !== undefined ? this.#heldOf(command.contact) : undefined;
+    if (outcome.is !== 'refused') {
+      if (command.do === 'give') held?.giving.clear();
+      return;
+    }
+    this.notices.post({ is: 'remedy_refused', what: command.do, refusal: outcome.refusal, words: words ?? '' });
+    if (command.do !== 'give' || held === undefined) return;
+    if (outcome.refusal.why === 'already_given') held.giving.onTopOf = outcome.refusal.remedy;
+    this.askTill(held);
+  }
+
   #fault(code: string, words: string): void {
+    if (code === 'till_silent') {
+      for (const held of this.helds) if (held.giving.isAsked) held.giving.silent();
+      return;
+    }
     for (const held of this.helds) {
       if (held.older === 'asked') held.older = 'failed';
       // The words are still here; with the next state they go to the server again.
@@ -335,6 +422,32 @@ export class Desk {
     const sentAt = oldest === undefined ? undefined : this.#sentAt.get(oldest.id);
     if (sentAt !== undefined && performance.now() - sentAt >= RESEND_AFTER_MS) this.#sentAt.clear();
     this.#carry();
+  }
+
+  /** Asks what can be given now. */
+  askTill(held: Held): void {
+    if (held.gone !== null) return;
+    const { claim, currency } = held.giving;
+    const frame: FromDesk = { t: 'till', contact: held.id, claim, ...(currency === null ? {} : { currency }) };
+    if (this.#lines.send(frame)) held.giving.isAsked = true;
+  }
+
+  /** Gives what is picked, or asks whether it may be given. */
+  give(held: Held, customerLanguage: string, ask: boolean): void {
+    const gift = held.giving.gift(customerLanguage);
+    if (gift === null || this.isGiving(held)) return;
+    const text = held.giving.caseText.trim();
+    this.command({ do: 'give', contact: held.id, gift, ask, ...(ask && text !== '' ? { case: text } : {}) });
+  }
+
+  /** A gift for this contact is on its way. */
+  isGiving(held: Held): boolean {
+    return this.outbox.open.some(({ command }) => command.do === 'give' && command.contact === held.id);
+  }
+
+  /** A command about this one is on its way. */
+  isUnderWay(wanted: (command: DeskCommand) => boolean): boolean {
+    return this.outbox.open.some(({ command }) => wanted(command));
   }
 
   setPresence(presence: Presence): void {
@@ -460,6 +573,14 @@ export class Desk {
 
 function byEnd(offers: readonly OfferCard[]): OfferCard[] {
   return [...offers].sort((a, b) => a.expires_at - b.expires_at || (a.offer < b.offer ? -1 : 1));
+}
+
+function byUntil(asks: readonly DeskAsk[]): DeskAsk[] {
+  return [...asks].sort((a, b) => a.until - b.until || (a.ask < b.ask ? -1 : 1));
+}
+
+function byDue(promises: readonly DeskPromise[]): DeskPromise[] {
+  return [...promises].sort((a, b) => a.due - b.due || (a.promise < b.promise ? -1 : 1));
 }
 
 function named(name: string | undefined): { name?: string } {

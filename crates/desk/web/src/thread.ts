@@ -78,7 +78,7 @@ export function waitingSince(entries: readonly DeskEntry[]): number | null {
   for (let i = entries.length - 1; i >= 0; i--) {
     const entry = entries[i]!;
     if (entry.kind.is === 'from_customer') return entry.at;
-    if (entry.kind.is === 'from_agent') return null;
+    if (entry.kind.is === 'from_agent' || entry.kind.is === 'told') return null;
   }
   return null;
 }

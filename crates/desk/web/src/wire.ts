@@ -7,6 +7,10 @@ export type ContactId = string;
 export type ConversationId = string;
 export type MessageId = string;
 export type OfferId = string;
+export type RemedyId = string;
+export type AskId = string;
+export type PromiseId = string;
+export type SignalId = string;
 /** Milliseconds since the Unix epoch, by the server's clock. */
 export type Millis = number;
 
@@ -28,6 +32,7 @@ export type FromDesk =
   | { t: 'typing'; contact: ContactId }
   | { t: 'draft'; contact: ContactId; text: string }
   | { t: 'older'; contact: ContactId; before_seq: number }
+  | { t: 'till'; contact: ContactId; claim: Claim; currency?: string }
   | { t: 'ping'; n: number };
 
 export type DeskCommand =
@@ -39,7 +44,16 @@ export type DeskCommand =
   | { do: 'transfer_to_queue'; contact: ContactId; queue: string }
   | { do: 'transfer_to_agent'; contact: ContactId; agent: AgentId }
   | { do: 'resolve'; contact: ContactId; disposition: string }
-  | { do: 'end_wrap_up'; contact: ContactId };
+  | { do: 'end_wrap_up'; contact: ContactId }
+  | { do: 'give'; contact: ContactId; gift: DeskGift; ask: boolean; case?: string }
+  | { do: 'undo'; remedy: RemedyId }
+  | { do: 'answer'; ask: AskId; yes: boolean }
+  | { do: 'retry'; remedy: RemedyId }
+  | { do: 'promise'; contact: ContactId; words: string; due: Millis }
+  | { do: 'keep'; promise: PromiseId }
+  | { do: 'thank'; agent: AgentId; contact?: ContactId; words: string }
+  | { do: 'story'; remedy: RemedyId; title: string; consent: boolean }
+  | { do: 'contest'; signal: SignalId; reason: string };
 
 export type ToDesk =
   | ({ t: 'state' } & DeskState)
@@ -50,6 +64,13 @@ export type ToDesk =
   | { t: 'entry'; conversation: ConversationId; entry: DeskEntry }
   | { t: 'older'; conversation: ConversationId; entries: DeskEntry[] }
   | { t: 'settled'; id: CommandId; outcome: Outcome; words?: string }
+  | { t: 'till'; contact: ContactId; answer: TillAnswer }
+  | { t: 'remedy_settled'; id: CommandId; outcome: RemedyOutcome; words?: string }
+  | ({ t: 'remedy' } & DeskRemedy)
+  | ({ t: 'ask' } & DeskAsk)
+  | { t: 'ask_ended'; ask: AskId; how: AskEnd; by?: string }
+  | ({ t: 'promise' } & DeskPromise)
+  | ({ t: 'kudos' } & DeskKudos)
   | { t: 'presence'; presence: Presence; reason?: string }
   | { t: 'typing'; conversation: ConversationId }
   | ({ t: 'floor' } & Floor)
@@ -69,6 +90,10 @@ export interface DeskState {
   offers: OfferCard[];
   contacts: DeskContact[];
   dispositions: Choice[];
+  asks: DeskAsk[];
+  promises: DeskPromise[];
+  kudos: DeskKudos[];
+  lead: boolean;
 }
 
 export interface Choice {
@@ -117,8 +142,11 @@ export interface DeskContact {
   opened_at: Millis;
   wrap_up_until?: Millis;
   customer_name?: string;
+  /** The customer's language, if they said. */
+  language?: string;
   draft?: string;
   entries: DeskEntry[];
+  remedies: DeskRemedy[];
   receipt?: Receipt;
 }
 
@@ -135,6 +163,7 @@ export interface DeskEntry {
 export type EntryKind =
   | { is: 'from_customer' }
   | { is: 'from_agent'; agent: AgentId }
+  | { is: 'told'; agent: AgentId; remedy?: RemedyId }
   | { is: 'note'; agent: AgentId }
   | { is: 'joined'; agent: AgentId }
   | { is: 'transferred_to_queue'; agent: AgentId; queue: string }
@@ -168,7 +197,13 @@ export interface Receipt {
   passed_over: PassedOver;
 }
 
-export type ChoiceRule = 'preferred' | 'longest_idle' | 'first_in_order';
+export type ChoiceRule =
+  | 'preferred'
+  | 'longest_idle'
+  | 'least_occupied'
+  | 'most_spare'
+  | 'best_proficiency'
+  | 'first_in_order';
 
 export interface RunnerUp {
   agent: AgentId;
@@ -180,6 +215,188 @@ export interface PassedOver {
   not_there: number;
   full: number;
   declined: number;
+  /** Absent when it is 0. */
+  later?: number;
+}
+
+// ---- what can be given: crates/protocol till.rs, remedy.rs, remedies.rs, policy.rs ----
+
+export type RemedyKind = 'refund' | 'voucher' | 'replacement' | 'exchange' | 'repair' | 'service' | 'gesture';
+export const REMEDY_KINDS: readonly RemedyKind[] = [
+  'refund',
+  'voucher',
+  'replacement',
+  'exchange',
+  'repair',
+  'service',
+  'gesture',
+];
+export type Occasion = 'failure' | 'trust' | 'surprise';
+export type Per = 'contact' | 'agent_day' | 'team_day' | 'customer_year' | 'incident' | 'surprise_year';
+export type Ask = 'ask_peer' | 'ask_lead';
+export type Because = 'law' | 'safety' | 'fraud';
+export type FactValue = boolean | number | string;
+/** Words by language. */
+export type LangWords = Readonly<Record<string, string>>;
+
+/** Hundredths of a currency. */
+export interface Money {
+  cents: number;
+  currency: string;
+}
+
+export interface Claim {
+  reason?: string;
+  wish?: RemedyKind;
+  price?: Money;
+  order?: string;
+  line?: string;
+  incident?: string;
+  facts?: Record<string, FactValue>;
+}
+
+export interface DeskGift {
+  kind: RemedyKind;
+  occasion: Occasion;
+  claim: Claim;
+  money?: Money;
+  due?: Millis;
+  words?: string;
+  tell?: string;
+  on_top_of?: RemedyId;
+}
+
+export type TillAnswer = ({ is: 'till' } & Till) | { is: 'refused'; refusal: RemedyRefusal };
+
+export interface Till {
+  policy: string;
+  sentence: LangWords;
+  stands_behind: string;
+  log_seq: number;
+  up_to: Money;
+  offers: TillOffer[];
+  something_else: TillOffer;
+  forbidden: Forbidden[];
+  near_misses: NearMiss[];
+  signals: SignalLine[];
+  facts: FactLine[];
+  silent: string[];
+  reasons: TillReason[];
+  currencies: string[];
+  /** What was given for the same thing already: another gift is given on top of it. */
+  given?: RemedyId;
+}
+
+export interface TillOffer {
+  kind: RemedyKind;
+  occasion: Occasion;
+  card?: string;
+  title: LangWords;
+  up_to: Money;
+  because_of: Per | null;
+  beyond: Ask;
+  hint: LangWords;
+  tell: LangWords;
+}
+
+export interface Forbidden {
+  kind: RemedyKind;
+  card: string;
+  because: Because;
+  hint: LangWords;
+}
+
+export interface NearMiss {
+  card: string;
+  title: LangWords;
+  condition: string;
+  unknown: string[];
+}
+
+export interface SignalLine {
+  signal: SignalId;
+  says: LangWords;
+  until: Millis;
+}
+
+export interface FactLine {
+  name: string;
+  says: LangWords;
+  fact?: { value: FactValue; source: string; at: Millis };
+}
+
+export interface TillReason {
+  name: string;
+  title: LangWords;
+  is_failure: boolean;
+}
+
+export type RemedyOutcome =
+  | { is: 'granted'; remedy: RemedyId; undo_until: Millis }
+  | { is: 'asking'; ask: AskId; until: Millis }
+  | { is: 'done' }
+  | { is: 'refused'; refusal: RemedyRefusal };
+
+export type RemedyRefusal =
+  | { why: 'no_policy' | 'not_yours' | 'own_identity' | 'own_ask' | 'too_old' }
+  | { why: 'not_found'; what: string }
+  | { why: 'bad_amount' | 'malformed' | 'too_late' | 'bad_input'; says: string }
+  | { why: 'unknown_currency'; currency: string; known: string }
+  | { why: 'beyond'; up_to: Money; ask: Ask; card?: string }
+  | { why: 'not_allowed'; because: Because; card: string }
+  | { why: 'already_given'; remedy: RemedyId };
+
+export type RemedyState = 'granted' | 'undone' | 'ordered' | 'done' | 'failed' | 'unknown';
+
+export interface DeskRemedy {
+  remedy: RemedyId;
+  contact: ContactId;
+  at: Millis;
+  by: string;
+  approved_by?: string;
+  kind: RemedyKind;
+  occasion: Occasion;
+  card?: string;
+  claim: Claim;
+  money?: Money;
+  words?: string;
+  state: RemedyState;
+  undo_until: Millis;
+  reference?: string;
+  reason?: string;
+  told: boolean;
+}
+
+export interface DeskAsk {
+  ask: AskId;
+  contact: ContactId;
+  is_mine: boolean;
+  by: string;
+  kind: RemedyKind;
+  money?: Money;
+  claim: Claim;
+  case?: string;
+  whom: Ask;
+  asked: number;
+  until: Millis;
+}
+
+export type AskEnd = 'yes' | 'soft_yes' | 'promised' | 'moot' | 'went_on';
+
+export interface DeskPromise {
+  promise: PromiseId;
+  contact: ContactId;
+  words?: string;
+  due: Millis;
+  state: 'open' | 'reminded' | 'kept' | 'broken';
+}
+
+export interface DeskKudos {
+  at: Millis;
+  from: 'customer' | 'peer' | 'card';
+  by?: string;
+  words: LangWords;
+  contact?: ContactId;
 }
 
 /** The codes of error frames that the desk has words for; others are shown in the gateway's own. */

@@ -19,6 +19,10 @@ function ruleWords(receipt: Receipt, language: string, t: Texts): string {
       return t.why.preferred;
     case 'longest_idle':
       return t.why.longest_idle(spoken(receipt.idle_ms, language, t));
+    case 'least_occupied':
+    case 'most_spare':
+    case 'best_proficiency':
+      return t.why[receipt.rule];
     case 'first_in_order':
       return t.why.first_in_order(receipt.waiting_in_class);
   }
@@ -39,5 +43,6 @@ function passedOverWords(passed: PassedOver, t: Texts): string {
   if (passed.not_there > 0) parts.push(t.why.notThere(passed.not_there));
   if (passed.full > 0) parts.push(t.why.full(passed.full));
   if (passed.declined > 0) parts.push(t.why.declined(passed.declined));
+  if ((passed.later ?? 0) > 0) parts.push(t.why.later(passed.later ?? 0));
   return parts.join(', ');
 }

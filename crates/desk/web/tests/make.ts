@@ -58,6 +58,7 @@ export function contact(over: Partial<DeskContact> = {}): DeskContact {
     queue: 'Orders',
     opened_at: NOW - 60_000,
     entries: [],
+    remedies: [],
     ...over,
   };
 }
@@ -100,6 +101,10 @@ export function state(over: Partial<DeskState> = {}): { t: 'state' } & DeskState
     offers: [],
     contacts: [],
     dispositions: [],
+    asks: [],
+    promises: [],
+    kudos: [],
+    lead: false,
     ...over,
   };
 }

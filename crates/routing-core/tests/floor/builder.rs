@@ -1,7 +1,5 @@
 //! A small floor that reads in six lines.
 
-use std::collections::BTreeMap;
-
 use expect_test::Expect;
 use protocol::command::{AgentCommand, Presence};
 use protocol::config::{Account, Agent, Category, Disposition, Queue, RoutingConfig, Skill};
@@ -53,12 +51,10 @@ pub(crate) fn hash(text: &str) -> Hash128 {
 /// An agent of both queues with room for one web and one api contact.
 pub(crate) fn agent(name: &str) -> Agent {
     Agent {
-        id: agent_id(name),
-        name: token(name),
         title: name.to_owned(),
         queues: ["sales", "support"].map(token).into(),
-        skills: BTreeMap::new(),
         capacity: [(ChannelKind::Web, 1), (ChannelKind::Api, 1)].into(),
+        ..Agent::new(agent_id(name), token(name))
     }
 }
 
@@ -88,13 +84,13 @@ impl AgentWith for Agent {
 /// Queue `sales` without wrap-up, `support` with; account `shop` (web) leads to sales, `mail` (api) to support.
 pub(crate) fn config(agents: impl IntoIterator<Item = Agent>) -> RoutingConfig {
     let queue = |name: &str, wrap_up_ms| Queue {
-        name: token(name),
         title: name.to_owned(),
         offer_ms: OFFER_MS,
         wrap_up_ms,
         owner_wait_ms: OWNER_WAIT_MS,
         reopen_ms: REOPEN_MS,
         decline_rest_ms: DECLINE_REST_MS,
+        ..Queue::new(token(name))
     };
     let skill = |name: &str| Skill { name: token(name), title: name.to_owned() };
     let account = |channel, name: &str, queue: &str| Account {
@@ -130,6 +126,7 @@ pub(crate) fn config(agents: impl IntoIterator<Item = Agent>) -> RoutingConfig {
             category("broken", Some("support"), None, &[]),
         ],
         dispositions: vec![Disposition { name: token("done"), title: "Done".into() }],
+        ..RoutingConfig::default()
     }
 }
 
@@ -166,6 +163,12 @@ impl Floor {
             floor.comes(&name).wait(500);
         }
         floor
+    }
+
+    /// That remembers so many conversations.
+    pub(crate) fn at_most(mut self, conversations: usize) -> Self {
+        self.state = self.state.with_conversations_max(conversations);
+        self
     }
 
     /// A UUID v7 of this moment.
@@ -223,7 +226,7 @@ impl Floor {
     pub(crate) fn configure(&mut self, config: RoutingConfig) -> &mut Self {
         let id = self.notice();
         let hash = hash(&format!("config {}", self.log.len()));
-        self.input(InputBody::Config(ConfigInput { id, hash, config }))
+        self.input(InputBody::Config(ConfigInput { id, hash, config: Box::new(config) }))
     }
 
     pub(crate) fn connects(&mut self, name: &str, through: u128) -> &mut Self {
@@ -249,6 +252,11 @@ impl Floor {
 
     pub(crate) fn goes(&mut self, name: &str, presence: Presence) -> &mut Self {
         self.asks(name, Command::SetPresence { presence, reason: None })
+    }
+
+    /// Away for so long, and online again.
+    pub(crate) fn gone_and_back(&mut self, name: &str, ms: u64) -> &mut Self {
+        self.goes(name, Presence::Away).wait(ms).comes(name)
     }
 
     /// A customer writes in the shop.
@@ -284,6 +292,8 @@ impl Floor {
             content_hash: hash("words"),
             sent_at: None,
             category: category.map(token),
+            replays: None,
+            language: None,
             body: sealed(),
         }
     }

@@ -10,13 +10,18 @@
 
 mod builder;
 mod config_rules;
+mod empowerment;
+mod forgetting;
 mod limits;
 mod memory_rules;
 mod model;
 mod offer_rules;
+mod order_rules;
 mod owner_rules;
+mod policies;
 mod presence_rules;
 mod properties;
 mod recovery;
 mod refusals;
 mod tell;
+mod wishes;

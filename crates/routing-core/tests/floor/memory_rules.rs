@@ -4,7 +4,7 @@ use expect_test::expect;
 use protocol::input::{InputBody, WIRE_VERSION};
 use protocol::record::{Cause, Event};
 use protocol::time::DAY_MS;
-use protocol::{ChannelKind, Input, Millis};
+use protocol::{ChannelKind, Input, Millis, NoticeId, ParkedId};
 use routing_core::{TransitionError, transition};
 
 use crate::builder::{Floor, agent, config, token};
@@ -75,6 +75,50 @@ fn a_message_to_an_unknown_account_is_parked_and_can_be_replayed() {
         con_4_1 opened
         con_4_1 entry 1: customer
         con_4_1 waits in sales at 5 since 0 ms (Opened)
+    "#]]);
+}
+
+#[test]
+fn a_parked_item_is_replayed_once_for_good() {
+    let mut floor = Floor::of([agent("ada")]);
+    let mut message = floor.message("carl", ChannelKind::Web, "shop", None);
+    message.replays = Some(ParkedId::of_input(floor.now, 7));
+    floor.input(InputBody::Message(message.clone()));
+    assert!(matches!(floor.log.last().unwrap().events.first(), Some(Event::ConversationOpened { .. })));
+    floor.wait(100 * DAY_MS).writes("dora");
+    let snapshot = serde_json::to_string(&floor.state).unwrap();
+    floor.state = serde_json::from_str(&snapshot).unwrap();
+    // Its ids are forgotten by then, and other ones would not help it.
+    message.provider_hash.0[0] ^= 1;
+    floor.input(InputBody::Message(message)).check(expect![[r#"
+        duplicate
+    "#]]);
+}
+
+#[test]
+fn a_replay_that_is_parked_again_is_not_remembered() {
+    let mut floor = Floor::of([agent("ada")]);
+    let mut with = config([agent("ada")]);
+    let mut message = floor.message("carl", ChannelKind::Web, "market", None);
+    message.replays = Some(ParkedId::of_input(floor.now, 7));
+    let replay = InputBody::Message(message);
+    floor.input(replay.clone()).check(expect![[r#"
+        parked unknown_account
+    "#]]);
+    with.accounts[0].name = token("market");
+    floor.configure(with).input(replay);
+    assert!(matches!(floor.log.last().unwrap().events.first(), Some(Event::ConversationOpened { .. })));
+}
+
+#[test]
+fn a_dismissal_leaves_its_record_and_nothing_else() {
+    let mut floor = Floor::online([agent("ada")]);
+    let id = NoticeId(uuid::Uuid::from_u128(7));
+    let body = InputBody::ParkedDismissed { id, parked: ParkedId::of_input(floor.now, 7) };
+    floor.input(body);
+    assert_eq!(floor.log.last().unwrap().events, []);
+    floor.again().check(expect![[r#"
+        duplicate
     "#]]);
 }
 

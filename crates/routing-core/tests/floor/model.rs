@@ -1,12 +1,15 @@
 //! The floor once more, folded from the log in the plainest way, with the rules written down from their definitions. It
 //! looks at every agent and every contact each time, and shares no code with the core.
 
+mod given;
+mod weigh;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::command::Presence;
 use protocol::config::{Agent, Queue, RoutingConfig};
 use protocol::input::SkillNeed;
-use protocol::record::{Cause, ChoiceRule, EntryKind, Event, OfferEnd, Record};
+use protocol::record::{Cause, ChoiceRule, EntryKind, Event, OfferEnd, QueuedWhy, Record};
 use protocol::{AgentId, ChannelKind, ContactId, ConversationId, InputBody, Millis, OfferId, SubjectToken};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +26,7 @@ pub(crate) enum At {
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     pub(crate) at: At,
+    conversation: ConversationId,
     channel: ChannelKind,
     queue: Option<SubjectToken>,
     needs: Vec<SkillNeed>,
@@ -44,10 +48,13 @@ pub(crate) struct Model {
     workers: BTreeMap<AgentId, Worker>,
     pub(crate) contacts: BTreeMap<ContactId, Known>,
     entries: BTreeMap<ConversationId, u64>,
+    /// Since when each conversation that is remembered has been idle, if it has no open contact.
+    pub(crate) conversations: BTreeMap<ConversationId, Option<Millis>>,
     pub(crate) open_offers: BTreeMap<OfferId, ContactId>,
     ended_offers: BTreeSet<OfferId>,
     pub(crate) opened: u64,
     last_at: Millis,
+    given: given::Given,
 }
 
 impl Model {
@@ -55,8 +62,10 @@ impl Model {
         assert!(record.at >= self.last_at, "time ran backwards");
         self.last_at = record.at;
         for event in &record.events {
+            self.given(record, event);
             self.event(record, event);
         }
+        self.check_risk(record.at);
         assert!(self.contacts.values().all(|known| known.at != At::Nowhere), "a contact is nowhere");
     }
 
@@ -65,7 +74,7 @@ impl Model {
             Event::ConfigApplied => {
                 let Cause::Input { input, .. } = &record.cause else { panic!("no input") };
                 let InputBody::Config(config) = &input.body else { panic!("no config") };
-                self.config = config.config.clone();
+                self.config = config.config.as_ref().clone();
                 let fresh = Worker { presence: Presence::Offline, connected: false, idle_since: Millis(0) };
                 let before = std::mem::take(&mut self.workers);
                 for agent in &self.config.agents {
@@ -73,7 +82,12 @@ impl Model {
                     self.workers.insert(agent.id, worker);
                 }
             }
+            Event::ConversationOpened { conversation, .. } => {
+                assert!(self.conversations.insert(*conversation, Some(record.at)).is_none());
+            }
+            Event::ConversationForgotten { conversation } => self.forget(*conversation),
             Event::EntryAdded { conversation, seq, contact, entry } => {
+                assert!(self.conversations.contains_key(conversation), "{conversation} was forgotten");
                 let last = self.entries.entry(*conversation).or_default();
                 assert_eq!(*seq, *last + 1, "entries are dense");
                 *last = *seq;
@@ -96,10 +110,12 @@ impl Model {
 
     fn contact_event(&mut self, at: Millis, event: &Event) {
         match event {
-            Event::ContactOpened { contact, channel, .. } => {
+            Event::ContactOpened { contact, conversation, channel, .. } => {
                 self.opened += 1;
+                self.conversations.insert(*conversation, None);
                 let known = Known {
                     at: At::Nowhere,
+                    conversation: *conversation,
                     channel: *channel,
                     queue: None,
                     needs: Vec::new(),
@@ -116,16 +132,19 @@ impl Model {
                     At::Resolved | At::Abandoned => {
                         known.at = At::Nowhere;
                         known.declined.clear();
+                        let conversation = known.conversation;
+                        self.conversations.insert(conversation, None);
                     }
                     _ => panic!("{contact} was open: {:?}", known.at),
                 }
             }
-            Event::Queued { contact, queue, priority, needs, since, preferred, .. } => {
+            Event::Queued { contact, queue, priority, needs, since, preferred, why } => {
                 if let At::With(agent) = self.known(*contact).at {
                     self.workers.get_mut(&agent).unwrap().idle_since = at;
                 }
                 let known = self.known(*contact);
-                assert!(matches!(known.at, At::Nowhere | At::With(_)), "{contact}: {:?}", known.at);
+                let was_taken = matches!(known.at, At::Nowhere | At::With(_));
+                assert!(was_taken || *why == QueuedWhy::AtRisk, "{contact}: {:?}", known.at);
                 known.at = At::Waiting { preferred: preferred.map(|one| one.agent) };
                 (known.queue, known.needs) = (Some(queue.clone()), needs.clone());
                 (known.priority, known.since) = (*priority, *since);
@@ -135,7 +154,7 @@ impl Model {
                 assert!(matches!(known.at, At::Waiting { preferred: Some(_) }));
                 known.at = At::Waiting { preferred: None };
             }
-            Event::Abandoned { contact } => self.known(*contact).at = At::Abandoned,
+            Event::Abandoned { contact } => self.ends(at, *contact, At::Abandoned),
             Event::WrapUpStarted { contact, agent, .. } => {
                 assert_eq!(self.known(*contact).at, At::With(*agent));
                 self.known(*contact).at = At::WrapUp(*agent);
@@ -143,7 +162,7 @@ impl Model {
             Event::Resolved { contact, agent } => {
                 let known = self.known(*contact);
                 assert!(known.at == At::With(*agent) || known.at == At::WrapUp(*agent), "one owner");
-                known.at = At::Resolved;
+                self.ends(at, *contact, At::Resolved);
                 self.workers.get_mut(agent).unwrap().idle_since = at;
             }
             _ => self.offer_event(at, event),
@@ -161,6 +180,7 @@ impl Model {
                 let (contact, agent) = (&self.contacts[contact], self.configured(*agent));
                 let held = self.held(agent.id, contact.channel);
                 assert!(held <= agent.capacity[&contact.channel], "capacity exceeded");
+                self.check_load(agent);
             }
             Event::OfferEnded { offer, contact, agent, end } => {
                 assert_eq!(self.open_offers.remove(offer), Some(*contact), "{offer} was not open");
@@ -185,6 +205,28 @@ impl Model {
             }
             _ => {}
         }
+    }
+
+    fn ends(&mut self, at: Millis, contact: ContactId, how: At) {
+        let known = self.known(contact);
+        known.at = how;
+        let conversation = known.conversation;
+        self.conversations.insert(conversation, Some(at));
+    }
+
+    /// Only one without an open contact, and none was idle for longer.
+    fn forget(&mut self, conversation: ConversationId) {
+        let idle = |since: &Option<Millis>| since.expect("no open contact");
+        let since =
+            idle(&self.conversations.remove(&conversation).expect("a conversation that is remembered"));
+        let mut open = self.contacts.values().filter(|known| Self::is_open(known));
+        assert!(open.all(|known| known.conversation != conversation), "{conversation} has an open contact");
+        let longest = self.conversations.values().flatten().min();
+        assert!(longest.is_none_or(|longest| since <= *longest), "{conversation} was not idle for longest");
+    }
+
+    fn is_open(known: &Known) -> bool {
+        !matches!(known.at, At::Resolved | At::Abandoned)
     }
 
     fn known(&mut self, id: ContactId) -> &mut Known {
@@ -221,23 +263,23 @@ impl Model {
         u16::try_from(self.contacts.values().filter(holds).count()).unwrap()
     }
 
+    /// Sooner or later.
     fn is_qualified(&self, agent: &Agent, contact: &Known) -> bool {
-        agent.queues.contains(contact.queue.as_ref().unwrap())
-            && agent.capacity.get(&contact.channel).is_some_and(|slots| *slots > 0)
-            && contact.needs.iter().all(|need| agent.skills.get(&need.skill) >= Some(&need.level))
+        agent.capacity.get(&contact.channel).is_some_and(|slots| *slots > 0)
+            && self.reached_after(agent, contact).is_some()
     }
 
     /// The definition at the head of the core.
     pub(crate) fn is_eligible(&self, at: Millis, contact: &Known, agent: &Agent) -> bool {
         let At::Waiting { preferred } = contact.at else { return false };
-        let slots = agent.capacity.get(&contact.channel).copied().unwrap_or(0);
-        if !self.is_there(agent.id) || self.held(agent.id, contact.channel) >= slots {
+        if !self.is_there(agent.id) || !self.has_room(agent, contact) {
             return false;
         }
         if let Some(preferred) = preferred {
             return preferred == agent.id;
         }
-        if !self.is_qualified(agent, contact) {
+        let after = self.reached_after(agent, contact);
+        if !self.is_qualified(agent, contact) || after.is_none_or(|after| at.since(contact.since) < after) {
             return false;
         }
         let Some(declined_at) = contact.declined.get(&agent.id) else { return true };
@@ -251,14 +293,17 @@ impl Model {
         let contact = &self.contacts[&id];
         let winner = self.configured(to);
         assert!(self.is_eligible(at, contact, winner), "{id} was offered to {to}, who cannot have it");
-        let idle = |agent: &Agent| (self.workers[&agent.id].idle_since, agent.id);
+        let choose = self.queue(contact).choose;
+        let idle =
+            |agent: &Agent| (self.rank(choose, agent, contact), self.workers[&agent.id].idle_since, agent.id);
         for other in &self.config.agents {
             if self.is_eligible(at, contact, other) {
-                assert!(idle(winner) <= idle(other), "{id} to {to}, {} was idle for longer", other.id);
+                assert!(idle(winner) <= idle(other), "{id} to {to}, {} comes first by {choose:?}", other.id);
             }
         }
         let order = |id: ContactId, known: &Known| {
-            (known.at == At::Waiting { preferred: None }, known.priority, known.since, id)
+            let score = std::cmp::Reverse(self.score(at, known));
+            (known.at == At::Waiting { preferred: None }, score, known.since, id)
         };
         for (other_id, other) in &self.contacts {
             if self.is_eligible(at, other, winner) {

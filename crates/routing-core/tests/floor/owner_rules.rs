@@ -6,7 +6,7 @@ use protocol::command::Presence;
 use crate::builder::{AgentWith, Floor, OWNER_WAIT_MS, REOPEN_MS, WRAP_UP_MS, agent};
 
 #[test]
-fn a_customer_who_comes_back_reaches_the_same_agent() {
+fn e4_a_customer_who_comes_back_reaches_the_same_agent() {
     let mut floor = Floor::online([agent("ada"), agent("bob")]);
     floor.has("ada", "carl").resolves("ada").wait(REOPEN_MS - 1);
     floor.writes("carl").check(expect![[r#"
@@ -31,7 +31,7 @@ fn late_it_is_a_new_contact_and_the_owner_is_still_first() {
 }
 
 #[test]
-fn an_owner_who_is_not_there_is_not_waited_for() {
+fn e4_an_owner_who_is_not_there_is_not_waited_for() {
     let mut floor = Floor::online([agent("ada"), agent("bob")]);
     floor.has("ada", "carl").resolves("ada").goes("ada", Presence::Away);
     floor.writes("carl").check(expect![[r#"
@@ -44,7 +44,7 @@ fn an_owner_who_is_not_there_is_not_waited_for() {
 }
 
 #[test]
-fn an_owner_who_is_full_is_waited_for() {
+fn e4_an_owner_who_is_full_is_waited_for_so_long_and_then_the_next_best_has_it() {
     let mut floor = Floor::online([agent("ada"), agent("bob")]);
     floor.has("ada", "carl").resolves("ada").wait(10).goes("bob", Presence::Away).has("ada", "dora");
     floor.writes("emil").comes("bob").check(expect![[r#"

@@ -2,6 +2,7 @@
 
 use protocol::command::Outcome;
 use protocol::record::{EntryKind, Event, OfferEnd, PassedOver, Receipt, Record};
+use protocol::remedy::ContactContext;
 use protocol::{AgentId, Millis};
 use routing_core::State;
 
@@ -23,6 +24,7 @@ fn event_line(state: &State, at: Millis, event: &Event) -> String {
         Event::ConversationOpened { conversation, channel, account, .. } => {
             format!("{conversation} opened by {channel} {account}")
         }
+        Event::ConversationForgotten { conversation } => format!("{conversation} forgotten"),
         Event::ContactOpened { contact, .. } => format!("{contact} opened"),
         Event::ContactReopened { contact } => format!("{contact} reopened"),
         Event::EntryAdded { contact, seq, entry, .. } => {
@@ -38,6 +40,7 @@ fn event_line(state: &State, at: Millis, event: &Event) -> String {
             format!("{contact} waits in {queue}{needs} at {priority} since {waits} ms ({why:?}){first}")
         }
         Event::PreferenceEnded { contact } => format!("{contact} is for anyone"),
+        Event::Widened { contact, step } => format!("{contact} reaches step {step}"),
         Event::DeclinesLapsed { contact } => format!("{contact} may be asked again"),
         Event::OfferMade { offer, contact, agent, expires_at, receipt } => {
             let ms = within(expires_at);
@@ -60,6 +63,15 @@ fn event_line(state: &State, at: Millis, event: &Event) -> String {
             let reason = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
             format!("{} {presence:?}{reason}", name(agent))
         }
+        Event::Passed { context: None } => "passed on".into(),
+        Event::Passed { context: Some(context) } => format!("passed on, {}", context_words(state, context)),
+        Event::ColleaguesAsked { ask, round, agents } => {
+            let names: String = agents.iter().map(|agent| format!(" {}", name(agent))).collect();
+            format!("{ask} round {round} asks{names}")
+        }
+        Event::CustomerTold { tell, told: true } => format!("{tell} told"),
+        Event::CustomerTold { tell, told: false } => format!("{tell} cannot be told"),
+        Event::AtRisk { conversation, until } => format!("{conversation} at risk for {} ms", within(until)),
         Event::CommandSettled { outcome: Outcome::Done, .. } => "done".into(),
         Event::CommandSettled { outcome: Outcome::Refused { refusal }, .. } => format!("refused {refusal:?}"),
         Event::DuplicateSkipped => "duplicate".into(),
@@ -72,10 +84,30 @@ fn name(state: &State, agent: AgentId) -> String {
     known.map_or_else(|| agent.to_string(), |known| known.name.to_string())
 }
 
+fn context_words(state: &State, context: &ContactContext) -> String {
+    let holder = context.holder.map_or_else(|| "nobody".to_owned(), |agent| name(state, agent));
+    let language = context.language.map_or(String::new(), |language| format!(" in {language}"));
+    let effort = context.effort;
+    format!(
+        "{} of {} in {}{language} with {holder}: {} before, {} reopened, {} handed on, waited {} ms",
+        context.contact,
+        context.conversation,
+        context.queue,
+        effort.contacts_before,
+        effort.reopenings,
+        effort.transfers,
+        effort.waited_ms,
+    )
+}
+
 fn entry_words(state: &State, entry: &EntryKind) -> String {
     match entry {
         EntryKind::FromCustomer => "customer".into(),
         EntryKind::FromAgent { agent } => format!("reply of {}", name(state, *agent)),
+        EntryKind::Told { agent, remedy } => {
+            let about = remedy.map_or(String::new(), |remedy| format!(" of {remedy}"));
+            format!("{} told{about}", name(state, *agent))
+        }
         EntryKind::Note { agent } => format!("note of {}", name(state, *agent)),
         EntryKind::Joined { agent } => format!("{} joined", name(state, *agent)),
         EntryKind::TransferredToQueue { agent, queue } => {
@@ -104,14 +136,15 @@ fn end_words(end: &OfferEnd) -> &'static str {
 }
 
 fn receipt_words(state: &State, receipt: &Receipt) -> String {
-    let PassedOver { unqualified, not_there, full, declined } = receipt.passed_over;
+    let PassedOver { unqualified, not_there, full, declined, later } = receipt.passed_over;
+    let later = if later > 0 { format!("+{later}") } else { String::new() };
     let others: String = receipt
         .runners_up
         .iter()
         .map(|one| format!(" then {} {} ms", name(state, one.agent), one.idle_ms))
         .collect();
     format!(
-        "{:?} of {}, waited {} ms, idle {} ms{others}; passed over {unqualified}+{not_there}+{full}+{declined}",
+        "{:?} of {}, waited {} ms, idle {} ms{others}; passed over {unqualified}+{not_there}+{full}+{declined}{later}",
         receipt.rule, receipt.waiting_in_class, receipt.waited_ms, receipt.idle_ms,
     )
 }

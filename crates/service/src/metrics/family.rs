@@ -18,7 +18,8 @@ pub const OTHER: &str = "other";
 /// Names with values.
 pub type Labels<const N: usize> = [(&'static str, String); N];
 
-type FloatGauge = Gauge<f64, AtomicU64>;
+/// A level that need not be whole.
+pub type FloatGauge = Gauge<f64, AtomicU64>;
 
 /// The values that each label has taken.
 #[derive(Clone, Debug)]

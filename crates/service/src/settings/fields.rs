@@ -109,6 +109,12 @@ impl Fields {
         self.read(path, Shape::Toml, &expected, read, Shown::Yes).map_or(0, |candidate| candidate.value)
     }
 
+    /// Yes or no.
+    pub fn boolean(&mut self, path: &str) -> bool {
+        let expected = "true or false";
+        self.read(path, Shape::Toml, expected, Value::as_bool, Shown::Yes).is_some_and(|found| found.value)
+    }
+
     /// A duration such as `"20s"` within a range.
     pub fn duration(&mut self, path: &str, range: &RangeInclusive<Duration>) -> Duration {
         let [low, high] = [range.start(), range.end()].map(|end| humantime::format_duration(*end));

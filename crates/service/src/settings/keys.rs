@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,9 +11,9 @@ use tracing_subscriber::EnvFilter;
 
 use super::secret::Reference;
 use super::{
-    CellSettings, DataSettings, DeskSettings, DrainSettings, Fault, Fields, HealthSettings, HttpSettings,
-    LimitSettings, LogFormat, LogSettings, NatsSettings, RoutingSettings, Settings, SigninSettings,
-    StreamSettings, WebSettings,
+    CellSettings, DataSettings, DeskSettings, DrainSettings, EmpowermentSettings, Fault, Fields,
+    HealthSettings, HttpSettings, LimitSettings, LogFormat, LogSettings, NatsSettings, RoutingSettings,
+    Secret, Settings, SigninSettings, StreamSettings, WebSettings,
 };
 use crate::http::Prefix;
 
@@ -20,6 +21,8 @@ use crate::http::Prefix;
 pub(super) const SITES_MAX: usize = 100;
 /// Proxies and networks of them; every request is compared with each.
 pub(super) const PROXIES_MAX: usize = 100;
+/// At how many percent something may happen to a place that fills up.
+const FILL_PERCENT: RangeInclusive<u32> = 10..=99;
 
 /// Asks for every key; `None` stands for faults that were noted on the way.
 pub(super) fn read(
@@ -38,6 +41,7 @@ pub(super) fn read(
     let nats = nats(fields, folder, variables);
     let log = log(fields);
     let routing = routing(fields);
+    let empowerment = empowerment(fields, folder, variables);
     let limits = limits(fields);
     let streams = streams(fields);
     let desk = desk(fields);
@@ -60,6 +64,7 @@ pub(super) fn read(
         nats: nats?,
         log: log?,
         routing,
+        empowerment: empowerment?,
         limits,
         streams,
         desk,
@@ -76,11 +81,23 @@ fn nats(
     variables: &BTreeMap<String, String>,
 ) -> Option<NatsSettings> {
     let url = fields.text("nats.url", "\"nats://host:port\", several with commas, or \"\"", nats_urls);
-    let path = "nats.credentials";
+    let store_folder =
+        fields.text("nats.store_folder", "a folder's path, or \"\"", |text| Some(folder_path(text)));
+    let credentials = secret(fields, "nats.credentials", folder, variables);
+    Some(NatsSettings { url: url?, credentials: credentials?, store_folder: store_folder? })
+}
+
+/// `Some(None)`: none is named.
+fn secret(
+    fields: &mut Fields,
+    path: &str,
+    folder: Option<&Path>,
+    variables: &BTreeMap<String, String>,
+) -> Option<Option<Secret>> {
     let expected = "{ file = \"...\" } or { env = \"...\" }";
     let reference = fields.hidden(path, expected, Reference::read)?;
     match reference.value.fetch(folder, &|name| variables.get(name).cloned()) {
-        Ok(credentials) => Some(NatsSettings { url: url?, credentials }),
+        Ok(secret) => Some(secret),
         Err(found) => {
             fields.fault(Fault {
                 place: reference.place,
@@ -111,6 +128,31 @@ fn routing(fields: &mut Fields) -> RoutingSettings {
         append_window: fields.integer("routing.append_window", &(1..=4096)),
         snapshot_every_records: fields.integer("routing.snapshot_every_records", &(100..=10_000_000)),
     }
+}
+
+fn empowerment(
+    fields: &mut Fields,
+    folder: Option<&Path>,
+    variables: &BTreeMap<String, String>,
+) -> Option<EmpowermentSettings> {
+    let url =
+        "\"http://host[:port][/path]\" without a slash at the end (a proxy beside us speaks TLS), or \"\"";
+    let shop_url = fields.text("empowerment.shop_url", url, base_url);
+    let shop_token = secret(fields, "empowerment.shop_token", folder, variables);
+    let word = "1 to 64 of a-z, 0-9, _ and -, not \"claim\" or \"floor\"";
+    let integration = fields.text("empowerment.integration", word, integration_word);
+    let order_timeout = fields.duration("empowerment.order_timeout", &(millis(100)..=minutes(2)));
+    // Above that a desk would not be answered within half a second.
+    let facts_deadline = fields.duration("empowerment.facts_deadline", &(millis(10)..=millis(400)));
+    let ask_nats = fields.boolean("empowerment.ask_nats");
+    Some(EmpowermentSettings {
+        shop_url: shop_url?,
+        shop_token: shop_token?,
+        integration: integration?,
+        order_timeout,
+        facts_deadline,
+        ask_nats,
+    })
 }
 
 fn limits(fields: &mut Fields) -> LimitSettings {
@@ -145,8 +187,12 @@ fn streams(fields: &mut Fields) -> StreamSettings {
     StreamSettings {
         inbound_max_bytes: fields.size("streams.inbound_max", &range),
         contacts_max_bytes: fields.size("streams.contacts_max", &range),
+        remedies_max_bytes: fields.size("streams.remedies_max", &range),
         parked_max_bytes: fields.size("streams.parked_max", &range),
-        refuse_new_at_percent: fields.integer("streams.refuse_new_at_percent", &(10..=99)),
+        alarms_at_percent: ["streams.alarm_at_percent", "streams.second_alarm_at_percent"]
+            .map(|path| fields.integer(path, &FILL_PERCENT)),
+        refuse_new_at_percent: fields.integer("streams.refuse_new_at_percent", &FILL_PERCENT),
+        refuse_customers_at_percent: fields.integer("streams.refuse_customers_at_percent", &FILL_PERCENT),
     }
 }
 
@@ -156,6 +202,10 @@ fn desk(fields: &mut Fields) -> DeskSettings {
         disconnect_grace: fields.duration("desk.disconnect_grace", &(seconds(1)..=minutes(10))),
         command_wait: fields.duration("desk.command_wait", &(seconds(1)..=minutes(1))),
     }
+}
+
+const fn millis(count: u64) -> Duration {
+    Duration::from_millis(count)
 }
 
 const fn seconds(count: u64) -> Duration {
@@ -201,6 +251,23 @@ fn origin(text: &str) -> Option<String> {
     let bare = uri.path() == "/" && uri.query().is_none() && !text.ends_with('/');
     let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
     (web && host && bare && lower).then(|| text.to_owned())
+}
+
+fn base_url(text: &str) -> Option<String> {
+    let fits = |uri: &Uri| {
+        let host = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+        uri.scheme_str() == Some("http") && host && uri.query().is_none() && !text.ends_with('/')
+    };
+    (text.is_empty() || text.parse().as_ref().is_ok_and(fits)).then(|| text.to_owned())
+}
+
+/// `claim` and `floor` are sources of the product's own.
+fn integration_word(text: &str) -> Option<String> {
+    let clean = text
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-');
+    let free = !matches!(text, "claim" | "floor");
+    (clean && free && (1..=64).contains(&text.len())).then(|| text.to_owned())
 }
 
 fn nats_urls(text: &str) -> Option<String> {

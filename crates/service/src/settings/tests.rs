@@ -32,12 +32,23 @@ fn the_defaults_are_what_is_promised() {
     assert_eq!((settings.log.format, settings.log.level.as_str()), (LogFormat::Text, "info,async_nats=warn"));
     assert_eq!(settings.routing.lease, Duration::from_millis(1500));
     assert_eq!((settings.routing.append_window, settings.routing.snapshot_every_records), (256, 20_000));
+    assert_eq!((settings.empowerment.shop_url.as_str(), &settings.empowerment.shop_token), ("", &None));
+    assert_eq!(settings.empowerment.integration, "shop");
+    assert_eq!(settings.empowerment.facts_deadline, Duration::from_millis(300));
+    assert_eq!(
+        (settings.empowerment.order_timeout, settings.empowerment.ask_nats),
+        (Duration::from_secs(10), false)
+    );
     assert_eq!((settings.limits.text_max_bytes, settings.limits.body_max_bytes), (16_384, 1_048_576));
     assert_eq!((settings.limits.ip_frames_per_minute, settings.limits.ip_bytes_per_minute), (3000, 2 << 20));
     assert_eq!(settings.streams.inbound_max_bytes, 2 << 30);
     assert_eq!(settings.streams.contacts_max_bytes, 8 << 30);
+    assert_eq!(settings.streams.remedies_max_bytes, 4 << 30);
     assert_eq!(settings.streams.parked_max_bytes, 256 << 20);
+    assert_eq!(settings.streams.alarms_at_percent, [70, 85]);
     assert_eq!(settings.streams.refuse_new_at_percent, 90);
+    assert_eq!(settings.streams.refuse_customers_at_percent, 95);
+    assert_eq!(settings.nats.store_folder, None);
     assert_eq!(settings.desk.session_lifetime, Duration::from_secs(12 * 3600));
     assert_eq!(settings.drain.deadline, Duration::from_secs(8));
     assert_eq!(settings.health.stale_after, Duration::from_secs(10));
@@ -116,7 +127,7 @@ command_wait = \"1s\"
          ip_new_conversations_per_minute, ip_sockets, note_max, text_max, \
          visitor_frames_per_minute, found an unknown key",
         r#"winterband.toml:14: nats.credentials: expected { file = "..." } or { env = "..." }, found a value that is not shown"#,
-        "winterband.toml:16: desks: expected one of cell, data, desk, drain, health, http, limits, log, nats, routing, \
+        "winterband.toml:16: desks: expected one of cell, data, desk, drain, empowerment, health, http, limits, log, nats, routing, \
          signin, streams, web, found an unknown key",
     ];
     assert_eq!(faults(text), expected);
@@ -160,6 +171,10 @@ fn ranges_hold_at_their_ends_and_not_past_them() {
         ("routing.append_window = 4096", "routing.append_window = 4097"),
         ("routing.append_window = 1", "routing.append_window = -1"),
         ("streams.refuse_new_at_percent = 99", "streams.refuse_new_at_percent = 100"),
+        ("streams.refuse_customers_at_percent = 99", "streams.refuse_customers_at_percent = 100"),
+        ("streams.alarm_at_percent = 10", "streams.alarm_at_percent = 9"),
+        ("streams.second_alarm_at_percent = 99", "streams.second_alarm_at_percent = 100"),
+        ("nats.store_folder = '/srv/nats'", "nats.store_folder = 5"),
         ("cell.token = 'abcdefghij012345'", "cell.token = 'abcdefghij0123456'"),
         ("cell.token = 'a'", "cell.token = ''"),
         ("cell.token = 'a'", "cell.token = 'a.b'"),
@@ -176,6 +191,14 @@ fn ranges_hold_at_their_ends_and_not_past_them() {
         ("limits.ip_bytes_per_minute = '16KiB'", "limits.ip_bytes_per_minute = '16383B'"),
         ("limits.ip_bytes_per_minute = '1GiB'", "limits.ip_bytes_per_minute = '2GiB'"),
         ("data.folder = '/x'", "data.folder = ' '"),
+        ("empowerment.shop_url = 'http://shop:8081/orders'", "empowerment.shop_url = 'https://shop.example'"),
+        ("empowerment.shop_url = ''", "empowerment.shop_url = 'http://shop:8081/'"),
+        ("empowerment.shop_url = 'http://shop'", "empowerment.shop_url = 'http://user:word@shop'"),
+        ("empowerment.integration = 'shop-2'", "empowerment.integration = 'claim'"),
+        ("empowerment.integration = 'a'", "empowerment.integration = 'Shop'"),
+        ("empowerment.facts_deadline = '400ms'", "empowerment.facts_deadline = '401ms'"),
+        ("empowerment.order_timeout = '2m'", "empowerment.order_timeout = '99ms'"),
+        ("empowerment.ask_nats = true", "empowerment.ask_nats = 'yes'"),
     ];
     for (good, bad) in cases {
         assert_eq!(faults(good), Vec::<String>::new(), "{good}");
@@ -239,6 +262,8 @@ fn secrets_are_fetched_and_never_shown() {
         faults("nats.credentials = { env = 'KEY' }"),
         ["winterband.toml:1: nats.credentials: expected a readable secret, found no variable KEY"]
     );
+    let settings = load_with("empowerment.shop_token = { env = 'KEY' }", &key).unwrap();
+    assert_eq!(settings.empowerment.shop_token.as_ref().map(Secret::reveal), Some("user:hunter2"));
     let plain = [("WINTERBAND_NATS__CREDENTIALS", "hunter2"), ("NATS_URL", "nats://user:hunter2@host:4222")];
     let found = load_with("", &plain).err().unwrap_or_default();
     assert_eq!(found.len(), 2);

@@ -1,7 +1,8 @@
 use super::*;
+use crate::fold::Conversations;
 use crate::sample;
 
-fn store(folder: &tempfile::TempDir) -> Store {
+fn store(folder: &tempfile::TempDir) -> Store<Conversations> {
     Store::open(folder.path().join("views/views.sqlite")).unwrap()
 }
 
@@ -40,7 +41,9 @@ fn a_full_disk_passes_and_nothing_is_half_written() {
     let rows = sample::long_conversation(200, &"x".repeat(4096));
     store.apply(&rows[..1]).unwrap();
     let pages: i64 = store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
-    let pages_max = |store: &Store, most: i64| store.connection.pragma_update(None, "max_page_count", most);
+    let pages_max = |store: &Store<Conversations>, most: i64| {
+        store.connection.pragma_update(None, "max_page_count", most)
+    };
     pages_max(&store, pages).unwrap();
     let error = store.apply(&rows).unwrap_err();
     assert!(error.may_pass(), "{error}");
@@ -60,8 +63,8 @@ fn a_file_that_is_damaged_within_is_removed_when_that_shows() {
     // The first page stays: it is what opening looks at.
     bytes[4096..].fill(0xff);
     std::fs::write(&path, bytes).unwrap();
-    let damaged =
-        Store::open(path.clone()).and_then(|mut store| store.apply(&sample::long_conversation(60, "x")));
+    let damaged = Store::<Conversations>::open(path.clone())
+        .and_then(|mut store| store.apply(&sample::long_conversation(60, "x")));
     assert!(damaged.is_err());
     let mut again = store(&folder);
     assert_eq!(again.progress().unwrap().log_seq, 0);
@@ -73,7 +76,7 @@ fn another_schema_version_is_built_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut first = store(&folder);
     first.apply(&sample::conversation()).unwrap();
-    first.connection.pragma_update(None, "user_version", SCHEMA_VERSION + 1).unwrap();
+    first.connection.pragma_update(None, "user_version", Conversations::VERSION + 1).unwrap();
     drop(first);
     assert_eq!(store(&folder).progress().unwrap(), Progress { log_seq: 0, origin: None });
 }

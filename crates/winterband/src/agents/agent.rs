@@ -274,7 +274,18 @@ impl SimulatedAgent {
                 }
             }
             ToDesk::Error { code, .. } => self.notes.push(Note::FrameError(code)),
-            ToDesk::Older { .. } | ToDesk::Typing { .. } | ToDesk::Floor(_) | ToDesk::Pong { .. } => {}
+            // They write and resolve; what is given, asked and praised is left to people.
+            ToDesk::Older { .. }
+            | ToDesk::Till { .. }
+            | ToDesk::RemedySettled { .. }
+            | ToDesk::Remedy(_)
+            | ToDesk::Ask(_)
+            | ToDesk::AskEnded { .. }
+            | ToDesk::Promise(_)
+            | ToDesk::Kudos(_)
+            | ToDesk::Typing { .. }
+            | ToDesk::Floor(_)
+            | ToDesk::Pong { .. } => {}
         }
     }
 

@@ -111,12 +111,12 @@ fn put_in(
         let place = places.remove(name);
         let present = place.and_then(|place| config.agents.get_mut(place));
         let wanted = Agent {
-            id: present.as_ref().map_or_else(&mut new_id, |agent| agent.id),
-            name: name.clone(),
             title: title(name),
             queues: queues.clone(),
             skills: skills.clone(),
             capacity: capacity.clone(),
+            lead: present.as_ref().is_some_and(|agent| agent.lead),
+            ..Agent::new(present.as_ref().map_or_else(&mut new_id, |agent| agent.id), name.clone())
         };
         match present {
             Some(agent) if *agent == wanted => continue,
@@ -157,15 +157,7 @@ mod tests {
     }
 
     fn config() -> RoutingConfig {
-        let queue = |name| Queue {
-            name: token(name),
-            title: name.to_owned(),
-            offer_ms: 1,
-            wrap_up_ms: 0,
-            owner_wait_ms: 0,
-            reopen_ms: 0,
-            decline_rest_ms: 0,
-        };
+        let queue = |name: &str| Queue { title: name.to_owned(), offer_ms: 1, ..Queue::new(token(name)) };
         let skills = vec![Skill { name: token("magic"), title: "Magic".to_owned() }];
         RoutingConfig { queues: vec![queue("a"), queue("b")], skills, ..RoutingConfig::default() }
     }

@@ -45,7 +45,11 @@ impl Floor {
         let config = config(agents)?;
         let hash = shared.hasher.content(&serde_json::to_vec(&config)?);
         let ids: Vec<AgentId> = config.agents.iter().map(|agent| agent.id).collect();
-        let body = InputBody::Config(ConfigInput { id: NoticeId(uuid::Uuid::now_v7()), hash, config });
+        let body = InputBody::Config(ConfigInput {
+            id: NoticeId(uuid::Uuid::now_v7()),
+            hash,
+            config: Box::new(config),
+        });
         publish(&shared, &subjects.inbound_config(), "bench-config", &input(kit, body)).await?;
         let running = roles::start(&shared, &[Role::Routing, Role::Desk]).await?;
         let router = running.router.clone();
@@ -99,6 +103,8 @@ impl Floor {
             identity,
             sent_at: None,
             category: None,
+            replays: None,
+            language: None,
             body: sealer.seal(identity, &content).await?,
         };
         Ok(input(kit, InputBody::Message(message)))
@@ -141,23 +147,20 @@ fn config(agents: usize) -> Result<RoutingConfig> {
     let name = SubjectToken::new("bench")?;
     let agent = |n: usize| -> Result<Agent> {
         Ok(Agent {
-            id: AgentId(uuid::Uuid::now_v7()),
-            name: SubjectToken::new(&format!("bench-{n}"))?,
             title: format!("Bench {n}"),
             queues: BTreeSet::from([name.clone()]),
-            skills: BTreeMap::new(),
             capacity: BTreeMap::from([(ChannelKind::Api, CAPACITY)]),
+            ..Agent::new(AgentId(uuid::Uuid::now_v7()), SubjectToken::new(&format!("bench-{n}"))?)
         })
     };
     Ok(RoutingConfig {
         queues: vec![Queue {
-            name: name.clone(),
             title: "Bench".to_owned(),
             offer_ms: 30_000,
-            wrap_up_ms: 0,
             owner_wait_ms: 1_000,
             reopen_ms: 1_000,
             decline_rest_ms: 1_000,
+            ..Queue::new(name.clone())
         }],
         skills: Vec::new(),
         agents: (0..agents).map(agent).collect::<Result<_>>()?,
@@ -170,5 +173,6 @@ fn config(agents: usize) -> Result<RoutingConfig> {
         }],
         categories: Vec::new(),
         dispositions: vec![Disposition { name, title: "Done".to_owned() }],
+        ..RoutingConfig::default()
     })
 }

@@ -9,6 +9,7 @@ use protocol::{ChannelKind, SkillLevel, SubjectToken};
 use service::settings::{Fault, locate};
 use toml_edit::{ArrayOfTables, Document, InlineTable};
 
+use super::order_file;
 use super::table::{Source, Table};
 
 /// The name of the file in the configuration folder.
@@ -17,7 +18,8 @@ pub(crate) const FILE_NAME: &str = "routing.toml";
 /// The demo floor, built in, so that the first start needs no folder.
 pub(crate) const DEMO: &str = include_str!("../../../../deploy/config/routing.toml");
 
-const KINDS: [&str; 6] = ["queue", "skill", "agent", "account", "category", "disposition"];
+const KINDS: [&str; 8] =
+    ["queue", "skill", "agent", "account", "category", "disposition", "priority", "channel"];
 
 /// Reads a text, or tells all its faults at once.
 ///
@@ -51,6 +53,8 @@ pub(crate) fn read(
         accounts: each(&mut source, "account", tables("account"), account),
         categories: each(&mut source, "category", tables("category"), category),
         dispositions: each(&mut source, "disposition", tables("disposition"), disposition),
+        priorities: each(&mut source, "priority", tables("priority"), order_file::priority),
+        channels: each(&mut source, "channel", tables("channel"), order_file::channel),
     };
     // Faults between the parts make sense only when each part could be read.
     if source.faults.is_empty() {
@@ -75,6 +79,7 @@ fn file_path(path: &str) -> String {
     let path = path.replace('[', ".").replace(']', "");
     match path.split_once('.') {
         Some(("categories", rest)) => format!("category.{rest}"),
+        Some(("priorities", rest)) => format!("priority.{rest}"),
         Some((kind, rest)) => format!("{}.{rest}", kind.trim_end_matches('s')),
         None => path,
     }
@@ -103,14 +108,15 @@ fn queue(table: &mut Table<'_, '_>) -> Option<Queue> {
     let (offer, wrap_up) = (table.duration_ms("offer"), table.duration_ms("wrap_up"));
     let (owner_wait, reopen) = (table.duration_ms("owner_wait"), table.duration_ms("reopen"));
     let decline_rest = table.duration_ms("decline_rest");
+    let order = order_file::queue(table);
     Some(Queue {
-        name: name?,
         title: title?,
         offer_ms: offer?,
         wrap_up_ms: wrap_up?,
         owner_wait_ms: owner_wait?,
         reopen_ms: reopen?,
         decline_rest_ms: decline_rest?,
+        ..order(name?)
     })
 }
 
@@ -132,9 +138,19 @@ fn agent(table: &mut Table<'_, '_>, known: &BTreeMap<SubjectToken, AgentId>) -> 
     let capacity = table.map("capacity", "a table of channel = contacts at once", |key, value| {
         Some((channel(key)?, u16::try_from(value).ok()?))
     });
+    let lead = table.optional_yes_no("lead").unwrap_or_default();
+    let load_max = table.optional_whole("load_max");
     let name = name?;
     let id = known.get(&name).copied().unwrap_or_else(|| AgentId(uuid::Uuid::now_v7()));
-    Some(Agent { id, name, title: title?, queues: queues?, skills: skills?, capacity: capacity? })
+    Some(Agent {
+        title: title?,
+        queues: queues?,
+        skills: skills?,
+        capacity: capacity?,
+        lead,
+        load_max,
+        ..Agent::new(id, name)
+    })
 }
 
 fn account(table: &mut Table<'_, '_>) -> Option<Account> {
@@ -152,7 +168,7 @@ fn category(table: &mut Table<'_, '_>) -> Option<Category> {
     Some(Category { name: name?, queue, priority, needs })
 }
 
-fn need(table: &InlineTable) -> Option<SkillNeed> {
+pub(super) fn need(table: &InlineTable) -> Option<SkillNeed> {
     let skill = SubjectToken::new(table.get("skill")?.as_str()?).ok()?;
     let level = level(table.get("level")?.as_integer()?)?;
     (table.len() == 2).then_some(SkillNeed { skill, level })
@@ -162,7 +178,7 @@ fn level(number: i64) -> Option<SkillLevel> {
     SkillLevel::try_from(u8::try_from(number).ok()?).ok()
 }
 
-fn channel(word: &str) -> Option<ChannelKind> {
+pub(super) fn channel(word: &str) -> Option<ChannelKind> {
     ChannelKind::ALL.into_iter().find(|kind| kind.as_str() == word)
 }
 
@@ -175,6 +191,23 @@ mod tests {
         let config = read(FILE_NAME, DEMO, &BTreeMap::new()).unwrap();
         assert_eq!(config.agents.len(), 2);
         assert!(config.categories.iter().any(|category| !category.needs.is_empty()));
+    }
+
+    #[test]
+    fn who_leads_is_said_in_the_file() {
+        let leads = |text: &str| {
+            let config = read(FILE_NAME, text, &BTreeMap::new())?;
+            Ok::<_, Vec<Fault>>(config.agents.iter().filter(|agent| agent.lead).count())
+        };
+        let nobody = DEMO.lines().filter(|line| !line.starts_with("lead")).collect::<Vec<_>>().join("\n");
+        assert_eq!(leads(&nobody).unwrap(), 0);
+        assert_eq!(leads(&nobody.replacen("[[agent]]", "[[agent]]\nlead = true", 1)).unwrap(), 1);
+        let faults = leads(&nobody.replacen("[[agent]]", "[[agent]]\nlead = 'yes'", 1)).unwrap_err();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert_eq!(
+            (faults[0].path.as_str(), faults[0].expected.as_str()),
+            ("agent[0].lead", "true or false")
+        );
     }
 
     #[test]

@@ -95,10 +95,19 @@ impl<'a, 'b> Table<'a, 'b> {
     }
 
     pub(super) fn duration_ms(&mut self, key: &'static str) -> Option<u64> {
-        self.read(key, "a duration such as \"30s\", at most \"365d\"", |value| {
-            let found = humantime::parse_duration(value.as_str()?).ok()?;
-            (found <= Duration::from_secs(365 * 86_400)).then(|| u64::try_from(found.as_millis()).ok())?
-        })
+        self.read(key, DURATION, duration_ms)
+    }
+
+    pub(super) fn optional_duration_ms(&mut self, key: &'static str) -> Option<u64> {
+        self.optional(key, DURATION, duration_ms)
+    }
+
+    pub(super) fn whole<N: TryFrom<i64>>(&mut self, key: &'static str) -> Option<N> {
+        self.read(key, "a whole number, not negative", |value| N::try_from(value.as_integer()?).ok())
+    }
+
+    pub(super) fn optional_whole<N: TryFrom<i64>>(&mut self, key: &'static str) -> Option<N> {
+        self.optional(key, "a whole number, not negative", |value| N::try_from(value.as_integer()?).ok())
     }
 
     pub(super) fn small(&mut self, key: &'static str) -> Option<u8> {
@@ -109,6 +118,10 @@ impl<'a, 'b> Table<'a, 'b> {
         self.optional(key, "a whole number from 0 to 255", small)
     }
 
+    pub(super) fn optional_yes_no(&mut self, key: &'static str) -> Option<bool> {
+        self.optional(key, "true or false", Value::as_bool)
+    }
+
     pub(super) fn word<T>(
         &mut self,
         key: &'static str,
@@ -116,6 +129,25 @@ impl<'a, 'b> Table<'a, 'b> {
         accept: fn(&str) -> Option<T>,
     ) -> Option<T> {
         self.read(key, expected, |value| accept(value.as_str()?))
+    }
+
+    pub(super) fn optional_word<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        accept: fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        self.optional(key, expected, |value| accept(value.as_str()?))
+    }
+
+    /// A table in one line.
+    pub(super) fn inline<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        accept: impl Fn(&toml_edit::InlineTable) -> Option<T>,
+    ) -> Option<T> {
+        self.optional(key, expected, |value| accept(value.as_inline_table()?))
     }
 
     pub(super) fn tokens(&mut self, key: &'static str) -> Option<BTreeSet<SubjectToken>> {
@@ -156,7 +188,15 @@ impl<'a, 'b> Table<'a, 'b> {
     }
 }
 
-fn token(value: &Value) -> Option<SubjectToken> {
+const DURATION: &str = "a duration such as \"30s\", at most \"365d\"";
+
+/// A duration as people write it, ms.
+pub(super) fn duration_ms(value: &Value) -> Option<u64> {
+    let found = humantime::parse_duration(value.as_str()?).ok()?;
+    (found <= Duration::from_secs(365 * 86_400)).then(|| u64::try_from(found.as_millis()).ok())?
+}
+
+pub(super) fn token(value: &Value) -> Option<SubjectToken> {
     SubjectToken::new(value.as_str()?).ok()
 }
 

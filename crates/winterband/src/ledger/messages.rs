@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::ids::{AgentId, CommandId, ConversationId};
-use protocol::input::InputBody;
+use protocol::ids::{AgentId, CommandId, ConversationId, ParkedId};
+use protocol::input::{CustomerMessage, InputBody};
 use protocol::parked::Parked;
 use protocol::record::EntryKind;
 use protocol::{Cause, Event, Hash128, Input, Outcome, Record};
@@ -23,8 +23,12 @@ pub(crate) struct MessageCount {
     pub(crate) recorded: u64,
     /// Recognised as known.
     pub(crate) duplicates: u64,
-    /// Kept in PARKED.
+    /// Put in PARKED, whatever became of them there.
     pub(crate) parked: u64,
+    /// Replays of something parked, each an input of its own.
+    pub(crate) replays: u64,
+    /// Items that a person took out of PARKED and let go.
+    pub(crate) dismissed: u64,
     /// Agents' replies.
     pub(crate) replies: u64,
     /// Agents' notes.
@@ -47,6 +51,11 @@ pub(super) struct Messages {
     conversation_seq: BTreeMap<ConversationId, u64>,
     parked_seqs: BTreeSet<u64>,
     parked_items: BTreeSet<u64>,
+    /// What was parked and is named by a replay or a dismissal, and so may be gone from PARKED.
+    acted_on: BTreeSet<ParkedId>,
+    dismissed: BTreeSet<ParkedId>,
+    /// What was replayed into a conversation, and by which record.
+    replayed: BTreeMap<ParkedId, u64>,
 }
 
 impl Messages {
@@ -60,6 +69,9 @@ impl Messages {
                     .add(format!("record {seq} consumed input {inbound} after input {}", self.last_consumed));
             }
             self.last_consumed = inbound;
+        }
+        if let Cause::Input { input, .. } = &record.cause {
+            self.act(input);
         }
         let mut fates = Fates::default();
         for event in &record.events {
@@ -119,8 +131,34 @@ impl Messages {
         {
             faults.add(format!("the message of record {seq} stands already in record {before}"));
         }
-        if fates.duplicate && !self.known.contains_key(&message.provider_hash) {
+        if fates.recorded > 0
+            && let Some(parked) = message.replays
+            && let Some(before) = self.replayed.insert(parked, seq)
+        {
+            faults.add(format!("record {seq} replays {parked}, which record {before} did"));
+        }
+        if fates.duplicate && !self.is_known(message) {
             faults.add(format!("record {seq} skips a message as known that no record has"));
+        }
+    }
+
+    fn is_known(&self, message: &CustomerMessage) -> bool {
+        self.known.contains_key(&message.provider_hash)
+            || message.replays.is_some_and(|parked| self.replayed.contains_key(&parked))
+    }
+
+    /// Notes what a person did about something parked.
+    fn act(&mut self, input: &Input) {
+        match &input.body {
+            InputBody::Message(message) => {
+                self.count.replays += u64::from(message.replays.is_some());
+                self.acted_on.extend(message.replays);
+            }
+            InputBody::ParkedDismissed { parked, .. } => {
+                self.dismissed.insert(*parked);
+                self.acted_on.insert(*parked);
+            }
+            _ => {}
         }
     }
 
@@ -152,9 +190,12 @@ impl Messages {
         if seq < self.last_consumed {
             faults.add(format!("input {seq} is in no record, though input {} is", self.last_consumed));
             self.passed_over.insert(seq);
-        } else if input.is_some_and(|input| matches!(input.body, InputBody::Message(_))) {
-            self.count.received += 1;
-            self.count.pending += 1;
+        } else if let Some(input) = input {
+            self.act(input);
+            if let InputBody::Message(_) = input.body {
+                self.count.received += 1;
+                self.count.pending += 1;
+            }
         }
     }
 
@@ -173,11 +214,15 @@ impl Messages {
         self.parked_items.extend(parked.inbound_seq);
     }
 
-    pub(super) fn close(self, faults: &mut Faults) -> MessageCount {
-        for seq in self.parked_seqs.difference(&self.parked_items) {
-            faults.add(format!("input {seq} is said to be parked and is not in PARKED"));
+    pub(super) fn close(mut self, faults: &mut Faults) -> MessageCount {
+        let gone: BTreeSet<u64> = self.acted_on.iter().filter_map(|parked| parked.inbound_seq()).collect();
+        for seq in self.parked_seqs.difference(&self.parked_items).filter(|seq| !gone.contains(seq)) {
+            faults.add(format!(
+                "input {seq} is said to be parked, and is not in PARKED and nobody took it out"
+            ));
         }
         self.lost(faults);
+        self.count.dismissed = u64::try_from(self.dismissed.len()).unwrap_or(u64::MAX);
         let count = self.count;
         let fates = count.recorded + count.duplicates + count.parked + count.pending;
         if count.received != fates {

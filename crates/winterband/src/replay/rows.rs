@@ -154,6 +154,7 @@ impl Mold {
             text,
             category: short(Field::Category)?.map(|words| as_token(&words)),
             sent_at,
+            language: None,
         };
         Ok(Row { number, line, message })
     }
@@ -169,7 +170,7 @@ fn as_token(words: &str) -> String {
 pub(super) fn row_for_test(number: u64, sender: &str) -> Row {
     let from = Sender { value: sender.to_owned(), name: None };
     let (account, id, text) = ("shop".to_owned(), format!("id-{number}"), "hello".to_owned());
-    let message = NewMessage { account, id, from, text, category: None, sent_at: None };
+    let message = NewMessage { account, id, from, text, category: None, sent_at: None, language: None };
     Row { number, line: number + 1, message }
 }
 
@@ -202,7 +203,7 @@ mod tests {
         .into();
         let row = mold().row(3, 4, &cells).unwrap();
         assert_eq!((row.number, row.line, row.sender()), (3, 4, "ada@example.org"));
-        let NewMessage { account, id, from, text, category, sent_at } = row.message;
+        let NewMessage { account, id, from, text, category, sent_at, .. } = row.message;
         assert_eq!((account.as_str(), id.as_str(), text.as_str()), ("shop", "k-1", " Where is it? "));
         assert_eq!(from.name.as_deref(), Some("Ada"));
         assert_eq!(category.as_deref(), Some("Refund_not_showing_up_"));

@@ -1,5 +1,6 @@
 // English. The shape of this object is the type of every other language: a missing text fails the type check.
 
+import { giving } from './giving.en';
 import type { ChannelKind, FaultCode, GoneWhy, OfferEnd, Presence, Refusal } from '../wire';
 
 const s = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
@@ -215,6 +216,9 @@ export const en = {
     title: 'Why me?',
     preferred: 'This customer was with you before, or the contact was given to you by name.',
     longest_idle: (idle: string) => `Of all who could take it, you had been free the longest: ${idle}.`,
+    least_occupied: 'Of all who could take it, you had the fewest contacts for what you can hold.',
+    most_spare: 'Of all who could take it, you had the most room.',
+    best_proficiency: 'Of all who could take it, you know best what it needs.',
     first_in_order: (waiting: number) =>
       waiting <= 1 ? 'You came free, and this contact was the one waiting.' : `You came free, and this contact was first of ${waiting} in line.`,
     waited: (time: string) => `It had waited ${time}.`,
@@ -227,6 +231,7 @@ export const en = {
     notThere: (n: number) => `${n} not there`,
     full: (n: number) => `${n} with full hands`,
     declined: (n: number) => `${n} who declined or missed it`,
+    later: (n: number) => `${n} whose turn comes only when it has waited longer`,
     unknown: 'The reason is not known any more: the contact is from before.',
   },
 
@@ -262,6 +267,15 @@ export const en = {
     transfer_to_agent: 'The contact was not transferred.',
     resolve: 'The contact was not resolved.',
     end_wrap_up: 'The wrap-up did not end.',
+    give: 'It was not given.',
+    undo: 'It was not taken back.',
+    answer: 'Your answer did not count.',
+    retry: 'It was not tried again.',
+    promise: 'The promise was not made.',
+    keep: 'The promise did not change.',
+    thank: 'The thanks were not sent.',
+    story: 'The story was not kept.',
+    contest: 'The signal did not change.',
   },
   fault: {
     not_settled_yet: 'This takes longer than usual; it is not lost and will be tried again.',
@@ -277,8 +291,11 @@ export const en = {
 
   said: {
     offer: (name: string, queue: string) => `New offer: ${name}, ${queue}. Alt+A accepts.`,
+    ask: (who: string) => `${who} asks whether something may be given.`,
     message: (name: string, text: string) => `${name}: ${text}`,
   },
+
+  giving,
 
   keys: {
     title: 'Keyboard',
@@ -290,6 +307,7 @@ export const en = {
     reply: 'Write a reply',
     note: 'Write a note',
     transfer: 'Transfer',
+    give: giving.key,
     resolve: 'Resolve',
     wrapUp: 'End wrap-up',
     presence: 'Online or away',

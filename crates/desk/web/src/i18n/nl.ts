@@ -1,5 +1,6 @@
 // Dutch.
 
+import { giving } from './giving.nl';
 import type { Texts } from './en';
 
 const s = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
@@ -215,6 +216,9 @@ export const nl: Texts = {
     title: 'Waarom ik?',
     preferred: 'Deze klant was eerder bij jou, of het contact is jou bij naam gegeven.',
     longest_idle: (idle) => `Van iedereen die het kon aannemen was jij het langst vrij: ${idle}.`,
+    least_occupied: 'Van iedereen die het kon aannemen had jij het minst, gemeten aan wat je aankunt.',
+    most_spare: 'Van iedereen die het kon aannemen had jij de meeste ruimte.',
+    best_proficiency: 'Van iedereen die het kon aannemen weet jij het meest van wat het vraagt.',
     first_in_order: (waiting) =>
       waiting <= 1 ? 'Jij kwam vrij, en dit was het contact dat wachtte.' : `Jij kwam vrij, en dit contact was de eerste van ${waiting} in de rij.`,
     waited: (time) => `Het had ${time} gewacht.`,
@@ -227,6 +231,7 @@ export const nl: Texts = {
     notThere: (n) => `${n} niet aanwezig`,
     full: (n) => `${n} met volle handen`,
     declined: (n) => `${n} die weigerde of het miste`,
+    later: (n) => `${n} die pas aan de beurt is als het langer heeft gewacht`,
     unknown: 'De reden is niet meer bekend: het contact is van eerder.',
   },
 
@@ -262,6 +267,15 @@ export const nl: Texts = {
     transfer_to_agent: 'Het contact is niet doorverbonden.',
     resolve: 'Het contact is niet afgerond.',
     end_wrap_up: 'Het nawerk is niet beëindigd.',
+    give: 'Het is niet gegeven.',
+    undo: 'Het is niet teruggenomen.',
+    answer: 'Je antwoord telde niet.',
+    retry: 'Het is niet opnieuw geprobeerd.',
+    promise: 'De belofte is niet gedaan.',
+    keep: 'De belofte is niet veranderd.',
+    thank: 'De dank is niet verstuurd.',
+    story: 'Het verhaal is niet bewaard.',
+    contest: 'Het signaal is niet veranderd.',
   },
   fault: {
     not_settled_yet: 'Dit duurt langer dan gewoonlijk; het is niet verloren en wordt opnieuw geprobeerd.',
@@ -277,8 +291,11 @@ export const nl: Texts = {
 
   said: {
     offer: (name, queue) => `Nieuw aanbod: ${name}, ${queue}. Alt+A neemt aan.`,
+    ask: (who: string) => `${who} vraagt of iets gegeven mag worden.`,
     message: (name, text) => `${name}: ${text}`,
   },
+
+  giving,
 
   keys: {
     title: 'Toetsenbord',
@@ -290,6 +307,7 @@ export const nl: Texts = {
     reply: 'Een antwoord schrijven',
     note: 'Een notitie schrijven',
     transfer: 'Doorverbinden',
+    give: giving.key,
     resolve: 'Afronden',
     wrapUp: 'Nawerk beëindigen',
     presence: 'Online of even weg',

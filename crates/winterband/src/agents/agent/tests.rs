@@ -109,7 +109,21 @@ fn in_words(frame: &FromDesk) -> String {
 fn state(presence: Presence, offers: Vec<OfferCard>, contacts: Vec<DeskContact>) -> DeskState {
     let dispositions = vec![Choice { name: SubjectToken::new("solved").unwrap(), title: "Solved".into() }];
     let (log_seq, now, title) = (1, Millis(T0), "Sim".into());
-    DeskState { log_seq, now, agent: ME, title, presence, reason: None, offers, contacts, dispositions }
+    DeskState {
+        log_seq,
+        now,
+        agent: ME,
+        title,
+        presence,
+        reason: None,
+        offers,
+        contacts,
+        dispositions,
+        asks: Vec::new(),
+        promises: Vec::new(),
+        kudos: Vec::new(),
+        lead: false,
+    }
 }
 
 fn card(offer: OfferId, contact: ContactId) -> OfferCard {
@@ -138,6 +152,9 @@ fn receipt() -> Receipt {
         waited_ms: 0,
         idle_ms: 0,
         waiting_in_class: 1,
+        score_ms: None,
+        step: 0,
+        rank: 0,
         runners_up: vec![],
         passed_over: PassedOver::default(),
     }
@@ -155,6 +172,7 @@ fn picture(is_in_wrap_up: bool, entries: Vec<DeskEntry>) -> DeskContact {
         customer_name: None,
         draft: None,
         entries,
+        remedies: Vec::new(),
         receipt: None,
     }
 }

@@ -1,0 +1,206 @@
+//! What other systems tell the empowerment worker: facts, signals, agents' own identities, and the policy.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use bus::Deadline;
+use protocol::facts::FactValues;
+use protocol::input::WIRE_VERSION;
+use protocol::limits::{FACTS_MAX, IDENTITY_BYTES_MAX};
+use protocol::policy::{Policy, PolicyFault, PolicyInput};
+use protocol::remedy::{EmpowermentInput, FactsAbout};
+use protocol::till::PolicyChecked;
+use protocol::{
+    AgentId, ChannelKind, Hash128, IdentityId, Input, InputBody, Millis, NoticeId, SignalId, SubjectToken,
+};
+use serde::{Deserialize, Serialize};
+use service::Problem;
+use service::http::read_json;
+
+use crate::door::{Admin, Caller};
+use crate::{Api, CONFIG_BYTES_MAX, Shared, problems, publish};
+
+/// How long the worker may take to look at a policy.
+const CHECK_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// A customer as other systems know them; only a keyed hash of it is kept.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Person {
+    /// The kind of channel.
+    channel: ChannelKind,
+    /// The account that they write to.
+    account: SubjectToken,
+    /// The address, number or id.
+    value: String,
+}
+
+/// What facts are about.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum About {
+    /// An order, by the shop's number.
+    Order(SubjectToken),
+    /// A customer.
+    Customer(Person),
+}
+
+/// `POST /api/v1/facts`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewFacts {
+    /// Which integration says so, as the policy names it.
+    source: SubjectToken,
+    about: About,
+    /// When they were true, ms since the epoch; now if not said.
+    #[serde(default)]
+    at: Option<u64>,
+    facts: FactValues,
+}
+
+/// `POST /api/v1/signals`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewSignal {
+    source: SubjectToken,
+    /// Which of the policy's signals.
+    name: SubjectToken,
+    about: Person,
+}
+
+/// `POST /api/v1/own-identities`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewOwnIdentity {
+    /// The agent's sign-in name.
+    agent: String,
+    identity: Person,
+}
+
+/// What was stored; the worker decides on it next.
+#[derive(Serialize)]
+pub(crate) struct Taken {
+    /// Its place in INBOUND.
+    input_seq: u64,
+}
+
+/// A policy that was stored.
+#[derive(Serialize)]
+pub(crate) struct PolicyTaken {
+    hash: Hash128,
+    input_seq: u64,
+}
+
+pub(crate) async fn facts(
+    State(api): State<Shared>,
+    _caller: Caller,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<Taken>), Problem> {
+    let asked: NewFacts = read(&api, body)?;
+    if asked.facts.is_empty() || asked.facts.len() > FACTS_MAX {
+        let detail = format!("send 1 to {FACTS_MAX} facts at once");
+        return Err(problems::unprocessable("facts_count", "too many facts, or none", &detail));
+    }
+    let about = match asked.about {
+        About::Order(order) => FactsAbout::Order(order),
+        About::Customer(person) => FactsAbout::Identity(identity(&api, &person)?),
+    };
+    let now = api.kit.clock.unix_ms();
+    // A fact of tomorrow would stay fresh for too long.
+    let at = Millis(asked.at.unwrap_or(now).min(now));
+    let id = NoticeId(uuid::Uuid::now_v7());
+    let input = EmpowermentInput::Facts { id, about, source: asked.source, at, facts: asked.facts };
+    Ok((StatusCode::ACCEPTED, Json(store(&api, &id.to_string(), input).await?)))
+}
+
+pub(crate) async fn signal(
+    State(api): State<Shared>,
+    _caller: Caller,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<Taken>), Problem> {
+    let asked: NewSignal = read(&api, body)?;
+    let id = SignalId(uuid::Uuid::now_v7());
+    let identity = identity(&api, &asked.about)?;
+    let input = EmpowermentInput::Signal { id, identity, name: asked.name, source: asked.source };
+    Ok((StatusCode::ACCEPTED, Json(store(&api, &id.to_string(), input).await?)))
+}
+
+pub(crate) async fn own_identity(
+    State(api): State<Shared>,
+    _admin: Admin,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<Taken>), Problem> {
+    let asked: NewOwnIdentity = read(&api, body)?;
+    let agent: AgentId = crate::sessions::agent(&api, &asked.agent)?;
+    let identity = identity(&api, &asked.identity)?;
+    let id = NoticeId(uuid::Uuid::now_v7());
+    let input = EmpowermentInput::OwnIdentity { id, agent, identity };
+    Ok((StatusCode::ACCEPTED, Json(store(&api, &id.to_string(), input).await?)))
+}
+
+/// Checked by the worker before it is stored, so that a faulty one is answered with its faults and changes nothing.
+pub(crate) async fn put_policy(
+    State(api): State<Shared>,
+    _admin: Admin,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<PolicyTaken>), Problem> {
+    let bytes = body.map_err(|rejection| problems::body(&rejection, CONFIG_BYTES_MAX))?;
+    let policy: Policy = read_json(&bytes)?;
+    let json = publish::json(&policy)?;
+    let answer = api
+        .bus
+        .request(&api.subjects.policy_check(), json.clone().into(), Deadline::after(CHECK_WAIT_MAX))
+        .await;
+    let answer = answer.map_err(|error| {
+        tracing::warn!(%error, "the worker did not look at a policy");
+        let detail = "nothing changed: the empowerment role did not answer, try again when it is up";
+        Problem::unavailable("worker_silent", detail.to_owned())
+    })?;
+    let checked: PolicyChecked = serde_json::from_slice(&answer).map_err(|error| {
+        tracing::error!(line = error.line(), "the worker's answer does not read");
+        Problem::internal()
+    })?;
+    if !checked.faults.is_empty() {
+        return Err(faulty(&checked.faults));
+    }
+    let hash = api.hasher.content(&json);
+    let id = NoticeId(uuid::Uuid::now_v7());
+    let input = EmpowermentInput::Policy(Box::new(PolicyInput { id, hash, policy }));
+    let Taken { input_seq } = store(&api, &id.to_string(), input).await?;
+    tracing::info!(%hash, "a policy was published");
+    Ok((StatusCode::ACCEPTED, Json(PolicyTaken { hash, input_seq })))
+}
+
+fn faulty(faults: &[PolicyFault]) -> Problem {
+    let detail = "nothing changed; correct all of `faults` and send the whole policy again";
+    let faults = serde_json::to_value(faults).unwrap_or_default();
+    problems::unprocessable("policy_faulty", "the policy cannot be used", detail).with("faults", faults)
+}
+
+fn read<T: serde::de::DeserializeOwned>(
+    api: &Api,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<T, Problem> {
+    let limit = api.kit.settings.limits.body_max_bytes;
+    read_json(&body.map_err(|rejection| problems::body(&rejection, limit))?)
+}
+
+fn identity(api: &Api, person: &Person) -> Result<IdentityId, Problem> {
+    if person.value.is_empty() || person.value.len() > IDENTITY_BYTES_MAX {
+        let detail = format!("send 1 to {IDENTITY_BYTES_MAX} bytes as `value`");
+        return Err(problems::unprocessable("bad_identity", "this is nobody's address", &detail));
+    }
+    Ok(api.hasher.identity(person.channel, person.account.as_str(), &person.value))
+}
+
+async fn store(api: &Api, id: &str, input: EmpowermentInput) -> Result<Taken, Problem> {
+    let made_at = Millis(api.kit.clock.unix_ms());
+    let input = Input { v: WIRE_VERSION, made_at, body: InputBody::Empowerment(input) };
+    let subject = api.subjects.inbound_empowerment();
+    let published = publish::store(api, &subject, id, publish::json(&input)?).await?;
+    Ok(Taken { input_seq: published.seq })
+}

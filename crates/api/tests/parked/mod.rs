@@ -1,0 +1,203 @@
+//! What is parked and its two ends: replayed or dismissed. The test parks as the router does.
+
+use std::collections::BTreeSet;
+
+use protocol::input::{CustomerMessage, WIRE_VERSION};
+use protocol::record::ParkReason;
+use protocol::time::DAY_MS;
+use protocol::{Hash128, IdentityId, Input, InputBody, MessageId, Millis, ParkedId};
+use serde_json::{Value, json};
+
+use crate::house::{House, message};
+use crate::messages;
+
+/// An input that came by the API, and its place in INBOUND.
+async fn came_in(house: &House, id: &str) -> (u64, Input) {
+    let mut body: Value = serde_json::from_str(&message(id, "my words")).unwrap();
+    body["category"] = json!("delivery");
+    body["sent_at"] = house.kit.clock.unix_ms().into();
+    let (status, taken) = house.post("messages", body.to_string()).await;
+    assert_eq!(status, 202, "{taken}");
+    let seq = taken["input_seq"].as_u64().unwrap();
+    let inputs = house.inputs().await;
+    (seq, inputs[usize::try_from(seq).unwrap() - 1].clone())
+}
+
+fn said(input: &Input) -> CustomerMessage {
+    messages(std::slice::from_ref(input))[0].clone()
+}
+
+fn said_by(name: &str) -> IdentityId {
+    let mut bits = [0; 16];
+    bits[..name.len()].copy_from_slice(name.as_bytes());
+    IdentityId(Hash128(bits))
+}
+
+async fn replay(house: &House, id: ParkedId) -> (u16, Value) {
+    house.post(&format!("parked/{id}/replay"), "").await
+}
+
+/// The messages in INBOUND that name the item.
+async fn replays_of(house: &House, id: ParkedId) -> Vec<CustomerMessage> {
+    let inputs = house.inputs().await;
+    messages(&inputs).into_iter().filter(|message| message.replays == Some(id)).cloned().collect()
+}
+
+async fn listed(house: &House) -> Vec<Value> {
+    house.get("parked").await.1["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn what_the_router_parked_becomes_a_new_message_that_names_it() {
+    let house = House::open().await;
+    for reason in [
+        ParkReason::UnknownAccount,
+        ParkReason::LaterVersion,
+        ParkReason::FloorFull,
+        ParkReason::ContentDiffers,
+    ] {
+        let (seq, input) = came_in(&house, reason.as_str()).await;
+        let id = house.park(seq, reason, &serde_json::to_vec(&input).unwrap()).await;
+        let (status, taken) = replay(&house, id).await;
+        assert_eq!((status, &taken["duplicate"]), (202, &json!(false)), "{reason:?}: {taken}");
+        let replays = replays_of(&house, id).await;
+        assert_eq!(replays.len(), 1, "{reason:?}");
+        assert_eq!(taken["message"], json!(replays[0].message));
+        let mut old = CustomerMessage { replays: Some(id), ..said(&input) };
+        if reason == ParkReason::ContentDiffers {
+            // Its ids are those of the message that came before it.
+            assert_ne!(replays[0].provider_hash, old.provider_hash);
+            assert_eq!(replays[0].message, MessageId(id.0));
+            old.provider_hash = replays[0].provider_hash;
+            old.message = replays[0].message;
+        }
+        assert_eq!(replays[0], old, "{reason:?}: nothing else changed");
+        assert!(listed(&house).await.is_empty(), "{reason:?}: it does not wait any more");
+        assert_eq!(house.get(&format!("parked/{id}")).await.0, 404);
+    }
+    house.close().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_replayed_stays_and_says_what_to_do() {
+    let house = House::open().await;
+    let (seq, input) = came_in(&house, "m-1").await;
+    let mut later = serde_json::to_value(&input).unwrap();
+    later["v"] = (WIRE_VERSION + 1).into();
+    let house_config = house.inputs().await[0].clone();
+    let cases = [
+        (ParkReason::LaterVersion, later.to_string().into_bytes(), "later_version"),
+        (ParkReason::LaterVersion, serde_json::to_vec(&house_config).unwrap(), "not_a_message"),
+        (ParkReason::Unreadable, b"\x00\xffno input".to_vec(), "unreadable"),
+    ];
+    for (reason, bytes, code) in cases {
+        let id = house.park(seq, reason, &bytes).await;
+        let (status, problem) = replay(&house, id).await;
+        assert_eq!((status, &problem["code"]), (409, &json!(code)), "{problem}");
+        let (_, shown) = house.get(&format!("parked/{id}")).await;
+        assert_eq!(shown["bytes"], json!(String::from_utf8_lossy(&bytes)), "it stays");
+        assert_eq!(house.delete(&format!("parked/{id}")).await.0, 200);
+    }
+    assert!(house.parked().await.is_empty());
+    assert_eq!(messages(&house.inputs().await).len(), 1, "nothing was published");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn an_item_replayed_many_times_is_one_message() {
+    let house = House::open().await;
+    for reason in [ParkReason::ContentDiffers, ParkReason::UnknownAccount] {
+        let (seq, input) = came_in(&house, reason.as_str()).await;
+        let bytes = serde_json::to_vec(&input).unwrap();
+        let id = house.park(seq, reason, &bytes).await;
+        let answers: Vec<_> = (0..16)
+            .map(|_| {
+                let path = format!("parked/{id}/replay");
+                let request = house.request(reqwest::Method::POST, &path);
+                tokio::spawn(async move { request.send().await.unwrap().status().as_u16() })
+            })
+            .collect();
+        let mut statuses = BTreeSet::new();
+        for answer in answers {
+            statuses.insert(answer.await.unwrap());
+        }
+        assert!(statuses.contains(&202) && statuses.is_subset(&[202, 404].into()), "{statuses:?}");
+        let first = replays_of(&house, id).await;
+        assert_eq!(first.len(), 1, "{reason:?}");
+        // As after a crash between the publishing and the taking out.
+        house.put_back(id, reason, &bytes).await;
+        let (status, again) = replay(&house, id).await;
+        assert_eq!((status, &again["duplicate"]), (202, &json!(true)), "{again}");
+        assert_eq!(again["message"], json!(first[0].message));
+        assert_eq!(replays_of(&house, id).await, first);
+        assert!(house.parked().await.is_empty());
+    }
+    house.close().await;
+}
+
+#[tokio::test]
+async fn what_is_dismissed_is_gone_and_named_by_an_input() {
+    let house = House::open().await;
+    let (_, problem) = house.post("messages", r#"{"my words":1"#).await;
+    let id: ParkedId = problem["parked"].as_str().unwrap().parse().unwrap();
+    let path = format!("parked/{id}");
+    house.make_key("little", false).await;
+    let little =
+        |method| reqwest::Client::new().request(method, house.url(&path)).bearer_auth("little").send();
+    house.until(async || little(reqwest::Method::DELETE).await.unwrap().status() == 403).await;
+    assert_eq!(little(reqwest::Method::GET).await.unwrap().status(), 403);
+    let (status, shown) = house.get(&path).await;
+    assert_eq!((status, &shown["bytes"]), (200, &json!(r#"{"my words":1"#)));
+    let sealed = house.parked().await[0].bytes.clone();
+
+    let (status, dismissed) = house.delete(&path).await;
+    assert_eq!((status, &dismissed["id"]), (200, &json!(id)), "{dismissed}");
+    let inputs = house.inputs().await;
+    let at = usize::try_from(dismissed["input_seq"].as_u64().unwrap()).unwrap();
+    assert!(
+        matches!(inputs[at - 1].body, InputBody::ParkedDismissed { parked, .. } if parked == id),
+        "{:?}",
+        inputs[at - 1]
+    );
+    assert!(house.parked().await.is_empty());
+    let opened = house.sealer.unseal(&sealed).await;
+    assert!(matches!(opened, Err(bus::UnsealError::Erased)), "a backup of PARKED tells nothing either");
+    for (status, problem) in [house.delete(&path).await, house.get(&path).await, replay(&house, id).await] {
+        assert_eq!((status, &problem["code"]), (404, &json!("not_parked")));
+    }
+    house.close().await;
+}
+
+#[tokio::test]
+async fn words_that_were_erased_are_not_replayed() {
+    let house = House::open().await;
+    let (seq, input) = came_in(&house, "m-1").await;
+    let id = house.park(seq, ParkReason::UnknownAccount, &serde_json::to_vec(&input).unwrap()).await;
+    let path = format!("parked/{id}");
+    let (_, shown) = house.get(&path).await;
+    assert_eq!(shown["content"], json!({"text": "my words", "name": "Ann"}));
+    house.sealer.erase_identity(said(&input).identity).await.unwrap();
+    let (status, problem) = replay(&house, id).await;
+    assert_eq!((status, &problem["code"]), (410, &json!("erased")));
+    assert_eq!(house.get(&path).await.1["content"], Value::Null);
+    assert_eq!(house.delete(&path).await.0, 200);
+    assert!(replays_of(&house, id).await.is_empty());
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_body_that_waited_for_days_keeps_the_time_at_which_it_was_sent() {
+    let house = House::open().await;
+    house.post("messages", message("m-1", "hello").replace("\"shop\"", "\"later\"")).await;
+    let mut waited = house.parked().await.remove(0);
+    let sent_at = Millis(house.kit.clock.unix_ms() - 3 * DAY_MS);
+    let mut body: Value = serde_json::from_str(&message("m-2", "hello")).unwrap();
+    body["sent_at"] = sent_at.0.into();
+    waited.id = ParkedId(uuid::Uuid::now_v7());
+    waited.at = sent_at;
+    waited.bytes = house.sealer.seal(said_by("ann"), body.to_string().as_bytes()).await.unwrap();
+    house.store_parked(&waited).await;
+    assert_eq!(replay(&house, waited.id).await.0, 202);
+    assert_eq!(replays_of(&house, waited.id).await[0].sent_at, Some(sent_at));
+    house.close().await;
+}

@@ -1,0 +1,97 @@
+//! A desk's command becomes one of the bus: words are sealed with the key of whom they are about.
+
+use bus::SealError;
+use protocol::command::Command;
+use protocol::content::{Content, Sealed};
+use protocol::desk::{DeskCommand, DeskGift};
+use protocol::remedy::{Gift, RemedyCommand};
+use protocol::{ContactId, Refusal};
+
+use super::{Lane, NotTaken};
+use crate::answer::AnsweredBy;
+
+impl Lane {
+    pub(super) async fn seal(&self, asked: DeskCommand) -> Result<Command, NotTaken> {
+        let by = AnsweredBy::of(&asked);
+        Ok(match asked {
+            DeskCommand::SetPresence { presence, reason } => Command::SetPresence { presence, reason },
+            DeskCommand::Accept { offer } => Command::Accept { offer },
+            DeskCommand::Decline { offer, reason } => Command::Decline { offer, reason },
+            DeskCommand::Reply { contact, message, text } => {
+                Command::Reply { contact, message, body: self.seal_words(by, contact, text).await? }
+            }
+            DeskCommand::Note { contact, message, text } => {
+                Command::Note { contact, message, body: self.seal_words(by, contact, text).await? }
+            }
+            DeskCommand::TransferToQueue { contact, queue } => Command::TransferToQueue { contact, queue },
+            DeskCommand::TransferToAgent { contact, agent } => Command::TransferToAgent { contact, agent },
+            DeskCommand::Resolve { contact, disposition } => Command::Resolve { contact, disposition },
+            DeskCommand::EndWrapUp { contact } => Command::EndWrapUp { contact },
+            DeskCommand::Give { contact, gift, ask, case } => {
+                self.require_had(contact)?;
+                let case = self.seal_some(contact, case).await?;
+                let gift = Box::new(self.seal_gift(contact, *gift).await?);
+                for_worker(RemedyCommand::Give { contact, gift, ask, case })
+            }
+            DeskCommand::Promise { contact, words, due } => {
+                self.require_had(contact)?;
+                let words = self.seal_words(by, contact, words).await?;
+                for_worker(RemedyCommand::Promise { contact, words, due })
+            }
+            DeskCommand::Undo { remedy } => for_worker(RemedyCommand::Undo { remedy }),
+            DeskCommand::Answer { ask, yes } => for_worker(RemedyCommand::Answer { ask, yes }),
+            DeskCommand::Retry { remedy } => for_worker(RemedyCommand::Retry { remedy }),
+            DeskCommand::Keep { promise } => for_worker(RemedyCommand::Keep { promise }),
+            DeskCommand::Thank { agent, contact, words } => {
+                for_worker(RemedyCommand::Thank { agent, contact, words })
+            }
+            DeskCommand::Story { remedy, title, consent } => {
+                for_worker(RemedyCommand::Tell { remedy, title, consent })
+            }
+            DeskCommand::Contest { signal, reason } => for_worker(RemedyCommand::Contest { signal, reason }),
+        })
+    }
+
+    async fn seal_gift(&self, contact: ContactId, gift: DeskGift) -> Result<Gift, NotTaken> {
+        let DeskGift { kind, occasion, claim, money, due, words, tell, on_top_of } = gift;
+        let words = self.seal_some(contact, words).await?;
+        let tell = self.seal_some(contact, tell).await?;
+        Ok(Gift { kind, occasion, claim, money, due, words, tell, on_top_of })
+    }
+
+    async fn seal_some(&self, contact: ContactId, text: Option<String>) -> Result<Option<Sealed>, NotTaken> {
+        match text {
+            Some(text) => self.seal_words(AnsweredBy::Worker, contact, text).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Nobody gives or promises for a contact that they never had. Whether they still have it, the worker says: it may
+    /// have changed hands a moment ago, and the same command has to get the same answer.
+    fn require_had(&self, contact: ContactId) -> Result<(), NotTaken> {
+        if self.gateway.hub.had(self.agent, contact) {
+            return Ok(());
+        }
+        let known = self.gateway.hub.identity_of(contact).is_some();
+        let refusal = if known { Refusal::NotYours } else { Refusal::UnknownContact };
+        Err(NotTaken::Refused(AnsweredBy::Worker.refusing(refusal)))
+    }
+
+    /// Whose the contact is, the core decides: it may have changed hands a moment ago.
+    async fn seal_words(&self, by: AnsweredBy, contact: ContactId, text: String) -> Result<Sealed, NotTaken> {
+        let refused = |refusal| NotTaken::Refused(by.refusing(refusal));
+        let identity = self.gateway.hub.identity_of(contact);
+        let identity = identity.ok_or_else(|| refused(Refusal::UnknownContact))?;
+        let content = serde_json::to_vec(&Content { text, name: None });
+        let content = content.map_err(|error| NotTaken::Broken(error.to_string()))?;
+        self.gateway.sealer.seal(identity, &content).await.map_err(|error| match error {
+            SealError::Unavailable(error) => NotTaken::Away(error.to_string()),
+            SealError::TooLarge => refused(Refusal::TooLong),
+            SealError::WrongMasterKey | SealError::NoRandom => NotTaken::Broken(error.to_string()),
+        })
+    }
+}
+
+fn for_worker(ask: RemedyCommand) -> Command {
+    Command::Empower { ask: Box::new(ask) }
+}

@@ -1,0 +1,136 @@
+//! What the desk's pages read over HTTP: the report, the policy, the wallets. Who does not lead sees only their own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bus::Deadline;
+use protocol::policy::Policy;
+use protocol::till::{Wallets, WalletsQuestion};
+use protocol::views::{EmpowermentQuestion, EmpowermentReport};
+use protocol::{AgentId, Hash128, Subject};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use service::{Problem, RetryAfter};
+
+use crate::{Gateway, sessions, signin};
+
+/// How long the read models or the worker have to answer.
+const ANSWER_WAIT: Duration = Duration::from_secs(2);
+/// How long a page waits for the logs to be read after a start.
+const LOGS_WAIT: Duration = Duration::from_secs(5);
+/// When a page is to ask again.
+const ASK_AGAIN: RetryAfter = RetryAfter(Duration::from_secs(2));
+/// Days in a report, if not said.
+const DAYS: u32 = 30;
+/// Most days in a report.
+pub(crate) const DAYS_MAX: u32 = 366;
+
+/// What of a report is wanted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    days: Option<u32>,
+}
+
+/// The policy in force.
+#[derive(Serialize)]
+struct PolicyPage {
+    /// Up to which record of REMEDIES.
+    log_seq: u64,
+    hash: Hash128,
+    policy: Arc<Policy>,
+}
+
+pub(crate) async fn report(
+    State(gateway): State<Arc<Gateway>>,
+    extensions: Extensions,
+    headers: HeaderMap,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let agent = signed_in(&gateway, &extensions, &headers).await?;
+    let days = wanted.map_err(|_| wrong_days())?.days.unwrap_or(DAYS);
+    if !(1..=DAYS_MAX).contains(&days) {
+        return Err(wrong_days());
+    }
+    let question = EmpowermentQuestion { days, agent: own_only(&gateway, agent) };
+    let silent = || silent("report_silent", "the report cannot be had now");
+    let report: Option<EmpowermentReport> =
+        ask(&gateway, &gateway.subjects.views_empowerment(), &question).await;
+    Ok(shown(report.ok_or_else(silent)?))
+}
+
+pub(crate) async fn wallets(
+    State(gateway): State<Arc<Gateway>>,
+    extensions: Extensions,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let agent = signed_in(&gateway, &extensions, &headers).await?;
+    let question = WalletsQuestion { agent: own_only(&gateway, agent), identity: None };
+    let silent = || silent("wallets_silent", "the wallets cannot be had now");
+    let wallets: Option<Wallets> = ask(&gateway, &gateway.subjects.wallets(), &question).await;
+    Ok(shown(wallets.ok_or_else(silent)?))
+}
+
+pub(crate) async fn policy(
+    State(gateway): State<Arc<Gateway>>,
+    extensions: Extensions,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    signed_in(&gateway, &extensions, &headers).await?;
+    let Some((log_seq, hash, policy)) = gateway.hub.policy() else {
+        let detail = "ask a lead to load one with `winterband config apply`";
+        return Err(Problem::new(StatusCode::NOT_FOUND, "no_policy", "no policy is in force yet", detail));
+    };
+    Ok(shown(PolicyPage { log_seq, hash, policy }))
+}
+
+/// Who asks, once the logs say who leads and what is in force.
+async fn signed_in(
+    gateway: &Gateway,
+    extensions: &Extensions,
+    headers: &HeaderMap,
+) -> Result<AgentId, Problem> {
+    let from = signin::from(gateway, extensions, headers);
+    let session = sessions::of_request(gateway, headers, from).await?;
+    let read = tokio::time::timeout(LOGS_WAIT, gateway.hub.caught_up()).await;
+    read.map_err(|_| silent("starting", "this server is still reading the logs"))?;
+    Ok(session.agent)
+}
+
+fn own_only(gateway: &Gateway, agent: AgentId) -> Option<AgentId> {
+    (!gateway.hub.is_lead(agent)).then_some(agent)
+}
+
+async fn ask<T: DeserializeOwned>(
+    gateway: &Gateway,
+    subject: &Subject,
+    question: &impl Serialize,
+) -> Option<T> {
+    let bytes = serde_json::to_vec(question).ok()?;
+    let deadline = Deadline::after(ANSWER_WAIT);
+    let asked = gateway.bus.request(subject, bytes.into(), deadline);
+    let answer = tokio::time::timeout(deadline.left(), asked).await.ok()?;
+    let answer = answer.inspect_err(|error| tracing::debug!(%error, "a page goes without")).ok()?;
+    serde_json::from_slice(&answer)
+        .inspect_err(|error| tracing::warn!(%error, "an answer for a page does not read"))
+        .ok()
+}
+
+fn shown(page: impl Serialize) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], Json(page)).into_response()
+}
+
+fn silent(code: &'static str, title: &'static str) -> Problem {
+    let detail = "look again in a moment; everything else at the desk works without it";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, title, detail).retry_after(ASK_AGAIN)
+}
+
+fn wrong_days() -> Problem {
+    let detail = format!("ask as in /desk/report?days=30, for 1 to {DAYS_MAX} days");
+    Problem::new(StatusCode::BAD_REQUEST, "wrong_days", "these are no days of a report", detail)
+}

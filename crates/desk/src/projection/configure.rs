@@ -1,0 +1,45 @@
+//! How a new configuration changes the floor.
+
+use protocol::config::RoutingConfig;
+use protocol::desk::Choice;
+use protocol::{Cause, InputBody, SubjectToken};
+
+use super::fold::Step;
+use super::{Change, Projection, QueueFacts};
+
+impl Projection {
+    pub(super) fn configure(&mut self, step: &mut Step, cause: &Cause) {
+        let Cause::Input { input, .. } = cause else { return };
+        let InputBody::Config(config) = &input.body else { return };
+        let RoutingConfig { queues, agents, dispositions, .. } = config.config.as_ref();
+        self.is_configured = true;
+        self.queues = queues
+            .iter()
+            .map(|queue| {
+                let title = queue.title.as_str().into();
+                (
+                    queue.name.clone(),
+                    QueueFacts { title, offer_ms: queue.offer_ms, reopen_ms: queue.reopen_ms },
+                )
+            })
+            .collect();
+        let choice =
+            |name: &SubjectToken, title: &str| Choice { name: name.clone(), title: title.to_owned() };
+        self.dispositions = dispositions.iter().map(|each| choice(&each.name, &each.title)).collect();
+        // Who was taken out keeps their name, because old entries carry it.
+        for seat in self.seats.values_mut() {
+            seat.is_configured = false;
+            seat.is_lead = false;
+        }
+        for agent in agents {
+            let seat = self.seat(agent.id);
+            seat.title = agent.title.as_str().into();
+            seat.is_configured = true;
+            seat.is_lead = agent.lead;
+        }
+        self.floor_version += 1;
+        for agent in self.seats.keys() {
+            step.tell(*agent, Change::Configured);
+        }
+    }
+}

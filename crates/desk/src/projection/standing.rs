@@ -1,0 +1,55 @@
+//! Where a contact stands and what it cost the customer, as routing says it with what it passes on.
+
+use protocol::remedy::{ContactContext, Effort};
+use protocol::{AgentId, Cause, ContactId, ConversationId, InputBody, Language};
+
+use super::Projection;
+
+/// What is known of a conversation beyond its open contact. There are never more of them than the router remembers
+/// ([`protocol::limits::CONVERSATIONS_MAX`]): what it forgets stands in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Known {
+    /// How many contacts it has had.
+    pub(super) contacts: u32,
+    /// The language of its latest message that named one.
+    language: Option<Language>,
+}
+
+impl Projection {
+    pub(super) fn learn_language(&mut self, conversation: ConversationId, cause: &Cause) {
+        let Cause::Input { input, .. } = cause else { return };
+        let InputBody::Message(message) = &input.body else { return };
+        if message.language.is_some() {
+            self.conversations.entry(conversation).or_default().language = message.language;
+        }
+    }
+
+    /// Whether an agent leads.
+    pub(crate) fn is_lead(&self, agent: AgentId) -> bool {
+        self.seats.get(&agent).is_some_and(|seat| seat.is_lead)
+    }
+
+    /// Whether an agent has or had a contact. What they ask about one that went on is the worker's to answer, and to answer
+    /// alike each time; what they never had is not theirs to ask about.
+    pub(crate) fn had(&self, agent: AgentId, id: ContactId) -> bool {
+        let open = self.contacts.get(&id).map(|contact| &contact.had_by);
+        let had_by = open.or_else(|| self.ended.find(id).map(|ended| &ended.had_by));
+        had_by.is_some_and(|had_by| had_by.contains(&agent))
+    }
+
+    /// Where a contact that this agent holds stands.
+    pub(crate) fn standing(&self, agent: AgentId, id: ContactId) -> Option<ContactContext> {
+        let contact = self.held(agent, id)?;
+        let known = self.conversations.get(&contact.conversation).copied().unwrap_or_default();
+        Some(ContactContext {
+            contact: id,
+            conversation: contact.conversation,
+            identity: contact.identity()?,
+            channel: contact.channel,
+            queue: contact.queue.clone()?,
+            holder: Some(agent),
+            language: known.language,
+            effort: Effort { contacts_before: known.contacts.saturating_sub(1), ..contact.effort },
+        })
+    }
+}

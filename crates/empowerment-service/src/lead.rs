@@ -1,0 +1,90 @@
+//! Taking the lead: the fence first, which kills whatever an older leader has in flight.
+
+use anyhow::{Context, Result, anyhow};
+use bus::{AppendError, Appender, HeldLease};
+use protocol::ids::GatewayId;
+use protocol::{Millis, RemedyCause, streams};
+use service::{HealthHandle, failpoint};
+
+use crate::leader::Leader;
+use crate::replica::Replica;
+use crate::{Pulse, Role, clock, observe};
+
+/// How often the fence is tried while an old leader's records still come in.
+const FENCE_TRIES: u32 = 50;
+/// How long giving up the lease may take.
+const RELEASE_WAIT: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Why leading ended.
+pub(crate) enum Ended {
+    /// The process ends; all records are written.
+    Drained,
+    /// Another leads, or what is in the log is not sure any more.
+    SteppedDown {
+        error: anyhow::Error,
+        /// Records written besides the fence.
+        wrote: u64,
+    },
+}
+
+/// Leads until the process drains, the lease is lost, or an append fails.
+pub(crate) async fn lead(
+    role: &Role,
+    replica: Replica,
+    mut lease: HeldLease,
+    pulse: &Pulse<'_>,
+    led_before: bool,
+) -> Ended {
+    let mut leader = match fence(role, replica, pulse.health).await {
+        Ok(leader) => leader,
+        Err(error) => return Ended::SteppedDown { error, wrote: 0 },
+    };
+    if !pulse.is_futile {
+        pulse.health.set_detail("leading");
+    }
+    if !led_before {
+        role.kit.metrics.takeovers_total.inc();
+    }
+    let ended = leader.serve(role, &mut lease, pulse).await;
+    // Dropped before the lease is given up: from here on no question is answered and no order placed.
+    drop(leader);
+    // Given up at once, so that nobody waits for its time to live; when the bus is away, that has to be waited for.
+    if tokio::time::timeout(RELEASE_WAIT, lease.release()).await.is_err() {
+        tracing::debug!("the lease runs out by itself");
+    }
+    ended
+}
+
+/// Appends the takeover: from its acknowledgement on nothing that an older leader has in flight can land.
+async fn fence(role: &Role, mut replica: Replica, health: &HealthHandle) -> Result<Leader> {
+    for _ in 0..FENCE_TRIES {
+        clock::check(role).await?;
+        let usage = role.bus.stream_usage(streams::REMEDIES).await?;
+        replica.catch_up(usage.last_seq, health).await?;
+        let now = Millis(role.kit.clock.unix_ms());
+        let record =
+            empowerment_core::decide(&replica.state, RemedyCause::Takeover { leader: role.me }, now)?;
+        let mut appender = Appender::open(&role.bus, streams::REMEDIES, replica.state.log_seq());
+        let payload = serde_json::to_vec(&record)?.into();
+        let msg_id = record_id(role.me, record.epoch, appender.next_seq());
+        match appender.append(&role.subjects.remedies(), &msg_id, payload).await?.await {
+            Ok(seq) => {
+                failpoint::hit("empowerment.after_fence_before_replay");
+                empowerment_core::apply(&mut replica.state, seq, &record)
+                    .map_err(|error| anyhow!("{error}"))?;
+                observe::record(&role.kit.metrics, &record);
+                tracing::info!(epoch = record.epoch, log_seq = seq, "leads empowerment");
+                return Leader::new(role, replica, msg_id, appender).await;
+            }
+            // The old leader wrote once more: read that, and fence again.
+            Err(AppendError::Fenced) => {}
+            Err(error) => return Err(error).context("write the fence"),
+        }
+    }
+    Err(anyhow!("the log of remedies did not stand still for a fence"))
+}
+
+/// With the epoch: a leader that leads again must not meet what it sent before.
+pub(crate) fn record_id(leader: GatewayId, epoch: u64, seq: u64) -> String {
+    format!("{leader}-{epoch}-{seq}")
+}

@@ -1,0 +1,163 @@
+//! The empowerment role: tails CONTACTS, decides what may be given, appends to REMEDIES, and carries out what follows.
+//!
+//! All reasons are in `empowerment-core`; this shell adds the clock, the lease, the fence, the bus and the shop. One process
+//! leads, others follow the log and stand by. Only the leader answers questions: its state alone is ahead of what it wrote,
+//! and what it learns for an answer becomes a record. While nobody leads, a desk hears at once that nobody serves.
+
+mod breaker;
+mod clock;
+mod facts;
+mod http;
+mod intake;
+mod lead;
+mod leader;
+mod observe;
+mod orders;
+mod outbox;
+mod replica;
+mod snapshot;
+mod till;
+mod wishes;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bus::{Bucket, Bus, HeldLease, Lease, Sealer, places};
+use protocol::SubjectToken;
+use protocol::ids::GatewayId;
+use protocol::subjects::Subjects;
+use service::{HealthHandle, Kit};
+
+use crate::http::Shop;
+use crate::lead::Ended;
+use crate::replica::Replica;
+use crate::snapshot::Snapshots;
+
+/// The pause before a leader that had to step down tries again; the standby is faster.
+const RESYNC_PAUSE: Duration = Duration::from_millis(100);
+/// The pause after the log could not be read, which seldom passes by itself.
+const REREAD_PAUSE: Duration = Duration::from_millis(500);
+
+/// The lease of who leads, and the name in metrics and health.
+const LEASE_KEY: &str = "empowerment";
+/// Times in a row that leading ended without one new record before this process no longer says that it lives.
+const FUTILE_MAX: u32 = 3;
+
+/// What the loops of this role share.
+#[derive(Clone)]
+struct Role {
+    kit: Kit,
+    bus: Bus,
+    subjects: Subjects,
+    sealer: Sealer,
+    snapshots: Snapshots,
+    leases: Bucket,
+    /// The system that carries orders out; `None`: there is none.
+    shop: Option<Shop>,
+    /// This process, as others see it.
+    me: GatewayId,
+}
+
+/// Starts the role; its loop ends when the process drains.
+///
+/// # Errors
+/// When the buckets it needs cannot be made; the process does not start then.
+pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer) -> Result<()> {
+    let subjects = Subjects::new(SubjectToken::new(&kit.settings.cell.token)?);
+    let leases = bus.ensure_bucket(&places::leases()).await.context("make the bucket for leases")?;
+    let objects = bus.ensure_objects(&places::snapshots(), places::SNAPSHOTS_BYTES_MAX).await?;
+    let shop = Shop::new(&kit.settings.empowerment).context("use the shop's address")?;
+    if shop.is_none() {
+        tracing::warn!("no system carries out what is given: name one by empowerment.shop_url");
+    }
+    let role = Role {
+        kit: kit.clone(),
+        snapshots: Snapshots::new(bus.clone(), objects),
+        bus,
+        subjects,
+        sealer,
+        leases,
+        shop,
+        me: GatewayId(uuid::Uuid::now_v7()),
+    };
+    kit.drain.spawn("empowerment", run(role));
+    Ok(())
+}
+
+/// Follows, leads, and begins anew from the log whenever leading ends: the log is all the truth there is.
+async fn run(role: Role) -> Result<()> {
+    let health = role.kit.health.register("empowerment");
+    let drained = role.kit.drain.token();
+    let mut led_before = false;
+    let mut futile = 0;
+    health.set_detail("reading the log");
+    while !drained.is_cancelled() {
+        let replica = tokio::select! {
+            () = drained.cancelled() => break,
+            replica = Replica::recover(&role, &health) => replica,
+        };
+        let mut replica = match replica {
+            Ok(replica) => replica,
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "failed to read the log, trying again");
+                // Without a beat readiness turns red, and this is what it says then.
+                health.set_detail(format!("failed to read the log: {error}"));
+                tokio::select! {
+                    () = drained.cancelled() => break,
+                    () = tokio::time::sleep(REREAD_PAUSE) => {}
+                }
+                continue;
+            }
+        };
+        let pulse = Pulse { health: &health, is_futile: futile >= FUTILE_MAX };
+        if !pulse.is_futile {
+            health.set_detail("standing by");
+        }
+        let held = tokio::select! {
+            () = drained.cancelled() => break,
+            held = take_lead(&role) => held,
+            error = replica.follow(&role, &pulse) => Err(error),
+        };
+        let ended = match held {
+            Ok(lease) => {
+                let ended = Box::pin(lead::lead(&role, replica, lease, &pulse, led_before)).await;
+                led_before = true;
+                ended
+            }
+            Err(error) => Ended::SteppedDown { error, wrote: 0 },
+        };
+        if let Ended::SteppedDown { error, wrote } = ended {
+            tracing::warn!(error = format!("{error:#}"), "begins anew from the log");
+            futile = if wrote > 0 { 0 } else { futile + 1 };
+            if futile >= FUTILE_MAX {
+                tracing::error!(error = format!("{error:#}"), "cannot lead");
+                health.set_detail(format!("cannot lead: {error:#}"));
+            }
+            tokio::time::sleep(RESYNC_PAUSE).await;
+        }
+    }
+    health.retire();
+    Ok(())
+}
+
+/// Whether this process may say that it lives: one that comes to the lead again and again and writes nothing does not.
+struct Pulse<'a> {
+    health: &'a HealthHandle,
+    is_futile: bool,
+}
+
+impl Pulse<'_> {
+    fn beat(&self) {
+        if !self.is_futile {
+            self.health.beat();
+        }
+    }
+}
+
+async fn take_lead(role: &Role) -> Result<HeldLease> {
+    let ttl = role.kit.settings.routing.lease;
+    let cancel = role.kit.drain.token();
+    Lease::acquire(&role.leases, LEASE_KEY, &role.me.to_string(), ttl, &cancel)
+        .await
+        .context("take the lease of the empowerment worker")
+}

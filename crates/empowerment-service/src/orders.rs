@@ -1,0 +1,251 @@
+//! Orders to the shop: placed, or asked about; whatever is not a clear answer is unknown.
+
+use bus::{Sealer, UnsealError};
+use empowerment_core::OrderView;
+use protocol::content::{Content, Sealed};
+use protocol::limits::REASON_BYTES_MAX;
+use protocol::remedies::OrderAnswer;
+use protocol::{IdentityId, RemedyId, SubjectToken};
+use reqwest::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+use service::failpoint;
+
+use crate::Role;
+use crate::http::Shop;
+
+/// Longest reference that a shop may give, bytes: it is read out to customers.
+const REFERENCE_BYTES_MAX: usize = 128;
+/// The shop's word for an id that stands for something else.
+const ID_REUSED: &str = "id_reused";
+
+/// Whoever carries out orders.
+pub(crate) struct Orders {
+    shop: Option<Shop>,
+    sealer: Sealer,
+}
+
+/// An order as the shop reads it; every field stands there, so that the same order is the same bytes.
+#[derive(Serialize)]
+struct OrderBody<'a> {
+    kind: &'static str,
+    cents: Option<i64>,
+    currency: Option<String>,
+    order: Option<&'a SubjectToken>,
+    line: Option<&'a SubjectToken>,
+    reason: Option<&'a SubjectToken>,
+    incident: Option<&'a SubjectToken>,
+    words: Option<String>,
+    due: Option<u64>,
+    on_top_of: Option<RemedyId>,
+    contact: protocol::ContactId,
+}
+
+#[derive(Deserialize)]
+struct Reply {
+    status: String,
+    #[serde(default)]
+    reference: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// What the shop said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Told {
+    Done { reference: Option<String> },
+    Failed { reason: String },
+    NotFound,
+    Unknown { reason: String },
+}
+
+fn unknown(reason: impl Into<String>) -> Told {
+    Told::Unknown { reason: reason.into() }
+}
+
+impl Orders {
+    pub(crate) fn new(role: &Role) -> Self {
+        Self { shop: role.shop.clone(), sealer: role.sealer.clone() }
+    }
+
+    /// Has the order carried out, once however often this is called.
+    pub(crate) async fn carry_out(
+        &self,
+        remedy: RemedyId,
+        order: &OrderView,
+        ask_first: bool,
+    ) -> OrderAnswer {
+        let Some(shop) = &self.shop else { return OrderAnswer::Unknown { reason: "no_shop".to_owned() } };
+        let told = match if ask_first { ask(shop, remedy).await } else { Told::NotFound } {
+            Told::NotFound => self.place(shop, remedy, order).await,
+            known @ (Told::Done { .. } | Told::Failed { .. } | Told::Unknown { .. }) => known,
+        };
+        match told {
+            Told::Done { reference } => self.seal(order.identity, reference).await,
+            Told::Failed { reason } => OrderAnswer::Failed { reason },
+            Told::NotFound => OrderAnswer::Unknown { reason: "not_found".to_owned() },
+            Told::Unknown { reason } => OrderAnswer::Unknown { reason },
+        }
+    }
+
+    async fn place(&self, shop: &Shop, remedy: RemedyId, order: &OrderView) -> Told {
+        let words = match &order.words {
+            None => None,
+            Some(words) => match open_words(&self.sealer, words).await {
+                Ok(words) => words,
+                Err(()) => return unknown("words_unavailable"),
+            },
+        };
+        let body = OrderBody {
+            kind: order.kind.as_str(),
+            cents: order.money.map(|money| money.cents),
+            currency: order.money.map(|money| money.currency.to_string()),
+            order: order.order.as_ref(),
+            line: order.line.as_ref(),
+            reason: order.reason.as_ref(),
+            incident: order.incident.as_ref(),
+            words,
+            due: order.due.map(|due| due.0),
+            on_top_of: order.on_top_of,
+            contact: order.contact,
+        };
+        failpoint::hit("empowerment.after_grant_before_order");
+        let told = call(shop, Method::PUT, remedy, Some(&body)).await;
+        match told {
+            // The same id is always the same order of ours: its words were erased since. What became of it still counts.
+            Told::Failed { reason } if reason == ID_REUSED => ask(shop, remedy).await,
+            told @ (Told::Done { .. } | Told::Failed { .. } | Told::NotFound | Told::Unknown { .. }) => told,
+        }
+    }
+
+    /// The reference may be worth money: it stands nowhere in the clear.
+    async fn seal(&self, identity: IdentityId, reference: Option<String>) -> OrderAnswer {
+        let Some(reference) = reference else { return OrderAnswer::Done { reference: None } };
+        // As everything that people read: the desk opens it like any words.
+        let content = serde_json::to_vec(&Content { text: reference, name: None });
+        let sealed = match content {
+            Ok(content) => self.sealer.seal(identity, &content).await.map_err(anyhow::Error::from),
+            Err(error) => Err(error.into()),
+        };
+        match sealed {
+            Ok(sealed) => OrderAnswer::Done { reference: Some(sealed) },
+            // The shop says the same again.
+            Err(error) => {
+                tracing::warn!(%error, "failed to seal the shop's answer; it is asked again");
+                OrderAnswer::Unknown { reason: "answer_not_sealed".to_owned() }
+            }
+        }
+    }
+}
+
+async fn ask(shop: &Shop, remedy: RemedyId) -> Told {
+    call(shop, Method::GET, remedy, None::<&()>).await
+}
+
+async fn call<B: Serialize + Sync>(shop: &Shop, method: Method, remedy: RemedyId, body: Option<&B>) -> Told {
+    match shop.ask(method, &format!("/orders/{remedy}"), body, shop.order_timeout()).await {
+        Ok((status, bytes)) => read(status, &bytes),
+        Err(none) => unknown(none.word()),
+    }
+}
+
+fn read(status: StatusCode, bytes: &[u8]) -> Told {
+    let known = matches!(status.as_u16(), 200 | 202 | 404 | 409 | 422);
+    if !known {
+        return unknown(format!("status_{}", status.as_u16()));
+    }
+    let Ok(reply) = serde_json::from_slice::<Reply>(bytes) else { return unknown("not_an_answer") };
+    match (status.as_u16(), reply.status.as_str()) {
+        (200, "done") if reply.reference.as_deref().is_none_or(is_reference) => {
+            Told::Done { reference: reply.reference }
+        }
+        (202, "pending") => unknown("pending"),
+        (404, "not_found") => Told::NotFound,
+        (409 | 422, "failed") => Told::Failed { reason: reply.reason.map_or_else(other, stable) },
+        _ => unknown("not_an_answer"),
+    }
+}
+
+/// It is told to customers: printable, and not long.
+fn is_reference(text: &str) -> bool {
+    (1..=REFERENCE_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+/// Words, not sentences: those could speak of a customer, and this stands in a log that is never erased.
+fn stable(reason: String) -> String {
+    let fits = reason.len() <= REASON_BYTES_MAX && SubjectToken::new(&reason).is_ok();
+    if fits { reason } else { other() }
+}
+
+fn other() -> String {
+    "refused".to_owned()
+}
+
+/// The words; `None` when nobody can read them any more.
+///
+/// # Errors
+/// When the key could not be had now; fate: retry.
+pub(crate) async fn open_words(sealer: &Sealer, sealed: &Sealed) -> Result<Option<String>, ()> {
+    match sealer.unseal(sealed).await {
+        Ok(bytes) => Ok(serde_json::from_slice::<Content>(&bytes)
+            .inspect_err(|_| tracing::warn!("sealed words do not read"))
+            .ok()
+            .map(|content| content.text)),
+        Err(UnsealError::Erased) => Ok(None),
+        Err(error @ (UnsealError::NoKey | UnsealError::Damaged)) => {
+            tracing::warn!(%error, "sealed words cannot be opened");
+            Ok(None)
+        }
+        Err(UnsealError::Unavailable(error)) => {
+            tracing::warn!(%error, "the key of sealed words cannot be had now");
+            Err(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(status: u16, body: &str) -> Told {
+        read(StatusCode::from_u16(status).unwrap(), body.as_bytes())
+    }
+
+    #[test]
+    fn only_what_the_contract_says_is_an_answer() {
+        let done = r#"{"status":"done","reference":"WT-7Q2K"}"#;
+        assert_eq!(of(200, done), Told::Done { reference: Some("WT-7Q2K".into()) });
+        assert_eq!(of(200, r#"{"status":"done"}"#), Told::Done { reference: None });
+        assert_eq!(of(202, r#"{"status":"pending"}"#), unknown("pending"));
+        assert_eq!(of(404, r#"{"status":"not_found"}"#), Told::NotFound);
+        let failed = r#"{"status":"failed","reason":"more_than_paid"}"#;
+        assert_eq!(of(422, failed), Told::Failed { reason: "more_than_paid".into() });
+        assert_eq!(of(409, failed), Told::Failed { reason: "more_than_paid".into() });
+        for (status, body) in [
+            (200, ""),
+            (200, "<html>"),
+            (200, r#"{"status":"done"}{"status":"done"}"#),
+            (200, failed),
+            (200, r#"{"status":"done","reference":""}"#),
+            (200, r#"{"status":"done","reference":"a\nb"}"#),
+            (202, done),
+            (404, "not found"),
+            (404, done),
+            (422, done),
+        ] {
+            assert_eq!(of(status, body), unknown("not_an_answer"), "{status} {body}");
+        }
+        for status in [201, 204, 302, 400, 401, 500, 503] {
+            assert_eq!(of(status, done), unknown(format!("status_{status}")));
+        }
+    }
+
+    #[test]
+    fn a_reason_is_a_word_and_a_reference_is_short() {
+        let failed = |reason: &str| of(422, &format!(r#"{{"status":"failed","reason":"{reason}"}}"#));
+        assert_eq!(failed("Mrs Jansen had this before"), Told::Failed { reason: "refused".into() });
+        assert_eq!(of(422, r#"{"status":"failed"}"#), Told::Failed { reason: "refused".into() });
+        let done = |len| of(200, &format!(r#"{{"status":"done","reference":"{}"}}"#, "x".repeat(len)));
+        assert_ne!(done(REFERENCE_BYTES_MAX), unknown("not_an_answer"));
+        assert_eq!(done(REFERENCE_BYTES_MAX + 1), unknown("not_an_answer"));
+    }
+}

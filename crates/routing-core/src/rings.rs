@@ -1,0 +1,61 @@
+//! Whose agents may have a contact, wider with the time that it has waited.
+
+use std::collections::BTreeSet;
+
+use protocol::config::{Queue, Step};
+use protocol::input::SkillNeed;
+use protocol::{SkillLevel, SubjectToken};
+
+use crate::floor::{ClassKey, ProfileKey};
+
+/// One step of a class of contacts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ring {
+    /// From which wait on, ms.
+    pub(crate) after_ms: u64,
+    queues: BTreeSet<SubjectToken>,
+    /// All of one of these.
+    any_of: Vec<Vec<SkillNeed>>,
+}
+
+impl Ring {
+    /// Whether agents of this profile belong to it; the channel decides for itself.
+    pub(crate) fn admits(&self, profile: &ProfileKey) -> bool {
+        self.serves(profile) && self.any_of.iter().any(|all| profile.lacks(all).is_none())
+    }
+
+    pub(crate) fn serves(&self, profile: &ProfileKey) -> bool {
+        !self.queues.is_disjoint(&profile.queues)
+    }
+
+    /// What a profile lacks for the first of the alternatives.
+    pub(crate) fn lacks(&self, profile: &ProfileKey) -> Option<&SkillNeed> {
+        self.any_of.first().and_then(|all| profile.lacks(all))
+    }
+}
+
+/// The rings of a class, by time.
+pub(crate) fn rings(queue: Option<&Queue>, class: &ClassKey) -> Vec<Ring> {
+    let steps = queue.map(|queue| queue.steps.as_slice()).unwrap_or_default();
+    if steps.is_empty() {
+        let queues = [class.queue.clone()].into();
+        return vec![Ring { after_ms: 0, queues, any_of: vec![class.needs.clone()] }];
+    }
+    steps.iter().map(|step| ring(step, class)).collect()
+}
+
+fn ring(step: &Step, class: &ClassKey) -> Ring {
+    let queues = if step.queues.is_empty() { [class.queue.clone()].into() } else { step.queues.clone() };
+    let own = std::slice::from_ref(&class.needs);
+    let alternatives = if step.any_of.is_empty() { own } else { &step.any_of };
+    let any_of = alternatives.iter().map(|all| eased(all, step.ease)).collect();
+    Ring { after_ms: step.after_ms, queues, any_of }
+}
+
+fn eased(needs: &[SkillNeed], by: u8) -> Vec<SkillNeed> {
+    let lower = |need: &SkillNeed| {
+        let level = u8::from(need.level).checked_sub(by)?;
+        Some(SkillNeed { skill: need.skill.clone(), level: SkillLevel::try_from(level).ok()? })
+    };
+    needs.iter().filter_map(lower).collect()
+}

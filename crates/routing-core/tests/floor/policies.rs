@@ -1,0 +1,79 @@
+//! Floors whose policies differ in all that they can say.
+
+use protocol::ChannelKind::{Api, Web};
+use protocol::SkillLevel;
+use protocol::config::{Agent, AgentChoice, BreachBoost, ChannelRule, PriorityClass, RoutingConfig, Step};
+use protocol::input::SkillNeed;
+
+use crate::builder::token;
+
+/// How many there are.
+pub(crate) const POLICIES: usize = 8;
+
+pub(crate) fn config(policy: usize, staff: Vec<Agent>) -> RoutingConfig {
+    let mut config = crate::builder::config(staff);
+    match policy {
+        0 => {}
+        1 => config.priorities = vec![class(0, 15_000, 100), class(5, 0, 100)],
+        2 => {
+            config.priorities = vec![class(0, 0, 400), class(5, 5_000, 50)];
+            each(&mut config, |queue| queue.choose = AgentChoice::LeastOccupied);
+        }
+        3 => each(&mut config, |queue| {
+            queue.choose = AgentChoice::BestProficiency;
+            queue.steps = steps();
+        }),
+        4 => {
+            config.channels =
+                vec![rule(3, false, false), ChannelRule { channel: Api, ..rule(1, false, true) }];
+            config.agents.iter_mut().for_each(|agent| agent.load_max = Some(4));
+            each(&mut config, |queue| queue.choose = AgentChoice::MostSpare);
+        }
+        5 => {
+            config.channels =
+                vec![rule(1, true, false), ChannelRule { channel: Api, ..rule(1, false, true) }];
+            each(&mut config, |queue| queue.wait_bound_ms = Some(9_000));
+        }
+        6 => {
+            config.queues[0].breach =
+                Some(BreachBoost { within_ms: 20_000, window_ms: 15_000, head_start_ms: 60_000 });
+            config.priorities = vec![class(0, 30_000, 100), class(5, 0, 200)];
+            config.queues[1].per_agent_max = Some(1);
+            config.queues[0].auto_accept = true;
+        }
+        _ => {
+            each(&mut config, |queue| {
+                queue.steps = steps();
+                queue.per_agent_max = Some(1);
+                queue.misses_max = 3;
+                queue.wait_bound_ms = Some(30_000);
+            });
+            config.queues[1].steps[0].after_ms = 700;
+        }
+    }
+    config
+}
+
+/// First as the contact needs it, then a level lower, then anybody who speaks some Dutch or serves the other queue.
+fn steps() -> Vec<Step> {
+    let step = |after_ms, ease| Step { after_ms, queues: [].into(), any_of: Vec::new(), ease };
+    let dutch = SkillNeed { skill: token("dutch"), level: SkillLevel::LOWEST };
+    let wide = Step {
+        queues: ["sales", "support"].map(token).into(),
+        any_of: vec![vec![dutch], vec![]],
+        ..step(61_000, 0)
+    };
+    vec![step(0, 0), step(9_000, 1), wide]
+}
+
+fn each(config: &mut RoutingConfig, change: impl FnMut(&mut protocol::config::Queue)) {
+    config.queues.iter_mut().for_each(change);
+}
+
+fn class(priority: u8, head_start_ms: u64, ageing_percent: u32) -> PriorityClass {
+    PriorityClass { priority, head_start_ms, ageing_percent }
+}
+
+fn rule(weight: u16, exclusive: bool, interruptible: bool) -> ChannelRule {
+    ChannelRule { channel: Web, weight, exclusive, interruptible }
+}

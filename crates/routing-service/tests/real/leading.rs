@@ -1,0 +1,91 @@
+//! Who may lead, who goes on leading, and who says that it cannot.
+
+use std::time::Duration;
+
+use bus::places::{self, StreamSizes};
+use bus::{Deadline, PublishError};
+use protocol::Event;
+use service::Clock;
+
+use crate::world::{MIB, PATIENCE, ROOMY, STALE_AFTER, World, ahead, eventually, now_ms, subjects};
+
+/// Fills PARKED until not one more byte has room.
+async fn fill_parked(world: &World) {
+    let mut size = 4096;
+    let mut n = 0;
+    while size > 0 {
+        let (id, bytes) = (format!("fill-{n}"), vec![b'x'; size]);
+        let deadline = Deadline::after(PATIENCE);
+        match world.bus.publish_durable(&subjects().parked(), &id, bytes.into(), deadline).await {
+            Ok(_) => n += 1,
+            Err(PublishError::Full) => size /= 2,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_parked_does_not_stop_the_floor() {
+    let world = World::with(StreamSizes { parked: 64 << 10, ..ROOMY }).await;
+    fill_parked(&world).await;
+    let router = world.route(&[], Clock::system()).await;
+    world.configure().await;
+    world.publish(&subjects().inbound_presence(), b"no input at all".to_vec()).await;
+    world.write().await;
+    let records = world.records_with(1, |event| matches!(event, Event::ContactOpened { .. })).await;
+    let parked = records.iter().filter(|record| matches!(record.events[..], [Event::Parked { .. }])).count();
+    assert_eq!(parked, 1, "the record says so, though its bytes are in INBOUND only");
+    let fences = records.iter().filter(|record| matches!(record.events[..], [Event::Fenced { .. }])).count();
+    assert_eq!(fences, 1, "who leads goes on leading");
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_whose_clock_is_ahead_does_not_lead_until_it_is_set_right() {
+    let world = World::with(ROOMY).await;
+    let (clock, hand) = ahead(Duration::from_secs(70));
+    let router = world.route(&[], clock).await;
+    router.says("cannot lead: the clock is").await;
+    assert_eq!(world.records().await, [], "the log would keep that time");
+    hand.set_unix_ms(now_ms());
+    world.configure().await;
+    let records = world.records_with(1, |event| matches!(event, Event::ConfigApplied)).await;
+    assert!(records.iter().all(|record| record.at.0 < now_ms() + 10_000));
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_a_little_ahead_is_no_obstacle() {
+    let world = World::with(ROOMY).await;
+    let (clock, _hand) = ahead(Duration::from_secs(50));
+    let router = world.route(&[], clock).await;
+    world.records_with(1, |event| matches!(event, Event::Fenced { .. })).await;
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_writes_nothing_again_and_again_says_why_until_it_writes() {
+    // No room for the record of a takeover.
+    let world = World::with(StreamSizes { contacts: 100, ..ROOMY }).await;
+    let (clock, hand) = ahead(Duration::ZERO);
+    let router = world.route(&[], clock).await;
+    router.says("cannot lead: write the fence").await;
+    hand.advance(STALE_AFTER + Duration::from_secs(1));
+    // It goes on trying: each try takes the lease anew.
+    let leases = world.bus.ensure_bucket(&places::leases()).await.unwrap();
+    let tried = async || leases.get("routing").await.unwrap().map_or(0, |entry| entry.revision);
+    let before = tried().await;
+    eventually("some more tries", async || (tried().await > before + 10).then_some(())).await;
+    let report = router.0.health.report();
+    assert!(!report.ready);
+    let [reason] = &report.reasons[..] else { panic!("{:?}", report.reasons) };
+    assert!(
+        reason.starts_with("routing: no sign of life for 11 s (cannot lead: write the fence"),
+        "{reason}"
+    );
+    world.make_streams(StreamSizes { contacts: 64 * MIB, ..ROOMY }).await;
+    world.configure().await;
+    router.says("leading").await;
+    eventually("readiness", async || router.0.health.report().ready.then_some(())).await;
+    router.stop().await;
+}

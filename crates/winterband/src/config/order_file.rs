@@ -1,0 +1,199 @@
+//! The parts of `routing.toml` that weigh: order, choice, steps, room.
+
+use std::collections::BTreeSet;
+
+use protocol::SubjectToken;
+use protocol::config::{AgentChoice, BreachBoost, ChannelRule, PriorityClass, Queue, Step};
+use protocol::input::SkillNeed;
+use toml_edit::{InlineTable, Value};
+
+use super::routing_file::{channel as channel_kind, need};
+use super::table::{Table, duration_ms, token};
+
+const CHOICES: &str = "one of longest_idle, least_occupied, most_spare, best_proficiency";
+const STEPS: &str = "a list of { after = \"20s\", queues = [names], any_of = [[{ skill = \"name\", level = 1 to 5 }]], \
+                     ease = levels }, of which only after has to be there";
+const BREACH: &str = "{ within = \"60s\", window = \"20s\", head_start = \"5m\" }";
+
+/// What a queue says of these; its other keys are read elsewhere.
+pub(super) fn queue(table: &mut Table<'_, '_>) -> impl FnOnce(SubjectToken) -> Queue + use<> {
+    let choose = table.optional_word("choose", CHOICES, choice);
+    let steps = table.list("steps", STEPS, step);
+    let wait_bound_ms = table.optional_duration_ms("wait_bound");
+    let breach = table.inline("breach", BREACH, breach);
+    let per_agent_max = table.optional_whole("per_agent_max");
+    let auto_accept = table.optional_yes_no("auto_accept");
+    let misses_max = table.optional_small("misses_max");
+    move |name| Queue {
+        choose: choose.unwrap_or_default(),
+        steps: steps.unwrap_or_default(),
+        wait_bound_ms,
+        breach,
+        per_agent_max,
+        auto_accept: auto_accept.unwrap_or_default(),
+        misses_max: misses_max.unwrap_or(1),
+        ..Queue::new(name)
+    }
+}
+
+pub(super) fn priority(table: &mut Table<'_, '_>) -> Option<PriorityClass> {
+    let (priority, head_start) = (table.small("priority"), table.duration_ms("head_start"));
+    let ageing = table.optional_whole("ageing_percent");
+    Some(PriorityClass {
+        priority: priority?,
+        head_start_ms: head_start?,
+        ageing_percent: ageing.unwrap_or(100),
+    })
+}
+
+pub(super) fn channel(table: &mut Table<'_, '_>) -> Option<ChannelRule> {
+    let channel = table.word("channel", "one of web, api", channel_kind);
+    let weight = table.whole("weight");
+    let (exclusive, interruptible) =
+        (table.optional_yes_no("exclusive"), table.optional_yes_no("interruptible"));
+    Some(ChannelRule {
+        channel: channel?,
+        weight: weight?,
+        exclusive: exclusive.unwrap_or_default(),
+        interruptible: interruptible.unwrap_or_default(),
+    })
+}
+
+fn choice(word: &str) -> Option<AgentChoice> {
+    match word {
+        "longest_idle" => Some(AgentChoice::LongestIdle),
+        "least_occupied" => Some(AgentChoice::LeastOccupied),
+        "most_spare" => Some(AgentChoice::MostSpare),
+        "best_proficiency" => Some(AgentChoice::BestProficiency),
+        _ => None,
+    }
+}
+
+/// Nothing but these keys.
+fn only(table: &InlineTable, keys: &[&str]) -> Option<()> {
+    table.iter().all(|(key, _)| keys.contains(&key)).then_some(())
+}
+
+fn step(table: &InlineTable) -> Option<Step> {
+    only(table, &["after", "queues", "any_of", "ease"])?;
+    let queues = match table.get("queues") {
+        Some(value) => value.as_array()?.iter().map(token).collect::<Option<BTreeSet<_>>>()?,
+        None => BTreeSet::new(),
+    };
+    let any_of = match table.get("any_of") {
+        Some(value) => value.as_array()?.iter().map(all_of).collect::<Option<Vec<_>>>()?,
+        None => Vec::new(),
+    };
+    let ease = match table.get("ease") {
+        Some(value) => u8::try_from(value.as_integer()?).ok()?,
+        None => 0,
+    };
+    Some(Step { after_ms: duration_ms(table.get("after")?)?, queues, any_of, ease })
+}
+
+fn all_of(value: &Value) -> Option<Vec<SkillNeed>> {
+    value.as_array()?.iter().map(|one| need(one.as_inline_table()?)).collect()
+}
+
+fn breach(table: &InlineTable) -> Option<BreachBoost> {
+    only(table, &["within", "window", "head_start"])?;
+    let of = |key: &str| duration_ms(table.get(key)?);
+    Some(BreachBoost { within_ms: of("within")?, window_ms: of("window")?, head_start_ms: of("head_start")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use protocol::ChannelKind;
+    use protocol::config::RoutingConfig;
+    use service::settings::Fault;
+
+    use super::super::routing_file::{DEMO, FILE_NAME, read};
+
+    fn with(queue: &str, rest: &str) -> Result<RoutingConfig, Vec<Fault>> {
+        let text = DEMO.replacen("[[queue]]\n", &format!("[[queue]]\n{queue}"), 1);
+        read(FILE_NAME, &format!("{text}\n{rest}"), &BTreeMap::new())
+    }
+
+    #[test]
+    fn all_that_weighs_is_read() {
+        let queue = r#"
+choose = "best_proficiency"
+wait_bound = "10m"
+breach = { within = "60s", window = "20s", head_start = "5m" }
+per_agent_max = 2
+auto_accept = true
+misses_max = 3
+steps = [
+    { after = "0s" },
+    { after = "20s", ease = 1 },
+    { after = "60s", queues = ["orders"], any_of = [[{ skill = "dutch", level = 2 }], []] },
+]
+"#;
+        let rest = r#"
+[[priority]]
+priority = 0
+head_start = "5m"
+
+[[priority]]
+priority = 1
+head_start = "0s"
+ageing_percent = 150
+
+[[priority]]
+priority = 2
+head_start = "0s"
+
+[[channel]]
+channel = "api"
+weight = 2
+interruptible = true
+"#;
+        let config = with(queue, rest).unwrap();
+        let queue = &config.queues[0];
+        assert_eq!((queue.wait_bound_ms, queue.per_agent_max, queue.misses_max), (Some(600_000), Some(2), 3));
+        assert_eq!(queue.breach.unwrap().window_ms, 20_000);
+        assert!(queue.auto_accept);
+        assert_eq!(queue.steps.iter().map(|step| step.after_ms).collect::<Vec<_>>(), [0, 20_000, 60_000]);
+        assert_eq!((queue.steps[1].ease, queue.steps[2].any_of.len()), (1, 2));
+        assert_eq!(
+            config.priorities.iter().map(|one| one.ageing_percent).collect::<Vec<_>>(),
+            [100, 150, 100]
+        );
+        assert_eq!((config.channels[0].channel, config.channels[0].weight), (ChannelKind::Api, 2));
+        assert!(config.channels[0].interruptible && !config.channels[0].exclusive);
+    }
+
+    #[test]
+    fn what_does_not_read_has_its_line_and_what_is_expected() {
+        let faults = with(
+            "choose = 'best'\nsteps = [{ ease = 1 }]\nmisses_max = -1\n",
+            "[[channel]]\nchannel = 'fax'\n",
+        );
+        let faults = faults.unwrap_err();
+        let found: Vec<_> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        let expected = [
+            "queue[0].choose",
+            "queue[0].steps",
+            "queue[0].misses_max",
+            "channel[0].channel",
+            "channel[0].weight",
+        ];
+        assert_eq!(found, expected);
+        assert!(faults.iter().all(|fault| fault.line.is_some()));
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_told_where_it_stands() {
+        let rest = "[[priority]]\npriority = 1\nhead_start = '0s'\nageing_percent = 0\n";
+        let faults = with("steps = [{ after = '0s', queues = ['nowhere'] }]\n", rest).unwrap_err();
+        let paths: Vec<_> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        assert!(
+            paths.contains(&"queues[0].steps[0]") && paths.contains(&"priorities[0].ageing_percent"),
+            "{paths:?}"
+        );
+        let line = |path: &str| faults.iter().find(|fault| fault.path == path).and_then(|fault| fault.line);
+        assert!(line("priorities[0].ageing_percent").is_some());
+    }
+}
