@@ -100,21 +100,28 @@ pub(crate) async fn facts(
     _caller: Caller,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
-    let asked: NewFacts = read(&api, body)?;
+    Ok((StatusCode::ACCEPTED, Json(take_facts(&api, read(&api, body)?).await?)))
+}
+
+/// Stores facts, from wherever they were pushed.
+///
+/// # Errors
+/// When they cannot be used, or not be stored now; whoever pushed them is told which.
+pub(crate) async fn take_facts(api: &Api, asked: NewFacts) -> Result<Taken, Problem> {
     if asked.facts.is_empty() || asked.facts.len() > FACTS_MAX {
         let detail = format!("send 1 to {FACTS_MAX} facts at once");
         return Err(problems::unprocessable("facts_count", "too many facts, or none", &detail));
     }
     let about = match asked.about {
         About::Order(order) => FactsAbout::Order(order),
-        About::Customer(person) => FactsAbout::Identity(identity(&api, &person)?),
+        About::Customer(person) => FactsAbout::Identity(identity(api, &person)?),
     };
     let now = api.kit.clock.unix_ms();
     // A fact of tomorrow would stay fresh for too long.
     let at = Millis(asked.at.unwrap_or(now).min(now));
     let id = NoticeId(uuid::Uuid::now_v7());
     let input = EmpowermentInput::Facts { id, about, source: asked.source, at, facts: asked.facts };
-    Ok((StatusCode::ACCEPTED, Json(store(&api, &id.to_string(), input).await?)))
+    store(api, &id.to_string(), input).await
 }
 
 pub(crate) async fn signal(

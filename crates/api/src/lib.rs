@@ -13,6 +13,7 @@ mod park;
 mod parked;
 mod problems;
 mod publish;
+mod pushed;
 mod sessions;
 
 use std::sync::Arc;
@@ -84,7 +85,9 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         floor,
         rate: RateLimiter::new(per_second, RATED_KEYS_MAX, kit.clock.clone()),
     };
-    Ok(routes(Arc::new(api)))
+    let api = Arc::new(api);
+    pushed::serve(&api).await?;
+    Ok(routes(api))
 }
 
 fn routes(api: Shared) -> Router {

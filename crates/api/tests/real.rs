@@ -8,6 +8,7 @@ use bus::RoomLevel;
 use protocol::InputBody;
 use protocol::input::CustomerMessage;
 use protocol::limits::INPUT_BYTES_MAX;
+use protocol::remedy::EmpowermentInput;
 use protocol::streams::{INBOUND, PARKED};
 use serde_json::{Value, json};
 
@@ -312,5 +313,37 @@ async fn before_the_first_configuration_every_account_is_unknown() {
     assert_eq!(present, json!({"log_seq": null, "hash": null, "config": null}));
     let (status, problem) = house.post("messages", &message("m-1", "hello")).await;
     assert_eq!((status, &problem["code"]), (404, &json!("unknown_account")));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn facts_are_pushed_over_http_and_over_the_bus() {
+    let house = House::open().await;
+    let body =
+        json!({"source": "shop", "at": 5, "about": {"order": "A-1001"}, "facts": {"order.days_late": 4}});
+    let (status, taken) = house.post("facts", body.to_string()).await;
+    assert_eq!(status, 202, "{taken}");
+    let pushed: Value = serde_json::from_slice(&house.push_facts(&body.to_string()).await).unwrap();
+    assert_eq!(pushed["input_seq"].as_u64(), taken["input_seq"].as_u64().map(|seq| seq + 1));
+    let about = json!({"customer": {"channel": "api", "account": "shop", "value": "ann@example.org"}});
+    let of_her = json!({"source": "shop", "about": about, "facts": {"customer.tier": "gold"}});
+    assert!(!house.push_facts(&of_her.to_string()).await.is_empty());
+    for refused in
+        [json!({"source": "shop", "about": {"order": "A-1"}, "facts": {}}).to_string(), "{".to_owned()]
+    {
+        assert_eq!(house.push_facts(&refused).await, b"", "{refused}");
+    }
+    let inputs = house.inputs().await;
+    let mut told = Vec::new();
+    for input in &inputs {
+        if let InputBody::Empowerment(EmpowermentInput::Facts { about, source, facts, .. }) = &input.body {
+            told.push((about, source, facts));
+        }
+    }
+    assert_eq!(told.len(), 3, "what was refused is not stored");
+    assert_eq!(told[0], told[1], "both ways say the same");
+    house.holds_nowhere(INBOUND, &["ann@example.org"]).await;
+    let (endpoint, place) = &house.find_service("integrations").await[0];
+    assert_eq!((endpoint.as_str(), place.ends_with(".svc.integrations.facts")), ("facts", true));
     house.close().await;
 }

@@ -3,6 +3,7 @@
 //! A service is found only while it is held: dropping it takes it off the bus.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::service::endpoint::Endpoint as ClientEndpoint;
@@ -11,6 +12,8 @@ use async_nats::service::{Info, Request as ClientRequest, Service as ClientServi
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
 use protocol::{Subject, SubjectToken};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::connection::{Bus, BusError};
 use crate::deadline::Deadline;
@@ -125,6 +128,27 @@ impl Endpoint {
     pub async fn next(&mut self) -> Option<ServiceRequest> {
         let request = self.0.next().await?;
         Some(ServiceRequest { payload: request.message.payload.clone(), request })
+    }
+
+    /// Answers each question in a task of its own, so many `at_once`; more wait. Ends where [`Endpoint::next`] does, and what
+    /// is being answered then ends with it.
+    pub async fn answer_each<F, A>(mut self, at_once: usize, answer: F)
+    where
+        F: Fn(ServiceRequest) -> A,
+        A: Future<Output = ()> + Send + 'static,
+    {
+        let places = Arc::new(Semaphore::new(at_once));
+        let mut tasks = JoinSet::new();
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Some(request) = self.next().await else { return };
+            let answering = answer(request);
+            tasks.spawn(async move {
+                answering.await;
+                drop(place);
+            });
+            while tasks.try_join_next().is_some() {}
+        }
     }
 }
 

@@ -137,6 +137,7 @@ pub(crate) async fn contact(
         queue: picture.queue.to_string(),
         category: picture.category,
         opened_at: picture.opened_at,
+        effort: picture.effort,
         wrap_up_until: picture.wrap_up_until,
         customer_name,
         draft: draft.map_err(|error| WordsAway(error.to_string()))?,

@@ -34,7 +34,11 @@ impl Scopes<'_> {
         let of = match per {
             Per::Contact => self.context.contact.to_string(),
             Per::AgentDay => format!("{}/{}", self.agent, day(self.at)),
-            Per::TeamDay => format!("{}/{}", self.context.queue, day(self.at)),
+            // Who works in no team counts with those of their queue.
+            Per::TeamDay => {
+                let team = self.context.team.as_ref().unwrap_or(&self.context.queue);
+                format!("{team}/{}", day(self.at))
+            }
             Per::CustomerYear | Per::SurpriseYear => format!("{}/{}", self.context.identity, year(self.at)),
             Per::Incident => self.incident?.to_string(),
         };

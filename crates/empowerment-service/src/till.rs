@@ -1,16 +1,14 @@
 //! The service that desks ask what they can give now. It is answered within half a second, whatever other systems do.
 
-use std::sync::Arc;
-
 use anyhow::Result;
-use bus::{Endpoint, Service, ServiceRequest, ServiceSpec};
+use bus::{Service, ServiceRequest, ServiceSpec};
 use protocol::limits::POLICY_BYTES_MAX;
 use protocol::policy::{Policy, PolicyFault};
 use protocol::till::{PolicyChecked, TillAnswer, TillQuestion, Wallets, WalletsQuestion};
 use protocol::{Subject, SubjectToken};
 use serde::Serialize;
 use service::Metrics;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -94,9 +92,9 @@ impl Desks {
         let counter = Counter { asker: asker.clone(), metrics, questions: sender, said };
         let mut tasks = JoinSet::new();
         let one = counter.clone();
-        tasks.spawn(answer_all(till, ANSWERED_MAX, move |request| one.clone().till(request)));
-        tasks.spawn(answer_all(wallets, ANSWERED_MAX, move |request| counter.clone().wallets(request)));
-        tasks.spawn(answer_all(check, CHECKED_MAX, check_policy));
+        tasks.spawn(till.answer_each(ANSWERED_MAX, move |request| one.clone().till(request)));
+        tasks.spawn(wallets.answer_each(ANSWERED_MAX, move |request| counter.clone().wallets(request)));
+        tasks.spawn(check.answer_each(CHECKED_MAX, check_policy));
         Ok(Self { asker, questions, _tasks: tasks, _service: service })
     }
 
@@ -107,26 +105,6 @@ impl Desks {
 
     pub(crate) fn asker(&self) -> &Asker {
         &self.asker
-    }
-}
-
-/// Answers each question in a task of its own, so many at once.
-async fn answer_all<F, A>(mut endpoint: Endpoint, at_once: usize, answer: F)
-where
-    F: Fn(ServiceRequest) -> A,
-    A: Future<Output = ()> + Send + 'static,
-{
-    let places = Arc::new(Semaphore::new(at_once));
-    let mut tasks = JoinSet::new();
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let Some(request) = endpoint.next().await else { return };
-        let answering = answer(request);
-        tasks.spawn(async move {
-            answering.await;
-            drop(place);
-        });
-        while tasks.try_join_next().is_some() {}
     }
 }
 

@@ -142,6 +142,9 @@ pub struct Agent {
     /// Whether they lead: asked when colleagues cannot say yes, and shown the lead's page.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lead: bool,
+    /// The team they work in: it shares a budget and can be asked first; `None`: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<SubjectToken>,
     /// How much they hold at once over all channels, in the weights of [`RoutingConfig::channels`]; `None`: each channel's
     /// own number alone is the limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -160,6 +163,7 @@ impl Agent {
             skills: BTreeMap::new(),
             capacity: BTreeMap::new(),
             lead: false,
+            team: None,
             load_max: None,
         }
     }
@@ -233,29 +237,32 @@ impl RoutingConfig {
         faults.at_most("accounts", self.accounts.len(), ACCOUNTS_MAX);
         faults.at_most("categories", self.categories.len(), CATEGORIES_MAX);
         faults.at_most("dispositions", self.dispositions.len(), DISPOSITIONS_MAX);
-        let queues = self.queues.iter().map(|queue| &queue.name).collect();
-        let skills = self.skills.iter().map(|skill| &skill.name).collect();
+        let known = Known {
+            queues: self.queues.iter().map(|queue| &queue.name).collect(),
+            skills: self.skills.iter().map(|skill| &skill.name).collect(),
+            teams: self.agents.iter().filter_map(|agent| agent.team.as_ref()).collect(),
+        };
         for (n, queue) in self.queues.iter().enumerate() {
-            queue.faults(n, &mut faults, &queues, &skills);
+            queue.faults(n, &mut faults, &known);
         }
         self.order_faults(&mut faults);
-        self.agent_faults(&mut faults, &queues, &skills);
-        self.account_faults(&mut faults, &queues);
-        self.category_faults(&mut faults, &queues, &skills);
+        self.agent_faults(&mut faults, &known);
+        self.account_faults(&mut faults, &known);
+        self.category_faults(&mut faults, &known);
         faults.found
     }
 
-    fn agent_faults(&self, faults: &mut Faults, queues: &Names<'_>, skills: &Names<'_>) {
+    fn agent_faults(&self, faults: &mut Faults, known: &Known<'_>) {
         let mut ids = BTreeSet::new();
         for (n, agent) in self.agents.iter().enumerate() {
             if !ids.insert(agent.id) {
                 faults.add(format!("agents[{n}].id"), "another agent has the same id: give each its own");
             }
             for queue in &agent.queues {
-                faults.known(format!("agents[{n}].queues"), "queue", queue, queues);
+                faults.known(format!("agents[{n}].queues"), "queue", queue, &known.queues);
             }
             for skill in agent.skills.keys() {
-                faults.known(format!("agents[{n}].skills"), "skill", skill, skills);
+                faults.known(format!("agents[{n}].skills"), "skill", skill, &known.skills);
             }
             faults.at_most(&format!("agents[{n}].skills"), agent.skills.len(), SKILLS_PER_AGENT_MAX);
             for (channel, slots) in &agent.capacity {
@@ -267,24 +274,24 @@ impl RoutingConfig {
         }
     }
 
-    fn account_faults(&self, faults: &mut Faults, queues: &Names<'_>) {
+    fn account_faults(&self, faults: &mut Faults, known: &Known<'_>) {
         let mut seen = BTreeSet::new();
         for (n, account) in self.accounts.iter().enumerate() {
             if !seen.insert((account.channel, &account.name)) {
                 faults
                     .add(format!("accounts[{n}].name"), "another account of this channel has the same name");
             }
-            faults.known(format!("accounts[{n}].queue"), "queue", &account.queue, queues);
+            faults.known(format!("accounts[{n}].queue"), "queue", &account.queue, &known.queues);
         }
     }
 
-    fn category_faults(&self, faults: &mut Faults, queues: &Names<'_>, skills: &Names<'_>) {
+    fn category_faults(&self, faults: &mut Faults, known: &Known<'_>) {
         for (n, category) in self.categories.iter().enumerate() {
             if let Some(queue) = &category.queue {
-                faults.known(format!("categories[{n}].queue"), "queue", queue, queues);
+                faults.known(format!("categories[{n}].queue"), "queue", queue, &known.queues);
             }
             for need in &category.needs {
-                faults.known(format!("categories[{n}].needs"), "skill", &need.skill, skills);
+                faults.known(format!("categories[{n}].needs"), "skill", &need.skill, &known.skills);
             }
             faults.at_most(&format!("categories[{n}].needs"), category.needs.len(), SKILLS_PER_CONTACT_MAX);
         }
@@ -292,6 +299,13 @@ impl RoutingConfig {
 }
 
 type Names<'a> = BTreeSet<&'a SubjectToken>;
+
+/// What a configuration may refer to.
+struct Known<'a> {
+    queues: Names<'a>,
+    skills: Names<'a>,
+    teams: Names<'a>,
+}
 
 #[derive(Default)]
 struct Faults {

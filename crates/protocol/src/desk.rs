@@ -16,7 +16,7 @@ use crate::money::{Currency, Money};
 use crate::policy::{Ask, Words};
 use crate::record::{EntryKind, Receipt};
 use crate::remedies::RemedyOutcome;
-use crate::remedy::{Claim, Occasion, RemedyKind};
+use crate::remedy::{Claim, Effort, Occasion, RemedyKind};
 use crate::till::TillAnswer;
 use crate::time::Millis;
 use crate::token::{ChannelKind, SubjectToken};
@@ -604,6 +604,9 @@ pub struct DeskContact {
     pub category: Option<SubjectToken>,
     /// When it opened.
     pub opened_at: Millis,
+    /// What it cost the customer until now.
+    #[serde(default)]
+    pub effort: Effort,
     /// Set while in wrap-up: when that ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wrap_up_until: Option<Millis>,

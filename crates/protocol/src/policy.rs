@@ -81,7 +81,7 @@ pub enum Per {
     Contact,
     /// One agent, one day.
     AgentDay,
-    /// One queue, one day.
+    /// One team, one day; the agents of a queue who are in none count as its team.
     TeamDay,
     /// One customer, one calendar year.
     CustomerYear,

@@ -380,6 +380,9 @@ pub struct ContactContext {
     /// Who holds it, in conversation or wrap-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holder: Option<AgentId>,
+    /// The holder's team.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<SubjectToken>,
     /// The customer's language, if they said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,

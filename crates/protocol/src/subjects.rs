@@ -124,6 +124,12 @@ impl Subjects {
         self.of("svc.empowerment.check")
     }
 
+    /// Where integrations push facts over the bus: the body of `POST /api/v1/facts`, answered as that is.
+    #[must_use]
+    pub fn push_facts(&self) -> Subject {
+        self.of("svc.integrations.facts")
+    }
+
     /// Where an integration is asked for facts over the bus.
     #[must_use]
     pub fn ask_facts(&self, integration: &SubjectToken) -> Subject {

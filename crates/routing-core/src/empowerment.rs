@@ -57,6 +57,7 @@ impl Turn<'_> {
             channel,
             queue,
             holder,
+            team: holder.and_then(|agent| self.state.team_of(agent)),
             language: conversation.language,
             effort,
         })
@@ -68,7 +69,7 @@ impl Turn<'_> {
         let known = self.state.conversation(conversation)?;
         let owner = known.owner?;
         let mut context = self.context(known.open.or(known.ended)?)?;
-        context.holder = Some(owner);
+        (context.holder, context.team) = (Some(owner), self.state.team_of(owner));
         Some(context)
     }
 

@@ -142,6 +142,8 @@ pub enum Standing {
         /// The level they have, if any.
         has: Option<SkillLevel>,
     },
+    /// Is of no team that is asked in any step.
+    NotInTeam,
     /// Does not take contacts of this channel.
     NotOnChannel,
     /// Does not serve the queue.
@@ -280,7 +282,10 @@ fn lack(
     if !profile.takes_channel(contact.channel) {
         return Some(Standing::NotOnChannel);
     }
-    let lacks = ring.lacks(profile).filter(|_| !is_admitted)?;
+    if is_admitted {
+        return None;
+    }
+    let Some(lacks) = ring.lacks(profile) else { return Some(Standing::NotInTeam) };
     let has = config.skills.get(&lacks.skill).copied();
     Some(Standing::LacksSkill { skill: lacks.skill.clone(), needs: lacks.level, has })
 }

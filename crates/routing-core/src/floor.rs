@@ -111,12 +111,18 @@ pub(crate) struct ProfileKey {
     pub(crate) queues: BTreeSet<SubjectToken>,
     skills: BTreeMap<SubjectToken, SkillLevel>,
     channels: BTreeSet<ChannelKind>,
+    pub(crate) team: Option<SubjectToken>,
 }
 
 impl ProfileKey {
     pub(crate) fn of(agent: &Agent) -> Self {
         let takes = agent.capacity.iter().filter(|(_, slots)| **slots > 0).map(|(channel, _)| *channel);
-        Self { queues: agent.queues.clone(), skills: agent.skills.clone(), channels: takes.collect() }
+        Self {
+            queues: agent.queues.clone(),
+            skills: agent.skills.clone(),
+            channels: takes.collect(),
+            team: agent.team.clone(),
+        }
     }
 
     pub(crate) fn takes_channel(&self, channel: ChannelKind) -> bool {
@@ -244,6 +250,11 @@ impl Floor {
 
     pub(crate) fn takes(&self, profile: usize, class: usize) -> bool {
         self.classes.get(class).is_some_and(|class| class.profiles.contains(profile))
+    }
+
+    /// The team of a profile's agents.
+    pub(crate) fn team(&self, profile: usize) -> Option<&SubjectToken> {
+        self.profiles.get(profile)?.key.team.as_ref()
     }
 
     /// The number of a class; a new one is compared with every profile.

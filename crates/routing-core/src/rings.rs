@@ -14,6 +14,8 @@ pub(crate) struct Ring {
     /// From which wait on, ms.
     pub(crate) after_ms: u64,
     queues: BTreeSet<SubjectToken>,
+    /// Empty for any.
+    teams: BTreeSet<SubjectToken>,
     /// All of one of these.
     any_of: Vec<Vec<SkillNeed>>,
 }
@@ -21,11 +23,17 @@ pub(crate) struct Ring {
 impl Ring {
     /// Whether agents of this profile belong to it; the channel decides for itself.
     pub(crate) fn admits(&self, profile: &ProfileKey) -> bool {
-        self.serves(profile) && self.any_of.iter().any(|all| profile.lacks(all).is_none())
+        self.serves(profile)
+            && self.wants_team_of(profile)
+            && self.any_of.iter().any(|all| profile.lacks(all).is_none())
     }
 
     pub(crate) fn serves(&self, profile: &ProfileKey) -> bool {
         !self.queues.is_disjoint(&profile.queues)
+    }
+
+    fn wants_team_of(&self, profile: &ProfileKey) -> bool {
+        self.teams.is_empty() || profile.team.as_ref().is_some_and(|team| self.teams.contains(team))
     }
 
     /// What a profile lacks for the first of the alternatives.
@@ -39,7 +47,7 @@ pub(crate) fn rings(queue: Option<&Queue>, class: &ClassKey) -> Vec<Ring> {
     let steps = queue.map(|queue| queue.steps.as_slice()).unwrap_or_default();
     if steps.is_empty() {
         let queues = [class.queue.clone()].into();
-        return vec![Ring { after_ms: 0, queues, any_of: vec![class.needs.clone()] }];
+        return vec![Ring { after_ms: 0, queues, teams: BTreeSet::new(), any_of: vec![class.needs.clone()] }];
     }
     steps.iter().map(|step| ring(step, class)).collect()
 }
@@ -49,7 +57,7 @@ fn ring(step: &Step, class: &ClassKey) -> Ring {
     let own = std::slice::from_ref(&class.needs);
     let alternatives = if step.any_of.is_empty() { own } else { &step.any_of };
     let any_of = alternatives.iter().map(|all| eased(all, step.ease)).collect();
-    Ring { after_ms: step.after_ms, queues, any_of }
+    Ring { after_ms: step.after_ms, queues, teams: step.teams.clone(), any_of }
 }
 
 fn eased(needs: &[SkillNeed], by: u8) -> Vec<SkillNeed> {

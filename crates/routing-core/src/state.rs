@@ -211,6 +211,12 @@ impl State {
         self.stored.agents.iter().map(|(id, agent)| (*id, agent))
     }
 
+    /// The team that a configured agent works in.
+    pub(crate) fn team_of(&self, agent: AgentId) -> Option<SubjectToken> {
+        let desk = self.index.desks.get(&agent)?;
+        self.index.floor.team(desk.profile).cloned()
+    }
+
     /// The contacts that an agent holds: offers, own ones, wrap-ups.
     pub fn held_by(&self, agent: AgentId) -> impl Iterator<Item = ContactId> + '_ {
         self.index.desks.get(&agent).into_iter().flat_map(|desk| desk.contacts.iter().copied())

@@ -7,6 +7,7 @@ mod figures;
 mod floor;
 mod product;
 mod raw;
+mod reload;
 mod routing;
 
 use std::process::ExitCode;

@@ -218,6 +218,7 @@ fn standing(standing: &Standing) -> String {
             None => format!("lacks the skill {skill} (level {} is needed)", needs.get()),
             Some(has) => format!("has {skill} at level {}, {} is needed", has.get(), needs.get()),
         },
+        Standing::NotInTeam => "is of no team that is asked".to_owned(),
         Standing::NotOnChannel => "takes no contacts of this channel".to_owned(),
         Standing::NotInQueue => "does not serve the queue".to_owned(),
     }

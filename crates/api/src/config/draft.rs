@@ -37,6 +37,8 @@ struct AgentDraft {
     #[serde(default)]
     lead: bool,
     #[serde(default)]
+    team: Option<SubjectToken>,
+    #[serde(default)]
     load_max: Option<u16>,
 }
 
@@ -59,6 +61,7 @@ impl ConfigDraft {
             skills: draft.skills,
             capacity: draft.capacity,
             lead: draft.lead,
+            team: draft.team,
             load_max: draft.load_max,
         });
         RoutingConfig {

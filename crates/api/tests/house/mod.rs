@@ -185,6 +185,20 @@ impl House {
         Self::answer(self.request(Method::DELETE, path)).await
     }
 
+    /// Facts over the bus instead; a refusal has no body.
+    pub(crate) async fn push_facts(&self, body: &str) -> Vec<u8> {
+        let place = self.subjects.push_facts();
+        let answer = self.bus.request(&place, body.to_owned().into(), Deadline::after(DEADLINE)).await;
+        answer.unwrap().to_vec()
+    }
+
+    /// The endpoints of a service that runs.
+    pub(crate) async fn find_service(&self, name: &str) -> Vec<(String, String)> {
+        let name = SubjectToken::new(name).unwrap();
+        let found = self.bus.find_service(&name, Duration::from_millis(300)).await.unwrap();
+        found.into_iter().flat_map(|service| service.endpoints).collect()
+    }
+
     pub(crate) async fn put_config(&self, config: &Value) -> Value {
         let (status, applied) = self.put("config", &config.to_string()).await;
         assert_eq!(status, 200, "{applied}");

@@ -30,12 +30,14 @@ impl Projection {
         for seat in self.seats.values_mut() {
             seat.is_configured = false;
             seat.is_lead = false;
+            seat.team = None;
         }
         for agent in agents {
             let seat = self.seat(agent.id);
             seat.title = agent.title.as_str().into();
             seat.is_configured = true;
             seat.is_lead = agent.lead;
+            seat.team = agent.team.clone();
         }
         self.floor_version += 1;
         for agent in self.seats.keys() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use protocol::command::Presence;
 use protocol::desk::{Choice, Colleague, Floor, FloorQueue};
 use protocol::record::{EntryKind, Receipt};
+use protocol::remedy::Effort;
 use protocol::thread::Entry;
 use protocol::{AgentId, ChannelKind, ContactId, ConversationId, Millis, OfferId, SubjectToken};
 
@@ -49,6 +50,7 @@ pub(crate) struct ContactPicture {
     pub(crate) queue: Arc<str>,
     pub(crate) category: Option<SubjectToken>,
     pub(crate) opened_at: Millis,
+    pub(crate) effort: Effort,
     pub(crate) wrap_up_until: Option<Millis>,
     /// Where the customer may have said their name, oldest first.
     pub(crate) from_customer: Vec<Arc<Entry>>,
@@ -142,6 +144,7 @@ impl Projection {
             queue: self.queue_title(contact),
             category: contact.category.clone(),
             opened_at: contact.opened_at,
+            effort: self.effort_of(contact),
             wrap_up_until,
             from_customer: from_customer(contact),
             entries,

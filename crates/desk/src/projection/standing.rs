@@ -4,6 +4,7 @@ use protocol::remedy::{ContactContext, Effort};
 use protocol::{AgentId, Cause, ContactId, ConversationId, InputBody, Language};
 
 use super::Projection;
+use super::contact::Contact;
 
 /// What is known of a conversation beyond its open contact. There are never more of them than the router remembers
 /// ([`protocol::limits::CONVERSATIONS_MAX`]): what it forgets stands in the log.
@@ -48,8 +49,15 @@ impl Projection {
             channel: contact.channel,
             queue: contact.queue.clone()?,
             holder: Some(agent),
+            team: self.seats.get(&agent).and_then(|seat| seat.team.clone()),
             language: known.language,
-            effort: Effort { contacts_before: known.contacts.saturating_sub(1), ..contact.effort },
+            effort: self.effort_of(contact),
         })
+    }
+
+    /// What a contact cost the customer until an agent had it.
+    pub(super) fn effort_of(&self, contact: &Contact) -> Effort {
+        let contacts = self.conversations.get(&contact.conversation).map_or(0, |known| known.contacts);
+        Effort { contacts_before: contacts.saturating_sub(1), ..contact.effort }
     }
 }

@@ -53,6 +53,7 @@ fn context(contact: ContactId) -> ContactContext {
         channel: ChannelKind::Web,
         queue: token("general"),
         holder: Some(ANNA),
+        team: None,
         language: None,
         effort: Effort::default(),
     }

@@ -93,6 +93,7 @@ pub(crate) fn context() -> ContactContext {
         channel: ChannelKind::Web,
         queue: SubjectToken::new("general").unwrap(),
         holder: Some(ANNA),
+        team: None,
         language: None,
         effort: Effort::default(),
     }

@@ -69,7 +69,7 @@ export class Scene {
 
   open(customer_name, queue, category, opened_at, why) {
     const n = this.births++;
-    const card = { contact: `con_${n}_0`, conversation: `cnv_${n}_1`, channel: n % 2 ? 'api' : 'web', queue, opened_at, customer_name, receipt: why };
+    const card = { contact: `con_${n}_0`, conversation: `cnv_${n}_1`, channel: n % 2 ? 'api' : 'web', queue, opened_at, customer_name, receipt: why, effort: { contacts_before: 1, reopenings: 0, transfers: 1, waited_ms: why.waited_ms } };
     if (category) card.category = category;
     this.contacts.push(card);
     this.threads.set(card.conversation, []);
@@ -263,7 +263,7 @@ export class Scene {
 
   take(offer) {
     const { contact, conversation, channel, queue, customer_name, waiting_since } = offer;
-    const card = { contact, conversation, channel, queue, customer_name, opened_at: waiting_since, receipt: offer.receipt };
+    const card = { contact, conversation, channel, queue, customer_name, opened_at: waiting_since, receipt: offer.receipt, effort: { contacts_before: 0, reopenings: 0, transfers: 0, waited_ms: offer.receipt.waited_ms } };
     this.contacts.push(card);
     for (const text of offer.words) this.add(card, { is: 'from_customer' }, text, waiting_since);
     this.add(card, { is: 'joined', agent: ME }, undefined, Date.now(), this.me.title);

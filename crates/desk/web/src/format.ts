@@ -1,6 +1,7 @@
 // Dates and durations, by the browser's own knowledge of languages.
 
 import type { Texts } from './i18n/en';
+import type { Effort } from './wire';
 
 const DAY_MS = 86_400_000;
 
@@ -41,6 +42,16 @@ export function spoken(ms: number, language: string, t: Texts): string {
     .filter(([value]) => value > 0)
     .map(([value, name]) => unit(value, name))
     .join(' ');
+}
+
+/** What a contact cost the customer, the wait first; what did not happen is not said. */
+export function effortWords(effort: Effort, language: string, t: Texts): string[] {
+  const { contacts_before, reopenings, transfers, waited_ms } = effort;
+  const said = [t.facts.waited(spoken(waited_ms, language, t))];
+  if (transfers > 0) said.push(t.facts.transfers(transfers));
+  if (reopenings > 0) said.push(t.facts.reopenings(reopenings));
+  if (contacts_before > 0) said.push(t.facts.before(contacts_before));
+  return said;
 }
 
 /** A name for people, when the customer gave none. */

@@ -140,6 +140,7 @@ export interface DeskContact {
   queue: string;
   category?: string;
   opened_at: Millis;
+  effort: Effort;
   wrap_up_until?: Millis;
   customer_name?: string;
   /** The customer's language, if they said. */
@@ -148,6 +149,14 @@ export interface DeskContact {
   entries: DeskEntry[];
   remedies: DeskRemedy[];
   receipt?: Receipt;
+}
+
+/** What a contact cost the customer until an agent had it. */
+export interface Effort {
+  contacts_before: number;
+  reopenings: number;
+  transfers: number;
+  waited_ms: number;
 }
 
 export interface DeskEntry {

@@ -57,6 +57,7 @@ export function contact(over: Partial<DeskContact> = {}): DeskContact {
     channel: 'web',
     queue: 'Orders',
     opened_at: NOW - 60_000,
+    effort: { contacts_before: 0, reopenings: 0, transfers: 0, waited_ms: 12_000 },
     entries: [],
     remedies: [],
     ...over,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { spoken } from '../src/format';
+import { effortWords, spoken } from '../src/format';
 import { en } from '../src/i18n/en';
 import { nl } from '../src/i18n/nl';
 import { pressOf } from '../src/keys';
@@ -24,6 +24,16 @@ describe('ids', () => {
   it('never go back in time', () => {
     const later = newId('msg', NOW + 5_000).slice(4, 16);
     expect(newId('msg', NOW).slice(4, 16)).toBe(later);
+  });
+});
+
+describe('effort', () => {
+  it('says the wait, and only what happened besides', () => {
+    const none = { contacts_before: 0, reopenings: 0, transfers: 0, waited_ms: 90_000 };
+    expect(effortWords(none, 'en', en)).toEqual(['waited 1 min 30 sec']);
+    expect(effortWords({ contacts_before: 2, reopenings: 1, transfers: 1, waited_ms: 0 }, 'nl', nl)).toEqual([
+      `${nl.time.underASecond} gewacht`, 'eenmaal doorgegeven', 'eenmaal teruggekomen', '2 contacten eerder',
+    ]);
   });
 });
 

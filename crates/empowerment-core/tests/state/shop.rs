@@ -43,6 +43,7 @@ pub(crate) fn held(n: u8, holder: &str) -> ContactContext {
         channel: ChannelKind::Web,
         queue: token("sales"),
         holder: Some(agent(holder)),
+        team: None,
         language: None,
         effort: Effort::default(),
     }

@@ -33,6 +33,25 @@ fn what_is_given_counts_in_every_scope() {
 }
 
 #[test]
+fn a_team_shares_a_days_wallet_over_its_queues_and_who_has_none_counts_with_their_queue() {
+    let mut shop = Shop::open();
+    for (n, agent, team, queue) in [
+        (1, "ada", Some("evening"), "sales"),
+        (2, "bob", Some("evening"), "returns"),
+        (3, "cy", None, "sales"),
+    ] {
+        let mut context = crate::shop::held(n, agent);
+        (context.team, context.queue) = (team.map(token), token(queue));
+        let id = shop.new_command();
+        let given = shop.command_with(id, agent, give(n, &line("1", 1_000)), Some(context));
+        assert!(matches!(given, protocol::remedies::RemedyOutcome::Granted { .. }), "{agent}: {given:?}");
+    }
+    assert_eq!(shop.balance(Per::TeamDay, "evening/2026-05-28"), (2_000, 0));
+    assert_eq!(shop.balance(Per::TeamDay, "sales/2026-05-28"), (1_000, 0));
+    assert_eq!(shop.balance(Per::TeamDay, "returns/2026-05-28"), (0, 0));
+}
+
+#[test]
 fn the_first_limit_that_is_reached_ends_it() {
     let mut shop = Shop::open();
     for n in 1..=4 {

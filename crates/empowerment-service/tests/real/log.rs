@@ -87,6 +87,7 @@ impl World {
             channel: ChannelKind::Web,
             queue: token("general"),
             holder: Some(held.agent),
+            team: None,
             language: None,
             effort: protocol::remedy::Effort::default(),
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Faults, Names, Queue, RoutingConfig};
+use super::{Faults, Known, Queue, RoutingConfig};
 use crate::input::SkillNeed;
 use crate::limits::{
     AGEING_PERCENT_MAX, ALTERNATIVES_PER_STEP_MAX, CAPACITY_MAX, MISSES_MAX, ORDER_MS_MAX,
@@ -52,7 +52,7 @@ impl AgentChoice {
 }
 
 /// From some time on, who else may have the contacts of a queue; earlier steps stay open.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// How long a contact has waited when it begins, ms.
@@ -60,6 +60,9 @@ pub struct Step {
     /// Whose agents: who serves any of these queues; empty for the queue itself.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub queues: BTreeSet<SubjectToken>,
+    /// Of which teams, besides; empty for any.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub teams: BTreeSet<SubjectToken>,
     /// What they must command: all of one of these lists; empty for what the contact needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub any_of: Vec<Vec<SkillNeed>>,
@@ -103,7 +106,7 @@ fn is_zero(number: &u8) -> bool {
 }
 
 impl Queue {
-    pub(super) fn faults(&self, n: usize, faults: &mut Faults, queues: &Names<'_>, skills: &Names<'_>) {
+    pub(super) fn faults(&self, n: usize, faults: &mut Faults, known: &Known<'_>) {
         let path = |key: &str| format!("queues[{n}].{key}");
         if self.offer_ms == 0 {
             faults.add(path("offer_ms"), "an offer needs time: expected at least 1 ms");
@@ -135,21 +138,24 @@ impl Queue {
                     .add(path.clone(), "steps follow each other: expected a later time than the step before");
             }
             before = Some(step.after_ms);
-            step.faults(&path, faults, queues, skills);
+            step.faults(&path, faults, known);
         }
     }
 }
 
 impl Step {
-    fn faults(&self, path: &str, faults: &mut Faults, queues: &Names<'_>, skills: &Names<'_>) {
+    fn faults(&self, path: &str, faults: &mut Faults, known: &Known<'_>) {
         for queue in &self.queues {
-            faults.known(path.to_owned(), "queue", queue, queues);
+            faults.known(path.to_owned(), "queue", queue, &known.queues);
+        }
+        for team in &self.teams {
+            faults.known(path.to_owned(), "team", team, &known.teams);
         }
         faults.at_most(path, self.any_of.len(), ALTERNATIVES_PER_STEP_MAX);
         for all in &self.any_of {
             faults.at_most(path, all.len(), SKILLS_PER_CONTACT_MAX);
             for need in all {
-                faults.known(path.to_owned(), "skill", &need.skill, skills);
+                faults.known(path.to_owned(), "skill", &need.skill, &known.skills);
             }
         }
     }
@@ -230,7 +236,7 @@ mod tests {
     }
 
     fn step(after_ms: u64) -> Step {
-        Step { after_ms, queues: BTreeSet::new(), any_of: Vec::new(), ease: 0 }
+        Step { after_ms, ..Step::default() }
     }
 
     fn paths(config: &RoutingConfig) -> Vec<String> {
@@ -258,8 +264,13 @@ mod tests {
         assert_eq!(paths(&config(with(ALTERNATIVES_PER_STEP_MAX + 1))).len(), 1);
         assert_eq!(config(step(ORDER_MS_MAX)).faults(), []);
         assert_eq!(paths(&config(step(ORDER_MS_MAX + 1))).len(), 1);
-        let strange = Step { queues: [token("b")].into(), any_of: vec![vec![need]], ..step(0) };
-        assert_eq!(paths(&config(strange)), ["queues[0].steps[0]"; 2]);
+        let strange = Step {
+            queues: [token("b")].into(),
+            teams: [token("t")].into(),
+            any_of: vec![vec![need]],
+            ..step(0)
+        };
+        assert_eq!(paths(&config(strange)), ["queues[0].steps[0]"; 3]);
     }
 
     #[test]

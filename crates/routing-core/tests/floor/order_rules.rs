@@ -25,7 +25,7 @@ fn class(priority: u8, head_start_ms: u64, ageing_percent: u32) -> PriorityClass
 }
 
 fn step(after_ms: u64, ease: u8) -> Step {
-    Step { after_ms, queues: [].into(), any_of: Vec::new(), ease }
+    Step { after_ms, ease, ..Step::default() }
 }
 
 /// The contact of the last offer.
@@ -138,6 +138,33 @@ fn a_queue_widens_step_by_step() {
         con_7_1 reaches step 1
         off_8_0: con_7_1 to ada for 20000 ms, LongestIdle of 1, waited 10000 ms, idle 11500 ms; passed over 0+0+0+0+1
     "#]]);
+}
+
+#[test]
+fn a_team_can_be_the_first_step() {
+    let staff = [agent("ada"), agent("bob"), agent("cy").only("support")];
+    let mut floor = with(Floor::online(staff), |config| {
+        config.agents[1].team = Some(token("regulars"));
+        config.agents[2].team = Some(token("others"));
+        let first = Step { teams: [token("regulars")].into(), ..step(0, 0) };
+        let others = Step { teams: [token("others")].into(), ..step(30_000, 0) };
+        sales(config).steps = vec![first, step(10_000, 0), others];
+    });
+    floor.writes("carl").writes("dora");
+    let came = floor.now;
+    assert_eq!(standing(&floor, "carl", "bob"), Standing::Chosen, "though ada is idle for longer");
+    assert_eq!(standing(&floor, "dora", "ada"), Standing::Later { at: Millis(came + 10_000) });
+    assert_eq!(standing(&floor, "dora", "cy"), Standing::NotInQueue, "a team does not replace its queue");
+    floor.wait(10_000);
+    assert_eq!(standing(&floor, "dora", "ada"), Standing::Chosen);
+    let mut alone = with(floor, |config| {
+        sales(config).steps = vec![Step { teams: [token("regulars")].into(), ..step(0, 0) }];
+    });
+    alone.writes("emil");
+    assert_eq!(standing(&alone, "emil", "ada"), Standing::NotInTeam);
+    let mut faulty = alone.state.config().as_ref().clone();
+    sales(&mut faulty).steps[0].teams = [token("nobody")].into();
+    assert_eq!(faulty.faults()[0].message, "there is no team nobody: expected one of others, regulars");
 }
 
 #[test]

@@ -49,6 +49,9 @@ pub(crate) fn config(policy: usize, staff: Vec<Agent>) -> RoutingConfig {
                 queue.wait_bound_ms = Some(30_000);
             });
             config.queues[1].steps[0].after_ms = 700;
+            // Every other one works in a team, which has the first step to itself.
+            config.agents.iter_mut().step_by(2).for_each(|agent| agent.team = Some(token("regulars")));
+            config.queues[0].steps[0].teams = [token("regulars")].into();
         }
     }
     config
@@ -56,7 +59,7 @@ pub(crate) fn config(policy: usize, staff: Vec<Agent>) -> RoutingConfig {
 
 /// First as the contact needs it, then a level lower, then anybody who speaks some Dutch or serves the other queue.
 fn steps() -> Vec<Step> {
-    let step = |after_ms, ease| Step { after_ms, queues: [].into(), any_of: Vec::new(), ease };
+    let step = |after_ms, ease| Step { after_ms, ease, ..Step::default() };
     let dutch = SkillNeed { skill: token("dutch"), level: SkillLevel::LOWEST };
     let wide = Step {
         queues: ["sales", "support"].map(token).into(),

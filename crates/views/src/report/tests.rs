@@ -33,6 +33,7 @@ fn context() -> ContactContext {
         channel: ChannelKind::Web,
         queue: token("returns"),
         holder: Some(agent(1)),
+        team: None,
         language: None,
         effort: Effort::default(),
     }

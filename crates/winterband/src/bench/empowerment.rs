@@ -1,7 +1,5 @@
 //! `bench empowerment`: what a question to the till costs, beside a bare round trip on the same bus in the same run.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -21,6 +19,7 @@ use serde::Serialize;
 use service::Kit;
 
 use super::figures::Latency;
+use super::reload::{self, Reload};
 use crate::boot;
 use crate::roles::{self, Role, Shared};
 use crate::rules;
@@ -29,7 +28,7 @@ use crate::rules;
 const CARDS: usize = 50;
 /// The queue's and the account's times do not matter here.
 const ANY_MS: u64 = 30_000;
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What was measured.
 #[derive(Debug, Serialize)]
@@ -42,10 +41,10 @@ struct Figures {
     decide_us: Latency,
     /// The question and its answer over the bus, through the worker.
     till_us: Latency,
-    /// To check and compile the policy whole, with its examples, while another thread decides; milliseconds.
-    reload_ms: f64,
-    /// Decisions that thread made meanwhile.
-    decided_while_reloading: u64,
+    /// To check and compile the policy whole, with its examples, in this process; milliseconds, median.
+    compile_ms: f64,
+    /// The policy replaced as a whole while questions are under way.
+    reload: Reload,
     /// The aim is a p99 of at most 2.
     ratio: Ratio,
 }
@@ -65,7 +64,7 @@ pub(super) async fn run(kit: &Kit, server: &SupervisedServer, samples: usize) ->
     publish_floor(&shared, agent).await?;
     // A fault is told here, before anything runs.
     let compiled = compile(&policy)?;
-    publish_policy(&shared, policy.clone()).await?;
+    publish_policy(&shared, "bench-policy", policy.clone()).await?;
     let running = roles::start(&shared, &[Role::Routing, Role::Empowerment]).await?;
     let question: Bytes = serde_json::to_vec(&question(agent))?.into();
     let answer = first_answer(&shared, &question).await?;
@@ -75,7 +74,8 @@ pub(super) async fn run(kit: &Kit, server: &SupervisedServer, samples: usize) ->
     let till = boot::subjects(&kit.settings)?.till();
     let till_us = ask(&asker, &till, &question, samples).await?;
     let decide_us = decide(&compiled, samples)?;
-    let (reload_ms, decided_while_reloading) = reload(&compiled, &policy)?;
+    let compile_ms = reload::compile_ms(&policy)?;
+    let reload = reload::measure(&shared, &asker, &policy, &question).await?;
     running.drain().await;
     let ratio = Ratio {
         decide_p99: decide_us.p99 / raw_round_trip_us.p99,
@@ -83,16 +83,8 @@ pub(super) async fn run(kit: &Kit, server: &SupervisedServer, samples: usize) ->
         till_p99: till_us.p99 / raw_round_trip_us.p99,
     };
     let cards = policy.cards.len();
-    let figures = Figures {
-        cards,
-        samples,
-        raw_round_trip_us,
-        decide_us,
-        till_us,
-        reload_ms,
-        decided_while_reloading,
-        ratio,
-    };
+    let figures =
+        Figures { cards, samples, raw_round_trip_us, decide_us, till_us, compile_ms, reload, ratio };
     Ok(serde_json::to_string_pretty(&figures)?)
 }
 
@@ -117,7 +109,7 @@ fn policy() -> Result<Policy> {
     Ok(policy)
 }
 
-fn compile(policy: &Policy) -> Result<CompiledPolicy> {
+pub(super) fn compile(policy: &Policy) -> Result<CompiledPolicy> {
     CompiledPolicy::compile(policy.clone()).map_err(|faults| {
         let first = faults.first().map(|fault| format!("{}: {}", fault.path, fault.message));
         anyhow::anyhow!("the bench's policy is faulty: {}", first.unwrap_or_default())
@@ -152,11 +144,13 @@ async fn publish_floor(shared: &Shared, agent: AgentId) -> Result<()> {
     publish(shared, &boot::subjects(&shared.kit.settings)?.inbound_config(), "bench-config", body).await
 }
 
-async fn publish_policy(shared: &Shared, policy: Policy) -> Result<()> {
+/// Gives the hash by which its answers are known.
+pub(super) async fn publish_policy(shared: &Shared, id: &str, policy: Policy) -> Result<Hash128> {
     let hash = shared.hasher.content(&serde_json::to_vec(&policy)?);
     let input = PolicyInput { id: NoticeId(uuid::Uuid::now_v7()), hash, policy };
     let body = InputBody::Empowerment(EmpowermentInput::Policy(Box::new(input)));
-    publish(shared, &boot::subjects(&shared.kit.settings)?.inbound_empowerment(), "bench-policy", body).await
+    publish(shared, &boot::subjects(&shared.kit.settings)?.inbound_empowerment(), id, body).await?;
+    Ok(hash)
 }
 
 async fn publish(shared: &Shared, to: &protocol::Subject, id: &str, body: InputBody) -> Result<()> {
@@ -180,6 +174,7 @@ fn question(agent: AgentId) -> TillQuestion {
             channel: ChannelKind::Api,
             queue: bench_name(),
             holder: Some(agent),
+            team: None,
             language: None,
             effort: Effort::default(),
         },
@@ -262,35 +257,4 @@ fn decide(compiled: &CompiledPolicy, samples: usize) -> Result<Latency> {
         took.push(start.elapsed());
     }
     Latency::of(took).context("no samples")
-}
-
-/// The old policy decides until the new one is whole.
-fn reload(compiled: &CompiledPolicy, policy: &Policy) -> Result<(f64, u64)> {
-    let (ended, decided) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let thread = {
-        let (ended, decided, compiled) = (Arc::clone(&ended), Arc::clone(&decided), compiled.clone());
-        std::thread::spawn(move || -> Result<()> {
-            let claim = claim()?;
-            while !ended.load(Ordering::Relaxed) {
-                decide_once(&compiled, &claim)?;
-                decided.fetch_add(1, Ordering::Relaxed);
-            }
-            Ok(())
-        })
-    };
-    while decided.load(Ordering::Relaxed) == 0 && !thread.is_finished() {
-        std::thread::yield_now();
-    }
-    let before = decided.load(Ordering::Relaxed);
-    let start = Instant::now();
-    let compiling = compile(policy);
-    let took = start.elapsed();
-    let meanwhile = decided.load(Ordering::Relaxed) - before;
-    ended.store(true, Ordering::Relaxed);
-    match thread.join() {
-        Ok(outcome) => outcome?,
-        Err(_) => bail!("the deciding thread broke off"),
-    }
-    compiling?;
-    Ok((took.as_secs_f64() * 1e3, meanwhile))
 }

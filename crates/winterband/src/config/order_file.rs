@@ -11,7 +11,7 @@ use super::routing_file::{channel as channel_kind, need};
 use super::table::{Table, duration_ms, token};
 
 const CHOICES: &str = "one of longest_idle, least_occupied, most_spare, best_proficiency";
-const STEPS: &str = "a list of { after = \"20s\", queues = [names], any_of = [[{ skill = \"name\", level = 1 to 5 }]], \
+const STEPS: &str = "a list of { after = \"20s\", queues = [names], teams = [names], any_of = [[{ skill = \"name\", level = 1 to 5 }]], \
                      ease = levels }, of which only after has to be there";
 const BREACH: &str = "{ within = \"60s\", window = \"20s\", head_start = \"5m\" }";
 
@@ -75,11 +75,12 @@ fn only(table: &InlineTable, keys: &[&str]) -> Option<()> {
 }
 
 fn step(table: &InlineTable) -> Option<Step> {
-    only(table, &["after", "queues", "any_of", "ease"])?;
-    let queues = match table.get("queues") {
-        Some(value) => value.as_array()?.iter().map(token).collect::<Option<BTreeSet<_>>>()?,
-        None => BTreeSet::new(),
+    only(table, &["after", "queues", "teams", "any_of", "ease"])?;
+    let names = |key: &str| match table.get(key) {
+        Some(value) => value.as_array()?.iter().map(token).collect::<Option<BTreeSet<_>>>(),
+        None => Some(BTreeSet::new()),
     };
+    let (queues, teams) = (names("queues")?, names("teams")?);
     let any_of = match table.get("any_of") {
         Some(value) => value.as_array()?.iter().map(all_of).collect::<Option<Vec<_>>>()?,
         None => Vec::new(),
@@ -88,7 +89,7 @@ fn step(table: &InlineTable) -> Option<Step> {
         Some(value) => u8::try_from(value.as_integer()?).ok()?,
         None => 0,
     };
-    Some(Step { after_ms: duration_ms(table.get("after")?)?, queues, any_of, ease })
+    Some(Step { after_ms: duration_ms(table.get("after")?)?, queues, teams, any_of, ease })
 }
 
 fn all_of(value: &Value) -> Option<Vec<SkillNeed>> {

@@ -139,7 +139,7 @@ fn agent(table: &mut Table<'_, '_>, known: &BTreeMap<SubjectToken, AgentId>) -> 
         Some((channel(key)?, u16::try_from(value).ok()?))
     });
     let lead = table.optional_yes_no("lead").unwrap_or_default();
-    let load_max = table.optional_whole("load_max");
+    let (team, load_max) = (table.optional_token("team"), table.optional_whole("load_max"));
     let name = name?;
     let id = known.get(&name).copied().unwrap_or_else(|| AgentId(uuid::Uuid::now_v7()));
     Some(Agent {
@@ -148,6 +148,7 @@ fn agent(table: &mut Table<'_, '_>, known: &BTreeMap<SubjectToken, AgentId>) -> 
         skills: skills?,
         capacity: capacity?,
         lead,
+        team,
         load_max,
         ..Agent::new(id, name)
     })

@@ -241,6 +241,11 @@ export const en = {
     channel: 'Channel',
     category: 'About',
     opened: 'Opened',
+    effort: 'Effort so far',
+    waited: (time: string) => `waited ${time}`,
+    transfers: (n: number) => (n === 1 ? 'handed on once' : `handed on ${n} times`),
+    reopenings: (n: number) => (n === 1 ? 'came back once' : `came back ${n} times`),
+    before: (n: number) => s(n, 'contact before', 'contacts before'),
     id: 'Contact',
   },
 

@@ -75,7 +75,7 @@ export const giving = {
   per: {
     contact: 'for this contact',
     agent_day: 'for you today',
-    team_day: 'for the queue today',
+    team_day: 'for the team today',
     customer_year: 'for this customer this year',
     incident: 'for this incident',
     surprise_year: 'for surprises this year',
@@ -198,7 +198,7 @@ export const giving = {
   budgetOf: {
     contact: 'a contact',
     agent_day: 'an agent, today',
-    team_day: 'a queue, today',
+    team_day: 'a team, today',
     customer_year: 'a customer, this year',
     incident: 'an incident',
     surprise_year: 'surprises, this year',

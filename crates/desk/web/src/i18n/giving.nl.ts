@@ -74,7 +74,7 @@ export const giving: GivingTexts = {
   per: {
     contact: 'voor dit contact',
     agent_day: 'voor jou vandaag',
-    team_day: 'voor de wachtrij vandaag',
+    team_day: 'voor het team vandaag',
     customer_year: 'voor deze klant dit jaar',
     incident: 'voor dit incident',
     surprise_year: 'voor verrassingen dit jaar',
@@ -195,7 +195,7 @@ export const giving: GivingTexts = {
   budgetOf: {
     contact: 'een contact',
     agent_day: 'een medewerker, vandaag',
-    team_day: 'een wachtrij, vandaag',
+    team_day: 'een team, vandaag',
     customer_year: 'een klant, dit jaar',
     incident: 'een voorval',
     surprise_year: 'verrassingen, dit jaar',

@@ -241,6 +241,11 @@ export const nl: Texts = {
     channel: 'Kanaal',
     category: 'Onderwerp',
     opened: 'Geopend',
+    effort: 'Moeite tot nu toe',
+    waited: (time: string) => `${time} gewacht`,
+    transfers: (n: number) => (n === 1 ? 'eenmaal doorgegeven' : `${n} maal doorgegeven`),
+    reopenings: (n: number) => (n === 1 ? 'eenmaal teruggekomen' : `${n} maal teruggekomen`),
+    before: (n: number) => s(n, 'contact eerder', 'contacten eerder'),
     id: 'Contact',
   },
 

@@ -34,7 +34,8 @@ impl Model {
             } else {
                 step.any_of.iter().any(|all| commands(all, step.ease))
             };
-            serves && able
+            let of_team = step.teams.is_empty() || agent.team.iter().any(|team| step.teams.contains(team));
+            serves && able && of_team
         };
         queue.steps.iter().filter(admits).map(|step| step.after_ms).min()
     }

@@ -168,6 +168,7 @@ fn picture(is_in_wrap_up: bool, entries: Vec<DeskEntry>) -> DeskContact {
         queue: "Service".into(),
         category: None,
         opened_at: Millis(T0),
+        effort: protocol::remedy::Effort::default(),
         wrap_up_until: is_in_wrap_up.then_some(Millis(T0 + 60_000)),
         customer_name: None,
         draft: None,
