@@ -159,7 +159,8 @@ impl Desk {
     /// Goes online.
     pub async fn online(&mut self) {
         let presence = Presence::Online;
-        let outcome = self.command(DeskCommand::SetPresence { presence, reason: None }).await;
+        let outcome =
+            self.command(DeskCommand::SetPresence { presence, reason: None, when_free: false }).await;
         assert_eq!(outcome, Outcome::Done);
     }
 

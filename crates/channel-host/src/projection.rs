@@ -236,6 +236,8 @@ fn state_after(event: &Event, about: ContactId) -> Option<CustomerState> {
         | Event::AgentConnected { .. }
         | Event::AgentDisconnected { .. }
         | Event::PresenceChanged { .. }
+        | Event::PresenceQueued { .. }
+        | Event::SetAside { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }
@@ -253,12 +255,15 @@ fn agent_shown(entry: &EntryKind) -> Option<AgentId> {
         EntryKind::FromAgent { agent }
         | EntryKind::Told { agent, .. }
         | EntryKind::Joined { agent }
+        | EntryKind::TakenOver { agent, .. }
+        | EntryKind::ClosedAfterSilence { agent }
         | EntryKind::Resolved { agent, .. } => Some(*agent),
         EntryKind::FromCustomer
         | EntryKind::Note { .. }
         | EntryKind::TransferredToQueue { .. }
         | EntryKind::TransferredToAgent { .. }
         | EntryKind::Reclaimed { .. }
+        | EntryKind::Snoozed { .. }
         | EntryKind::Reopened
         | EntryKind::CustomerLeft => None,
     }

@@ -45,12 +45,12 @@ fn wire_kind(kind: &EntryKind) -> WireKind {
     match kind {
         EntryKind::FromCustomer => WireKind::Customer,
         EntryKind::FromAgent { .. } | EntryKind::Told { .. } => WireKind::Agent,
-        EntryKind::Note { .. } => WireKind::Hidden,
-        EntryKind::Joined { .. } => WireKind::Joined,
+        EntryKind::Note { .. } | EntryKind::Snoozed { .. } => WireKind::Hidden,
+        EntryKind::Joined { .. } | EntryKind::TakenOver { .. } => WireKind::Joined,
         EntryKind::TransferredToQueue { .. }
         | EntryKind::TransferredToAgent { .. }
         | EntryKind::Reclaimed { .. } => WireKind::Transferred,
-        EntryKind::Resolved { .. } => WireKind::Resolved,
+        EntryKind::Resolved { .. } | EntryKind::ClosedAfterSilence { .. } => WireKind::Resolved,
         EntryKind::Reopened => WireKind::Reopened,
         EntryKind::CustomerLeft => WireKind::Left,
     }

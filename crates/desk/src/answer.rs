@@ -30,7 +30,11 @@ impl AnsweredBy {
             | DeskCommand::TransferToQueue { .. }
             | DeskCommand::TransferToAgent { .. }
             | DeskCommand::Resolve { .. }
-            | DeskCommand::EndWrapUp { .. } => Self::Routing,
+            | DeskCommand::EndWrapUp { .. }
+            | DeskCommand::Snooze { .. }
+            | DeskCommand::Resume { .. }
+            | DeskCommand::Revoke { .. }
+            | DeskCommand::TakeOver { .. } => Self::Routing,
             DeskCommand::Give { .. }
             | DeskCommand::Undo { .. }
             | DeskCommand::Answer { .. }
@@ -117,6 +121,10 @@ fn in_the_workers_words(refusal: Refusal) -> RemedyRefusal {
         | Refusal::ContactClosed
         | Refusal::UnknownQueue
         | Refusal::UnknownDisposition
+        | Refusal::NotLead
+        | Refusal::NoRoom
+        | Refusal::FieldMissing
+        | Refusal::BadTime
         | Refusal::ColleagueNotThere => RemedyRefusal::BadInput { says: refusal.to_string() },
     }
 }

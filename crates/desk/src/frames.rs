@@ -127,6 +127,10 @@ impl TextLimits {
             | DeskCommand::TransferToAgent { .. }
             | DeskCommand::Resolve { .. }
             | DeskCommand::EndWrapUp { .. }
+            | DeskCommand::Snooze { .. }
+            | DeskCommand::Resume { .. }
+            | DeskCommand::Revoke { .. }
+            | DeskCommand::TakeOver { .. }
             | DeskCommand::Undo { .. }
             | DeskCommand::Answer { .. }
             | DeskCommand::Retry { .. }
@@ -247,8 +251,11 @@ mod tests {
             (decline(REASON_BYTES_MAX), decline(REASON_BYTES_MAX + 1)),
             (None, refused(Refusal::TooLong))
         );
-        let away =
-            |n: usize| DeskCommand::SetPresence { presence: Presence::Away, reason: Some("x".repeat(n)) };
+        let away = |n: usize| DeskCommand::SetPresence {
+            presence: Presence::Away,
+            reason: Some("x".repeat(n)),
+            when_free: false,
+        };
         assert_eq!(LIMITS.refusal(&away(REASON_BYTES_MAX)), None);
         assert_eq!(LIMITS.refusal(&away(REASON_BYTES_MAX + 1)), refused(Refusal::TooLong));
     }

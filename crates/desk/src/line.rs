@@ -235,7 +235,7 @@ impl Line {
             Push::Entry { conversation, entry } => {
                 ToDesk::Entry { conversation, entry: render::entry(gateway, &entry).await? }
             }
-            Push::Presence { presence, reason } => ToDesk::Presence { presence, reason },
+            Push::Presence { presence, next, reason } => ToDesk::Presence { presence, next, reason },
             Push::Settled { command, answer } => answer.frame(command),
             Push::State(picture) => {
                 ToDesk::State(Box::new(render::state(gateway, self.agent, *picture).await?))

@@ -70,6 +70,8 @@ struct Seat {
     is_lead: bool,
     team: Option<SubjectToken>,
     presence: Presence,
+    /// What they will be once they hold nothing any more.
+    next: Option<Presence>,
     reason: Option<String>,
     connected: Option<GatewayId>,
     contacts: BTreeSet<ContactId>,
@@ -84,6 +86,7 @@ impl Seat {
             is_lead: false,
             team: None,
             presence: Presence::Offline,
+            next: None,
             reason: None,
             connected: None,
             contacts: BTreeSet::new(),
@@ -92,7 +95,10 @@ impl Seat {
     }
 
     fn is_there(&self) -> bool {
-        self.is_configured && self.connected.is_some() && self.presence == Presence::Online
+        self.is_configured
+            && self.connected.is_some()
+            && self.presence == Presence::Online
+            && self.next.is_none()
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) enum Push {
     Contact { contact: Box<ContactPicture>, remedies: Vec<RemedyPicture> },
     ContactGone { contact: ContactId, why: &'static str },
     Entry { conversation: ConversationId, entry: EntryPicture },
-    Presence { presence: Presence, reason: Option<String> },
+    Presence { presence: Presence, next: Option<Presence>, reason: Option<String> },
     Settled { command: CommandId, answer: Answer },
     State(Box<AgentPicture>),
     Remedy(Box<RemedyPicture>),
@@ -101,8 +101,8 @@ impl Shown {
                 Some(Push::Entry { conversation, entry: floor.entry_picture(&entry) })
             }
             Change::Presence => {
-                let (presence, reason) = floor.presence_of(agent);
-                Some(Push::Presence { presence, reason })
+                let (presence, next, reason) = floor.presence_of(agent);
+                Some(Push::Presence { presence, next, reason })
             }
             Change::Settled { command, answer } => Some(Push::Settled { command, answer }),
             Change::Configured => Some(Push::State(Box::new(self.state_of(agent, Lacks::None)))),

@@ -1,10 +1,13 @@
 //! What an agent can ask for, and what is answered.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::content::Sealed;
 use crate::ids::{AgentId, CommandId, ContactId, MessageId, OfferId};
 use crate::remedy::RemedyCommand;
+use crate::time::Millis;
 use crate::token::SubjectToken;
 
 /// One command of one agent; the id is made by the client and makes it idempotent (law 5).
@@ -29,6 +32,9 @@ pub enum Command {
         /// Why, in the agent's words or a configured word.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// Only once nothing is held any more; until then nothing new comes. Any other presence that is set calls it off.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        when_free: bool,
     },
     /// Take the offered contact.
     Accept {
@@ -80,6 +86,31 @@ pub enum Command {
         contact: ContactId,
         /// How it ended, one of the configured dispositions.
         disposition: SubjectToken,
+        /// What the disposition asks for, by field.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        fields: BTreeMap<SubjectToken, SubjectToken>,
+    },
+    /// Lay the contact aside: it takes no room until then, or until the customer writes, and comes back to the same agent first.
+    Snooze {
+        /// The contact that one has.
+        contact: ContactId,
+        /// Until when.
+        until: Millis,
+    },
+    /// Take back what was laid aside, before its time.
+    Resume {
+        /// The contact that one laid aside, or that was, because its customer was silent.
+        contact: ContactId,
+    },
+    /// For who leads: take an offer back from a colleague; it goes to somebody else.
+    Revoke {
+        /// The offer.
+        offer: OfferId,
+    },
+    /// For who leads: have an open contact oneself, wherever it is.
+    TakeOver {
+        /// The contact.
+        contact: ContactId,
     },
     /// End the wrap-up before its time.
     EndWrapUp {
@@ -107,6 +138,10 @@ impl Command {
             Self::TransferToAgent { .. } => "transfer_to_agent",
             Self::Resolve { .. } => "resolve",
             Self::EndWrapUp { .. } => "end_wrap_up",
+            Self::Snooze { .. } => "snooze",
+            Self::Resume { .. } => "resume",
+            Self::Revoke { .. } => "revoke",
+            Self::TakeOver { .. } => "take_over",
             Self::Empower { ask } => ask.name(),
         }
     }
@@ -171,6 +206,18 @@ pub enum Refusal {
     /// A text is too long.
     #[error("the text is too long: shorten it")]
     TooLong,
+    /// Who asks does not lead.
+    #[error("only who leads can do this: ask a lead")]
+    NotLead,
+    /// One more contact of this channel is more than the agent can hold.
+    #[error("there is no room for one more: end or snooze a contact first")]
+    NoRoom,
+    /// The disposition asks for a field that is missing, or the field has another value than it can have.
+    #[error("a field of this disposition is missing or has a value that it cannot have: fill in all of them")]
+    FieldMissing,
+    /// A time that is past, too soon or too far ahead.
+    #[error("this time cannot be used: choose one between a minute and 90 days from now")]
+    BadTime,
     /// There are no words.
     #[error("the text is empty: write something")]
     EmptyText,

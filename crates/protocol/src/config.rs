@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::ids::AgentId;
 use crate::input::SkillNeed;
 use crate::limits::{
-    ACCOUNTS_MAX, AGENTS_MAX, CAPACITY_MAX, CATEGORIES_MAX, DISPOSITIONS_MAX, QUEUES_MAX, SKILLS_MAX,
-    SKILLS_PER_AGENT_MAX, SKILLS_PER_CONTACT_MAX,
+    ACCOUNTS_MAX, AGENTS_MAX, CAPACITY_MAX, CATEGORIES_MAX, CHOICES_PER_FIELD_MAX, DISPOSITIONS_MAX,
+    FIELDS_PER_DISPOSITION_MAX, QUEUES_MAX, SKILLS_MAX, SKILLS_PER_AGENT_MAX, SKILLS_PER_CONTACT_MAX,
 };
 use crate::token::{ChannelKind, SkillLevel, SubjectToken};
 
@@ -79,6 +79,12 @@ pub struct Queue {
     /// How many offers in a row an agent may leave unanswered; with the last of them they are away.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub misses_max: u8,
+    /// How long a customer may leave their agent without an answer before the contact takes no room, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_after_ms: Option<u64>,
+    /// How long a customer may leave their agent without an answer before the contact ends, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close_after_ms: Option<u64>,
 }
 
 const fn one() -> u8 {
@@ -109,6 +115,8 @@ impl Queue {
             per_agent_max: None,
             auto_accept: false,
             misses_max: 1,
+            silent_after_ms: None,
+            close_after_ms: None,
         }
     }
 }
@@ -210,6 +218,30 @@ pub struct Disposition {
     pub name: SubjectToken,
     /// Its name for people.
     pub title: String,
+    /// What an agent has to say with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Field>,
+}
+
+/// What has to be said when a contact ends: a word of a list or a short name such as an order's number, never a customer's words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Field {
+    /// Its name.
+    pub name: SubjectToken,
+    /// Its name for people.
+    pub title: String,
+    /// What can be said; empty for any name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<SubjectToken>,
+}
+
+impl Field {
+    /// Whether this can be said.
+    #[must_use]
+    pub fn takes(&self, value: &SubjectToken) -> bool {
+        self.choices.is_empty() || self.choices.contains(value)
+    }
 }
 
 /// One fault of a configuration: where, and what to write instead.
@@ -249,6 +281,7 @@ impl RoutingConfig {
         self.agent_faults(&mut faults, &known);
         self.account_faults(&mut faults, &known);
         self.category_faults(&mut faults, &known);
+        self.disposition_faults(&mut faults);
         faults.found
     }
 
@@ -282,6 +315,17 @@ impl RoutingConfig {
                     .add(format!("accounts[{n}].name"), "another account of this channel has the same name");
             }
             faults.known(format!("accounts[{n}].queue"), "queue", &account.queue, &known.queues);
+        }
+    }
+
+    fn disposition_faults(&self, faults: &mut Faults) {
+        for (n, disposition) in self.dispositions.iter().enumerate() {
+            let path = format!("dispositions[{n}].fields");
+            faults.names(&path, disposition.fields.iter().map(|field| &field.name));
+            faults.at_most(&path, disposition.fields.len(), FIELDS_PER_DISPOSITION_MAX);
+            for field in &disposition.fields {
+                faults.at_most(&path, field.choices.len(), CHOICES_PER_FIELD_MAX);
+            }
         }
     }
 
@@ -367,7 +411,7 @@ mod tests {
                 .map(|name| Category { name, queue: None, priority: None, needs: Vec::new() })
                 .collect(),
             dispositions: names("dispositions")
-                .map(|name| Disposition { name, title: String::new() })
+                .map(|name| Disposition { name, title: String::new(), fields: Vec::new() })
                 .collect(),
             ..RoutingConfig::default()
         }

@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Outcome, Presence};
+use crate::config::Field;
 use crate::ids::{
     AgentId, AskId, CommandId, ContactId, ConversationId, MessageId, OfferId, PromiseId, RemedyId, SignalId,
 };
 use crate::money::{Currency, Money};
 use crate::policy::{Ask, Words};
-use crate::record::{EntryKind, Receipt};
+use crate::record::{AsideWhy, EntryKind, Receipt};
 use crate::remedies::RemedyOutcome;
 use crate::remedy::{Claim, Effort, Occasion, RemedyKind};
 use crate::till::TillAnswer;
@@ -86,6 +87,9 @@ pub enum DeskCommand {
         /// Why.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// Only once nothing is held any more.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        when_free: bool,
     },
     /// See [`crate::command::Command::Accept`].
     Accept {
@@ -137,9 +141,34 @@ pub enum DeskCommand {
         contact: ContactId,
         /// How it ended.
         disposition: SubjectToken,
+        /// What the disposition asks for.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        fields: BTreeMap<SubjectToken, SubjectToken>,
     },
     /// See [`crate::command::Command::EndWrapUp`].
     EndWrapUp {
+        /// The contact.
+        contact: ContactId,
+    },
+    /// See [`crate::command::Command::Snooze`].
+    Snooze {
+        /// The contact.
+        contact: ContactId,
+        /// Until when.
+        until: Millis,
+    },
+    /// See [`crate::command::Command::Resume`].
+    Resume {
+        /// The contact.
+        contact: ContactId,
+    },
+    /// See [`crate::command::Command::Revoke`].
+    Revoke {
+        /// The offer.
+        offer: OfferId,
+    },
+    /// See [`crate::command::Command::TakeOver`].
+    TakeOver {
         /// The contact.
         contact: ContactId,
     },
@@ -331,6 +360,9 @@ pub enum ToDesk {
     Presence {
         /// The state.
         presence: Presence,
+        /// The state to come once nothing is held any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Presence>,
         /// Why, e.g. `missed_offer`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
@@ -371,6 +403,9 @@ pub struct DeskState {
     pub title: String,
     /// Their presence.
     pub presence: Presence,
+    /// The presence to come once nothing is held any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Presence>,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -526,6 +561,9 @@ pub struct Choice {
     pub name: SubjectToken,
     /// For people.
     pub title: String,
+    /// What has to be said with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Field>,
 }
 
 /// Colleagues and queues.
@@ -607,6 +645,9 @@ pub struct DeskContact {
     /// What it cost the customer until now.
     #[serde(default)]
     pub effort: Effort,
+    /// Set while it takes no room: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aside: Option<AsideWhy>,
     /// Set while in wrap-up: when that ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wrap_up_until: Option<Millis>,

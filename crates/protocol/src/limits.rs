@@ -42,6 +42,18 @@ pub const ORDER_MS_MAX: u64 = 366 * 24 * 3_600_000;
 pub const AGEING_PERCENT_MAX: u32 = 10_000;
 /// Most offers in a row that an agent may leave unanswered before they are away.
 pub const MISSES_MAX: u8 = 10;
+/// Most fields that a disposition asks for.
+pub const FIELDS_PER_DISPOSITION_MAX: usize = 12;
+/// Most choices of a field.
+pub const CHOICES_PER_FIELD_MAX: usize = 60;
+/// Shortest silence of a customer that means something, ms.
+pub const SILENCE_MS_MIN: u64 = 10_000;
+/// How soon a contact that is laid aside may come back, ms.
+pub const SNOOZE_MS_MIN: u64 = 60_000;
+/// How far ahead a contact may be laid aside, ms.
+pub const SNOOZE_MS_MAX: u64 = 90 * 24 * 3_600_000;
+/// Most contacts that one agent has laid aside by hand; those whose customers are silent are not counted.
+pub const SNOOZED_PER_AGENT_MAX: usize = 500;
 /// Most contacts that one agent may hold at once, over all channels.
 pub const CAPACITY_MAX: u16 = 100;
 /// Most agents remembered as having declined one contact; past that the first of them may be asked again.

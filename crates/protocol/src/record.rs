@@ -1,5 +1,7 @@
 //! What stands in CONTACTS: one transition, one record (law 1).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Outcome, Presence};
@@ -195,6 +197,15 @@ pub enum Event {
         /// The owner.
         agent: AgentId,
     },
+    /// The contact takes no room with its agent until its time comes or its customer writes; it is still theirs.
+    SetAside {
+        /// The contact.
+        contact: ContactId,
+        /// Whose it is.
+        agent: AgentId,
+        /// Why.
+        why: AsideWhy,
+    },
     /// The contact is resolved for the customer; the agent's wrap-up runs.
     WrapUpStarted {
         /// The contact.
@@ -235,6 +246,16 @@ pub enum Event {
         /// Who.
         agent: AgentId,
         /// The state from here.
+        presence: Presence,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// An agent takes nothing new, and will have this presence once they hold nothing any more.
+    PresenceQueued {
+        /// Who.
+        agent: AgentId,
+        /// The state to come.
         presence: Presence,
         /// Why.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -339,6 +360,29 @@ pub enum EntryKind {
         agent: AgentId,
         /// How.
         disposition: SubjectToken,
+        /// What the disposition asked for, by field.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        fields: BTreeMap<SubjectToken, SubjectToken>,
+    },
+    /// The agent laid the contact aside.
+    Snoozed {
+        /// Who.
+        agent: AgentId,
+        /// Until when, if the customer does not write before.
+        until: Millis,
+    },
+    /// The contact ended because its customer did not answer.
+    ClosedAfterSilence {
+        /// Who had it.
+        agent: AgentId,
+    },
+    /// Somebody who leads has the contact from here.
+    TakenOver {
+        /// Who.
+        agent: AgentId,
+        /// Who had it before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<AgentId>,
     },
     /// The customer came back to a contact that had ended.
     Reopened,
@@ -351,7 +395,7 @@ impl EntryKind {
     #[must_use]
     pub fn is_for_customer(&self) -> bool {
         match self {
-            Self::Note { .. } => false,
+            Self::Note { .. } | Self::Snoozed { .. } => false,
             Self::FromCustomer
             | Self::FromAgent { .. }
             | Self::Told { .. }
@@ -360,6 +404,8 @@ impl EntryKind {
             | Self::TransferredToAgent { .. }
             | Self::Reclaimed { .. }
             | Self::Resolved { .. }
+            | Self::ClosedAfterSilence { .. }
+            | Self::TakenOver { .. }
             | Self::Reopened
             | Self::CustomerLeft => true,
         }
@@ -391,6 +437,24 @@ pub enum QueuedWhy {
     Reclaimed,
     /// A promise to the customer was broken: it comes first from here.
     AtRisk,
+    /// It had been laid aside, and its time or its customer's answer came.
+    Returned,
+}
+
+/// Why a contact takes no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum AsideWhy {
+    /// Its agent laid it aside.
+    Snoozed {
+        /// Until when.
+        until: Millis,
+    },
+    /// Its customer has not answered.
+    Silent {
+        /// Since when.
+        since: Millis,
+    },
 }
 
 /// How an offer ended.
@@ -410,6 +474,11 @@ pub enum OfferEnd {
     AgentGone,
     /// Taken back: the customer left.
     CustomerGone,
+    /// Taken back by somebody who leads.
+    Revoked {
+        /// Who.
+        by: AgentId,
+    },
 }
 
 /// Why an input is parked.

@@ -58,6 +58,10 @@ fn words(cause: &Cause, entry: &EntryKind) -> Option<(MessageId, Sealed)> {
                 | Command::TransferToAgent { .. }
                 | Command::Resolve { .. }
                 | Command::EndWrapUp { .. }
+                | Command::Snooze { .. }
+                | Command::Resume { .. }
+                | Command::Revoke { .. }
+                | Command::TakeOver { .. }
                 | Command::Empower { .. } => None,
             }
         }

@@ -23,7 +23,7 @@ const KINDS: &str = "
     kind:message kind:customer_left kind:command kind:agent_connected kind:agent_disconnected kind:gateway_lost kind:config
     kind:parked_dismissed kind:empowerment kind:wish
     do:set_presence do:accept do:decline do:reply do:note do:transfer_to_queue do:transfer_to_agent do:resolve
-    do:end_wrap_up do:empower
+    do:end_wrap_up do:empower do:snooze do:resume do:revoke do:take_over when_free:true
     what:give what:undo what:answer what:retry what:promise what:keep what:thank what:tell what:contest
     what:policy what:facts what:signal what:own_identity what:thanks
     wish:tell wish:ask_for wish:risk whom:ask_peer whom:ask_lead
@@ -32,12 +32,12 @@ const KINDS: &str = "
     event:contact_reopened event:entry_added event:queued event:preference_ended event:declines_lapsed event:offer_made
     event:offer_ended event:assigned event:wrap_up_started event:resolved event:abandoned event:agent_connected
     event:agent_disconnected event:presence_changed event:command_settled event:duplicate_skipped event:parked
-    event:passed event:colleagues_asked event:customer_told told:true told:false event:at_risk
+    event:set_aside event:presence_queued event:passed event:colleagues_asked event:customer_told told:true told:false event:at_risk
     is:told is:from_customer is:from_agent is:note is:joined is:transferred_to_queue is:transferred_to_agent is:reclaimed
-    is:resolved is:reopened is:customer_left
-    is:accepted is:declined is:timed_out is:agent_gone is:customer_gone
+    is:resolved is:reopened is:customer_left is:snoozed is:silent is:closed_after_silence is:taken_over
+    is:accepted is:declined is:timed_out is:agent_gone is:customer_gone is:revoked
     is:done is:refused
-    why:opened why:reopened why:offer_ended why:transferred why:reclaimed why:at_risk
+    why:opened why:reopened why:offer_ended why:transferred why:reclaimed why:at_risk why:returned
     rule:preferred rule:longest_idle rule:first_in_order runners_up:some
     reason:unreadable reason:content_differs reason:unknown_account reason:later_version
     reason:floor_full
@@ -178,6 +178,11 @@ fn refusals_keep_their_words() {
         (Refusal::ColleagueNotThere, "colleague_not_there"),
         (Refusal::TooOld, "too_old"),
         (Refusal::TooLong, "too_long"),
+        (Refusal::EmptyText, "empty_text"),
+        (Refusal::NotLead, "not_lead"),
+        (Refusal::NoRoom, "no_room"),
+        (Refusal::FieldMissing, "field_missing"),
+        (Refusal::BadTime, "bad_time"),
     ];
     for (refusal, word) in words {
         assert_eq!(serde_json::to_value(refusal).unwrap(), word);

@@ -1,6 +1,9 @@
 //! What an agent asks for.
 
+use std::collections::BTreeMap;
+
 use protocol::command::{AgentCommand, Command, Outcome, Presence, Refusal};
+use protocol::config::Field;
 use protocol::limits::{CLOCK_SKEW_MS_MAX, COMMAND_AGE_MS_MAX, REASON_BYTES_MAX};
 use protocol::record::{EntryKind, Event, OfferEnd, Preferred, QueuedWhy};
 use protocol::{AgentId, CommandId, ContactId, ConversationId, OfferId, SubjectToken};
@@ -44,8 +47,8 @@ impl Turn<'_> {
             return Err(Refusal::UnknownAgent);
         }
         match command {
-            Command::SetPresence { presence, reason } => {
-                self.set_presence(agent, *presence, reason.as_deref())
+            Command::SetPresence { presence, reason, when_free } => {
+                self.set_presence(agent, *presence, reason.as_deref(), *when_free)
             }
             Command::Accept { offer } => self.accept(agent, *offer),
             Command::Decline { offer, reason } => self.decline(agent, *offer, reason),
@@ -61,7 +64,13 @@ impl Turn<'_> {
             }
             Command::TransferToQueue { contact, queue } => self.transfer_to_queue(agent, *contact, queue),
             Command::TransferToAgent { contact, agent: to } => self.transfer_to_agent(agent, *contact, *to),
-            Command::Resolve { contact, disposition } => self.resolve(agent, *contact, disposition),
+            Command::Resolve { contact, disposition, fields } => {
+                self.resolve(agent, *contact, disposition, fields)
+            }
+            Command::Snooze { contact, until } => self.snooze(agent, *contact, *until),
+            Command::Resume { contact } => self.resume(agent, *contact),
+            Command::Revoke { offer } => self.revoke(agent, *offer),
+            Command::TakeOver { contact } => self.take_over(agent, *contact),
             // Answered by the worker; routing refuses only who it does not know.
             Command::Empower { .. } => Ok(()),
             Command::EndWrapUp { contact } => {
@@ -78,11 +87,23 @@ impl Turn<'_> {
         }
     }
 
-    fn set_presence(&mut self, agent: AgentId, presence: Presence, reason: Option<&str>) -> Settled {
+    fn set_presence(
+        &mut self,
+        agent: AgentId,
+        presence: Presence,
+        reason: Option<&str>,
+        when_free: bool,
+    ) -> Settled {
         if reason.is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
             return Err(Refusal::TooLong);
         }
-        let changes = self.state.agent(agent).is_some_and(|known| known.presence != presence);
+        if when_free && self.state.held_by(agent).next().is_some() {
+            let reason = reason.map(str::to_owned);
+            self.emit(Event::PresenceQueued { agent, presence, reason });
+            return Ok(());
+        }
+        let changes =
+            self.state.agent(agent).is_some_and(|known| known.presence != presence || known.next.is_some());
         if changes || reason.is_some() {
             let reason = reason.map(str::to_owned);
             self.emit(Event::PresenceChanged { agent, presence, reason });
@@ -119,6 +140,7 @@ impl Turn<'_> {
             | Phase::Waiting { .. }
             | Phase::Offered { .. }
             | Phase::WithAgent { .. }
+            | Phase::Aside { .. }
             | Phase::WrapUp { .. } => Err(Refusal::OfferEnded),
         }
     }
@@ -169,16 +191,28 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn resolve(&mut self, agent: AgentId, id: ContactId, disposition: &SubjectToken) -> Settled {
+    fn resolve(
+        &mut self,
+        agent: AgentId,
+        id: ContactId,
+        disposition: &SubjectToken,
+        fields: &BTreeMap<SubjectToken, SubjectToken>,
+    ) -> Settled {
         let conversation = self.own(agent, id)?;
         let policy = &self.state.index.policy;
-        if !policy.has_disposition(disposition) {
-            return Err(Refusal::UnknownDisposition);
+        let asked = policy.fields_of(disposition).ok_or(Refusal::UnknownDisposition)?;
+        let is_filled_in = |field: &Field| fields.get(&field.name).is_some_and(|value| field.takes(value));
+        if fields.len() != asked.len() || !asked.iter().all(is_filled_in) {
+            return Err(Refusal::FieldMissing);
         }
-        let queue = self.state.contact(id).and_then(|contact| policy.queue(&contact.queue));
+        let contact = self.state.contact(id);
+        let queue = contact.and_then(|contact| policy.queue(&contact.queue));
         let wrap_up_ms = queue.map_or(0, |queue| queue.wrap_up_ms);
-        self.entry(conversation, id, EntryKind::Resolved { agent, disposition: disposition.clone() });
-        if wrap_up_ms > 0 {
+        // What takes no room does not begin to when it ends.
+        let fits = contact.is_some_and(|contact| contact.holder().is_some()) || self.has_room_for(agent, id);
+        let (disposition, fields) = (disposition.clone(), fields.clone());
+        self.entry(conversation, id, EntryKind::Resolved { agent, disposition, fields });
+        if wrap_up_ms > 0 && fits {
             self.emit(Event::WrapUpStarted { contact: id, agent, until: self.at.plus(wrap_up_ms) });
         } else {
             self.emit(Event::Resolved { contact: id, agent });
@@ -187,7 +221,7 @@ impl Turn<'_> {
     }
 
     /// The conversation of a contact that this agent has now.
-    fn own(&self, agent: AgentId, id: ContactId) -> Result<ConversationId, Refusal> {
+    pub(crate) fn own(&self, agent: AgentId, id: ContactId) -> Result<ConversationId, Refusal> {
         let conversation = self.own_or_wrap_up(agent, id)?;
         match self.state.contact(id).map(|contact| contact.phase) {
             Some(Phase::WrapUp { .. }) | None => Err(Refusal::ContactClosed),
@@ -198,18 +232,23 @@ impl Turn<'_> {
     fn own_or_wrap_up(&self, agent: AgentId, id: ContactId) -> Result<ConversationId, Refusal> {
         let contact = self.open_contact(id)?;
         match contact.phase {
-            Phase::WithAgent { agent: owner } | Phase::WrapUp { agent: owner, .. } if owner == agent => {
+            Phase::WithAgent { agent: owner, .. }
+            | Phase::Aside { agent: owner, .. }
+            | Phase::WrapUp { agent: owner, .. }
+                if owner == agent =>
+            {
                 Ok(contact.conversation)
             }
             Phase::New
             | Phase::Waiting { .. }
             | Phase::Offered { .. }
             | Phase::WithAgent { .. }
+            | Phase::Aside { .. }
             | Phase::WrapUp { .. } => Err(Refusal::NotYours),
         }
     }
 
-    fn open_contact(&self, id: ContactId) -> Result<&Contact, Refusal> {
+    pub(crate) fn open_contact(&self, id: ContactId) -> Result<&Contact, Refusal> {
         let closed = || self.state.ended(id).map_or(Refusal::UnknownContact, |_| Refusal::ContactClosed);
         self.state.contact(id).ok_or_else(closed)
     }

@@ -47,7 +47,7 @@ fn in_use(state: &State, config: &RoutingConfig) -> Vec<ConfigFault> {
             let name = &need.skill;
             fault("skills", format!("open contacts need the skill {name}: keep it until they are resolved"));
         }
-        if let Some(agent) = contact.holder().filter(|agent| !agents.contains(agent)) {
+        if let Some(agent) = contact.holder().or(contact.owner()).filter(|agent| !agents.contains(agent)) {
             fault("agents", format!("{agent} still holds contacts: keep them until these are resolved"));
         }
     }

@@ -3,7 +3,7 @@
 use protocol::command::Presence;
 use protocol::input::SkillNeed;
 use protocol::limits::DECLINES_PER_CONTACT_MAX;
-use protocol::record::Preferred;
+use protocol::record::{AsideWhy, Preferred};
 use protocol::remedy::Effort;
 use protocol::{
     AgentId, ChannelKind, ContactId, ConversationId, GatewayId, IdentityId, Language, Millis, OfferId,
@@ -48,8 +48,19 @@ impl Contact {
     #[must_use]
     pub fn holder(&self) -> Option<AgentId> {
         match self.phase {
-            Phase::New | Phase::Waiting { .. } => None,
-            Phase::Offered { agent, .. } | Phase::WithAgent { agent } | Phase::WrapUp { agent, .. } => {
+            Phase::New | Phase::Waiting { .. } | Phase::Aside { .. } => None,
+            Phase::Offered { agent, .. } | Phase::WithAgent { agent, .. } | Phase::WrapUp { agent, .. } => {
+                Some(agent)
+            }
+        }
+    }
+
+    /// Whose it is: who has it, whether it takes room with them or not.
+    #[must_use]
+    pub fn owner(&self) -> Option<AgentId> {
+        match self.phase {
+            Phase::New | Phase::Waiting { .. } | Phase::Offered { .. } => None,
+            Phase::WithAgent { agent, .. } | Phase::Aside { agent, .. } | Phase::WrapUp { agent, .. } => {
                 Some(agent)
             }
         }
@@ -60,7 +71,11 @@ impl Contact {
     pub fn preferred(&self) -> Option<Preferred> {
         match self.phase {
             Phase::Waiting { preferred } => preferred,
-            Phase::New | Phase::Offered { .. } | Phase::WithAgent { .. } | Phase::WrapUp { .. } => None,
+            Phase::New
+            | Phase::Offered { .. }
+            | Phase::WithAgent { .. }
+            | Phase::Aside { .. }
+            | Phase::WrapUp { .. } => None,
         }
     }
 
@@ -122,6 +137,16 @@ pub enum Phase {
     WithAgent {
         /// The owner.
         agent: AgentId,
+        /// Since when the agent's last words wait for the customer's answer.
+        #[serde(default)]
+        unanswered_since: Option<Millis>,
+    },
+    /// An agent owns it, and it takes no room with them.
+    Aside {
+        /// The owner.
+        agent: AgentId,
+        /// Why, and until when.
+        why: AsideWhy,
     },
     /// Resolved for the customer; the agent finishes.
     WrapUp {
@@ -155,6 +180,8 @@ pub enum DeclineHow {
     Missed,
     /// They had it and gave it on.
     GaveOn,
+    /// The offer was taken back by somebody who leads.
+    Revoked,
 }
 
 /// A contact that has ended, kept as long as it can be reopened and a day, until its conversation has another one or is
@@ -232,6 +259,9 @@ pub struct AgentState {
     /// How many offers in a row they left unanswered.
     #[serde(default)]
     pub misses: u8,
+    /// The presence that they will have once they hold nothing any more, and why.
+    #[serde(default)]
+    pub next: Option<(Presence, Option<String>)>,
 }
 
 impl AgentState {
@@ -242,13 +272,14 @@ impl AgentState {
             idle_since: Millis(0),
             reclaim_at: None,
             misses: 0,
+            next: None,
         }
     }
 
-    /// Whether they are connected and online.
+    /// Whether they take contacts: connected, online, and not about to go.
     #[must_use]
     pub fn is_there(&self) -> bool {
-        self.gateway.is_some() && self.presence == Presence::Online
+        self.gateway.is_some() && self.presence == Presence::Online && self.next.is_none()
     }
 }
 

@@ -18,6 +18,14 @@ pub(crate) enum Due {
     Preference(ContactId),
     /// The wrap-up's time is up.
     WrapUp(ContactId),
+    /// An agent who is about to go holds nothing any more.
+    Leave(AgentId),
+    /// A customer has been silent for so long that the contact takes no room.
+    Silent(ContactId),
+    /// A customer has been silent for so long that the contact ends.
+    Close(ContactId),
+    /// What was laid aside comes back.
+    Return(ContactId),
     /// Who declined may be asked again.
     Lapse(ContactId),
     /// More agents may have it, and those of its class.
@@ -29,9 +37,15 @@ impl Due {
     fn is_prompt(self) -> bool {
         match self {
             Self::Lapse(_) | Self::Widen(_) => true,
-            Self::Gone(_) | Self::Reclaim(_) | Self::Offer(_) | Self::Preference(_) | Self::WrapUp(_) => {
-                false
-            }
+            Self::Gone(_)
+            | Self::Reclaim(_)
+            | Self::Offer(_)
+            | Self::Preference(_)
+            | Self::WrapUp(_)
+            | Self::Leave(_)
+            | Self::Silent(_)
+            | Self::Close(_)
+            | Self::Return(_) => false,
         }
     }
 }

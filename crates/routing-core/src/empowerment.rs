@@ -37,11 +37,7 @@ impl Turn<'_> {
     fn context(&self, id: ContactId) -> Option<ContactContext> {
         let (of, channel, queue, holder, mut effort) = match self.state.contact(id) {
             Some(open) => {
-                let holder = match open.phase {
-                    Phase::WithAgent { agent } | Phase::WrapUp { agent, .. } => Some(agent),
-                    Phase::New | Phase::Waiting { .. } | Phase::Offered { .. } => None,
-                };
-                (open.conversation, open.channel, open.queue.clone(), holder, open.effort_at(self.at))
+                (open.conversation, open.channel, open.queue.clone(), open.owner(), open.effort_at(self.at))
             }
             None => {
                 let ended = self.state.ended(id)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::record::{Cause, EntryKind, Event, OfferEnd, QueuedWhy};
+use protocol::record::{AsideWhy, Cause, EntryKind, Event, OfferEnd, QueuedWhy};
 use protocol::{AgentId, ContactId, ConversationId, InputBody, Millis};
 
 use crate::RECLAIM_MS;
@@ -28,7 +28,8 @@ impl State {
             Event::ConversationForgotten { conversation } => self.forget_conversation(*conversation),
             Event::EntryAdded { conversation, seq, contact, entry } => {
                 self.entry_added(cause, *conversation, *seq)?;
-                self.gave_on(at, *contact, entry)
+                self.gave_on(at, *contact, entry)?;
+                self.last_word(at, *contact, entry)
             }
             Event::AgentConnected { agent, gateway } => self.change_agent(*agent, at, |agent| {
                 agent.gateway = Some(*gateway);
@@ -41,6 +42,10 @@ impl State {
             Event::PresenceChanged { agent, presence, .. } => self.change_agent(*agent, at, |agent| {
                 agent.presence = *presence;
                 agent.misses = 0;
+                agent.next = None;
+            }),
+            Event::PresenceQueued { agent, presence, reason } => self.change_agent(*agent, at, |agent| {
+                agent.next = Some((*presence, reason.clone()));
             }),
             Event::ContactOpened { .. }
             | Event::ContactReopened { .. }
@@ -51,6 +56,7 @@ impl State {
             | Event::OfferMade { .. }
             | Event::OfferEnded { .. }
             | Event::Assigned { .. }
+            | Event::SetAside { .. }
             | Event::WrapUpStarted { .. }
             | Event::Resolved { .. }
             | Event::Abandoned { .. } => self.apply_contact_event(at, event),
@@ -95,6 +101,11 @@ impl State {
             }
             Event::OfferEnded { contact, agent, end, .. } => self.offer_ended(at, *contact, *agent, end),
             Event::Assigned { contact, agent } => self.assigned(at, *contact, *agent),
+            Event::SetAside { contact, agent, why } => {
+                let phase = Phase::Aside { agent: *agent, why: *why };
+                self.change_contact(*contact, |contact| contact.phase = phase)?;
+                self.change_agent(*agent, at, |agent| agent.idle_since = at)
+            }
             Event::WrapUpStarted { contact, agent, until } => {
                 let phase = Phase::WrapUp { agent: *agent, until: *until };
                 self.change_contact(*contact, |contact| contact.phase = phase)
@@ -113,6 +124,7 @@ impl State {
             | Event::AgentConnected { .. }
             | Event::AgentDisconnected { .. }
             | Event::PresenceChanged { .. }
+            | Event::PresenceQueued { .. }
             | Event::Passed { .. }
             | Event::ColleaguesAsked { .. }
             | Event::CustomerTold { .. }
@@ -140,6 +152,7 @@ impl State {
                 Phase::New
                 | Phase::Waiting { preferred: None }
                 | Phase::WithAgent { .. }
+                | Phase::Aside { .. }
                 | Phase::WrapUp { .. } => {}
             }
         }
@@ -203,9 +216,41 @@ impl State {
             | EntryKind::Joined { .. }
             | EntryKind::Reclaimed { .. }
             | EntryKind::Resolved { .. }
+            | EntryKind::Snoozed { .. }
+            | EntryKind::ClosedAfterSilence { .. }
+            | EntryKind::TakenOver { .. }
             | EntryKind::Reopened
             | EntryKind::CustomerLeft => Ok(()),
         }
+    }
+
+    /// Whose turn it is: after an agent's words the customer's, after the customer's nobody waits for an answer of theirs.
+    fn last_word(&mut self, at: Millis, id: ContactId, entry: &EntryKind) -> Result<(), Misfit> {
+        let silent_since = match entry {
+            EntryKind::FromAgent { .. } | EntryKind::Told { .. } => Some(at),
+            EntryKind::FromCustomer => None,
+            EntryKind::Note { .. }
+            | EntryKind::Joined { .. }
+            | EntryKind::Reclaimed { .. }
+            | EntryKind::TransferredToQueue { .. }
+            | EntryKind::TransferredToAgent { .. }
+            | EntryKind::Resolved { .. }
+            | EntryKind::Snoozed { .. }
+            | EntryKind::ClosedAfterSilence { .. }
+            | EntryKind::TakenOver { .. }
+            | EntryKind::Reopened
+            | EntryKind::CustomerLeft => return Ok(()),
+        };
+        // What is told of a contact that has ended concerns nobody any more.
+        let Some(contact) = self.stored.contacts.get_mut(&id) else { return Ok(()) };
+        match (&mut contact.phase, silent_since) {
+            (Phase::WithAgent { unanswered_since, .. }, silent_since) => *unanswered_since = silent_since,
+            (Phase::Aside { why: AsideWhy::Silent { since }, .. }, Some(later)) => *since = later,
+            _ => return Ok(()),
+        }
+        // Neither its room nor its place changes, so that it is enough to look at the clock anew.
+        self.index.refresh_due(id, contact);
+        Ok(())
     }
 
     fn reopen(&mut self, id: ContactId) -> Result<(), Misfit> {
@@ -232,7 +277,7 @@ impl State {
         let Event::Queued { queue, priority, needs, since, preferred, why, .. } = event else {
             return Ok(());
         };
-        let before = self.stored.contacts.get(&id).and_then(Contact::holder);
+        let before = self.stored.contacts.get(&id).and_then(|contact| contact.holder().or(contact.owner()));
         if let Some(opening) = self.opening.take_if(|opening| opening.contact == id) {
             if let Some(conversation) = self.stored.conversations.get_mut(&opening.conversation) {
                 conversation.contacts = conversation.contacts.saturating_add(1);
@@ -251,7 +296,8 @@ impl State {
                 | QueuedWhy::Reopened
                 | QueuedWhy::OfferEnded
                 | QueuedWhy::Transferred
-                | QueuedWhy::Reclaimed => None,
+                | QueuedWhy::Reclaimed
+                | QueuedWhy::Returned => None,
             };
             contact.priority = *priority;
             contact.needs.clone_from(needs);
@@ -268,7 +314,11 @@ impl State {
             }
             (
                 Some(_),
-                QueuedWhy::Opened | QueuedWhy::Reopened | QueuedWhy::OfferEnded | QueuedWhy::AtRisk,
+                QueuedWhy::Opened
+                | QueuedWhy::Reopened
+                | QueuedWhy::OfferEnded
+                | QueuedWhy::AtRisk
+                | QueuedWhy::Returned,
             )
             | (None, _) => Ok(()),
         }
@@ -296,10 +346,15 @@ impl State {
             OfferEnd::Accepted => return Ok(()),
             OfferEnd::Declined { .. } => Some(DeclineHow::Declined),
             OfferEnd::TimedOut => Some(DeclineHow::Missed),
+            OfferEnd::Revoked { .. } => Some(DeclineHow::Revoked),
             OfferEnd::AgentGone | OfferEnd::CustomerGone => None,
         };
         if let (Some(how), Some(asked)) = (how, self.stored.agents.get_mut(&agent)) {
-            asked.misses = if how == DeclineHow::Missed { asked.misses.saturating_add(1) } else { 0 };
+            asked.misses = match how {
+                DeclineHow::Missed => asked.misses.saturating_add(1),
+                DeclineHow::Declined => 0,
+                DeclineHow::GaveOn | DeclineHow::Revoked => asked.misses,
+            };
         }
         self.change_contact(id, |contact| {
             contact.phase = Phase::New;
@@ -310,8 +365,9 @@ impl State {
     }
 
     fn assigned(&mut self, at: Millis, id: ContactId, agent: AgentId) -> Result<(), Misfit> {
+        let before = self.stored.contacts.get(&id).and_then(Contact::owner);
         self.change_contact(id, |contact| {
-            contact.phase = Phase::WithAgent { agent };
+            contact.phase = Phase::WithAgent { agent, unanswered_since: None };
             contact.forget_decline_of(agent);
             contact.effort = contact.effort_at(at);
             contact.waits_from = None;
@@ -320,6 +376,9 @@ impl State {
             && let Some(conversation) = self.stored.conversations.get_mut(&contact.conversation)
         {
             conversation.owner = Some(agent);
+        }
+        if let Some(other) = before.filter(|other| *other != agent) {
+            self.change_agent(other, at, |other| other.idle_since = at)?;
         }
         self.change_agent(agent, at, |agent| {
             agent.idle_since = at;

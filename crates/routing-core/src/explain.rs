@@ -132,6 +132,8 @@ pub enum Standing {
         presence: Presence,
         /// Whether their desk is reachable.
         connected: bool,
+        /// What they will be once they hold nothing any more: they take nothing new.
+        next: Option<Presence>,
     },
     /// Lacks a skill.
     LacksSkill {
@@ -232,7 +234,7 @@ fn standing(
 ) -> Option<Standing> {
     let known = state.agent(config.id)?;
     let desk = state.index.desks.get(&config.id)?;
-    if contact.holder() == Some(config.id) {
+    if contact.holder().or(contact.owner()) == Some(config.id) {
         return Some(Standing::Chosen);
     }
     let preferred = contact.preferred();
@@ -246,7 +248,9 @@ fn standing(
         return Some(lack);
     }
     if !known.is_there() {
-        return Some(Standing::NotThere { presence: known.presence, connected: known.gateway.is_some() });
+        let next = known.next.as_ref().map(|(presence, _)| *presence);
+        let (presence, connected) = (known.presence, known.gateway.is_some());
+        return Some(Standing::NotThere { presence, connected, next });
     }
     if desk.room.spare(contact.channel) == 0 {
         let (held, capacity) = (desk.room.held(contact.channel), desk.room.capacity(contact.channel));

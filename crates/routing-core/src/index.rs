@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use protocol::config::Agent;
+use protocol::record::AsideWhy;
 use protocol::{AgentId, ChannelKind, ContactId, GatewayId, Millis, OfferId, SubjectToken};
 
 use crate::contact::{AgentState, Contact, Phase};
@@ -28,10 +29,14 @@ pub(crate) struct Desk {
     reclaim_at: Option<Millis>,
     gateway: Option<GatewayId>,
     gone: bool,
+    /// Whether another presence waits until they hold nothing.
+    leaves: bool,
     /// Offers, own contacts and wrap-ups.
     pub(crate) contacts: BTreeSet<ContactId>,
     /// Waiting contacts that prefer this agent.
     pub(crate) preferring: BTreeSet<ContactId>,
+    /// How many contacts they laid aside by hand.
+    pub(crate) snoozed: usize,
     /// Under what they stand among the routable ones.
     listed: PerChannel<Option<Listed>>,
     due: Option<(Millis, Due)>,
@@ -63,6 +68,9 @@ impl Desk {
     fn due(&self, agent: AgentId) -> Option<(Millis, Due)> {
         if self.gone {
             return Some((AT_ONCE, Due::Gone(agent)));
+        }
+        if self.leaves && self.contacts.is_empty() {
+            return Some((AT_ONCE, Due::Leave(agent)));
         }
         let unreachable = self.gateway.is_none() && self.owned > 0;
         self.reclaim_at.filter(|_| unreachable).map(|at| (at, Due::Reclaim(agent)))
@@ -137,8 +145,10 @@ impl Index {
             reclaim_at: None,
             gateway: None,
             gone: false,
+            leaves: false,
             contacts: BTreeSet::new(),
             preferring: BTreeSet::new(),
+            snoozed: 0,
             listed: PerChannel::default(),
             due: None,
         };
@@ -171,6 +181,7 @@ impl Index {
         desk.idle_since = agent.idle_since;
         desk.reclaim_at = agent.reclaim_at;
         desk.gateway = agent.gateway;
+        desk.leaves = agent.next.is_some();
         desk.gone = agent.gateway.is_some_and(|gateway| lost.contains(&gateway));
         if flipped {
             let there = desk.there;
@@ -233,11 +244,17 @@ impl Index {
                 self.offers.remove(&offer);
                 self.release(agent, id, contact);
             }
-            Phase::WithAgent { agent } => {
+            Phase::WithAgent { agent, .. } => {
                 self.count(&contact.queue, |counts| {
                     counts.with_agents = counts.with_agents.saturating_sub(1);
                 });
                 self.release(agent, id, contact);
+            }
+            Phase::Aside { agent, why } => {
+                self.count(&contact.queue, |counts| counts.aside = counts.aside.saturating_sub(1));
+                if let Some(desk) = self.desks.get_mut(&agent).filter(|_| is_snoozed(why)) {
+                    desk.snoozed = desk.snoozed.saturating_sub(1);
+                }
             }
             Phase::WrapUp { agent, .. } => {
                 self.count(&contact.queue, |counts| counts.wrap_up = counts.wrap_up.saturating_sub(1));
@@ -272,9 +289,15 @@ impl Index {
                 self.offers.insert(offer, id);
                 self.hold(agent, id, contact);
             }
-            Phase::WithAgent { agent } => {
+            Phase::WithAgent { agent, .. } => {
                 self.count(&contact.queue, |counts| counts.with_agents += 1);
                 self.hold(agent, id, contact);
+            }
+            Phase::Aside { agent, why } => {
+                self.count(&contact.queue, |counts| counts.aside += 1);
+                if let Some(desk) = self.desks.get_mut(&agent).filter(|_| is_snoozed(why)) {
+                    desk.snoozed += 1;
+                }
             }
             Phase::WrapUp { agent, .. } => {
                 self.count(&contact.queue, |counts| counts.wrap_up += 1);
@@ -318,7 +341,19 @@ impl Index {
         let there = |agent: AgentId| self.desks.get(&agent).is_some_and(|desk| desk.there);
         let if_there = |agent: AgentId, at: Millis| if there(agent) { at } else { AT_ONCE };
         match contact.phase {
-            Phase::New | Phase::WithAgent { .. } => None,
+            Phase::New => None,
+            Phase::WithAgent { unanswered_since, .. } => {
+                let since = unanswered_since?;
+                let queue = self.policy.queue(&contact.queue)?;
+                let silent = queue.silent_after_ms.map(|after| (since.plus(after), Due::Silent(id)));
+                let close = queue.close_after_ms.map(|after| (since.plus(after), Due::Close(id)));
+                silent.into_iter().chain(close).min()
+            }
+            Phase::Aside { why: AsideWhy::Snoozed { until }, .. } => Some((until, Due::Return(id))),
+            Phase::Aside { why: AsideWhy::Silent { since }, .. } => {
+                let after = self.policy.queue(&contact.queue)?.close_after_ms?;
+                Some((since.plus(after), Due::Close(id)))
+            }
             Phase::Waiting { preferred: Some(preferred) } => {
                 Some((if_there(preferred.agent, preferred.until), Due::Preference(id)))
             }
@@ -381,6 +416,13 @@ impl Index {
 fn limited<'a>(policy: &Policy, contact: &'a Contact) -> Option<&'a SubjectToken> {
     let has_limit = policy.queue(&contact.queue).is_some_and(|queue| queue.per_agent_max.is_some());
     has_limit.then_some(&contact.queue)
+}
+
+fn is_snoozed(why: AsideWhy) -> bool {
+    match why {
+        AsideWhy::Snoozed { .. } => true,
+        AsideWhy::Silent { .. } => false,
+    }
 }
 
 fn is_owned(contact: &Contact) -> bool {

@@ -5,7 +5,7 @@
 //! the log. Both go through the same events, so deciding and applying cannot disagree.
 //!
 //! A contact **waits** in its class (queue, needs, channel, priority), is **offered** to one agent, is **with** one agent,
-//! may be in **wrap-up**, and **ends** resolved or abandoned. An agent is *there* when configured, connected and online;
+//! may be laid **aside** (it is theirs and takes no room), may be in **wrap-up**, and **ends** resolved or abandoned. An agent is *there* when configured, connected and online;
 //! *routable* on a channel when there and with room for one more contact of it beside those they hold (offers, own, wrap-ups).
 //! An agent may have a waiting contact when
 //!
@@ -19,6 +19,7 @@
 #![warn(missing_docs)]
 
 mod apply;
+mod aside;
 mod bits;
 mod command;
 mod configure;
@@ -29,6 +30,7 @@ mod events;
 mod explain;
 mod floor;
 mod index;
+mod leads;
 mod matching;
 mod memory;
 mod message;
@@ -58,7 +60,7 @@ pub const RECLAIM_MS: u64 = 60_000;
 pub const EVENTS_PER_RECORD: usize = 400;
 
 /// Raise it when the form of a serialised [`State`] changes: a snapshot of another version is left and the log is read.
-pub const SNAPSHOT_VERSION: u32 = 2;
+pub const SNAPSHOT_VERSION: u32 = 3;
 
 /// The reason in `PresenceChanged` of an agent who did not answer an offer.
 pub const MISSED_OFFER: &str = "missed_offer";

@@ -318,8 +318,11 @@ mod tests {
     }
 
     fn asked(agent: u128, id: u128) -> AgentCommand {
-        let command =
-            protocol::Command::SetPresence { presence: protocol::command::Presence::Away, reason: None };
+        let command = protocol::Command::SetPresence {
+            presence: protocol::command::Presence::Away,
+            reason: None,
+            when_free: false,
+        };
         AgentCommand {
             id: CommandId(uuid::Uuid::from_u128(id)),
             agent: AgentId(uuid::Uuid::from_u128(agent)),

@@ -77,6 +77,9 @@ impl Turn<'_> {
             self.emit(Event::Assigned { contact, agent });
             self.entry(conversation, contact, EntryKind::Reopened);
         }
+        if let Some(Phase::Aside { .. }) = phase {
+            self.come_back(contact);
+        }
         self.entry(conversation, contact, EntryKind::FromCustomer);
     }
 
@@ -153,7 +156,7 @@ impl Turn<'_> {
         };
         let Some(phase) = self.state.contact(contact).map(|open| open.phase) else { return };
         match phase {
-            Phase::WithAgent { .. } | Phase::WrapUp { .. } => {
+            Phase::WithAgent { .. } | Phase::Aside { .. } | Phase::WrapUp { .. } => {
                 self.entry(conversation, contact, EntryKind::CustomerLeft);
             }
             Phase::New | Phase::Waiting { .. } => {

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::config::{Account, AgentChoice, Category, ChannelRule, PriorityClass, Queue, RoutingConfig};
+use protocol::config::{
+    Account, AgentChoice, Category, ChannelRule, Field, PriorityClass, Queue, RoutingConfig,
+};
 use protocol::input::{CustomerMessage, SkillNeed};
 use protocol::{ChannelKind, SubjectToken};
 
@@ -14,7 +16,7 @@ pub(crate) struct Policy {
     queues: BTreeMap<SubjectToken, Queue>,
     accounts: BTreeMap<ChannelKind, BTreeMap<SubjectToken, Account>>,
     categories: BTreeMap<SubjectToken, Category>,
-    dispositions: BTreeSet<SubjectToken>,
+    dispositions: BTreeMap<SubjectToken, Vec<Field>>,
     skills: BTreeSet<SubjectToken>,
     priorities: Vec<PriorityClass>,
     pub(crate) channels: Vec<ChannelRule>,
@@ -42,7 +44,11 @@ impl Policy {
             queues: config.queues.iter().map(|queue| (queue.name.clone(), queue.clone())).collect(),
             accounts,
             categories: config.categories.iter().map(|one| (one.name.clone(), one.clone())).collect(),
-            dispositions: config.dispositions.iter().map(|one| one.name.clone()).collect(),
+            dispositions: config
+                .dispositions
+                .iter()
+                .map(|one| (one.name.clone(), one.fields.clone()))
+                .collect(),
             skills: config.skills.iter().map(|one| one.name.clone()).collect(),
             priorities: config.priorities.clone(),
             channels: config.channels.clone(),
@@ -64,8 +70,9 @@ impl Policy {
         !self.priorities.is_empty()
     }
 
-    pub(crate) fn has_disposition(&self, name: &SubjectToken) -> bool {
-        self.dispositions.contains(name)
+    /// What a disposition asks for; `None` if there is no such one.
+    pub(crate) fn fields_of(&self, disposition: &SubjectToken) -> Option<&[Field]> {
+        self.dispositions.get(disposition).map(Vec::as_slice)
     }
 
     pub(crate) fn has_skill(&self, name: &SubjectToken) -> bool {

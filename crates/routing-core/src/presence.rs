@@ -37,7 +37,7 @@ impl Turn<'_> {
                     self.requeue(id, QueuedWhy::Reclaimed);
                 }
                 Phase::WrapUp { .. } => self.emit(Event::Resolved { contact: id, agent }),
-                Phase::New | Phase::Waiting { .. } | Phase::Offered { .. } => {}
+                Phase::New | Phase::Waiting { .. } | Phase::Offered { .. } | Phase::Aside { .. } => {}
             }
         }
     }

@@ -99,6 +99,8 @@ pub struct ByQueue {
     pub offered: u32,
     /// An agent owns it.
     pub with_agents: u32,
+    /// With an agent, taking no room.
+    pub aside: u32,
     /// Resolved, the agent finishes.
     pub wrap_up: u32,
 }

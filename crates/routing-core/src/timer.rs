@@ -51,6 +51,10 @@ impl Turn<'_> {
                     self.emit(Event::Resolved { contact, agent });
                 }
             }
+            Due::Leave(agent) => self.leave(agent),
+            Due::Silent(contact) => self.silent(contact),
+            Due::Close(contact) => self.close_after_silence(contact),
+            Due::Return(contact) => self.come_back(contact),
             Due::Lapse(contact) => self.emit(Event::DeclinesLapsed { contact }),
             Due::Widen(contact) => self.widen(contact),
         }

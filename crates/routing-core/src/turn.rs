@@ -241,6 +241,7 @@ fn contact_of(event: &Event) -> Option<ContactId> {
         | Event::OfferMade { contact, .. }
         | Event::OfferEnded { contact, .. }
         | Event::Assigned { contact, .. }
+        | Event::SetAside { contact, .. }
         | Event::WrapUpStarted { contact, .. }
         | Event::Resolved { contact, .. }
         | Event::Abandoned { contact } => Some(*contact),
@@ -253,6 +254,7 @@ fn contact_of(event: &Event) -> Option<ContactId> {
         | Event::AgentConnected { .. }
         | Event::AgentDisconnected { .. }
         | Event::PresenceChanged { .. }
+        | Event::PresenceQueued { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }
@@ -268,7 +270,8 @@ fn agent_of(event: &Event) -> Option<AgentId> {
     match event {
         Event::AgentConnected { agent, .. }
         | Event::AgentDisconnected { agent, .. }
-        | Event::PresenceChanged { agent, .. } => Some(*agent),
+        | Event::PresenceChanged { agent, .. }
+        | Event::PresenceQueued { agent, .. } => Some(*agent),
         Event::Fenced { .. }
         | Event::ConfigApplied
         | Event::ConfigRefused { .. }
@@ -284,6 +287,7 @@ fn agent_of(event: &Event) -> Option<AgentId> {
         | Event::OfferMade { .. }
         | Event::OfferEnded { .. }
         | Event::Assigned { .. }
+        | Event::SetAside { .. }
         | Event::WrapUpStarted { .. }
         | Event::Resolved { .. }
         | Event::Abandoned { .. }

@@ -64,7 +64,11 @@ impl Build {
         let config = RoutingConfig {
             queues: (0..queues).map(queue).collect::<Result<_, FloorError>>()?,
             agents: (1_u128..).zip(agents).map(agent).collect::<Result<_, FloorError>>()?,
-            dispositions: vec![Disposition { name: token(DONE)?, title: DONE.to_owned() }],
+            dispositions: vec![Disposition {
+                name: token(DONE)?,
+                title: DONE.to_owned(),
+                fields: Vec::new(),
+            }],
             ..RoutingConfig::default()
         };
         Ok(Self { config })

@@ -66,7 +66,10 @@ impl Core {
         for agent in agents {
             let id = NoticeId(core.uuid());
             core.write(InputBody::AgentConnected { id, agent, gateway: GatewayId(Uuid::from_u128(1)) })?;
-            core.ask(agent, Command::SetPresence { presence: Presence::Online, reason: None })?;
+            core.ask(
+                agent,
+                Command::SetPresence { presence: Presence::Online, reason: None, when_free: false },
+            )?;
         }
         Ok(core)
     }
@@ -133,7 +136,7 @@ impl Core {
         contact: ContactId,
         disposition: &SubjectToken,
     ) -> Result<Record, FloorError> {
-        self.ask(agent, Command::Resolve { contact, disposition: disposition.clone() })
+        self.ask(agent, Command::Resolve { contact, disposition: disposition.clone(), fields: [].into() })
     }
 
     pub(crate) fn ask(&mut self, agent: AgentId, command: Command) -> Result<Record, FloorError> {

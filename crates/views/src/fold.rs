@@ -14,6 +14,7 @@ enum State {
     Waiting,
     Offered,
     WithAgent,
+    Aside,
     WrapUp,
     Resolved,
     Abandoned,
@@ -25,6 +26,7 @@ impl State {
             Self::Waiting => "waiting",
             Self::Offered => "offered",
             Self::WithAgent => "with_agent",
+            Self::Aside => "aside",
             Self::WrapUp => "wrap_up",
             Self::Resolved => "resolved",
             Self::Abandoned => "abandoned",
@@ -131,11 +133,14 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
         Event::OfferEnded { contact, end, .. } => match end {
             // Who took it is told by the assignment.
             OfferEnd::Accepted => Ok(()),
-            OfferEnd::Declined { .. } | OfferEnd::TimedOut | OfferEnd::AgentGone | OfferEnd::CustomerGone => {
-                waits(tx, *contact)
-            }
+            OfferEnd::Declined { .. }
+            | OfferEnd::TimedOut
+            | OfferEnd::AgentGone
+            | OfferEnd::CustomerGone
+            | OfferEnd::Revoked { .. } => waits(tx, *contact),
         },
         Event::Assigned { contact, agent } => owned(tx, *contact, State::WithAgent, *agent),
+        Event::SetAside { contact, agent, .. } => owned(tx, *contact, State::Aside, *agent),
         Event::WrapUpStarted { contact, agent, .. } => owned(tx, *contact, State::WrapUp, *agent),
         Event::Resolved { contact, agent } => owned(tx, *contact, State::Resolved, *agent),
         Event::Abandoned { contact } => stands(tx, *contact, State::Abandoned),
@@ -152,6 +157,7 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
         | Event::AgentConnected { .. }
         | Event::AgentDisconnected { .. }
         | Event::PresenceChanged { .. }
+        | Event::PresenceQueued { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }
@@ -203,7 +209,7 @@ fn add_entry(tx: &Connection, conversation: ConversationId, entry: &Entry) -> Re
         tracing::error!(%conversation, seq = entry.seq, "the log adds the same entry twice: run the ledger");
     }
     match &entry.kind {
-        EntryKind::Resolved { .. } | EntryKind::CustomerLeft => {
+        EntryKind::Resolved { .. } | EntryKind::ClosedAfterSilence { .. } | EntryKind::CustomerLeft => {
             tx.prepare_cached("UPDATE contacts SET ended = ?2, ended_at = ?3 WHERE contact = ?1")?
                 .execute(params![entry.contact.to_string(), kind, signed(entry.at.0)])?;
         }
@@ -218,6 +224,8 @@ fn add_entry(tx: &Connection, conversation: ConversationId, entry: &Entry) -> Re
         | EntryKind::Joined { .. }
         | EntryKind::TransferredToQueue { .. }
         | EntryKind::TransferredToAgent { .. }
+        | EntryKind::Snoozed { .. }
+        | EntryKind::TakenOver { .. }
         | EntryKind::Reclaimed { .. } => {}
     }
     Ok(())

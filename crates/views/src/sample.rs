@@ -158,9 +158,9 @@ pub(crate) fn conversation() -> Vec<Row<Record>> {
         row(4, command(3, reply), vec![entry(3, EntryKind::FromAgent { agent }), settled(3)]),
         row(
             5,
-            command(4, Command::Resolve { contact, disposition: disposition.clone() }),
+            command(4, Command::Resolve { contact, disposition: disposition.clone(), fields: [].into() }),
             vec![
-                entry(4, EntryKind::Resolved { agent, disposition }),
+                entry(4, EntryKind::Resolved { agent, disposition, fields: [].into() }),
                 Event::Resolved { contact, agent },
                 settled(4),
             ],

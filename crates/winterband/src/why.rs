@@ -212,7 +212,12 @@ fn standing(standing: &Standing) -> String {
         Standing::Later { .. } => "could have it at a later step of the queue".to_owned(),
         Standing::QueueFull { held, most } => format!("full: holds {held} of {most} of this queue"),
         Standing::Full { held, capacity } => format!("full: holds {held} of {capacity}"),
-        Standing::NotThere { presence, connected: true } => format!("not there: {presence:?}").to_lowercase(),
+        Standing::NotThere { connected: true, next: Some(next), .. } => {
+            format!("takes nothing new: will be {next:?} when free").to_lowercase()
+        }
+        Standing::NotThere { presence, connected: true, next: None } => {
+            format!("not there: {presence:?}").to_lowercase()
+        }
         Standing::NotThere { connected: false, .. } => "not there: their desk is not reachable".to_owned(),
         Standing::LacksSkill { skill, needs, has } => match has {
             None => format!("lacks the skill {skill} (level {} is needed)", needs.get()),

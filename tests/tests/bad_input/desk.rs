@@ -77,7 +77,8 @@ async fn limits(anna: &mut Desk) {
     assert_eq!(refusal(anna, note("x".repeat(NOTE_BYTES_MAX + 1))).await, Refusal::TooLong);
     assert_eq!(anna.command(note("x".repeat(NOTE_BYTES_MAX))).await, Outcome::Done);
     let nowhere = ContactId { log_seq: u64::MAX, n: u32::MAX };
-    let resolve = |contact| DeskCommand::Resolve { contact, disposition: crate::token("answered") };
+    let resolve =
+        |contact| DeskCommand::Resolve { contact, disposition: crate::token("answered"), fields: [].into() };
     assert_eq!(refusal(anna, resolve(nowhere)).await, Refusal::UnknownContact);
     anna.send(&FromDesk::Draft { contact, text: "x".repeat(NOTE_BYTES_MAX + 1) }).await;
     assert_eq!(error(anna).await, "draft_too_long");
@@ -87,7 +88,11 @@ async fn limits(anna: &mut Desk) {
 
 /// An id that a clock far off has made could come again after it is forgotten: it is refused.
 async fn clocks(anna: &mut Desk) {
-    let away = || DeskCommand::SetPresence { presence: protocol::command::Presence::Away, reason: None };
+    let away = || DeskCommand::SetPresence {
+        presence: protocol::command::Presence::Away,
+        reason: None,
+        when_free: false,
+    };
     let now_s = log::now_ms() / 1000;
     for seconds in [now_s - TWO_DAYS_S, now_s + TWO_DAYS_S, 0] {
         let born = uuid::Timestamp::from_unix(uuid::NoContext, seconds, 0);

@@ -108,7 +108,10 @@ async fn a_configuration_takes_effect_while_contacts_flow() {
 /// A queue in which contacts wait cannot be taken away under them, nor an agent who holds some.
 async fn a_used_queue_stays(product: &Product, cora: &mut Desk) {
     let presence = Presence::Away;
-    assert_eq!(cora.command(DeskCommand::SetPresence { presence, reason: None }).await, Outcome::Done);
+    assert_eq!(
+        cora.command(DeskCommand::SetPresence { presence, reason: None, when_free: false }).await,
+        Outcome::Done
+    );
     assert_eq!(write(product, "warranty", "waits").await, 202);
     cora.until("one waits", |frame| match frame {
         ToDesk::Floor(floor) => floor.queues.iter().find(|queue| queue.waiting == 1).map(|_| ()),

@@ -223,7 +223,7 @@ impl Scene {
         assert_eq!(offer_gone(anna, missed.offer).await, "timed_out");
         let why = anna
             .until("away", |frame| match frame {
-                ToDesk::Presence { presence: Presence::Away, reason } => Some(reason.clone()),
+                ToDesk::Presence { presence: Presence::Away, reason, .. } => Some(reason.clone()),
                 _ => None,
             })
             .await;

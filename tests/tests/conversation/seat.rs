@@ -45,7 +45,10 @@ pub(crate) async fn finish(desk: &mut Desk, contact: ContactId) {
 
 pub(crate) async fn resolve(desk: &mut Desk, contact: ContactId) {
     let disposition = token("answered");
-    assert_eq!(desk.command(DeskCommand::Resolve { contact, disposition }).await, Outcome::Done);
+    assert_eq!(
+        desk.command(DeskCommand::Resolve { contact, disposition, fields: [].into() }).await,
+        Outcome::Done
+    );
 }
 
 /// Waits until a contact is taken away, and gives the reason.
@@ -85,7 +88,7 @@ pub(crate) async fn refused(desk: &mut Desk, command: DeskCommand) -> (Refusal, 
 /// Goes away from the desk, without a reason.
 pub(crate) async fn away(desk: &mut Desk) {
     let presence = Presence::Away;
-    let outcome = desk.command(DeskCommand::SetPresence { presence, reason: None }).await;
+    let outcome = desk.command(DeskCommand::SetPresence { presence, reason: None, when_free: false }).await;
     assert_eq!(outcome, Outcome::Done);
 }
 

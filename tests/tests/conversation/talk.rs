@@ -202,11 +202,13 @@ impl Scene {
     async fn resolved_and_told(&mut self, contact: ContactId) {
         let Self { anna, bram, chat, .. } = self;
         let disposition = token("vanished");
-        let (refusal, words) = refused(bram, DeskCommand::Resolve { contact, disposition }).await;
+        let (refusal, words) =
+            refused(bram, DeskCommand::Resolve { contact, disposition, fields: [].into() }).await;
         assert_eq!(refusal, Refusal::UnknownDisposition);
         assert!(words.contains("choose one from the list"), "{words}");
         let disposition = token("answered");
-        let (refusal, _) = refused(anna, DeskCommand::Resolve { contact, disposition }).await;
+        let (refusal, _) =
+            refused(anna, DeskCommand::Resolve { contact, disposition, fields: [].into() }).await;
         assert_eq!(refusal, Refusal::NotYours);
         crate::seat::resolve(bram, contact).await;
         bram.until("wrap-up", |frame| match frame {

@@ -120,7 +120,7 @@ async fn ctrl_c_ends_it_in_order_and_it_goes_on_where_it_was() {
     let card = anna.offer().await;
     assert_eq!(anna.command(DeskCommand::Accept { offer: card.offer }).await, Outcome::Done);
     let away = protocol::command::Presence::Away;
-    let presence = DeskCommand::SetPresence { presence: away, reason: None };
+    let presence = DeskCommand::SetPresence { presence: away, reason: None, when_free: false };
     assert_eq!(anna.command(presence).await, Outcome::Done);
 
     let key_file = up.data().join("secrets/admin.key").display().to_string();
@@ -157,7 +157,7 @@ async fn ctrl_c_ends_it_in_order_and_it_goes_on_where_it_was() {
     assert_eq!(held.iter().map(|held| held.contact).collect::<Vec<_>>(), [card.contact]);
     assert!(replay.wait(Duration::from_secs(60)).success(), "{}", replay.text());
     let solved = SubjectToken::new("solved").unwrap();
-    let resolve = DeskCommand::Resolve { contact: card.contact, disposition: solved };
+    let resolve = DeskCommand::Resolve { contact: card.contact, disposition: solved, fields: [].into() };
     assert_eq!(anna.command(resolve).await, Outcome::Done);
     assert_eq!(anna.command(DeskCommand::EndWrapUp { contact: card.contact }).await, Outcome::Done);
     let ledger = eventually("all is resolved", Duration::from_secs(60), || async {

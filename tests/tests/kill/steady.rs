@@ -40,7 +40,7 @@ impl Steady {
         let mut steady = Self { desk: anna, bus, contact, asked, open, originals, repeated: 0 };
         let message = MessageId(Uuid::now_v7());
         let reply = DeskCommand::Reply { contact: card.contact, message, text: "hello!".to_owned() };
-        let away = DeskCommand::SetPresence { presence: Presence::Away, reason: None };
+        let away = DeskCommand::SetPresence { presence: Presence::Away, reason: None, when_free: false };
         assert_eq!(steady.ask(DeskCommand::Accept { offer: card.offer }).await, Outcome::Done);
         assert_eq!(steady.ask(reply).await, Outcome::Done);
         assert_eq!(steady.ask(away).await, Outcome::Done);
@@ -113,7 +113,7 @@ impl Steady {
     pub(crate) async fn leave(mut self) -> (Vec<(CommandId, Outcome)>, u64) {
         self.desk.reconnect(BTreeMap::new()).await;
         let disposition = SubjectToken::new("solved").unwrap();
-        self.ask(DeskCommand::Resolve { contact: self.contact, disposition }).await;
+        self.ask(DeskCommand::Resolve { contact: self.contact, disposition, fields: [].into() }).await;
         self.ask(DeskCommand::EndWrapUp { contact: self.contact }).await;
         (self.asked.into_iter().map(|(id, _, outcome)| (id, outcome)).collect(), self.repeated)
     }

@@ -278,6 +278,9 @@ impl Scene {
         let expected = [None, None, None, None, Some(again.to_owned()), Some(NAME.to_owned()), None];
         assert_eq!(shown, expected);
         let disposition = "answered".parse().unwrap();
-        assert_eq!(self.desk.command(DeskCommand::Resolve { contact, disposition }).await, Outcome::Done);
+        assert_eq!(
+            self.desk.command(DeskCommand::Resolve { contact, disposition, fields: [].into() }).await,
+            Outcome::Done
+        );
     }
 }

@@ -232,7 +232,8 @@ impl Audit {
     fn carried_out(&self, asked: &AgentCommand, record: &Record) -> Lawful {
         let agent = asked.agent;
         let at = |id: &ContactId| self.fold.contacts.get(id).map(|contact| contact.at);
-        let owns = |id: &ContactId| at(id) == Some(At::With(agent));
+        let aside = |id: &ContactId| at(id) == Some(At::Aside(agent));
+        let owns = |id: &ContactId| at(id) == Some(At::With(agent)) || aside(id);
         let wraps_up = |id: &ContactId| at(id) == Some(At::WrapUp(agent));
         let (allowed, entries) = match &asked.command {
             Command::SetPresence { .. } => (true, 0),
@@ -244,6 +245,10 @@ impl Audit {
             | Command::Resolve { contact, .. } => (owns(contact), 1),
             Command::Note { contact, .. } => (owns(contact) || wraps_up(contact), 1),
             Command::EndWrapUp { contact } => (wraps_up(contact), 0),
+            Command::Snooze { contact, .. } => (owns(contact), 1),
+            Command::Resume { contact } => (owns(contact), 0),
+            // Nobody leads here.
+            Command::Revoke { .. } | Command::TakeOver { .. } => (false, 0),
             // Whom routing knows is answered by the worker.
             Command::Empower { .. } => (false, 0),
         };
@@ -300,10 +305,13 @@ fn entries_by(agent: AgentId, record: &Record) -> Vec<&EntryKind> {
         | EntryKind::Joined { agent: by }
         | EntryKind::TransferredToQueue { agent: by, .. }
         | EntryKind::TransferredToAgent { agent: by, .. }
+        | EntryKind::Snoozed { agent: by, .. }
+        | EntryKind::TakenOver { agent: by, .. }
         | EntryKind::Resolved { agent: by, .. } => *by == agent,
         EntryKind::FromCustomer
         | EntryKind::Told { .. }
         | EntryKind::Reclaimed { .. }
+        | EntryKind::ClosedAfterSilence { .. }
         | EntryKind::Reopened
         | EntryKind::CustomerLeft => false,
     })

@@ -182,7 +182,10 @@ impl World {
         }
         if seat.presence != Presence::Online {
             if self.quiet_since.is_some() || self.dice.one_in(3) {
-                self.asks(n, Command::SetPresence { presence: Presence::Online, reason: None });
+                self.asks(
+                    n,
+                    Command::SetPresence { presence: Presence::Online, reason: None, when_free: false },
+                );
             }
             return Ok(());
         }
@@ -261,7 +264,12 @@ impl World {
         let Some((contact, at)) = held.first().copied() else { return };
         match at {
             At::Offered(offer, _) => self.asks(n, Command::Accept { offer }),
-            At::With(_) => self.asks(n, Command::Resolve { contact, disposition: token("done") }),
+            At::With(_) => {
+                self.asks(n, Command::Resolve { contact, disposition: token("done"), fields: [].into() })
+            }
+            At::Aside(_) => {
+                self.asks(n, Command::Resolve { contact, disposition: token("done"), fields: [].into() })
+            }
             At::WrapUp(_) => self.asks(n, Command::EndWrapUp { contact }),
             At::Nowhere | At::Waiting | At::Ended => {}
         }
@@ -270,7 +278,8 @@ impl World {
     fn works(&mut self, n: usize, held: &[(ContactId, At)], socket: Who) {
         if self.dice.one_in(40) {
             let presence = self.dice.pick(&[Presence::Away, Presence::Offline]).unwrap();
-            return self.asks(n, Command::SetPresence { presence, reason: Some("lunch".into()) });
+            return self
+                .asks(n, Command::SetPresence { presence, reason: Some("lunch".into()), when_free: false });
         }
         if self.dice.one_in(25) {
             return self.asks_nonsense(n, socket);
@@ -287,7 +296,8 @@ impl World {
                 0 => self.writes_note(n, contact),
                 _ => self.asks(n, Command::EndWrapUp { contact }),
             },
-            At::WrapUp(_) | At::Nowhere | At::Waiting | At::Ended => {}
+            At::Aside(_) if self.dice.one_in(3) => self.asks(n, Command::Resume { contact }),
+            At::Aside(_) | At::WrapUp(_) | At::Nowhere | At::Waiting | At::Ended => {}
         }
     }
 
@@ -307,7 +317,13 @@ impl World {
                 let agent = floor::agent_id(self.dice.index(self.agents.len()));
                 self.asks(n, Command::TransferToAgent { contact, agent });
             }
-            12..16 => self.asks(n, Command::Resolve { contact, disposition: token("done") }),
+            12..16 => {
+                self.asks(n, Command::Resolve { contact, disposition: token("done"), fields: [].into() })
+            }
+            18 => {
+                let until = self.wall().plus(61_000 + self.dice.below(200_000));
+                self.asks(n, Command::Snooze { contact, until });
+            }
             16..18 if self.worker.is_some() => self.promises(self.agents[n].id, contact),
             _ => {}
         }
@@ -328,7 +344,7 @@ impl World {
         let command = match self.dice.below(6) {
             0 => Command::Accept { offer },
             1 => Command::Decline { offer, reason: "x".repeat(300) },
-            2 => Command::Resolve { contact, disposition: token("nonsense") },
+            2 => Command::Resolve { contact, disposition: token("nonsense"), fields: [].into() },
             3 => Command::TransferToQueue { contact, queue: token("nowhere") },
             4 => Command::TransferToAgent { contact, agent: floor::agent_id(99) },
             _ => Command::EndWrapUp { contact },

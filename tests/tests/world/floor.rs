@@ -75,7 +75,7 @@ pub(crate) fn config(agents: usize, dice: &mut Dice) -> RoutingConfig {
             category("urgent", None, Some(0), &[]),
             category("broken", Some("support"), None, &[]),
         ],
-        dispositions: vec![Disposition { name: token("done"), title: "Done".into() }],
+        dispositions: vec![Disposition { name: token("done"), title: "Done".into(), fields: Vec::new() }],
         ..RoutingConfig::default()
     }
 }

@@ -18,6 +18,7 @@ pub(crate) enum At {
     Waiting,
     Offered(OfferId, AgentId),
     With(AgentId),
+    Aside(AgentId),
     WrapUp(AgentId),
     Ended,
 }
@@ -127,6 +128,10 @@ impl Fold {
                 let before = self.contacts.insert(*contact, new);
                 law(before.is_none(), || format!("{contact} was born twice"))
             }
+            Event::SetAside { contact, agent, .. } => {
+                self.expect(*contact, &[At::With(*agent), At::Aside(*agent)])?;
+                self.put(*contact, At::Aside(*agent))
+            }
             Event::ContactReopened { contact } => match self.contact(*contact)?.at {
                 At::WrapUp(_) => Ok(()),
                 At::Ended => self.put(*contact, At::Nowhere),
@@ -134,15 +139,15 @@ impl Fold {
             },
             Event::Queued { contact, why: QueuedWhy::AtRisk, .. } => self.expect(*contact, &[At::Waiting]),
             Event::Queued { contact, .. } => match self.contact(*contact)?.at {
-                At::Nowhere | At::With(_) => self.put(*contact, At::Waiting),
+                At::Nowhere | At::With(_) | At::Aside(_) => self.put(*contact, At::Waiting),
                 at => Err(format!("{contact} was queued while {at:?}")),
             },
             Event::WrapUpStarted { contact, agent, .. } => {
-                self.expect(*contact, &[At::With(*agent)])?;
+                self.expect(*contact, &[At::With(*agent), At::Aside(*agent)])?;
                 self.put(*contact, At::WrapUp(*agent))
             }
             Event::Resolved { contact, agent } => {
-                self.expect(*contact, &[At::With(*agent), At::WrapUp(*agent)])?;
+                self.expect(*contact, &[At::With(*agent), At::Aside(*agent), At::WrapUp(*agent)])?;
                 self.put(*contact, At::Ended)
             }
             Event::Abandoned { contact } => {
@@ -179,8 +184,14 @@ impl Fold {
                 self.put(*contact, At::Nowhere)
             }
             Event::Assigned { contact, agent } => {
-                self.expect(*contact, &[At::Nowhere, At::WrapUp(*agent)])?;
-                self.put(*contact, At::With(*agent))
+                self.expect(*contact, &[At::Nowhere, At::WrapUp(*agent), At::Aside(*agent)])?;
+                let was_aside = self.contact(*contact)?.at == At::Aside(*agent);
+                self.put(*contact, At::With(*agent))?;
+                let channel = self.contact(*contact)?.channel;
+                let (held, room) = (self.held(*agent, channel), self.capacity(*agent, channel));
+                law(!was_aside || held <= room, || {
+                    format!("{agent} holds {held} of {room} on {channel} with {contact}")
+                })
             }
             _ => Ok(()),
         }
@@ -229,16 +240,16 @@ impl Fold {
         agent.and_then(|agent| agent.capacity.get(&channel)).map_or(0, |slots| usize::from(*slots))
     }
 
-    /// What an agent holds: offers, own contacts, wrap-ups.
+    /// What an agent has: offers, own contacts, wrap-ups, and what is laid aside.
     pub(crate) fn held_by(&self, agent: AgentId) -> Vec<(ContactId, At)> {
         let all = self.contacts.iter().map(|(id, contact)| (*id, contact.at));
-        all.filter(|(_, at)| holder(*at) == Some(agent)).collect()
+        all.filter(|(_, at)| holder(*at) == Some(agent) || *at == At::Aside(agent)).collect()
     }
 }
 
 fn holder(at: At) -> Option<AgentId> {
     match at {
         At::Offered(_, agent) | At::With(agent) | At::WrapUp(agent) => Some(agent),
-        At::Nowhere | At::Waiting | At::Ended => None,
+        At::Nowhere | At::Waiting | At::Aside(_) | At::Ended => None,
     }
 }

@@ -173,7 +173,7 @@ impl Audit {
         };
         let contact = self.fold.contacts.get(&context.contact).ok_or("a contact that never was")?;
         let holder = match contact.at {
-            At::With(agent) | At::WrapUp(agent) => Some(agent),
+            At::With(agent) | At::Aside(agent) | At::WrapUp(agent) => Some(agent),
             At::Nowhere | At::Waiting | At::Offered(..) | At::Ended => None,
         };
         law(context.holder == holder, || format!("{context:?} and {holder:?} holds it"))?;

@@ -48,7 +48,7 @@ fn contact(n: u8) -> ContactId {
 }
 
 fn resolved() -> EntryKind {
-    EntryKind::Resolved { agent: agent(), disposition: token("solved") }
+    EntryKind::Resolved { agent: agent(), disposition: token("solved"), fields: [].into() }
 }
 
 fn assigned(n: u8) -> Event {

@@ -122,9 +122,10 @@ impl Scribe {
         let (contact, entry) = match command {
             Command::Reply { contact, .. } => (contact, EntryKind::FromAgent { agent }),
             Command::Note { contact, .. } => (contact, EntryKind::Note { agent }),
-            Command::Resolve { contact, disposition } => {
-                (contact, EntryKind::Resolved { agent, disposition: disposition.clone() })
-            }
+            Command::Resolve { contact, disposition, fields } => (
+                contact,
+                EntryKind::Resolved { agent, disposition: disposition.clone(), fields: fields.clone() },
+            ),
             other => panic!("no test sends {}", other.name()),
         };
         // Who does something with it has it, without having been asked.

@@ -201,7 +201,7 @@ impl World {
 
     pub(crate) async fn agent_resolves(&self, conversation: ConversationId) {
         let contact = scribe::contact_of(conversation);
-        self.command(Command::Resolve { contact, disposition: token("solved") }).await;
+        self.command(Command::Resolve { contact, disposition: token("solved"), fields: [].into() }).await;
     }
 
     /// The router forgets every conversation without an open contact.

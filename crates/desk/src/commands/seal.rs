@@ -14,7 +14,9 @@ impl Lane {
     pub(super) async fn seal(&self, asked: DeskCommand) -> Result<Command, NotTaken> {
         let by = AnsweredBy::of(&asked);
         Ok(match asked {
-            DeskCommand::SetPresence { presence, reason } => Command::SetPresence { presence, reason },
+            DeskCommand::SetPresence { presence, reason, when_free } => {
+                Command::SetPresence { presence, reason, when_free }
+            }
             DeskCommand::Accept { offer } => Command::Accept { offer },
             DeskCommand::Decline { offer, reason } => Command::Decline { offer, reason },
             DeskCommand::Reply { contact, message, text } => {
@@ -25,7 +27,13 @@ impl Lane {
             }
             DeskCommand::TransferToQueue { contact, queue } => Command::TransferToQueue { contact, queue },
             DeskCommand::TransferToAgent { contact, agent } => Command::TransferToAgent { contact, agent },
-            DeskCommand::Resolve { contact, disposition } => Command::Resolve { contact, disposition },
+            DeskCommand::Resolve { contact, disposition, fields } => {
+                Command::Resolve { contact, disposition, fields }
+            }
+            DeskCommand::Snooze { contact, until } => Command::Snooze { contact, until },
+            DeskCommand::Resume { contact } => Command::Resume { contact },
+            DeskCommand::Revoke { offer } => Command::Revoke { offer },
+            DeskCommand::TakeOver { contact } => Command::TakeOver { contact },
             DeskCommand::EndWrapUp { contact } => Command::EndWrapUp { contact },
             DeskCommand::Give { contact, gift, ask, case } => {
                 self.require_had(contact)?;

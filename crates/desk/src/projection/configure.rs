@@ -1,8 +1,9 @@
 //! How a new configuration changes the floor.
 
+use protocol::config::Disposition;
 use protocol::config::RoutingConfig;
 use protocol::desk::Choice;
-use protocol::{Cause, InputBody, SubjectToken};
+use protocol::{Cause, InputBody};
 
 use super::fold::Step;
 use super::{Change, Projection, QueueFacts};
@@ -23,9 +24,12 @@ impl Projection {
                 )
             })
             .collect();
-        let choice =
-            |name: &SubjectToken, title: &str| Choice { name: name.clone(), title: title.to_owned() };
-        self.dispositions = dispositions.iter().map(|each| choice(&each.name, &each.title)).collect();
+        let choice = |each: &Disposition| Choice {
+            name: each.name.clone(),
+            title: each.title.clone(),
+            fields: each.fields.clone(),
+        };
+        self.dispositions = dispositions.iter().map(choice).collect();
         // Who was taken out keeps their name, because old entries carry it.
         for seat in self.seats.values_mut() {
             seat.is_configured = false;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use protocol::record::{EntryKind, QueuedWhy, Receipt};
+use protocol::record::{AsideWhy, EntryKind, QueuedWhy, Receipt};
 use protocol::remedy::Effort;
 use protocol::thread::Entry;
 use protocol::{AgentId, Cause, ChannelKind, ConversationId, IdentityId, Millis, OfferId, SubjectToken};
@@ -22,6 +22,7 @@ pub(super) enum Stage {
     Waiting,
     Offered { offer: OfferId },
     Held { agent: AgentId },
+    Aside { agent: AgentId, why: AsideWhy },
     WrapUp { agent: AgentId, until: Millis },
 }
 
@@ -109,7 +110,7 @@ impl Contact {
     /// Who holds it, wrap-up included.
     pub(crate) fn owner(&self) -> Option<AgentId> {
         match self.stage {
-            Stage::Held { agent } | Stage::WrapUp { agent, .. } => Some(agent),
+            Stage::Held { agent } | Stage::Aside { agent, .. } | Stage::WrapUp { agent, .. } => Some(agent),
             Stage::Waiting | Stage::Offered { .. } => None,
         }
     }

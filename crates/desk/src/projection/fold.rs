@@ -84,6 +84,10 @@ impl Projection {
             }
             Event::OfferEnded { offer, contact, end, .. } => self.offer_ended(step, *offer, *contact, end),
             Event::Assigned { contact, agent } => self.assigned(step, *contact, *agent),
+            Event::SetAside { contact, agent, why } => {
+                self.change(*contact, |contact| contact.stage = Stage::Aside { agent: *agent, why: *why });
+                step.tell(*agent, Change::Contact(*contact));
+            }
             Event::WrapUpStarted { contact, agent, until } => {
                 self.change(*contact, |contact| {
                     contact.stage = Stage::WrapUp { agent: *agent, until: *until }
@@ -95,7 +99,11 @@ impl Projection {
             Event::AgentDisconnected { agent, .. } => self.seat_changed(*agent).connected = None,
             Event::PresenceChanged { agent, presence, reason } => {
                 let seat = self.seat_changed(*agent);
-                (seat.presence, seat.reason) = (*presence, reason.clone());
+                (seat.presence, seat.next, seat.reason) = (*presence, None, reason.clone());
+                step.tell(*agent, Change::Presence);
+            }
+            Event::PresenceQueued { agent, presence, .. } => {
+                self.seat_changed(*agent).next = Some(*presence);
                 step.tell(*agent, Change::Presence);
             }
             Event::CommandSettled { command, outcome } => self.settle(step, &record.cause, *command, outcome),
@@ -171,7 +179,7 @@ impl Projection {
         let at = step.at;
         self.change(id, |contact| contact.assign(at, agent));
         if before == Some(agent) {
-            // Out of wrap-up again: the desk has its entries.
+            // Out of wrap-up again, or no longer aside: the desk has its entries.
             return step.tell(agent, Change::Contact(id));
         }
         if let Some(before) = before {
@@ -191,7 +199,9 @@ impl Projection {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         contact.add(Arc::clone(&entry));
         match contact.stage {
-            Stage::Held { agent } | Stage::WrapUp { agent, .. } if !step.taken.contains(&id) => {
+            Stage::Held { agent } | Stage::Aside { agent, .. } | Stage::WrapUp { agent, .. }
+                if !step.taken.contains(&id) =>
+            {
                 step.tell(agent, Change::Entry { conversation, entry });
             }
             // The customer went on writing while somebody is asked: the card shows it.
@@ -200,7 +210,7 @@ impl Projection {
                     step.tell(asked.agent, Change::Offer(offer));
                 }
             }
-            Stage::Waiting | Stage::Held { .. } | Stage::WrapUp { .. } => {}
+            Stage::Waiting | Stage::Held { .. } | Stage::Aside { .. } | Stage::WrapUp { .. } => {}
         }
     }
 
@@ -326,6 +336,7 @@ fn how_ended(end: &OfferEnd) -> &'static str {
         OfferEnd::TimedOut => "timed_out",
         OfferEnd::AgentGone => "agent_gone",
         OfferEnd::CustomerGone => "customer_gone",
+        OfferEnd::Revoked { .. } => "revoked",
     }
 }
 
@@ -333,6 +344,7 @@ fn why_gone(why: QueuedWhy) -> &'static str {
     match why {
         QueuedWhy::Transferred => "transferred",
         QueuedWhy::Reclaimed => "reclaimed",
+        QueuedWhy::Returned => "returned",
         QueuedWhy::Opened | QueuedWhy::Reopened | QueuedWhy::OfferEnded | QueuedWhy::AtRisk => "ended",
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use protocol::command::Presence;
 use protocol::desk::{Choice, Colleague, Floor, FloorQueue};
-use protocol::record::{EntryKind, Receipt};
+use protocol::record::{AsideWhy, EntryKind, Receipt};
 use protocol::remedy::Effort;
 use protocol::thread::Entry;
 use protocol::{AgentId, ChannelKind, ContactId, ConversationId, Millis, OfferId, SubjectToken};
@@ -51,6 +51,7 @@ pub(crate) struct ContactPicture {
     pub(crate) category: Option<SubjectToken>,
     pub(crate) opened_at: Millis,
     pub(crate) effort: Effort,
+    pub(crate) aside: Option<AsideWhy>,
     pub(crate) wrap_up_until: Option<Millis>,
     /// Where the customer may have said their name, oldest first.
     pub(crate) from_customer: Vec<Arc<Entry>>,
@@ -65,6 +66,7 @@ pub(crate) struct StatePicture {
     pub(crate) log_seq: u64,
     pub(crate) title: Arc<str>,
     pub(crate) presence: Presence,
+    pub(crate) next: Option<Presence>,
     pub(crate) reason: Option<String>,
     pub(crate) offers: Vec<OfferPicture>,
     pub(crate) contacts: Vec<ContactPicture>,
@@ -95,6 +97,7 @@ impl Projection {
             log_seq: self.log_seq,
             title: self.title_of(agent).unwrap_or_else(|| agent.to_string().into()),
             presence: seat.map_or(Presence::Offline, |seat| seat.presence),
+            next: seat.and_then(|seat| seat.next),
             reason: seat.and_then(|seat| seat.reason.clone()),
             offers: offers.unwrap_or_default(),
             contacts: contacts.unwrap_or_default(),
@@ -135,7 +138,11 @@ impl Projection {
         };
         let wrap_up_until = match contact.stage {
             Stage::WrapUp { until, .. } => Some(until),
-            Stage::Waiting | Stage::Offered { .. } | Stage::Held { .. } => None,
+            Stage::Waiting | Stage::Offered { .. } | Stage::Held { .. } | Stage::Aside { .. } => None,
+        };
+        let aside = match contact.stage {
+            Stage::Aside { why, .. } => Some(why),
+            Stage::Waiting | Stage::Offered { .. } | Stage::Held { .. } | Stage::WrapUp { .. } => None,
         };
         Some(ContactPicture {
             contact: id,
@@ -145,6 +152,7 @@ impl Projection {
             category: contact.category.clone(),
             opened_at: contact.opened_at,
             effort: self.effort_of(contact),
+            aside,
             wrap_up_until,
             from_customer: from_customer(contact),
             entries,
@@ -178,8 +186,9 @@ impl Projection {
         latest.map(|entry| self.entry_picture(entry)).collect()
     }
 
-    pub(crate) fn presence_of(&self, agent: AgentId) -> (Presence, Option<String>) {
-        self.seats.get(&agent).map_or((Presence::Offline, None), |seat| (seat.presence, seat.reason.clone()))
+    pub(crate) fn presence_of(&self, agent: AgentId) -> (Presence, Option<Presence>, Option<String>) {
+        let seat = self.seats.get(&agent);
+        seat.map_or((Presence::Offline, None, None), |seat| (seat.presence, seat.next, seat.reason.clone()))
     }
 
     pub(crate) fn title_of(&self, agent: AgentId) -> Option<Arc<str>> {
@@ -222,6 +231,9 @@ fn agent_in(kind: &EntryKind) -> Option<AgentId> {
         | EntryKind::TransferredToQueue { agent, .. }
         | EntryKind::TransferredToAgent { agent, .. }
         | EntryKind::Reclaimed { agent }
+        | EntryKind::Snoozed { agent, .. }
+        | EntryKind::ClosedAfterSilence { agent }
+        | EntryKind::TakenOver { agent, .. }
         | EntryKind::Resolved { agent, .. } => Some(*agent),
         EntryKind::FromCustomer | EntryKind::Reopened | EntryKind::CustomerLeft => None,
     }

@@ -86,7 +86,11 @@ impl Log {
         let config = RoutingConfig {
             queues: vec![queue],
             agents: agents.collect(),
-            dispositions: vec![Disposition { name: token("solved"), title: "Solved".to_owned() }],
+            dispositions: vec![Disposition {
+                name: token("solved"),
+                title: "Solved".to_owned(),
+                fields: Vec::new(),
+            }],
             ..RoutingConfig::default()
         };
         let config =
@@ -364,7 +368,7 @@ fn an_ended_contact_leaves_memory_and_may_come_back() {
     let mut log = Log::started();
     log.opened();
     log.accepted();
-    let end = log.entry(EntryKind::Resolved { agent: ANNA, disposition: token("solved") });
+    let end = log.entry(EntryKind::Resolved { agent: ANNA, disposition: token("solved"), fields: [].into() });
     let wrap_up = Event::WrapUpStarted { contact: CONTACT, agent: ANNA, until: Millis(10_000) };
     let changes = log.write(Cause::Timer, vec![end, wrap_up]);
     assert!(matches!(&changes[..], [(ANNA, Change::Entry { .. }), (ANNA, Change::Contact(CONTACT))]));
@@ -443,7 +447,7 @@ fn presence_and_names_reach_the_floor() {
     let away =
         Event::PresenceChanged { agent: ANNA, presence: Presence::Away, reason: Some("missed_offer".into()) };
     assert_eq!(log.write(Cause::Timer, vec![away]), [(ANNA, Change::Presence)]);
-    assert_eq!(log.floor.presence_of(ANNA), (Presence::Away, Some("missed_offer".to_owned())));
+    assert_eq!(log.floor.presence_of(ANNA), (Presence::Away, None, Some("missed_offer".to_owned())));
     // Ben is taken out: gone from the floor, but old entries keep his name.
     let changes = log.configure(&["Annabel"]);
     assert_eq!(changes, [(ANNA, Change::Configured), (BEN, Change::Configured)]);

@@ -182,7 +182,7 @@ export class Scene {
       { name: 'solved', title: 'Solved' },
       { name: 'told', title: 'Question answered' },
       { name: 'callback', title: 'We come back to it' },
-      { name: 'spam', title: 'Not a customer' },
+      { name: 'spam', title: 'Not a customer', fields: [{ name: 'kind', title: 'Kind', choices: ['robot', 'wrong_number'] }, { name: 'source', title: 'Source' }] },
     ];
     if (this.reason) state.reason = this.reason;
     ws.send(JSON.stringify(state));
@@ -254,6 +254,12 @@ export class Scene {
       case 'transfer_to_queue':
       case 'transfer_to_agent':
         this.letGo(command.contact, 'transferred');
+        return done;
+      case 'snooze':
+      case 'resume':
+        if (command.do === 'snooze') card.aside = { is: 'snoozed', until: command.until };
+        else delete card.aside;
+        this.send({ t: 'contact', ...this.whole(card, Infinity) });
         return done;
       case 'end_wrap_up':
         this.letGo(command.contact, 'ended');

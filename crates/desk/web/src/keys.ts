@@ -2,7 +2,7 @@
 
 import type { Texts } from './i18n/en';
 
-export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'give' | 'resolve' | 'wrapUp' | 'presence' | 'help';
+export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'wrapUp' | 'presence' | 'help';
 
 /** By the place of the key, not by its letter: with Alt many layouts write another sign. */
 const BY_CODE: Readonly<Record<string, Action>> = {
@@ -13,6 +13,7 @@ const BY_CODE: Readonly<Record<string, Action>> = {
   KeyT: 'transfer',
   KeyE: 'resolve',
   KeyG: 'give',
+  KeyZ: 'snooze',
   KeyW: 'wrapUp',
   KeyO: 'presence',
   Slash: 'help',
@@ -26,6 +27,7 @@ export const KEYS: Readonly<Record<Exclude<Action, 'help'>, string>> = {
   transfer: 'Alt+T',
   resolve: 'Alt+E',
   give: 'Alt+G',
+  snooze: 'Alt+Z',
   wrapUp: 'Alt+W',
   presence: 'Alt+O',
 };
@@ -63,6 +65,7 @@ export function helpLines(t: Texts): [keys: string, does: string][] {
     ['Enter', t.keys.send],
     ['Shift+Enter', t.keys.newline],
     [KEYS.transfer, t.keys.transfer],
+    [KEYS.snooze, t.keys.snooze],
     [KEYS.give, t.keys.give],
     [KEYS.resolve, t.keys.resolve],
     [KEYS.wrapUp, t.keys.wrapUp],

@@ -48,8 +48,15 @@ export function lineOf(entry: DeskEntry, names: Names, t: Texts): string | null 
     }
     case 'resolved': {
       const how = names.dispositions.find((one) => one.name === kind.disposition)?.title ?? kind.disposition;
-      return t.entry.resolved(agentName(kind.agent, names, t, entry.by), how);
+      const said = Object.values(kind.fields ?? {}).map((value) => value.replaceAll('_', ' '));
+      return t.entry.resolved(agentName(kind.agent, names, t, entry.by), [how, ...said].join(', '));
     }
+    case 'snoozed':
+      return t.entry.snoozed(agentName(kind.agent, names, t, entry.by));
+    case 'closed_after_silence':
+      return t.entry.closedAfterSilence;
+    case 'taken_over':
+      return t.entry.takenOver(agentName(kind.agent, names, t, entry.by));
     case 'reopened':
       return t.entry.reopened;
     case 'customer_left':

@@ -29,6 +29,7 @@ import {
   type GoneWhy,
   type Me,
   type OfferCard,
+  type OfferEnd,
   type Outcome,
   type Presence,
   type RemedyOutcome,
@@ -69,6 +70,8 @@ export class Desk {
   isKnown = $state(false);
   presence = $state<Presence>('offline');
   presenceReason = $state<string | null>(null);
+  /** The presence to come once nothing is held any more. */
+  nextPresence = $state<Presence | null>(null);
   offers = $state.raw<readonly OfferCard[]>([]);
   helds = $state.raw<readonly Held[]>([]);
   dispositions = $state.raw<readonly Choice[]>([]);
@@ -162,6 +165,7 @@ export class Desk {
       case 'presence':
         this.presence = frame.presence;
         this.presenceReason = frame.reason ?? null;
+        this.nextPresence = frame.next ?? null;
         return;
       case 'typing':
         for (const held of this.#heldsOf(frame.conversation)) {
@@ -188,6 +192,7 @@ export class Desk {
     this.me = { agent: state.agent, title: state.title };
     this.presence = state.presence;
     this.presenceReason = state.reason ?? null;
+    this.nextPresence = state.next ?? null;
     this.dispositions = state.dispositions;
     this.asks = byUntil(state.asks ?? []);
     this.promises = byDue(state.promises ?? []);
@@ -228,7 +233,7 @@ export class Desk {
     if (isNew) this.announcement = { is: 'offer', queue: offer.queue, ...named(offer.customer_name) };
   }
 
-  #endOffer(id: string, how: 'accepted' | 'declined' | 'timed_out' | 'agent_gone' | 'customer_gone'): void {
+  #endOffer(id: string, how: OfferEnd): void {
     const offer = this.offers.find((one) => one.offer === id);
     if (offer === undefined) return;
     this.offers = this.offers.filter((one) => one !== offer);
@@ -450,8 +455,9 @@ export class Desk {
     return this.outbox.open.some(({ command }) => wanted(command));
   }
 
-  setPresence(presence: Presence): void {
-    this.command({ do: 'set_presence', presence });
+  /** With `whenFree` only once nothing is held any more. */
+  setPresence(presence: Presence, whenFree = false): void {
+    this.command({ do: 'set_presence', presence, ...(whenFree ? { when_free: true } : {}) });
   }
 
   /** What the agent last asked for and has no answer to yet. */

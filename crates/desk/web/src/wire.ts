@@ -36,14 +36,18 @@ export type FromDesk =
   | { t: 'ping'; n: number };
 
 export type DeskCommand =
-  | { do: 'set_presence'; presence: Presence; reason?: string }
+  | { do: 'set_presence'; presence: Presence; reason?: string; when_free?: boolean }
   | { do: 'accept'; offer: OfferId }
   | { do: 'decline'; offer: OfferId; reason: string }
   | { do: 'reply'; contact: ContactId; message: MessageId; text: string }
   | { do: 'note'; contact: ContactId; message: MessageId; text: string }
   | { do: 'transfer_to_queue'; contact: ContactId; queue: string }
   | { do: 'transfer_to_agent'; contact: ContactId; agent: AgentId }
-  | { do: 'resolve'; contact: ContactId; disposition: string }
+  | { do: 'resolve'; contact: ContactId; disposition: string; fields?: Record<string, string> }
+  | { do: 'snooze'; contact: ContactId; until: Millis }
+  | { do: 'resume'; contact: ContactId }
+  | { do: 'revoke'; offer: OfferId }
+  | { do: 'take_over'; contact: ContactId }
   | { do: 'end_wrap_up'; contact: ContactId }
   | { do: 'give'; contact: ContactId; gift: DeskGift; ask: boolean; case?: string }
   | { do: 'undo'; remedy: RemedyId }
@@ -71,14 +75,14 @@ export type ToDesk =
   | { t: 'ask_ended'; ask: AskId; how: AskEnd; by?: string }
   | ({ t: 'promise' } & DeskPromise)
   | ({ t: 'kudos' } & DeskKudos)
-  | { t: 'presence'; presence: Presence; reason?: string }
+  | { t: 'presence'; presence: Presence; next?: Presence; reason?: string }
   | { t: 'typing'; conversation: ConversationId }
   | ({ t: 'floor' } & Floor)
   | { t: 'error'; code: string; words: string }
   | { t: 'pong'; n: number; now: Millis };
 
-export type OfferEnd = 'accepted' | 'declined' | 'timed_out' | 'agent_gone' | 'customer_gone';
-export type GoneWhy = 'transferred' | 'reclaimed' | 'ended';
+export type OfferEnd = 'accepted' | 'declined' | 'timed_out' | 'agent_gone' | 'customer_gone' | 'revoked';
+export type GoneWhy = 'transferred' | 'reclaimed' | 'returned' | 'ended';
 
 export interface DeskState {
   log_seq: number;
@@ -86,6 +90,8 @@ export interface DeskState {
   agent: AgentId;
   title: string;
   presence: Presence;
+  /** The presence to come once nothing is held any more. */
+  next?: Presence;
   reason?: string;
   offers: OfferCard[];
   contacts: DeskContact[];
@@ -99,7 +105,19 @@ export interface DeskState {
 export interface Choice {
   name: string;
   title: string;
+  /** What has to be said with it. */
+  fields?: Field[];
 }
+
+/** A word of a list, or any name without one. */
+export interface Field {
+  name: string;
+  title: string;
+  choices?: string[];
+}
+
+/** Why a contact takes no room. */
+export type AsideWhy = { is: 'snoozed'; until: Millis } | { is: 'silent'; since: Millis };
 
 export interface Floor {
   queues: FloorQueue[];
@@ -141,6 +159,7 @@ export interface DeskContact {
   category?: string;
   opened_at: Millis;
   effort: Effort;
+  aside?: AsideWhy;
   wrap_up_until?: Millis;
   customer_name?: string;
   /** The customer's language, if they said. */
@@ -178,7 +197,10 @@ export type EntryKind =
   | { is: 'transferred_to_queue'; agent: AgentId; queue: string }
   | { is: 'transferred_to_agent'; agent: AgentId; to: AgentId }
   | { is: 'reclaimed'; agent: AgentId }
-  | { is: 'resolved'; agent: AgentId; disposition: string }
+  | { is: 'resolved'; agent: AgentId; disposition: string; fields?: Record<string, string> }
+  | { is: 'snoozed'; agent: AgentId; until: Millis }
+  | { is: 'closed_after_silence'; agent: AgentId }
+  | { is: 'taken_over'; agent: AgentId; from?: AgentId }
   | { is: 'reopened' }
   | { is: 'customer_left' };
 
@@ -195,6 +217,10 @@ export type Refusal =
   | 'colleague_not_there'
   | 'too_old'
   | 'too_long'
+  | 'not_lead'
+  | 'no_room'
+  | 'field_missing'
+  | 'bad_time'
   | 'empty_text';
 
 export interface Receipt {

@@ -4,6 +4,7 @@ import { en } from '../src/i18n/en';
 import { nl } from '../src/i18n/nl';
 import { pressOf } from '../src/keys';
 import { rowsOf } from '../src/rows';
+import { snoozeChoices } from '../src/snooze';
 import { bytesOf, cutToBytes } from '../src/text';
 import { newId, uuid7Of } from '../src/uuid';
 import { entry, NOW } from './make';
@@ -34,6 +35,21 @@ describe('effort', () => {
     expect(effortWords({ contacts_before: 2, reopenings: 1, transfers: 1, waited_ms: 0 }, 'nl', nl)).toEqual([
       `${nl.time.underASecond} gewacht`, 'eenmaal doorgegeven', 'eenmaal teruggekomen', '2 contacten eerder',
     ]);
+  });
+});
+
+describe('snoozing', () => {
+  it('offers later times in order, mornings by the calendar', () => {
+    // A Friday at 14:05, and a Sunday at 22:00: Monday is then tomorrow.
+    const friday = new Date(2026, 10, 27, 14, 5).getTime();
+    const choices = snoozeChoices(friday);
+    expect(choices.map((choice) => choice.is)).toEqual(['hour', 'hours', 'tomorrow', 'monday']);
+    expect(new Date(choices[2]!.until).toString()).toContain('Sat Nov 28 2026 09:00');
+    expect(new Date(choices[3]!.until).toString()).toContain('Mon Nov 30 2026 09:00');
+    const sunday = snoozeChoices(new Date(2026, 10, 29, 22, 0).getTime());
+    expect(sunday.map((choice) => choice.is)).toEqual(['hour', 'hours', 'tomorrow']);
+    const monday = snoozeChoices(new Date(2026, 10, 30, 8, 0).getTime());
+    expect(new Date(monday[3]!.until).toString()).toContain('Mon Dec 07 2026 09:00');
   });
 });
 

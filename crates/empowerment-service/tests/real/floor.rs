@@ -47,11 +47,19 @@ pub(crate) struct Held {
 impl World {
     /// An agent takes contacts from here on.
     pub(crate) async fn come(&self, agent: AgentId) {
-        self.command(agent, Command::SetPresence { presence: Presence::Online, reason: None }).await;
+        self.command(
+            agent,
+            Command::SetPresence { presence: Presence::Online, reason: None, when_free: false },
+        )
+        .await;
     }
 
     pub(crate) async fn go(&self, agent: AgentId) {
-        self.command(agent, Command::SetPresence { presence: Presence::Away, reason: None }).await;
+        self.command(
+            agent,
+            Command::SetPresence { presence: Presence::Away, reason: None, when_free: false },
+        )
+        .await;
     }
 
     /// A new customer writes and is taken by an agent who is there.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Faults, Known, Queue, RoutingConfig};
 use crate::input::SkillNeed;
 use crate::limits::{
-    AGEING_PERCENT_MAX, ALTERNATIVES_PER_STEP_MAX, CAPACITY_MAX, MISSES_MAX, ORDER_MS_MAX,
+    AGEING_PERCENT_MAX, ALTERNATIVES_PER_STEP_MAX, CAPACITY_MAX, MISSES_MAX, ORDER_MS_MAX, SILENCE_MS_MIN,
     SKILLS_PER_CONTACT_MAX, STEPS_PER_QUEUE_MAX,
 };
 use crate::token::{ChannelKind, SubjectToken};
@@ -116,6 +116,26 @@ impl Queue {
         }
         if self.per_agent_max.is_some_and(|most| most == 0 || most > CAPACITY_MAX) {
             faults.add(path("per_agent_max"), &format!("expected 1 to {CAPACITY_MAX}"));
+        }
+        for (key, after) in
+            [("silent_after_ms", self.silent_after_ms), ("close_after_ms", self.close_after_ms)]
+        {
+            if let Some(after) = after {
+                faults.order_ms(path(key), after);
+                if after < SILENCE_MS_MIN {
+                    let message =
+                        format!("nobody answers as fast as that: expected at least {SILENCE_MS_MIN} ms");
+                    faults.add(path(key), &message);
+                }
+            }
+        }
+        if let (Some(silent), Some(close)) = (self.silent_after_ms, self.close_after_ms)
+            && close < silent
+        {
+            faults.add(
+                path("close_after_ms"),
+                "a contact is laid aside before it ends: expected at least silent_after_ms",
+            );
         }
         if self.misses_max == 0 || self.misses_max > MISSES_MAX {
             faults.add(path("misses_max"), &format!("expected 1 to {MISSES_MAX}"));

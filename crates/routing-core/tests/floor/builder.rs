@@ -125,7 +125,7 @@ pub(crate) fn config(agents: impl IntoIterator<Item = Agent>) -> RoutingConfig {
             category("urgent", None, Some(0), &[]),
             category("broken", Some("support"), None, &[]),
         ],
-        dispositions: vec![Disposition { name: token("done"), title: "Done".into() }],
+        dispositions: vec![Disposition { name: token("done"), title: "Done".into(), fields: Vec::new() }],
         ..RoutingConfig::default()
     }
 }
@@ -247,11 +247,17 @@ impl Floor {
     }
 
     pub(crate) fn comes(&mut self, name: &str) -> &mut Self {
-        self.asks(name, Command::SetPresence { presence: Presence::Online, reason: None })
+        self.asks(name, Command::SetPresence { presence: Presence::Online, reason: None, when_free: false })
     }
 
     pub(crate) fn goes(&mut self, name: &str, presence: Presence) -> &mut Self {
-        self.asks(name, Command::SetPresence { presence, reason: None })
+        self.asks(name, Command::SetPresence { presence, reason: None, when_free: false })
+    }
+
+    /// As soon as nothing is held any more.
+    pub(crate) fn goes_when_free(&mut self, name: &str, presence: Presence) -> &mut Self {
+        let reason = Some("lunch".to_owned());
+        self.asks(name, Command::SetPresence { presence, reason, when_free: true })
     }
 
     /// Away for so long, and online again.
@@ -325,7 +331,7 @@ impl Floor {
 
     pub(crate) fn resolves(&mut self, name: &str) -> &mut Self {
         let contact = self.held_by(name);
-        self.asks(name, Command::Resolve { contact, disposition: token("done") })
+        self.asks(name, resolve(contact))
     }
 
     pub(crate) fn ends_wrap_up(&mut self, name: &str) -> &mut Self {
@@ -373,7 +379,9 @@ impl Floor {
     pub(crate) fn held_by(&self, name: &str) -> ContactId {
         let holder = agent_id(name);
         let own = self.state.contacts().filter(|(_, contact)| match contact.phase {
-            Phase::WithAgent { agent } | Phase::WrapUp { agent, .. } => agent == holder,
+            Phase::WithAgent { agent, .. } | Phase::Aside { agent, .. } | Phase::WrapUp { agent, .. } => {
+                agent == holder
+            }
             _ => false,
         });
         own.last().unwrap_or_else(|| panic!("{name} holds nothing")).0
@@ -391,6 +399,10 @@ impl Floor {
         expected.assert_eq(&tell(&self.state, record));
         self
     }
+}
+
+pub(crate) fn resolve(contact: ContactId) -> Command {
+    Command::Resolve { contact, disposition: token("done"), fields: [].into() }
 }
 
 pub(crate) fn sealed() -> Sealed {

@@ -67,7 +67,7 @@ fn what_can_no_longer_be_reopened_is_forgotten_but_its_owner_is_not() {
     let mut floor = Floor::online([agent("ada"), agent("bob")]);
     floor.has("ada", "carl");
     let contact = floor.held_by("ada");
-    let again = Command::Resolve { contact, disposition: token("done") };
+    let again = Command::Resolve { contact, disposition: token("done"), fields: [].into() };
     floor.resolves("ada").wait(REOPEN_MS + DAY_MS).writes("dora");
     assert!(floor.state.ended(contact).is_some(), "a day longer than it can be reopened");
     floor.wait(1).writes("dora").asks("ada", again);

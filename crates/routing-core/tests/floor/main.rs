@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, and looks at the events that it is about"
 )]
 
+mod aside_rules;
 mod builder;
 mod config_rules;
 mod empowerment;

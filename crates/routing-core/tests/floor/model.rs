@@ -18,6 +18,7 @@ pub(crate) enum At {
     Waiting { preferred: Option<AgentId> },
     Offered(AgentId),
     With(AgentId),
+    Aside(AgentId),
     WrapUp(AgentId),
     Resolved,
     Abandoned,
@@ -39,6 +40,7 @@ pub(crate) struct Known {
 struct Worker {
     presence: Presence,
     connected: bool,
+    leaves: bool,
     idle_since: Millis,
 }
 
@@ -75,7 +77,12 @@ impl Model {
                 let Cause::Input { input, .. } = &record.cause else { panic!("no input") };
                 let InputBody::Config(config) = &input.body else { panic!("no config") };
                 self.config = config.config.as_ref().clone();
-                let fresh = Worker { presence: Presence::Offline, connected: false, idle_since: Millis(0) };
+                let fresh = Worker {
+                    presence: Presence::Offline,
+                    connected: false,
+                    leaves: false,
+                    idle_since: Millis(0),
+                };
                 let before = std::mem::take(&mut self.workers);
                 for agent in &self.config.agents {
                     let worker = before.get(&agent.id).cloned().unwrap_or(fresh.clone());
@@ -102,8 +109,9 @@ impl Model {
                 self.work(*agent, record.at, |one| one.connected = false)
             }
             Event::PresenceChanged { agent, presence, .. } => {
-                self.work(*agent, record.at, |one| one.presence = *presence);
+                self.work(*agent, record.at, |one| (one.presence, one.leaves) = (*presence, false));
             }
+            Event::PresenceQueued { agent, .. } => self.work(*agent, record.at, |one| one.leaves = true),
             _ => self.contact_event(record.at, event),
         }
     }
@@ -139,11 +147,13 @@ impl Model {
                 }
             }
             Event::Queued { contact, queue, priority, needs, since, preferred, why } => {
-                if let At::With(agent) = self.known(*contact).at {
+                if let At::With(agent) | At::Aside(agent) = self.known(*contact).at
+                    && *why != QueuedWhy::Returned
+                {
                     self.workers.get_mut(&agent).unwrap().idle_since = at;
                 }
                 let known = self.known(*contact);
-                let was_taken = matches!(known.at, At::Nowhere | At::With(_));
+                let was_taken = matches!(known.at, At::Nowhere | At::With(_) | At::Aside(_));
                 assert!(was_taken || *why == QueuedWhy::AtRisk, "{contact}: {:?}", known.at);
                 known.at = At::Waiting { preferred: preferred.map(|one| one.agent) };
                 (known.queue, known.needs) = (Some(queue.clone()), needs.clone());
@@ -155,13 +165,34 @@ impl Model {
                 known.at = At::Waiting { preferred: None };
             }
             Event::Abandoned { contact } => self.ends(at, *contact, At::Abandoned),
+            _ => self.owner_event(at, event),
+        }
+    }
+
+    fn owner_event(&mut self, at: Millis, event: &Event) {
+        match event {
             Event::WrapUpStarted { contact, agent, .. } => {
-                assert_eq!(self.known(*contact).at, At::With(*agent));
+                let known = self.contacts[contact].clone();
+                match known.at {
+                    At::With(owner) => assert_eq!(owner, *agent),
+                    At::Aside(owner) => {
+                        assert_eq!(owner, *agent);
+                        assert!(self.has_room(self.configured(*agent), &known), "wrapped up without room");
+                    }
+                    at => panic!("{contact} is wrapped up: {at:?}"),
+                }
                 self.known(*contact).at = At::WrapUp(*agent);
+            }
+            Event::SetAside { contact, agent, .. } => {
+                let known = self.known(*contact);
+                assert!(known.at == At::With(*agent) || known.at == At::Aside(*agent), "{:?}", known.at);
+                known.at = At::Aside(*agent);
+                self.workers.get_mut(agent).unwrap().idle_since = at;
             }
             Event::Resolved { contact, agent } => {
                 let known = self.known(*contact);
-                assert!(known.at == At::With(*agent) || known.at == At::WrapUp(*agent), "one owner");
+                let own = [At::With(*agent), At::Aside(*agent), At::WrapUp(*agent)];
+                assert!(own.contains(&known.at), "one owner");
                 self.ends(at, *contact, At::Resolved);
                 self.workers.get_mut(agent).unwrap().idle_since = at;
             }
@@ -188,17 +219,22 @@ impl Model {
                 let known = self.known(*contact);
                 assert_eq!(known.at, At::Offered(*agent));
                 known.at = At::Nowhere;
-                if let OfferEnd::Declined { .. } | OfferEnd::TimedOut = end {
+                if let OfferEnd::Declined { .. } | OfferEnd::TimedOut | OfferEnd::Revoked { .. } = end {
                     known.declined.insert(*agent, at);
                 }
             }
             Event::Assigned { contact, agent } => {
+                let known = self.contacts[contact].clone();
+                let keeps_its_room = known.at == At::Nowhere || known.at == At::WrapUp(*agent);
+                if !keeps_its_room {
+                    let agent = self.configured(*agent);
+                    assert!(self.has_room(agent, &known), "{contact}: {:?} and no room", known.at);
+                    assert!(known.at == At::Aside(agent.id) || agent.lead, "one owner: {:?}", known.at);
+                }
+                if let At::With(other) | At::Aside(other) = known.at {
+                    self.workers.get_mut(&other).unwrap().idle_since = at;
+                }
                 let known = self.known(*contact);
-                assert!(
-                    known.at == At::Nowhere || known.at == At::WrapUp(*agent),
-                    "one owner: {:?}",
-                    known.at
-                );
                 known.at = At::With(*agent);
                 known.declined.remove(agent);
                 self.workers.get_mut(agent).unwrap().idle_since = at;
@@ -250,7 +286,8 @@ impl Model {
     }
 
     fn is_there(&self, id: AgentId) -> bool {
-        self.workers.get(&id).is_some_and(|one| one.connected && one.presence == Presence::Online)
+        let is_there = |one: &Worker| one.connected && one.presence == Presence::Online && !one.leaves;
+        self.workers.get(&id).is_some_and(is_there)
     }
 
     pub(crate) fn held(&self, id: AgentId, channel: ChannelKind) -> u16 {

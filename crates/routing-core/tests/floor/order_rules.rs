@@ -254,7 +254,10 @@ fn a_queue_limits_how_many_of_it_one_agent_has() {
     let offer = floor.state.contact(first).unwrap().phase;
     let routing_core::Phase::Offered { offer, .. } = offer else { panic!("{offer:?}") };
     floor.asks("ada", protocol::Command::Accept { offer });
-    floor.asks("ada", protocol::Command::Resolve { contact: first, disposition: token("done") });
+    floor.asks(
+        "ada",
+        protocol::Command::Resolve { contact: first, disposition: token("done"), fields: [].into() },
+    );
     assert_eq!(offered(&floor), floor.contact_of("dora"));
 }
 

@@ -33,6 +33,9 @@ pub(crate) fn config(policy: usize, staff: Vec<Agent>) -> RoutingConfig {
             config.channels =
                 vec![rule(1, true, false), ChannelRule { channel: Api, ..rule(1, false, true) }];
             each(&mut config, |queue| queue.wait_bound_ms = Some(9_000));
+            config.queues[0].silent_after_ms = Some(20_000);
+            config.queues[0].close_after_ms = Some(3_600_000);
+            config.queues[1].close_after_ms = Some(61_000);
         }
         6 => {
             config.queues[0].breach =

@@ -14,7 +14,7 @@ use protocol::{
 use routing_core::{Phase, State, apply, decide, explain, next_deadline, timer};
 use uuid::Uuid;
 
-use crate::builder::{AgentWith, Floor, agent, agent_id, gateway, identity, sealed, token};
+use crate::builder::{AgentWith, Floor, agent, agent_id, gateway, identity, resolve, sealed, token};
 use crate::empowerment::{promises, thanks};
 use crate::model::{At, Model};
 use crate::policies::{self, POLICIES};
@@ -30,9 +30,11 @@ enum Step {
     Connect { agent: usize, gateway: u128 },
     Disconnect { agent: usize, gateway: u128 },
     LoseGateway { gateway: u128 },
-    SetPresence { agent: usize, presence: Presence },
+    SetPresence { agent: usize, presence: Presence, when_free: bool },
     Answer { nth: usize, accepts: bool, by: Option<usize> },
     Act { nth: usize, what: Act, by: Option<usize> },
+    Revoke { agent: usize, nth: usize },
+    HaveIt { agent: usize, nth: usize },
     Again,
     Wait { ms: u64 },
     TakeOver,
@@ -53,6 +55,8 @@ enum Act {
     ToAgent(usize),
     Resolve,
     EndWrapUp,
+    Snooze(u64),
+    Resume,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -68,6 +72,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0..5_usize).prop_map(Act::ToAgent),
         6 => Just(Act::Resolve),
         2 => Just(Act::EndWrapUp),
+        2 => prop_oneof![Just(61_000_u64), Just(3_700_000), Just(90_000_000)].prop_map(Act::Snooze),
+        1 => Just(Act::Resume),
     ];
     let by = || prop_oneof![9 => Just(None), 1 => (0..5_usize).prop_map(Some)];
     let wait = prop_oneof![
@@ -89,7 +95,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         5 => (0..5_usize, 1..4_u128).prop_map(|(agent, gateway)| Step::Connect { agent, gateway }),
         1 => (0..5_usize, 1..4_u128).prop_map(|(agent, gateway)| Step::Disconnect { agent, gateway }),
         1 => (1..4_u128).prop_map(|gateway| Step::LoseGateway { gateway }),
-        6 => (0..5_usize, presence).prop_map(|(agent, presence)| Step::SetPresence { agent, presence }),
+        6 => (0..5_usize, presence, prop::bool::weighted(0.2))
+            .prop_map(|(agent, presence, when_free)| Step::SetPresence { agent, presence, when_free }),
+        1 => (0..5_usize, 0..9_usize).prop_map(|(agent, nth)| Step::Revoke { agent, nth }),
+        1 => (0..5_usize, 0..9_usize).prop_map(|(agent, nth)| Step::HaveIt { agent, nth }),
         9 => (0..9_usize, prop::bool::weighted(0.7), by())
             .prop_map(|(nth, accepts, by)| Step::Answer { nth, accepts, by }),
         9 => (0..9_usize, act, by()).prop_map(|(nth, what, by)| Step::Act { nth, what, by }),
@@ -167,9 +176,13 @@ fn play(floor: &mut Floor, step: &Step) {
         Step::LoseGateway { gateway } => {
             floor.loses_gateway(*gateway);
         }
-        Step::SetPresence { agent, presence } => {
+        Step::SetPresence { agent, presence, when_free: false } => {
             floor.goes(AGENTS[*agent], *presence);
         }
+        Step::SetPresence { agent, presence, when_free: true } => {
+            floor.goes_when_free(AGENTS[*agent], *presence);
+        }
+        Step::Revoke { .. } | Step::HaveIt { .. } => lead(floor, step),
         Step::Answer { nth: n, accepts, by } => answer(floor, *n, *accepts, *by),
         Step::Act { nth: n, what, by } => act(floor, *n, what, *by),
         Step::Again => {
@@ -200,6 +213,25 @@ fn play(floor: &mut Floor, step: &Step) {
             let wish = wish(floor, step);
             floor.input(InputBody::Wish(wish));
         }
+    }
+}
+
+fn lead(floor: &mut Floor, step: &Step) {
+    match step {
+        Step::Revoke { agent, nth: n } => {
+            let offers = floor.state.contacts().filter_map(|(_, contact)| match contact.phase {
+                Phase::Offered { offer, .. } => Some(offer),
+                _ => None,
+            });
+            let offer = nth(offers, *n).unwrap_or(OfferId { log_seq: 1, n: 0 });
+            floor.asks(AGENTS[*agent], Command::Revoke { offer });
+        }
+        Step::HaveIt { agent, nth: n } => {
+            let contact = nth(floor.state.contacts().map(|(id, _)| id), *n);
+            let contact = contact.unwrap_or(ContactId { log_seq: 1, n: 0 });
+            floor.asks(AGENTS[*agent], Command::TakeOver { contact });
+        }
+        _ => panic!("nothing of a lead"),
     }
 }
 
@@ -280,7 +312,9 @@ fn answer(floor: &mut Floor, n: usize, accepts: bool, by: Option<usize>) {
 
 fn act(floor: &mut Floor, n: usize, what: &Act, by: Option<usize>) {
     let owned = floor.state.contacts().filter_map(|(id, contact)| match contact.phase {
-        Phase::WithAgent { agent } | Phase::WrapUp { agent, .. } => Some((id, agent)),
+        Phase::WithAgent { agent, .. } | Phase::Aside { agent, .. } | Phase::WrapUp { agent, .. } => {
+            Some((id, agent))
+        }
         _ => None,
     });
     let (contact, owner) = nth(owned, n).unwrap_or((ContactId { log_seq: 1, n: 0 }, agent_id("bob")));
@@ -292,7 +326,9 @@ fn act(floor: &mut Floor, n: usize, what: &Act, by: Option<usize>) {
             Command::TransferToQueue { contact, queue: token(["sales", "support", "nowhere"][*queue]) }
         }
         Act::ToAgent(to) => Command::TransferToAgent { contact, agent: agent_id(AGENTS[*to]) },
-        Act::Resolve => Command::Resolve { contact, disposition: token("done") },
+        Act::Resolve => resolve(contact),
+        Act::Snooze(ms) => Command::Snooze { contact, until: Millis(floor.now + ms) },
+        Act::Resume => Command::Resume { contact },
         Act::EndWrapUp => Command::EndWrapUp { contact },
     };
     floor.asks(by.map_or_else(|| name(owner), |by| AGENTS[by]), command);
@@ -304,11 +340,15 @@ fn name(agent: AgentId) -> &'static str {
 
 fn check_counts(floor: &Floor, model: &Model) {
     let totals = floor.state.totals();
-    let mut sums = [0_u64; 4];
+    let mut sums = [0_u64; 5];
     for (_, counts) in floor.state.by_queue() {
-        for (sum, n) in
-            sums.iter_mut().zip([counts.waiting, counts.offered, counts.with_agents, counts.wrap_up])
-        {
+        for (sum, n) in sums.iter_mut().zip([
+            counts.waiting,
+            counts.offered,
+            counts.with_agents,
+            counts.wrap_up,
+            counts.aside,
+        ]) {
             *sum += u64::from(n);
         }
     }
@@ -317,8 +357,9 @@ fn check_counts(floor: &Floor, model: &Model) {
         model.count(|at| matches!(at, At::Offered(_))),
         model.count(|at| matches!(at, At::With(_))),
         model.count(|at| matches!(at, At::WrapUp(_))),
+        model.count(|at| matches!(at, At::Aside(_))),
     ];
-    assert_eq!(sums, counted, "waiting, offered, with agents, wrap-up");
+    assert_eq!(sums, counted, "waiting, offered, with agents, wrap-up, aside");
     assert_eq!(totals.resolved, model.count(|at| *at == At::Resolved));
     assert_eq!(totals.abandoned, model.count(|at| *at == At::Abandoned));
     assert_eq!(totals.opened, model.opened);

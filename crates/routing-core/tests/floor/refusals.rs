@@ -13,7 +13,7 @@ fn at(ms: u64) -> CommandId {
 }
 
 fn online() -> Command {
-    Command::SetPresence { presence: Presence::Online, reason: None }
+    Command::SetPresence { presence: Presence::Online, reason: None, when_free: false }
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_contact_is_its_owners() {
     let mut floor = Floor::online([agent("ada"), agent("bob")]);
     floor.has("ada", "carl");
     let contact = floor.held_by("ada");
-    let resolve = |contact, word| Command::Resolve { contact, disposition: token(word) };
+    let resolve = |contact, word| Command::Resolve { contact, disposition: token(word), fields: [].into() };
     floor.asks("bob", resolve(contact, "done")).check(expect![[r#"
         refused NotYours
     "#]]);
@@ -129,7 +129,8 @@ fn an_agent_who_is_not_configured_can_ask_nothing() {
 #[test]
 fn a_reason_has_a_length() {
     let mut floor = Floor::of([agent("ada")]);
-    let with = |n| Command::SetPresence { presence: Presence::Away, reason: Some("x".repeat(n)) };
+    let with =
+        |n| Command::SetPresence { presence: Presence::Away, reason: Some("x".repeat(n)), when_free: false };
     floor.asks("ada", with(REASON_BYTES_MAX + 1)).check(expect![[r#"
         refused TooLong
     "#]]);

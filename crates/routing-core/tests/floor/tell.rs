@@ -1,7 +1,7 @@
 //! A record in words, one line an event.
 
 use protocol::command::Outcome;
-use protocol::record::{EntryKind, Event, OfferEnd, PassedOver, Receipt, Record};
+use protocol::record::{AsideWhy, EntryKind, Event, OfferEnd, PassedOver, Receipt, Record};
 use protocol::remedy::ContactContext;
 use protocol::{AgentId, Millis};
 use routing_core::State;
@@ -50,11 +50,26 @@ fn event_line(state: &State, at: Millis, event: &Event) -> String {
             format!("{offer}: {contact} from {}, {}", name(agent), end_words(end))
         }
         Event::Assigned { contact, agent } => format!("{contact} with {}", name(agent)),
+        Event::SetAside { contact, agent, why } => {
+            let why = match why {
+                AsideWhy::Snoozed { until } => format!("for {} ms", within(until)),
+                AsideWhy::Silent { since } => format!("after {} ms of silence", at.since(*since)),
+            };
+            format!("{contact} aside with {} {why}", name(agent))
+        }
         Event::WrapUpStarted { contact, agent, until } => {
             format!("{contact} wrapped up by {} for {} ms", name(agent), within(until))
         }
         Event::Resolved { contact, agent } => format!("{contact} resolved by {}", name(agent)),
         Event::Abandoned { contact } => format!("{contact} abandoned"),
+        _ => other_line(state, at, event),
+    }
+}
+
+fn other_line(state: &State, at: Millis, event: &Event) -> String {
+    let name = |agent: &AgentId| name(state, *agent);
+    let within = |until: &Millis| until.since(at);
+    match event {
         Event::AgentConnected { agent, .. } => format!("{} connected", name(agent)),
         Event::AgentDisconnected { agent, reclaim_at } => {
             format!("{} disconnected, reclaim in {} ms", name(agent), within(reclaim_at))
@@ -62,6 +77,10 @@ fn event_line(state: &State, at: Millis, event: &Event) -> String {
         Event::PresenceChanged { agent, presence, reason } => {
             let reason = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
             format!("{} {presence:?}{reason}", name(agent))
+        }
+        Event::PresenceQueued { agent, presence, reason } => {
+            let reason = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+            format!("{} {presence:?} when free{reason}", name(agent))
         }
         Event::Passed { context: None } => "passed on".into(),
         Event::Passed { context: Some(context) } => format!("passed on, {}", context_words(state, context)),
@@ -76,6 +95,7 @@ fn event_line(state: &State, at: Millis, event: &Event) -> String {
         Event::CommandSettled { outcome: Outcome::Refused { refusal }, .. } => format!("refused {refusal:?}"),
         Event::DuplicateSkipped => "duplicate".into(),
         Event::Parked { reason } => format!("parked {}", reason.as_str()),
+        _ => unreachable!("told above: {event:?}"),
     }
 }
 
@@ -117,8 +137,15 @@ fn entry_words(state: &State, entry: &EntryKind) -> String {
             format!("{} gave it to {}", name(state, *agent), name(state, *to))
         }
         EntryKind::Reclaimed { agent } => format!("taken back from {}", name(state, *agent)),
-        EntryKind::Resolved { agent, disposition } => {
-            format!("{} resolved it as {disposition}", name(state, *agent))
+        EntryKind::Resolved { agent, disposition, fields } => {
+            let fields: String = fields.iter().map(|(field, value)| format!(" {field}={value}")).collect();
+            format!("{} resolved it as {disposition}{fields}", name(state, *agent))
+        }
+        EntryKind::Snoozed { agent, .. } => format!("{} laid it aside", name(state, *agent)),
+        EntryKind::ClosedAfterSilence { agent } => format!("closed in silence with {}", name(state, *agent)),
+        EntryKind::TakenOver { agent, from } => {
+            let from = from.map_or(String::new(), |from| format!(" from {}", name(state, from)));
+            format!("{} took it over{from}", name(state, *agent))
         }
         EntryKind::Reopened => "reopened".into(),
         EntryKind::CustomerLeft => "customer left".into(),
@@ -132,6 +159,7 @@ fn end_words(end: &OfferEnd) -> &'static str {
         OfferEnd::TimedOut => "timed out",
         OfferEnd::AgentGone => "agent gone",
         OfferEnd::CustomerGone => "customer gone",
+        OfferEnd::Revoked { .. } => "revoked",
     }
 }
 

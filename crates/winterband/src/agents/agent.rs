@@ -6,6 +6,11 @@
 mod desk;
 mod hearing;
 mod pending;
+/// What a rehearsal says in a field: the first choice, or a name that says what it is.
+fn said(field: &Field) -> Option<SubjectToken> {
+    field.choices.first().cloned().or_else(|| SubjectToken::new("rehearsal").ok())
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +19,8 @@ use std::mem;
 use std::ops::RangeInclusive;
 
 use protocol::command::{Outcome, Presence};
-use protocol::desk::{DeskCommand, FromDesk, ToDesk};
+use protocol::config::Field;
+use protocol::desk::{Choice, DeskCommand, FromDesk, ToDesk};
 use protocol::{AgentId, ChannelKind, CommandId, ContactId, MessageId, Millis, SubjectToken};
 
 use super::dice::Dice;
@@ -62,7 +68,7 @@ pub(super) struct SimulatedAgent {
     /// When to go online, if that is planned.
     online_at: Option<Millis>,
     is_leaving: bool,
-    dispositions: Vec<SubjectToken>,
+    dispositions: Vec<Choice>,
     desk: Desk,
     /// Asked for and not answered, in the order of asking.
     pending: Vec<Pending>,
@@ -225,7 +231,12 @@ impl SimulatedAgent {
                 DeskCommand::Reply { contact, message, text: words::reply(&mut self.dice) }
             }
             Step::Resolve => match self.dice.pick(&self.dispositions) {
-                Some(disposition) => DeskCommand::Resolve { contact, disposition: disposition.clone() },
+                Some(disposition) => {
+                    let fields = disposition.fields.iter();
+                    let fields =
+                        fields.filter_map(|field| Some((field.name.clone(), said(field)?))).collect();
+                    DeskCommand::Resolve { contact, disposition: disposition.name.clone(), fields }
+                }
                 // Without dispositions nothing can be resolved; a later state may bring some.
                 None => return self.desk.plan(contact, now.plus(REFUSED_WAIT_MS_MAX)),
             },
@@ -235,7 +246,11 @@ impl SimulatedAgent {
     }
 
     fn ask_presence(&mut self, presence: Presence, now: Millis) {
-        self.ask(About::Presence(presence), DeskCommand::SetPresence { presence, reason: None }, now);
+        self.ask(
+            About::Presence(presence),
+            DeskCommand::SetPresence { presence, reason: None, when_free: false },
+            now,
+        );
     }
 
     fn asks_for_presence(&self) -> bool {

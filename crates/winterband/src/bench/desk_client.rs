@@ -47,7 +47,7 @@ pub(super) async fn come_online(
     let (mut socket, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await?;
     send(&mut socket, &FromDesk::Hello { have: std::collections::BTreeMap::new() }).await?;
     let presence = Presence::Online;
-    let online = command(DeskCommand::SetPresence { presence, reason: None });
+    let online = command(DeskCommand::SetPresence { presence, reason: None, when_free: false });
     send(&mut socket, &online).await?;
     loop {
         match receive(&mut socket).await? {
@@ -108,7 +108,8 @@ async fn work(socket: &mut Socket, tell: &mpsc::UnboundedSender<Seen>) -> Result
 async fn answer(socket: &mut Socket, contact: ContactId, disposition: &SubjectToken) -> Result<()> {
     let message = MessageId(uuid::Uuid::now_v7());
     let reply = command(DeskCommand::Reply { contact, message, text: ANSWER.to_owned() });
-    let resolve = command(DeskCommand::Resolve { contact, disposition: disposition.clone() });
+    let resolve =
+        command(DeskCommand::Resolve { contact, disposition: disposition.clone(), fields: [].into() });
     // Fed and flushed once: two frames, one write, as a fast client does it.
     socket.feed(Message::text(serde_json::to_string(&reply)?)).await?;
     send(socket, &resolve).await

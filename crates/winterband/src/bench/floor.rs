@@ -172,7 +172,7 @@ fn config(agents: usize) -> Result<RoutingConfig> {
             priority: 1,
         }],
         categories: Vec::new(),
-        dispositions: vec![Disposition { name, title: "Done".to_owned() }],
+        dispositions: vec![Disposition { name, title: "Done".to_owned(), fields: Vec::new() }],
         ..RoutingConfig::default()
     })
 }

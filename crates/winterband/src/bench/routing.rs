@@ -213,7 +213,11 @@ fn config(plan: &Plan) -> Result<RoutingConfig> {
         queues: queues.collect::<Result<_>>()?,
         agents: agents.collect::<Result<_>>()?,
         accounts: accounts.collect::<Result<_>>()?,
-        dispositions: vec![Disposition { name: SubjectToken::new("done")?, title: String::new() }],
+        dispositions: vec![Disposition {
+            name: SubjectToken::new("done")?,
+            title: String::new(),
+            fields: Vec::new(),
+        }],
         ..RoutingConfig::default()
     })
 }

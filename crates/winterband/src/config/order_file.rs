@@ -24,6 +24,8 @@ pub(super) fn queue(table: &mut Table<'_, '_>) -> impl FnOnce(SubjectToken) -> Q
     let per_agent_max = table.optional_whole("per_agent_max");
     let auto_accept = table.optional_yes_no("auto_accept");
     let misses_max = table.optional_small("misses_max");
+    let silent_after_ms = table.optional_duration_ms("silent_after");
+    let close_after_ms = table.optional_duration_ms("close_after");
     move |name| Queue {
         choose: choose.unwrap_or_default(),
         steps: steps.unwrap_or_default(),
@@ -32,6 +34,8 @@ pub(super) fn queue(table: &mut Table<'_, '_>) -> impl FnOnce(SubjectToken) -> Q
         per_agent_max,
         auto_accept: auto_accept.unwrap_or_default(),
         misses_max: misses_max.unwrap_or(1),
+        silent_after_ms,
+        close_after_ms,
         ..Queue::new(name)
     }
 }
@@ -70,7 +74,7 @@ fn choice(word: &str) -> Option<AgentChoice> {
 }
 
 /// Nothing but these keys.
-fn only(table: &InlineTable, keys: &[&str]) -> Option<()> {
+pub(super) fn only(table: &InlineTable, keys: &[&str]) -> Option<()> {
     table.iter().all(|(key, _)| keys.contains(&key)).then_some(())
 }
 
@@ -126,6 +130,8 @@ breach = { within = "60s", window = "20s", head_start = "5m" }
 per_agent_max = 2
 auto_accept = true
 misses_max = 3
+silent_after = "5m"
+close_after = "1h"
 steps = [
     { after = "0s" },
     { after = "20s", ease = 1 },
@@ -156,6 +162,7 @@ interruptible = true
         assert_eq!((queue.wait_bound_ms, queue.per_agent_max, queue.misses_max), (Some(600_000), Some(2), 3));
         assert_eq!(queue.breach.unwrap().window_ms, 20_000);
         assert!(queue.auto_accept);
+        assert_eq!((queue.silent_after_ms, queue.close_after_ms), (Some(300_000), Some(3_600_000)));
         assert_eq!(queue.steps.iter().map(|step| step.after_ms).collect::<Vec<_>>(), [0, 20_000, 60_000]);
         assert_eq!((queue.steps[1].ease, queue.steps[2].any_of.len()), (1, 2));
         assert_eq!(

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use protocol::config::{Account, Agent, Category, Disposition, Queue, RoutingConfig, Skill};
+use protocol::config::{Account, Agent, Category, Disposition, Field, Queue, RoutingConfig, Skill};
 use protocol::ids::AgentId;
 use protocol::input::SkillNeed;
 use protocol::{ChannelKind, SkillLevel, SubjectToken};
 use service::settings::{Fault, locate};
 use toml_edit::{ArrayOfTables, Document, InlineTable};
 
-use super::order_file;
-use super::table::{Source, Table};
+use super::order_file::{self, only};
+use super::table::{Source, Table, token};
 
 /// The name of the file in the configuration folder.
 pub(crate) const FILE_NAME: &str = "routing.toml";
@@ -18,6 +18,8 @@ pub(crate) const FILE_NAME: &str = "routing.toml";
 /// The demo floor, built in, so that the first start needs no folder.
 pub(crate) const DEMO: &str = include_str!("../../../../deploy/config/routing.toml");
 
+const FIELDS: &str =
+    "a list of { name = \"cause\", title = \"Cause\", choices = [names] }, of which choices may be left out";
 const KINDS: [&str; 8] =
     ["queue", "skill", "agent", "account", "category", "disposition", "priority", "channel"];
 
@@ -127,7 +129,17 @@ fn skill(table: &mut Table<'_, '_>) -> Option<Skill> {
 
 fn disposition(table: &mut Table<'_, '_>) -> Option<Disposition> {
     let (name, title) = (table.token("name"), table.title("title"));
-    Some(Disposition { name: name?, title: title? })
+    let fields = table.list("fields", FIELDS, field);
+    Some(Disposition { name: name?, title: title?, fields: fields.unwrap_or_default() })
+}
+
+fn field(table: &InlineTable) -> Option<Field> {
+    only(table, &["name", "title", "choices"])?;
+    let choices = match table.get("choices") {
+        Some(value) => value.as_array()?.iter().map(token).collect::<Option<Vec<_>>>()?,
+        None => Vec::new(),
+    };
+    Some(Field { name: token(table.get("name")?)?, title: table.get("title")?.as_str()?.to_owned(), choices })
 }
 
 fn agent(table: &mut Table<'_, '_>, known: &BTreeMap<SubjectToken, AgentId>) -> Option<Agent> {

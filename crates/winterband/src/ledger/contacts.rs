@@ -1,7 +1,7 @@
 //! Contacts: each in one place, moved only by what the log says.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a recount looks only at what it counts")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::ids::{AgentId, ContactId, OfferId};
 use protocol::record::EntryKind;
@@ -21,7 +21,7 @@ pub(crate) struct ContactCount {
     pub(crate) offered: u64,
     /// With an agent.
     pub(crate) with_agents: u64,
-    /// Put off.
+    /// With an agent, and taking no room: laid aside by hand, or because the customer is silent.
     pub(crate) snoozed: u64,
     /// Resolved, the agent still writes it up.
     pub(crate) wrap_up: u64,
@@ -39,9 +39,19 @@ enum Place {
     Waiting,
     Offered(OfferId, AgentId),
     With(AgentId),
+    Aside(AgentId),
     WrapUp(AgentId),
     Resolved,
     Abandoned,
+}
+
+/// The contacts that somebody who leads took from their owners with this record.
+pub(super) fn taken_over(record: &Record) -> BTreeSet<ContactId> {
+    let taken = record.events.iter().filter_map(|event| match event {
+        Event::EntryAdded { contact, entry: EntryKind::TakenOver { .. }, .. } => Some(*contact),
+        _ => None,
+    });
+    taken.collect()
 }
 
 #[derive(Debug, Default)]
@@ -51,12 +61,13 @@ pub(super) struct Contacts {
 
 impl Contacts {
     pub(super) fn record(&mut self, seq: u64, record: &Record, faults: &mut Faults) {
+        let taken_over = taken_over(record);
         for event in &record.events {
-            self.event(seq, event, faults);
+            self.event(seq, event, &taken_over, faults);
         }
     }
 
-    fn event(&mut self, seq: u64, event: &Event, faults: &mut Faults) {
+    fn event(&mut self, seq: u64, event: &Event, taken_over: &BTreeSet<ContactId>, faults: &mut Faults) {
         match event {
             Event::ContactOpened { contact, .. } => self.open(seq, *contact, faults),
             Event::ContactReopened { contact } => {
@@ -66,7 +77,7 @@ impl Contacts {
             }
             Event::Queued { contact, .. } => {
                 self.step(seq, *contact, Place::Waiting, "queues", faults, |place| {
-                    matches!(place, Place::Opened | Place::Waiting | Place::With(_))
+                    matches!(place, Place::Opened | Place::Waiting | Place::With(_) | Place::Aside(_))
                 });
             }
             Event::OfferMade { contact, offer, agent, .. } => {
@@ -81,17 +92,26 @@ impl Contacts {
             }
             Event::Assigned { contact, agent } => {
                 self.step(seq, *contact, Place::With(*agent), "assigns", faults, |place| {
+                    let takes_over =
+                        taken_over.contains(contact) && matches!(place, Place::With(_) | Place::Aside(_));
                     matches!(place, Place::Waiting | Place::Opened)
+                        || place == Place::Aside(*agent)
+                        || takes_over
+                });
+            }
+            Event::SetAside { contact, agent, .. } => {
+                self.step(seq, *contact, Place::Aside(*agent), "lays aside", faults, |place| {
+                    place == Place::With(*agent) || place == Place::Aside(*agent)
                 });
             }
             Event::WrapUpStarted { contact, agent, .. } => {
                 self.step(seq, *contact, Place::WrapUp(*agent), "wraps up", faults, |place| {
-                    place == Place::With(*agent)
+                    place == Place::With(*agent) || place == Place::Aside(*agent)
                 });
             }
             Event::Resolved { contact, agent } => {
                 self.step(seq, *contact, Place::Resolved, "resolves", faults, |place| {
-                    place == Place::With(*agent) || place == Place::WrapUp(*agent)
+                    [Place::With(*agent), Place::Aside(*agent), Place::WrapUp(*agent)].contains(&place)
                 });
             }
             Event::Abandoned { contact } => {
@@ -113,7 +133,8 @@ impl Contacts {
     }
 
     fn reply(&self, seq: u64, contact: ContactId, agent: AgentId, faults: &mut Faults) {
-        if self.places.get(&contact) != Some(&Place::With(agent)) {
+        let place = self.places.get(&contact);
+        if place != Some(&Place::With(agent)) && place != Some(&Place::Aside(agent)) {
             faults.add(format!("record {seq} has a reply of {agent}, who does not hold {contact}"));
         }
     }
@@ -147,6 +168,7 @@ impl Contacts {
                 Place::Waiting => count.waiting += 1,
                 Place::Offered(..) => count.offered += 1,
                 Place::With(_) => count.with_agents += 1,
+                Place::Aside(_) => count.snoozed += 1,
                 Place::WrapUp(_) => count.wrap_up += 1,
                 Place::Resolved => count.resolved += 1,
                 Place::Abandoned => count.abandoned += 1,

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::ids::{AgentId, ContactId};
 use protocol::input::InputBody;
+use protocol::record::OfferEnd;
 use protocol::{Cause, ChannelKind, Event, Record};
 
+use super::contacts::taken_over;
 use super::recount::Faults;
 
 #[derive(Debug, Default)]
@@ -19,6 +21,7 @@ pub(super) struct Floor {
 
 impl Floor {
     pub(super) fn record(&mut self, seq: u64, record: &Record, faults: &mut Faults) {
+        let taken_over = taken_over(record);
         for event in &record.events {
             match event {
                 Event::ConfigApplied => self.configure(&record.cause),
@@ -27,12 +30,18 @@ impl Floor {
                 }
                 Event::OfferMade { contact, agent, .. } => self.take(seq, *contact, *agent, faults),
                 Event::Assigned { contact, agent } if self.holder.get(contact) != Some(agent) => {
+                    if taken_over.contains(contact) {
+                        self.free(*contact);
+                    }
                     self.take(seq, *contact, *agent, faults);
                 }
-                Event::Queued { contact, .. }
+                Event::SetAside { contact, .. }
+                | Event::Queued { contact, .. }
                 | Event::Resolved { contact, .. }
                 | Event::Abandoned { contact }
-                | Event::OfferEnded { contact, end: protocol::record::OfferEnd::CustomerGone, .. } => {
+                | Event::OfferEnded {
+                    contact, end: OfferEnd::CustomerGone | OfferEnd::Revoked { .. }, ..
+                } => {
                     self.free(*contact);
                 }
                 _ => {}

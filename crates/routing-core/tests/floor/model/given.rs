@@ -157,7 +157,7 @@ impl Model {
 
     fn holder(&self, id: ContactId) -> Option<AgentId> {
         match self.contacts[&id].at {
-            At::With(agent) | At::WrapUp(agent) => Some(agent),
+            At::With(agent) | At::Aside(agent) | At::WrapUp(agent) => Some(agent),
             _ => None,
         }
     }

@@ -19,7 +19,7 @@ impl SimulatedAgent {
         self.link = Link::Up { heard_at: now, ping_at };
         self.me = Some(state.agent);
         self.presence = state.presence;
-        self.dispositions = state.dispositions.into_iter().map(|choice| choice.name).collect();
+        self.dispositions = state.dispositions;
         let there: BTreeSet<_> = state.contacts.iter().map(|contact| contact.contact).collect();
         for gone in self.desk.others(&there) {
             self.desk.drop_contact(gone, &mut self.witness);

@@ -98,7 +98,7 @@ fn in_words(frame: &FromDesk) -> String {
             DeskCommand::Accept { offer } => format!("accept {offer}"),
             DeskCommand::Decline { offer, .. } => format!("decline {offer}"),
             DeskCommand::Reply { contact, .. } => format!("reply {contact}"),
-            DeskCommand::Resolve { contact, disposition } => format!("resolve {contact} {disposition}"),
+            DeskCommand::Resolve { contact, disposition, .. } => format!("resolve {contact} {disposition}"),
             DeskCommand::EndWrapUp { contact } => format!("end wrap-up {contact}"),
             other => format!("{other:?}"),
         },
@@ -107,7 +107,11 @@ fn in_words(frame: &FromDesk) -> String {
 }
 
 fn state(presence: Presence, offers: Vec<OfferCard>, contacts: Vec<DeskContact>) -> DeskState {
-    let dispositions = vec![Choice { name: SubjectToken::new("solved").unwrap(), title: "Solved".into() }];
+    let dispositions = vec![Choice {
+        name: SubjectToken::new("solved").unwrap(),
+        title: "Solved".into(),
+        fields: Vec::new(),
+    }];
     let (log_seq, now, title) = (1, Millis(T0), "Sim".into());
     DeskState {
         log_seq,
@@ -115,6 +119,7 @@ fn state(presence: Presence, offers: Vec<OfferCard>, contacts: Vec<DeskContact>)
         agent: ME,
         title,
         presence,
+        next: None,
         reason: None,
         offers,
         contacts,
@@ -169,6 +174,7 @@ fn picture(is_in_wrap_up: bool, entries: Vec<DeskEntry>) -> DeskContact {
         category: None,
         opened_at: Millis(T0),
         effort: protocol::remedy::Effort::default(),
+        aside: None,
         wrap_up_until: is_in_wrap_up.then_some(Millis(T0 + 60_000)),
         customer_name: None,
         draft: None,
@@ -273,7 +279,11 @@ fn an_offer_is_declined_or_ignored_as_the_habits_say() {
     assert_eq!(scene.later(300), [] as [&str; 0]);
     scene.hear(ToDesk::OfferEnded { offer: OFFER, how: "timed_out".into() });
     assert!(scene.agent.take_notes().contains(&Note::Missed));
-    scene.hear(ToDesk::Presence { presence: Presence::Away, reason: Some("missed_offer".into()) });
+    scene.hear(ToDesk::Presence {
+        presence: Presence::Away,
+        next: None,
+        reason: Some("missed_offer".into()),
+    });
     assert_eq!(scene.later(200), ["online"]);
 }
 
@@ -354,7 +364,7 @@ fn leaving_is_said_and_nothing_new_is_begun() {
     assert!(!scene.agent.has_left());
     scene.hear(offer(OfferId { log_seq: 30, n: 0 }, CONTACT));
     scene.settle_last(Outcome::Done);
-    scene.hear(ToDesk::Presence { presence: Presence::Offline, reason: None });
+    scene.hear(ToDesk::Presence { presence: Presence::Offline, next: None, reason: None });
     assert!(scene.agent.has_left());
     assert_eq!(scene.later(4_000), [] as [&str; 0]);
     scene.agent.disconnected();

@@ -1,0 +1,48 @@
+//! What who leads may do with contacts that are not theirs.
+
+use protocol::command::Refusal;
+use protocol::record::{EntryKind, Event, OfferEnd, QueuedWhy};
+use protocol::{AgentId, ContactId, OfferId};
+
+use crate::contact::Phase;
+use crate::turn::Turn;
+
+impl Turn<'_> {
+    /// The colleague has not missed it, and it goes to somebody else.
+    pub(crate) fn revoke(&mut self, by: AgentId, offer: OfferId) -> Result<(), Refusal> {
+        self.must_lead(by)?;
+        let (contact, known) = self.state.offer(offer).ok_or(Refusal::OfferEnded)?;
+        let Phase::Offered { agent, .. } = known.phase else { return Err(Refusal::OfferEnded) };
+        self.emit(Event::OfferEnded { offer, contact, agent, end: OfferEnd::Revoked { by } });
+        self.requeue(contact, QueuedWhy::OfferEnded);
+        Ok(())
+    }
+
+    /// Within what they can hold, like everybody; whether they are online does not matter, as they ask for it themselves.
+    pub(crate) fn take_over(&mut self, by: AgentId, id: ContactId) -> Result<(), Refusal> {
+        self.must_lead(by)?;
+        let contact = self.open_contact(id)?;
+        let (conversation, phase, from) = (contact.conversation, contact.phase, contact.owner());
+        if from == Some(by) {
+            return self.resume(by, id);
+        }
+        if matches!(phase, Phase::WrapUp { .. }) {
+            return Err(Refusal::ContactClosed);
+        }
+        if !self.has_room_for(by, id) {
+            return Err(Refusal::NoRoom);
+        }
+        if let Phase::Offered { offer, agent, .. } = phase {
+            let end = if agent == by { OfferEnd::Accepted } else { OfferEnd::Revoked { by } };
+            self.emit(Event::OfferEnded { offer, contact: id, agent, end });
+        }
+        self.emit(Event::Assigned { contact: id, agent: by });
+        self.entry(conversation, id, EntryKind::TakenOver { agent: by, from });
+        Ok(())
+    }
+
+    fn must_lead(&self, agent: AgentId) -> Result<(), Refusal> {
+        let config = self.state.config().agents.iter().find(|config| config.id == agent);
+        if config.is_some_and(|config| config.lead) { Ok(()) } else { Err(Refusal::NotLead) }
+    }
+}
