@@ -77,6 +77,10 @@ async fn rehearse(file: &Path, account: &str, routing: Option<&Path>, agents: &s
     floor.signal("INT");
     let status = floor.wait(Duration::from_secs(20));
     assert!(status.success(), "the agents saw what must not be:\n{}", floor.text());
+    let (code, out, err) = product.command(&["receipts", "--json"]).await;
+    let receipts = last_json(&out);
+    assert_eq!((code, &receipts["wrong"]), (0, &Value::from(0)), "{out}{err}");
+    assert!(receipts["decisions"].as_u64() >= Some(contacts), "{receipts}");
     ledger
 }
 

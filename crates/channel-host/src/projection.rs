@@ -237,6 +237,7 @@ fn state_after(event: &Event, about: ContactId) -> Option<CustomerState> {
         | Event::AgentDisconnected { .. }
         | Event::PresenceChanged { .. }
         | Event::PresenceQueued { .. }
+        | Event::HoursChanged { .. }
         | Event::SetAside { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }
@@ -264,6 +265,7 @@ fn agent_shown(entry: &EntryKind) -> Option<AgentId> {
         | EntryKind::TransferredToAgent { .. }
         | EntryKind::Reclaimed { .. }
         | EntryKind::Snoozed { .. }
+        | EntryKind::Closed { .. }
         | EntryKind::Reopened
         | EntryKind::CustomerLeft => None,
     }

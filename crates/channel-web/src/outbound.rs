@@ -29,6 +29,7 @@ pub(crate) fn render(outbound: &Outbound<'_>) -> String {
         id: entry.message.filter(|_| shown).map(|id| id.to_string()),
         text: text.filter(|_| shown),
         by: by.filter(|_| shown),
+        opens_at: opens_at(&entry.kind),
     })
     .to_json()
 }
@@ -41,6 +42,10 @@ pub(crate) fn judge(answer: SocketAnswer) -> Verdict {
     }
 }
 
+fn opens_at(kind: &EntryKind) -> Option<u64> {
+    if let EntryKind::Closed { opens_at: Some(at) } = kind { Some(at.0) } else { None }
+}
+
 fn wire_kind(kind: &EntryKind) -> WireKind {
     match kind {
         EntryKind::FromCustomer => WireKind::Customer,
@@ -51,6 +56,7 @@ fn wire_kind(kind: &EntryKind) -> WireKind {
         | EntryKind::TransferredToAgent { .. }
         | EntryKind::Reclaimed { .. } => WireKind::Transferred,
         EntryKind::Resolved { .. } | EntryKind::ClosedAfterSilence { .. } => WireKind::Resolved,
+        EntryKind::Closed { .. } => WireKind::Closed,
         EntryKind::Reopened => WireKind::Reopened,
         EntryKind::CustomerLeft => WireKind::Left,
     }

@@ -77,6 +77,9 @@ pub struct EntryFrame<'a> {
     /// The agent's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<&'a str>,
+    /// When it is open again, ms since the epoch; absent where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opens_at: Option<u64>,
 }
 
 /// What an entry is to a customer.
@@ -93,6 +96,8 @@ pub enum WireKind {
     Transferred,
     /// It ended.
     Resolved,
+    /// Nobody is there now: it waits for the opening.
+    Closed,
     /// The customer came back.
     Reopened,
     /// The customer left.

@@ -41,6 +41,12 @@ fn words_go_to_the_customer_and_notes_do_not() {
         r#"{"t":"entry","seq":4,"at":17,"kind":"hidden"}"#,
     );
     check(
+        EntryKind::Closed { opens_at: Some(Millis(99)) },
+        None,
+        None,
+        r#"{"t":"entry","seq":4,"at":17,"kind":"closed","id":"msg_0197f3a0c1d27abc8def0123456789ab","opens_at":99}"#,
+    );
+    check(
         EntryKind::FromCustomer,
         None,
         None,

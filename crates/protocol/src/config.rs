@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::hours::Hours;
 use crate::ids::AgentId;
 use crate::input::SkillNeed;
 use crate::limits::{
     ACCOUNTS_MAX, AGENTS_MAX, CAPACITY_MAX, CATEGORIES_MAX, CHOICES_PER_FIELD_MAX, DISPOSITIONS_MAX,
-    FIELDS_PER_DISPOSITION_MAX, QUEUES_MAX, SKILLS_MAX, SKILLS_PER_AGENT_MAX, SKILLS_PER_CONTACT_MAX,
+    FIELDS_PER_DISPOSITION_MAX, HOLIDAYS_MAX, HOURS_MAX, QUEUES_MAX, SKILLS_MAX, SKILLS_PER_AGENT_MAX,
+    SKILLS_PER_CONTACT_MAX,
 };
 use crate::token::{ChannelKind, SkillLevel, SubjectToken};
 
@@ -38,6 +40,9 @@ pub struct RoutingConfig {
     /// What a contact of a channel takes of an agent. A channel not named weighs 1 and mixes with all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<ChannelRule>,
+    /// When queues are open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hours: Vec<Hours>,
 }
 
 /// A queue and its times, in milliseconds.
@@ -85,6 +90,12 @@ pub struct Queue {
     /// How long a customer may leave their agent without an answer before the contact ends, ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub close_after_ms: Option<u64>,
+    /// When it is open; `None`: always. Outside, contacts wait for the opening.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<SubjectToken>,
+    /// Where its contacts go while it is closed, if that queue is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overflow: Option<SubjectToken>,
 }
 
 const fn one() -> u8 {
@@ -117,6 +128,8 @@ impl Queue {
             misses_max: 1,
             silent_after_ms: None,
             close_after_ms: None,
+            hours: None,
+            overflow: None,
         }
     }
 }
@@ -259,12 +272,20 @@ impl RoutingConfig {
     pub fn faults(&self) -> Vec<ConfigFault> {
         let mut faults = Faults::default();
         faults.names("queues", self.queues.iter().map(|queue| &queue.name));
+        faults.names("hours", self.hours.iter().map(|hours| &hours.name));
         faults.names("skills", self.skills.iter().map(|skill| &skill.name));
         faults.names("agents", self.agents.iter().map(|agent| &agent.name));
         faults.names("categories", self.categories.iter().map(|category| &category.name));
         faults.names("dispositions", self.dispositions.iter().map(|disposition| &disposition.name));
         faults.at_most("queues", self.queues.len(), QUEUES_MAX);
         faults.at_most("agents", self.agents.len(), AGENTS_MAX);
+        faults.at_most("hours", self.hours.len(), HOURS_MAX);
+        for (n, hours) in self.hours.iter().enumerate() {
+            faults.at_most(&format!("hours[{n}].holidays"), hours.holidays.len(), HOLIDAYS_MAX);
+            for (key, message) in hours.faults() {
+                faults.add(format!("hours[{n}].{key}"), &message);
+            }
+        }
         faults.at_most("skills", self.skills.len(), SKILLS_MAX);
         faults.at_most("accounts", self.accounts.len(), ACCOUNTS_MAX);
         faults.at_most("categories", self.categories.len(), CATEGORIES_MAX);
@@ -273,6 +294,7 @@ impl RoutingConfig {
             queues: self.queues.iter().map(|queue| &queue.name).collect(),
             skills: self.skills.iter().map(|skill| &skill.name).collect(),
             teams: self.agents.iter().filter_map(|agent| agent.team.as_ref()).collect(),
+            hours: self.hours.iter().map(|hours| &hours.name).collect(),
         };
         for (n, queue) in self.queues.iter().enumerate() {
             queue.faults(n, &mut faults, &known);
@@ -349,6 +371,7 @@ struct Known<'a> {
     queues: Names<'a>,
     skills: Names<'a>,
     teams: Names<'a>,
+    hours: Names<'a>,
 }
 
 #[derive(Default)]

@@ -12,6 +12,7 @@ pub mod content;
 pub mod desk;
 pub mod facts;
 pub mod hash;
+pub mod hours;
 pub mod ids;
 pub mod input;
 pub mod limits;

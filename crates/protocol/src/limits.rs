@@ -42,6 +42,10 @@ pub const ORDER_MS_MAX: u64 = 366 * 24 * 3_600_000;
 pub const AGEING_PERCENT_MAX: u32 = 10_000;
 /// Most offers in a row that an agent may leave unanswered before they are away.
 pub const MISSES_MAX: u8 = 10;
+/// Most opening hours of a configuration.
+pub const HOURS_MAX: usize = 500;
+/// Most holidays of one.
+pub const HOLIDAYS_MAX: usize = 400;
 /// Most fields that a disposition asks for.
 pub const FIELDS_PER_DISPOSITION_MAX: usize = 12;
 /// Most choices of a field.

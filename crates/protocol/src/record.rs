@@ -261,6 +261,13 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// A queue opened or closed.
+    HoursChanged {
+        /// Which.
+        queue: SubjectToken,
+        /// Whether it is open from here.
+        open: bool,
+    },
     /// The input is for the empowerment worker, which reads it here.
     Passed {
         /// Where the contact that it names stands, or the customer's latest one; `None`: there is none.
@@ -384,6 +391,12 @@ pub enum EntryKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<AgentId>,
     },
+    /// The contact waits in a queue that is closed; the customer is told when it opens.
+    Closed {
+        /// When it opens; `None`: not within a year.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opens_at: Option<Millis>,
+    },
     /// The customer came back to a contact that had ended.
     Reopened,
     /// The customer left.
@@ -406,6 +419,7 @@ impl EntryKind {
             | Self::Resolved { .. }
             | Self::ClosedAfterSilence { .. }
             | Self::TakenOver { .. }
+            | Self::Closed { .. }
             | Self::Reopened
             | Self::CustomerLeft => true,
         }

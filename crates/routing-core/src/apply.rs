@@ -64,6 +64,19 @@ pub enum Misfit {
 /// [`ApplyError`] for a gap, a later version, or a record that does not fit; after a misfit the state is of no more use.
 /// The fate is a person's: the log is broken or the build too old.
 pub fn apply(state: &mut State, seq: u64, record: &Record) -> Result<(), ApplyError> {
+    apply_watched(state, seq, record, |_, _| {})
+}
+
+/// As [`apply`], and shows each event with the state just before it, whose time is still that of the record before.
+///
+/// # Errors
+/// As [`apply`].
+pub fn apply_watched(
+    state: &mut State,
+    seq: u64,
+    record: &Record,
+    mut watch: impl FnMut(&State, &Event),
+) -> Result<(), ApplyError> {
     let last = state.log_seq();
     if seq != last + 1 {
         return Err(ApplyError::Gap { last, found: seq });
@@ -73,6 +86,7 @@ pub fn apply(state: &mut State, seq: u64, record: &Record) -> Result<(), ApplyEr
     }
     state.admit(&record.cause, &record.events);
     for event in &record.events {
+        watch(state, event);
         let applied = state.apply_event(record.at, &record.cause, event);
         applied.map_err(|misfit| ApplyError::Misfit { seq, misfit })?;
     }

@@ -26,6 +26,8 @@ pub(crate) enum Due {
     Close(ContactId),
     /// What was laid aside comes back.
     Return(ContactId),
+    /// A queue opens or closes.
+    Hours,
     /// Who declined may be asked again.
     Lapse(ContactId),
     /// More agents may have it, and those of its class.
@@ -45,7 +47,8 @@ impl Due {
             | Self::Leave(_)
             | Self::Silent(_)
             | Self::Close(_)
-            | Self::Return(_) => false,
+            | Self::Return(_)
+            | Self::Hours => false,
         }
     }
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use protocol::record::{AsideWhy, Cause, EntryKind, Event, OfferEnd, QueuedWhy};
-use protocol::{AgentId, ContactId, ConversationId, InputBody, Millis};
+use protocol::{AgentId, ContactId, ConversationId, InputBody, Millis, SubjectToken};
 
 use crate::RECLAIM_MS;
 use crate::apply::Misfit;
 use crate::contact::{AgentState, Contact, Conversation, DeclineHow, Ended, EndedHow, Phase};
+use crate::policy::Policy;
 use crate::state::{Opening, State};
 
 impl State {
@@ -18,7 +19,7 @@ impl State {
                 self.fenced(at, *epoch);
                 Ok(())
             }
-            Event::ConfigApplied => self.config_applied(cause),
+            Event::ConfigApplied => self.config_applied(at, cause),
             Event::ConversationOpened { conversation, identity, .. } => {
                 self.stored.conversations.insert(*conversation, Conversation::new(*identity, at));
                 self.by_identity.insert(*identity, *conversation);
@@ -44,6 +45,10 @@ impl State {
                 agent.misses = 0;
                 agent.next = None;
             }),
+            Event::HoursChanged { queue, open } => {
+                self.hours_changed(at, queue, *open);
+                Ok(())
+            }
             Event::PresenceQueued { agent, presence, reason } => self.change_agent(*agent, at, |agent| {
                 agent.next = Some((*presence, reason.clone()));
             }),
@@ -125,6 +130,7 @@ impl State {
             | Event::AgentDisconnected { .. }
             | Event::PresenceChanged { .. }
             | Event::PresenceQueued { .. }
+            | Event::HoursChanged { .. }
             | Event::Passed { .. }
             | Event::ColleaguesAsked { .. }
             | Event::CustomerTold { .. }
@@ -159,7 +165,7 @@ impl State {
         self.rebuild_index();
     }
 
-    fn config_applied(&mut self, cause: &Cause) -> Result<(), Misfit> {
+    fn config_applied(&mut self, at: Millis, cause: &Cause) -> Result<(), Misfit> {
         let Cause::Input { input, .. } = cause else { return Err(Misfit::NoConfig) };
         let InputBody::Config(config) = &input.body else { return Err(Misfit::NoConfig) };
         let mut before = std::mem::take(&mut self.stored.agents);
@@ -169,8 +175,24 @@ impl State {
         }
         self.stored.policy = Some(config.hash);
         self.stored.config = Arc::new(config.config.as_ref().clone());
+        let policy = Policy::new(&self.stored.config);
+        let closed = policy.calendars().filter(|(_, calendar)| !calendar.is_open(at));
+        self.stored.closed = closed.map(|(queue, _)| queue.clone()).collect();
         self.rebuild_index();
         Ok(())
+    }
+
+    fn hours_changed(&mut self, at: Millis, queue: &SubjectToken, open: bool) {
+        if open {
+            self.stored.closed.remove(queue);
+        } else {
+            self.stored.closed.insert(queue.clone());
+        }
+        for waiting in self.index.hours_changed(queue, open, at) {
+            if let Some(contact) = self.stored.contacts.get(&waiting) {
+                self.index.refresh_due(waiting, contact);
+            }
+        }
     }
 
     fn forget_conversation(&mut self, id: ConversationId) -> Result<(), Misfit> {
@@ -219,6 +241,7 @@ impl State {
             | EntryKind::Snoozed { .. }
             | EntryKind::ClosedAfterSilence { .. }
             | EntryKind::TakenOver { .. }
+            | EntryKind::Closed { .. }
             | EntryKind::Reopened
             | EntryKind::CustomerLeft => Ok(()),
         }
@@ -238,6 +261,7 @@ impl State {
             | EntryKind::Snoozed { .. }
             | EntryKind::ClosedAfterSilence { .. }
             | EntryKind::TakenOver { .. }
+            | EntryKind::Closed { .. }
             | EntryKind::Reopened
             | EntryKind::CustomerLeft => return Ok(()),
         };

@@ -57,6 +57,8 @@ pub enum Place {
         score_ms: Option<u64>,
         /// What the agent must command.
         needs: Vec<SkillNeed>,
+        /// When its queue opens, while that is closed: nobody can have it before.
+        opens_at: Option<Millis>,
         /// Since when it waits, or had waited.
         since: Millis,
         /// What it cost the customer until then.
@@ -198,6 +200,11 @@ fn place(state: &State, id: ContactId, contact: &Contact) -> Place {
         priority: contact.priority,
         score_ms: state.score(at, id, contact).filter(|_| state.index.policy.tells_scores()),
         needs: contact.needs.clone(),
+        opens_at: if state.is_closed(&contact.queue) {
+            state.index.policy.opens_at(&contact.queue, at)
+        } else {
+            None
+        },
         since: contact.since,
         effort: contact.effort_at(at),
         preferred: contact.preferred(),
@@ -215,7 +222,7 @@ fn agents(state: &State, id: ContactId, contact: &Contact) -> Vec<AgentRow> {
         .iter()
         .filter_map(|config| {
             let known = state.agent(config.id)?;
-            let standing = standing(state, id, contact, config)?;
+            let standing = standing(state, state.last_at(), id, contact, config)?;
             Some(AgentRow { agent: config.id, idle_ms: state.last_at().since(known.idle_since), standing })
         })
         .collect();
@@ -226,8 +233,9 @@ fn agents(state: &State, id: ContactId, contact: &Contact) -> Vec<AgentRow> {
     rows
 }
 
-fn standing(
+pub(crate) fn standing(
     state: &State,
+    at: Millis,
     id: ContactId,
     contact: &Contact,
     config: &protocol::config::Agent,
@@ -265,8 +273,8 @@ fn standing(
         Some(preferred) => return Some(Standing::StandsBack { until: preferred.until }),
         None => {}
     }
-    if let Some(at) = reached_at.filter(|at| *at > state.last_at()) {
-        return Some(Standing::Later { at });
+    if let Some(reached) = reached_at.filter(|reached| *reached > at) {
+        return Some(Standing::Later { at: reached });
     }
     let decline = contact.decline_of(config.id).filter(|_| state.is_barred(config.id, id, contact));
     Some(decline.map_or(Standing::Able, |one| Standing::Declined { how: one.how, at: one.at }))

@@ -75,6 +75,8 @@ pub(crate) struct Class {
     pub(crate) side: BTreeSet<(Millis, ContactId)>,
     /// All that wait, those with a preferred agent included.
     pub(crate) waiting: u32,
+    /// Whether its queue is open: nobody has its contacts while it is closed.
+    pub(crate) open: bool,
 }
 
 impl Class {
@@ -241,9 +243,26 @@ pub(crate) struct Floor {
     /// Profiles with a routable agent.
     with_agents: PerChannel<Bits>,
     pub(crate) agents: u32,
+    /// Queues that are closed now.
+    pub(crate) closed: BTreeSet<SubjectToken>,
 }
 
 impl Floor {
+    /// Opens or closes a queue; gives the numbers of its classes.
+    pub(crate) fn set_open(&mut self, queue: &SubjectToken, open: bool) -> Vec<usize> {
+        if open {
+            self.closed.remove(queue);
+        } else {
+            self.closed.insert(queue.clone());
+        }
+        let of_queue = |(id, class): (usize, &Class)| (class.key.queue == *queue).then_some(id);
+        let ids: Vec<usize> = self.classes.iter().enumerate().filter_map(of_queue).collect();
+        for id in &ids {
+            self.change_class(*id, |class| class.open = open);
+        }
+        ids
+    }
+
     pub(crate) fn class(&self, id: usize) -> Option<&Class> {
         self.classes.get(id)
     }
@@ -264,6 +283,7 @@ impl Floor {
         }
         let id = self.classes.len();
         let queue = policy.queue(&key.queue);
+        let open = !self.closed.contains(&key.queue);
         let mut able = Bits::default();
         let mut steps = Vec::new();
         for ring in rings(queue, &key) {
@@ -286,6 +306,7 @@ impl Floor {
             fifo: BTreeSet::new(),
             side: BTreeSet::new(),
             waiting: 0,
+            open,
         };
         self.classes.push(class);
         id
@@ -308,7 +329,7 @@ impl Floor {
     pub(crate) fn change_class(&mut self, id: usize, change: impl FnOnce(&mut Class)) {
         let Some(class) = self.classes.get_mut(id) else { return };
         change(class);
-        if class.fifo.is_empty() && class.side.is_empty() {
+        if !class.open || class.fifo.is_empty() && class.side.is_empty() {
             self.with_contacts.remove(id);
         } else {
             self.with_contacts.insert(id);

@@ -82,6 +82,7 @@ impl Desk {
 pub(crate) struct Spot {
     /// Its class, while it waits.
     pub(crate) class: usize,
+    waits: bool,
     due: Option<(Millis, Due)>,
 }
 
@@ -95,6 +96,8 @@ pub(crate) struct Index {
     pub(crate) offers: BTreeMap<OfferId, ContactId>,
     pub(crate) spots: BTreeMap<ContactId, Spot>,
     pub(crate) deadlines: Deadlines,
+    /// When a queue next opens or closes.
+    hours_due: Option<(Millis, Due)>,
     /// For each class with steps, what comes next.
     widens: BTreeMap<usize, Widening>,
     /// Until when steps have been seen to: those that were reached by then need no deadline. It stands still as long as one that
@@ -124,6 +127,33 @@ impl Index {
     pub(crate) fn widened(&mut self, class: usize, at: Millis) {
         self.widens.entry(class).or_default().seen = at;
         self.refresh_widening(class);
+    }
+
+    /// Sets anew when a queue next opens or closes, as seen from a moment.
+    pub(crate) fn refresh_hours(&mut self, at: Millis) {
+        let changes = self.policy.calendars().filter_map(|(queue, calendar)| {
+            let is_as_it_should = calendar.is_open(at) != self.floor.closed.contains(queue);
+            if is_as_it_should { calendar.next_change(at) } else { Some(at) }
+        });
+        let due = changes.min().map(|at| (at, Due::Hours));
+        if self.hours_due != due {
+            swap_due(&mut self.deadlines, &mut self.hours_due, due);
+        }
+    }
+
+    /// A queue opened or closed.
+    pub(crate) fn hours_changed(&mut self, queue: &SubjectToken, open: bool, at: Millis) -> Vec<ContactId> {
+        let classes = self.floor.set_open(queue, open);
+        for id in &classes {
+            self.refresh_widening(*id);
+        }
+        self.refresh_hours(at);
+        let classes: BTreeSet<usize> = classes.into_iter().collect();
+        self.spots
+            .iter()
+            .filter(|(_, spot)| spot.waits && classes.contains(&spot.class))
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// A record is whole: what was reached until then has been seen to, unless something is left for the next one.
@@ -271,6 +301,7 @@ impl Index {
             Phase::Waiting { preferred } => {
                 self.count(&contact.queue, |counts| counts.waiting += 1);
                 spot.class = self.floor.class_id(ClassKey::of(contact), &self.policy);
+                spot.waits = true;
                 if let Some(desk) = preferred.and_then(|preferred| self.desks.get_mut(&preferred.agent)) {
                     desk.preferring.insert(id);
                 }
@@ -315,6 +346,9 @@ impl Index {
     fn refresh_widening(&mut self, id: usize) {
         let Some(class) = self.floor.class(id).filter(|class| class.has_steps()) else { return };
         let widening = self.widens.entry(id).or_default();
+        if !class.open {
+            return swap_due(&mut self.deadlines, &mut widening.due, None);
+        }
         let seen = self.seen.max(widening.seen);
         let next = |(since, contact): &(Millis, ContactId)| {
             let after_ms = class.next_step_after(seen.since(*since))?;
@@ -354,6 +388,8 @@ impl Index {
                 let after = self.policy.queue(&contact.queue)?.close_after_ms?;
                 Some((since.plus(after), Due::Close(id)))
             }
+            // Nobody is asked before it opens, so that nothing runs out.
+            Phase::Waiting { .. } if self.floor.class(class).is_some_and(|class| !class.open) => None,
             Phase::Waiting { preferred: Some(preferred) } => {
                 Some((if_there(preferred.agent, preferred.until), Due::Preference(id)))
             }

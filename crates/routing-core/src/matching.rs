@@ -174,7 +174,8 @@ impl State {
         let preferring = desk.preferring.iter().filter_map(|id| {
             let contact = self.contact(*id)?;
             let limit = self.index.policy.queue(&contact.queue).and_then(|queue| queue.per_agent_max);
-            let may = free(contact.channel) && desk.has_room_in(&contact.queue, limit);
+            let is_open = !self.is_closed(&contact.queue);
+            let may = is_open && free(contact.channel) && desk.has_room_in(&contact.queue, limit);
             may.then(|| self.order(at, *id, contact)).flatten()
         });
         if let Some(first) = preferring.min() {
@@ -209,7 +210,7 @@ impl State {
     /// The best agent for a waiting contact.
     pub(crate) fn choose(&self, at: Millis, id: ContactId) -> Option<Choice> {
         let contact = self.contact(id).filter(|contact| contact.is_waiting())?;
-        let class = self.index.floor.class(self.index.spots.get(&id)?.class)?;
+        let class = self.index.floor.class(self.index.spots.get(&id)?.class).filter(|class| class.open)?;
         if let Some(preferred) = contact.preferred() {
             let desk = self.index.desks.get(&preferred.agent)?;
             let may =

@@ -141,12 +141,33 @@ impl Turn<'_> {
 
     /// From here it waits, first for who is preferred.
     fn queue(&mut self, contact: ContactId, routing: Routing, owner: Option<AgentId>, why: QueuedWhy) {
-        let wait = self.state.index.policy.queue(&routing.queue).map_or(0, |queue| queue.owner_wait_ms);
-        let until = self.at.plus(wait);
+        let routing = self.overflowed(routing);
+        let policy = &self.state.index.policy;
+        let wait = policy.queue(&routing.queue).map_or(0, |queue| queue.owner_wait_ms);
+        let is_closed = self.state.is_closed(&routing.queue);
+        let opens_at = if is_closed { policy.opens_at(&routing.queue, self.at) } else { None };
+        // In the morning the one who knows them still comes first.
+        let until = opens_at.unwrap_or(self.at).plus(wait);
         let Routing { queue, priority, needs } = routing;
         let preferred = owner.map(|agent| Preferred { agent, until });
         self.emit(Event::Queued { contact, queue, priority, needs, since: self.at, preferred, why });
         self.bring_forward(contact);
+        if is_closed && let Some(conversation) = self.state.contact(contact).map(|known| known.conversation) {
+            self.entry(conversation, contact, EntryKind::Closed { opens_at });
+        }
+    }
+
+    /// Another queue, while the one it is for is closed and that one is not.
+    fn overflowed(&self, routing: Routing) -> Routing {
+        if !self.state.is_closed(&routing.queue) {
+            return routing;
+        }
+        let overflow = self.state.index.policy.queue(&routing.queue).and_then(|queue| queue.overflow.clone());
+        match overflow.filter(|other| !self.state.is_closed(other)) {
+            // What it needed in one queue says nothing in another.
+            Some(queue) => Routing { queue, needs: Vec::new(), ..routing },
+            None => routing,
+        }
     }
 
     pub(crate) fn customer_left(&mut self, identity: IdentityId) {

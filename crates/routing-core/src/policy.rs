@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocol::config::{
     Account, AgentChoice, Category, ChannelRule, Field, PriorityClass, Queue, RoutingConfig,
 };
+use protocol::hours::Calendar;
 use protocol::input::{CustomerMessage, SkillNeed};
-use protocol::{ChannelKind, SubjectToken};
+use protocol::{ChannelKind, Millis, SubjectToken};
 
 use crate::score::Scoring;
 
@@ -18,6 +19,8 @@ pub(crate) struct Policy {
     categories: BTreeMap<SubjectToken, Category>,
     dispositions: BTreeMap<SubjectToken, Vec<Field>>,
     skills: BTreeSet<SubjectToken>,
+    /// Of the queues that close.
+    calendars: BTreeMap<SubjectToken, Calendar>,
     priorities: Vec<PriorityClass>,
     pub(crate) channels: Vec<ChannelRule>,
     /// Which ways to choose between agents any queue has.
@@ -32,6 +35,13 @@ pub(crate) struct Routing {
     pub(crate) queue: SubjectToken,
     pub(crate) priority: u8,
     pub(crate) needs: Vec<SkillNeed>,
+}
+
+fn calendars(config: &RoutingConfig) -> BTreeMap<SubjectToken, Calendar> {
+    let known: BTreeMap<_, _> =
+        config.hours.iter().filter_map(|hours| Some((&hours.name, Calendar::new(hours)?))).collect();
+    let of = |queue: &Queue| Some((queue.name.clone(), known.get(queue.hours.as_ref()?)?.clone()));
+    config.queues.iter().filter_map(of).collect()
 }
 
 impl Policy {
@@ -50,6 +60,7 @@ impl Policy {
                 .map(|one| (one.name.clone(), one.fields.clone()))
                 .collect(),
             skills: config.skills.iter().map(|one| one.name.clone()).collect(),
+            calendars: calendars(config),
             priorities: config.priorities.clone(),
             channels: config.channels.clone(),
             choices: config.queues.iter().map(|queue| queue.choose).collect(),
@@ -59,6 +70,16 @@ impl Policy {
 
     pub(crate) fn queue(&self, name: &SubjectToken) -> Option<&Queue> {
         self.queues.get(name)
+    }
+
+    /// The queues that close, with their hours.
+    pub(crate) fn calendars(&self) -> impl Iterator<Item = (&SubjectToken, &Calendar)> {
+        self.calendars.iter()
+    }
+
+    /// When a closed queue opens.
+    pub(crate) fn opens_at(&self, queue: &SubjectToken, at: Millis) -> Option<Millis> {
+        self.calendars.get(queue)?.opens_at(at)
     }
 
     pub(crate) fn scoring(&self, queue: &SubjectToken, priority: u8) -> Scoring {

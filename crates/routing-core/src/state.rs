@@ -72,6 +72,9 @@ pub(crate) struct Stored {
     pub(crate) config: Arc<RoutingConfig>,
     pub(crate) agents: BTreeMap<AgentId, AgentState>,
     pub(crate) lost_gateways: BTreeSet<GatewayId>,
+    /// Queues that are closed now.
+    #[serde(default)]
+    pub(crate) closed: BTreeSet<SubjectToken>,
     pub(crate) contacts: BTreeMap<ContactId, Contact>,
     pub(crate) conversations: BTreeMap<ConversationId, Conversation>,
     pub(crate) ended: BTreeMap<ContactId, Ended>,
@@ -240,6 +243,12 @@ impl State {
         self.stored.totals
     }
 
+    /// Whether a queue is closed now.
+    #[must_use]
+    pub fn is_closed(&self, queue: &SubjectToken) -> bool {
+        self.stored.closed.contains(queue)
+    }
+
     pub(crate) fn offer(&self, offer: OfferId) -> Option<(ContactId, &Contact)> {
         let id = *self.index.offers.get(&offer)?;
         Some((id, self.stored.contacts.get(&id)?))
@@ -249,6 +258,8 @@ impl State {
     pub(crate) fn rebuild_index(&mut self) {
         let stored = &self.stored;
         let mut index = Index::new(Policy::new(&stored.config), stored.last_at);
+        index.floor.closed.clone_from(&stored.closed);
+        index.refresh_hours(stored.last_at);
         for queue in &stored.config.queues {
             index.by_queue.insert(queue.name.clone(), ByQueue::default());
         }

@@ -2,7 +2,7 @@
 
 use protocol::command::Presence;
 use protocol::record::{Cause, Event, OfferEnd, QueuedWhy, Record};
-use protocol::{ContactId, Millis};
+use protocol::{ContactId, Millis, SubjectToken};
 
 use crate::MISSED_OFFER;
 use crate::contact::Phase;
@@ -23,11 +23,29 @@ pub fn next_deadline(state: &State) -> Option<Millis> {
 #[must_use = "the record has to be appended"]
 pub fn timer(state: &mut State, now: Millis) -> Option<Record> {
     let now = now.max(state.last_at());
+    state.pass_over_hours(now);
     let is_due = state.index.deadlines.timer(now).is_some();
     if !is_due && !state.matching_is_needed(now) {
         return None;
     }
     transition(state, Cause::Timer, now).ok()
+}
+
+impl State {
+    /// The queues whose status is another one than their hours say, and whether they should be open.
+    fn changed_hours(&self, at: Millis) -> Vec<(SubjectToken, bool)> {
+        let all = self.index.policy.calendars().map(|(queue, calendar)| (queue, calendar.is_open(at)));
+        all.filter(|(queue, open)| *open == self.is_closed(queue))
+            .map(|(queue, open)| (queue.clone(), open))
+            .collect()
+    }
+
+    /// A queue may have closed and opened again while nobody led: nothing came of it.
+    fn pass_over_hours(&mut self, now: Millis) {
+        if self.index.deadlines.timer(now) == Some(Due::Hours) && self.changed_hours(now).is_empty() {
+            self.index.refresh_hours(now);
+        }
+    }
 }
 
 impl Turn<'_> {
@@ -55,12 +73,25 @@ impl Turn<'_> {
             Due::Silent(contact) => self.silent(contact),
             Due::Close(contact) => self.close_after_silence(contact),
             Due::Return(contact) => self.come_back(contact),
+            Due::Hours => self.hours(),
             Due::Lapse(contact) => self.emit(Event::DeclinesLapsed { contact }),
             Due::Widen(contact) => self.widen(contact),
         }
         let moved = self.events_so_far() > before;
-        debug_assert!(moved, "{due:?} is due and nothing comes of it");
+        debug_assert!(moved || due == Due::Hours, "{due:?} is due and nothing comes of it");
         moved
+    }
+
+    /// Those queues whose status is another one than their hours say; who waits in one that opens may be had again.
+    fn hours(&mut self) {
+        let changed = self.state.changed_hours(self.at);
+        if changed.is_empty() {
+            return self.state.index.refresh_hours(self.at);
+        }
+        for (queue, open) in changed {
+            self.emit(Event::HoursChanged { queue, open });
+            self.state.index.owes_matching |= open;
+        }
     }
 
     fn widen(&mut self, id: ContactId) {

@@ -255,6 +255,7 @@ fn contact_of(event: &Event) -> Option<ContactId> {
         | Event::AgentDisconnected { .. }
         | Event::PresenceChanged { .. }
         | Event::PresenceQueued { .. }
+        | Event::HoursChanged { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }
@@ -291,6 +292,7 @@ fn agent_of(event: &Event) -> Option<AgentId> {
         | Event::WrapUpStarted { .. }
         | Event::Resolved { .. }
         | Event::Abandoned { .. }
+        | Event::HoursChanged { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }

@@ -158,6 +158,7 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
         | Event::AgentDisconnected { .. }
         | Event::PresenceChanged { .. }
         | Event::PresenceQueued { .. }
+        | Event::HoursChanged { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }
@@ -226,6 +227,7 @@ fn add_entry(tx: &Connection, conversation: ConversationId, entry: &Entry) -> Re
         | EntryKind::TransferredToAgent { .. }
         | EntryKind::Snoozed { .. }
         | EntryKind::TakenOver { .. }
+        | EntryKind::Closed { .. }
         | EntryKind::Reclaimed { .. } => {}
     }
     Ok(())

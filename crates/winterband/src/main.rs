@@ -7,6 +7,7 @@ mod config;
 mod first_start;
 mod ledger;
 mod parked;
+mod receipts;
 mod replay;
 mod roles;
 mod room;
@@ -59,6 +60,8 @@ enum Command {
     Ledger(ledger::Args),
     /// Tells why a contact is where it is.
     Why(why::Args),
+    /// Makes every choice in the log once more and holds it against its receipt.
+    Receipts(receipts::Args),
     /// Shows what could not be handled.
     Parked(parked::Args),
     /// Plays floors on the product's own routing core: against theory, on real arrivals.
@@ -90,6 +93,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Agents(args) => agents::run(args).await,
         Command::Ledger(args) => ledger::run(folder, args).await,
         Command::Why(args) => why::run(folder, args).await,
+        Command::Receipts(args) => receipts::run(folder, args).await,
         Command::Parked(args) => parked::run(folder, args).await,
         Command::Simulate(args) => simulate::run(args).await,
         Command::Bench(args) => Box::pin(bench::run(args)).await,

@@ -68,6 +68,9 @@ pub(crate) async fn run(folder: Option<&Path>, args: Args) -> Result<ExitCode> {
             bail!("there is no {}, or it ended long ago", args.contact);
         }
         println!("{} was not offered to anybody yet. As it stands:", args.contact);
+        if let Place::Open { opens_at: Some(at), queue, .. } = &explanation.place {
+            println!("  {queue} is closed for another {}", seconds(at.since(explanation.at)));
+        }
         table(&explanation, &names);
     }
     Ok(ExitCode::SUCCESS)

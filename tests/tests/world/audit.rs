@@ -312,6 +312,7 @@ fn entries_by(agent: AgentId, record: &Record) -> Vec<&EntryKind> {
         | EntryKind::Told { .. }
         | EntryKind::Reclaimed { .. }
         | EntryKind::ClosedAfterSilence { .. }
+        | EntryKind::Closed { .. }
         | EntryKind::Reopened
         | EntryKind::CustomerLeft => false,
     })

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocol::config::{
     Account, Agent, Category, ChannelRule, Disposition, PriorityClass, Queue, RoutingConfig, Skill,
 };
+use protocol::hours::Hours;
 use protocol::{AgentId, ChannelKind, SkillLevel, SubjectToken};
 use serde::Deserialize;
 
@@ -22,6 +23,8 @@ pub(super) struct ConfigDraft {
     priorities: Vec<PriorityClass>,
     #[serde(default)]
     channels: Vec<ChannelRule>,
+    #[serde(default)]
+    hours: Vec<Hours>,
 }
 
 /// As [`Agent`], with the id if it is known.
@@ -73,6 +76,7 @@ impl ConfigDraft {
             dispositions: self.dispositions,
             priorities: self.priorities,
             channels: self.channels,
+            hours: self.hours,
         }
     }
 }

@@ -9,6 +9,7 @@ export type Kind =
   | "transferred"
   | "resolved"
   | "reopened"
+  | "closed"
   | "left"
   | "hidden";
 
@@ -19,6 +20,7 @@ export interface Entry {
   id?: string;
   text?: string;
   by?: string;
+  opens_at?: number;
 }
 
 export type ToServer =
@@ -68,7 +70,8 @@ function fits(f: Record<string, unknown>): boolean {
       return text("id") && text("code") && text("words") && maybe("retry_after_ms", count);
     case "entry":
       return (
-        count("seq") && count("at") && text("kind") && maybe("id", text) && maybe("text", text) && maybe("by", text)
+        count("seq") && count("at") && text("kind") && maybe("id", text) && maybe("text", text) && maybe("by", text) &&
+        maybe("opens_at", count)
       );
     case "state":
       return state();

@@ -15,6 +15,7 @@ export class Log {
   readonly node: HTMLElement;
   private readonly shown = new Map<string, { node: HTMLElement; look: string }>();
   private readonly time: Intl.DateTimeFormat;
+  private readonly moment: Intl.DateTimeFormat;
 
   constructor(
     private readonly words: Words,
@@ -25,6 +26,7 @@ export class Log {
     // The reader's own way to write the time, where it is in the language of the rest.
     const locale = navigator.language.startsWith(lang) ? navigator.language : lang;
     this.time = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+    this.moment = new Intl.DateTimeFormat(locale, { weekday: "long", hour: "2-digit", minute: "2-digit" });
     this.node = el(
       "div",
       { class: "log", role: "log", "aria-live": "polite", "aria-label": words.log, tabindex: "0" },
@@ -104,6 +106,10 @@ export class Log {
         return el("div", { class: "kind", ...marks }, `${capital(fill(words.ended, "by", by))}. ${words.goodbye}`);
       case "joined":
         return el("p", { class: "line", ...marks }, capital(fill(words.joined, "by", by)));
+      case "closed": {
+        const opens = entry.opens_at === undefined ? "" : `: ${this.moment.format(entry.opens_at)}`;
+        return el("p", { class: "line", ...marks }, `${words.closed}${opens}.`);
+      }
       case "transferred":
       case "reopened":
       case "left":

@@ -132,6 +132,8 @@ impl Contact {
 
     /// Whether something other than the customer's own words is in it: an agent had it before.
     pub(super) fn was_held(&self) -> bool {
-        self.entries.iter().any(|entry| !matches!(entry.kind, EntryKind::FromCustomer | EntryKind::Reopened))
+        self.entries.iter().any(|entry| {
+            !matches!(entry.kind, EntryKind::FromCustomer | EntryKind::Reopened | EntryKind::Closed { .. })
+        })
     }
 }

@@ -112,6 +112,7 @@ impl Projection {
             }
             Event::EntryAdded { .. }
             | Event::ConfigRefused { .. }
+            | Event::HoursChanged { .. }
             | Event::ConversationOpened { .. }
             | Event::PreferenceEnded { .. }
             | Event::Passed { .. }

@@ -235,6 +235,9 @@ fn agent_in(kind: &EntryKind) -> Option<AgentId> {
         | EntryKind::ClosedAfterSilence { agent }
         | EntryKind::TakenOver { agent, .. }
         | EntryKind::Resolved { agent, .. } => Some(*agent),
-        EntryKind::FromCustomer | EntryKind::Reopened | EntryKind::CustomerLeft => None,
+        EntryKind::FromCustomer
+        | EntryKind::Closed { .. }
+        | EntryKind::Reopened
+        | EntryKind::CustomerLeft => None,
     }
 }

@@ -57,6 +57,8 @@ export function lineOf(entry: DeskEntry, names: Names, t: Texts): string | null 
       return t.entry.closedAfterSilence;
     case 'taken_over':
       return t.entry.takenOver(agentName(kind.agent, names, t, entry.by));
+    case 'closed':
+      return t.entry.closed;
     case 'reopened':
       return t.entry.reopened;
     case 'customer_left':

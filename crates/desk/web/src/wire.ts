@@ -201,6 +201,7 @@ export type EntryKind =
   | { is: 'snoozed'; agent: AgentId; until: Millis }
   | { is: 'closed_after_silence'; agent: AgentId }
   | { is: 'taken_over'; agent: AgentId; from?: AgentId }
+  | { is: 'closed'; opens_at?: Millis }
   | { is: 'reopened' }
   | { is: 'customer_left' };
 

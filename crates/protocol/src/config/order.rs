@@ -137,6 +137,18 @@ impl Queue {
                 "a contact is laid aside before it ends: expected at least silent_after_ms",
             );
         }
+        if let Some(hours) = &self.hours {
+            faults.known(path("hours"), "hours", hours, &known.hours);
+        }
+        if let Some(overflow) = &self.overflow {
+            faults.known(path("overflow"), "queue", overflow, &known.queues);
+            if self.hours.is_none() {
+                faults.add(path("overflow"), "this queue never closes: give it hours, or leave overflow out");
+            }
+            if *overflow == self.name {
+                faults.add(path("overflow"), "a queue cannot overflow into itself: expected another one");
+            }
+        }
         if self.misses_max == 0 || self.misses_max > MISSES_MAX {
             faults.add(path("misses_max"), &format!("expected 1 to {MISSES_MAX}"));
         }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::command::Presence;
 use protocol::config::{Agent, Queue, RoutingConfig};
+use protocol::hours::Calendar;
 use protocol::input::SkillNeed;
 use protocol::record::{Cause, ChoiceRule, EntryKind, Event, OfferEnd, QueuedWhy, Record};
 use protocol::{AgentId, ChannelKind, ContactId, ConversationId, InputBody, Millis, OfferId, SubjectToken};
@@ -52,6 +53,7 @@ pub(crate) struct Model {
     entries: BTreeMap<ConversationId, u64>,
     /// Since when each conversation that is remembered has been idle, if it has no open contact.
     pub(crate) conversations: BTreeMap<ConversationId, Option<Millis>>,
+    closed: BTreeSet<SubjectToken>,
     pub(crate) open_offers: BTreeMap<OfferId, ContactId>,
     ended_offers: BTreeSet<OfferId>,
     pub(crate) opened: u64,
@@ -88,6 +90,14 @@ impl Model {
                     let worker = before.get(&agent.id).cloned().unwrap_or(fresh.clone());
                     self.workers.insert(agent.id, worker);
                 }
+                let is_closed = |queue: &&Queue| self.should_be_closed(queue, record.at);
+                self.closed =
+                    self.config.queues.iter().filter(is_closed).map(|one| one.name.clone()).collect();
+            }
+            Event::HoursChanged { queue, open } => {
+                let changed =
+                    if *open { self.closed.remove(queue) } else { self.closed.insert(queue.clone()) };
+                assert!(changed, "{queue} was that already");
             }
             Event::ConversationOpened { conversation, .. } => {
                 assert!(self.conversations.insert(*conversation, Some(record.at)).is_none());
@@ -290,6 +300,23 @@ impl Model {
         self.workers.get(&id).is_some_and(is_there)
     }
 
+    fn should_be_closed(&self, queue: &Queue, at: Millis) -> bool {
+        let hours = self.config.hours.iter().find(|hours| Some(&hours.name) == queue.hours.as_ref());
+        hours.is_some_and(|hours| !Calendar::new(hours).unwrap().is_open(at))
+    }
+
+    /// Every queue is as its hours say.
+    pub(crate) fn check_hours(&self, now: Millis) {
+        for queue in &self.config.queues {
+            assert_eq!(
+                self.closed.contains(&queue.name),
+                self.should_be_closed(queue, now),
+                "{}",
+                queue.name
+            );
+        }
+    }
+
     pub(crate) fn held(&self, id: AgentId, channel: ChannelKind) -> u16 {
         let holds = |known: &&Known| match known.at {
             At::Offered(agent) | At::With(agent) | At::WrapUp(agent) => {
@@ -309,7 +336,8 @@ impl Model {
     /// The definition at the head of the core.
     pub(crate) fn is_eligible(&self, at: Millis, contact: &Known, agent: &Agent) -> bool {
         let At::Waiting { preferred } = contact.at else { return false };
-        if !self.is_there(agent.id) || !self.has_room(agent, contact) {
+        let is_closed = contact.queue.as_ref().is_some_and(|queue| self.closed.contains(queue));
+        if is_closed || !self.is_there(agent.id) || !self.has_room(agent, contact) {
             return false;
         }
         if let Some(preferred) = preferred {
@@ -358,7 +386,10 @@ impl Model {
                 let unmatched = self.is_eligible(self.last_at, contact, agent);
                 assert!(!unmatched, "{id} waits and {} could have it: {contact:?}", agent.id);
             }
-            if let At::Waiting { preferred: Some(agent) } = contact.at {
+            let is_open = contact.queue.as_ref().is_some_and(|queue| !self.closed.contains(queue));
+            if let At::Waiting { preferred: Some(agent) } = contact.at
+                && is_open
+            {
                 assert!(self.is_there(agent), "{id} waits for {agent}, who is not there");
             }
             if let At::Offered(agent) = contact.at {

@@ -3,6 +3,7 @@
 use protocol::ChannelKind::{Api, Web};
 use protocol::SkillLevel;
 use protocol::config::{Agent, AgentChoice, BreachBoost, ChannelRule, PriorityClass, RoutingConfig, Step};
+use protocol::hours::{Hours, Weekday};
 use protocol::input::SkillNeed;
 
 use crate::builder::token;
@@ -28,6 +29,10 @@ pub(crate) fn config(policy: usize, staff: Vec<Agent>) -> RoutingConfig {
                 vec![rule(3, false, false), ChannelRule { channel: Api, ..rule(1, false, true) }];
             config.agents.iter_mut().for_each(|agent| agent.load_max = Some(4));
             each(&mut config, |queue| queue.choose = AgentChoice::MostSpare);
+            config.hours = vec![hours()];
+            config.queues[0].hours = Some(token("shop"));
+            config.queues[0].overflow = Some(token("support"));
+            config.queues[0].steps = steps();
         }
         5 => {
             config.channels =
@@ -58,6 +63,17 @@ pub(crate) fn config(policy: usize, staff: Vec<Agent>) -> RoutingConfig {
         }
     }
     config
+}
+
+/// It closes 80 s after the floor begins, for 7 minutes, and for an hour and a half each morning.
+pub(crate) fn hours() -> Hours {
+    let spans = ["00:00-08:00", "09:30-22:28", "22:35-24:00"].map(|span| span.parse().unwrap());
+    Hours {
+        name: token("shop"),
+        zone: "Europe/Amsterdam".into(),
+        week: Weekday::ALL.map(|day| (day, spans.to_vec())).into(),
+        holidays: Vec::new(),
+    }
 }
 
 /// First as the contact needs it, then a level lower, then anybody who speaks some Dutch or serves the other queue.

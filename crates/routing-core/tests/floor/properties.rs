@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use protocol::command::{AgentCommand, Presence};
-use protocol::config::Agent;
+use protocol::config::{Agent, RoutingConfig};
 use protocol::ids::GatewayId;
 use protocol::input::InputBody;
 use protocol::policy::Ask;
@@ -11,7 +11,7 @@ use protocol::remedy::Wish;
 use protocol::{
     AgentId, AskId, ChannelKind, Command, ContactId, ConversationId, MessageId, Millis, OfferId, TellId,
 };
-use routing_core::{Phase, State, apply, decide, explain, next_deadline, timer};
+use routing_core::{Phase, State, apply_watched, decide, explain, next_deadline, recheck, timer};
 use uuid::Uuid;
 
 use crate::builder::{AgentWith, Floor, agent, agent_id, gateway, identity, resolve, sealed, token};
@@ -397,6 +397,7 @@ fn check(steps: &[Step], snapshot_at: usize, conversations_max: usize, policy: u
         }
         folded = floor.log.len();
         model.check_matched();
+        model.check_hours(Millis(floor.now));
         check_counts(&floor, &model);
         assert!(model.conversations.len() <= conversations_max);
         assert_eq!(model.conversations.len(), floor.state.conversation_count());
@@ -405,6 +406,11 @@ fn check(steps: &[Step], snapshot_at: usize, conversations_max: usize, policy: u
     check_twin(&floor, &mut twin, seen);
     assert_eq!(twin, floor.state, "the twin differs");
     check_follower(&floor);
+    // Hours go on for ever; all else comes to rest.
+    let mut always_open: RoutingConfig = floor.state.config().as_ref().clone();
+    always_open.hours.clear();
+    always_open.queues.iter_mut().for_each(|queue| (queue.hours, queue.overflow) = (None, None));
+    floor.configure(always_open);
     floor.wait(7 * 86_400_000);
     floor.log[folded..].iter().for_each(|record| model.fold(record));
     assert!(model.open_offers.is_empty(), "every offer ends");
@@ -423,7 +429,10 @@ fn read_back(floor: &Floor) -> State {
 fn check_follower(floor: &Floor) {
     let mut follower = State::new();
     for (seq, record) in (1_u64..).zip(&floor.log) {
-        apply(&mut follower, seq, record).unwrap();
+        apply_watched(&mut follower, seq, record, |state, event| {
+            assert_eq!(recheck(state, record.at, event), Vec::<String>::new(), "{event:?}");
+        })
+        .unwrap();
     }
     assert_eq!(follower, floor.state, "apply over the log");
     for (id, _) in follower.contacts() {

@@ -82,6 +82,7 @@ fn other_line(state: &State, at: Millis, event: &Event) -> String {
             let reason = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
             format!("{} {presence:?} when free{reason}", name(agent))
         }
+        Event::HoursChanged { queue, open } => format!("{queue} {}", if *open { "opens" } else { "closes" }),
         Event::Passed { context: None } => "passed on".into(),
         Event::Passed { context: Some(context) } => format!("passed on, {}", context_words(state, context)),
         Event::ColleaguesAsked { ask, round, agents } => {
@@ -146,6 +147,9 @@ fn entry_words(state: &State, entry: &EntryKind) -> String {
         EntryKind::TakenOver { agent, from } => {
             let from = from.map_or(String::new(), |from| format!(" from {}", name(state, from)));
             format!("{} took it over{from}", name(state, *agent))
+        }
+        EntryKind::Closed { opens_at } => {
+            opens_at.map_or_else(|| "told: closed".into(), |at| format!("told: opens at {}", at.0))
         }
         EntryKind::Reopened => "reopened".into(),
         EntryKind::CustomerLeft => "customer left".into(),

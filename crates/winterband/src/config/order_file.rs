@@ -26,6 +26,7 @@ pub(super) fn queue(table: &mut Table<'_, '_>) -> impl FnOnce(SubjectToken) -> Q
     let misses_max = table.optional_small("misses_max");
     let silent_after_ms = table.optional_duration_ms("silent_after");
     let close_after_ms = table.optional_duration_ms("close_after");
+    let (hours, overflow) = (table.optional_token("hours"), table.optional_token("overflow"));
     move |name| Queue {
         choose: choose.unwrap_or_default(),
         steps: steps.unwrap_or_default(),
@@ -36,6 +37,8 @@ pub(super) fn queue(table: &mut Table<'_, '_>) -> impl FnOnce(SubjectToken) -> Q
         misses_max: misses_max.unwrap_or(1),
         silent_after_ms,
         close_after_ms,
+        hours,
+        overflow,
         ..Queue::new(name)
     }
 }

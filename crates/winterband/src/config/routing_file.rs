@@ -9,6 +9,7 @@ use protocol::{ChannelKind, SkillLevel, SubjectToken};
 use service::settings::{Fault, locate};
 use toml_edit::{ArrayOfTables, Document, InlineTable};
 
+use super::hours_file;
 use super::order_file::{self, only};
 use super::table::{Source, Table, token};
 
@@ -20,8 +21,8 @@ pub(crate) const DEMO: &str = include_str!("../../../../deploy/config/routing.to
 
 const FIELDS: &str =
     "a list of { name = \"cause\", title = \"Cause\", choices = [names] }, of which choices may be left out";
-const KINDS: [&str; 8] =
-    ["queue", "skill", "agent", "account", "category", "disposition", "priority", "channel"];
+const KINDS: [&str; 9] =
+    ["queue", "skill", "agent", "account", "category", "disposition", "priority", "channel", "hours"];
 
 /// Reads a text, or tells all its faults at once.
 ///
@@ -57,6 +58,7 @@ pub(crate) fn read(
         dispositions: each(&mut source, "disposition", tables("disposition"), disposition),
         priorities: each(&mut source, "priority", tables("priority"), order_file::priority),
         channels: each(&mut source, "channel", tables("channel"), order_file::channel),
+        hours: each(&mut source, "hours", tables("hours"), hours_file::hours),
     };
     // Faults between the parts make sense only when each part could be read.
     if source.faults.is_empty() {
@@ -81,6 +83,7 @@ fn file_path(path: &str) -> String {
     let path = path.replace('[', ".").replace(']', "");
     match path.split_once('.') {
         Some(("categories", rest)) => format!("category.{rest}"),
+        Some(("hours", rest)) => format!("hours.{}", rest.replace("week.", "")),
         Some(("priorities", rest)) => format!("priority.{rest}"),
         Some((kind, rest)) => format!("{}.{rest}", kind.trim_end_matches('s')),
         None => path,

@@ -177,6 +177,16 @@ impl<'a, 'b> Table<'a, 'b> {
         })
     }
 
+    /// A list of plain values; none if the key is not there.
+    pub(super) fn values<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        accept: impl Fn(&toml_edit::Value) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        self.optional(key, expected, |value| value.as_array()?.iter().map(&accept).collect())
+    }
+
     pub(super) fn finish(self) {
         for (key, item) in self.table.iter() {
             if !self.asked.contains(key) {

@@ -164,6 +164,7 @@ export const en = {
     snoozed: (who: string) => `${who} laid it aside`,
     closedAfterSilence: 'Ended: the customer did not answer any more',
     takenOver: (who: string) => `${who} took it over`,
+    closed: 'The customer was told that we are closed',
     reopened: 'The customer came back: reopened',
     customerLeft: 'The customer left',
     someone: 'An agent',

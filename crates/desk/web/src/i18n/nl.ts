@@ -164,6 +164,7 @@ export const nl: Texts = {
     snoozed: (who) => `${who} legde het opzij`,
     closedAfterSilence: 'Afgelopen: de klant antwoordde niet meer',
     takenOver: (who) => `${who} nam het over`,
+    closed: 'De klant kreeg te horen dat we gesloten zijn',
     reopened: 'De klant kwam terug: heropend',
     customerLeft: 'De klant is vertrokken',
     someone: 'Een collega',
