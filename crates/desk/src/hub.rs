@@ -10,7 +10,8 @@ use protocol::remedies::RemedyRefusal;
 use protocol::remedy::ContactContext;
 use protocol::thread::Entry;
 use protocol::{
-    AgentId, CommandId, ContactId, ConversationId, GatewayId, Hash128, IdentityId, Record, RemedyRecord,
+    AgentId, CommandId, ContactId, ConversationId, GatewayId, Hash128, IdentityId, Millis, Record,
+    RemedyRecord,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::answer::Answer;
 use crate::line::Attach;
 use crate::logs::{CaughtUp, Log, Upto};
-use crate::projection::{Change, EntryPicture, Lacks};
+use crate::projection::{Change, EntryPicture, FloorNow, Lacks};
 use crate::shown::{AgentPicture, Push, Shown};
 
 /// Most changes that wait for one agent's desks; past it the desks are closed, come back and resume.
@@ -182,6 +183,11 @@ impl Hub {
     /// Whether an agent has or had a contact.
     pub(crate) fn had(&self, agent: AgentId, contact: ContactId) -> bool {
         self.lock().shown.floor.had(agent, contact)
+    }
+
+    /// The whole floor.
+    pub(crate) fn supervised(&self, now: Millis, sought: &crate::projection::Sought) -> FloorNow {
+        self.lock().shown.floor.supervised(now, sought)
     }
 
     pub(crate) fn is_lead(&self, agent: AgentId) -> bool {

@@ -5,18 +5,21 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bus::Deadline;
 use protocol::policy::Policy;
 use protocol::till::{Wallets, WalletsQuestion};
-use protocol::views::{EmpowermentQuestion, EmpowermentReport};
-use protocol::{AgentId, Hash128, Subject};
+use protocol::views::{
+    EmpowermentQuestion, EmpowermentReport, FloorQuestion, FloorReport, HourCount, WhyQuestion,
+};
+use protocol::{AgentId, ContactId, Hash128, Subject};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use service::{Problem, RetryAfter};
 
+use crate::projection::Sought;
 use crate::{Gateway, sessions, signin};
 
 /// How long the read models or the worker have to answer.
@@ -27,6 +30,8 @@ const LOGS_WAIT: Duration = Duration::from_secs(5);
 const ASK_AGAIN: RetryAfter = RetryAfter(Duration::from_secs(2));
 /// Days in a report, if not said.
 const DAYS: u32 = 30;
+/// Most days of hours in a report.
+const HOURS_DAYS_MAX: u32 = 31;
 /// Most days in a report.
 pub(crate) const DAYS_MAX: u32 = 366;
 
@@ -87,6 +92,123 @@ pub(crate) async fn policy(
         return Err(Problem::new(StatusCode::NOT_FOUND, "no_policy", "no policy is in force yet", detail));
     };
     Ok(shown(PolicyPage { log_seq, hash, policy }))
+}
+
+/// The whole floor as it is now, for who leads.
+pub(crate) async fn floor_now(
+    State(gateway): State<Arc<Gateway>>,
+    extensions: Extensions,
+    headers: HeaderMap,
+    sought: Result<Query<Sought>, QueryRejection>,
+) -> Result<Response, Problem> {
+    leading(&gateway, &extensions, &headers).await?;
+    let Query(sought) = sought.map_err(|_| wrong_filter())?;
+    Ok(shown(gateway.hub.supervised(gateway.now(), &sought)))
+}
+
+/// How queues went, hour by hour, for who leads.
+pub(crate) async fn floor_hours(
+    State(gateway): State<Arc<Gateway>>,
+    extensions: Extensions,
+    headers: HeaderMap,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Response, Problem> {
+    Ok(shown(hours(&gateway, &extensions, &headers, wanted).await?))
+}
+
+/// The same for a spreadsheet.
+pub(crate) async fn floor_csv(
+    State(gateway): State<Arc<Gateway>>,
+    extensions: Extensions,
+    headers: HeaderMap,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let report = hours(&gateway, &extensions, &headers, wanted).await?;
+    let mut csv =
+        "queue,from,arrived,answered,in_time,mean_wait_s,abandoned,resolved,handed_on,reopened\n".to_owned();
+    for HourCount {
+        queue,
+        from,
+        arrived,
+        answered,
+        in_time,
+        waited_ms,
+        abandoned,
+        resolved,
+        handed_on,
+        reopened,
+    } in &report.hours
+    {
+        let mean_s = waited_ms.checked_div(*answered).unwrap_or(0) / 1_000;
+        let from = from.rfc3339();
+        // Names of queues and numbers: nothing in it has to be quoted, and nothing can become a formula.
+        let line = format!(
+            "{queue},{from},{arrived},{answered},{in_time},{mean_s},{abandoned},{resolved},{handed_on},{reopened}\n"
+        );
+        csv.push_str(&line);
+    }
+    let kind = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"floor.csv\""),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    Ok((kind, csv).into_response())
+}
+
+/// Why a contact is where it is, in the router's own words, for who leads or has it.
+pub(crate) async fn why(
+    State(gateway): State<Arc<Gateway>>,
+    extensions: Extensions,
+    headers: HeaderMap,
+    Path(contact): Path<String>,
+) -> Result<Response, Problem> {
+    let agent = signed_in(&gateway, &extensions, &headers).await?;
+    let unknown = || {
+        let detail = "choose one from the list: it may have ended meanwhile";
+        Problem::new(StatusCode::NOT_FOUND, "unknown_contact", "there is no such contact", detail)
+    };
+    let contact: ContactId = contact.parse().map_err(|_| unknown())?;
+    if !gateway.hub.is_lead(agent) && gateway.hub.held(agent, contact).is_none() {
+        return Err(leads_only());
+    }
+    let answer: Option<serde_json::Value> =
+        ask(&gateway, &gateway.subjects.explain(), &WhyQuestion { contact }).await;
+    Ok(shown(answer.ok_or_else(|| silent("router_silent", "the router does not answer now"))?))
+}
+
+async fn hours(
+    gateway: &Gateway,
+    extensions: &Extensions,
+    headers: &HeaderMap,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<FloorReport, Problem> {
+    leading(gateway, extensions, headers).await?;
+    let days = wanted.map_err(|_| wrong_days())?.days.unwrap_or(1);
+    if !(1..=HOURS_DAYS_MAX).contains(&days) {
+        return Err(wrong_days());
+    }
+    let silent = || silent("report_silent", "the report cannot be had now");
+    let report = ask(gateway, &gateway.subjects.views_floor(), &FloorQuestion { days }).await;
+    report.ok_or_else(silent)
+}
+
+async fn leading(
+    gateway: &Gateway,
+    extensions: &Extensions,
+    headers: &HeaderMap,
+) -> Result<AgentId, Problem> {
+    let agent = signed_in(gateway, extensions, headers).await?;
+    if gateway.hub.is_lead(agent) { Ok(agent) } else { Err(leads_only()) }
+}
+
+fn leads_only() -> Problem {
+    let detail = "ask a lead, or have `lead = true` set for you in routing.toml";
+    Problem::new(StatusCode::FORBIDDEN, "leads_only", "only who leads sees the whole floor", detail)
+}
+
+fn wrong_filter() -> Problem {
+    let detail = "queue is a name, state one of waiting, offered, with_agent, aside, wrap_up, agent an id; all may be left out";
+    Problem::new(StatusCode::BAD_REQUEST, "wrong_filter", "this is no filter", detail)
 }
 
 /// Who asks, once the logs say who leads and what is in force.

@@ -9,6 +9,7 @@ mod fold;
 mod memory;
 mod picture;
 mod standing;
+mod supervised;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ pub(crate) use contact::Contact;
 use memory::Ended;
 pub(crate) use picture::{ContactPicture, EntryPicture, Lacks, OfferPicture, StatePicture};
 use standing::Known;
+pub(crate) use supervised::{FloorNow, Sought};
 
 use crate::answer::{Answer, Settled};
 
@@ -69,6 +71,7 @@ struct Seat {
     is_configured: bool,
     is_lead: bool,
     team: Option<SubjectToken>,
+    serves: BTreeSet<SubjectToken>,
     presence: Presence,
     /// What they will be once they hold nothing any more.
     next: Option<Presence>,
@@ -85,6 +88,7 @@ impl Seat {
             is_configured: false,
             is_lead: false,
             team: None,
+            serves: BTreeSet::new(),
             presence: Presence::Offline,
             next: None,
             reason: None,
@@ -123,6 +127,8 @@ pub(crate) struct Projection {
     by_conversation: BTreeMap<ConversationId, ContactId>,
     conversations: BTreeMap<ConversationId, Known>,
     waiting: BTreeMap<SubjectToken, u32>,
+    /// Queues that are closed now.
+    closed: BTreeSet<SubjectToken>,
     ended: Ended,
     settled: Settled,
     floor_version: u64,

@@ -142,6 +142,18 @@ impl Subjects {
         self.of("svc.views.empowerment")
     }
 
+    /// How queues went, hour by hour: questions to the read models.
+    #[must_use]
+    pub fn views_floor(&self) -> Subject {
+        self.of("svc.views.floor")
+    }
+
+    /// Why a contact is where it is: a [`crate::views::WhyQuestion`] to the leading router.
+    #[must_use]
+    pub fn explain(&self) -> Subject {
+        self.of("svc.routing.explain")
+    }
+
     /// What could not become an input.
     #[must_use]
     pub fn parked(&self) -> Subject {

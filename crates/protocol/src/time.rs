@@ -20,6 +20,13 @@ impl Millis {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// As people and spreadsheets write it, in UTC: `2026-11-27T09:00:00Z`.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        let moment = i64::try_from(self.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+        moment.map_or_else(|| self.0.to_string(), |moment| moment.to_string())
+    }
+
     /// The day since the epoch (UTC) that this moment falls on.
     #[must_use]
     pub fn day(self) -> u32 {

@@ -175,3 +175,53 @@ pub struct StoryLine {
     /// Whether the customer agreed to be named; otherwise nothing in it may point to them.
     pub consent: bool,
 }
+
+/// Asks how queues went, hour by hour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FloorQuestion {
+    /// Over so many days until now.
+    pub days: u32,
+}
+
+/// Asks the leading router why a contact is where it is; the answer is the core's explanation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhyQuestion {
+    /// Which.
+    pub contact: ContactId,
+}
+
+/// How queues went.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FloorReport {
+    /// Up to which record of the log this is true.
+    pub log_seq: u64,
+    /// Within which wait an answer counts as in time, ms.
+    pub within_ms: u64,
+    /// One line for each queue and hour in which something happened, in order of time.
+    pub hours: Vec<HourCount>,
+}
+
+/// One queue in one hour. A contact counts in the hour, and in the queue, in which it happens to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HourCount {
+    /// The queue.
+    pub queue: SubjectToken,
+    /// When the hour begins.
+    pub from: Millis,
+    /// Contacts that began to wait for the first time.
+    pub arrived: u64,
+    /// Contacts that an agent took for the first time.
+    pub answered: u64,
+    /// Of those, how many had waited no longer than [`FloorReport::within_ms`].
+    pub in_time: u64,
+    /// How long those who were answered had waited, ms in all.
+    pub waited_ms: u64,
+    /// Contacts whose customer left before an agent had them.
+    pub abandoned: u64,
+    /// Contacts that were resolved.
+    pub resolved: u64,
+    /// How often one was handed on, or taken back from an agent who was gone.
+    pub handed_on: u64,
+    /// How often a customer came back to one that had ended.
+    pub reopened: u64,
+}

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::clock::{AHEAD_MAX, LogClock};
+use crate::explain::{Question, Questions};
 use crate::replica::{Replica, as_gauge};
 use crate::{LEASE_KEY, Pulse, Role, gateways, inbound, observe};
 
@@ -135,6 +136,7 @@ struct Leader {
     snapshot: Option<JoinHandle<()>>,
     in_use: watch::Sender<BTreeSet<GatewayId>>,
     gateways: JoinHandle<()>,
+    questions: Questions,
 }
 
 /// An append on its way, and when it was sent.
@@ -165,6 +167,7 @@ impl Leader {
         appender: Appender,
     ) -> Result<Self> {
         inbound::mend(role, &state).await.context("mend INBOUND")?;
+        let questions = Questions::serve(role).await?;
         let from = state.inbound_seq() + 1;
         let inbound = Tail::open(&role.bus, streams::INBOUND, from, TailOptions::default()).await?;
         let (in_use, watched) = watch::channel(state.gateways().collect());
@@ -185,6 +188,7 @@ impl Leader {
             snapshot: None,
             in_use,
             gateways,
+            questions,
         })
     }
 
@@ -207,6 +211,7 @@ impl Leader {
                 () = lease.lost() => Step::Lost,
                 Some((outcome, sent)) = self.in_flight.next() => Step::Acknowledged(outcome, sent),
                 _ = beat.tick() => Step::Beat,
+                Some(question) = self.questions.next() => Step::Question(question),
                 () = sleep_for(due), if takes_time => Step::Timer,
                 item = self.inbound.next(), if takes_more => Step::Input(item),
             };
@@ -218,6 +223,11 @@ impl Leader {
                 }
                 Step::Beat => {
                     self.show(role, pulse);
+                    Ok(())
+                }
+                Step::Question(question) => {
+                    // Whoever asked may have stopped waiting.
+                    drop(question.answer.send(routing_core::explain(&self.state, question.contact)));
                     Ok(())
                 }
                 Step::Timer => self.timer(role).await,
@@ -336,6 +346,7 @@ enum Step {
     Lost,
     Acknowledged(Result<u64, AppendError>, Instant),
     Beat,
+    Question(Question),
     Timer,
     Input(Result<TailItem, bus::TailError>),
 }

@@ -4,6 +4,7 @@
 //! others follow the log and stand by.
 
 mod clock;
+mod explain;
 mod gateways;
 mod inbound;
 mod lead;

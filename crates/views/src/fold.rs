@@ -6,6 +6,7 @@ use protocol::thread::{Entry, entries};
 use protocol::{AgentId, ContactId, ConversationId, Event, Millis, Record};
 use rusqlite::{Connection, params};
 
+use crate::hours;
 use crate::store::{Model, StoreError, signed};
 
 /// Where a contact stands, as the word in its row.
@@ -41,7 +42,7 @@ impl Model for Conversations {
     type Record = Record;
     const LOG: &'static str = CONTACTS;
     const NAME: &'static str = "views";
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
     /// `owner` is who has the contact, or had it when it ended; `ended` is the last entry that ends one, and counts only in a
     /// state that is an end. Bodies are sealed.
     const TABLES: &'static str = "
@@ -63,8 +64,24 @@ CREATE TABLE contacts (
   state TEXT NOT NULL,
   owner TEXT,
   ended TEXT,
-  ended_at INTEGER
+  ended_at INTEGER,
+  waits_from INTEGER,
+  answered INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE TABLE hours (
+  queue TEXT NOT NULL,
+  hour INTEGER NOT NULL,
+  arrived INTEGER NOT NULL DEFAULT 0,
+  answered INTEGER NOT NULL DEFAULT 0,
+  in_time INTEGER NOT NULL DEFAULT 0,
+  waited_ms INTEGER NOT NULL DEFAULT 0,
+  abandoned INTEGER NOT NULL DEFAULT 0,
+  resolved INTEGER NOT NULL DEFAULT 0,
+  handed_on INTEGER NOT NULL DEFAULT 0,
+  reopened INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (queue, hour)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX hours_by_time ON hours (hour);
 CREATE INDEX contacts_by_conversation ON contacts (conversation, row);
 CREATE TABLE entries (
   row INTEGER PRIMARY KEY,
@@ -85,6 +102,7 @@ CREATE TABLE entries (
 
     fn fold(tx: &Connection, _seq: u64, record: &Record) -> Result<(), StoreError> {
         for event in &record.events {
+            hours::fold_event(tx, record.at, event)?;
             fold_event(tx, record.at, event)?;
         }
         for (conversation, entry) in entries(record) {

@@ -8,6 +8,7 @@ mod answer;
 mod fold;
 mod follow;
 mod history;
+mod hours;
 mod remedies;
 mod report;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use crate::answer::{Asked, Readers};
 use crate::fold::Conversations;
 use crate::follow::Follower;
 use crate::history::Past;
+use crate::hours::Hours;
 use crate::remedies::Remedies;
 use crate::report::Report;
 use crate::store::Model;
@@ -43,7 +45,9 @@ pub async fn start(kit: &Kit, bus: Bus) -> anyhow::Result<()> {
     let folder = kit.settings.data.folder.join(FOLDER);
     let cell = SubjectToken::new(&kit.settings.cell.token).context("failed to use the cell's name")?;
     let subjects = Subjects::new(cell);
-    show::<Conversations, Past>(kit, &bus, folder.join("views.sqlite"), &subjects.views_history()).await?;
+    let conversations = folder.join("views.sqlite");
+    show::<Conversations, Past>(kit, &bus, conversations.clone(), &subjects.views_history()).await?;
+    serve::<Hours>(kit, &bus, conversations, &subjects.views_floor()).await?;
     show::<Remedies, Report>(kit, &bus, folder.join("remedies.sqlite"), &subjects.views_empowerment()).await
 }
 
@@ -58,14 +62,19 @@ async fn show<M: Model, A: Asked>(
     let tail = Tail::open(bus, M::LOG, next_seq, TailOptions::default())
         .await
         .context("failed to read the log for the read models")?;
+    let follower = Follower::new(kit, store, tail);
+    kit.drain.spawn(M::NAME, follower.run(kit.drain.token()));
+    serve::<A>(kit, bus, path, subject).await
+}
+
+/// Answers one kind of question from a file that is being folded.
+async fn serve<A: Asked>(kit: &Kit, bus: &Bus, path: PathBuf, subject: &Subject) -> anyhow::Result<()> {
     let group = SubjectToken::new(QUEUE_GROUP).context("failed to name the queue group")?;
     let requests = bus
         .serve(subject, &group)
         .await
         .with_context(|| format!("failed to serve questions about {}", A::ABOUT))?;
     let readers = Readers::<A>::new(path, kit.clock.clone());
-    let follower = Follower::new(kit, store, tail);
-    kit.drain.spawn(M::NAME, follower.run(kit.drain.token()));
     kit.drain
         .spawn(A::ABOUT, answer::run(kit.health.register(A::ABOUT), requests, readers, kit.drain.token()));
     Ok(())

@@ -5,6 +5,7 @@ mod aside;
 mod browser;
 mod desk;
 mod driver;
+mod floor;
 mod gives;
 mod line;
 mod pages;

@@ -1,12 +1,24 @@
 //! How a new configuration changes the floor.
 
-use protocol::config::Disposition;
-use protocol::config::RoutingConfig;
+use std::collections::BTreeSet;
+
+use protocol::config::{Disposition, RoutingConfig};
 use protocol::desk::Choice;
-use protocol::{Cause, InputBody};
+use protocol::hours::Calendar;
+use protocol::{Cause, InputBody, Millis, SubjectToken};
 
 use super::fold::Step;
 use super::{Change, Projection, QueueFacts};
+
+/// The queues that are closed at a moment.
+fn closed(config: &RoutingConfig, at: Millis) -> BTreeSet<SubjectToken> {
+    let is_closed = |name: &SubjectToken| {
+        let hours = config.hours.iter().find(|hours| hours.name == *name);
+        hours.and_then(Calendar::new).is_some_and(|calendar| !calendar.is_open(at))
+    };
+    let closed = config.queues.iter().filter(|queue| queue.hours.as_ref().is_some_and(is_closed));
+    closed.map(|queue| queue.name.clone()).collect()
+}
 
 impl Projection {
     pub(super) fn configure(&mut self, step: &mut Step, cause: &Cause) {
@@ -14,6 +26,7 @@ impl Projection {
         let InputBody::Config(config) = &input.body else { return };
         let RoutingConfig { queues, agents, dispositions, .. } = config.config.as_ref();
         self.is_configured = true;
+        self.closed = closed(&config.config, step.at());
         self.queues = queues
             .iter()
             .map(|queue| {
@@ -35,6 +48,7 @@ impl Projection {
             seat.is_configured = false;
             seat.is_lead = false;
             seat.team = None;
+            seat.serves.clear();
         }
         for agent in agents {
             let seat = self.seat(agent.id);
@@ -42,6 +56,7 @@ impl Projection {
             seat.is_configured = true;
             seat.is_lead = agent.lead;
             seat.team = agent.team.clone();
+            seat.serves.clone_from(&agent.queues);
         }
         self.floor_version += 1;
         for agent in self.seats.keys() {

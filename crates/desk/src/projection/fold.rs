@@ -27,6 +27,10 @@ pub(super) struct Step {
 }
 
 impl Step {
+    pub(super) fn at(&self) -> Millis {
+        self.at
+    }
+
     pub(super) fn tell(&mut self, agent: AgentId, change: Change) {
         self.changes.push((agent, change));
     }
@@ -107,12 +111,17 @@ impl Projection {
                 step.tell(*agent, Change::Presence);
             }
             Event::CommandSettled { command, outcome } => self.settle(step, &record.cause, *command, outcome),
+            Event::HoursChanged { queue, open: true } => {
+                self.closed.remove(queue);
+            }
+            Event::HoursChanged { queue, open: false } => {
+                self.closed.insert(queue.clone());
+            }
             Event::ConversationForgotten { conversation } => {
                 self.conversations.remove(conversation);
             }
             Event::EntryAdded { .. }
             | Event::ConfigRefused { .. }
-            | Event::HoursChanged { .. }
             | Event::ConversationOpened { .. }
             | Event::PreferenceEnded { .. }
             | Event::Passed { .. }

@@ -1,9 +1,9 @@
 // What the desk's pages read by HTTP: the policy, the report, the wallets.
 
-import type { Ask, FactValue, LangWords, Money, Occasion, Per, RemedyKind } from './wire';
+import type { Ask, AsideWhy, ChannelKind, Effort, FactValue, LangWords, Millis, Money, Occasion, Per, Presence, RemedyKind } from './wire';
 
 /** The pages beside the desk, by the part of the address after `#`. */
-export const PAGES = ['policy', 'figures'] as const;
+export const PAGES = ['policy', 'figures', 'floor'] as const;
 export type PageName = (typeof PAGES)[number];
 
 /** The page that an address asks for. */
@@ -130,6 +130,158 @@ export function answeredBy(card: string | undefined, gestures: readonly GestureC
 export function budgets(lines: readonly WalletLine[]): WalletLine[] {
   const shown: readonly Per[] = ['agent_day', 'team_day', 'incident', 'surprise_year'];
   return lines.filter(({ wallet }) => shown.includes(wallet.per)).sort((a, b) => b.balance.spent + b.balance.reserved - a.balance.spent - a.balance.reserved);
+}
+
+/** Where a contact is, as the floor page tells it. */
+export const STATES = ['waiting', 'offered', 'with_agent', 'aside', 'wrap_up'] as const;
+export type StateWord = (typeof STATES)[number];
+
+export interface QueueNow {
+  name: string;
+  title: string;
+  is_closed: boolean;
+  waiting: number;
+  offered: number;
+  with_agents: number;
+  aside: number;
+  wrap_up: number;
+  oldest?: Millis;
+  agents: number;
+  there: number;
+}
+
+export interface AgentNow {
+  agent: string;
+  title: string;
+  team?: string;
+  presence: Presence;
+  next?: Presence;
+  reason?: string;
+  reachable: boolean;
+  routable: boolean;
+  held: number;
+  aside: number;
+}
+
+export interface ContactNow {
+  contact: string;
+  queue: string;
+  channel: ChannelKind;
+  category?: string;
+  state: StateWord;
+  agent?: string;
+  offer?: string;
+  aside?: AsideWhy;
+  opened_at: Millis;
+  waiting_since: Millis;
+  effort: Effort;
+}
+
+export interface FloorNow {
+  log_seq: number;
+  now: Millis;
+  queues: QueueNow[];
+  agents: AgentNow[];
+  contacts: ContactNow[];
+  /** How many are as sought; more than are shown, if there are too many. */
+  found: number;
+}
+
+export interface HourCount {
+  queue: string;
+  from: Millis;
+  arrived: number;
+  answered: number;
+  in_time: number;
+  waited_ms: number;
+  abandoned: number;
+  resolved: number;
+  handed_on: number;
+  reopened: number;
+}
+
+export interface FloorReport {
+  within_ms: number;
+  hours: HourCount[];
+}
+
+/** Why an agent has, could have or cannot have a contact, as the router says it. */
+export interface AgentRow {
+  agent: string;
+  idle_ms: number;
+  standing: { is: string } & Record<string, unknown>;
+}
+
+export interface Explanation {
+  log_seq: number;
+  policy: string;
+  place: { is: 'unknown' | 'ended' | 'open' } & Record<string, unknown>;
+  agents: AgentRow[];
+}
+
+export interface Filter {
+  queue: string;
+  state: StateWord | '';
+  agent: string;
+}
+
+/** The address that asks for the floor under a filter. */
+export function floorPath(filter: Filter): string {
+  const wanted = Object.entries(filter).filter(([, value]) => value !== '');
+  const query = new URLSearchParams(wanted).toString();
+  return query === '' ? '/desk/floor/now' : `/desk/floor/now?${query}`;
+}
+
+/** One bar of a chart: what an hour, or a queue's hour, came to. */
+export interface Bar {
+  from: Millis;
+  answered: number;
+  abandoned: number;
+  arrived: number;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** The last hours in order, also those in which nothing happened; of one queue, or of all. */
+export function bars(hours: readonly HourCount[], queue: string, now: Millis, count: number): Bar[] {
+  const last = Math.floor(now / HOUR_MS) * HOUR_MS;
+  const found = new Map<Millis, Bar>();
+  for (let n = count - 1; n >= 0; n -= 1) {
+    const from = last - n * HOUR_MS;
+    found.set(from, { from, answered: 0, abandoned: 0, arrived: 0 });
+  }
+  for (const hour of hours) {
+    const bar = found.get(hour.from);
+    if (bar === undefined || (queue !== '' && hour.queue !== queue)) continue;
+    bar.answered += hour.answered;
+    bar.abandoned += hour.abandoned;
+    bar.arrived += hour.arrived;
+  }
+  return [...found.values()];
+}
+
+/** The sums of a queue, or of all. */
+export interface Sums {
+  arrived: number;
+  answered: number;
+  abandoned: number;
+  /** Of those who were answered or left, how many were answered in time; `null` of none. */
+  level: number | null;
+  /** How long those who were answered had waited, the mean; `null` of none. */
+  mean_wait_ms: number | null;
+}
+
+export function sums(hours: readonly HourCount[], queue: string): Sums {
+  const of = hours.filter((hour) => queue === '' || hour.queue === queue);
+  const sum = (pick: (hour: HourCount) => number) => of.reduce((all, hour) => all + pick(hour), 0);
+  const [arrived, answered, abandoned] = [sum((one) => one.arrived), sum((one) => one.answered), sum((one) => one.abandoned)];
+  return {
+    arrived,
+    answered,
+    abandoned,
+    level: answered + abandoned === 0 ? null : sum((one) => one.in_time) / (answered + abandoned),
+    mean_wait_ms: answered === 0 ? null : sum((one) => one.waited_ms) / answered,
+  };
 }
 
 /** What a page got: `silent` cannot be had now, `missing` is not there. */

@@ -177,6 +177,8 @@ export const giving = {
 
   policy: 'Policy',
   figures: 'Figures',
+
+  floor: 'Floor',
   pages: 'Pages',
   back: 'Back to the desk',
   policyIntro: 'What you may give, unasked. If no card speaks of it, the answer is yes.',

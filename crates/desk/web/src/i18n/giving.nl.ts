@@ -174,6 +174,8 @@ export const giving: GivingTexts = {
 
   policy: 'Beleid',
   figures: 'Cijfers',
+
+  floor: 'Vloer',
   pages: 'Pagina’s',
   back: 'Terug naar de balie',
   policyIntro: 'Wat je mag geven zonder te vragen. Gaat er geen kaart over, dan is het antwoord ja.',

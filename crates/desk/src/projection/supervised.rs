@@ -1,0 +1,231 @@
+//! The whole floor, for who leads: queues, agents, contacts, by what is sought.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use protocol::command::Presence;
+use protocol::record::AsideWhy;
+use protocol::remedy::Effort;
+use protocol::{AgentId, ChannelKind, ContactId, Millis, OfferId, SubjectToken};
+use serde::{Deserialize, Serialize};
+
+use super::contact::{Contact, Stage};
+use super::{Projection, Seat};
+
+/// Most contacts shown at once, those that have waited for longest first: more than anybody reads.
+const CONTACTS_MAX: usize = 200;
+
+/// Which contacts are wanted; all that are said must hold.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sought {
+    queue: Option<SubjectToken>,
+    state: Option<StateWord>,
+    agent: Option<AgentId>,
+}
+
+/// Where a contact is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StateWord {
+    Waiting,
+    Offered,
+    WithAgent,
+    Aside,
+    WrapUp,
+}
+
+/// The floor at a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct FloorNow {
+    log_seq: u64,
+    /// When this was, by the server.
+    now: Millis,
+    queues: Vec<QueueNow>,
+    agents: Vec<AgentNow>,
+    contacts: Vec<ContactNow>,
+    /// How many contacts are as sought; more than are shown, if there are too many.
+    found: usize,
+}
+
+/// A queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct QueueNow {
+    name: SubjectToken,
+    title: Arc<str>,
+    is_closed: bool,
+    waiting: u32,
+    offered: u32,
+    with_agents: u32,
+    aside: u32,
+    wrap_up: u32,
+    /// Since when the first of them waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oldest: Option<Millis>,
+    /// How many agents serve it, and of those take contacts now.
+    agents: u32,
+    there: u32,
+}
+
+/// An agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct AgentNow {
+    agent: AgentId,
+    title: Arc<str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    team: Option<SubjectToken>,
+    /// Present: what they say of themselves.
+    presence: Presence,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Presence>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// Whether their desk is connected.
+    reachable: bool,
+    /// Whether they are offered contacts, as far as there is room.
+    routable: bool,
+    /// Contacts that take room: offers, own ones, wrap-ups.
+    held: usize,
+    aside: usize,
+}
+
+/// A contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ContactNow {
+    contact: ContactId,
+    queue: SubjectToken,
+    channel: ChannelKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<SubjectToken>,
+    state: StateWord,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<AgentId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offer: Option<OfferId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aside: Option<AsideWhy>,
+    opened_at: Millis,
+    waiting_since: Millis,
+    effort: Effort,
+}
+
+impl Projection {
+    pub(crate) fn supervised(&self, now: Millis, sought: &Sought) -> FloorNow {
+        let mut queues: BTreeMap<&SubjectToken, QueueNow> =
+            self.queues.iter().map(|(name, facts)| (name, self.queue_now(name, &facts.title))).collect();
+        let mut found = Vec::new();
+        for (id, contact) in &self.contacts {
+            let Some(name) = &contact.queue else { continue };
+            if let Some(queue) = queues.get_mut(name) {
+                count(queue, contact);
+            }
+            let (state, agent, ..) = self.place(contact);
+            let is_sought = sought.queue.as_ref().is_none_or(|queue| queue == name)
+                && sought.state.is_none_or(|wanted| wanted == state)
+                && sought.agent.is_none_or(|wanted| agent == Some(wanted));
+            if is_sought {
+                found.push((contact.waiting_since, *id));
+            }
+        }
+        let count = found.len();
+        if count > CONTACTS_MAX {
+            found.select_nth_unstable(CONTACTS_MAX);
+            found.truncate(CONTACTS_MAX);
+        }
+        found.sort_unstable();
+        let contacts = found.into_iter().filter_map(|(_, id)| self.contact_now(id)).collect();
+        let configured = self.seats.iter().filter(|(_, seat)| seat.is_configured);
+        FloorNow {
+            log_seq: self.log_seq,
+            now,
+            queues: queues.into_values().collect(),
+            agents: configured.map(|(agent, seat)| self.agent_now(*agent, seat)).collect(),
+            contacts,
+            found: count,
+        }
+    }
+
+    fn queue_now(&self, name: &SubjectToken, title: &Arc<str>) -> QueueNow {
+        let serving = || self.seats.values().filter(|seat| seat.is_configured && seat.serves.contains(name));
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        QueueNow {
+            name: name.clone(),
+            title: Arc::clone(title),
+            is_closed: self.closed.contains(name),
+            waiting: 0,
+            offered: 0,
+            with_agents: 0,
+            aside: 0,
+            wrap_up: 0,
+            oldest: None,
+            agents: number(serving().count()),
+            there: number(serving().filter(|seat| seat.is_there()).count()),
+        }
+    }
+
+    fn agent_now(&self, agent: AgentId, seat: &Seat) -> AgentNow {
+        let is_aside = |id: &&ContactId| {
+            self.contacts.get(id).is_some_and(|contact| matches!(contact.stage, Stage::Aside { .. }))
+        };
+        let aside = seat.contacts.iter().filter(is_aside).count();
+        AgentNow {
+            agent,
+            title: Arc::clone(&seat.title),
+            team: seat.team.clone(),
+            presence: seat.presence,
+            next: seat.next,
+            reason: seat.reason.clone(),
+            reachable: seat.connected.is_some(),
+            routable: seat.is_there(),
+            held: seat.contacts.len() + seat.offers.len() - aside,
+            aside,
+        }
+    }
+
+    /// Where it is, with whom, by which offer, and why it takes no room.
+    fn place(&self, contact: &Contact) -> (StateWord, Option<AgentId>, Option<OfferId>, Option<AsideWhy>) {
+        match contact.stage {
+            Stage::Waiting => (StateWord::Waiting, None, None, None),
+            Stage::Offered { offer } => {
+                let asked = self.offers.get(&offer).map(|offer| offer.agent);
+                (StateWord::Offered, asked, Some(offer), None)
+            }
+            Stage::Held { agent } => (StateWord::WithAgent, Some(agent), None, None),
+            Stage::Aside { agent, why } => (StateWord::Aside, Some(agent), None, Some(why)),
+            Stage::WrapUp { agent, .. } => (StateWord::WrapUp, Some(agent), None, None),
+        }
+    }
+
+    fn contact_now(&self, id: ContactId) -> Option<ContactNow> {
+        let contact = self.contacts.get(&id)?;
+        let (state, agent, offer, aside) = self.place(contact);
+        Some(ContactNow {
+            contact: id,
+            queue: contact.queue.clone()?,
+            channel: contact.channel,
+            category: contact.category.clone(),
+            state,
+            agent,
+            offer,
+            aside,
+            opened_at: contact.opened_at,
+            waiting_since: contact.waiting_since,
+            effort: self.effort_of(contact),
+        })
+    }
+}
+
+fn count(queue: &mut QueueNow, contact: &Contact) {
+    let counted = match contact.stage {
+        Stage::Waiting => &mut queue.waiting,
+        Stage::Offered { .. } => &mut queue.offered,
+        Stage::Held { .. } => &mut queue.with_agents,
+        Stage::Aside { .. } => &mut queue.aside,
+        Stage::WrapUp { .. } => &mut queue.wrap_up,
+    };
+    *counted += 1;
+    if matches!(contact.stage, Stage::Waiting) {
+        let since = contact.waiting_since;
+        queue.oldest = Some(queue.oldest.map_or(since, |oldest| oldest.min(since)));
+    }
+}
