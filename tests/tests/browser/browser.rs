@@ -215,6 +215,15 @@ impl Browser {
         base64::engine::general_purpose::STANDARD.decode(picture.as_str().unwrap()).unwrap()
     }
 
+    /// What the browser recorded of itself since the last look: its trace, event by event.
+    pub(crate) async fn trace(&self) -> Vec<Value> {
+        let log = self.driver.ask("/se/log", Some(&json!({ "type": "performance" }))).await.unwrap();
+        let messages = log.as_array().unwrap().iter().filter_map(|entry| entry["message"].as_str());
+        let events = messages.filter_map(|text| serde_json::from_str::<Value>(text).ok());
+        let is_traced = |event: &Value| event["message"]["method"] == "Tracing.dataCollected";
+        events.filter(is_traced).map(|mut event| event["message"]["params"].take()).collect()
+    }
+
     /// Holds the console's errors since the last look against those that are expected.
     pub(crate) async fn is_quiet(&self, expected: &[&str]) {
         let log = self.post("/se/log", json!({ "type": "browser" })).await;

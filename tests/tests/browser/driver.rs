@@ -76,18 +76,37 @@ impl Driver {
 
     /// Opens a browser with a profile and a line of its own: another person at another machine.
     pub(crate) async fn open(&mut self, name: &'static str, url: &str) -> Browser {
+        self.open_with(name, url, json!({}), json!({ "browser": "ALL" })).await
+    }
+
+    /// As [`Driver::open`], and the browser records its own tasks from its start.
+    pub(crate) async fn open_traced(&mut self, name: &'static str, url: &str) -> Browser {
+        // Every task of every thread with how long it took.
+        let traced = json!({ "perfLoggingPrefs": {
+            "traceCategories": "disabled-by-default-devtools.timeline,devtools.timeline,toplevel",
+            "enableNetwork": false,
+            "enablePage": false,
+        } });
+        self.open_with(name, url, traced, json!({ "browser": "ALL", "performance": "ALL" })).await
+    }
+
+    async fn open_with(&mut self, name: &'static str, url: &str, more: Value, logs: Value) -> Browser {
         let line = Line::to(url).await;
         let profile = self.folder.path().join(name);
         let mut switches: Vec<String> = SWITCHES.map(str::to_owned).to_vec();
         switches.push(format!("--user-data-dir={}", profile.display()));
         switches.push(line.switch());
+        let mut options = json!({
+            "binary": self.chromium,
+            "args": switches,
+            "prefs": { "intl.accept_languages": "en-GB,en" },
+        });
+        if let (Some(options), Value::Object(more)) = (options.as_object_mut(), more) {
+            options.extend(more);
+        }
         let wanted = json!({ "capabilities": { "alwaysMatch": {
-            "goog:loggingPrefs": { "browser": "ALL" },
-            "goog:chromeOptions": {
-                "binary": self.chromium,
-                "args": switches,
-                "prefs": { "intl.accept_languages": "en-GB,en" },
-            },
+            "goog:loggingPrefs": logs,
+            "goog:chromeOptions": options,
             // An alert is a fault that the next call reports.
             "unhandledPromptBehavior": "ignore",
         } } });

@@ -3,6 +3,7 @@
 
 mod aside;
 mod browser;
+mod busy_floor;
 mod desk;
 mod driver;
 mod floor;

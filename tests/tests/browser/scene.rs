@@ -1,5 +1,6 @@
 //! What a test in browsers starts from: `winterband up`, on a floor where nothing ends because the machine is slow.
 
+use futures_util::StreamExt as _;
 use serde_json::json;
 use tests::Up;
 use tests::look::DEMO_FLOOR;
@@ -36,6 +37,34 @@ async fn apply(up: &Up, routing: &str) {
     let url = up.url();
     let (code, out, err) = up.command(&["config", "apply", file.to_str().unwrap(), "--url", &url]).await;
     assert_eq!(code, 0, "{out}{err}");
+}
+
+/// Puts a floor in force that has so many agents more than the demo's; nobody of them is there.
+pub(crate) async fn staffed(up: &Up, agents: usize) {
+    let more = (0..agents).map(|n| {
+        format!("\n[[agent]]\nname = \"a{n}\"\ntitle = \"Agent {n}\"\nqueues = [\"service\"]\nskills = {{}}\ncapacity = {{ api = 2 }}\n")
+    });
+    apply(up, &format!("{DEMO_FLOOR}{}", more.collect::<String>())).await;
+}
+
+/// So many customers write through the HTTP API, each for the first time.
+pub(crate) async fn letters(up: &Up, count: usize, at_once: usize) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let (url, key) = (format!("{}/api/v1/messages", up.url()), up.admin_key());
+    let sent = futures_util::stream::iter(0..count).map(|_| {
+        let customer = uuid::Uuid::now_v7();
+        let body = json!({
+            "account": "shop",
+            "id": customer,
+            "from": { "value": customer },
+            "category": "question",
+            "text": "Where is my parcel?",
+        });
+        let request = client.post(&url).bearer_auth(&key).json(&body);
+        async move { request.send().await.unwrap().status() }
+    });
+    let statuses: Vec<_> = sent.buffer_unordered(at_once).collect().await;
+    assert!(statuses.iter().all(|status| *status == 202), "{:?}", statuses.iter().find(|one| **one != 202));
 }
 
 /// Counts the streams; they must balance.
