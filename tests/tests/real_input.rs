@@ -81,6 +81,13 @@ async fn rehearse(file: &Path, account: &str, routing: Option<&Path>, agents: &s
     let receipts = last_json(&out);
     assert_eq!((code, &receipts["wrong"]), (0, &Value::from(0)), "{out}{err}");
     assert!(receipts["decisions"].as_u64() >= Some(contacts), "{receipts}");
+    // The day again, and on a floor of which nobody was there.
+    let demo = checkout().join("deploy/config/routing.toml").to_str().unwrap().to_owned();
+    let (code, out, err) = product.command(&["simulate", "recorded", "--json", "--routing", &demo]).await;
+    let day = last_json(&out);
+    assert_eq!((code, &day["differs_at"]), (0, &Value::Null), "{out}{err}");
+    assert_eq!(day["recorded"]["answered"].as_u64(), Some(contacts), "{}", day["recorded"]);
+    assert_eq!(day["other"]["answered"], 0, "{}", day["other"]);
     ledger
 }
 

@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// Some day in 2026.
 pub(crate) const START_MS: u64 = 1_780_000_000_000;
 /// Conversations that are remembered; far more than are ever open at once here.
-const CONVERSATIONS: usize = 20_000;
+pub(crate) const CONVERSATIONS: usize = 20_000;
 /// The one way in which a simulated contact ends.
 pub(crate) const DONE: &str = "done";
 
@@ -72,6 +72,26 @@ impl Core {
             )?;
         }
         Ok(core)
+    }
+
+    /// As [`Core::new`], with the records of its beginning.
+    #[cfg(test)]
+    pub(crate) fn recorded(config: RoutingConfig) -> Result<(Vec<Record>, Self), FloorError> {
+        let agents: Vec<AgentId> = config.agents.iter().map(|agent| agent.id).collect();
+        let state = State::new().with_conversations_max(CONVERSATIONS);
+        let mut core = Self { state, inbound: 0, born: 0, now: START_MS };
+        let mut log = Vec::new();
+        let id = NoticeId(core.uuid());
+        let config = Box::new(config);
+        log.push(core.write(InputBody::Config(ConfigInput { id, hash: Hash128([1; 16]), config }))?);
+        for agent in agents {
+            let id = NoticeId(core.uuid());
+            let gateway = GatewayId(Uuid::from_u128(1));
+            log.push(core.write(InputBody::AgentConnected { id, agent, gateway })?);
+            let online = Command::SetPresence { presence: Presence::Online, reason: None, when_free: false };
+            log.push(core.ask(agent, online)?);
+        }
+        Ok((log, core))
     }
 
     /// As it is after the last record.

@@ -88,6 +88,15 @@ fn check(folder: Option<&Path>) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A routing.toml, whose agents have the ids of those of the same names in another configuration.
+///
+/// # Errors
+/// When the file cannot be read, or with all its faults.
+pub(crate) fn routing(file: &Path, present: Option<&RoutingConfig>) -> Result<RoutingConfig> {
+    let known = ids(present.cloned());
+    Ok(routing_file::read(&file.display().to_string(), &read(file)?, &known).map_err(SettingsErrors)?)
+}
+
 fn read(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))
 }

@@ -95,7 +95,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Why(args) => why::run(folder, args).await,
         Command::Receipts(args) => receipts::run(folder, args).await,
         Command::Parked(args) => parked::run(folder, args).await,
-        Command::Simulate(args) => simulate::run(args).await,
+        Command::Simulate(args) => simulate::run(folder, args).await,
         Command::Bench(args) => Box::pin(bench::run(args)).await,
     }
 }

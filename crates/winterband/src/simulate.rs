@@ -3,9 +3,10 @@
 
 mod calls;
 mod plot;
+mod recorded;
 mod theory;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -17,7 +18,7 @@ use crate::EXIT_USAGE;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Scenarios whose figures are known (B1 C1 C2 C5 A1 P1 P2 G1 S1 S2 S3 W1 L1), or `all` of them; or `calls`: real
-    /// arrivals from a file.
+    /// arrivals from a file; or `recorded`: what is in the log, decided again, and under another configuration.
     #[arg(required = true)]
     what: Vec<String>,
     /// Runs of each scenario; their mean is told.
@@ -37,10 +38,27 @@ pub(crate) struct Args {
     svg: Option<PathBuf>,
     #[command(flatten)]
     calls: calls::CallsArgs,
+    #[command(flatten)]
+    recorded: recorded::RecordedArgs,
 }
 
 /// Exit code 1 if a figure is not as it should be, 64 for a scenario or file that cannot be used.
-pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+pub(crate) async fn run(folder: Option<&Path>, args: Args) -> Result<ExitCode> {
+    if args.what.iter().any(|what| what == "recorded") {
+        if args.what.len() > 1 {
+            return Ok(unusable(&anyhow::anyhow!("`recorded` stands alone: leave the others out")));
+        }
+        let log = recorded::read(folder).await?;
+        let told =
+            tokio::task::spawn_blocking(move || recorded::run(&args.recorded, &log, args.json)).await?;
+        return match told {
+            Ok((told, is_alike)) => {
+                println!("{told}");
+                Ok(if is_alike { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            }
+            Err(error) => Ok(unusable(&error)),
+        };
+    }
     // Hours of computing have no place on the runtime's own threads.
     tokio::task::spawn_blocking(move || play(&args)).await?
 }
@@ -77,7 +95,10 @@ fn scenarios(asked: &[String]) -> Result<Vec<&'static str>> {
         }
         match NAMES.into_iter().find(|name| name.eq_ignore_ascii_case(word)) {
             Some(name) => names.push(name),
-            None => bail!("there is no scenario {word}: use {}, all, or calls alone", NAMES.join(", ")),
+            None => bail!(
+                "there is no scenario {word}: use {}, all, or calls or recorded alone",
+                NAMES.join(", ")
+            ),
         }
     }
     Ok(names)
