@@ -62,7 +62,8 @@ pub(crate) async fn put(
     }
     let present = api.floor.in_force();
     let config = draft.complete(present.as_ref().map(|present| present.config.as_ref()));
-    let faults = config.faults();
+    let mut faults = config.faults();
+    faults.extend(config.unbounded());
     if !faults.is_empty() {
         return Err(faulty(&faults));
     }

@@ -340,6 +340,18 @@ impl RoutingConfig {
         }
     }
 
+    /// The queues that do not say after which wait their contacts come before all others: a new configuration has to, an old one
+    /// in the log may do without.
+    #[must_use]
+    pub fn unbounded(&self) -> Vec<ConfigFault> {
+        let mut faults = Faults::default();
+        for (n, _) in self.queues.iter().enumerate().filter(|(_, queue)| queue.wait_bound_ms.is_none()) {
+            let message = "each queue states after which wait its contacts come before all others: expected for example 900000";
+            faults.add(format!("queues[{n}].wait_bound_ms"), message);
+        }
+        faults.found
+    }
+
     fn disposition_faults(&self, faults: &mut Faults) {
         for (n, disposition) in self.dispositions.iter().enumerate() {
             let path = format!("dispositions[{n}].fields");

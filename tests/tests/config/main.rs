@@ -25,7 +25,7 @@ async fn all_faults_are_told_at_once_with_file_line_and_what_is_expected() {
         disconnect_grace = \"soon\"\n\n[colour]\nof = \"the sky\"\n";
     std::fs::write(folder.path().join("winterband.toml"), settings).unwrap();
     let routing = "[[queue]]\nname = \"a.b\"\ntitle = \"A\"\noffer = \"1 parsec\"\nwrap_up = \"0s\"\n\
-        owner_wait = \"1s\"\nreopen = \"1s\"\ndecline_rest = \"1s\"\n\n[[skill]]\nname = \"x\"\ntitle = \"\"\n";
+        owner_wait = \"1s\"\nreopen = \"1s\"\ndecline_rest = \"1s\"\nwait_bound = \"1h\"\n\n[[skill]]\nname = \"x\"\ntitle = \"\"\n";
     std::fs::write(folder.path().join("routing.toml"), routing).unwrap();
     let check = |args: Vec<String>| async move {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -42,7 +42,7 @@ async fn all_faults_are_told_at_once_with_file_line_and_what_is_expected() {
         ("winterband.toml", 11, "colour"),
         ("routing.toml", 2, "queue[0].name: expected a name of A-Z"),
         ("routing.toml", 4, "queue[0].offer: expected a duration"),
-        ("routing.toml", 12, "skill[0].title: expected a text of 1 to 100"),
+        ("routing.toml", 13, "skill[0].title: expected a text of 1 to 100"),
     ] {
         let place = format!("{file}:{line}: ");
         let told = err.lines().find(|told| told.contains(&place));
@@ -59,7 +59,7 @@ async fn all_faults_are_told_at_once_with_file_line_and_what_is_expected() {
 /// The demo floor with one more queue, an account that leads to it, and an agent who serves it.
 fn larger() -> String {
     let more = "\n[[queue]]\nname = 'warranty'\ntitle = 'Warranty'\noffer = '30s'\nwrap_up = '0s'\n\
-        owner_wait = '1s'\nreopen = '1h'\ndecline_rest = '60s'\n\n[[agent]]\nname = 'cora'\ntitle = 'Cora'\n\
+        owner_wait = '1s'\nreopen = '1h'\ndecline_rest = '60s'\nwait_bound = '1h'\n\n[[agent]]\nname = 'cora'\ntitle = 'Cora'\n\
         queues = ['warranty']\nskills = {}\ncapacity = { api = 2 }\n\n[[account]]\nchannel = 'api'\n\
         name = 'warranty'\ntitle = 'Warranty'\nqueue = 'warranty'\npriority = 1\n";
     format!("{DEMO_FLOOR}{more}")

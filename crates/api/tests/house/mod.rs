@@ -36,7 +36,7 @@ pub(crate) fn config(accounts: &[&str]) -> Value {
         |name: &&str| json!({"channel": "api", "name": name, "title": "", "queue": "sales", "priority": 1});
     json!({
         "queues": [{"name": "sales", "title": "Sales", "offer_ms": 1, "wrap_up_ms": 0, "owner_wait_ms": 0,
-                    "reopen_ms": 0, "decline_rest_ms": 0}],
+                    "reopen_ms": 0, "decline_rest_ms": 0, "wait_bound_ms": 900_000}],
         "skills": [], "categories": [], "dispositions": [],
         "agents": [{"name": "ada", "title": "Ada", "queues": ["sales"], "skills": {}, "capacity": {"api": 2}}],
         "accounts": accounts.iter().map(account).collect::<Vec<_>>(),

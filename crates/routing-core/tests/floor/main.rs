@@ -26,5 +26,6 @@ mod properties;
 mod receipts;
 mod recovery;
 mod refusals;
+mod small_floors;
 mod tell;
 mod wishes;

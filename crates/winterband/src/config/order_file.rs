@@ -19,7 +19,8 @@ const BREACH: &str = "{ within = \"60s\", window = \"20s\", head_start = \"5m\" 
 pub(super) fn queue(table: &mut Table<'_, '_>) -> impl FnOnce(SubjectToken) -> Queue + use<> {
     let choose = table.optional_word("choose", CHOICES, choice);
     let steps = table.list("steps", STEPS, step);
-    let wait_bound_ms = table.optional_duration_ms("wait_bound");
+    // Stated by each, so that nobody waits for ever because nobody thought of it.
+    let wait_bound_ms = table.duration_ms("wait_bound");
     let breach = table.inline("breach", BREACH, breach);
     let per_agent_max = table.optional_whole("per_agent_max");
     let auto_accept = table.optional_yes_no("auto_accept");
@@ -128,7 +129,6 @@ mod tests {
     fn all_that_weighs_is_read() {
         let queue = r#"
 choose = "best_proficiency"
-wait_bound = "10m"
 breach = { within = "60s", window = "20s", head_start = "5m" }
 per_agent_max = 2
 auto_accept = true
@@ -162,7 +162,7 @@ interruptible = true
 "#;
         let config = with(queue, rest).unwrap();
         let queue = &config.queues[0];
-        assert_eq!((queue.wait_bound_ms, queue.per_agent_max, queue.misses_max), (Some(600_000), Some(2), 3));
+        assert_eq!((queue.wait_bound_ms, queue.per_agent_max, queue.misses_max), (Some(900_000), Some(2), 3));
         assert_eq!(queue.breach.unwrap().window_ms, 20_000);
         assert!(queue.auto_accept);
         assert_eq!((queue.silent_after_ms, queue.close_after_ms), (Some(300_000), Some(3_600_000)));

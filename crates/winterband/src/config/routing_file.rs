@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn five_faults_are_told_at_once_with_their_lines() {
+    fn all_faults_are_told_at_once_with_their_lines() {
         let text = "[[queue]]\nname = 'a b'\ntitle = 'A'\noffer = '1 parsec'\nwrap_up = '0s'\nowner_wait = '1s'\n\
             reopen = '1s'\ncolour = 'red'\n\n[[skill]]\nname = 'x'\ntitle = ''\n[server]\nport = 1\n";
         let faults = read("routing.toml", text, &BTreeMap::new()).unwrap_err();
@@ -242,6 +242,7 @@ mod tests {
         found.sort_unstable();
         let expected = vec![
             (Some(1), "queue[0].decline_rest"),
+            (Some(1), "queue[0].wait_bound"),
             (Some(2), "queue[0].name"),
             (Some(4), "queue[0].offer"),
             (Some(8), "queue[0].colour"),
