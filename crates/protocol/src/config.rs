@@ -12,7 +12,7 @@ use crate::limits::{
     FIELDS_PER_DISPOSITION_MAX, HOLIDAYS_MAX, HOURS_MAX, QUEUES_MAX, SKILLS_MAX, SKILLS_PER_AGENT_MAX,
     SKILLS_PER_CONTACT_MAX,
 };
-use crate::token::{ChannelKind, SkillLevel, SubjectToken};
+use crate::token::{ChannelKind, Language, SkillLevel, SubjectToken};
 
 mod order;
 
@@ -43,6 +43,9 @@ pub struct RoutingConfig {
     /// When queues are open.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hours: Vec<Hours>,
+    /// Which skill speaks a language, and from which level on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub languages: BTreeMap<Language, SkillNeed>,
 }
 
 /// A queue and its times, in milliseconds.
@@ -93,6 +96,10 @@ pub struct Queue {
     /// When it is open; `None`: always. Outside, contacts wait for the opening.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hours: Option<SubjectToken>,
+    /// Whether its agents must command the customer's language, if that is one of [`RoutingConfig::languages`]; a step can ask for
+    /// it first and for others later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub speaks: bool,
     /// Where its contacts go while it is closed, if that queue is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overflow: Option<SubjectToken>,
@@ -129,6 +136,7 @@ impl Queue {
             silent_after_ms: None,
             close_after_ms: None,
             hours: None,
+            speaks: false,
             overflow: None,
         }
     }
@@ -304,6 +312,9 @@ impl RoutingConfig {
         self.account_faults(&mut faults, &known);
         self.category_faults(&mut faults, &known);
         self.disposition_faults(&mut faults);
+        for (language, need) in &self.languages {
+            faults.known(format!("languages.{language}"), "skill", &need.skill, &known.skills);
+        }
         faults.found
     }
 

@@ -153,7 +153,12 @@ impl Turn<'_> {
         self.entry(conversation, id, EntryKind::TransferredToQueue { agent, queue: queue.clone() });
         let contact = self.state.contact(id).ok_or(Refusal::UnknownContact)?;
         // What it needed in one queue says nothing in another.
-        let needs = if contact.queue == *queue { contact.needs.clone() } else { Vec::new() };
+        let needs = if contact.queue == *queue {
+            contact.needs.clone()
+        } else {
+            let language = self.state.conversation(conversation).and_then(|known| known.language);
+            self.state.index.policy.spoken(queue, language).into_iter().collect()
+        };
         let event = Event::Queued {
             contact: id,
             queue: queue.clone(),

@@ -248,7 +248,7 @@ pub(crate) fn standing(
     let preferred = contact.preferred();
     let is_preferred = preferred.is_some_and(|preferred| preferred.agent == config.id);
     let queue = state.index.policy.queue(&contact.queue);
-    let rings = rings(queue, &ClassKey::of(contact));
+    let rings = rings(&state.index.policy, &ClassKey::of(contact));
     let profile = ProfileKey::of(config);
     let reached_at =
         rings.iter().find(|ring| ring.admits(&profile)).map(|ring| contact.since.plus(ring.after_ms));

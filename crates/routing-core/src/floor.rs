@@ -286,7 +286,7 @@ impl Floor {
         let open = !self.closed.contains(&key.queue);
         let mut able = Bits::default();
         let mut steps = Vec::new();
-        for ring in rings(queue, &key) {
+        for ring in rings(policy, &key) {
             for (n, profile) in self.profiles.iter_mut().enumerate() {
                 if profile.key.takes_channel(key.channel) && ring.admits(&profile.key) {
                     able.insert(n);

@@ -2,7 +2,7 @@
 
 use protocol::input::CustomerMessage;
 use protocol::record::{EntryKind, Event, OfferEnd, ParkReason, Preferred, QueuedWhy};
-use protocol::{AgentId, ContactId, ConversationId, IdentityId};
+use protocol::{AgentId, ContactId, ConversationId, IdentityId, Language};
 
 use crate::apply::FORGOTTEN_PER_RECORD;
 use crate::contact::{Ended, Phase};
@@ -26,6 +26,7 @@ impl Turn<'_> {
         };
         let Some(known) = self.state.conversation(conversation) else { return };
         let (open, ended, owner) = (known.open, known.ended, known.owner);
+        let language = message.language.or(known.language);
         if let Some(contact) = open {
             return self.message_to_open(conversation, contact);
         }
@@ -33,7 +34,10 @@ impl Turn<'_> {
             Some((contact, last)) if self.reopens(&last) => {
                 self.reopen(conversation, contact, last, owner);
             }
-            Some(_) | None => self.open(conversation, message, owner, routing),
+            Some(_) | None => {
+                let routing = self.with_language(routing, language);
+                self.open(conversation, message, owner, routing);
+            }
         }
     }
 
@@ -157,15 +161,30 @@ impl Turn<'_> {
         }
     }
 
+    /// The customer's language is one of the needs, where their queue speaks.
+    fn with_language(&self, mut routing: Routing, language: Option<Language>) -> Routing {
+        let spoken = self.state.index.policy.spoken(&routing.queue, language);
+        if let Some(need) = spoken.filter(|need| routing.needs.iter().all(|other| other.skill != need.skill))
+        {
+            routing.needs.push(need);
+        }
+        routing
+    }
+
     /// Another queue, while the one it is for is closed and that one is not.
     fn overflowed(&self, routing: Routing) -> Routing {
         if !self.state.is_closed(&routing.queue) {
             return routing;
         }
-        let overflow = self.state.index.policy.queue(&routing.queue).and_then(|queue| queue.overflow.clone());
+        let policy = &self.state.index.policy;
+        let overflow = policy.queue(&routing.queue).and_then(|queue| queue.overflow.clone());
         match overflow.filter(|other| !self.state.is_closed(other)) {
-            // What it needed in one queue says nothing in another.
-            Some(queue) => Routing { queue, needs: Vec::new(), ..routing },
+            // What it needed in one queue says nothing in another, but whose language is spoken.
+            Some(queue) => {
+                let needs =
+                    routing.needs.iter().filter(|need| policy.is_language(&need.skill)).cloned().collect();
+                Routing { queue, needs, ..routing }
+            }
             None => routing,
         }
     }

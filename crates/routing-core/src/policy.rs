@@ -7,7 +7,7 @@ use protocol::config::{
 };
 use protocol::hours::Calendar;
 use protocol::input::{CustomerMessage, SkillNeed};
-use protocol::{ChannelKind, Millis, SubjectToken};
+use protocol::{ChannelKind, Language, Millis, SubjectToken};
 
 use crate::score::Scoring;
 
@@ -21,6 +21,7 @@ pub(crate) struct Policy {
     skills: BTreeSet<SubjectToken>,
     /// Of the queues that close.
     calendars: BTreeMap<SubjectToken, Calendar>,
+    languages: BTreeMap<Language, SkillNeed>,
     priorities: Vec<PriorityClass>,
     pub(crate) channels: Vec<ChannelRule>,
     /// Which ways to choose between agents any queue has.
@@ -61,6 +62,7 @@ impl Policy {
                 .collect(),
             skills: config.skills.iter().map(|one| one.name.clone()).collect(),
             calendars: calendars(config),
+            languages: config.languages.clone(),
             priorities: config.priorities.clone(),
             channels: config.channels.clone(),
             choices: config.queues.iter().map(|queue| queue.choose).collect(),
@@ -80,6 +82,17 @@ impl Policy {
     /// When a closed queue opens.
     pub(crate) fn opens_at(&self, queue: &SubjectToken, at: Millis) -> Option<Millis> {
         self.calendars.get(queue)?.opens_at(at)
+    }
+
+    /// Whether a skill is one that speaks a language.
+    pub(crate) fn is_language(&self, skill: &SubjectToken) -> bool {
+        self.languages.values().any(|need| need.skill == *skill)
+    }
+
+    /// What a customer of this language needs in a queue besides.
+    pub(crate) fn spoken(&self, queue: &SubjectToken, language: Option<Language>) -> Option<SkillNeed> {
+        self.queue(queue).filter(|queue| queue.speaks)?;
+        self.languages.get(&language?).cloned()
     }
 
     pub(crate) fn scoring(&self, queue: &SubjectToken, priority: u8) -> Scoring {

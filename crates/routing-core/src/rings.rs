@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use protocol::config::{Queue, Step};
+use protocol::config::Step;
 use protocol::input::SkillNeed;
 use protocol::{SkillLevel, SubjectToken};
 
 use crate::floor::{ClassKey, ProfileKey};
+use crate::policy::Policy;
 
 /// One step of a class of contacts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,19 +44,21 @@ impl Ring {
 }
 
 /// The rings of a class, by time.
-pub(crate) fn rings(queue: Option<&Queue>, class: &ClassKey) -> Vec<Ring> {
+pub(crate) fn rings(policy: &Policy, class: &ClassKey) -> Vec<Ring> {
+    let queue = policy.queue(&class.queue);
     let steps = queue.map(|queue| queue.steps.as_slice()).unwrap_or_default();
     if steps.is_empty() {
         let queues = [class.queue.clone()].into();
         return vec![Ring { after_ms: 0, queues, teams: BTreeSet::new(), any_of: vec![class.needs.clone()] }];
     }
-    steps.iter().map(|step| ring(step, class)).collect()
+    steps.iter().map(|step| ring(policy, step, class)).collect()
 }
 
-fn ring(step: &Step, class: &ClassKey) -> Ring {
+fn ring(policy: &Policy, step: &Step, class: &ClassKey) -> Ring {
     let queues = if step.queues.is_empty() { [class.queue.clone()].into() } else { step.queues.clone() };
-    let own = std::slice::from_ref(&class.needs);
-    let alternatives = if step.any_of.is_empty() { own } else { &step.any_of };
+    let is_asked = |need: &&SkillNeed| !step.any_language || !policy.is_language(&need.skill);
+    let own: Vec<SkillNeed> = class.needs.iter().filter(is_asked).cloned().collect();
+    let alternatives = if step.any_of.is_empty() { std::slice::from_ref(&own) } else { &step.any_of };
     let any_of = alternatives.iter().map(|all| eased(all, step.ease)).collect();
     Ring { after_ms: step.after_ms, queues, teams: step.teams.clone(), any_of }
 }

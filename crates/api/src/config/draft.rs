@@ -6,7 +6,8 @@ use protocol::config::{
     Account, Agent, Category, ChannelRule, Disposition, PriorityClass, Queue, RoutingConfig, Skill,
 };
 use protocol::hours::Hours;
-use protocol::{AgentId, ChannelKind, SkillLevel, SubjectToken};
+use protocol::input::SkillNeed;
+use protocol::{AgentId, ChannelKind, Language, SkillLevel, SubjectToken};
 use serde::Deserialize;
 
 /// As [`RoutingConfig`].
@@ -25,6 +26,8 @@ pub(super) struct ConfigDraft {
     channels: Vec<ChannelRule>,
     #[serde(default)]
     hours: Vec<Hours>,
+    #[serde(default)]
+    languages: BTreeMap<Language, SkillNeed>,
 }
 
 /// As [`Agent`], with the id if it is known.
@@ -77,6 +80,7 @@ impl ConfigDraft {
             priorities: self.priorities,
             channels: self.channels,
             hours: self.hours,
+            languages: self.languages,
         }
     }
 }

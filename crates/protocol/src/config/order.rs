@@ -66,6 +66,9 @@ pub struct Step {
     /// What they must command: all of one of these lists; empty for what the contact needs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub any_of: Vec<Vec<SkillNeed>>,
+    /// Whether the customer's language is not asked for any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub any_language: bool,
     /// By how many levels every need is lowered; one that falls below 1 asks for nothing.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub ease: u8,

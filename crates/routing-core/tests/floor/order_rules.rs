@@ -2,8 +2,9 @@
 
 use expect_test::expect;
 use protocol::config::{AgentChoice, ChannelRule, PriorityClass, Queue, RoutingConfig, Step};
+use protocol::input::SkillNeed;
 use protocol::record::Event;
-use protocol::{ChannelKind, ContactId, Millis};
+use protocol::{ChannelKind, ContactId, Millis, SkillLevel};
 use routing_core::{Standing, explain};
 
 use crate::builder::{AgentWith, DECLINE_REST_MS, Floor, OFFER_MS, agent, agent_id, config, token};
@@ -305,4 +306,47 @@ fn a_policy_that_does_not_fit_is_refused_whole() {
         "{events:?}"
     );
     assert_eq!(floor.state.policy(), before);
+}
+
+#[test]
+fn a_language_is_a_skill_that_is_needed_or_asked_for_first() {
+    let nl = "nl".parse().unwrap();
+    let dutch = |level| SkillNeed { skill: token("dutch"), level: SkillLevel::try_from(level).unwrap() };
+    let staff = [agent("ada"), agent("bob").skill("dutch", 3), agent("cy").skill("dutch", 2)];
+    let mut floor = with(Floor::online(staff), |config| {
+        config.languages = [(nl, dutch(3))].into();
+        sales(config).speaks = true;
+        let anybody = Step { any_language: true, ..step(10_000, 0) };
+        sales(config).steps = vec![step(0, 0), anybody];
+    });
+    let writes = |floor: &mut Floor, customer: &str, language| {
+        let mut message = floor.message(customer, ChannelKind::Web, "shop", None);
+        message.language = language;
+        floor.input(protocol::InputBody::Message(message));
+    };
+    writes(&mut floor, "carl", Some(nl));
+    assert_eq!(standing(&floor, "carl", "bob"), Standing::Chosen);
+    writes(&mut floor, "dora", Some(nl));
+    assert!(
+        matches!(standing(&floor, "dora", "cy"), Standing::Later { .. }),
+        "level 2 is not enough at first"
+    );
+    writes(&mut floor, "emil", Some("fr".parse().unwrap()));
+    assert_eq!(
+        standing(&floor, "emil", "ada"),
+        Standing::Chosen,
+        "nobody is asked for a language that no skill speaks"
+    );
+    floor.wait(10_000);
+    assert_eq!(standing(&floor, "dora", "cy"), Standing::Chosen, "then anybody");
+    // What they speak goes with them to another queue that speaks, and is not asked for where nobody does.
+    let mut spoken = with(floor, |config| {
+        config
+            .queues
+            .iter_mut()
+            .for_each(|queue| (queue.speaks, queue.steps) = (queue.name == token("support"), Vec::new()));
+    });
+    spoken.accepts("cy").gives_to_queue("cy", "support");
+    let needs = &spoken.state.contact(spoken.contact_of("dora")).unwrap().needs;
+    assert_eq!(needs, &[dutch(3)]);
 }

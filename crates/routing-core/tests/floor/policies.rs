@@ -50,6 +50,8 @@ pub(crate) fn config(policy: usize, staff: Vec<Agent>) -> RoutingConfig {
             config.queues[0].auto_accept = true;
         }
         _ => {
+            config.languages = [("nl".parse().unwrap(), dutch(2))].into();
+            config.queues[1].speaks = true;
             each(&mut config, |queue| {
                 queue.steps = steps();
                 queue.per_agent_max = Some(1);
@@ -57,6 +59,7 @@ pub(crate) fn config(policy: usize, staff: Vec<Agent>) -> RoutingConfig {
                 queue.wait_bound_ms = Some(30_000);
             });
             config.queues[1].steps[0].after_ms = 700;
+            config.queues[1].steps[1].any_language = true;
             // Every other one works in a team, which has the first step to itself.
             config.agents.iter_mut().step_by(2).for_each(|agent| agent.team = Some(token("regulars")));
             config.queues[0].steps[0].teams = [token("regulars")].into();
@@ -86,6 +89,10 @@ fn steps() -> Vec<Step> {
         ..step(61_000, 0)
     };
     vec![step(0, 0), step(9_000, 1), wide]
+}
+
+fn dutch(level: u8) -> SkillNeed {
+    SkillNeed { skill: token("dutch"), level: SkillLevel::try_from(level).unwrap() }
 }
 
 fn each(config: &mut RoutingConfig, change: impl FnMut(&mut protocol::config::Queue)) {

@@ -155,7 +155,9 @@ fn play(floor: &mut Floor, step: &Step) {
             let (channel, account) =
                 if *api { (ChannelKind::Api, "mail") } else { (ChannelKind::Web, "shop") };
             let customer = format!("{}{account}", CUSTOMERS[*customer]);
-            let message = floor.message(&customer, channel, account, category);
+            let mut message = floor.message(&customer, channel, account, category);
+            // Every other one is Dutch.
+            message.language = customer.starts_with("c2").then(|| "nl".parse().unwrap());
             floor.input(InputBody::Message(message));
         }
         Step::WriteOver => {

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use protocol::SubjectToken;
 use protocol::config::{AgentChoice, BreachBoost, ChannelRule, PriorityClass, Queue, Step};
 use protocol::input::SkillNeed;
+use protocol::{Language, SkillLevel, SubjectToken};
 use toml_edit::{InlineTable, Value};
 
 use super::routing_file::{channel as channel_kind, need};
 use super::table::{Table, duration_ms, token};
 
 const CHOICES: &str = "one of longest_idle, least_occupied, most_spare, best_proficiency";
-const STEPS: &str = "a list of { after = \"20s\", queues = [names], teams = [names], any_of = [[{ skill = \"name\", level = 1 to 5 }]], \
+const STEPS: &str = "a list of { after = \"20s\", queues = [names], teams = [names], any_of = [[{ skill = \"name\", level = 1 to 5 }]], any_language = true, \
                      ease = levels }, of which only after has to be there";
 const BREACH: &str = "{ within = \"60s\", window = \"20s\", head_start = \"5m\" }";
 
@@ -27,6 +27,7 @@ pub(super) fn queue(table: &mut Table<'_, '_>) -> impl FnOnce(SubjectToken) -> Q
     let misses_max = table.optional_small("misses_max");
     let silent_after_ms = table.optional_duration_ms("silent_after");
     let close_after_ms = table.optional_duration_ms("close_after");
+    let speaks = table.optional_yes_no("speaks").unwrap_or_default();
     let (hours, overflow) = (table.optional_token("hours"), table.optional_token("overflow"));
     move |name| Queue {
         choose: choose.unwrap_or_default(),
@@ -39,6 +40,7 @@ pub(super) fn queue(table: &mut Table<'_, '_>) -> impl FnOnce(SubjectToken) -> Q
         silent_after_ms,
         close_after_ms,
         hours,
+        speaks,
         overflow,
         ..Queue::new(name)
     }
@@ -52,6 +54,13 @@ pub(super) fn priority(table: &mut Table<'_, '_>) -> Option<PriorityClass> {
         head_start_ms: head_start?,
         ageing_percent: ageing.unwrap_or(100),
     })
+}
+
+pub(super) fn language(table: &mut Table<'_, '_>) -> Option<(Language, SkillNeed)> {
+    let code = table.word("code", "two letters, as in nl", |word| word.parse::<Language>().ok());
+    let (skill, level) = (table.token("skill"), table.optional_small("level"));
+    let level = level.map_or(Some(SkillLevel::LOWEST), |level| SkillLevel::try_from(level).ok());
+    Some((code?, SkillNeed { skill: skill?, level: level? }))
 }
 
 pub(super) fn channel(table: &mut Table<'_, '_>) -> Option<ChannelRule> {
@@ -83,7 +92,7 @@ pub(super) fn only(table: &InlineTable, keys: &[&str]) -> Option<()> {
 }
 
 fn step(table: &InlineTable) -> Option<Step> {
-    only(table, &["after", "queues", "teams", "any_of", "ease"])?;
+    only(table, &["after", "queues", "teams", "any_of", "any_language", "ease"])?;
     let names = |key: &str| match table.get(key) {
         Some(value) => value.as_array()?.iter().map(token).collect::<Option<BTreeSet<_>>>(),
         None => Some(BTreeSet::new()),
@@ -93,11 +102,15 @@ fn step(table: &InlineTable) -> Option<Step> {
         Some(value) => value.as_array()?.iter().map(all_of).collect::<Option<Vec<_>>>()?,
         None => Vec::new(),
     };
+    let any_language = match table.get("any_language") {
+        Some(value) => value.as_bool()?,
+        None => false,
+    };
     let ease = match table.get("ease") {
         Some(value) => u8::try_from(value.as_integer()?).ok()?,
         None => 0,
     };
-    Some(Step { after_ms: duration_ms(table.get("after")?)?, queues, teams, any_of, ease })
+    Some(Step { after_ms: duration_ms(table.get("after")?)?, queues, teams, any_of, any_language, ease })
 }
 
 fn all_of(value: &Value) -> Option<Vec<SkillNeed>> {

@@ -21,8 +21,18 @@ pub(crate) const DEMO: &str = include_str!("../../../../deploy/config/routing.to
 
 const FIELDS: &str =
     "a list of { name = \"cause\", title = \"Cause\", choices = [names] }, of which choices may be left out";
-const KINDS: [&str; 9] =
-    ["queue", "skill", "agent", "account", "category", "disposition", "priority", "channel", "hours"];
+const KINDS: [&str; 10] = [
+    "queue",
+    "skill",
+    "agent",
+    "account",
+    "category",
+    "disposition",
+    "priority",
+    "channel",
+    "hours",
+    "language",
+];
 
 /// Reads a text, or tells all its faults at once.
 ///
@@ -58,6 +68,9 @@ pub(crate) fn read(
         dispositions: each(&mut source, "disposition", tables("disposition"), disposition),
         priorities: each(&mut source, "priority", tables("priority"), order_file::priority),
         channels: each(&mut source, "channel", tables("channel"), order_file::channel),
+        languages: each(&mut source, "language", tables("language"), order_file::language)
+            .into_iter()
+            .collect(),
         hours: each(&mut source, "hours", tables("hours"), hours_file::hours),
     };
     // Faults between the parts make sense only when each part could be read.

@@ -29,8 +29,12 @@ impl Model {
             } else {
                 step.queues.iter().any(|queue| agent.queues.contains(queue))
             };
+            let is_spoken =
+                |need: &SkillNeed| self.config.languages.values().any(|one| one.skill == need.skill);
+            let asked: Vec<_> =
+                contact.needs.iter().filter(|need| !step.any_language || !is_spoken(need)).cloned().collect();
             let able = if step.any_of.is_empty() {
-                commands(&contact.needs, step.ease)
+                commands(&asked, step.ease)
             } else {
                 step.any_of.iter().any(|all| commands(all, step.ease))
             };
