@@ -238,6 +238,8 @@ fn state_after(event: &Event, about: ContactId) -> Option<CustomerState> {
         | Event::PresenceChanged { .. }
         | Event::PresenceQueued { .. }
         | Event::HoursChanged { .. }
+        | Event::ServiceWarned { .. }
+        | Event::ServiceMissed { .. }
         | Event::SetAside { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }

@@ -16,7 +16,7 @@ use crate::token::{ChannelKind, Language, SkillLevel, SubjectToken};
 
 mod order;
 
-pub use order::{AgentChoice, BreachBoost, ChannelRule, PriorityClass, Step};
+pub use order::{AgentChoice, BreachBoost, ChannelRule, PriorityClass, ServiceLevel, Step};
 
 /// The whole routing configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +96,9 @@ pub struct Queue {
     /// When it is open; `None`: always. Outside, contacts wait for the opening.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hours: Option<SubjectToken>,
+    /// What it promises its customers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceLevel>,
     /// Whether its agents must command the customer's language, if that is one of [`RoutingConfig::languages`]; a step can ask for
     /// it first and for others later.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -136,6 +139,7 @@ impl Queue {
             silent_after_ms: None,
             close_after_ms: None,
             hours: None,
+            service: None,
             speaks: false,
             overflow: None,
         }

@@ -268,6 +268,24 @@ pub enum Event {
         /// Whether it is open from here.
         open: bool,
     },
+    /// A promise of the queue to this customer is nearly over.
+    ServiceWarned {
+        /// The contact.
+        contact: ContactId,
+        /// Which promise.
+        measure: ServiceMeasure,
+        /// When it is over.
+        due: Millis,
+    },
+    /// A promise of the queue to this customer was not kept.
+    ServiceMissed {
+        /// The contact.
+        contact: ContactId,
+        /// Which promise.
+        measure: ServiceMeasure,
+        /// When it was over.
+        due: Millis,
+    },
     /// The input is for the empowerment worker, which reads it here.
     Passed {
         /// Where the contact that it names stands, or the customer's latest one; `None`: there is none.
@@ -453,6 +471,20 @@ pub enum QueuedWhy {
     AtRisk,
     /// It had been laid aside, and its time or its customer's answer came.
     Returned,
+    /// Its queue's promise was not kept: it comes first from here.
+    Escalated,
+}
+
+/// What a queue promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceMeasure {
+    /// An agent's first words.
+    FirstResponse,
+    /// An agent's answer to a further message.
+    NextResponse,
+    /// The end.
+    Resolution,
 }
 
 /// Why a contact takes no room.

@@ -32,12 +32,13 @@ const KINDS: &str = "
     event:contact_reopened event:entry_added event:queued event:preference_ended event:declines_lapsed event:offer_made
     event:offer_ended event:assigned event:wrap_up_started event:resolved event:abandoned event:agent_connected
     event:agent_disconnected event:presence_changed event:command_settled event:duplicate_skipped event:parked
-    event:set_aside event:presence_queued event:hours_changed open:true open:false event:passed event:colleagues_asked event:customer_told told:true told:false event:at_risk
+    event:set_aside event:presence_queued event:service_warned event:service_missed
+    measure:first_response measure:next_response measure:resolution event:hours_changed open:true open:false event:passed event:colleagues_asked event:customer_told told:true told:false event:at_risk
     is:told is:from_customer is:from_agent is:note is:joined is:transferred_to_queue is:transferred_to_agent is:reclaimed
     is:resolved is:reopened is:customer_left is:snoozed is:silent is:closed_after_silence is:taken_over is:closed
     is:accepted is:declined is:timed_out is:agent_gone is:customer_gone is:revoked
     is:done is:refused
-    why:opened why:reopened why:offer_ended why:transferred why:reclaimed why:at_risk why:returned
+    why:opened why:reopened why:offer_ended why:transferred why:reclaimed why:at_risk why:returned why:escalated
     rule:preferred rule:longest_idle rule:first_in_order runners_up:some
     reason:unreadable reason:content_differs reason:unknown_account reason:later_version
     reason:floor_full

@@ -28,6 +28,8 @@ pub(crate) enum Due {
     Return(ContactId),
     /// A queue opens or closes.
     Hours,
+    /// What was promised to a customer is nearly over, or over.
+    Service(ContactId),
     /// Who declined may be asked again.
     Lapse(ContactId),
     /// More agents may have it, and those of its class.
@@ -48,7 +50,8 @@ impl Due {
             | Self::Silent(_)
             | Self::Close(_)
             | Self::Return(_)
-            | Self::Hours => false,
+            | Self::Hours
+            | Self::Service(_) => false,
         }
     }
 }

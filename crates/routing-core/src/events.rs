@@ -29,6 +29,7 @@ impl State {
             Event::ConversationForgotten { conversation } => self.forget_conversation(*conversation),
             Event::EntryAdded { conversation, seq, contact, entry } => {
                 self.entry_added(cause, *conversation, *seq)?;
+                self.promise_heard(at, *contact, entry);
                 self.gave_on(at, *contact, entry)?;
                 self.last_word(at, *contact, entry)
             }
@@ -45,6 +46,10 @@ impl State {
                 agent.misses = 0;
                 agent.next = None;
             }),
+            Event::ServiceWarned { contact, measure, .. } | Event::ServiceMissed { contact, measure, .. } => {
+                self.promise_told(*contact, *measure, matches!(event, Event::ServiceMissed { .. }));
+                Ok(())
+            }
             Event::HoursChanged { queue, open } => {
                 self.hours_changed(at, queue, *open);
                 Ok(())
@@ -65,11 +70,7 @@ impl State {
             | Event::WrapUpStarted { .. }
             | Event::Resolved { .. }
             | Event::Abandoned { .. } => self.apply_contact_event(at, event),
-            Event::AtRisk { conversation, until } => {
-                let known = self.stored.conversations.get_mut(conversation);
-                known.ok_or(Misfit::Conversation(*conversation))?.at_risk_until = Some(*until);
-                Ok(())
-            }
+            Event::AtRisk { conversation, until } => self.at_risk(*conversation, *until),
             Event::ConfigRefused { .. }
             | Event::Passed { .. }
             | Event::ColleaguesAsked { .. }
@@ -131,6 +132,8 @@ impl State {
             | Event::PresenceChanged { .. }
             | Event::PresenceQueued { .. }
             | Event::HoursChanged { .. }
+            | Event::ServiceWarned { .. }
+            | Event::ServiceMissed { .. }
             | Event::Passed { .. }
             | Event::ColleaguesAsked { .. }
             | Event::CustomerTold { .. }
@@ -179,6 +182,12 @@ impl State {
         let closed = policy.calendars().filter(|(_, calendar)| !calendar.is_open(at));
         self.stored.closed = closed.map(|(queue, _)| queue.clone()).collect();
         self.rebuild_index();
+        Ok(())
+    }
+
+    fn at_risk(&mut self, conversation: ConversationId, until: Millis) -> Result<(), Misfit> {
+        let known = self.stored.conversations.get_mut(&conversation);
+        known.ok_or(Misfit::Conversation(conversation))?.at_risk_until = Some(until);
         Ok(())
     }
 
@@ -315,7 +324,7 @@ impl State {
                 contact.declines.iter_mut().for_each(|decline| decline.lapsed = false);
             }
             contact.usual_priority = match why {
-                QueuedWhy::AtRisk => Some(contact.own_priority()),
+                QueuedWhy::AtRisk | QueuedWhy::Escalated => Some(contact.own_priority()),
                 QueuedWhy::Opened
                 | QueuedWhy::Reopened
                 | QueuedWhy::OfferEnded
@@ -332,6 +341,7 @@ impl State {
                 contact.effort.transfers = contact.effort.transfers.saturating_add(1);
             }
         })?;
+        self.promise_begins(at, id, *why);
         match (before, why) {
             (Some(agent), QueuedWhy::Transferred | QueuedWhy::Reclaimed) => {
                 self.change_agent(agent, at, |agent| agent.idle_since = at)
@@ -342,6 +352,7 @@ impl State {
                 | QueuedWhy::Reopened
                 | QueuedWhy::OfferEnded
                 | QueuedWhy::AtRisk
+                | QueuedWhy::Escalated
                 | QueuedWhy::Returned,
             )
             | (None, _) => Ok(()),
@@ -426,6 +437,7 @@ impl State {
     fn end_contact(&mut self, at: Millis, id: ContactId, how: EndedHow) -> Result<(), Misfit> {
         let contact = self.stored.contacts.remove(&id).ok_or(Misfit::Contact(id))?;
         self.index.unlink(id, &contact);
+        self.promise_ends(id);
         if let Some(conversation) = self.stored.conversations.get_mut(&contact.conversation) {
             conversation.open = None;
             conversation.ended = Some(id);

@@ -98,6 +98,8 @@ pub(crate) struct Index {
     pub(crate) deadlines: Deadlines,
     /// When a queue next opens or closes.
     hours_due: Option<(Millis, Due)>,
+    /// When something has to be told of a promise.
+    promises: BTreeMap<ContactId, (Millis, Due)>,
     /// For each class with steps, what comes next.
     widens: BTreeMap<usize, Widening>,
     /// Until when steps have been seen to: those that were reached by then need no deadline. It stands still as long as one that
@@ -139,6 +141,14 @@ impl Index {
         if self.hours_due != due {
             swap_due(&mut self.deadlines, &mut self.hours_due, due);
         }
+    }
+
+    pub(crate) fn promise_due(&mut self, id: ContactId, due: Option<(Millis, Due)>) {
+        let mut kept = self.promises.remove(&id);
+        if kept != due {
+            swap_due(&mut self.deadlines, &mut kept, due);
+        }
+        self.promises.extend(due.map(|due| (id, due)));
     }
 
     /// A queue opened or closed.

@@ -40,6 +40,7 @@ mod recheck;
 mod rings;
 mod room;
 mod score;
+mod service;
 mod state;
 mod timer;
 mod turn;

@@ -79,6 +79,11 @@ impl Policy {
         self.calendars.iter()
     }
 
+    /// The hours of a queue that closes.
+    pub(crate) fn calendar(&self, queue: &SubjectToken) -> Option<&Calendar> {
+        self.calendars.get(queue)
+    }
+
     /// When a closed queue opens.
     pub(crate) fn opens_at(&self, queue: &SubjectToken, at: Millis) -> Option<Millis> {
         self.calendars.get(queue)?.opens_at(at)

@@ -16,6 +16,7 @@ use crate::contact::{AgentState, Contact, Conversation, Ended, Phase};
 use crate::index::Index;
 use crate::memory::Memory;
 use crate::policy::Policy;
+use crate::service::Targets;
 
 /// All that the core knows, as it is after a record of the log.
 ///
@@ -72,6 +73,9 @@ pub(crate) struct Stored {
     pub(crate) config: Arc<RoutingConfig>,
     pub(crate) agents: BTreeMap<AgentId, AgentState>,
     pub(crate) lost_gateways: BTreeSet<GatewayId>,
+    /// What is promised to customers, for contacts whose queue promises something.
+    #[serde(default)]
+    pub(crate) targets: BTreeMap<ContactId, Targets>,
     /// Queues that are closed now.
     #[serde(default)]
     pub(crate) closed: BTreeSet<SubjectToken>,
@@ -272,6 +276,8 @@ impl State {
             index.link(*id, contact);
         }
         self.index = index;
+        let promised: Vec<ContactId> = self.stored.targets.keys().copied().collect();
+        promised.into_iter().for_each(|id| self.refresh_promise(id));
     }
 }
 

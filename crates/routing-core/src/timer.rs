@@ -74,6 +74,7 @@ impl Turn<'_> {
             Due::Close(contact) => self.close_after_silence(contact),
             Due::Return(contact) => self.come_back(contact),
             Due::Hours => self.hours(),
+            Due::Service(contact) => self.service(contact),
             Due::Lapse(contact) => self.emit(Event::DeclinesLapsed { contact }),
             Due::Widen(contact) => self.widen(contact),
         }

@@ -256,6 +256,8 @@ fn contact_of(event: &Event) -> Option<ContactId> {
         | Event::PresenceChanged { .. }
         | Event::PresenceQueued { .. }
         | Event::HoursChanged { .. }
+        | Event::ServiceWarned { .. }
+        | Event::ServiceMissed { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }
@@ -293,6 +295,8 @@ fn agent_of(event: &Event) -> Option<AgentId> {
         | Event::Resolved { .. }
         | Event::Abandoned { .. }
         | Event::HoursChanged { .. }
+        | Event::ServiceWarned { .. }
+        | Event::ServiceMissed { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }

@@ -114,19 +114,7 @@ CREATE TABLE entries (
 
 fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreError> {
     match event {
-        Event::ConversationOpened { conversation, identity, channel, account } => {
-            tx.prepare_cached(
-                "INSERT INTO conversations (conversation, identity, channel, account, opened_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![
-                conversation.to_string(),
-                identity.to_string(),
-                channel.as_str(),
-                account.as_str(),
-                signed(at.0)
-            ])?;
-            Ok(())
-        }
+        Event::ConversationOpened { .. } => conversation_opened(tx, at, event),
         Event::ContactOpened { contact, conversation, channel, category } => {
             tx.prepare_cached(
                 "INSERT INTO contacts (contact, conversation, channel, category, opened_at, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -177,6 +165,8 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
         | Event::PresenceChanged { .. }
         | Event::PresenceQueued { .. }
         | Event::HoursChanged { .. }
+        | Event::ServiceWarned { .. }
+        | Event::ServiceMissed { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }
@@ -185,6 +175,21 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
         | Event::DuplicateSkipped
         | Event::Parked { .. } => Ok(()),
     }
+}
+
+fn conversation_opened(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreError> {
+    let Event::ConversationOpened { conversation, identity, channel, account } = event else { return Ok(()) };
+    tx.prepare_cached(
+        "INSERT INTO conversations (conversation, identity, channel, account, opened_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        conversation.to_string(),
+        identity.to_string(),
+        channel.as_str(),
+        account.as_str(),
+        signed(at.0)
+    ])?;
+    Ok(())
 }
 
 fn waits(tx: &Connection, contact: ContactId) -> Result<(), StoreError> {

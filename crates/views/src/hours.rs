@@ -70,7 +70,9 @@ pub(crate) fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(
                 QueuedWhy::Opened => add(tx, queue.as_str(), at, "arrived", 1),
                 QueuedWhy::Reopened => add(tx, queue.as_str(), at, "reopened", 1),
                 QueuedWhy::Transferred | QueuedWhy::Reclaimed => add(tx, queue.as_str(), at, "handed_on", 1),
-                QueuedWhy::OfferEnded | QueuedWhy::AtRisk | QueuedWhy::Returned => Ok(()),
+                QueuedWhy::OfferEnded | QueuedWhy::AtRisk | QueuedWhy::Escalated | QueuedWhy::Returned => {
+                    Ok(())
+                }
             }
         }
         Event::Assigned { contact, .. } => assigned(tx, at, *contact),
@@ -100,6 +102,8 @@ pub(crate) fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(
         | Event::PresenceChanged { .. }
         | Event::PresenceQueued { .. }
         | Event::HoursChanged { .. }
+        | Event::ServiceWarned { .. }
+        | Event::ServiceMissed { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }

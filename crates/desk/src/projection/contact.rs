@@ -1,12 +1,14 @@
 //! An open contact.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use protocol::record::{AsideWhy, EntryKind, QueuedWhy, Receipt};
+use protocol::record::{AsideWhy, EntryKind, QueuedWhy, Receipt, ServiceMeasure};
 use protocol::remedy::Effort;
 use protocol::thread::Entry;
 use protocol::{AgentId, Cause, ChannelKind, ConversationId, IdentityId, Millis, OfferId, SubjectToken};
+
+use serde::Serialize;
 
 use super::InputOf;
 
@@ -26,6 +28,15 @@ pub(super) enum Stage {
     WrapUp { agent: AgentId, until: Millis },
 }
 
+/// How a promise stands that is not kept yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Late {
+    /// When it is, or was, over.
+    pub(super) due: Millis,
+    /// Whether it is over.
+    pub(super) is_missed: bool,
+}
+
 /// A contact that has not ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Contact {
@@ -42,6 +53,8 @@ pub(crate) struct Contact {
     pub(super) effort: Effort,
     /// Since when the customer waits for an agent, while they do.
     pub(super) waits_from: Option<Millis>,
+    /// What was promised and is nearly over, or over.
+    pub(super) late: BTreeMap<ServiceMeasure, Late>,
     /// Who had it.
     pub(super) had_by: Vec<AgentId>,
     identity: Option<IdentityId>,
@@ -67,6 +80,7 @@ impl Contact {
             entries: VecDeque::new(),
             effort: Effort::default(),
             waits_from: None,
+            late: BTreeMap::new(),
             had_by: Vec::new(),
             identity: InputOf::read(cause).identity,
         }
@@ -76,6 +90,10 @@ impl Contact {
         if self.identity.is_none() {
             let parts = entry.body.as_ref().and_then(protocol::content::Sealed::parts);
             self.identity = parts.map(|(identity, _, _)| identity);
+        }
+        // An answer keeps what it can keep; a promise that was not kept stays told until the end.
+        if matches!(entry.kind, EntryKind::FromAgent { .. } | EntryKind::Told { .. }) {
+            self.late.retain(|measure, late| *measure == ServiceMeasure::Resolution || late.is_missed);
         }
         self.entries.push_back(entry);
         if self.entries.len() > ENTRIES_PER_CONTACT_MAX {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::command::{Command, Outcome};
-use protocol::record::{OfferEnd, QueuedWhy};
+use protocol::record::{OfferEnd, QueuedWhy, ServiceMeasure};
 use protocol::remedy::Effort;
 use protocol::thread::{self, Entry};
 use protocol::{
@@ -11,7 +11,7 @@ use protocol::{
     SubjectToken,
 };
 
-use super::contact::{Contact, Stage};
+use super::contact::{Contact, Late, Stage};
 use super::memory::EndedContact;
 use super::{Change, InputOf, Offer, Projection, Seat};
 use crate::answer::{Answer, AnsweredBy};
@@ -111,6 +111,8 @@ impl Projection {
                 step.tell(*agent, Change::Presence);
             }
             Event::CommandSettled { command, outcome } => self.settle(step, &record.cause, *command, outcome),
+            Event::ServiceWarned { contact, measure, due } => self.late(*contact, *measure, *due, false),
+            Event::ServiceMissed { contact, measure, due } => self.late(*contact, *measure, *due, true),
             Event::HoursChanged { queue, open: true } => {
                 self.closed.remove(queue);
             }
@@ -161,6 +163,12 @@ impl Projection {
         self.change(id, |contact| contact.wait(at, queue, since, why));
         if let Some(before) = before {
             self.take_away(step, before, id, why_gone(why));
+        }
+    }
+
+    fn late(&mut self, id: ContactId, measure: ServiceMeasure, due: Millis, is_missed: bool) {
+        if let Some(contact) = self.contacts.get_mut(&id) {
+            contact.late.insert(measure, Late { due, is_missed });
         }
     }
 
@@ -355,6 +363,10 @@ fn why_gone(why: QueuedWhy) -> &'static str {
         QueuedWhy::Transferred => "transferred",
         QueuedWhy::Reclaimed => "reclaimed",
         QueuedWhy::Returned => "returned",
-        QueuedWhy::Opened | QueuedWhy::Reopened | QueuedWhy::OfferEnded | QueuedWhy::AtRisk => "ended",
+        QueuedWhy::Opened
+        | QueuedWhy::Reopened
+        | QueuedWhy::OfferEnded
+        | QueuedWhy::AtRisk
+        | QueuedWhy::Escalated => "ended",
     }
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::command::Presence;
-use protocol::record::AsideWhy;
+use protocol::record::{AsideWhy, ServiceMeasure};
 use protocol::remedy::Effort;
 use protocol::{AgentId, ChannelKind, ContactId, Millis, OfferId, SubjectToken};
 use serde::{Deserialize, Serialize};
 
-use super::contact::{Contact, Stage};
+use super::contact::{Contact, Late, Stage};
 use super::{Projection, Seat};
 
 /// Most contacts shown at once, those that have waited for longest first: more than anybody reads.
@@ -59,6 +59,8 @@ pub(crate) struct QueueNow {
     with_agents: u32,
     aside: u32,
     wrap_up: u32,
+    /// How many of them have a promise that was not kept.
+    late: u32,
     /// Since when the first of them waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest: Option<Millis>,
@@ -107,6 +109,9 @@ pub(crate) struct ContactNow {
     opened_at: Millis,
     waiting_since: Millis,
     effort: Effort,
+    /// What was promised and is nearly over, or over.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    late: BTreeMap<ServiceMeasure, Late>,
 }
 
 impl Projection {
@@ -157,6 +162,7 @@ impl Projection {
             with_agents: 0,
             aside: 0,
             wrap_up: 0,
+            late: 0,
             oldest: None,
             agents: number(serving().count()),
             there: number(serving().filter(|seat| seat.is_there()).count()),
@@ -211,6 +217,7 @@ impl Projection {
             opened_at: contact.opened_at,
             waiting_since: contact.waiting_since,
             effort: self.effort_of(contact),
+            late: contact.late.clone(),
         })
     }
 }
@@ -224,6 +231,7 @@ fn count(queue: &mut QueueNow, contact: &Contact) {
         Stage::WrapUp { .. } => &mut queue.wrap_up,
     };
     *counted += 1;
+    queue.late += u32::from(contact.late.values().any(|late| late.is_missed));
     if matches!(contact.stage, Stage::Waiting) {
         let since = contact.waiting_since;
         queue.oldest = Some(queue.oldest.map_or(since, |oldest| oldest.min(since)));

@@ -145,6 +145,8 @@ export interface QueueNow {
   with_agents: number;
   aside: number;
   wrap_up: number;
+  /** How many have a promise that was not kept. */
+  late: number;
   oldest?: Millis;
   agents: number;
   there: number;
@@ -163,6 +165,9 @@ export interface AgentNow {
   aside: number;
 }
 
+/** What a queue promises. */
+export type Measure = 'first_response' | 'next_response' | 'resolution';
+
 export interface ContactNow {
   contact: string;
   queue: string;
@@ -175,6 +180,8 @@ export interface ContactNow {
   opened_at: Millis;
   waiting_since: Millis;
   effort: Effort;
+  /** What was promised and is nearly over, or over. */
+  late?: Partial<Record<Measure, { due: Millis; is_missed: boolean }>>;
 }
 
 export interface FloorNow {

@@ -87,6 +87,42 @@ pub struct BreachBoost {
     pub head_start_ms: u64,
 }
 
+/// What a queue promises its customers: how soon they are answered, and that it ends.
+///
+/// The first and every further response run from the customer's words to an agent's; the resolution runs from the beginning, and
+/// stands still while the customer owes an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceLevel {
+    /// Until the first words of an agent, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_ms: Option<u64>,
+    /// Until an agent's answer to each further message, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_ms: Option<u64>,
+    /// Until the contact is resolved, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution_ms: Option<u64>,
+    /// Whether only the time counts in which the queue is open.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub business: bool,
+    /// After how much of the time somebody is warned, percent.
+    #[serde(default = "eighty", skip_serializing_if = "is_eighty")]
+    pub warn_percent: u8,
+    /// Whether a contact that waits when its time is over comes before all others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub escalate: bool,
+}
+
+const fn eighty() -> u8 {
+    80
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_eighty(percent: &u8) -> bool {
+    *percent == eighty()
+}
+
 /// What a contact of a channel takes of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,6 +145,48 @@ fn is_zero(number: &u8) -> bool {
 }
 
 impl Queue {
+    fn promise_faults(&self, n: usize, faults: &mut Faults) {
+        let path = |key: &str| format!("queues[{n}].{key}");
+        if let Some(service) = &self.service {
+            let times = [service.first_ms, service.next_ms, service.resolution_ms];
+            if times.iter().flatten().next().is_none() {
+                faults
+                    .add(path("service"), "nothing is promised: expected first_ms, next_ms or resolution_ms");
+            }
+            for time in times.into_iter().flatten() {
+                faults.order_ms(path("service"), time);
+                if time == 0 {
+                    faults.add(path("service"), "nobody answers in no time: expected more than 0 ms");
+                }
+            }
+            if service.warn_percent == 0 || service.warn_percent > 100 {
+                faults.add(path("service"), "warn_percent: expected 1 to 100");
+            }
+            if service.business && self.hours.is_none() {
+                faults.add(
+                    path("service"),
+                    "business time is the time in which the queue is open: give it hours",
+                );
+            }
+        }
+    }
+
+    fn hours_faults(&self, n: usize, faults: &mut Faults, known: &Known<'_>) {
+        let path = |key: &str| format!("queues[{n}].{key}");
+        if let Some(hours) = &self.hours {
+            faults.known(path("hours"), "hours", hours, &known.hours);
+        }
+        if let Some(overflow) = &self.overflow {
+            faults.known(path("overflow"), "queue", overflow, &known.queues);
+            if self.hours.is_none() {
+                faults.add(path("overflow"), "this queue never closes: give it hours, or leave overflow out");
+            }
+            if *overflow == self.name {
+                faults.add(path("overflow"), "a queue cannot overflow into itself: expected another one");
+            }
+        }
+    }
+
     pub(super) fn faults(&self, n: usize, faults: &mut Faults, known: &Known<'_>) {
         let path = |key: &str| format!("queues[{n}].{key}");
         if self.offer_ms == 0 {
@@ -140,18 +218,8 @@ impl Queue {
                 "a contact is laid aside before it ends: expected at least silent_after_ms",
             );
         }
-        if let Some(hours) = &self.hours {
-            faults.known(path("hours"), "hours", hours, &known.hours);
-        }
-        if let Some(overflow) = &self.overflow {
-            faults.known(path("overflow"), "queue", overflow, &known.queues);
-            if self.hours.is_none() {
-                faults.add(path("overflow"), "this queue never closes: give it hours, or leave overflow out");
-            }
-            if *overflow == self.name {
-                faults.add(path("overflow"), "a queue cannot overflow into itself: expected another one");
-            }
-        }
+        self.promise_faults(n, faults);
+        self.hours_faults(n, faults, known);
         if self.misses_max == 0 || self.misses_max > MISSES_MAX {
             faults.add(path("misses_max"), &format!("expected 1 to {MISSES_MAX}"));
         }

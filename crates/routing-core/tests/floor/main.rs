@@ -26,6 +26,7 @@ mod properties;
 mod receipts;
 mod recovery;
 mod refusals;
+mod service_rules;
 mod small_floors;
 mod tell;
 mod wishes;

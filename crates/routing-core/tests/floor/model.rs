@@ -164,7 +164,8 @@ impl Model {
                 }
                 let known = self.known(*contact);
                 let was_taken = matches!(known.at, At::Nowhere | At::With(_) | At::Aside(_));
-                assert!(was_taken || *why == QueuedWhy::AtRisk, "{contact}: {:?}", known.at);
+                let is_put_first = matches!(why, QueuedWhy::AtRisk | QueuedWhy::Escalated);
+                assert!(was_taken || is_put_first, "{contact}: {:?}", known.at);
                 known.at = At::Waiting { preferred: preferred.map(|one| one.agent) };
                 (known.queue, known.needs) = (Some(queue.clone()), needs.clone());
                 (known.priority, known.since) = (*priority, *since);

@@ -2,7 +2,9 @@
 
 use protocol::ChannelKind::{Api, Web};
 use protocol::SkillLevel;
-use protocol::config::{Agent, AgentChoice, BreachBoost, ChannelRule, PriorityClass, RoutingConfig, Step};
+use protocol::config::{
+    Agent, AgentChoice, BreachBoost, ChannelRule, PriorityClass, RoutingConfig, ServiceLevel, Step,
+};
 use protocol::hours::{Hours, Weekday};
 use protocol::input::SkillNeed;
 
@@ -50,6 +52,14 @@ pub(crate) fn config(policy: usize, staff: Vec<Agent>) -> RoutingConfig {
             config.queues[0].auto_accept = true;
         }
         _ => {
+            config.queues[0].service = Some(ServiceLevel {
+                first_ms: Some(9_000),
+                next_ms: Some(61_000),
+                resolution_ms: Some(3_600_000),
+                business: false,
+                warn_percent: 50,
+                escalate: true,
+            });
             config.languages = [("nl".parse().unwrap(), dutch(2))].into();
             config.queues[1].speaks = true;
             each(&mut config, |queue| {

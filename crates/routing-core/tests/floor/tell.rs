@@ -82,6 +82,10 @@ fn other_line(state: &State, at: Millis, event: &Event) -> String {
             let reason = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
             format!("{} {presence:?} when free{reason}", name(agent))
         }
+        Event::ServiceWarned { contact, measure, due } => {
+            format!("{contact}: {measure:?} is due in {} ms", within(due))
+        }
+        Event::ServiceMissed { contact, measure, .. } => format!("{contact}: {measure:?} was not kept"),
         Event::HoursChanged { queue, open } => format!("{queue} {}", if *open { "opens" } else { "closes" }),
         Event::Passed { context: None } => "passed on".into(),
         Event::Passed { context: Some(context) } => format!("passed on, {}", context_words(state, context)),

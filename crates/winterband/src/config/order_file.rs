@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use protocol::config::{AgentChoice, BreachBoost, ChannelRule, PriorityClass, Queue, Step};
+use protocol::config::{AgentChoice, BreachBoost, ChannelRule, PriorityClass, Queue, ServiceLevel, Step};
 use protocol::input::SkillNeed;
 use protocol::{Language, SkillLevel, SubjectToken};
 use toml_edit::{InlineTable, Value};
@@ -13,6 +13,8 @@ use super::table::{Table, duration_ms, token};
 const CHOICES: &str = "one of longest_idle, least_occupied, most_spare, best_proficiency";
 const STEPS: &str = "a list of { after = \"20s\", queues = [names], teams = [names], any_of = [[{ skill = \"name\", level = 1 to 5 }]], any_language = true, \
                      ease = levels }, of which only after has to be there";
+const SERVICE: &str = "{ first = \"60s\", next = \"5m\", resolution = \"24h\", business = true, warn_percent = 80, escalate = true }, \
+                       of which one time has to be there";
 const BREACH: &str = "{ within = \"60s\", window = \"20s\", head_start = \"5m\" }";
 
 /// What a queue says of these; its other keys are read elsewhere.
@@ -27,6 +29,7 @@ pub(super) fn queue(table: &mut Table<'_, '_>) -> impl FnOnce(SubjectToken) -> Q
     let misses_max = table.optional_small("misses_max");
     let silent_after_ms = table.optional_duration_ms("silent_after");
     let close_after_ms = table.optional_duration_ms("close_after");
+    let service = table.inline("service", SERVICE, service);
     let speaks = table.optional_yes_no("speaks").unwrap_or_default();
     let (hours, overflow) = (table.optional_token("hours"), table.optional_token("overflow"));
     move |name| Queue {
@@ -40,6 +43,7 @@ pub(super) fn queue(table: &mut Table<'_, '_>) -> impl FnOnce(SubjectToken) -> Q
         silent_after_ms,
         close_after_ms,
         hours,
+        service,
         speaks,
         overflow,
         ..Queue::new(name)
@@ -53,6 +57,27 @@ pub(super) fn priority(table: &mut Table<'_, '_>) -> Option<PriorityClass> {
         priority: priority?,
         head_start_ms: head_start?,
         ageing_percent: ageing.unwrap_or(100),
+    })
+}
+
+fn service(table: &InlineTable) -> Option<ServiceLevel> {
+    only(table, &["first", "next", "resolution", "business", "warn_percent", "escalate"])?;
+    let time = |key: &str| match table.get(key) {
+        Some(value) => duration_ms(value).map(Some),
+        None => Some(None),
+    };
+    let yes = |key: &str| table.get(key).map_or(Some(false), Value::as_bool);
+    let warn_percent = match table.get("warn_percent") {
+        Some(value) => u8::try_from(value.as_integer()?).ok()?,
+        None => 80,
+    };
+    Some(ServiceLevel {
+        first_ms: time("first")?,
+        next_ms: time("next")?,
+        resolution_ms: time("resolution")?,
+        business: yes("business")?,
+        warn_percent,
+        escalate: yes("escalate")?,
     })
 }
 

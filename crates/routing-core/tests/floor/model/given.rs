@@ -87,6 +87,11 @@ impl Model {
         let is_at_risk = self.given.at_risk.get(&conversation).is_some_and(|until| at < *until);
         let stood = self.contacts[&id].at.clone();
         let cost = self.cost_of(id);
+        if why == QueuedWhy::Escalated {
+            assert!(matches!(stood, At::Waiting { .. }), "{id} is brought forward: {stood:?}");
+            assert_eq!(priority, 0);
+            return;
+        }
         if why == QueuedWhy::AtRisk {
             assert!(is_at_risk, "{id} is not at risk and comes first");
             assert!(matches!(stood, At::Waiting { .. }), "{id} is brought forward: {stood:?}");
