@@ -42,6 +42,7 @@ async fn follow(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {
                 tell(&host, &health);
                 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; nobody reads a lag of 2^52")]
                 host.kit.metrics.log_lag_records.set(["channel-host"], tail.pending() as f64);
+                publish_kept(&host);
             }
             () = token.cancelled() => {
                 health.retire();
@@ -79,6 +80,17 @@ fn tell(host: &Host, health: &HealthHandle) {
     } else {
         health.set_detail(format!("waits for the whole log and a configuration, {at}"));
         health.starting();
+    }
+}
+
+/// How often what waiting customers were told came true.
+fn publish_kept(host: &Host) {
+    for (queue, kept) in host.rooms.ask(Projection::kept) {
+        for (said, share) in [("p50", kept.p50), ("p90", kept.p90)] {
+            if let Some(ratio) = share.ratio() {
+                host.kit.metrics.wait_kept_ratio.set([queue.as_str(), said], ratio);
+            }
+        }
     }
 }
 

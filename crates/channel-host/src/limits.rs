@@ -41,6 +41,10 @@ pub(crate) const PING_EVERY: Duration = Duration::from_secs(20);
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(50);
 /// At most one word about typing in this time, either way.
 pub(crate) const TYPING_EVERY: Duration = Duration::from_secs(2);
+/// How often a waiting visitor is told where they stand, if that has changed.
+pub(crate) const OUTLOOK_EVERY: Duration = Duration::from_secs(3);
+/// Waits are told in steps of this, ms.
+pub(crate) const OUTLOOK_STEP_MS: u64 = 30_000;
 /// How often a loop says that it lives.
 pub(crate) const BEAT_EVERY: Duration = Duration::from_secs(1);
 

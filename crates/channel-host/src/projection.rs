@@ -6,11 +6,12 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use channel_web::CustomerState;
+use forecast::{Forecast, Kept, Outlook};
 use protocol::config::RoutingConfig;
 use protocol::limits::AGENTS_MAX;
 use protocol::record::{Cause, EntryKind, Event, Record};
 use protocol::thread::{Entry, entries};
-use protocol::{AgentId, ChannelKind, ContactId, ConversationId, IdentityId, InputBody, SubjectToken};
+use protocol::{AgentId, ChannelKind, ContactId, ConversationId, IdentityId, InputBody, Millis, SubjectToken};
 
 use crate::limits::{BATCH_MAX, ENDED_KEPT_MAX, ENTRIES_KEPT_MAX};
 
@@ -25,12 +26,16 @@ pub(crate) struct Projection {
     conversations: HashMap<ConversationId, Conversation>,
     /// Ended conversations, the longest ended first, with the record that ended them.
     ended: VecDeque<(ConversationId, u64)>,
+    forecast: Forecast,
+    queues: Vec<SubjectToken>,
 }
 
 #[derive(Debug)]
 struct Conversation {
     identity: IdentityId,
     state: CustomerState,
+    /// The contact that it is about, or was last.
+    contact: Option<ContactId>,
     last_seq: u64,
     ended_at: Option<u64>,
     /// The latest entries, without a hole.
@@ -64,6 +69,7 @@ impl Projection {
             return changed;
         }
         self.applied = log_seq;
+        self.forecast.apply(record);
         for event in &record.events {
             changed.extend(self.forgotten(event));
             self.event(event, &record.cause);
@@ -108,6 +114,17 @@ impl Projection {
         Some(Standing { conversation: id, state: conversation.state, last_seq: conversation.last_seq })
     }
 
+    /// How long the visitor will wait, while they do.
+    pub(crate) fn outlook(&self, identity: IdentityId, now: Millis) -> Option<Outlook> {
+        let conversation = self.conversations.get(self.by_identity.get(&identity)?)?;
+        self.forecast.of(conversation.contact?, now)
+    }
+
+    /// How often what waiting customers were told came true, by queue.
+    pub(crate) fn kept(&self) -> Vec<(SubjectToken, Kept)> {
+        self.queues.iter().map(|queue| (queue.clone(), self.forecast.kept(queue))).collect()
+    }
+
     /// Whose conversation it is.
     pub(crate) fn identity(&self, conversation: ConversationId) -> Option<IdentityId> {
         Some(self.conversations.get(&conversation)?.identity)
@@ -136,6 +153,7 @@ impl Projection {
             let opened = Conversation {
                 identity: *identity,
                 state,
+                contact: None,
                 last_seq: 0,
                 ended_at: None,
                 entries: VecDeque::new(),
@@ -160,6 +178,7 @@ impl Projection {
 
     fn configure(&mut self, config: &RoutingConfig) {
         self.is_configured = true;
+        self.queues = config.queues.iter().map(|queue| queue.name.clone()).collect();
         let web = config.accounts.iter().filter(|account| account.channel == ChannelKind::Web);
         self.accounts = web.map(|account| account.name.clone()).collect();
         // Who has left the company keeps their name in old conversations, until there are too many of them.
@@ -189,6 +208,7 @@ impl Projection {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         let last = events.iter().rev().find_map(|event| state_after(event, contact));
         conversation.state = last.unwrap_or(conversation.state);
+        conversation.contact = Some(contact);
         if !conversation.state.is_idle() {
             conversation.ended_at = None;
         } else if conversation.ended_at.is_none() {

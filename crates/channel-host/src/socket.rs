@@ -7,6 +7,7 @@ use axum::extract::ws::{Message, WebSocket};
 use bus::UnsealError;
 use bytes::Bytes;
 use channel_web::{Adapter as _, CustomerState, Outbound, Parsed, Rejected, ServerFrame, Signal};
+use forecast::{Outlook, Wait};
 use protocol::ConversationId;
 use protocol::content::{Content, Sealed};
 use protocol::thread::Entry;
@@ -15,7 +16,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use crate::Host;
 use crate::history::{Past, PastNews};
-use crate::limits::{PING_EVERY, SAYS_WAITING_MAX, SILENCE_MAX, STRIKES_MAX, TYPING_EVERY};
+use crate::limits::{OUTLOOK_EVERY, OUTLOOK_STEP_MS, PING_EVERY, SAYS_WAITING_MAX, SILENCE_MAX, STRIKES_MAX, TYPING_EVERY};
 use crate::line::{End, Line};
 use crate::projection::After;
 use crate::rooms::Ear;
@@ -57,6 +58,8 @@ pub(crate) struct Shown {
     pub(crate) cursor: u64,
     /// The last state.
     pub(crate) state: CustomerState,
+    /// The last word about how long it takes.
+    pub(crate) outlook: Option<Outlook>,
 }
 
 /// A welcomed visitor.
@@ -101,19 +104,25 @@ impl Talk {
     }
 
     async fn run(mut self, line: &mut Line) -> End {
-        let mut pings = interval(PING_EVERY);
+        let [mut pings, mut outlooks] = [PING_EVERY, OUTLOOK_EVERY].map(interval);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        outlooks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         if let Err(end) = self.show(line).await {
             return end;
         }
         loop {
-            if let Err(end) = self.turn(line, &mut pings).await {
+            if let Err(end) = self.turn(line, &mut pings, &mut outlooks).await {
                 return end;
             }
         }
     }
 
-    async fn turn(&mut self, line: &mut Line, pings: &mut Interval) -> Result<(), End> {
+    async fn turn(
+        &mut self,
+        line: &mut Line,
+        pings: &mut Interval,
+        outlooks: &mut Interval,
+    ) -> Result<(), End> {
         // While too much of it is on its way, the socket is not read: its network holds it back.
         let has_room = self.work.capacity() > 0;
         tokio::select! {
@@ -123,6 +132,7 @@ impl Talk {
             () = self.ear.woken() => self.show(line).await,
             news = self.past.news() => self.past_news(line, news).await,
             message = line.next(), if has_room => self.hear(line, message?).await,
+            _ = outlooks.tick() => self.look_out(line).await,
             _ = pings.tick() => {
                 if has_room && self.heard_at.elapsed() > SILENCE_MAX {
                     return Err(End::Lost);
@@ -158,12 +168,32 @@ impl Talk {
             self.shown.state = state;
             line.send(&ServerFrame::State { state }).await?;
         }
+        self.look_out(line).await?;
         let may_show = self.typing_shown_at.is_none_or(|at| at.elapsed() >= TYPING_EVERY);
         if self.ear.take_typing() && may_show {
             self.typing_shown_at = Some(Instant::now());
             line.send(&ServerFrame::Typing).await?;
         }
         Ok(())
+    }
+
+    /// Says how long it takes, if that is something else than what was said last.
+    async fn look_out(&mut self, line: &mut Line) -> Result<(), End> {
+        if self.shown.state != CustomerState::Waiting {
+            self.shown.outlook = None;
+            return Ok(());
+        }
+        let (identity, now) = (self.speaker.identity, self.host.now());
+        let Some(outlook) = self.host.rooms.ask(|it| it.outlook(identity, now)).map(rounded) else {
+            return Ok(());
+        };
+        if self.shown.outlook == Some(outlook) {
+            return Ok(());
+        }
+        self.shown.outlook = Some(outlook);
+        let (p50_ms, p90_ms) = outlook.wait.map(|wait| (wait.p50_ms, wait.p90_ms)).unzip();
+        let frame = ServerFrame::Outlook { position: outlook.position, p50_ms, p90_ms, late: outlook.is_late };
+        line.send(&frame).await
     }
 
     /// What was missing came, or is tried again: meanwhile the socket was read, and what was said was taken.
@@ -327,4 +357,11 @@ impl Talk {
             tracing::debug!(%error, "failed to tell that a customer is typing");
         }
     }
+}
+
+/// Up to the next half minute: rather too long than too short.
+fn rounded(outlook: Outlook) -> Outlook {
+    let up = |ms: u64| ms.div_ceil(OUTLOOK_STEP_MS).max(1).saturating_mul(OUTLOOK_STEP_MS);
+    let wait = outlook.wait.map(|wait| Wait { p50_ms: up(wait.p50_ms), p90_ms: up(wait.p90_ms) });
+    Outlook { wait, ..outlook }
 }

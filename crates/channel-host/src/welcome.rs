@@ -53,7 +53,7 @@ pub(crate) async fn welcome(
     let language = hello.lang.as_deref().and_then(language);
     let speaker = Speaker { account, identity, address, language };
     let shown = standing.map(|it| it.conversation);
-    Ok(Talk::new(Arc::clone(host), speaker, ear, Shown { conversation: shown, cursor, state }))
+    Ok(Talk::new(Arc::clone(host), speaker, ear, Shown { conversation: shown, cursor, state, outlook: None }))
 }
 
 /// The language of a tag as in `nl-BE`; a tag that begins otherwise says nothing.

@@ -43,6 +43,20 @@ pub enum ServerFrame<'a> {
         /// Where.
         state: CustomerState,
     },
+    /// Where the customer stands in line, while they wait. Times are rounded up to half a minute, so that they are not told anew with
+    /// every second.
+    Outlook {
+        /// 1 is next.
+        position: u32,
+        /// Half of the customers are served within this, ms; absent where it cannot be said.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        p50_ms: Option<u64>,
+        /// Nine of ten customers are served within this, ms.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        p90_ms: Option<u64>,
+        /// It takes longer than was said.
+        late: bool,
+    },
     /// The agent is writing.
     Typing,
     /// Something about the whole socket is wrong.

@@ -16,6 +16,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use forecast::Forecast;
 use protocol::command::Presence;
 use protocol::desk::Choice;
 use protocol::record::Receipt;
@@ -129,6 +130,8 @@ pub(crate) struct Projection {
     waiting: BTreeMap<SubjectToken, u32>,
     /// Queues that are closed now.
     closed: BTreeSet<SubjectToken>,
+    /// What waiting customers are told, and how often it came true.
+    forecast: Forecast,
     ended: Ended,
     settled: Settled,
     floor_version: u64,

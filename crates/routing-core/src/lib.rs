@@ -49,6 +49,7 @@ pub use apply::{ApplyError, Misfit, apply, apply_watched};
 pub use contact::{AgentState, Contact, Conversation, Decline, DeclineHow, Ended, EndedHow, Phase};
 pub use explain::{AgentRow, Explanation, Place, Standing, explain};
 pub use recheck::recheck;
+pub use score::Scoring;
 pub use state::{ByQueue, State, Totals};
 pub use timer::{next_deadline, timer};
 pub use turn::{TransitionError, decide, transition};

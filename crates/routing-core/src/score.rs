@@ -5,7 +5,7 @@ use protocol::config::{BreachBoost, PriorityClass, Queue};
 /// How a class of contacts gains by waiting. Within a class who waits longer never scores less, so that its line keeps its
 /// order for ever and only heads of lines are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Scoring {
+pub struct Scoring {
     head_start_ms: u64,
     ageing_percent: u64,
     bound_ms: Option<u64>,
@@ -19,7 +19,8 @@ const STRICT_STEP_MS: u64 = 1 << 43;
 
 impl Scoring {
     /// What holds for a queue and a priority.
-    pub(crate) fn new(queue: Option<&Queue>, priorities: &[PriorityClass], priority: u8) -> Self {
+    #[must_use]
+    pub fn new(queue: Option<&Queue>, priorities: &[PriorityClass], priority: u8) -> Self {
         let class = priorities.iter().find(|class| class.priority == priority);
         let (head_start_ms, ageing_percent) = match class {
             Some(class) => (class.head_start_ms, u64::from(class.ageing_percent)),
@@ -36,7 +37,8 @@ impl Scoring {
     }
 
     /// The score after so many milliseconds of waiting, in milliseconds of waiting.
-    pub(crate) fn at(&self, waited_ms: u64) -> u64 {
+    #[must_use]
+    pub fn at(&self, waited_ms: u64) -> u64 {
         if let Some(over) = self.bound_ms.and_then(|bound| waited_ms.checked_sub(bound)) {
             return OVERDUE_MS.saturating_add(over);
         }

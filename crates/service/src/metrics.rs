@@ -47,6 +47,8 @@ pub struct Metrics {
     pub contacts_waiting: Gauges<1>,
     /// Contacts that agents work on; labels: queue.
     pub contacts_with_agents: Gauges<1>,
+    /// Share of customers who were served within the wait that they were told, 0 to 1; labels: queue, said (p50, p90).
+    pub wait_kept_ratio: Gauges<2>,
     /// Records between the log's end and what a role has applied; labels: role.
     pub log_lag_records: Gauges<1>,
     /// Open sockets; labels: kind.
@@ -98,6 +100,12 @@ impl Metrics {
             commands_total: counters(r, "commands", "Commands by outcome", ["outcome"]),
             contacts_waiting: gauges(r, "contacts_waiting", "Contacts without an agent", ["queue"]),
             contacts_with_agents: gauges(r, "contacts_with_agents", "Contacts with an agent", ["queue"]),
+            wait_kept_ratio: gauges(
+                r,
+                "wait_kept_ratio",
+                "Share of customers served within the wait they were told",
+                ["queue", "said"],
+            ),
             log_lag_records: gauges(r, "log_lag_records", "Records not yet applied", ["role"]),
             sockets_open: gauges(r, "sockets_open", "Open sockets", ["kind"]),
             stream_used_ratio: gauges(r, "stream_used_ratio", "Used share of a stream's size", ["stream"]),
@@ -252,6 +260,7 @@ mod tests {
             gauges.set(["a"], 1.0);
         }
         m.stream_used_ratio.set(["INBOUND"], 0.5);
+        m.wait_kept_ratio.set(["a", "p90"], 0.9);
         let text = m.encode().unwrap();
         let mut types: Vec<&str> =
             text.lines().filter_map(|line| line.strip_prefix("# TYPE winterband_")).collect();
@@ -280,6 +289,7 @@ mod tests {
             "takeovers counter",
             "till_seconds histogram",
             "time_to_offer_seconds histogram",
+            "wait_kept_ratio gauge",
         ];
         assert_eq!(types, expected);
     }

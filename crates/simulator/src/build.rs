@@ -99,7 +99,7 @@ impl Build {
                     .map_or(Patience::Endless, |mean| Patience::Random { mean_ms: mean * UNIT_MS }),
             });
         }
-        Ok(Floor { config: self.config, streams, work: Work::Side, places: None })
+        Ok(Floor { config: self.config, streams, work: Work::Side, places: None, forecasts: false })
     }
 }
 

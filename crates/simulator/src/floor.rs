@@ -55,30 +55,19 @@ impl Core {
     /// # Errors
     /// As [`Core::new`].
     pub fn remembering(config: RoutingConfig, conversations: usize) -> Result<Self, FloorError> {
+        Ok(Self::recorded(config, conversations)?.1)
+    }
+
+    /// As [`Core::remembering`], with the records of its beginning.
+    pub(crate) fn recorded(
+        config: RoutingConfig,
+        conversations: usize,
+    ) -> Result<(Vec<Record>, Self), FloorError> {
         if let Some(fault) = config.faults().first() {
             return Err(FloorError::Config(format!("{}: {}", fault.path, fault.message)));
         }
         let agents: Vec<AgentId> = config.agents.iter().map(|agent| agent.id).collect();
         let state = State::new().with_conversations_max(conversations);
-        let mut core = Self { state, inbound: 0, born: 0, now: START_MS };
-        let id = NoticeId(core.uuid());
-        core.write(InputBody::Config(ConfigInput { id, hash: Hash128([1; 16]), config: Box::new(config) }))?;
-        for agent in agents {
-            let id = NoticeId(core.uuid());
-            core.write(InputBody::AgentConnected { id, agent, gateway: GatewayId(Uuid::from_u128(1)) })?;
-            core.ask(
-                agent,
-                Command::SetPresence { presence: Presence::Online, reason: None, when_free: false },
-            )?;
-        }
-        Ok(core)
-    }
-
-    /// As [`Core::new`], with the records of its beginning.
-    #[cfg(test)]
-    pub(crate) fn recorded(config: RoutingConfig) -> Result<(Vec<Record>, Self), FloorError> {
-        let agents: Vec<AgentId> = config.agents.iter().map(|agent| agent.id).collect();
-        let state = State::new().with_conversations_max(CONVERSATIONS);
         let mut core = Self { state, inbound: 0, born: 0, now: START_MS };
         let mut log = Vec::new();
         let id = NoticeId(core.uuid());

@@ -3,13 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
+use forecast::Forecast;
 use protocol::config::RoutingConfig;
 use protocol::record::{Event, Record};
 use protocol::{AgentId, Command, ContactId, SubjectToken};
 
 use crate::desk::Desk;
 use crate::dice::Dice;
-use crate::floor::{Core, DONE, FloorError};
+use crate::floor::{CONVERSATIONS, Core, DONE, FloorError};
 use crate::tally::{Outcome, Tally};
 
 /// How an agent works on several contacts.
@@ -71,6 +72,8 @@ pub struct Floor {
     pub work: Work,
     /// How many may wait in all; who finds that many waiting leaves at once. `None`: any number.
     pub places: Option<usize>,
+    /// Whether customers are told how long they will wait, and it is seen how often that comes true.
+    pub forecasts: bool,
 }
 
 /// Microseconds since the beginning: finer than the core's milliseconds, so that no two things happen in an order of chance.
@@ -151,11 +154,17 @@ struct Run<'a, 's> {
     line_area: f64,
     busy: HashMap<AgentId, (f64, Micros)>,
     outcome: Outcome,
+    forecast: Option<Forecast>,
 }
 
 impl<'a> Run<'a, '_> {
     fn new(floor: &'a Floor, warm_up: u64, seed: u64) -> Result<Self, FloorError> {
-        let core = Core::new(floor.config.clone())?;
+        let (beginning, core) = Core::recorded(floor.config.clone(), CONVERSATIONS)?;
+        let forecast = floor.forecasts.then(|| {
+            let mut forecast = Forecast::default();
+            beginning.iter().for_each(|record| forecast.apply(record));
+            forecast
+        });
         let agents = floor.config.agents.iter().map(|agent| agent.id);
         let mut run = Self {
             floor,
@@ -177,6 +186,7 @@ impl<'a> Run<'a, '_> {
             line_area: 0.0,
             busy: agents.map(|id| (id, (0.0, 0))).collect(),
             outcome: Outcome::default(),
+            forecast,
         };
         run.outcome.streams = vec![Tally::default(); floor.streams.len()];
         for stream in 0..floor.streams.len() {
@@ -318,6 +328,9 @@ impl<'a> Run<'a, '_> {
 
     /// Agents do what the record asks of them: they take what they are offered, and begin what they have.
     fn read(&mut self, record: &Record) -> Result<(), FloorError> {
+        if let Some(forecast) = &mut self.forecast {
+            forecast.apply(record);
+        }
         for event in &record.events {
             if let Event::Assigned { contact, agent } = event {
                 self.begins(*contact, *agent);
@@ -393,6 +406,7 @@ impl<'a> Run<'a, '_> {
             self.outcome.busy.push((sum + open) / watched);
         }
         self.outcome.watched_ms = watched;
+        self.outcome.kept = self.forecast.map(|forecast| forecast.kept_by_all()).unwrap_or_default();
         self.outcome.line = self.line_area / watched;
         self.outcome
     }

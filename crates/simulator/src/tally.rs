@@ -1,5 +1,7 @@
 //! What was seen of a run.
 
+use forecast::Kept;
+
 /// The waits of many, ms.
 #[derive(Clone, Debug, Default)]
 pub struct Waits(Vec<f32>);
@@ -100,6 +102,8 @@ pub struct Outcome {
     pub line: f64,
     /// The share of the agents' time in which each had at least one contact, by agent.
     pub busy: Vec<f64>,
+    /// How often what waiting customers were told came true, where they were told.
+    pub kept: Kept,
 }
 
 impl Outcome {

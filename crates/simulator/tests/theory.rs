@@ -58,3 +58,8 @@ fn every_scenario_lands_within_its_tolerance() {
         }
     }
 }
+
+#[test]
+fn f1_what_waiting_customers_are_told_comes_true() {
+    check("F1", size(2, 60_000));
+}

@@ -17,7 +17,7 @@ use crate::EXIT_USAGE;
 /// Plays floors on the product's own routing core, faster than time.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Scenarios whose figures are known (B1 C1 C2 C5 A1 P1 P2 G1 S1 S2 S3 W1 L1), or `all` of them; or `calls`: real
+    /// Scenarios whose figures are known (B1 C1 C2 C5 A1 P1 P2 G1 S1 S2 S3 W1 L1 F1), or `all` of them; or `calls`: real
     /// arrivals from a file; or `recorded`: what is in the log, decided again, and under another configuration.
     #[arg(required = true)]
     what: Vec<String>,

@@ -1,7 +1,7 @@
 // The conversation as this page knows it: what was recorded, what is on its way, and what follows from a frame.
 // It touches neither the page nor the network, so that every case can be tested.
 
-import type { Entry, FromServer, State, ToServer } from "./frames";
+import type { Entry, FromServer, Outlook, State, ToServer } from "./frames";
 import type { Keep } from "./keep";
 import { PENDING_AGE_MS_MAX, PENDING_MAX } from "./limits";
 import { wellFormed } from "./text";
@@ -41,6 +41,8 @@ export class Conversation {
   pending: Pending[];
   /** The name of whoever answers. */
   agent: string | undefined;
+  /** Where they stand in line, while they wait. */
+  outlook: Outlook | null = null;
   /** Earlier entries exist that this page has not loaded. */
   hasEarlier = false;
   /** The last thing the server said about the whole conversation. */
@@ -175,6 +177,10 @@ export class Conversation {
         return "go on";
       case "state":
         this.state = frame.state;
+        this.outlook = null;
+        return "go on";
+      case "outlook":
+        this.outlook = frame;
         return "go on";
       case "error":
         this.trouble = { code: frame.code, words: frame.words };
@@ -201,6 +207,7 @@ export class Conversation {
     }
     this.id = frame.conversation;
     this.state = frame.state;
+    this.outlook = null;
     this.keep.set("known", frame.conversation ? "1" : "0");
     if (!frame.conversation) {
       this.keep.remove("seen");
@@ -221,8 +228,9 @@ export class Conversation {
     this.last = frame.seq;
     // What was missing has come.
     if (this.trouble?.code === "history_unavailable") this.trouble = null;
-    const { seq, at, kind, id, text, by } = frame;
-    this.entries.push({ seq, at, kind, ...(id && { id }), ...(text != null && { text }), ...(by && { by }) });
+    const { seq, at, kind, id, text, by, opens_at } = frame;
+    const more = { ...(id && { id }), ...(text != null && { text }), ...(by && { by }), ...(opens_at && { opens_at }) };
+    this.entries.push({ seq, at, kind, ...more });
     if (id) this.forget(id);
     if (kind === "joined" || kind === "agent") this.agent = by ?? this.agent;
     if (kind === "transferred" || kind === "reopened") this.agent = undefined;

@@ -23,6 +23,14 @@ export interface Entry {
   opens_at?: number;
 }
 
+/** Where the customer stands in line: 1 is next; times in ms, where they can be said. */
+export interface Outlook {
+  position: number;
+  p50_ms?: number;
+  p90_ms?: number;
+  late: boolean;
+}
+
 export type ToServer =
   | { t: "hello"; token: string | null; after: number; lang: string }
   | { t: "say"; id: string; text: string }
@@ -37,6 +45,7 @@ export type FromServer =
   | { t: "refused"; id: string; code: string; words: string; retry_after_ms?: number }
   | ({ t: "entry" } & Entry)
   | { t: "state"; state: State }
+  | ({ t: "outlook" } & Outlook)
   | { t: "typing" }
   | { t: "error"; code: string; words: string }
   | { t: "pong"; n: number };
@@ -73,6 +82,8 @@ function fits(f: Record<string, unknown>): boolean {
         count("seq") && count("at") && text("kind") && maybe("id", text) && maybe("text", text) && maybe("by", text) &&
         maybe("opens_at", count)
       );
+    case "outlook":
+      return count("position") && maybe("p50_ms", count) && maybe("p90_ms", count);
     case "state":
       return state();
     case "error":

@@ -1,6 +1,7 @@
 // The bubble and the panel: what a customer sees and touches.
 
 import type { Conversation } from "./conversation";
+import type { Outlook } from "./frames";
 import { ARROW, CHAT, CROSS, DOWN, el, icon, say } from "./dom";
 import { TEXT_BYTES_COUNTED, TEXT_BYTES_MAX, THANKS_CHARS_MAX } from "./limits";
 import { Log } from "./log";
@@ -155,7 +156,7 @@ export class Panel {
     }
     const sentence = {
       none: words.none,
-      waiting: words.waiting,
+      waiting: waits(words, conversation.outlook),
       with_agent: agent ? words.withAgent : words.withSomeone,
       resolved: words.resolved,
     };
@@ -244,6 +245,15 @@ export class Panel {
     badge.hidden = unread === 0;
     say(badge, unread > 9 ? "9+" : String(unread));
   }
+}
+
+/** Where they stand and how long it takes; nine of ten are served within what is said. */
+function waits(words: Words, outlook: Outlook | null): string {
+  if (!outlook) return words.waiting;
+  if (outlook.late) return words.late;
+  const place = outlook.position === 1 ? words.next : fill(words.place, "n", String(outlook.position));
+  const { p90_ms } = outlook;
+  return p90_ms ? `${place}, ${fill(words.within, "n", String(Math.ceil(p90_ms / 60_000)))}` : place;
 }
 
 function initialsOf(name: string): string {

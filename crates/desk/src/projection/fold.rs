@@ -52,6 +52,7 @@ impl Projection {
             return Vec::new();
         }
         self.log_seq = seq;
+        self.forecast.apply(record);
         let mut step = Step { at: record.at, ..Step::default() };
         let mut entries = thread::entries(record).map(|(_, entry)| Arc::new(entry));
         for event in &record.events {

@@ -64,9 +64,23 @@ pub(crate) struct QueueNow {
     /// Since when the first of them waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest: Option<Millis>,
+    /// How long who comes now would wait, where that can be said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wait: Option<WaitNow>,
+    /// How many were told how long they would wait and are known to have been served within it, or not; and how many were, of
+    /// the time in which nine of ten are.
+    told: u64,
+    told_kept: u64,
     /// How many agents serve it, and of those take contacts now.
     agents: u32,
     there: u32,
+}
+
+/// How long a wait takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct WaitNow {
+    p50_ms: u64,
+    p90_ms: u64,
 }
 
 /// An agent.
@@ -152,6 +166,7 @@ impl Projection {
 
     fn queue_now(&self, name: &SubjectToken, title: &Arc<str>) -> QueueNow {
         let serving = || self.seats.values().filter(|seat| seat.is_configured && seat.serves.contains(name));
+        let (wait, kept) = (self.forecast.newcomer(name), self.forecast.kept(name));
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         QueueNow {
             name: name.clone(),
@@ -164,6 +179,9 @@ impl Projection {
             wrap_up: 0,
             late: 0,
             oldest: None,
+            wait: wait.map(|wait| WaitNow { p50_ms: wait.p50_ms, p90_ms: wait.p90_ms }),
+            told: kept.p90.of,
+            told_kept: kept.p90.kept,
             agents: number(serving().count()),
             there: number(serving().filter(|seat| seat.is_there()).count()),
         }

@@ -148,6 +148,11 @@ export interface QueueNow {
   /** How many have a promise that was not kept. */
   late: number;
   oldest?: Millis;
+  /** How long who comes now would wait, where that can be said. */
+  wait?: { p50_ms: number; p90_ms: number };
+  /** How many were told how long they would wait, and how many of them were served within it. */
+  told: number;
+  told_kept: number;
   agents: number;
   there: number;
 }

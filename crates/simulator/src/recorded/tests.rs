@@ -2,7 +2,7 @@ use protocol::config::{Account, Agent, AgentChoice, Queue};
 use protocol::{ChannelKind, SkillLevel};
 
 use super::*;
-use crate::floor::{Core, DONE};
+use crate::floor::{CONVERSATIONS, Core, DONE};
 
 fn token(word: &str) -> SubjectToken {
     SubjectToken::new(word).unwrap()
@@ -37,7 +37,7 @@ fn config() -> RoutingConfig {
 
 /// A day on which a customer comes every 4 s, is answered at once and served for 10 s, with a break of the third agent.
 fn day(customers: u64) -> Vec<Record> {
-    let (mut log, mut core) = Core::recorded(config()).unwrap();
+    let (mut log, mut core) = Core::recorded(config(), CONVERSATIONS).unwrap();
     let mut busy: Vec<(u64, AgentId, ContactId)> = Vec::new();
     for customer in 0..customers {
         let now = customer * 4_000;
@@ -93,14 +93,14 @@ fn answer(
 fn the_unchanged_policy_gives_the_recorded_decisions_bit_for_bit() {
     let mut log = day(400);
     assert!(log.len() > 1_500, "{}", log.len());
-    assert_eq!(redecide(&log, crate::floor::CONVERSATIONS), None);
+    assert_eq!(redecide(&log, CONVERSATIONS), None);
     // A record that says something else is named.
     let offer =
         log.iter().position(|record| matches!(record.events.last(), Some(Event::OfferMade { .. }))).unwrap();
     if let Some(Event::OfferMade { receipt, .. }) = log[offer].events.last_mut() {
         receipt.waited_ms += 1;
     }
-    assert_eq!(redecide(&log, crate::floor::CONVERSATIONS), Some(offer as u64 + 1));
+    assert_eq!(redecide(&log, CONVERSATIONS), Some(offer as u64 + 1));
 }
 
 #[test]

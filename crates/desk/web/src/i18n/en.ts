@@ -239,6 +239,8 @@ export const en = {
     nearly: { first_response: 'answer due soon', next_response: 'answer due soon', resolution: 'end due soon' },
     missed: { first_response: 'first answer late', next_response: 'answer late', resolution: 'end late' },
     oldest: 'Longest wait',
+    wait: 'New wait, half / 9 of 10',
+    kept: 'Told and kept',
     there: 'Agents there',
     of: (there: number, all: number) => `${there} of ${all}`,
     closed: 'closed',
@@ -277,6 +279,7 @@ export const en = {
     level: 'Service level',
     meanWait: 'Mean wait',
     means: {
+      wait: 'How long who comes now would wait, learned from the latest waits: half are served within the first time, nine of ten within the second. Told and kept: of those who were told, the share that was served within the second.',
       arrived: 'Contacts that began to wait for the first time, in the queue they began in.',
       answered: 'Contacts that an agent took for the first time, in the hour they took them.',
       abandoned: 'Contacts whose customer left before an agent had them.',

@@ -239,6 +239,8 @@ export const nl: Texts = {
     nearly: { first_response: 'antwoord bijna te laat', next_response: 'antwoord bijna te laat', resolution: 'afronding bijna te laat' },
     missed: { first_response: 'eerste antwoord te laat', next_response: 'antwoord te laat', resolution: 'afronding te laat' },
     oldest: 'Langste wachttijd',
+    wait: 'Nieuwe wacht, helft / 9 op 10',
+    kept: 'Gezegd en gehaald',
     there: 'Medewerkers er',
     of: (there, all) => `${there} van ${all}`,
     closed: 'gesloten',
@@ -277,6 +279,7 @@ export const nl: Texts = {
     level: 'Bereikbaarheid',
     meanWait: 'Gemiddeld gewacht',
     means: {
+      wait: 'Hoe lang wie nu komt zou wachten, geleerd van de laatste wachttijden: de helft is geholpen binnen de eerste tijd, negen van de tien binnen de tweede. Gezegd en gehaald: van wie het gezegd is, het deel dat binnen de tweede geholpen is.',
       arrived: 'Contacten die voor het eerst gingen wachten, in de wachtrij waar ze begonnen.',
       answered: 'Contacten die een medewerker voor het eerst nam, in het uur waarin dat was.',
       abandoned: 'Contacten waarvan de klant vertrok voordat een medewerker ze had.',
