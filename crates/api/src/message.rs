@@ -111,6 +111,7 @@ async fn accept(api: &Api, fit: Fit, source: Source) -> Result<MessageTaken, Pro
         sent_at,
         category,
         replays,
+        callback: false,
         language: fit.language,
         body,
     };

@@ -11,7 +11,9 @@ use protocol::config::RoutingConfig;
 use protocol::limits::AGENTS_MAX;
 use protocol::record::{Cause, EntryKind, Event, Record};
 use protocol::thread::{Entry, entries};
-use protocol::{AgentId, ChannelKind, ContactId, ConversationId, IdentityId, InputBody, Millis, SubjectToken};
+use protocol::{
+    AgentId, ChannelKind, ContactId, ConversationId, IdentityId, InputBody, Millis, SubjectToken,
+};
 
 use crate::limits::{BATCH_MAX, ENDED_KEPT_MAX, ENTRIES_KEPT_MAX};
 
@@ -287,6 +289,8 @@ fn agent_shown(entry: &EntryKind) -> Option<AgentId> {
         | EntryKind::TransferredToAgent { .. }
         | EntryKind::Reclaimed { .. }
         | EntryKind::Snoozed { .. }
+        | EntryKind::CallbackAsked
+        | EntryKind::SilenceWarned { .. }
         | EntryKind::Closed { .. }
         | EntryKind::Reopened
         | EntryKind::CustomerLeft => None,

@@ -16,7 +16,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use crate::Host;
 use crate::history::{Past, PastNews};
-use crate::limits::{OUTLOOK_EVERY, OUTLOOK_STEP_MS, PING_EVERY, SAYS_WAITING_MAX, SILENCE_MAX, STRIKES_MAX, TYPING_EVERY};
+use crate::limits::{
+    OUTLOOK_EVERY, OUTLOOK_STEP_MS, PING_EVERY, SAYS_WAITING_MAX, SILENCE_MAX, STRIKES_MAX, TYPING_EVERY,
+};
 use crate::line::{End, Line};
 use crate::projection::After;
 use crate::rooms::Ear;
@@ -192,7 +194,8 @@ impl Talk {
         }
         self.shown.outlook = Some(outlook);
         let (p50_ms, p90_ms) = outlook.wait.map(|wait| (wait.p50_ms, wait.p90_ms)).unzip();
-        let frame = ServerFrame::Outlook { position: outlook.position, p50_ms, p90_ms, late: outlook.is_late };
+        let frame =
+            ServerFrame::Outlook { position: outlook.position, p50_ms, p90_ms, late: outlook.is_late };
         line.send(&frame).await
     }
 
@@ -364,4 +367,19 @@ fn rounded(outlook: Outlook) -> Outlook {
     let up = |ms: u64| ms.div_ceil(OUTLOOK_STEP_MS).max(1).saturating_mul(OUTLOOK_STEP_MS);
     let wait = outlook.wait.map(|wait| Wait { p50_ms: up(wait.p50_ms), p90_ms: up(wait.p90_ms) });
     Outlook { wait, ..outlook }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_told_in_half_minutes_rather_too_long() {
+        let told = |p50_ms, p90_ms| {
+            let outlook = Outlook { position: 1, wait: Some(Wait { p50_ms, p90_ms }), is_late: false };
+            rounded(outlook).wait.map(|wait| (wait.p50_ms, wait.p90_ms))
+        };
+        assert_eq!(told(0, 1), Some((30_000, 30_000)));
+        assert_eq!(told(30_000, 30_001), Some((30_000, 60_000)));
+    }
 }

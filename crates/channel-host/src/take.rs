@@ -269,6 +269,7 @@ async fn publish(host: &Host, speaker: &Speaker, said: &Inbound) -> Result<Publi
         sent_at: said.sent_at,
         category: said.category.clone(),
         replays: None,
+        callback: said.callback,
         language: speaker.language,
         body,
     };

@@ -113,7 +113,8 @@ fn say(fields: &mut Fields, text_bytes_max: usize) -> Result<Inbound, Rejected> 
     let (message, provider_id) = id(fields)?;
     let content = Content { text: fields.text("text")?, name: fields.maybe_text("name")? };
     check(&content, text_bytes_max)?;
-    Ok(Inbound { message, provider_id, identity: None, content, sent_at: None, category: None })
+    let callback = fields.maybe_yes("callback")?;
+    Ok(Inbound { message, provider_id, identity: None, content, sent_at: None, category: None, callback })
 }
 
 fn thank(fields: &mut Fields, text_bytes_max: usize) -> Result<Thanks, Rejected> {
@@ -183,6 +184,14 @@ impl Fields {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => refuse("wrong_type", format!("{name} is a text or null")),
+        }
+    }
+
+    fn maybe_yes(&mut self, name: &str) -> Result<bool, Rejected> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(yes)) => Ok(yes),
+            Some(_) => refuse("wrong_type", format!("{name} is true, false or null")),
         }
     }
 

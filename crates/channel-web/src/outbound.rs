@@ -30,6 +30,7 @@ pub(crate) fn render(outbound: &Outbound<'_>) -> String {
         text: text.filter(|_| shown),
         by: by.filter(|_| shown),
         opens_at: opens_at(&entry.kind),
+        closes_at: closes_at(&entry.kind),
     })
     .to_json()
 }
@@ -46,6 +47,10 @@ fn opens_at(kind: &EntryKind) -> Option<u64> {
     if let EntryKind::Closed { opens_at: Some(at) } = kind { Some(at.0) } else { None }
 }
 
+fn closes_at(kind: &EntryKind) -> Option<u64> {
+    if let EntryKind::SilenceWarned { closes_at } = kind { Some(closes_at.0) } else { None }
+}
+
 fn wire_kind(kind: &EntryKind) -> WireKind {
     match kind {
         EntryKind::FromCustomer => WireKind::Customer,
@@ -57,6 +62,8 @@ fn wire_kind(kind: &EntryKind) -> WireKind {
         | EntryKind::Reclaimed { .. } => WireKind::Transferred,
         EntryKind::Resolved { .. } | EntryKind::ClosedAfterSilence { .. } => WireKind::Resolved,
         EntryKind::Closed { .. } => WireKind::Closed,
+        EntryKind::CallbackAsked => WireKind::Callback,
+        EntryKind::SilenceWarned { .. } => WireKind::Closing,
         EntryKind::Reopened => WireKind::Reopened,
         EntryKind::CustomerLeft => WireKind::Left,
     }

@@ -94,6 +94,9 @@ pub struct EntryFrame<'a> {
     /// When it is open again, ms since the epoch; absent where that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opens_at: Option<u64>,
+    /// When it ends, ms since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closes_at: Option<u64>,
 }
 
 /// What an entry is to a customer.
@@ -112,6 +115,10 @@ pub enum WireKind {
     Resolved,
     /// Nobody is there now: it waits for the opening.
     Closed,
+    /// The customer is called back; their place is kept.
+    Callback,
+    /// It ends soon if the customer does not answer.
+    Closing,
     /// The customer came back.
     Reopened,
     /// The customer left.

@@ -61,6 +61,8 @@ pub struct Inbound {
     pub sent_at: Option<Millis>,
     /// What it is about, if the provider says so.
     pub category: Option<SubjectToken>,
+    /// Whether it asks to be called back, at what the words say.
+    pub callback: bool,
 }
 
 /// What becomes of something that could not be read.

@@ -98,6 +98,7 @@ pub(crate) async fn offer(gateway: &Gateway, picture: OfferPicture) -> Result<Of
         waiting_since: picture.waiting_since,
         expires_at: picture.expires_at,
         customer_name,
+        callback: picture.callback,
         words,
         receipt: picture.receipt,
     })

@@ -100,13 +100,9 @@ impl Learned {
         let mut nearest = in_front.chain(here + 1..RANGES).filter_map(|range| self.0.get(range));
         let mut waits: Vec<u64> = nearest.find(|range| range.len() >= ENOUGH)?.iter().copied().collect();
         waits.sort_unstable();
-        let for_position = |wait: u64| {
-            wait.saturating_mul(u64::from(position)) / u64::from(there.max(1)) / 1_000
-        };
-        Some(Wait {
-            p50_ms: for_position(quantile(&waits, 50)),
-            p90_ms: for_position(quantile(&waits, 90)),
-        })
+        let for_position =
+            |wait: u64| wait.saturating_mul(u64::from(position)) / u64::from(there.max(1)) / 1_000;
+        Some(Wait { p50_ms: for_position(quantile(&waits, 50)), p90_ms: for_position(quantile(&waits, 90)) })
     }
 }
 

@@ -154,13 +154,31 @@ impl Forecast {
                 self.staff.change(*agent, |seat| seat.is_about_to_go = true);
             }
             // Nothing else moves a line, or who works it off.
-            _ => {}
+            Event::Fenced { .. }
+            | Event::ConfigApplied
+            | Event::ConfigRefused { .. }
+            | Event::ConversationOpened { .. }
+            | Event::ConversationForgotten { .. }
+            | Event::ContactOpened { .. }
+            | Event::ContactReopened { .. }
+            | Event::EntryAdded { .. }
+            | Event::PreferenceEnded { .. }
+            | Event::DeclinesLapsed { .. }
+            | Event::Widened { .. }
+            | Event::ServiceWarned { .. }
+            | Event::ServiceMissed { .. }
+            | Event::Passed { .. }
+            | Event::ColleaguesAsked { .. }
+            | Event::CustomerTold { .. }
+            | Event::AtRisk { .. }
+            | Event::CommandSettled { .. }
+            | Event::DuplicateSkipped
+            | Event::Parked { .. } => {}
         }
     }
 
     fn configure(&mut self, config: &RoutingConfig) {
-        self.policy.queues =
-            config.queues.iter().map(|queue| (queue.name.clone(), queue.clone())).collect();
+        self.policy.queues = config.queues.iter().map(|queue| (queue.name.clone(), queue.clone())).collect();
         self.policy.priorities.clone_from(&config.priorities);
         self.staff.configure(config);
         // A queue without hours is open, whatever it was before; one that is closed is told after this.

@@ -93,6 +93,9 @@ pub struct Queue {
     /// How long a customer may leave their agent without an answer before the contact ends, ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub close_after_ms: Option<u64>,
+    /// How long before that end the customer is warned, ms; `None`: not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close_warning_ms: Option<u64>,
     /// When it is open; `None`: always. Outside, contacts wait for the opening.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hours: Option<SubjectToken>,
@@ -138,6 +141,7 @@ impl Queue {
             misses_max: 1,
             silent_after_ms: None,
             close_after_ms: None,
+            close_warning_ms: None,
             hours: None,
             service: None,
             speaks: false,

@@ -622,6 +622,9 @@ pub struct OfferCard {
     /// What was said before, oldest first; `None` when the read models did not answer in time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<Vec<DeskEntry>>,
+    /// Whether the customer is to be called back, at what their words say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub callback: bool,
     /// Why this agent, in numbers; the desk puts it into words.
     pub receipt: Receipt,
 }

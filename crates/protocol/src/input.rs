@@ -123,6 +123,9 @@ pub struct CustomerMessage {
     /// What was parked and is tried again with this (law 9). It leads to one message, however often it is replayed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replays: Option<ParkedId>,
+    /// Whether the customer asks to be called back: the words say where, and they keep their place when they leave.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub callback: bool,
     /// The language that the customer's side speaks, if it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,

@@ -396,6 +396,13 @@ pub enum EntryKind {
         /// Until when, if the customer does not write before.
         until: Millis,
     },
+    /// The customer asked to be called back; the words before say where. They keep their place when they leave.
+    CallbackAsked,
+    /// The contact ends soon, if its customer does not answer.
+    SilenceWarned {
+        /// When.
+        closes_at: Millis,
+    },
     /// The contact ended because its customer did not answer.
     ClosedAfterSilence {
         /// Who had it.
@@ -435,6 +442,8 @@ impl EntryKind {
             | Self::TransferredToAgent { .. }
             | Self::Reclaimed { .. }
             | Self::Resolved { .. }
+            | Self::CallbackAsked
+            | Self::SilenceWarned { .. }
             | Self::ClosedAfterSilence { .. }
             | Self::TakenOver { .. }
             | Self::Closed { .. }

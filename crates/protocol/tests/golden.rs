@@ -36,6 +36,7 @@ const KINDS: &str = "
     measure:first_response measure:next_response measure:resolution event:hours_changed open:true open:false event:passed event:colleagues_asked event:customer_told told:true told:false event:at_risk
     is:told is:from_customer is:from_agent is:note is:joined is:transferred_to_queue is:transferred_to_agent is:reclaimed
     is:resolved is:reopened is:customer_left is:snoozed is:silent is:closed_after_silence is:taken_over is:closed
+    is:callback_asked is:silence_warned callback:true
     is:accepted is:declined is:timed_out is:agent_gone is:customer_gone is:revoked
     is:done is:refused
     why:opened why:reopened why:offer_ended why:transferred why:reclaimed why:at_risk why:returned why:escalated

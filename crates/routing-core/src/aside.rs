@@ -48,6 +48,13 @@ impl Turn<'_> {
         self.emit(Event::SetAside { contact: id, agent, why: AsideWhy::Silent { since } });
     }
 
+    pub(crate) fn warn_of_close(&mut self, id: ContactId) {
+        let Some(contact) = self.state.contact(id) else { return };
+        let warning = self.state.index.policy.queue(&contact.queue).and_then(|queue| queue.close_warning_ms);
+        let closes_at = self.at.plus(warning.unwrap_or(0));
+        self.entry(contact.conversation, id, EntryKind::SilenceWarned { closes_at });
+    }
+
     pub(crate) fn close_after_silence(&mut self, id: ContactId) {
         let Some(contact) = self.state.contact(id) else { return };
         let (conversation, Some(agent)) = (contact.conversation, contact.owner()) else { return };

@@ -41,6 +41,12 @@ pub struct Contact {
     /// Since when the customer waits for an agent, while they do.
     #[serde(default)]
     pub waits_from: Option<Millis>,
+    /// Whether the customer is to be called back: they keep their place when they leave.
+    #[serde(default)]
+    pub callback: bool,
+    /// Whether the customer was told that it ends soon, since anybody wrote last.
+    #[serde(default)]
+    pub warned: bool,
 }
 
 impl Contact {

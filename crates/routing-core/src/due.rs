@@ -22,6 +22,8 @@ pub(crate) enum Due {
     Leave(AgentId),
     /// A customer has been silent for so long that the contact takes no room.
     Silent(ContactId),
+    /// A customer has been silent for so long that they are told that it ends soon.
+    WarnOfClose(ContactId),
     /// A customer has been silent for so long that the contact ends.
     Close(ContactId),
     /// What was laid aside comes back.
@@ -48,6 +50,7 @@ impl Due {
             | Self::WrapUp(_)
             | Self::Leave(_)
             | Self::Silent(_)
+            | Self::WarnOfClose(_)
             | Self::Close(_)
             | Self::Return(_)
             | Self::Hours

@@ -248,6 +248,8 @@ impl State {
             | EntryKind::Reclaimed { .. }
             | EntryKind::Resolved { .. }
             | EntryKind::Snoozed { .. }
+            | EntryKind::CallbackAsked
+            | EntryKind::SilenceWarned { .. }
             | EntryKind::ClosedAfterSilence { .. }
             | EntryKind::TakenOver { .. }
             | EntryKind::Closed { .. }
@@ -261,6 +263,10 @@ impl State {
         let silent_since = match entry {
             EntryKind::FromAgent { .. } | EntryKind::Told { .. } => Some(at),
             EntryKind::FromCustomer => None,
+            EntryKind::CallbackAsked | EntryKind::SilenceWarned { .. } => {
+                self.marked(id, entry);
+                return Ok(());
+            }
             EntryKind::Note { .. }
             | EntryKind::Joined { .. }
             | EntryKind::Reclaimed { .. }
@@ -276,6 +282,7 @@ impl State {
         };
         // What is told of a contact that has ended concerns nobody any more.
         let Some(contact) = self.stored.contacts.get_mut(&id) else { return Ok(()) };
+        contact.warned = false;
         match (&mut contact.phase, silent_since) {
             (Phase::WithAgent { unanswered_since, .. }, silent_since) => *unanswered_since = silent_since,
             (Phase::Aside { why: AsideWhy::Silent { since }, .. }, Some(later)) => *since = later,
@@ -284,6 +291,14 @@ impl State {
         // Neither its room nor its place changes, so that it is enough to look at the clock anew.
         self.index.refresh_due(id, contact);
         Ok(())
+    }
+
+    /// What an entry alone says of its contact.
+    fn marked(&mut self, id: ContactId, entry: &EntryKind) {
+        let Some(contact) = self.stored.contacts.get_mut(&id) else { return };
+        contact.callback |= matches!(entry, EntryKind::CallbackAsked);
+        contact.warned |= matches!(entry, EntryKind::SilenceWarned { .. });
+        self.index.refresh_due(id, contact);
     }
 
     fn reopen(&mut self, id: ContactId) -> Result<(), Misfit> {

@@ -390,14 +390,10 @@ impl Index {
                 let since = unanswered_since?;
                 let queue = self.policy.queue(&contact.queue)?;
                 let silent = queue.silent_after_ms.map(|after| (since.plus(after), Due::Silent(id)));
-                let close = queue.close_after_ms.map(|after| (since.plus(after), Due::Close(id)));
-                silent.into_iter().chain(close).min()
+                silent.into_iter().chain(self.close_of(id, contact, since)).min()
             }
             Phase::Aside { why: AsideWhy::Snoozed { until }, .. } => Some((until, Due::Return(id))),
-            Phase::Aside { why: AsideWhy::Silent { since }, .. } => {
-                let after = self.policy.queue(&contact.queue)?.close_after_ms?;
-                Some((since.plus(after), Due::Close(id)))
-            }
+            Phase::Aside { why: AsideWhy::Silent { since }, .. } => self.close_of(id, contact, since),
             // Nobody is asked before it opens, so that nothing runs out.
             Phase::Waiting { .. } if self.floor.class(class).is_some_and(|class| !class.open) => None,
             Phase::Waiting { preferred: Some(preferred) } => {
@@ -408,6 +404,16 @@ impl Index {
             }
             Phase::Offered { agent, expires_at, .. } => Some((if_there(agent, expires_at), Due::Offer(id))),
             Phase::WrapUp { until, .. } => Some((until, Due::WrapUp(id))),
+        }
+    }
+
+    /// When a contact ends whose customer has been silent since then, or when they are told that it will.
+    fn close_of(&self, id: ContactId, contact: &Contact, since: Millis) -> Option<(Millis, Due)> {
+        let queue = self.policy.queue(&contact.queue)?;
+        let close_ms = queue.close_after_ms?;
+        match queue.close_warning_ms.filter(|_| !contact.warned) {
+            Some(warning) => Some((since.plus(close_ms.saturating_sub(warning)), Due::WarnOfClose(id))),
+            None => Some((since.plus(close_ms), Due::Close(id))),
         }
     }
 

@@ -28,7 +28,8 @@ impl Turn<'_> {
         let (open, ended, owner) = (known.open, known.ended, known.owner);
         let language = message.language.or(known.language);
         if let Some(contact) = open {
-            return self.message_to_open(conversation, contact);
+            self.message_to_open(conversation, contact);
+            return self.callback(conversation, message);
         }
         match ended.and_then(|id| Some((id, self.state.ended(id)?.clone()))) {
             Some((contact, last)) if self.reopens(&last) => {
@@ -38,6 +39,15 @@ impl Turn<'_> {
                 let routing = self.with_language(routing, language);
                 self.open(conversation, message, owner, routing);
             }
+        }
+        self.callback(conversation, message);
+    }
+
+    /// Who asks to be called back need not stay: their contact waits without them.
+    fn callback(&mut self, conversation: ConversationId, message: &CustomerMessage) {
+        let open = self.state.conversation(conversation).and_then(|known| known.open);
+        if let Some(contact) = open.filter(|_| message.callback) {
+            self.entry(conversation, contact, EntryKind::CallbackAsked);
         }
     }
 
@@ -194,7 +204,11 @@ impl Turn<'_> {
         let Some(contact) = self.state.conversation(conversation).and_then(|known| known.open) else {
             return;
         };
-        let Some(phase) = self.state.contact(contact).map(|open| open.phase) else { return };
+        let Some(open) = self.state.contact(contact) else { return };
+        let phase = open.phase;
+        if open.callback {
+            return self.entry(conversation, contact, EntryKind::CustomerLeft);
+        }
         match phase {
             Phase::WithAgent { .. } | Phase::Aside { .. } | Phase::WrapUp { .. } => {
                 self.entry(conversation, contact, EntryKind::CustomerLeft);

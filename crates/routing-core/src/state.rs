@@ -58,6 +58,8 @@ impl Opening {
             declines: Vec::new(),
             effort: Effort::default(),
             waits_from: None,
+            callback: false,
+            warned: false,
         }
     }
 }
@@ -350,6 +352,8 @@ impl Contact {
             declines: Vec::new(),
             effort: ended.effort,
             waits_from: None,
+            callback: false,
+            warned: false,
         }
     }
 }

@@ -71,6 +71,7 @@ impl Turn<'_> {
             }
             Due::Leave(agent) => self.leave(agent),
             Due::Silent(contact) => self.silent(contact),
+            Due::WarnOfClose(contact) => self.warn_of_close(contact),
             Due::Close(contact) => self.close_after_silence(contact),
             Due::Return(contact) => self.come_back(contact),
             Due::Hours => self.hours(),

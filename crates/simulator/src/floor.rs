@@ -125,6 +125,7 @@ impl Core {
             sent_at: None,
             category: category.cloned(),
             replays: None,
+            callback: false,
             language: None,
             body: Sealed::from_parts(identity, 1, ""),
         }))

@@ -11,7 +11,8 @@ use crate::theory::{Impatient, Patient, accumulating, cobham, erlang_b, erlang_c
 mod told;
 
 /// Every scenario, by the name under which the figures are known.
-pub const NAMES: [&str; 14] = ["B1", "C1", "C2", "C5", "A1", "P1", "P2", "G1", "S1", "S2", "S3", "W1", "L1", "F1"];
+pub const NAMES: [&str; 14] =
+    ["B1", "C1", "C2", "C5", "A1", "P1", "P2", "G1", "S1", "S2", "S3", "W1", "L1", "F1"];
 
 /// A figure that a scenario has to reproduce.
 pub struct Measure {
@@ -95,7 +96,8 @@ pub fn scenario(name: &str) -> Result<Option<Scenario>, FloorError> {
 }
 
 fn first(outcomes: &[Outcome]) -> &Outcome {
-    static NONE: Outcome = Outcome { streams: Vec::new(), watched_ms: 0.0, line: 0.0, busy: Vec::new(), kept: told::NOTHING };
+    static NONE: Outcome =
+        Outcome { streams: Vec::new(), watched_ms: 0.0, line: 0.0, busy: Vec::new(), kept: told::NOTHING };
     outcomes.first().unwrap_or(&NONE)
 }
 

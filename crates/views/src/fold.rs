@@ -251,6 +251,8 @@ fn add_entry(tx: &Connection, conversation: ConversationId, entry: &Entry) -> Re
         | EntryKind::Snoozed { .. }
         | EntryKind::TakenOver { .. }
         | EntryKind::Closed { .. }
+        | EntryKind::CallbackAsked
+        | EntryKind::SilenceWarned { .. }
         | EntryKind::Reclaimed { .. } => {}
     }
     Ok(())

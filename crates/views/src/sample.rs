@@ -68,6 +68,7 @@ fn wrote(seq: u64, text: &str) -> Cause {
             sent_at: None,
             category: None,
             replays: None,
+            callback: false,
             language: None,
             body: sealed(text),
         }),

@@ -70,6 +70,7 @@ fn record(n: u64) -> Record {
         sent_at: None,
         category: None,
         replays: None,
+        callback: false,
         language: None,
         body: Sealed::from_parts(identity, 1, &format!("words{n}")),
     };

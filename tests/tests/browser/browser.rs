@@ -137,6 +137,16 @@ impl Browser {
         self.until(&format!("{css} is there"), &format!("shown({css:?}) !== null")).await;
     }
 
+    /// Waits until an element's text contains words.
+    pub(crate) async fn says(&self, css: &str, words: &str) {
+        let expression = format!(
+            "all({}).some((node) => (node.textContent ?? '').includes({}))",
+            json!(css),
+            json!(words)
+        );
+        self.until(&format!("{css} says {words:?}"), &expression).await;
+    }
+
     /// Waits until nothing of this kind is to be seen.
     pub(crate) async fn misses(&self, css: &str) {
         self.until(&format!("{css} is gone"), &format!("shown({css:?}) === null")).await;

@@ -14,3 +14,4 @@ mod scene;
 mod shop;
 mod story;
 mod thread;
+mod waits;

@@ -312,6 +312,8 @@ fn entries_by(agent: AgentId, record: &Record) -> Vec<&EntryKind> {
         | EntryKind::Told { .. }
         | EntryKind::Reclaimed { .. }
         | EntryKind::ClosedAfterSilence { .. }
+        | EntryKind::CallbackAsked
+        | EntryKind::SilenceWarned { .. }
         | EntryKind::Closed { .. }
         | EntryKind::Reopened
         | EntryKind::CustomerLeft => false,

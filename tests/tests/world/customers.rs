@@ -101,6 +101,7 @@ impl World {
             sent_at: None,
             category,
             replays: None,
+            callback: false,
             language: None,
             body: floor::sealed(customer.identity),
         }

@@ -171,6 +171,7 @@ fn the_words_of_an_entry_stand_in_its_cause() {
         sent_at: None,
         category: None,
         replays: None,
+        callback: false,
         language: None,
         body: body.clone(),
     };

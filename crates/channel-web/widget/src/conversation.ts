@@ -13,6 +13,8 @@ export interface Pending {
   at: number;
   /** queued: to be sent; sent: no word yet; taken: safe with the server; refused: the writer has to act. */
   is: "queued" | "sent" | "taken" | "refused";
+  /** It asks to be called back. */
+  callback?: true;
   code?: string;
   words?: string;
   /** Not before this moment, if the server asked for patience. */
@@ -66,7 +68,12 @@ export class Conversation {
         keep.drop(id);
         return [];
       }
-      return [old ? { id, text, at, is: "refused", code: "too_old" } : { id, text, at, is: taken ? "taken" : "queued" }];
+      const more = message.callback && { callback: message.callback };
+      return [
+        old
+          ? { id, text, at, is: "refused", code: "too_old", ...more }
+          : { id, text, at, is: taken ? "taken" : "queued", ...more },
+      ];
     });
     this.thanks = keptThanks(keep, now);
   }
@@ -84,10 +91,21 @@ export class Conversation {
     return this.pending.length < PENDING_MAX;
   }
 
-  say(id: string, written: string, now: number): void {
-    const text = wellFormed(written);
-    this.keep.put({ id, text, at: now, taken: false });
-    this.pending.push({ id, text, at: now, is: "queued" });
+  say(id: string, written: string, now: number, callback = false): void {
+    const said = { id, text: wellFormed(written), at: now, ...(callback && { callback: true as const }) };
+    this.keep.put({ ...said, taken: false });
+    this.pending.push({ ...said, is: "queued" });
+  }
+
+  /** Whether they will be called back: asked since they came, or came back. */
+  isCalledBack(): boolean {
+    const told = this.entries.filter((entry) => entry.kind === "callback" || entry.kind === "resolved");
+    return told.at(-1)?.kind === "callback";
+  }
+
+  /** Whether they can ask to be called back. */
+  mayBeCalledBack(): boolean {
+    return this.state === "waiting" && !this.isCalledBack() && !this.pending.some((message) => message.callback);
   }
 
   /** Takes a refused message back, for its writer to change. */
@@ -146,7 +164,8 @@ export class Conversation {
       // Later ones wait as well, or they would overtake.
       if ((message.notBefore ?? 0) > now) break;
       message.is = "sent";
-      frames.push({ t: "say", id: message.id, text: message.text });
+      const { id, text, callback } = message;
+      frames.push({ t: "say", id, text, ...(callback && { callback }) });
     }
     return frames;
   }
@@ -228,8 +247,8 @@ export class Conversation {
     this.last = frame.seq;
     // What was missing has come.
     if (this.trouble?.code === "history_unavailable") this.trouble = null;
-    const { seq, at, kind, id, text, by, opens_at } = frame;
-    const more = { ...(id && { id }), ...(text != null && { text }), ...(by && { by }), ...(opens_at && { opens_at }) };
+    const { seq, at, kind, id, text, by, opens_at, closes_at } = frame;
+    const more = { ...(id && { id }), ...(text != null && { text }), ...(by && { by }), ...(opens_at && { opens_at }), ...(closes_at && { closes_at }) };
     this.entries.push({ seq, at, kind, ...more });
     if (id) this.forget(id);
     if (kind === "joined" || kind === "agent") this.agent = by ?? this.agent;
@@ -247,7 +266,8 @@ export class Conversation {
     const message = this.pending.find((message) => message.id === id);
     if (message) {
       message.is = "taken";
-      this.keep.put({ id, text: message.text, at: message.at, taken: true });
+      const { text, at, callback } = message;
+      this.keep.put({ id, text, at, taken: true, ...(callback && { callback }) });
     }
     return "go on";
   }

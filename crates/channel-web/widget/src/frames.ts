@@ -10,6 +10,8 @@ export type Kind =
   | "resolved"
   | "reopened"
   | "closed"
+  | "callback"
+  | "closing"
   | "left"
   | "hidden";
 
@@ -21,6 +23,7 @@ export interface Entry {
   text?: string;
   by?: string;
   opens_at?: number;
+  closes_at?: number;
 }
 
 /** Where the customer stands in line: 1 is next; times in ms, where they can be said. */
@@ -33,7 +36,7 @@ export interface Outlook {
 
 export type ToServer =
   | { t: "hello"; token: string | null; after: number; lang: string }
-  | { t: "say"; id: string; text: string }
+  | { t: "say"; id: string; text: string; callback?: true }
   | { t: "typing" }
   | { t: "leave" }
   | { t: "thank"; id: string; text: string | null }
@@ -80,7 +83,7 @@ function fits(f: Record<string, unknown>): boolean {
     case "entry":
       return (
         count("seq") && count("at") && text("kind") && maybe("id", text) && maybe("text", text) && maybe("by", text) &&
-        maybe("opens_at", count)
+        maybe("opens_at", count) && maybe("closes_at", count)
       );
     case "outlook":
       return count("position") && maybe("p50_ms", count) && maybe("p90_ms", count);

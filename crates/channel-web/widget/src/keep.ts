@@ -14,6 +14,8 @@ export interface Kept {
   text: string;
   at: number;
   taken: boolean;
+  /** It asks to be called back. */
+  callback?: true;
 }
 
 /**
@@ -62,8 +64,8 @@ export class Keep {
   }
 
   put(message: Kept): void {
-    const { text, at, taken } = message;
-    this.set("say." + message.id, JSON.stringify({ text, at, taken }));
+    const { id, ...kept } = message;
+    this.set("say." + id, JSON.stringify(kept));
   }
 
   drop(id: string): void {
@@ -76,8 +78,9 @@ export class Keep {
     for (const key of this.keys()) {
       const id = key.slice(this.root.length + 4);
       try {
-        const { text, at, taken } = JSON.parse(this.get("say." + id) ?? "") as Kept;
-        if (typeof text === "string" && typeof at === "number") found.push({ id, text, at, taken: taken === true });
+        const { text, at, taken, callback } = JSON.parse(this.get("say." + id) ?? "") as Kept;
+        const more = callback && { callback };
+        if (typeof text === "string" && typeof at === "number") found.push({ id, text, at, taken: taken === true, ...more });
       } catch {
         this.drop(id);
       }

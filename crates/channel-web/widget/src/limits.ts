@@ -24,3 +24,6 @@ export const CONNECT_WITHIN_MS = 10_000;
 export const STEADY_AFTER_MS = 10_000;
 export const BACKOFF_FIRST_MS = 500;
 export const BACKOFF_MAX_MS = 30_000;
+
+/** What can be said of where to be called back. */
+export const CALLBACK_CHARS_MAX = 200;

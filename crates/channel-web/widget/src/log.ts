@@ -110,8 +110,11 @@ export class Log {
         const opens = entry.opens_at === undefined ? "" : `: ${this.moment.format(entry.opens_at)}`;
         return el("p", { class: "line", ...marks }, `${words.closed}${opens}.`);
       }
+      case "closing":
+        return el("p", { class: "line", ...marks }, `${fill(words.closing, "n", this.time.format(entry.closes_at))}.`);
       case "transferred":
       case "reopened":
+      case "callback":
       case "left":
         return el("p", { class: "line", ...marks }, words[entry.kind]);
       // An internal note, or what a later server knows: it counts in the sequence and shows nothing.

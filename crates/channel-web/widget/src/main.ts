@@ -126,6 +126,12 @@ function mount(script: HTMLScriptElement): void {
       send();
     },
     leave: () => link.send({ t: "leave" }),
+    callback: (where) => {
+      if (!conversation.canSay()) return false;
+      conversation.say(messageId(Date.now(), crypto.getRandomValues(new Uint8Array(10))), where, Date.now(), true);
+      send();
+      return true;
+    },
     take: (id) => {
       const text = conversation.take(id);
       render();

@@ -3,7 +3,7 @@
 import type { Conversation } from "./conversation";
 import type { Outlook } from "./frames";
 import { ARROW, CHAT, CROSS, DOWN, el, icon, say } from "./dom";
-import { TEXT_BYTES_COUNTED, TEXT_BYTES_MAX, THANKS_CHARS_MAX } from "./limits";
+import { CALLBACK_CHARS_MAX, TEXT_BYTES_COUNTED, TEXT_BYTES_MAX, THANKS_CHARS_MAX } from "./limits";
 import { Log } from "./log";
 import { bytesOf } from "./text";
 import { explain, fill, type Lang, type Words } from "./words";
@@ -15,6 +15,8 @@ export interface Acts {
   say(text: string): boolean;
   typed(text: string): void;
   leave(): void;
+  /** Whether it was taken over. */
+  callback(where: string): boolean;
   thank(text: string): void;
   take(id: string): string;
 }
@@ -36,6 +38,7 @@ export class Panel {
   private readonly thankForm: HTMLFormElement;
   private readonly thankButton = el("button", { class: "thank", "data-testid": "wb-thank" });
   private readonly thanked = el("p", { role: "status", "data-testid": "wb-thanked" });
+  private readonly back: HTMLDetailsElement;
   private readonly leave: HTMLButtonElement;
   private readonly input: HTMLTextAreaElement;
   private readonly send: HTMLButtonElement;
@@ -78,6 +81,23 @@ export class Panel {
       thankWords.value = "";
       this.input.focus();
     };
+    const where = el("input", {
+      "data-testid": "wb-callback-words",
+      maxlength: String(CALLBACK_CHARS_MAX),
+      required: "",
+      placeholder: words.callbackWords,
+      "aria-label": words.callbackWords,
+    });
+    const call = el("form", {}, where, el("button", { class: "thank", "data-testid": "wb-callback" }, words.callbackSend));
+    call.onsubmit = (event) => {
+      event.preventDefault();
+      if (!where.value.trim() || !acts.callback(where.value.trim())) return;
+      where.value = "";
+      this.back.open = false;
+      this.input.focus();
+    };
+    const open = el("summary", { "data-testid": "wb-callback-open" }, words.callbackOpen);
+    this.back = el("details", { class: "thanks back", hidden: "" }, open, call);
     this.thanks = el("div", { class: "thanks", hidden: "" }, this.thankForm, this.thanked);
     const close = el("button", { class: "close", type: "button", "aria-label": words.close }, icon(CROSS));
     this.panel = el(
@@ -88,6 +108,7 @@ export class Panel {
       this.log.node,
       this.typing,
       this.thanks,
+      this.back,
       el("div", { class: "write" }, el("div", { class: "row" }, this.input, this.send), this.room),
     );
     this.node = el("div", { class: "root", lang }, this.panel, this.bubble);
@@ -156,7 +177,7 @@ export class Panel {
     }
     const sentence = {
       none: words.none,
-      waiting: waits(words, conversation.outlook),
+      waiting: conversation.isCalledBack() ? words.callback : waits(words, conversation.outlook),
       with_agent: agent ? words.withAgent : words.withSomeone,
       resolved: words.resolved,
     };
@@ -164,6 +185,7 @@ export class Panel {
     this.state.dataset["state"] = state;
     this.state.dataset["link"] = link;
     this.leave.hidden = state !== "waiting" && !with_;
+    this.back.hidden = !conversation.mayBeCalledBack();
     const hopeless = trouble ? explain(words, trouble.code, trouble.words) : "";
     const notice = link === "offline" ? words.offline : hopeless;
     say(this.notice, notice);

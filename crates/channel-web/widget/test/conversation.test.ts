@@ -363,3 +363,47 @@ describe("thanks", () => {
     expect(page().thanks).toBeNull();
   });
 });
+
+describe("who waits", () => {
+  it("knows where the customer stands while they wait, and no longer", () => {
+    const chat = page();
+    chat.receive(welcome(), NOW);
+    chat.receive({ t: "outlook", position: 3, p50_ms: 60_000, p90_ms: 120_000, late: false }, NOW);
+    expect(chat.outlook?.position).toBe(3);
+    chat.receive({ t: "state", state: "with_agent" }, NOW);
+    expect(chat.outlook).toBeNull();
+  });
+
+  it("asks once to be called back, and again for another matter", () => {
+    const chat = page();
+    chat.receive(welcome(), NOW);
+    expect(chat.mayBeCalledBack()).toBe(true);
+    chat.say("msg_1", "020 555 0100", NOW, true);
+    expect(chat.mayBeCalledBack()).toBe(false);
+    expect(chat.toSend(NOW)).toEqual([{ t: "say", id: "msg_1", text: "020 555 0100", callback: true }]);
+    chat.receive(entry(1, { kind: "customer", id: "msg_1" }), NOW);
+    chat.receive(entry(2, { kind: "callback" }), NOW);
+    expect(chat.isCalledBack()).toBe(true);
+    expect(chat.mayBeCalledBack()).toBe(false);
+    chat.receive(entry(3, { kind: "resolved" }), NOW);
+    chat.receive(entry(4, { kind: "reopened" }), NOW);
+    expect(chat.isCalledBack()).toBe(false);
+    expect(chat.mayBeCalledBack()).toBe(true);
+  });
+
+  it("still asks to be called back after a reload", () => {
+    const chat = page();
+    chat.say("msg_1", "020 555 0100", NOW, true);
+    const later = page();
+    later.receive(welcome(), NOW);
+    expect(later.toSend(NOW)).toEqual([{ t: "say", id: "msg_1", text: "020 555 0100", callback: true }]);
+  });
+
+  it("keeps when it opens and when it closes", () => {
+    const chat = page();
+    chat.receive(welcome(), NOW);
+    chat.receive(entry(1, { kind: "closed", opens_at: NOW + 5 }), NOW);
+    chat.receive(entry(2, { kind: "closing", closes_at: NOW + 9 }), NOW);
+    expect(chat.entries.map((one) => one.opens_at ?? one.closes_at)).toEqual([NOW + 5, NOW + 9]);
+  });
+});

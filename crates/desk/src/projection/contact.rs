@@ -55,6 +55,8 @@ pub(crate) struct Contact {
     pub(super) waits_from: Option<Millis>,
     /// What was promised and is nearly over, or over.
     pub(super) late: BTreeMap<ServiceMeasure, Late>,
+    /// Whether the customer is to be called back.
+    pub(super) callback: bool,
     /// Who had it.
     pub(super) had_by: Vec<AgentId>,
     identity: Option<IdentityId>,
@@ -81,6 +83,7 @@ impl Contact {
             effort: Effort::default(),
             waits_from: None,
             late: BTreeMap::new(),
+            callback: false,
             had_by: Vec::new(),
             identity: InputOf::read(cause).identity,
         }
@@ -95,6 +98,7 @@ impl Contact {
         if matches!(entry.kind, EntryKind::FromAgent { .. } | EntryKind::Told { .. }) {
             self.late.retain(|measure, late| *measure == ServiceMeasure::Resolution || late.is_missed);
         }
+        self.callback |= entry.kind == EntryKind::CallbackAsked;
         self.entries.push_back(entry);
         if self.entries.len() > ENTRIES_PER_CONTACT_MAX {
             self.entries.pop_front();
@@ -151,7 +155,14 @@ impl Contact {
     /// Whether something other than the customer's own words is in it: an agent had it before.
     pub(super) fn was_held(&self) -> bool {
         self.entries.iter().any(|entry| {
-            !matches!(entry.kind, EntryKind::FromCustomer | EntryKind::Reopened | EntryKind::Closed { .. })
+            !matches!(
+                entry.kind,
+                EntryKind::FromCustomer
+                    | EntryKind::Reopened
+                    | EntryKind::Closed { .. }
+                    | EntryKind::CallbackAsked
+                    | EntryKind::CustomerLeft
+            )
         })
     }
 }

@@ -38,6 +38,7 @@ pub(crate) struct OfferPicture {
     pub(crate) past_before: u64,
     /// What of this contact belongs to the past: everything, if an agent had it before.
     pub(crate) held: Vec<EntryPicture>,
+    pub(crate) callback: bool,
     pub(crate) receipt: Receipt,
 }
 
@@ -123,6 +124,7 @@ impl Projection {
             words,
             past_before: contact.first_seq(),
             held,
+            callback: contact.callback,
             receipt: offer.receipt.clone(),
         })
     }
@@ -236,6 +238,8 @@ fn agent_in(kind: &EntryKind) -> Option<AgentId> {
         | EntryKind::TakenOver { agent, .. }
         | EntryKind::Resolved { agent, .. } => Some(*agent),
         EntryKind::FromCustomer
+        | EntryKind::CallbackAsked
+        | EntryKind::SilenceWarned { .. }
         | EntryKind::Closed { .. }
         | EntryKind::Reopened
         | EntryKind::CustomerLeft => None,

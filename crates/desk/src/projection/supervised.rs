@@ -122,6 +122,8 @@ pub(crate) struct ContactNow {
     aside: Option<AsideWhy>,
     opened_at: Millis,
     waiting_since: Millis,
+    /// Whether the customer is to be called back.
+    callback: bool,
     effort: Effort,
     /// What was promised and is nearly over, or over.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -234,6 +236,7 @@ impl Projection {
             aside,
             opened_at: contact.opened_at,
             waiting_since: contact.waiting_since,
+            callback: contact.callback,
             effort: self.effort_of(contact),
             late: contact.late.clone(),
         })

@@ -110,6 +110,7 @@ impl Log {
             sent_at: None,
             category: None,
             replays: None,
+            callback: false,
             language: None,
             body: Sealed::from_parts(CUSTOMER, 1, "AAAA"),
         }))

@@ -183,6 +183,7 @@ impl World {
             sent_at: None,
             category: None,
             replays: None,
+            callback: false,
             language: None,
             body,
         })

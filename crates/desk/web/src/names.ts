@@ -53,6 +53,10 @@ export function lineOf(entry: DeskEntry, names: Names, t: Texts): string | null 
     }
     case 'snoozed':
       return t.entry.snoozed(agentName(kind.agent, names, t, entry.by));
+    case 'callback_asked':
+      return t.entry.callbackAsked;
+    case 'silence_warned':
+      return t.entry.silenceWarned;
     case 'closed_after_silence':
       return t.entry.closedAfterSilence;
     case 'taken_over':

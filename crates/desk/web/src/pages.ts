@@ -184,6 +184,7 @@ export interface ContactNow {
   aside?: AsideWhy;
   opened_at: Millis;
   waiting_since: Millis;
+  callback: boolean;
   effort: Effort;
   /** What was promised and is nearly over, or over. */
   late?: Partial<Record<Measure, { due: Millis; is_missed: boolean }>>;

@@ -145,6 +145,8 @@ export interface OfferCard {
   waiting_since: Millis;
   expires_at: Millis;
   customer_name?: string;
+  /** The customer is to be called back, at what their words say. */
+  callback?: boolean;
   words: string[];
   /** Absent (or null) when the read models did not answer in time. */
   history?: DeskEntry[] | null;
@@ -199,6 +201,8 @@ export type EntryKind =
   | { is: 'reclaimed'; agent: AgentId }
   | { is: 'resolved'; agent: AgentId; disposition: string; fields?: Record<string, string> }
   | { is: 'snoozed'; agent: AgentId; until: Millis }
+  | { is: 'callback_asked' }
+  | { is: 'silence_warned'; closes_at: Millis }
   | { is: 'closed_after_silence'; agent: AgentId }
   | { is: 'taken_over'; agent: AgentId; from?: AgentId }
   | { is: 'closed'; opens_at?: Millis }

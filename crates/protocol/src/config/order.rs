@@ -218,6 +218,14 @@ impl Queue {
                 "a contact is laid aside before it ends: expected at least silent_after_ms",
             );
         }
+        if let Some(warning) = self.close_warning_ms
+            && (warning == 0 || self.close_after_ms.is_none_or(|close| warning >= close))
+        {
+            faults.add(
+                path("close_warning_ms"),
+                "a customer is warned before their contact ends: expected more than 0 ms and less than close_after_ms",
+            );
+        }
         self.promise_faults(n, faults);
         self.hours_faults(n, faults, known);
         if self.misses_max == 0 || self.misses_max > MISSES_MAX {

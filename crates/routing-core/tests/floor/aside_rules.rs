@@ -2,21 +2,13 @@
 
 use expect_test::expect;
 use protocol::command::{Outcome, Presence, Refusal};
-use protocol::config::{Disposition, Field, RoutingConfig};
+use protocol::config::{Disposition, Field};
 use protocol::limits::{SNOOZE_MS_MAX, SNOOZE_MS_MIN};
 use protocol::record::Event;
 use protocol::{AgentId, Command, ContactId, Millis};
 use routing_core::{Phase, Standing, explain};
 
-use crate::builder::{AgentWith, Floor, OWNER_WAIT_MS, agent, agent_id, token};
-
-fn with(mut floor: Floor, change: impl FnOnce(&mut RoutingConfig)) -> Floor {
-    let mut config: RoutingConfig = floor.state.config().as_ref().clone();
-    change(&mut config);
-    assert_eq!(config.faults(), []);
-    floor.configure(config);
-    floor
-}
+use crate::builder::{AgentWith, Floor, OWNER_WAIT_MS, agent, agent_id, token, with};
 
 fn snoozes(floor: &mut Floor, name: &str, ms: u64) {
     let (contact, until) = (floor.held_by(name), Millis(floor.now + ms));

@@ -299,6 +299,7 @@ impl Floor {
             sent_at: None,
             category: category.map(token),
             replays: None,
+            callback: false,
             language: None,
             body: sealed(),
         }
@@ -399,6 +400,15 @@ impl Floor {
         expected.assert_eq(&tell(&self.state, record));
         self
     }
+}
+
+/// The floor under a changed policy.
+pub(crate) fn with(mut floor: Floor, change: impl FnOnce(&mut RoutingConfig)) -> Floor {
+    let mut config: RoutingConfig = floor.state.config().as_ref().clone();
+    change(&mut config);
+    assert_eq!(config.faults(), []);
+    floor.configure(config);
+    floor
 }
 
 pub(crate) fn resolve(contact: ContactId) -> Command {

@@ -11,6 +11,7 @@
 mod aside_rules;
 mod builder;
 mod config_rules;
+mod customer_rules;
 mod empowerment;
 mod forgetting;
 mod hours_rules;

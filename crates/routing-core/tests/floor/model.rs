@@ -54,6 +54,8 @@ pub(crate) struct Model {
     /// Since when each conversation that is remembered has been idle, if it has no open contact.
     pub(crate) conversations: BTreeMap<ConversationId, Option<Millis>>,
     closed: BTreeSet<SubjectToken>,
+    /// Contacts whose customers are to be called back.
+    callbacks: BTreeSet<ContactId>,
     pub(crate) open_offers: BTreeMap<OfferId, ContactId>,
     ended_offers: BTreeSet<OfferId>,
     pub(crate) opened: u64,
@@ -108,6 +110,9 @@ impl Model {
                 let last = self.entries.entry(*conversation).or_default();
                 assert_eq!(*seq, *last + 1, "entries are dense");
                 *last = *seq;
+                if *entry == EntryKind::CallbackAsked {
+                    self.callbacks.insert(*contact);
+                }
                 if let EntryKind::TransferredToQueue { agent, .. }
                 | EntryKind::TransferredToAgent { agent, .. } = entry
                 {
@@ -175,7 +180,10 @@ impl Model {
                 assert!(matches!(known.at, At::Waiting { preferred: Some(_) }));
                 known.at = At::Waiting { preferred: None };
             }
-            Event::Abandoned { contact } => self.ends(at, *contact, At::Abandoned),
+            Event::Abandoned { contact } => {
+                assert!(!self.callbacks.contains(contact), "a customer who is called back lost their place");
+                self.ends(at, *contact, At::Abandoned);
+            }
             _ => self.owner_event(at, event),
         }
     }
@@ -255,6 +263,7 @@ impl Model {
     }
 
     fn ends(&mut self, at: Millis, contact: ContactId, how: At) {
+        self.callbacks.remove(&contact);
         let known = self.known(contact);
         known.at = how;
         let conversation = known.conversation;

@@ -7,15 +7,7 @@ use protocol::record::Event;
 use protocol::{ChannelKind, ContactId, Millis, SkillLevel};
 use routing_core::{Standing, explain};
 
-use crate::builder::{AgentWith, DECLINE_REST_MS, Floor, OFFER_MS, agent, agent_id, config, token};
-
-fn with(mut floor: Floor, change: impl FnOnce(&mut RoutingConfig)) -> Floor {
-    let mut config: RoutingConfig = floor.state.config().as_ref().clone();
-    change(&mut config);
-    assert_eq!(config.faults(), []);
-    floor.configure(config);
-    floor
-}
+use crate::builder::{AgentWith, DECLINE_REST_MS, Floor, OFFER_MS, agent, agent_id, config, token, with};
 
 fn sales(config: &mut RoutingConfig) -> &mut Queue {
     config.queues.iter_mut().find(|queue| queue.name == token("sales")).unwrap()

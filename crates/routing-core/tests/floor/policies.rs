@@ -43,6 +43,7 @@ pub(crate) fn config(policy: usize, staff: Vec<Agent>) -> RoutingConfig {
             config.queues[0].silent_after_ms = Some(20_000);
             config.queues[0].close_after_ms = Some(3_600_000);
             config.queues[1].close_after_ms = Some(61_000);
+            config.queues[1].close_warning_ms = Some(20_000);
         }
         6 => {
             config.queues[0].breach =

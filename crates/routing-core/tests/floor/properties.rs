@@ -157,6 +157,7 @@ fn play(floor: &mut Floor, step: &Step) {
             let customer = format!("{}{account}", CUSTOMERS[*customer]);
             let mut message = floor.message(&customer, channel, account, category);
             // Every other one is Dutch.
+            message.callback = customer.starts_with("c3");
             message.language = customer.starts_with("c2").then(|| "nl".parse().unwrap());
             floor.input(InputBody::Message(message));
         }

@@ -147,6 +147,10 @@ fn entry_words(state: &State, entry: &EntryKind) -> String {
             format!("{} resolved it as {disposition}{fields}", name(state, *agent))
         }
         EntryKind::Snoozed { agent, .. } => format!("{} laid it aside", name(state, *agent)),
+        EntryKind::CallbackAsked => "asks to be called back".to_owned(),
+        EntryKind::SilenceWarned { closes_at } => {
+            format!("warned that it ends in {} ms", closes_at.since(state.last_at()))
+        }
         EntryKind::ClosedAfterSilence { agent } => format!("closed in silence with {}", name(state, *agent)),
         EntryKind::TakenOver { agent, from } => {
             let from = from.map_or(String::new(), |from| format!(" from {}", name(state, from)));

@@ -148,6 +148,7 @@ impl World {
             sent_at: None,
             category: None,
             replays: None,
+            callback: false,
             language: None,
             body: Sealed::from_parts(identity, 1, "c2VhbGVk"),
         };

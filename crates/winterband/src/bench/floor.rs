@@ -104,6 +104,7 @@ impl Floor {
             sent_at: None,
             category: None,
             replays: None,
+            callback: false,
             language: None,
             body: sealer.seal(identity, &content).await?,
         };

@@ -29,6 +29,7 @@ pub(super) fn queue(table: &mut Table<'_, '_>) -> impl FnOnce(SubjectToken) -> Q
     let misses_max = table.optional_small("misses_max");
     let silent_after_ms = table.optional_duration_ms("silent_after");
     let close_after_ms = table.optional_duration_ms("close_after");
+    let close_warning_ms = table.optional_duration_ms("close_warning");
     let service = table.inline("service", SERVICE, service);
     let speaks = table.optional_yes_no("speaks").unwrap_or_default();
     let (hours, overflow) = (table.optional_token("hours"), table.optional_token("overflow"));
@@ -42,6 +43,7 @@ pub(super) fn queue(table: &mut Table<'_, '_>) -> impl FnOnce(SubjectToken) -> Q
         misses_max: misses_max.unwrap_or(1),
         silent_after_ms,
         close_after_ms,
+        close_warning_ms,
         hours,
         service,
         speaks,
@@ -173,6 +175,7 @@ auto_accept = true
 misses_max = 3
 silent_after = "5m"
 close_after = "1h"
+close_warning = "5m"
 steps = [
     { after = "0s" },
     { after = "20s", ease = 1 },
@@ -204,6 +207,7 @@ interruptible = true
         assert_eq!(queue.breach.unwrap().window_ms, 20_000);
         assert!(queue.auto_accept);
         assert_eq!((queue.silent_after_ms, queue.close_after_ms), (Some(300_000), Some(3_600_000)));
+        assert_eq!(queue.close_warning_ms, Some(300_000));
         assert_eq!(queue.steps.iter().map(|step| step.after_ms).collect::<Vec<_>>(), [0, 20_000, 60_000]);
         assert_eq!((queue.steps[1].ease, queue.steps[2].any_of.len()), (1, 2));
         assert_eq!(

@@ -123,6 +123,7 @@ fn message(n: u8, replays: Option<ParkedId>) -> CustomerMessage {
         sent_at: None,
         category: None,
         replays,
+        callback: false,
         language: None,
         body: sealed(),
     }

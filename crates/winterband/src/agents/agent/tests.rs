@@ -141,6 +141,7 @@ fn card(offer: OfferId, contact: ContactId) -> OfferCard {
         waiting_since: Millis(T0),
         expires_at: Millis(T0 + 30_000),
         customer_name: None,
+        callback: false,
         words: vec!["hello".into()],
         history: None,
         receipt: receipt(),
