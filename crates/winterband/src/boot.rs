@@ -29,10 +29,15 @@ const SILENT_CHECKS_MAX: u32 = 2;
 /// The kit of this process, with logs on.
 pub(crate) fn kit(settings: Settings) -> Result<Kit> {
     service::trace::init(&settings)?;
+    Ok(quiet_kit(settings))
+}
+
+/// A further kit in the same process; the logs are as the first one set them.
+pub(crate) fn quiet_kit(settings: Settings) -> Kit {
     let clock = Clock::system();
     let health = Health::new(clock.clone(), settings.health.stale_after);
     let drain = Drain::new(health.clone());
-    Ok(Kit { settings: Arc::new(settings), metrics: Metrics::new(), health, clock, drain })
+    Kit { settings: Arc::new(settings), metrics: Metrics::new(), health, clock, drain }
 }
 
 /// The folder that holds secrets made at the first start.

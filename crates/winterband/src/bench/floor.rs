@@ -26,7 +26,7 @@ const SESSION_MS: u64 = 24 * 3_600_000;
 /// Contacts that one agent of the bench takes at once.
 const CAPACITY: u16 = 4;
 /// What a customer says; as long as a usual chat message.
-const WORDS: &str =
+pub(super) const WORDS: &str =
     "Hello, my order has not arrived yet and I would like to know where it is, thank you very much.";
 
 /// A running product with agents who are online.
@@ -43,14 +43,8 @@ impl Floor {
         let shared = boot::shared(kit.clone(), &bus.named("bench-product")).await?;
         let subjects = boot::subjects(&kit.settings)?;
         let config = config(agents)?;
-        let hash = shared.hasher.content(&serde_json::to_vec(&config)?);
         let ids: Vec<AgentId> = config.agents.iter().map(|agent| agent.id).collect();
-        let body = InputBody::Config(ConfigInput {
-            id: NoticeId(uuid::Uuid::now_v7()),
-            hash,
-            config: Box::new(config),
-        });
-        publish(&shared, &subjects.inbound_config(), "bench-config", &input(kit, body)).await?;
+        publish_config(&shared, &subjects, config).await?;
         let running = roles::start(&shared, &[Role::Routing, Role::Desk]).await?;
         let router = running.router.clone();
         let listener = TcpListener::bind(kit.settings.http.listen).await?;
@@ -134,17 +128,26 @@ impl Floor {
     }
 }
 
-fn input(kit: &Kit, body: InputBody) -> Input {
+pub(super) fn input(kit: &Kit, body: InputBody) -> Input {
     Input { v: WIRE_VERSION, made_at: Millis(kit.clock.unix_ms()), body }
 }
 
-async fn publish(shared: &Shared, subject: &protocol::Subject, id: &str, input: &Input) -> Result<()> {
-    let payload = serde_json::to_vec(input)?.into();
-    shared.bus.publish_durable(subject, id, payload, Deadline::after(PUBLISH_DEADLINE)).await?;
+/// Puts a configuration in force.
+pub(super) async fn publish_config(
+    shared: &Shared,
+    subjects: &Subjects,
+    config: RoutingConfig,
+) -> Result<()> {
+    let hash = shared.hasher.content(&serde_json::to_vec(&config)?);
+    let id = NoticeId(uuid::Uuid::now_v7());
+    let body = InputBody::Config(ConfigInput { id, hash, config: Box::new(config) });
+    let payload = serde_json::to_vec(&input(&shared.kit, body))?.into();
+    let deadline = Deadline::after(PUBLISH_DEADLINE);
+    shared.bus.publish_durable(&subjects.inbound_config(), "bench-config", payload, deadline).await?;
     Ok(())
 }
 
-fn config(agents: usize) -> Result<RoutingConfig> {
+pub(super) fn config(agents: usize) -> Result<RoutingConfig> {
     let name = SubjectToken::new("bench")?;
     let agent = |n: usize| -> Result<Agent> {
         Ok(Agent {
