@@ -263,6 +263,7 @@ fn state_after(event: &Event, about: ContactId) -> Option<CustomerState> {
         | Event::ServiceWarned { .. }
         | Event::ServiceMissed { .. }
         | Event::SetAside { .. }
+        | Event::CompanyChanged { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }
@@ -281,6 +282,8 @@ fn agent_shown(entry: &EntryKind) -> Option<AgentId> {
         | EntryKind::Told { agent, .. }
         | EntryKind::Joined { agent }
         | EntryKind::TakenOver { agent, .. }
+        | EntryKind::HandedBack { agent, .. }
+        | EntryKind::JoinedBeside { agent }
         | EntryKind::ClosedAfterSilence { agent }
         | EntryKind::Resolved { agent, .. } => Some(*agent),
         EntryKind::FromCustomer
@@ -289,6 +292,10 @@ fn agent_shown(entry: &EntryKind) -> Option<AgentId> {
         | EntryKind::TransferredToAgent { .. }
         | EntryKind::Reclaimed { .. }
         | EntryKind::Snoozed { .. }
+        | EntryKind::Consulted { .. }
+        | EntryKind::ConsultDeclined { .. }
+        | EntryKind::Whispered { .. }
+        | EntryKind::LeftAgain { .. }
         | EntryKind::CallbackAsked
         | EntryKind::SilenceWarned { .. }
         | EntryKind::Closed { .. }

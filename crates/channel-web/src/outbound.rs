@@ -55,8 +55,16 @@ fn wire_kind(kind: &EntryKind) -> WireKind {
     match kind {
         EntryKind::FromCustomer => WireKind::Customer,
         EntryKind::FromAgent { .. } | EntryKind::Told { .. } => WireKind::Agent,
-        EntryKind::Note { .. } | EntryKind::Snoozed { .. } => WireKind::Hidden,
-        EntryKind::Joined { .. } | EntryKind::TakenOver { .. } => WireKind::Joined,
+        EntryKind::Note { .. }
+        | EntryKind::Snoozed { .. }
+        | EntryKind::Consulted { .. }
+        | EntryKind::ConsultDeclined { .. }
+        | EntryKind::Whispered { .. }
+        | EntryKind::LeftAgain { .. } => WireKind::Hidden,
+        EntryKind::Joined { .. }
+        | EntryKind::TakenOver { .. }
+        | EntryKind::HandedBack { .. }
+        | EntryKind::JoinedBeside { .. } => WireKind::Joined,
         EntryKind::TransferredToQueue { .. }
         | EntryKind::TransferredToAgent { .. }
         | EntryKind::Reclaimed { .. } => WireKind::Transferred,

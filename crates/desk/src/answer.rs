@@ -34,7 +34,13 @@ impl AnsweredBy {
             | DeskCommand::Snooze { .. }
             | DeskCommand::Resume { .. }
             | DeskCommand::Revoke { .. }
-            | DeskCommand::TakeOver { .. } => Self::Routing,
+            | DeskCommand::TakeOver { .. }
+            | DeskCommand::Consult { .. }
+            | DeskCommand::AnswerConsult { .. }
+            | DeskCommand::Watch { .. }
+            | DeskCommand::Whisper { .. }
+            | DeskCommand::Join { .. }
+            | DeskCommand::Leave { .. } => Self::Routing,
             DeskCommand::Give { .. }
             | DeskCommand::Undo { .. }
             | DeskCommand::Answer { .. }
@@ -125,6 +131,7 @@ fn in_the_workers_words(refusal: Refusal) -> RemedyRefusal {
         | Refusal::NoRoom
         | Refusal::FieldMissing
         | Refusal::BadTime
+        | Refusal::CompanyFull
         | Refusal::ColleagueNotThere => RemedyRefusal::BadInput { says: refusal.to_string() },
     }
 }

@@ -173,7 +173,7 @@ impl Lane {
     }
 
     async fn typing(&self, contact: ContactId) {
-        let Some((conversation, _)) = self.gateway.hub.held(self.agent, contact) else { return };
+        let Some(conversation) = self.gateway.hub.may_write(self.agent, contact) else { return };
         let subject = self.gateway.subjects.typing(conversation);
         let typing = bytes::Bytes::from_static(br#"{"who":"agent"}"#);
         if let Err(error) = self.gateway.bus.publish_ephemeral(&subject, typing).await {
@@ -183,7 +183,7 @@ impl Lane {
 
     async fn draft(&self, contact: ContactId, text: &str) {
         // Between the last key and the contact's going is no fault of the agent.
-        let Some((_, Some(identity))) = self.gateway.hub.held(self.agent, contact) else { return };
+        let Some((_, Some(identity))) = self.gateway.hub.may_read(self.agent, contact) else { return };
         if let Err(error) =
             self.gateway.drafts.keep(&self.gateway.sealer, self.agent, contact, identity, text).await
         {
@@ -203,7 +203,7 @@ impl Lane {
     async fn entries_before(&self, contact: ContactId, before_seq: u64) -> Result<ToDesk, Fault> {
         let gateway = &self.gateway;
         let not_yours = || Fault::new("not_yours", "this contact is not yours: its past cannot be shown");
-        let (conversation, _) = gateway.hub.held(self.agent, contact).ok_or_else(not_yours)?;
+        let (conversation, _) = gateway.hub.may_read(self.agent, contact).ok_or_else(not_yours)?;
         let away =
             || Fault::new("history_unavailable", "older messages cannot be shown now: try again in a moment");
         let limit = usize::try_from(history::ENTRIES_MAX).unwrap_or(usize::MAX);

@@ -128,7 +128,7 @@ pub(crate) async fn follow(gateway: Arc<Gateway>) {
 async fn sweep(gateway: &Gateway) {
     let known: Vec<_> = gateway.drafts.known().iter().filter_map(|key| parts(key)).collect();
     for (agent, contact) in known {
-        if gateway.hub.held(agent, contact).is_none() {
+        if gateway.hub.may_read(agent, contact).is_none() {
             forget(gateway, agent, contact).await;
         }
     }

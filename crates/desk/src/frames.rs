@@ -104,7 +104,9 @@ impl TextLimits {
         let by_worker = |refusal| Some(Answer::Worker(RemedyOutcome::Refused { refusal: refusal? }));
         match command {
             DeskCommand::Reply { text: said, .. } => by_routing(text(said, self.text)),
-            DeskCommand::Note { text: said, .. } => by_routing(text(said, self.note)),
+            DeskCommand::Note { text: said, .. } | DeskCommand::Whisper { text: said, .. } => {
+                by_routing(text(said, self.note))
+            }
             DeskCommand::Decline { reason: why, .. } | DeskCommand::SetPresence { reason: Some(why), .. } => {
                 by_routing(reason(why))
             }
@@ -131,6 +133,11 @@ impl TextLimits {
             | DeskCommand::Resume { .. }
             | DeskCommand::Revoke { .. }
             | DeskCommand::TakeOver { .. }
+            | DeskCommand::Consult { .. }
+            | DeskCommand::AnswerConsult { .. }
+            | DeskCommand::Watch { .. }
+            | DeskCommand::Join { .. }
+            | DeskCommand::Leave { .. }
             | DeskCommand::Undo { .. }
             | DeskCommand::Answer { .. }
             | DeskCommand::Retry { .. }

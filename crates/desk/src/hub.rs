@@ -123,10 +123,10 @@ impl Hub {
         self.lock().tell(agent, what);
     }
 
-    /// Tells whoever shows a conversation that its customer types.
+    /// Tells all who show a conversation that its customer types.
     pub(crate) fn typing(&self, conversation: ConversationId) {
         let mut inner = self.lock();
-        if let Some(agent) = inner.shown.floor.shown_to(conversation) {
+        for agent in inner.shown.floor.shown_to(conversation) {
             inner.tell(agent, ToLine::Typing { conversation });
         }
     }
@@ -205,17 +205,22 @@ impl Hub {
         self.lock().shown.floor.identity_of(contact)
     }
 
-    /// The conversation and identity of a contact that this agent holds.
-    pub(crate) fn held(
+    /// The conversation of a contact in which this agent may write to the customer.
+    pub(crate) fn may_write(&self, agent: AgentId, contact: ContactId) -> Option<ConversationId> {
+        self.lock().shown.floor.written(agent, contact).map(|contact| contact.conversation)
+    }
+
+    /// The conversation and identity of a contact that this agent holds or is with.
+    pub(crate) fn may_read(
         &self,
         agent: AgentId,
         contact: ContactId,
     ) -> Option<(ConversationId, Option<IdentityId>)> {
         let inner = self.lock();
-        inner.shown.floor.held(agent, contact).map(|contact| (contact.conversation, contact.identity()))
+        inner.shown.floor.read(agent, contact).map(|contact| (contact.conversation, contact.identity()))
     }
 
-    /// The entries of a held contact in memory that stand before a sequence, the latest `limit` of them.
+    /// The entries of a contact that this agent may read, in memory that stand before a sequence, the latest `limit` of them.
     pub(crate) fn entries_before(
         &self,
         agent: AgentId,

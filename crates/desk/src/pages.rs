@@ -168,7 +168,7 @@ pub(crate) async fn why(
         Problem::new(StatusCode::NOT_FOUND, "unknown_contact", "there is no such contact", detail)
     };
     let contact: ContactId = contact.parse().map_err(|_| unknown())?;
-    if !gateway.hub.is_lead(agent) && gateway.hub.held(agent, contact).is_none() {
+    if !gateway.hub.is_lead(agent) && gateway.hub.may_read(agent, contact).is_none() {
         return Err(leads_only());
     }
     let answer: Option<serde_json::Value> =

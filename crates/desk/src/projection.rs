@@ -19,7 +19,7 @@ use std::sync::Arc;
 use forecast::Forecast;
 use protocol::command::Presence;
 use protocol::desk::Choice;
-use protocol::record::Receipt;
+use protocol::record::{CompanyRole, Receipt};
 use protocol::thread::Entry;
 use protocol::{
     AgentId, Cause, CommandId, ContactId, ConversationId, GatewayId, IdentityId, InputBody, Millis, OfferId,
@@ -79,6 +79,8 @@ struct Seat {
     reason: Option<String>,
     connected: Option<GatewayId>,
     contacts: BTreeSet<ContactId>,
+    /// Contacts of others that they are with.
+    company: BTreeSet<ContactId>,
     offers: BTreeSet<OfferId>,
 }
 
@@ -95,6 +97,7 @@ impl Seat {
             reason: None,
             connected: None,
             contacts: BTreeSet::new(),
+            company: BTreeSet::new(),
             offers: BTreeSet::new(),
         }
     }
@@ -168,6 +171,19 @@ impl Projection {
         self.contacts.get(&id).filter(|contact| contact.owner() == Some(agent))
     }
 
+    /// A contact that this agent holds or is with; who is only asked for a word does not read yet.
+    pub(crate) fn read(&self, agent: AgentId, id: ContactId) -> Option<&Contact> {
+        self.contacts.get(&id).filter(|contact| contact.is_read_by(agent))
+    }
+
+    /// A contact in which this agent may write to the customer.
+    pub(crate) fn written(&self, agent: AgentId, id: ContactId) -> Option<&Contact> {
+        let may = |contact: &&Contact| {
+            contact.owner() == Some(agent) || contact.role_of(agent) == Some(CompanyRole::Joined)
+        };
+        self.contacts.get(&id).filter(may)
+    }
+
     /// With whose key words for a contact are sealed; also for one that ended not long ago, because whether it may be
     /// written to is the core's to say, and to say alike each time.
     pub(crate) fn identity_of(&self, id: ContactId) -> Option<IdentityId> {
@@ -180,9 +196,10 @@ impl Projection {
         self.seats.iter().filter(move |(_, seat)| seat.connected == Some(gateway)).map(|(agent, _)| *agent)
     }
 
-    /// Who shows a conversation: the agent that holds its open contact.
-    pub(crate) fn shown_to(&self, conversation: ConversationId) -> Option<AgentId> {
-        self.by_conversation.get(&conversation).and_then(|contact| self.owner_of(*contact))
+    /// Who shows a conversation: the agent that holds its open contact, and who is with it.
+    pub(crate) fn shown_to(&self, conversation: ConversationId) -> Vec<AgentId> {
+        let contact = self.by_conversation.get(&conversation).and_then(|contact| self.contacts.get(contact));
+        contact.map(|contact| contact.readers().collect()).unwrap_or_default()
     }
 
     /// Whether an agent is configured, and through which gateway the log says they are connected.

@@ -145,6 +145,9 @@ pub(crate) async fn contact(
         draft: draft.map_err(|error| WordsAway(error.to_string()))?,
         entries: entries(gateway, &picture.entries).await?,
         remedies: Vec::new(),
+        role: picture.role,
+        owner: picture.owner.map(|owner| owner.to_string()),
+        company: picture.company,
         receipt: picture.receipt,
     })
 }

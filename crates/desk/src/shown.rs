@@ -94,8 +94,8 @@ impl Shown {
         match change {
             Change::Offer(offer) => floor.offer_picture(offer).map(|picture| Push::Offer(Box::new(picture))),
             Change::OfferEnded { offer, how } => Some(Push::OfferEnded { offer, how }),
-            Change::Taken(id) => self.contact(id, Lacks::All),
-            Change::Contact(id) => self.contact(id, Lacks::None),
+            Change::Taken(id) => self.contact(agent, id, Lacks::All),
+            Change::Contact(id) => self.contact(agent, id, Lacks::None),
             Change::ContactGone { contact, why } => Some(Push::ContactGone { contact, why }),
             Change::Entry { conversation, entry } => {
                 Some(Push::Entry { conversation, entry: floor.entry_picture(&entry) })
@@ -109,8 +109,8 @@ impl Shown {
         }
     }
 
-    fn contact(&self, id: ContactId, lacks: Lacks<'_>) -> Option<Push> {
-        let contact = Box::new(self.floor.contact_picture(id, lacks)?);
+    fn contact(&self, agent: AgentId, id: ContactId, lacks: Lacks<'_>) -> Option<Push> {
+        let contact = Box::new(self.floor.contact_picture(agent, id, lacks)?);
         Some(Push::Contact { contact, remedies: self.remedies_of(id) })
     }
 

@@ -162,6 +162,7 @@ impl Forecast {
             | Event::ContactOpened { .. }
             | Event::ContactReopened { .. }
             | Event::EntryAdded { .. }
+            | Event::CompanyChanged { .. }
             | Event::PreferenceEnded { .. }
             | Event::DeclinesLapsed { .. }
             | Event::Widened { .. }

@@ -79,6 +79,9 @@ pub enum Command {
         contact: ContactId,
         /// The colleague.
         agent: AgentId,
+        /// Whether it comes back to who gives it if the colleague does not take it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        back: bool,
     },
     /// End the contact; the customer is told, and wrap-up begins.
     Resolve {
@@ -112,6 +115,47 @@ pub enum Command {
         /// The contact.
         contact: ContactId,
     },
+    /// Ask a colleague for a word on a contact that one holds: if they agree they read it, and whisper.
+    Consult {
+        /// The contact that one holds.
+        contact: ContactId,
+        /// The colleague.
+        agent: AgentId,
+    },
+    /// Agree, or not, to being consulted.
+    AnswerConsult {
+        /// The contact.
+        contact: ContactId,
+        /// Whether one has time.
+        yes: bool,
+    },
+    /// For who leads: read a contact of somebody else's as it goes on. Its owner sees that; its customer does not.
+    Watch {
+        /// The contact.
+        contact: ContactId,
+    },
+    /// Write to the owner of a contact that one is with; its customer never sees it.
+    Whisper {
+        /// The contact.
+        contact: ContactId,
+        /// The id of the words, made by the desk.
+        message: MessageId,
+        /// Sealed [`crate::content::Content`].
+        body: Sealed,
+    },
+    /// Write to the customer too, beside the owner: for who is with the contact.
+    Join {
+        /// The contact.
+        contact: ContactId,
+    },
+    /// Be with a contact no more; its owner, and who leads, may also send a colleague away.
+    Leave {
+        /// The contact.
+        contact: ContactId,
+        /// Who leaves, if not oneself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
+    },
     /// End the wrap-up before its time.
     EndWrapUp {
         /// The contact in wrap-up.
@@ -142,6 +186,12 @@ impl Command {
             Self::Resume { .. } => "resume",
             Self::Revoke { .. } => "revoke",
             Self::TakeOver { .. } => "take_over",
+            Self::Consult { .. } => "consult",
+            Self::AnswerConsult { .. } => "answer_consult",
+            Self::Watch { .. } => "watch",
+            Self::Whisper { .. } => "whisper",
+            Self::Join { .. } => "join",
+            Self::Leave { .. } => "leave",
             Self::Empower { ask } => ask.name(),
         }
     }
@@ -215,6 +265,9 @@ pub enum Refusal {
     /// The disposition asks for a field that is missing, or the field has another value than it can have.
     #[error("a field of this disposition is missing or has a value that it cannot have: fill in all of them")]
     FieldMissing,
+    /// As many colleagues are with the contact as can be, or the colleague is with as many contacts as can be.
+    #[error("there are too many already: somebody has to leave first")]
+    CompanyFull,
     /// A time that is past, too soon or too far ahead.
     #[error("this time cannot be used: choose one between a minute and 90 days from now")]
     BadTime,

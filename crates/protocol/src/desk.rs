@@ -15,7 +15,7 @@ use crate::ids::{
 };
 use crate::money::{Currency, Money};
 use crate::policy::{Ask, Words};
-use crate::record::{AsideWhy, EntryKind, Receipt};
+use crate::record::{AsideWhy, CompanyRole, EntryKind, Receipt};
 use crate::remedies::RemedyOutcome;
 use crate::remedy::{Claim, Effort, Occasion, RemedyKind};
 use crate::till::TillAnswer;
@@ -134,6 +134,50 @@ pub enum DeskCommand {
         contact: ContactId,
         /// The colleague.
         agent: AgentId,
+        /// Whether it comes back if they do not take it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        back: bool,
+    },
+    /// See [`crate::command::Command::Consult`].
+    Consult {
+        /// The contact.
+        contact: ContactId,
+        /// The colleague.
+        agent: AgentId,
+    },
+    /// See [`crate::command::Command::AnswerConsult`].
+    AnswerConsult {
+        /// The contact.
+        contact: ContactId,
+        /// Whether one has time.
+        yes: bool,
+    },
+    /// See [`crate::command::Command::Watch`].
+    Watch {
+        /// The contact.
+        contact: ContactId,
+    },
+    /// See [`crate::command::Command::Whisper`].
+    Whisper {
+        /// The contact.
+        contact: ContactId,
+        /// Made by the desk.
+        message: MessageId,
+        /// The words.
+        text: String,
+    },
+    /// See [`crate::command::Command::Join`].
+    Join {
+        /// The contact.
+        contact: ContactId,
+    },
+    /// See [`crate::command::Command::Leave`].
+    Leave {
+        /// The contact.
+        contact: ContactId,
+        /// Who leaves, if not oneself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
     },
     /// See [`crate::command::Command::Resolve`].
     Resolve {
@@ -294,7 +338,7 @@ pub enum ToDesk {
     ContactGone {
         /// The contact.
         contact: ContactId,
-        /// Why: `transferred`, `reclaimed`, `ended`.
+        /// Why: `transferred`, `reclaimed`, `returned`, `ended`; `left`: they were with it, and are no more.
         why: String,
     },
     /// A conversation the agent shows grew.
@@ -665,9 +709,29 @@ pub struct DeskContact {
     /// What was given for it, oldest first.
     #[serde(default)]
     pub remedies: Vec<DeskRemedy>,
+    /// How this agent is with it; `None`: they own it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<CompanyRole>,
+    /// Who has it, for people, where that is not this agent; empty while nobody has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Who else is with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub company: Vec<DeskCompanion>,
     /// Why this agent has it; `None` for a contact from before the receipt was known here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
+}
+
+/// Somebody who is with a contact besides its owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeskCompanion {
+    /// Who.
+    pub agent: AgentId,
+    /// For people.
+    pub title: String,
+    /// In which way.
+    pub role: CompanyRole,
 }
 
 /// An entry with its words in the clear.

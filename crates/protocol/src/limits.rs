@@ -58,6 +58,10 @@ pub const SNOOZE_MS_MIN: u64 = 60_000;
 pub const SNOOZE_MS_MAX: u64 = 90 * 24 * 3_600_000;
 /// Most contacts that one agent has laid aside by hand; those whose customers are silent are not counted.
 pub const SNOOZED_PER_AGENT_MAX: usize = 500;
+/// Most colleagues who are with one contact besides its owner.
+pub const COMPANIONS_PER_CONTACT_MAX: usize = 8;
+/// Most contacts of others that one agent is with.
+pub const COMPANY_PER_AGENT_MAX: usize = 32;
 /// Most contacts that one agent may hold at once, over all channels.
 pub const CAPACITY_MAX: u16 = 100;
 /// Most agents remembered as having declined one contact; past that the first of them may be asked again.

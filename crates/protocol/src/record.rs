@@ -197,6 +197,16 @@ pub enum Event {
         /// The owner.
         agent: AgentId,
     },
+    /// Somebody who does not own the contact is with it, in another way than before, or no more.
+    CompanyChanged {
+        /// The contact.
+        contact: ContactId,
+        /// Who.
+        agent: AgentId,
+        /// In which way; `None`: no more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<CompanyRole>,
+    },
     /// The contact takes no room with its agent until its time comes or its customer writes; it is still theirs.
     SetAside {
         /// The contact.
@@ -373,6 +383,47 @@ pub enum EntryKind {
         agent: AgentId,
         /// To whom.
         to: AgentId,
+        /// Whether it comes back if they do not take it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        back: bool,
+    },
+    /// The colleague to whom it went did not take it: it is again with who gave it.
+    HandedBack {
+        /// Who has it again.
+        agent: AgentId,
+        /// Who did not take it.
+        from: AgentId,
+        /// Why not.
+        why: NotTaken,
+    },
+    /// The owner asked a colleague for a word.
+    Consulted {
+        /// Who asked.
+        agent: AgentId,
+        /// Whom.
+        colleague: AgentId,
+    },
+    /// The colleague who was asked for a word did not agree.
+    ConsultDeclined {
+        /// Who.
+        agent: AgentId,
+        /// Why not.
+        why: NotTaken,
+    },
+    /// Somebody who is with the contact wrote to its owner; the words are in the cause.
+    Whispered {
+        /// Who.
+        agent: AgentId,
+    },
+    /// Somebody writes to the customer beside the owner.
+    JoinedBeside {
+        /// Who.
+        agent: AgentId,
+    },
+    /// Who wrote beside the owner does so no more.
+    LeftAgain {
+        /// Who.
+        agent: AgentId,
     },
     /// The contact was taken back from an agent who was gone.
     Reclaimed {
@@ -433,13 +484,20 @@ impl EntryKind {
     #[must_use]
     pub fn is_for_customer(&self) -> bool {
         match self {
-            Self::Note { .. } | Self::Snoozed { .. } => false,
+            Self::Note { .. }
+            | Self::Snoozed { .. }
+            | Self::Consulted { .. }
+            | Self::ConsultDeclined { .. }
+            | Self::Whispered { .. }
+            | Self::LeftAgain { .. } => false,
             Self::FromCustomer
             | Self::FromAgent { .. }
             | Self::Told { .. }
             | Self::Joined { .. }
             | Self::TransferredToQueue { .. }
             | Self::TransferredToAgent { .. }
+            | Self::HandedBack { .. }
+            | Self::JoinedBeside { .. }
             | Self::Reclaimed { .. }
             | Self::Resolved { .. }
             | Self::CallbackAsked
@@ -451,6 +509,37 @@ impl EntryKind {
             | Self::CustomerLeft => true,
         }
     }
+}
+
+/// How somebody is with a contact that is not theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum CompanyRole {
+    /// Asked for a word by the owner, and has not answered yet.
+    Asked {
+        /// Who asks.
+        by: AgentId,
+        /// Until when.
+        until: Millis,
+    },
+    /// Reads and whispers, as the owner asked.
+    Consulted,
+    /// Leads; reads and whispers.
+    Watching,
+    /// Writes to the customer beside the owner.
+    Joined,
+}
+
+/// Why a colleague did not take what they were asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotTaken {
+    /// They said no.
+    Declined,
+    /// They did not answer in time, or had no room in time.
+    NoTime,
+    /// They went away.
+    Gone,
 }
 
 /// Who should have a waiting contact first.

@@ -46,25 +46,31 @@ fn words(cause: &Cause, entry: &EntryKind) -> Option<(MessageId, Sealed)> {
         (InputBody::Message(message), EntryKind::FromCustomer) => {
             Some((message.message, message.body.clone()))
         }
-        (InputBody::Command(command), EntryKind::FromAgent { .. } | EntryKind::Note { .. }) => {
-            match &command.command {
-                Command::Reply { message, body, .. } | Command::Note { message, body, .. } => {
-                    Some((*message, body.clone()))
-                }
-                Command::SetPresence { .. }
-                | Command::Accept { .. }
-                | Command::Decline { .. }
-                | Command::TransferToQueue { .. }
-                | Command::TransferToAgent { .. }
-                | Command::Resolve { .. }
-                | Command::EndWrapUp { .. }
-                | Command::Snooze { .. }
-                | Command::Resume { .. }
-                | Command::Revoke { .. }
-                | Command::TakeOver { .. }
-                | Command::Empower { .. } => None,
-            }
-        }
+        (
+            InputBody::Command(command),
+            EntryKind::FromAgent { .. } | EntryKind::Note { .. } | EntryKind::Whispered { .. },
+        ) => match &command.command {
+            Command::Reply { message, body, .. }
+            | Command::Note { message, body, .. }
+            | Command::Whisper { message, body, .. } => Some((*message, body.clone())),
+            Command::SetPresence { .. }
+            | Command::Accept { .. }
+            | Command::Decline { .. }
+            | Command::TransferToQueue { .. }
+            | Command::TransferToAgent { .. }
+            | Command::Resolve { .. }
+            | Command::EndWrapUp { .. }
+            | Command::Snooze { .. }
+            | Command::Resume { .. }
+            | Command::Revoke { .. }
+            | Command::TakeOver { .. }
+            | Command::Consult { .. }
+            | Command::AnswerConsult { .. }
+            | Command::Watch { .. }
+            | Command::Join { .. }
+            | Command::Leave { .. }
+            | Command::Empower { .. } => None,
+        },
         (InputBody::Wish(Wish::Tell { message, body, .. }), EntryKind::Told { .. }) => {
             Some((*message, body.clone()))
         }

@@ -24,6 +24,7 @@ const KINDS: &str = "
     kind:parked_dismissed kind:empowerment kind:wish
     do:set_presence do:accept do:decline do:reply do:note do:transfer_to_queue do:transfer_to_agent do:resolve
     do:end_wrap_up do:empower do:snooze do:resume do:revoke do:take_over when_free:true
+    do:consult do:answer_consult do:watch do:whisper do:join do:leave back:true event:company_changed
     what:give what:undo what:answer what:retry what:promise what:keep what:thank what:tell what:contest
     what:policy what:facts what:signal what:own_identity what:thanks
     wish:tell wish:ask_for wish:risk whom:ask_peer whom:ask_lead
@@ -37,6 +38,8 @@ const KINDS: &str = "
     is:told is:from_customer is:from_agent is:note is:joined is:transferred_to_queue is:transferred_to_agent is:reclaimed
     is:resolved is:reopened is:customer_left is:snoozed is:silent is:closed_after_silence is:taken_over is:closed
     is:callback_asked is:silence_warned callback:true
+    is:asked is:consulted is:watching is:joined is:whispered is:joined_beside is:left_again is:consult_declined is:handed_back
+    why:no_time why:gone
     is:accepted is:declined is:timed_out is:agent_gone is:customer_gone is:revoked
     is:done is:refused
     why:opened why:reopened why:offer_ended why:transferred why:reclaimed why:at_risk why:returned why:escalated

@@ -3,7 +3,7 @@
 //! They come back to their agent at once if there is room, else they wait for them first and then for anybody: so nobody ever
 //! holds more than they can.
 
-use protocol::command::Refusal;
+use protocol::command::{Presence, Refusal};
 use protocol::limits::{SNOOZE_MS_MAX, SNOOZE_MS_MIN, SNOOZED_PER_AGENT_MAX};
 use protocol::record::{AsideWhy, EntryKind, Event, Preferred, QueuedWhy};
 use protocol::{AgentId, ContactId, Millis};
@@ -101,5 +101,8 @@ impl Turn<'_> {
             return;
         };
         self.emit(Event::PresenceChanged { agent, presence, reason });
+        if presence == Presence::Offline {
+            self.part_from_all(agent);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use protocol::command::{AgentCommand, Command, Outcome, Presence, Refusal};
 use protocol::config::Field;
 use protocol::limits::{CLOCK_SKEW_MS_MAX, COMMAND_AGE_MS_MAX, REASON_BYTES_MAX};
-use protocol::record::{EntryKind, Event, OfferEnd, Preferred, QueuedWhy};
+use protocol::record::{EntryKind, Event, NotTaken, OfferEnd, Preferred, QueuedWhy};
 use protocol::{AgentId, CommandId, ContactId, ConversationId, OfferId, SubjectToken};
 
 use crate::contact::{Contact, Phase};
@@ -53,7 +53,7 @@ impl Turn<'_> {
             Command::Accept { offer } => self.accept(agent, *offer),
             Command::Decline { offer, reason } => self.decline(agent, *offer, reason),
             Command::Reply { contact, .. } => {
-                let conversation = self.own(agent, *contact)?;
+                let conversation = self.may_write(agent, *contact)?;
                 self.entry(conversation, *contact, EntryKind::FromAgent { agent });
                 Ok(())
             }
@@ -63,7 +63,9 @@ impl Turn<'_> {
                 Ok(())
             }
             Command::TransferToQueue { contact, queue } => self.transfer_to_queue(agent, *contact, queue),
-            Command::TransferToAgent { contact, agent: to } => self.transfer_to_agent(agent, *contact, *to),
+            Command::TransferToAgent { contact, agent: to, back } => {
+                self.transfer_to_agent(agent, *contact, *to, *back)
+            }
             Command::Resolve { contact, disposition, fields } => {
                 self.resolve(agent, *contact, disposition, fields)
             }
@@ -71,6 +73,12 @@ impl Turn<'_> {
             Command::Resume { contact } => self.resume(agent, *contact),
             Command::Revoke { offer } => self.revoke(agent, *offer),
             Command::TakeOver { contact } => self.take_over(agent, *contact),
+            Command::Consult { contact, agent: colleague } => self.consult(agent, *contact, *colleague),
+            Command::AnswerConsult { contact, yes } => self.answer_consult(agent, *contact, *yes),
+            Command::Watch { contact } => self.watch(agent, *contact),
+            Command::Whisper { contact, .. } => self.whisper(agent, *contact),
+            Command::Join { contact } => self.join(agent, *contact),
+            Command::Leave { contact, agent: who } => self.leave_company(agent, *contact, *who),
             // Answered by the worker; routing refuses only who it does not know.
             Command::Empower { .. } => Ok(()),
             Command::EndWrapUp { contact } => {
@@ -108,6 +116,9 @@ impl Turn<'_> {
             let reason = reason.map(str::to_owned);
             self.emit(Event::PresenceChanged { agent, presence, reason });
         }
+        if presence == Presence::Offline {
+            self.part_from_all(agent);
+        }
         Ok(())
     }
 
@@ -126,7 +137,9 @@ impl Turn<'_> {
         let (contact, _) = self.asked(agent, offer)?;
         let end = OfferEnd::Declined { reason: reason.to_owned() };
         self.emit(Event::OfferEnded { offer, contact, agent, end });
-        self.requeue(contact, QueuedWhy::OfferEnded);
+        if !self.hand_back(contact, NotTaken::Declined) {
+            self.requeue(contact, QueuedWhy::OfferEnded);
+        }
         Ok(())
     }
 
@@ -150,6 +163,7 @@ impl Turn<'_> {
         if self.state.index.policy.queue(queue).is_none() {
             return Err(Refusal::UnknownQueue);
         }
+        self.part_from_consulted(id);
         self.entry(conversation, id, EntryKind::TransferredToQueue { agent, queue: queue.clone() });
         let contact = self.state.contact(id).ok_or(Refusal::UnknownContact)?;
         // What it needed in one queue says nothing in another.
@@ -173,7 +187,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn transfer_to_agent(&mut self, agent: AgentId, id: ContactId, to: AgentId) -> Settled {
+    fn transfer_to_agent(&mut self, agent: AgentId, id: ContactId, to: AgentId, back: bool) -> Settled {
         let conversation = self.own(agent, id)?;
         let contact = self.state.contact(id).ok_or(Refusal::UnknownContact)?;
         let colleague = self.state.index.desks.get(&to).filter(|_| to != agent);
@@ -190,7 +204,8 @@ impl Turn<'_> {
             preferred: Some(Preferred { agent: to, until: self.at.plus(wait) }),
             why: QueuedWhy::Transferred,
         };
-        self.entry(conversation, id, EntryKind::TransferredToAgent { agent, to });
+        self.part_from_consulted(id);
+        self.entry(conversation, id, EntryKind::TransferredToAgent { agent, to, back });
         self.emit(event);
         self.bring_forward(id);
         Ok(())

@@ -1,11 +1,12 @@
 //! A new configuration.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::config::{ConfigFault, RoutingConfig};
 use protocol::input::ConfigInput;
-use protocol::record::Event;
+use protocol::record::{CompanyRole, Event};
 
+use crate::company::Companion;
 use crate::state::State;
 use crate::turn::Turn;
 
@@ -22,9 +23,28 @@ impl Turn<'_> {
             faults.push(ConfigFault { path: String::new(), message });
         }
         if faults.is_empty() {
+            self.part_from_those_without(&input.config);
             self.emit(Event::ConfigApplied);
         } else {
             self.emit(Event::ConfigRefused { faults });
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// Who is taken out of the configuration is with no contact any more, and who leads no more watches none.
+    fn part_from_those_without(&mut self, config: &RoutingConfig) {
+        let leads: BTreeMap<_, _> = config.agents.iter().map(|agent| (agent.id, agent.lead)).collect();
+        let mut parted = Vec::new();
+        for (id, company) in &self.state.stored.company {
+            let goes = |one: &&Companion| match leads.get(&one.agent) {
+                Some(lead) => one.role == CompanyRole::Watching && !lead,
+                None => true,
+            };
+            parted.extend(company.iter().filter(goes).map(|one| (*id, one.agent)));
+        }
+        for (id, agent) in parted {
+            self.part(id, agent);
         }
     }
 }

@@ -28,6 +28,8 @@ pub(crate) enum Due {
     Close(ContactId),
     /// What was laid aside comes back.
     Return(ContactId),
+    /// A colleague who is asked for a word has not answered in time, or is not there any more.
+    Consult(ContactId),
     /// A queue opens or closes.
     Hours,
     /// What was promised to a customer is nearly over, or over.
@@ -53,6 +55,7 @@ impl Due {
             | Self::WarnOfClose(_)
             | Self::Close(_)
             | Self::Return(_)
+            | Self::Consult(_)
             | Self::Hours
             | Self::Service(_) => false,
         }

@@ -7,6 +7,7 @@ use protocol::{AgentId, ContactId, ConversationId, InputBody, Millis, SubjectTok
 
 use crate::RECLAIM_MS;
 use crate::apply::Misfit;
+use crate::company::HandOver;
 use crate::contact::{AgentState, Contact, Conversation, DeclineHow, Ended, EndedHow, Phase};
 use crate::policy::Policy;
 use crate::state::{Opening, State};
@@ -71,6 +72,7 @@ impl State {
             | Event::Resolved { .. }
             | Event::Abandoned { .. } => self.apply_contact_event(at, event),
             Event::AtRisk { conversation, until } => self.at_risk(*conversation, *until),
+            Event::CompanyChanged { contact, agent, role } => self.accompany(*contact, *agent, *role),
             Event::ConfigRefused { .. }
             | Event::Passed { .. }
             | Event::ColleaguesAsked { .. }
@@ -92,6 +94,7 @@ impl State {
             Event::ContactReopened { contact } => self.reopen(*contact),
             Event::Queued { contact, .. } => self.queued(at, *contact, event),
             Event::PreferenceEnded { contact } => {
+                self.stored.hand_overs.remove(contact);
                 self.change_contact(*contact, |contact| contact.phase = Phase::Waiting { preferred: None })
             }
             Event::DeclinesLapsed { contact } => self.lapsed(at, *contact),
@@ -127,6 +130,7 @@ impl State {
             | Event::ConversationOpened { .. }
             | Event::ConversationForgotten { .. }
             | Event::EntryAdded { .. }
+            | Event::CompanyChanged { .. }
             | Event::AgentConnected { .. }
             | Event::AgentDisconnected { .. }
             | Event::PresenceChanged { .. }
@@ -233,11 +237,14 @@ impl State {
         Ok(())
     }
 
-    /// Who gives a contact on is asked for it last.
+    /// Who gives a contact on is asked for it last, or has it again, if that was wanted and it is not taken.
     fn gave_on(&mut self, at: Millis, contact: ContactId, entry: &EntryKind) -> Result<(), Misfit> {
         match entry {
             EntryKind::TransferredToQueue { agent, .. } | EntryKind::TransferredToAgent { agent, .. } => {
                 let agent = *agent;
+                if let EntryKind::TransferredToAgent { to, back: true, .. } = entry {
+                    self.stored.hand_overs.insert(contact, HandOver { from: agent, to: *to });
+                }
                 self.change_contact(contact, |one| one.declined_by(agent, at, DeclineHow::GaveOn))
             }
             EntryKind::FromCustomer
@@ -246,6 +253,12 @@ impl State {
             | EntryKind::Note { .. }
             | EntryKind::Joined { .. }
             | EntryKind::Reclaimed { .. }
+            | EntryKind::HandedBack { .. }
+            | EntryKind::Consulted { .. }
+            | EntryKind::ConsultDeclined { .. }
+            | EntryKind::Whispered { .. }
+            | EntryKind::JoinedBeside { .. }
+            | EntryKind::LeftAgain { .. }
             | EntryKind::Resolved { .. }
             | EntryKind::Snoozed { .. }
             | EntryKind::CallbackAsked
@@ -272,6 +285,12 @@ impl State {
             | EntryKind::Reclaimed { .. }
             | EntryKind::TransferredToQueue { .. }
             | EntryKind::TransferredToAgent { .. }
+            | EntryKind::HandedBack { .. }
+            | EntryKind::Consulted { .. }
+            | EntryKind::ConsultDeclined { .. }
+            | EntryKind::Whispered { .. }
+            | EntryKind::JoinedBeside { .. }
+            | EntryKind::LeftAgain { .. }
             | EntryKind::Resolved { .. }
             | EntryKind::Snoozed { .. }
             | EntryKind::ClosedAfterSilence { .. }
@@ -325,6 +344,9 @@ impl State {
         let Event::Queued { queue, priority, needs, since, preferred, why, .. } = event else {
             return Ok(());
         };
+        if preferred.is_none() {
+            self.stored.hand_overs.remove(&id);
+        }
         let before = self.stored.contacts.get(&id).and_then(|contact| contact.holder().or(contact.owner()));
         if let Some(opening) = self.opening.take_if(|opening| opening.contact == id) {
             if let Some(conversation) = self.stored.conversations.get_mut(&opening.conversation) {
@@ -416,6 +438,10 @@ impl State {
 
     fn assigned(&mut self, at: Millis, id: ContactId, agent: AgentId) -> Result<(), Misfit> {
         let before = self.stored.contacts.get(&id).and_then(Contact::owner);
+        self.stored.hand_overs.remove(&id);
+        if self.company(id).iter().any(|one| one.agent == agent) {
+            self.accompany(id, agent, None)?;
+        }
         self.change_contact(id, |contact| {
             contact.phase = Phase::WithAgent { agent, unanswered_since: None };
             contact.forget_decline_of(agent);
@@ -453,6 +479,7 @@ impl State {
         let contact = self.stored.contacts.remove(&id).ok_or(Misfit::Contact(id))?;
         self.index.unlink(id, &contact);
         self.promise_ends(id);
+        self.company_ends(id);
         if let Some(conversation) = self.stored.conversations.get_mut(&contact.conversation) {
             conversation.open = None;
             conversation.ended = Some(id);
@@ -497,6 +524,7 @@ impl State {
                 if let Some(contact) = self.stored.contacts.get(&touched) {
                     self.index.refresh_due(touched, contact);
                 }
+                self.refresh_consults(touched);
             }
         }
         Ok(())

@@ -33,6 +33,8 @@ pub(crate) struct Desk {
     leaves: bool,
     /// Offers, own contacts and wrap-ups.
     pub(crate) contacts: BTreeSet<ContactId>,
+    /// Contacts of others that they are with.
+    pub(crate) company: BTreeSet<ContactId>,
     /// Waiting contacts that prefer this agent.
     pub(crate) preferring: BTreeSet<ContactId>,
     /// How many contacts they laid aside by hand.
@@ -72,7 +74,7 @@ impl Desk {
         if self.leaves && self.contacts.is_empty() {
             return Some((AT_ONCE, Due::Leave(agent)));
         }
-        let unreachable = self.gateway.is_none() && self.owned > 0;
+        let unreachable = self.gateway.is_none() && (self.owned > 0 || !self.company.is_empty());
         self.reclaim_at.filter(|_| unreachable).map(|at| (at, Due::Reclaim(agent)))
     }
 }
@@ -98,6 +100,8 @@ pub(crate) struct Index {
     pub(crate) deadlines: Deadlines,
     /// When a queue next opens or closes.
     hours_due: Option<(Millis, Due)>,
+    /// When colleagues who are asked for a word have not answered in time.
+    consults: BTreeMap<ContactId, (Millis, Due)>,
     /// When something has to be told of a promise.
     promises: BTreeMap<ContactId, (Millis, Due)>,
     /// For each class with steps, what comes next.
@@ -141,6 +145,25 @@ impl Index {
         if self.hours_due != due {
             swap_due(&mut self.deadlines, &mut self.hours_due, due);
         }
+    }
+
+    /// An agent is with a contact that is not theirs, or no more.
+    pub(crate) fn company_changed(&mut self, id: ContactId, agent: AgentId, is_with: bool) {
+        let Some(desk) = self.desks.get_mut(&agent) else { return };
+        if is_with {
+            desk.company.insert(id);
+        } else {
+            desk.company.remove(&id);
+        }
+        self.desk_changed(agent);
+    }
+
+    pub(crate) fn consult_due(&mut self, id: ContactId, due: Option<(Millis, Due)>) {
+        let mut kept = self.consults.remove(&id);
+        if kept != due {
+            swap_due(&mut self.deadlines, &mut kept, due);
+        }
+        self.consults.extend(due.map(|due| (id, due)));
     }
 
     pub(crate) fn promise_due(&mut self, id: ContactId, due: Option<(Millis, Due)>) {
@@ -187,6 +210,7 @@ impl Index {
             gone: false,
             leaves: false,
             contacts: BTreeSet::new(),
+            company: BTreeSet::new(),
             preferring: BTreeSet::new(),
             snoozed: 0,
             listed: PerChannel::default(),
@@ -252,7 +276,8 @@ impl Index {
     /// The contacts whose deadlines or chances hang on whether this agent is there.
     pub(crate) fn touched_by(&self, id: AgentId) -> Vec<ContactId> {
         let Some(desk) = self.desks.get(&id) else { return Vec::new() };
-        let mut touched: Vec<_> = desk.contacts.iter().chain(&desk.preferring).copied().collect();
+        let mut touched: Vec<_> =
+            desk.contacts.iter().chain(&desk.preferring).chain(&desk.company).copied().collect();
         for class in self.floor.classes_for(desk.profile) {
             touched.extend(class.side.iter().map(|(_, contact)| *contact));
         }

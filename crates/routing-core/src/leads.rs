@@ -36,12 +36,13 @@ impl Turn<'_> {
             let end = if agent == by { OfferEnd::Accepted } else { OfferEnd::Revoked { by } };
             self.emit(Event::OfferEnded { offer, contact: id, agent, end });
         }
+        self.part_from_consulted(id);
         self.emit(Event::Assigned { contact: id, agent: by });
         self.entry(conversation, id, EntryKind::TakenOver { agent: by, from });
         Ok(())
     }
 
-    fn must_lead(&self, agent: AgentId) -> Result<(), Refusal> {
+    pub(crate) fn must_lead(&self, agent: AgentId) -> Result<(), Refusal> {
         let config = self.state.config().agents.iter().find(|config| config.id == agent);
         if config.is_some_and(|config| config.lead) { Ok(()) } else { Err(Refusal::NotLead) }
     }

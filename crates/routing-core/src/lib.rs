@@ -22,6 +22,7 @@ mod apply;
 mod aside;
 mod bits;
 mod command;
+mod company;
 mod configure;
 mod contact;
 mod due;
@@ -46,6 +47,7 @@ mod timer;
 mod turn;
 
 pub use apply::{ApplyError, Misfit, apply, apply_watched};
+pub use company::{Companion, HandOver};
 pub use contact::{AgentState, Contact, Conversation, Decline, DeclineHow, Ended, EndedHow, Phase};
 pub use explain::{AgentRow, Explanation, Place, Standing, explain};
 pub use recheck::recheck;

@@ -26,14 +26,17 @@ impl Turn<'_> {
         self.emit(Event::AgentDisconnected { agent, reclaim_at: self.at.plus(RECLAIM_MS) });
     }
 
-    /// What an unreachable agent has goes on; wrap-ups end.
+    /// What an unreachable agent has goes on; wrap-ups end, and they are with nobody else's contacts any more.
     pub(crate) fn reclaim(&mut self, agent: AgentId) {
+        self.part_from_all(agent);
         let held: Vec<_> = self.state.held_by(agent).collect();
         for id in held {
             let Some(contact) = self.state.contact(id) else { continue };
             match contact.phase {
                 Phase::WithAgent { .. } => {
-                    self.entry(contact.conversation, id, EntryKind::Reclaimed { agent });
+                    let conversation = contact.conversation;
+                    self.part_from_consulted(id);
+                    self.entry(conversation, id, EntryKind::Reclaimed { agent });
                     self.requeue(id, QueuedWhy::Reclaimed);
                 }
                 Phase::WrapUp { .. } => self.emit(Event::Resolved { contact: id, agent }),

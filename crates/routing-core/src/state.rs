@@ -12,6 +12,7 @@ use protocol::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::company::{Companion, HandOver};
 use crate::contact::{AgentState, Contact, Conversation, Ended, Phase};
 use crate::index::Index;
 use crate::memory::Memory;
@@ -78,6 +79,12 @@ pub(crate) struct Stored {
     /// What is promised to customers, for contacts whose queue promises something.
     #[serde(default)]
     pub(crate) targets: BTreeMap<ContactId, Targets>,
+    /// Who is with contacts besides their owners.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) company: BTreeMap<ContactId, Vec<Companion>>,
+    /// Contacts on their way to a colleague that come back if they are not taken.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) hand_overs: BTreeMap<ContactId, HandOver>,
     /// Queues that are closed now.
     #[serde(default)]
     pub(crate) closed: BTreeSet<SubjectToken>,
@@ -280,6 +287,7 @@ impl State {
         self.index = index;
         let promised: Vec<ContactId> = self.stored.targets.keys().copied().collect();
         promised.into_iter().for_each(|id| self.refresh_promise(id));
+        self.seat_company();
     }
 }
 

@@ -1,7 +1,7 @@
 //! What time alone brings about.
 
 use protocol::command::Presence;
-use protocol::record::{Cause, Event, OfferEnd, QueuedWhy, Record};
+use protocol::record::{Cause, Event, NotTaken, OfferEnd, QueuedWhy, Record};
 use protocol::{ContactId, Millis, SubjectToken};
 
 use crate::MISSED_OFFER;
@@ -63,7 +63,7 @@ impl Turn<'_> {
             Due::Gone(agent) => self.gone(agent),
             Due::Reclaim(agent) => self.reclaim(agent),
             Due::Offer(contact) => self.offer_ran_out(contact),
-            Due::Preference(contact) => self.emit(Event::PreferenceEnded { contact }),
+            Due::Preference(contact) => self.preference_ended(contact),
             Due::WrapUp(contact) => {
                 if let Some(agent) = self.state.contact(contact).and_then(|known| known.holder()) {
                     self.emit(Event::Resolved { contact, agent });
@@ -74,6 +74,7 @@ impl Turn<'_> {
             Due::WarnOfClose(contact) => self.warn_of_close(contact),
             Due::Close(contact) => self.close_after_silence(contact),
             Due::Return(contact) => self.come_back(contact),
+            Due::Consult(contact) => self.consults_ran_out(contact),
             Due::Hours => self.hours(),
             Due::Service(contact) => self.service(contact),
             Due::Lapse(contact) => self.emit(Event::DeclinesLapsed { contact }),
@@ -106,11 +107,21 @@ impl Turn<'_> {
         self.emit(Event::Widened { contact: id, step: u8::try_from(step).unwrap_or(u8::MAX) });
     }
 
+    fn preference_ended(&mut self, contact: ContactId) {
+        let preferred = self.state.contact(contact).and_then(|known| known.preferred());
+        let is_there = preferred.is_some_and(|preferred| self.is_there(preferred.agent));
+        let why = if is_there { NotTaken::NoTime } else { NotTaken::Gone };
+        if !self.hand_back(contact, why) {
+            self.emit(Event::PreferenceEnded { contact });
+        }
+    }
+
     fn offer_ran_out(&mut self, contact: ContactId) {
         let Some(known) = self.state.contact(contact) else { return };
         let Phase::Offered { offer, agent, .. } = known.phase else { return };
         let misses_max = self.state.index.policy.queue(&known.queue).map_or(1, |queue| queue.misses_max);
-        if self.is_there(agent) {
+        let was_there = self.is_there(agent);
+        if was_there {
             self.emit(Event::OfferEnded { offer, contact, agent, end: OfferEnd::TimedOut });
             if self.state.agent(agent).is_some_and(|known| known.misses >= misses_max) {
                 let reason = Some(MISSED_OFFER.to_owned());
@@ -119,6 +130,8 @@ impl Turn<'_> {
         } else {
             self.emit(Event::OfferEnded { offer, contact, agent, end: OfferEnd::AgentGone });
         }
-        self.requeue(contact, QueuedWhy::OfferEnded);
+        if !self.hand_back(contact, if was_there { NotTaken::NoTime } else { NotTaken::Gone }) {
+            self.requeue(contact, QueuedWhy::OfferEnded);
+        }
     }
 }

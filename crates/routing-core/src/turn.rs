@@ -258,6 +258,7 @@ fn contact_of(event: &Event) -> Option<ContactId> {
         | Event::HoursChanged { .. }
         | Event::ServiceWarned { .. }
         | Event::ServiceMissed { .. }
+        | Event::CompanyChanged { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }
@@ -294,6 +295,7 @@ fn agent_of(event: &Event) -> Option<AgentId> {
         | Event::WrapUpStarted { .. }
         | Event::Resolved { .. }
         | Event::Abandoned { .. }
+        | Event::CompanyChanged { .. }
         | Event::HoursChanged { .. }
         | Event::ServiceWarned { .. }
         | Event::ServiceMissed { .. }

@@ -154,6 +154,7 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
         // forgets can still be read here.
         Event::EntryAdded { .. }
         | Event::ConversationForgotten { .. }
+        | Event::CompanyChanged { .. }
         | Event::Fenced { .. }
         | Event::ConfigApplied
         | Event::ConfigRefused { .. }
@@ -248,6 +249,12 @@ fn add_entry(tx: &Connection, conversation: ConversationId, entry: &Entry) -> Re
         | EntryKind::Joined { .. }
         | EntryKind::TransferredToQueue { .. }
         | EntryKind::TransferredToAgent { .. }
+        | EntryKind::HandedBack { .. }
+        | EntryKind::Consulted { .. }
+        | EntryKind::ConsultDeclined { .. }
+        | EntryKind::Whispered { .. }
+        | EntryKind::JoinedBeside { .. }
+        | EntryKind::LeftAgain { .. }
         | EntryKind::Snoozed { .. }
         | EntryKind::TakenOver { .. }
         | EntryKind::Closed { .. }

@@ -95,6 +95,7 @@ pub(crate) fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(
         | Event::Widened { .. }
         | Event::OfferMade { .. }
         | Event::OfferEnded { .. }
+        | Event::CompanyChanged { .. }
         | Event::SetAside { .. }
         | Event::WrapUpStarted { .. }
         | Event::AgentConnected { .. }

@@ -84,7 +84,7 @@ impl Scene {
         chat.say("my parcel").await;
         let (_, contact) = take(anna).await;
         let contact = contact.contact;
-        let to_bram = DeskCommand::TransferToAgent { contact, agent: bram.agent };
+        let to_bram = DeskCommand::TransferToAgent { contact, agent: bram.agent, back: false };
         let (refusal, words) = refused(anna, to_bram).await;
         assert_eq!(refusal, Refusal::ColleagueNotThere);
         assert!(words.contains("choose another, or a queue"), "{words}");
@@ -103,7 +103,7 @@ impl Scene {
         let history = card.history.clone().unwrap();
         assert!(history.iter().any(|entry| entry.text.as_deref() == Some("my parcel")), "{history:?}");
         // To a colleague by name: also one who gave it on before.
-        let to_anna = DeskCommand::TransferToAgent { contact, agent: anna.agent };
+        let to_anna = DeskCommand::TransferToAgent { contact, agent: anna.agent, back: false };
         assert_eq!(bram.command(to_anna).await, Outcome::Done);
         assert_eq!(gone(bram, contact).await, "transferred");
         let (card, _) = take(anna).await;

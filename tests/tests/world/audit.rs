@@ -248,7 +248,13 @@ impl Audit {
             Command::Snooze { contact, .. } => (owns(contact), 1),
             Command::Resume { contact } => (owns(contact), 0),
             // Nobody leads here.
-            Command::Revoke { .. } | Command::TakeOver { .. } => (false, 0),
+            Command::Revoke { .. } | Command::TakeOver { .. } | Command::Watch { .. } => (false, 0),
+            // Nor asks anybody for a word.
+            Command::Consult { .. }
+            | Command::AnswerConsult { .. }
+            | Command::Whisper { .. }
+            | Command::Join { .. }
+            | Command::Leave { .. } => (false, 0),
             // Whom routing knows is answered by the worker.
             Command::Empower { .. } => (false, 0),
         };
@@ -307,10 +313,16 @@ fn entries_by(agent: AgentId, record: &Record) -> Vec<&EntryKind> {
         | EntryKind::TransferredToAgent { agent: by, .. }
         | EntryKind::Snoozed { agent: by, .. }
         | EntryKind::TakenOver { agent: by, .. }
+        | EntryKind::Consulted { agent: by, .. }
+        | EntryKind::Whispered { agent: by }
+        | EntryKind::JoinedBeside { agent: by }
         | EntryKind::Resolved { agent: by, .. } => *by == agent,
         EntryKind::FromCustomer
         | EntryKind::Told { .. }
         | EntryKind::Reclaimed { .. }
+        | EntryKind::HandedBack { .. }
+        | EntryKind::ConsultDeclined { .. }
+        | EntryKind::LeftAgain { .. }
         | EntryKind::ClosedAfterSilence { .. }
         | EntryKind::CallbackAsked
         | EntryKind::SilenceWarned { .. }

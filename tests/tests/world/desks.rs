@@ -315,7 +315,7 @@ impl World {
             }
             11 => {
                 let agent = floor::agent_id(self.dice.index(self.agents.len()));
-                self.asks(n, Command::TransferToAgent { contact, agent });
+                self.asks(n, Command::TransferToAgent { contact, agent, back: n.is_multiple_of(2) });
             }
             12..16 => {
                 self.asks(n, Command::Resolve { contact, disposition: token("done"), fields: [].into() })
@@ -346,7 +346,7 @@ impl World {
             1 => Command::Decline { offer, reason: "x".repeat(300) },
             2 => Command::Resolve { contact, disposition: token("nonsense"), fields: [].into() },
             3 => Command::TransferToQueue { contact, queue: token("nowhere") },
-            4 => Command::TransferToAgent { contact, agent: floor::agent_id(99) },
+            4 => Command::TransferToAgent { contact, agent: floor::agent_id(99), back: false },
             _ => Command::EndWrapUp { contact },
         };
         self.asks(n, command);

@@ -26,7 +26,17 @@ impl Lane {
                 Command::Note { contact, message, body: self.seal_words(by, contact, text).await? }
             }
             DeskCommand::TransferToQueue { contact, queue } => Command::TransferToQueue { contact, queue },
-            DeskCommand::TransferToAgent { contact, agent } => Command::TransferToAgent { contact, agent },
+            DeskCommand::TransferToAgent { contact, agent, back } => {
+                Command::TransferToAgent { contact, agent, back }
+            }
+            DeskCommand::Consult { contact, agent } => Command::Consult { contact, agent },
+            DeskCommand::AnswerConsult { contact, yes } => Command::AnswerConsult { contact, yes },
+            DeskCommand::Watch { contact } => Command::Watch { contact },
+            DeskCommand::Whisper { contact, message, text } => {
+                Command::Whisper { contact, message, body: self.seal_words(by, contact, text).await? }
+            }
+            DeskCommand::Join { contact } => Command::Join { contact },
+            DeskCommand::Leave { contact, agent } => Command::Leave { contact, agent },
             DeskCommand::Resolve { contact, disposition, fields } => {
                 Command::Resolve { contact, disposition, fields }
             }

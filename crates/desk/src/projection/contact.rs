@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use protocol::record::{AsideWhy, EntryKind, QueuedWhy, Receipt, ServiceMeasure};
+use protocol::record::{AsideWhy, CompanyRole, EntryKind, QueuedWhy, Receipt, ServiceMeasure};
 use protocol::remedy::Effort;
 use protocol::thread::Entry;
 use protocol::{AgentId, Cause, ChannelKind, ConversationId, IdentityId, Millis, OfferId, SubjectToken};
@@ -57,6 +57,8 @@ pub(crate) struct Contact {
     pub(super) late: BTreeMap<ServiceMeasure, Late>,
     /// Whether the customer is to be called back.
     pub(super) callback: bool,
+    /// Who is with it besides its owner.
+    pub(super) company: Vec<(AgentId, CompanyRole)>,
     /// Who had it.
     pub(super) had_by: Vec<AgentId>,
     identity: Option<IdentityId>,
@@ -84,6 +86,7 @@ impl Contact {
             waits_from: None,
             late: BTreeMap::new(),
             callback: false,
+            company: Vec::new(),
             had_by: Vec::new(),
             identity: InputOf::read(cause).identity,
         }
@@ -135,6 +138,30 @@ impl Contact {
             Stage::Held { agent } | Stage::Aside { agent, .. } | Stage::WrapUp { agent, .. } => Some(agent),
             Stage::Waiting | Stage::Offered { .. } => None,
         }
+    }
+
+    /// How an agent who does not own it is with it.
+    pub(super) fn role_of(&self, agent: AgentId) -> Option<CompanyRole> {
+        self.company.iter().find(|(other, _)| *other == agent).map(|(_, role)| *role)
+    }
+
+    /// Makes somebody company in a way, or no more.
+    pub(super) fn accompany(&mut self, agent: AgentId, role: Option<CompanyRole>) {
+        self.company.retain(|(other, _)| *other != agent);
+        self.company.extend(role.map(|role| (agent, role)));
+    }
+
+    /// Who reads it: its owner, and who is with it.
+    pub(super) fn readers(&self) -> impl Iterator<Item = AgentId> + '_ {
+        let reads = |(agent, role): &(AgentId, CompanyRole)| match role {
+            CompanyRole::Asked { .. } => None,
+            CompanyRole::Consulted | CompanyRole::Watching | CompanyRole::Joined => Some(*agent),
+        };
+        self.owner().into_iter().chain(self.company.iter().filter_map(reads))
+    }
+
+    pub(super) fn is_read_by(&self, agent: AgentId) -> bool {
+        self.readers().any(|reader| reader == agent)
     }
 
     /// With whose key its words are sealed.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::command::{Command, Outcome};
-use protocol::record::{OfferEnd, QueuedWhy, ServiceMeasure};
+use protocol::record::{CompanyRole, OfferEnd, QueuedWhy, ServiceMeasure};
 use protocol::remedy::Effort;
 use protocol::thread::{self, Entry};
 use protocol::{
@@ -22,7 +22,8 @@ pub(super) struct Step {
     at: Millis,
     changes: Vec<(AgentId, Change)>,
     made: Vec<OfferId>,
-    taken: Vec<ContactId>,
+    /// Who reads which contact from here on.
+    taken: Vec<(AgentId, ContactId)>,
     settled: Vec<(AgentId, Change)>,
 }
 
@@ -59,7 +60,7 @@ impl Projection {
             if let Event::EntryAdded { conversation, contact, .. } = event {
                 self.learn_language(*conversation, &record.cause);
                 if let Some(entry) = entries.next() {
-                    self.entry_added(&mut step, *conversation, *contact, entry);
+                    self.entry_added(&mut step, *conversation, *contact, &entry);
                 }
             } else {
                 self.happened(&mut step, record, event);
@@ -91,13 +92,16 @@ impl Projection {
             Event::Assigned { contact, agent } => self.assigned(step, *contact, *agent),
             Event::SetAside { contact, agent, why } => {
                 self.change(*contact, |contact| contact.stage = Stage::Aside { agent: *agent, why: *why });
-                step.tell(*agent, Change::Contact(*contact));
+                self.tell_all_of(step, *contact);
+            }
+            Event::CompanyChanged { contact, agent, role } => {
+                self.company_changed(step, *contact, *agent, *role);
             }
             Event::WrapUpStarted { contact, agent, until } => {
                 self.change(*contact, |contact| {
                     contact.stage = Stage::WrapUp { agent: *agent, until: *until }
                 });
-                step.tell(*agent, Change::Contact(*contact));
+                self.tell_all_of(step, *contact);
             }
             Event::Resolved { contact, .. } | Event::Abandoned { contact } => self.end(step, *contact),
             Event::AgentConnected { agent, gateway } => self.seat_changed(*agent).connected = Some(*gateway),
@@ -141,9 +145,9 @@ impl Projection {
     /// What was taken comes with all of the record's entries, and before the answer to the command that took it.
     fn finish(&mut self, step: Step) -> Vec<(AgentId, Change)> {
         let Step { mut changes, taken, settled, at, made: _ } = step;
-        for contact in taken {
-            if let Some(owner) = self.owner_of(contact) {
-                changes.push((owner, Change::Taken(contact)));
+        for (agent, contact) in taken {
+            if self.read(agent, contact).is_some() {
+                changes.push((agent, Change::Taken(contact)));
             }
         }
         changes.extend(settled);
@@ -164,6 +168,35 @@ impl Projection {
         self.change(id, |contact| contact.wait(at, queue, since, why));
         if let Some(before) = before {
             self.take_away(step, before, id, why_gone(why));
+            self.tell_all_of(step, id);
+        }
+    }
+
+    /// Somebody is with a contact, in another way than before, or no more.
+    fn company_changed(&mut self, step: &mut Step, id: ContactId, agent: AgentId, role: Option<CompanyRole>) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let read_before = contact.is_read_by(agent);
+        contact.accompany(agent, role);
+        let reads = contact.is_read_by(agent);
+        if role.is_some() {
+            self.seat(agent).company.insert(id);
+        } else if self.seat(agent).company.remove(&id) {
+            step.tell(agent, Change::ContactGone { contact: id, why: "left" });
+        }
+        if reads && !read_before {
+            step.taken.push((agent, id));
+        }
+        self.tell_all_of(step, id);
+    }
+
+    /// The facts of a contact changed: everybody who shows it is told.
+    fn tell_all_of(&self, step: &mut Step, id: ContactId) {
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let company = contact.company.iter().map(|(agent, _)| *agent);
+        for agent in contact.owner().into_iter().chain(company) {
+            if !step.taken.contains(&(agent, id)) {
+                step.tell(agent, Change::Contact(id));
+            }
         }
     }
 
@@ -196,16 +229,20 @@ impl Projection {
     fn assigned(&mut self, step: &mut Step, id: ContactId, agent: AgentId) {
         let before = self.owner_of(id);
         let at = step.at;
-        self.change(id, |contact| contact.assign(at, agent));
-        if before == Some(agent) {
-            // Out of wrap-up again, or no longer aside: the desk has its entries.
-            return step.tell(agent, Change::Contact(id));
+        self.change(id, |contact| {
+            contact.assign(at, agent);
+            contact.accompany(agent, None);
+        });
+        self.seat(agent).company.remove(&id);
+        if before != Some(agent) {
+            if let Some(before) = before {
+                self.take_away(step, before, id, "transferred");
+            }
+            self.seat(agent).contacts.insert(id);
+            step.taken.push((agent, id));
         }
-        if let Some(before) = before {
-            self.take_away(step, before, id, "transferred");
-        }
-        self.seat(agent).contacts.insert(id);
-        step.taken.push(id);
+        // Who had it before, in wrap-up or aside, has its entries.
+        self.tell_all_of(step, id);
     }
 
     fn entry_added(
@@ -213,16 +250,16 @@ impl Projection {
         step: &mut Step,
         conversation: ConversationId,
         id: ContactId,
-        entry: Arc<Entry>,
+        entry: &Arc<Entry>,
     ) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        contact.add(Arc::clone(&entry));
-        match contact.stage {
-            Stage::Held { agent } | Stage::Aside { agent, .. } | Stage::WrapUp { agent, .. }
-                if !step.taken.contains(&id) =>
-            {
-                step.tell(agent, Change::Entry { conversation, entry });
+        contact.add(Arc::clone(entry));
+        for agent in contact.readers() {
+            if !step.taken.contains(&(agent, id)) {
+                step.tell(agent, Change::Entry { conversation, entry: Arc::clone(entry) });
             }
+        }
+        match contact.stage {
             // The customer went on writing while somebody is asked: the card shows it.
             Stage::Offered { offer } => {
                 if let Some(asked) = self.offers.get(&offer) {
@@ -302,6 +339,10 @@ impl Projection {
         }
         if let Some(owner) = contact.owner() {
             self.take_away(step, owner, id, "ended");
+        }
+        for (agent, _) in &contact.company {
+            self.seat(*agent).company.remove(&id);
+            step.tell(*agent, Change::ContactGone { contact: id, why: "ended" });
         }
         let reopen_ms =
             contact.queue.as_ref().and_then(|queue| self.queues.get(queue)).map_or(0, |q| q.reopen_ms);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::command::Presence;
-use protocol::desk::{Choice, Colleague, Floor, FloorQueue};
-use protocol::record::{AsideWhy, EntryKind, Receipt};
+use protocol::desk::{Choice, Colleague, DeskCompanion, Floor, FloorQueue};
+use protocol::record::{AsideWhy, CompanyRole, EntryKind, Receipt};
 use protocol::remedy::Effort;
 use protocol::thread::Entry;
 use protocol::{AgentId, ChannelKind, ContactId, ConversationId, Millis, OfferId, SubjectToken};
@@ -58,6 +58,11 @@ pub(crate) struct ContactPicture {
     pub(crate) from_customer: Vec<Arc<Entry>>,
     /// What the desk does not have yet.
     pub(crate) entries: Vec<EntryPicture>,
+    /// How the agent is with it who is shown it; `None`: they own it.
+    pub(crate) role: Option<CompanyRole>,
+    /// Who owns it, where that is somebody else, and empty where that is nobody.
+    pub(crate) owner: Option<Arc<str>>,
+    pub(crate) company: Vec<DeskCompanion>,
     pub(crate) receipt: Option<Receipt>,
 }
 
@@ -92,7 +97,8 @@ impl Projection {
         let offers =
             seat.map(|seat| seat.offers.iter().filter_map(|offer| self.offer_picture(*offer)).collect());
         let contacts = seat.map(|seat| {
-            seat.contacts.iter().filter_map(|contact| self.contact_picture(*contact, lacks)).collect()
+            let all = seat.contacts.iter().chain(&seat.company);
+            all.filter_map(|contact| self.contact_picture(agent, *contact, lacks)).collect()
         });
         StatePicture {
             log_seq: self.log_seq,
@@ -129,9 +135,15 @@ impl Projection {
         })
     }
 
-    pub(crate) fn contact_picture(&self, id: ContactId, lacks: Lacks<'_>) -> Option<ContactPicture> {
+    pub(crate) fn contact_picture(
+        &self,
+        agent: AgentId,
+        id: ContactId,
+        lacks: Lacks<'_>,
+    ) -> Option<ContactPicture> {
         let contact = self.contacts.get(&id)?;
         let entries = match lacks {
+            _ if !contact.is_read_by(agent) => Vec::new(),
             Lacks::All => self.entry_pictures(contact, 0),
             Lacks::None => Vec::new(),
             Lacks::After(have) => {
@@ -158,8 +170,28 @@ impl Projection {
             wrap_up_until,
             from_customer: from_customer(contact),
             entries,
+            role: contact.role_of(agent),
+            owner: self.owner_shown(agent, contact),
+            company: self.company_of(contact),
             receipt: contact.receipt.clone(),
         })
+    }
+
+    fn owner_shown(&self, agent: AgentId, contact: &Contact) -> Option<Arc<str>> {
+        match contact.owner() {
+            Some(owner) if owner == agent => None,
+            Some(owner) => Some(self.title_of(owner).unwrap_or_else(|| owner.to_string().into())),
+            None => Some("".into()),
+        }
+    }
+
+    fn company_of(&self, contact: &Contact) -> Vec<DeskCompanion> {
+        let shown = |(agent, role): &(AgentId, CompanyRole)| DeskCompanion {
+            agent: *agent,
+            title: self.title_of(*agent).map_or_else(|| agent.to_string(), |title| title.to_string()),
+            role: *role,
+        };
+        contact.company.iter().map(shown).collect()
     }
 
     pub(crate) fn entry_picture(&self, entry: &Arc<Entry>) -> EntryPicture {
@@ -174,7 +206,7 @@ impl Projection {
         lacking.map(|entry| self.entry_picture(entry)).collect()
     }
 
-    /// The latest `limit` entries of a held contact before a sequence.
+    /// The latest `limit` entries of a contact that an agent may read, before a sequence.
     pub(crate) fn entries_before(
         &self,
         agent: AgentId,
@@ -182,7 +214,7 @@ impl Projection {
         before: u64,
         limit: usize,
     ) -> Vec<EntryPicture> {
-        let Some(contact) = self.held(agent, id) else { return Vec::new() };
+        let Some(contact) = self.read(agent, id) else { return Vec::new() };
         let older: Vec<_> = contact.entries.iter().filter(|entry| entry.seq < before).collect();
         let latest = older.iter().skip(older.len().saturating_sub(limit));
         latest.map(|entry| self.entry_picture(entry)).collect()
@@ -236,6 +268,12 @@ fn agent_in(kind: &EntryKind) -> Option<AgentId> {
         | EntryKind::Snoozed { agent, .. }
         | EntryKind::ClosedAfterSilence { agent }
         | EntryKind::TakenOver { agent, .. }
+        | EntryKind::HandedBack { agent, .. }
+        | EntryKind::Consulted { agent, .. }
+        | EntryKind::ConsultDeclined { agent, .. }
+        | EntryKind::Whispered { agent }
+        | EntryKind::JoinedBeside { agent }
+        | EntryKind::LeftAgain { agent }
         | EntryKind::Resolved { agent, .. } => Some(*agent),
         EntryKind::FromCustomer
         | EntryKind::CallbackAsked

@@ -8,7 +8,7 @@ use protocol::command::{AgentCommand, Command, Outcome, Refusal};
 use protocol::config::{Agent, Disposition, Queue, RoutingConfig};
 use protocol::content::Sealed;
 use protocol::input::{ConfigInput, CustomerMessage, WIRE_VERSION};
-use protocol::record::{ChoiceRule, EntryKind, OfferEnd, PassedOver, QueuedWhy, Receipt};
+use protocol::record::{ChoiceRule, CompanyRole, EntryKind, OfferEnd, PassedOver, QueuedWhy, Receipt};
 use protocol::{ChannelKind, Event, Hash128, Input, MessageId, NoticeId, Record};
 
 use super::contact::ENTRIES_PER_CONTACT_MAX;
@@ -239,7 +239,7 @@ fn what_is_taken_comes_whole_and_before_its_answer() {
     assert_eq!(contact.entries[1].by.as_deref(), Some("Anna"));
     assert_eq!(contact.category, Some(token("refund")));
     assert!(contact.receipt.is_some());
-    assert_eq!((log.waiting(), log.floor.shown_to(CONVERSATION)), (0, Some(ANNA)));
+    assert_eq!((log.waiting(), log.floor.shown_to(CONVERSATION)), (0, vec![ANNA]));
     assert_eq!(log.floor.identity_of(CONTACT), Some(CUSTOMER));
 }
 
@@ -345,8 +345,9 @@ fn a_transfer_takes_the_contact_away_and_the_next_agent_sees_what_was_said() {
     let mut log = Log::started();
     log.opened();
     log.accepted();
-    let given = log.entry(EntryKind::TransferredToAgent { agent: ANNA, to: BEN });
-    let transfer = log.asked(command(2), ANNA, Command::TransferToAgent { contact: CONTACT, agent: BEN });
+    let given = log.entry(EntryKind::TransferredToAgent { agent: ANNA, to: BEN, back: false });
+    let transfer =
+        log.asked(command(2), ANNA, Command::TransferToAgent { contact: CONTACT, agent: BEN, back: false });
     let settled = Event::CommandSettled { command: command(2), outcome: Outcome::Done };
     let queued = log.queued(QueuedWhy::Transferred);
     let changes = log.write(transfer, vec![settled, given, queued, offered(BEN, 5)]);
@@ -360,8 +361,46 @@ fn a_transfer_takes_the_contact_away_and_the_next_agent_sees_what_was_said() {
         ]
     ));
     assert_eq!(seqs(&log.floor.offer_picture(offer(5)).unwrap().held), [1, 2, 3]);
-    assert_eq!((log.floor.shown_to(CONVERSATION), log.waiting()), (None, 1));
+    assert_eq!((log.floor.shown_to(CONVERSATION), log.waiting()), (Vec::new(), 1));
     assert!(log.contacts_of(ANNA).is_empty());
+}
+
+#[test]
+fn who_is_with_a_contact_reads_it_and_its_owner_sees_them() {
+    let mut log = Log::started();
+    log.opened();
+    log.accepted();
+    let company = |role| Event::CompanyChanged { contact: CONTACT, agent: BEN, role };
+    let (mine, bens) = ((ANNA, Change::Contact(CONTACT)), (BEN, Change::Contact(CONTACT)));
+    let asked = CompanyRole::Asked { by: ANNA, until: Millis(99_000) };
+    assert_eq!(log.write(Cause::Timer, vec![company(Some(asked))]), [mine.clone(), bens]);
+    let invitation = &log.contacts_of(BEN)[0];
+    assert_eq!(
+        (invitation.role, invitation.entries.len()),
+        (Some(asked), 0),
+        "who is only asked does not read"
+    );
+    assert_eq!(invitation.owner.as_deref(), Some("Anna"));
+    assert!(log.floor.read(BEN, CONTACT).is_none());
+
+    let agreed = log.write(Cause::Timer, vec![company(Some(CompanyRole::Consulted))]);
+    assert_eq!(agreed, [mine.clone(), (BEN, Change::Taken(CONTACT))]);
+    assert_eq!(seqs(&log.contacts_of(BEN)[0].entries), [1, 2]);
+    let anna = &log.contacts_of(ANNA)[0];
+    assert_eq!((anna.role, anna.owner.as_deref(), anna.company[0].title.as_str()), (None, None, "Ben"));
+    let said = log.entry(EntryKind::FromCustomer);
+    let heard: Vec<AgentId> = log.write(log.said(), vec![said]).into_iter().map(|(agent, _)| agent).collect();
+    assert_eq!(heard, [ANNA, BEN]);
+    assert!(log.floor.written(BEN, CONTACT).is_none());
+    log.write(Cause::Timer, vec![company(Some(CompanyRole::Joined))]);
+    assert!(log.floor.written(BEN, CONTACT).is_some());
+
+    let left = log.write(Cause::Timer, vec![company(None)]);
+    assert_eq!(left, [(BEN, Change::ContactGone { contact: CONTACT, why: "left" }), mine]);
+    assert!(log.contacts_of(BEN).is_empty());
+    log.write(Cause::Timer, vec![company(Some(CompanyRole::Watching))]);
+    let ended = log.write(Cause::Timer, vec![Event::Resolved { contact: CONTACT, agent: ANNA }]);
+    assert!(ended.contains(&(BEN, Change::ContactGone { contact: CONTACT, why: "ended" })), "{ended:?}");
 }
 
 #[test]

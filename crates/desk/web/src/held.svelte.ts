@@ -85,6 +85,16 @@ export class Held {
     this.gone = null;
   }
 
+  /** Whether this agent owns it; who is only with it reads and whispers. */
+  get isOwner(): boolean {
+    return this.card.role === undefined;
+  }
+
+  /** Whether this agent writes to the customer. */
+  get mayReply(): boolean {
+    return !this.isInWrapUp && (this.isOwner || this.card.role?.is === 'joined');
+  }
+
   get isInWrapUp(): boolean {
     return this.card.wrap_up_until !== undefined;
   }

@@ -2,7 +2,7 @@
 
 import type { Texts } from './i18n/en';
 
-export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'wrapUp' | 'presence' | 'help';
+export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'wrapUp' | 'join' | 'leave' | 'presence' | 'help';
 
 /** By the place of the key, not by its letter: with Alt many layouts write another sign. */
 const BY_CODE: Readonly<Record<string, Action>> = {
@@ -15,6 +15,8 @@ const BY_CODE: Readonly<Record<string, Action>> = {
   KeyG: 'give',
   KeyZ: 'snooze',
   KeyW: 'wrapUp',
+  KeyJ: 'join',
+  KeyL: 'leave',
   KeyO: 'presence',
   Slash: 'help',
 };
@@ -29,6 +31,8 @@ export const KEYS: Readonly<Record<Exclude<Action, 'help'>, string>> = {
   give: 'Alt+G',
   snooze: 'Alt+Z',
   wrapUp: 'Alt+W',
+  join: 'Alt+J',
+  leave: 'Alt+L',
   presence: 'Alt+O',
 };
 
@@ -69,6 +73,8 @@ export function helpLines(t: Texts): [keys: string, does: string][] {
     [KEYS.give, t.keys.give],
     [KEYS.resolve, t.keys.resolve],
     [KEYS.wrapUp, t.keys.wrapUp],
+    [KEYS.join, t.keys.join],
+    [KEYS.leave, t.keys.leave],
     [KEYS.presence, t.keys.presence],
     ['Esc', t.keys.escape],
     ['?', t.keys.help],

@@ -19,7 +19,7 @@ export function agentName(agent: AgentId, names: Names, t: Texts, by?: string): 
 /** Who wrote an entry with words. */
 export function authorOf(entry: DeskEntry, customer: string | undefined, names: Names, t: Texts): string {
   const { kind } = entry;
-  if (kind.is === 'from_agent' || kind.is === 'told' || kind.is === 'note') return agentName(kind.agent, names, t, entry.by);
+  if (kind.is === 'from_agent' || kind.is === 'told' || kind.is === 'note' || kind.is === 'whispered') return agentName(kind.agent, names, t, entry.by);
   return customerName(customer, t);
 }
 
@@ -31,6 +31,7 @@ export function lineOf(entry: DeskEntry, names: Names, t: Texts): string | null 
     case 'from_agent':
     case 'told':
     case 'note':
+    case 'whispered':
       return null;
     case 'joined':
       return t.entry.joined(agentName(kind.agent, names, t, entry.by));
@@ -42,6 +43,20 @@ export function lineOf(entry: DeskEntry, names: Names, t: Texts): string | null 
       const to = names.floor.colleagues.find((one) => one.agent === kind.to)?.title ?? t.entry.aColleague;
       return t.entry.toAgent(agentName(kind.agent, names, t, entry.by), kind.to === names.me.agent ? t.entry.you : to);
     }
+    case 'handed_back': {
+      const again = kind.agent === names.me.agent ? t.entry.you : agentName(kind.agent, names, t, entry.by);
+      return t.entry.handedBack(agentName(kind.from, names, t), t.entry.notTaken[kind.why], again);
+    }
+    case 'consulted': {
+      const whom = kind.colleague === names.me.agent ? t.entry.you : agentName(kind.colleague, names, t);
+      return t.entry.consulted(agentName(kind.agent, names, t, entry.by), whom);
+    }
+    case 'consult_declined':
+      return t.entry.consultDeclined(agentName(kind.agent, names, t, entry.by), t.entry.notTaken[kind.why]);
+    case 'joined_beside':
+      return t.entry.joinedBeside(agentName(kind.agent, names, t, entry.by));
+    case 'left_again':
+      return t.entry.leftAgain(agentName(kind.agent, names, t, entry.by));
     case 'reclaimed': {
       const isMe = kind.agent === names.me.agent;
       return t.entry.reclaimed(isMe ? t.entry.you : agentName(kind.agent, names, t, entry.by));

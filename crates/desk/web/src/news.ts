@@ -34,4 +34,6 @@ export interface Posted {
 export type Announcement =
   | { is: 'offer'; name?: string; queue: string }
   | { is: 'message'; name?: string; text: string }
+  | { is: 'whisper'; by: string; text: string }
+  | { is: 'consult'; by: string }
   | { is: 'ask'; by: string };

@@ -15,11 +15,11 @@ export interface Parcel {
   words?: string;
 }
 
-export type Words = Extract<DeskCommand, { do: 'reply' | 'note' }>;
+export type Words = Extract<DeskCommand, { do: 'reply' | 'note' | 'whisper' }>;
 export type WordsParcel = Parcel & { command: Words };
 
 export function hasWords(parcel: Parcel): parcel is WordsParcel {
-  return parcel.command.do === 'reply' || parcel.command.do === 'note';
+  return parcel.command.do === 'reply' || parcel.command.do === 'note' || parcel.command.do === 'whisper';
 }
 
 /** What the agent wrote, as the gateway can read it. */

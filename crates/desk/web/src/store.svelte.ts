@@ -77,6 +77,8 @@ export class Desk {
   dispositions = $state.raw<readonly Choice[]>([]);
   floor = $state.raw<Floor>({ queues: [], colleagues: [] });
   asks = $state.raw<readonly DeskAsk[]>([]);
+  /** Contacts of others on which this agent is asked for a word. */
+  invitations = $state.raw<readonly DeskContact[]>([]);
   promises = $state.raw<readonly DeskPromise[]>([]);
   kudos = $state.raw<readonly DeskKudos[]>([]);
   isLead = $state(false);
@@ -199,6 +201,7 @@ export class Desk {
     this.kudos = state.kudos ?? [];
     this.isLead = state.lead ?? false;
     this.offers = byEnd(state.offers);
+    this.invitations = [];
     const ours = new Set(state.contacts.map((contact) => contact.contact));
     for (const held of this.helds) if (!ours.has(held.id) && held.gone === null) this.#letGo(held.id, 'elsewhere');
     for (const contact of state.contacts) {
@@ -243,13 +246,25 @@ export class Desk {
   }
 
   #takeContact(card: DeskContact): void {
+    const isNew = this.invitations.every((one) => one.contact !== card.contact);
+    this.invitations = this.invitations.filter((one) => one.contact !== card.contact);
+    if (card.role?.is === 'asked') {
+      this.clock.tick();
+      this.invitations = [...this.invitations, card];
+      if (isNew) this.announcement = { is: 'consult', by: card.owner ?? '' };
+      return;
+    }
     let held = this.helds.find((one) => one.id === card.contact);
     if (held === undefined) {
       held = new Held(card, this.#drafts.take(card.contact));
       held.entries = this.#shelf.get(card.conversation) ?? [];
-      this.helds = [...this.helds, held].sort((a, b) => a.card.opened_at - b.card.opened_at || (a.id < b.id ? -1 : 1));
-    } else held.take(card);
-    if (held.isInWrapUp) held.mode = 'note';
+      this.helds = inOrder([...this.helds, held]);
+    } else {
+      const wasOwner = held.isOwner;
+      held.take(card);
+      if (held.isOwner !== wasOwner) this.helds = inOrder(this.helds);
+    }
+    if (!held.mayReply) held.mode = 'note';
     this.#takeEntries(card.conversation, card.entries, 'may_start_anew');
     if (this.#follow?.contact === held.id) {
       this.select(held.id);
@@ -260,6 +275,7 @@ export class Desk {
   }
 
   #letGo(id: ContactId, why: GoneWhy | 'elsewhere'): void {
+    this.invitations = this.invitations.filter((one) => one.contact !== id);
     const held = this.helds.find((one) => one.id === id);
     if (held === undefined || held.gone !== null) return;
     this.#shelve(held);
@@ -284,6 +300,8 @@ export class Desk {
         held.typingUntil = 0;
         if (before > 0) this.announcement = { is: 'message', text: heard.text ?? '', ...named(held.card.customer_name) };
       }
+      const whispered = came.filter((entry) => entry.seq > before && entry.kind.is === 'whispered' && entry.kind.agent !== this.me.agent).at(-1);
+      if (whispered !== undefined && before > 0) this.announcement = { is: 'whisper', by: whispered.by ?? '', text: whispered.text ?? '' };
       if (held.id === this.selectedId) this.#look();
     }
   }
@@ -484,6 +502,19 @@ export class Desk {
     return null;
   }
 
+  /** Reads a contact of somebody else's, and opens it when it comes. */
+  watch(contact: ContactId): void {
+    if (this.helds.some((held) => held.id === contact)) return this.select(contact);
+    this.#follow = { contact, then: 'read' };
+    this.command({ do: 'watch', contact });
+  }
+
+  /** Agrees, or not, to being consulted; agreed, it opens when it comes. */
+  answerConsult(contact: ContactId, yes: boolean): void {
+    if (yes) this.#follow = { contact, then: 'write' };
+    this.command({ do: 'answer_consult', contact, yes });
+  }
+
   /** Sends the words in the composer; they stand in the conversation at once. `false` if there are none, or too many. */
   say(held: Held, mode: Mode): boolean {
     const text = held[mode].trim();
@@ -492,7 +523,8 @@ export class Desk {
       this.notices.post({ is: 'too_long' });
       return false;
     }
-    this.command({ do: mode, contact: held.id, message: newId('msg', this.clock.exact()), text });
+    const what = mode === 'note' && !held.isOwner ? 'whisper' : mode;
+    this.command({ do: what, contact: held.id, message: newId('msg', this.clock.exact()), text });
     this.write(held, mode, '');
     if (mode === 'reply') this.#drafts.toServer(held);
     this.#remember();
@@ -595,6 +627,18 @@ function named(name: string | undefined): { name?: string } {
 
 /** The contact that a command takes away from the agent who gave it. */
 function leavingContact(command: DeskCommand): ContactId | null {
-  const leaves = command.do === 'transfer_to_agent' || command.do === 'transfer_to_queue' || command.do === 'end_wrap_up';
+  const leaves =
+    command.do === 'transfer_to_agent' ||
+    command.do === 'transfer_to_queue' ||
+    command.do === 'end_wrap_up' ||
+    (command.do === 'leave' && command.agent === undefined);
   return leaves ? command.contact : null;
+}
+
+/** One's own first, then those of others; each as they came. */
+function inOrder(helds: readonly Held[]): Held[] {
+  return [...helds].sort(
+    (a, b) =>
+      Number(b.isOwner) - Number(a.isOwner) || a.card.opened_at - b.card.opened_at || (a.id < b.id ? -1 : 1),
+  );
 }

@@ -85,5 +85,5 @@ export function waitingSince(entries: readonly DeskEntry[]): number | null {
 
 /** The last words of a conversation, for the list. */
 export function lastWords(entries: readonly DeskEntry[]): DeskEntry | null {
-  return entries.findLast((entry) => entry.text !== undefined && entry.kind.is !== 'note') ?? null;
+  return entries.findLast((entry) => entry.text !== undefined && entry.kind.is !== 'note' && entry.kind.is !== 'whispered') ?? null;
 }

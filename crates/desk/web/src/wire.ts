@@ -42,7 +42,13 @@ export type DeskCommand =
   | { do: 'reply'; contact: ContactId; message: MessageId; text: string }
   | { do: 'note'; contact: ContactId; message: MessageId; text: string }
   | { do: 'transfer_to_queue'; contact: ContactId; queue: string }
-  | { do: 'transfer_to_agent'; contact: ContactId; agent: AgentId }
+  | { do: 'transfer_to_agent'; contact: ContactId; agent: AgentId; back?: boolean }
+  | { do: 'consult'; contact: ContactId; agent: AgentId }
+  | { do: 'answer_consult'; contact: ContactId; yes: boolean }
+  | { do: 'watch'; contact: ContactId }
+  | { do: 'whisper'; contact: ContactId; message: MessageId; text: string }
+  | { do: 'join'; contact: ContactId }
+  | { do: 'leave'; contact: ContactId; agent?: AgentId }
   | { do: 'resolve'; contact: ContactId; disposition: string; fields?: Record<string, string> }
   | { do: 'snooze'; contact: ContactId; until: Millis }
   | { do: 'resume'; contact: ContactId }
@@ -82,7 +88,7 @@ export type ToDesk =
   | { t: 'pong'; n: number; now: Millis };
 
 export type OfferEnd = 'accepted' | 'declined' | 'timed_out' | 'agent_gone' | 'customer_gone' | 'revoked';
-export type GoneWhy = 'transferred' | 'reclaimed' | 'returned' | 'ended';
+export type GoneWhy = 'transferred' | 'reclaimed' | 'returned' | 'ended' | 'left';
 
 export interface DeskState {
   log_seq: number;
@@ -169,8 +175,29 @@ export interface DeskContact {
   draft?: string;
   entries: DeskEntry[];
   remedies: DeskRemedy[];
+  /** How this agent is with it; absent: they own it. */
+  role?: CompanyRole;
+  /** Who has it, where that is somebody else; empty while nobody has. */
+  owner?: string;
+  company?: DeskCompanion[];
   receipt?: Receipt;
 }
+
+/** How somebody is with a contact that is not theirs. */
+export type CompanyRole =
+  | { is: 'asked'; by: AgentId; until: Millis }
+  | { is: 'consulted' }
+  | { is: 'watching' }
+  | { is: 'joined' };
+
+export interface DeskCompanion {
+  agent: AgentId;
+  title: string;
+  role: CompanyRole;
+}
+
+/** Why a colleague did not take what they were asked to. */
+export type NotTaken = 'declined' | 'no_time' | 'gone';
 
 /** What a contact cost the customer until an agent had it. */
 export interface Effort {
@@ -197,7 +224,13 @@ export type EntryKind =
   | { is: 'note'; agent: AgentId }
   | { is: 'joined'; agent: AgentId }
   | { is: 'transferred_to_queue'; agent: AgentId; queue: string }
-  | { is: 'transferred_to_agent'; agent: AgentId; to: AgentId }
+  | { is: 'transferred_to_agent'; agent: AgentId; to: AgentId; back?: boolean }
+  | { is: 'handed_back'; agent: AgentId; from: AgentId; why: NotTaken }
+  | { is: 'consulted'; agent: AgentId; colleague: AgentId }
+  | { is: 'consult_declined'; agent: AgentId; why: NotTaken }
+  | { is: 'whispered'; agent: AgentId }
+  | { is: 'joined_beside'; agent: AgentId }
+  | { is: 'left_again'; agent: AgentId }
   | { is: 'reclaimed'; agent: AgentId }
   | { is: 'resolved'; agent: AgentId; disposition: string; fields?: Record<string, string> }
   | { is: 'snoozed'; agent: AgentId; until: Millis }
@@ -226,6 +259,7 @@ export type Refusal =
   | 'no_room'
   | 'field_missing'
   | 'bad_time'
+  | 'company_full'
   | 'empty_text';
 
 export interface Receipt {

@@ -1,11 +1,11 @@
 //! A small floor that reads in six lines.
 
 use expect_test::Expect;
-use protocol::command::{AgentCommand, Presence};
+use protocol::command::{AgentCommand, Outcome, Presence, Refusal};
 use protocol::config::{Account, Agent, Category, Disposition, Queue, RoutingConfig, Skill};
 use protocol::content::Sealed;
 use protocol::input::{ConfigInput, CustomerMessage, SkillNeed, WIRE_VERSION};
-use protocol::record::{Cause, Record};
+use protocol::record::{Cause, Event, Record};
 use protocol::{
     AgentId, ChannelKind, Command, CommandId, ContactId, GatewayId, Hash128, IdentityId, Input, InputBody,
     MessageId, Millis, NoticeId, OfferId, SkillLevel, SubjectToken,
@@ -359,7 +359,21 @@ impl Floor {
 
     pub(crate) fn gives_to(&mut self, name: &str, to: &str) -> &mut Self {
         let contact = self.held_by(name);
-        self.asks(name, Command::TransferToAgent { contact, agent: agent_id(to) })
+        self.asks(name, Command::TransferToAgent { contact, agent: agent_id(to), back: false })
+    }
+
+    /// Gives it on, and has it again if it is not taken.
+    pub(crate) fn hands_over(&mut self, name: &str, to: &str) -> &mut Self {
+        let contact = self.held_by(name);
+        self.asks(name, Command::TransferToAgent { contact, agent: agent_id(to), back: true })
+    }
+
+    /// Why the last command was refused, if it was.
+    pub(crate) fn refused(&self) -> Option<Refusal> {
+        self.log.last()?.events.iter().find_map(|event| match event {
+            Event::CommandSettled { outcome: Outcome::Refused { refusal }, .. } => Some(*refusal),
+            _ => None,
+        })
     }
 
     /// Writes, is offered, is taken.

@@ -10,6 +10,7 @@
 
 mod aside_rules;
 mod builder;
+mod company_rules;
 mod config_rules;
 mod customer_rules;
 mod empowerment;

@@ -10,8 +10,10 @@ use protocol::command::Presence;
 use protocol::config::{Agent, Queue, RoutingConfig};
 use protocol::hours::Calendar;
 use protocol::input::SkillNeed;
-use protocol::record::{Cause, ChoiceRule, EntryKind, Event, OfferEnd, QueuedWhy, Record};
+use protocol::limits::COMPANIONS_PER_CONTACT_MAX;
+use protocol::record::{Cause, ChoiceRule, CompanyRole, EntryKind, Event, OfferEnd, QueuedWhy, Record};
 use protocol::{AgentId, ChannelKind, ContactId, ConversationId, InputBody, Millis, OfferId, SubjectToken};
+use routing_core::State;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum At {
@@ -56,6 +58,10 @@ pub(crate) struct Model {
     closed: BTreeSet<SubjectToken>,
     /// Contacts whose customers are to be called back.
     callbacks: BTreeSet<ContactId>,
+    /// Who is with which contact, and how.
+    company: BTreeMap<(ContactId, AgentId), CompanyRole>,
+    /// Who gave a contact on and has it again if it is not taken.
+    hand_overs: BTreeMap<ContactId, (AgentId, AgentId)>,
     pub(crate) open_offers: BTreeMap<OfferId, ContactId>,
     ended_offers: BTreeSet<OfferId>,
     pub(crate) opened: u64,
@@ -113,6 +119,7 @@ impl Model {
                 if *entry == EntryKind::CallbackAsked {
                     self.callbacks.insert(*contact);
                 }
+                self.company_entry(*contact, entry);
                 if let EntryKind::TransferredToQueue { agent, .. }
                 | EntryKind::TransferredToAgent { agent, .. } = entry
                 {
@@ -127,8 +134,80 @@ impl Model {
                 self.work(*agent, record.at, |one| (one.presence, one.leaves) = (*presence, false));
             }
             Event::PresenceQueued { agent, .. } => self.work(*agent, record.at, |one| one.leaves = true),
+            Event::CompanyChanged { contact, agent, role } => self.company_changed(*contact, *agent, *role),
             _ => self.contact_event(record.at, event),
         }
+    }
+
+    /// Only who leads watches, and only whom an owner asked is consulted.
+    fn company_changed(&mut self, contact: ContactId, agent: AgentId, role: Option<CompanyRole>) {
+        assert!(Self::is_open(&self.contacts[&contact]), "{contact} has ended");
+        let before = self.company.remove(&(contact, agent));
+        let Some(role) = role else {
+            assert!(before.is_some(), "{agent} was not with {contact}");
+            return;
+        };
+        assert!(!matches!(self.contacts[&contact].at, At::With(owner) | At::Aside(owner) if owner == agent));
+        match role {
+            CompanyRole::Asked { by, .. } => {
+                assert!(before.is_none() && self.is_there(agent));
+                let owners = [At::With(by), At::Aside(by)];
+                assert!(owners.contains(&self.contacts[&contact].at), "only the owner asks");
+            }
+            CompanyRole::Consulted => assert!(matches!(before, Some(CompanyRole::Asked { .. }))),
+            CompanyRole::Watching => assert!(self.configured(agent).lead),
+            CompanyRole::Joined => {
+                assert!(matches!(before, Some(CompanyRole::Consulted | CompanyRole::Watching)));
+            }
+        }
+        self.company.insert((contact, agent), role);
+    }
+
+    /// Nobody speaks to a customer who is neither the owner nor joined; whom one hands it to is asked first.
+    fn company_entry(&mut self, contact: ContactId, entry: &EntryKind) {
+        let role = |agent: &AgentId| self.company.get(&(contact, *agent)).copied();
+        match entry {
+            EntryKind::FromAgent { agent } => {
+                let is_owner = matches!(self.contacts[&contact].at, At::With(owner) | At::Aside(owner) if owner == *agent);
+                assert!(is_owner || role(agent) == Some(CompanyRole::Joined), "{agent} may not write");
+            }
+            EntryKind::Whispered { agent } => {
+                assert!(
+                    !matches!(role(agent), None | Some(CompanyRole::Asked { .. })),
+                    "{agent} may not whisper"
+                );
+            }
+            EntryKind::TransferredToAgent { agent, to, back } => {
+                self.hand_overs.remove(&contact);
+                if *back {
+                    self.hand_overs.insert(contact, (*agent, *to));
+                }
+            }
+            EntryKind::TransferredToQueue { .. } | EntryKind::Reclaimed { .. } => {
+                let others = |(&(of, _), role): (&(ContactId, AgentId), &CompanyRole)| {
+                    of == contact && *role != CompanyRole::Watching
+                };
+                assert!(!self.company.iter().any(others), "whom the owner asked in stays behind");
+            }
+            _ => {}
+        }
+    }
+
+    /// The core knows the same company, in open contacts only and within its limits.
+    pub(crate) fn check_company(&self, state: &State) {
+        let mut known = BTreeMap::new();
+        for (id, _) in state.contacts() {
+            let company = state.company(id);
+            assert!(company.len() <= COMPANIONS_PER_CONTACT_MAX);
+            known.extend(company.iter().map(|one| ((id, one.agent), one.role)));
+        }
+        assert_eq!(known, self.company);
+    }
+
+    /// Who has not answered yet.
+    pub(crate) fn asked(&self) -> Vec<AgentId> {
+        let asked = self.company.iter().filter(|(_, role)| matches!(role, CompanyRole::Asked { .. }));
+        asked.map(|((_, agent), _)| *agent).collect()
     }
 
     fn contact_event(&mut self, at: Millis, event: &Event) {
@@ -167,6 +246,9 @@ impl Model {
                 {
                     self.workers.get_mut(&agent).unwrap().idle_since = at;
                 }
+                if preferred.is_none() {
+                    self.hand_overs.remove(contact);
+                }
                 let known = self.known(*contact);
                 let was_taken = matches!(known.at, At::Nowhere | At::With(_) | At::Aside(_));
                 let is_put_first = matches!(why, QueuedWhy::AtRisk | QueuedWhy::Escalated);
@@ -176,6 +258,7 @@ impl Model {
                 (known.priority, known.since) = (*priority, *since);
             }
             Event::PreferenceEnded { contact } => {
+                self.hand_overs.remove(contact);
                 let known = self.known(*contact);
                 assert!(matches!(known.at, At::Waiting { preferred: Some(_) }));
                 known.at = At::Waiting { preferred: None };
@@ -248,8 +331,19 @@ impl Model {
                 if !keeps_its_room {
                     let agent = self.configured(*agent);
                     assert!(self.has_room(agent, &known), "{contact}: {:?} and no room", known.at);
-                    assert!(known.at == At::Aside(agent.id) || agent.lead, "one owner: {:?}", known.at);
+                    let comes_back = self.hand_overs.get(contact).is_some_and(|(from, _)| *from == agent.id);
+                    let may = known.at == At::Aside(agent.id) || agent.lead || comes_back;
+                    assert!(may, "one owner: {:?}", known.at);
                 }
+                if let Some((from, to)) = self.hand_overs.remove(contact)
+                    && from == *agent
+                    && !self.configured(from).lead
+                {
+                    assert!(self.is_there(from), "it came back to who is not there");
+                    assert_eq!(known.at == At::Waiting { preferred: Some(to) }, known.at != At::Nowhere);
+                    assert!(self.has_room(self.configured(from), &known), "it came back without room");
+                }
+                self.company.remove(&(*contact, *agent));
                 if let At::With(other) | At::Aside(other) = known.at {
                     self.workers.get_mut(&other).unwrap().idle_since = at;
                 }
@@ -264,6 +358,8 @@ impl Model {
 
     fn ends(&mut self, at: Millis, contact: ContactId, how: At) {
         self.callbacks.remove(&contact);
+        self.hand_overs.remove(&contact);
+        self.company.retain(|(of, _), _| *of != contact);
         let known = self.known(contact);
         known.at = how;
         let conversation = known.conversation;

@@ -35,6 +35,7 @@ enum Step {
     Act { nth: usize, what: Act, by: Option<usize> },
     Revoke { agent: usize, nth: usize },
     HaveIt { agent: usize, nth: usize },
+    Company { agent: usize, nth: usize, what: Company },
     Again,
     Wait { ms: u64 },
     TakeOver,
@@ -48,11 +49,22 @@ enum Step {
 }
 
 #[derive(Clone, Debug)]
+enum Company {
+    Consult,
+    Answer(bool),
+    Watch,
+    Whisper,
+    Join,
+    Leave(Option<usize>),
+    Reply,
+}
+
+#[derive(Clone, Debug)]
 enum Act {
     Reply,
     Note,
     ToQueue(usize),
-    ToAgent(usize),
+    ToAgent(usize, bool),
     Resolve,
     EndWrapUp,
     Snooze(u64),
@@ -69,7 +81,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Act::Reply),
         1 => Just(Act::Note),
         2 => (0..3_usize).prop_map(Act::ToQueue),
-        2 => (0..5_usize).prop_map(Act::ToAgent),
+        3 => (0..5_usize, any::<bool>()).prop_map(|(to, back)| Act::ToAgent(to, back)),
         6 => Just(Act::Resolve),
         2 => Just(Act::EndWrapUp),
         2 => prop_oneof![Just(61_000_u64), Just(3_700_000), Just(90_000_000)].prop_map(Act::Snooze),
@@ -99,6 +111,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(agent, presence, when_free)| Step::SetPresence { agent, presence, when_free }),
         1 => (0..5_usize, 0..9_usize).prop_map(|(agent, nth)| Step::Revoke { agent, nth }),
         1 => (0..5_usize, 0..9_usize).prop_map(|(agent, nth)| Step::HaveIt { agent, nth }),
+        5 => (0..5_usize, 0..9_usize, company())
+            .prop_map(|(agent, nth, what)| Step::Company { agent, nth, what }),
         9 => (0..9_usize, prop::bool::weighted(0.7), by())
             .prop_map(|(nth, accepts, by)| Step::Answer { nth, accepts, by }),
         9 => (0..9_usize, act, by()).prop_map(|(nth, what, by)| Step::Act { nth, what, by }),
@@ -110,6 +124,18 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         5 => given(),
     ];
     prop::collection::vec(step, 80..200)
+}
+
+fn company() -> impl Strategy<Value = Company> {
+    prop_oneof![
+        4 => Just(Company::Consult),
+        3 => prop::bool::weighted(0.7).prop_map(Company::Answer),
+        2 => Just(Company::Watch),
+        2 => Just(Company::Whisper),
+        2 => Just(Company::Join),
+        1 => prop::option::of(0..5_usize).prop_map(Company::Leave),
+        1 => Just(Company::Reply),
+    ]
 }
 
 fn given() -> impl Strategy<Value = Step> {
@@ -186,6 +212,7 @@ fn play(floor: &mut Floor, step: &Step) {
             floor.goes_when_free(AGENTS[*agent], *presence);
         }
         Step::Revoke { .. } | Step::HaveIt { .. } => lead(floor, step),
+        Step::Company { agent, nth: n, what } => company_step(floor, AGENTS[*agent], *n, what),
         Step::Answer { nth: n, accepts, by } => answer(floor, *n, *accepts, *by),
         Step::Act { nth: n, what, by } => act(floor, *n, what, *by),
         Step::Again => {
@@ -236,6 +263,26 @@ fn lead(floor: &mut Floor, step: &Step) {
         }
         _ => panic!("nothing of a lead"),
     }
+}
+
+/// An owner asks for this agent's word, or this agent does something with a contact of others.
+fn company_step(floor: &mut Floor, agent: &'static str, n: usize, what: &Company) {
+    let open = nth(floor.state.contacts().map(|(id, known)| (id, known.owner())), n);
+    let (contact, owner) = open.unwrap_or((ContactId { log_seq: 1, n: 0 }, None));
+    let message = MessageId(Uuid::from_u128(1));
+    let who = agent_id(agent);
+    let (by, command) = match what {
+        Company::Consult => (owner.map_or(agent, name), Command::Consult { contact, agent: who }),
+        Company::Answer(yes) => (agent, Command::AnswerConsult { contact, yes: *yes }),
+        Company::Watch => (agent, Command::Watch { contact }),
+        Company::Whisper => (agent, Command::Whisper { contact, message, body: sealed() }),
+        Company::Join => (agent, Command::Join { contact }),
+        Company::Leave(who) => {
+            (agent, Command::Leave { contact, agent: who.map(|who| agent_id(AGENTS[who])) })
+        }
+        Company::Reply => (agent, Command::Reply { contact, message, body: sealed() }),
+    };
+    floor.asks(by, command);
 }
 
 /// What the worker wishes, of a conversation that may be forgotten.
@@ -328,7 +375,9 @@ fn act(floor: &mut Floor, n: usize, what: &Act, by: Option<usize>) {
         Act::ToQueue(queue) => {
             Command::TransferToQueue { contact, queue: token(["sales", "support", "nowhere"][*queue]) }
         }
-        Act::ToAgent(to) => Command::TransferToAgent { contact, agent: agent_id(AGENTS[*to]) },
+        Act::ToAgent(to, back) => {
+            Command::TransferToAgent { contact, agent: agent_id(AGENTS[*to]), back: *back }
+        }
         Act::Resolve => resolve(contact),
         Act::Snooze(ms) => Command::Snooze { contact, until: Millis(floor.now + ms) },
         Act::Resume => Command::Resume { contact },
@@ -401,6 +450,7 @@ fn check(steps: &[Step], snapshot_at: usize, conversations_max: usize, policy: u
         folded = floor.log.len();
         model.check_matched();
         model.check_hours(Millis(floor.now));
+        model.check_company(&floor.state);
         check_counts(&floor, &model);
         assert!(model.conversations.len() <= conversations_max);
         assert_eq!(model.conversations.len(), floor.state.conversation_count());
@@ -417,6 +467,7 @@ fn check(steps: &[Step], snapshot_at: usize, conversations_max: usize, policy: u
     floor.wait(7 * 86_400_000);
     floor.log[folded..].iter().for_each(|record| model.fold(record));
     assert!(model.open_offers.is_empty(), "every offer ends");
+    assert!(model.asked().is_empty(), "every question to a colleague ends");
     assert_eq!(next_deadline(&floor.state), None, "time alone brings all to rest");
 }
 

@@ -1,7 +1,7 @@
 //! A record in words, one line an event.
 
 use protocol::command::Outcome;
-use protocol::record::{AsideWhy, EntryKind, Event, OfferEnd, PassedOver, Receipt, Record};
+use protocol::record::{AsideWhy, CompanyRole, EntryKind, Event, OfferEnd, PassedOver, Receipt, Record};
 use protocol::remedy::ContactContext;
 use protocol::{AgentId, Millis};
 use routing_core::State;
@@ -50,6 +50,16 @@ fn event_line(state: &State, at: Millis, event: &Event) -> String {
             format!("{offer}: {contact} from {}, {}", name(agent), end_words(end))
         }
         Event::Assigned { contact, agent } => format!("{contact} with {}", name(agent)),
+        Event::CompanyChanged { contact, agent, role } => {
+            let role = match role {
+                None => "with it no more".to_owned(),
+                Some(CompanyRole::Asked { by, until }) => {
+                    format!("asked by {} for {} ms", name(by), within(until))
+                }
+                Some(role) => format!("{role:?}").to_lowercase(),
+            };
+            format!("{contact}: {} {role}", name(agent))
+        }
         Event::SetAside { contact, agent, why } => {
             let why = match why {
                 AsideWhy::Snoozed { until } => format!("for {} ms", within(until)),
@@ -138,9 +148,22 @@ fn entry_words(state: &State, entry: &EntryKind) -> String {
         EntryKind::TransferredToQueue { agent, queue } => {
             format!("{} gave it to {queue}", name(state, *agent))
         }
-        EntryKind::TransferredToAgent { agent, to } => {
-            format!("{} gave it to {}", name(state, *agent), name(state, *to))
+        EntryKind::TransferredToAgent { agent, to, back } => {
+            let back = if *back { ", or back" } else { "" };
+            format!("{} gave it to {}{back}", name(state, *agent), name(state, *to))
         }
+        EntryKind::HandedBack { agent, from, why } => {
+            format!("with {} again, {} did not take it ({why:?})", name(state, *agent), name(state, *from))
+        }
+        EntryKind::Consulted { agent, colleague } => {
+            format!("{} asks {} for a word", name(state, *agent), name(state, *colleague))
+        }
+        EntryKind::ConsultDeclined { agent, why } => {
+            format!("{} says nothing to it ({why:?})", name(state, *agent))
+        }
+        EntryKind::Whispered { agent } => format!("whisper of {}", name(state, *agent)),
+        EntryKind::JoinedBeside { agent } => format!("{} joined beside", name(state, *agent)),
+        EntryKind::LeftAgain { agent } => format!("{} left again", name(state, *agent)),
         EntryKind::Reclaimed { agent } => format!("taken back from {}", name(state, *agent)),
         EntryKind::Resolved { agent, disposition, fields } => {
             let fields: String = fields.iter().map(|(field, value)| format!(" {field}={value}")).collect();

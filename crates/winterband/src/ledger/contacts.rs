@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::ids::{AgentId, ContactId, OfferId};
-use protocol::record::EntryKind;
+use protocol::record::{CompanyRole, EntryKind};
 use protocol::{Event, Record};
 use serde::Serialize;
 
@@ -45,10 +45,15 @@ enum Place {
     Abandoned,
 }
 
-/// The contacts that somebody who leads took from their owners with this record.
+/// The contacts that went from one agent to another with this record without having been in a queue: somebody who leads took
+/// them, or who was asked did not and who gave them has them again.
 pub(super) fn taken_over(record: &Record) -> BTreeSet<ContactId> {
     let taken = record.events.iter().filter_map(|event| match event {
-        Event::EntryAdded { contact, entry: EntryKind::TakenOver { .. }, .. } => Some(*contact),
+        Event::EntryAdded {
+            contact,
+            entry: EntryKind::TakenOver { .. } | EntryKind::HandedBack { .. },
+            ..
+        } => Some(*contact),
         _ => None,
     });
     taken.collect()
@@ -57,6 +62,8 @@ pub(super) fn taken_over(record: &Record) -> BTreeSet<ContactId> {
 #[derive(Debug, Default)]
 pub(super) struct Contacts {
     places: BTreeMap<ContactId, Place>,
+    /// Who writes in which contact beside its owner.
+    joined: BTreeSet<(ContactId, AgentId)>,
 }
 
 impl Contacts {
@@ -119,6 +126,9 @@ impl Contacts {
                     matches!(place, Place::Waiting | Place::Opened)
                 });
             }
+            Event::CompanyChanged { contact, agent, role } => {
+                self.company(seq, *contact, *agent, *role, faults)
+            }
             Event::EntryAdded { contact, entry: EntryKind::FromAgent { agent }, .. } => {
                 self.reply(seq, *contact, *agent, faults);
             }
@@ -132,9 +142,29 @@ impl Contacts {
         }
     }
 
+    fn company(
+        &mut self,
+        seq: u64,
+        contact: ContactId,
+        agent: AgentId,
+        role: Option<CompanyRole>,
+        faults: &mut Faults,
+    ) {
+        let place = self.places.get(&contact);
+        if matches!(place, None | Some(Place::Resolved | Place::Abandoned)) {
+            faults.add(format!("record {seq} has company of {agent} in {contact}, which is not open"));
+        }
+        if role == Some(CompanyRole::Joined) {
+            self.joined.insert((contact, agent));
+        } else {
+            self.joined.remove(&(contact, agent));
+        }
+    }
+
     fn reply(&self, seq: u64, contact: ContactId, agent: AgentId, faults: &mut Faults) {
         let place = self.places.get(&contact);
-        if place != Some(&Place::With(agent)) && place != Some(&Place::Aside(agent)) {
+        let is_owner = place == Some(&Place::With(agent)) || place == Some(&Place::Aside(agent));
+        if !is_owner && !self.joined.contains(&(contact, agent)) {
             faults.add(format!("record {seq} has a reply of {agent}, who does not hold {contact}"));
         }
     }

@@ -109,7 +109,7 @@ impl Messages {
         match entry {
             EntryKind::FromCustomer => fates.recorded += 1,
             EntryKind::FromAgent { .. } => self.count.replies += 1,
-            EntryKind::Note { .. } => self.count.notes += 1,
+            EntryKind::Note { .. } | EntryKind::Whispered { .. } => self.count.notes += 1,
             _ => {}
         }
     }

@@ -181,6 +181,9 @@ fn picture(is_in_wrap_up: bool, entries: Vec<DeskEntry>) -> DeskContact {
         draft: None,
         entries,
         remedies: Vec::new(),
+        role: None,
+        owner: None,
+        company: Vec::new(),
         receipt: None,
     }
 }
