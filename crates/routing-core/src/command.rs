@@ -163,7 +163,7 @@ impl Turn<'_> {
         if self.state.index.policy.queue(queue).is_none() {
             return Err(Refusal::UnknownQueue);
         }
-        self.part_from_consulted(id);
+        self.part_from_consulted(id, None);
         self.entry(conversation, id, EntryKind::TransferredToQueue { agent, queue: queue.clone() });
         let contact = self.state.contact(id).ok_or(Refusal::UnknownContact)?;
         // What it needed in one queue says nothing in another.
@@ -204,7 +204,7 @@ impl Turn<'_> {
             preferred: Some(Preferred { agent: to, until: self.at.plus(wait) }),
             why: QueuedWhy::Transferred,
         };
-        self.part_from_consulted(id);
+        self.part_from_consulted(id, None);
         self.entry(conversation, id, EntryKind::TransferredToAgent { agent, to, back });
         self.emit(event);
         self.bring_forward(id);

@@ -201,9 +201,13 @@ impl Turn<'_> {
         }
     }
 
-    /// The contact goes to somebody else: whom the owner asked in has no more to do with it. Who watches stays.
-    pub(crate) fn part_from_consulted(&mut self, id: ContactId) {
-        let asked_in = self.state.company(id).iter().filter(|one| one.role != CompanyRole::Watching);
+    /// The contact goes to somebody else: whom the owner asked in has no more to do with it, unless it is them. Who watches stays.
+    pub(crate) fn part_from_consulted(&mut self, id: ContactId, to: Option<AgentId>) {
+        let asked_in = self
+            .state
+            .company(id)
+            .iter()
+            .filter(|one| one.role != CompanyRole::Watching && Some(one.agent) != to);
         for agent in asked_in.map(|one| one.agent).collect::<Vec<_>>() {
             self.part(id, agent);
         }

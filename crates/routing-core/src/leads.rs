@@ -36,7 +36,7 @@ impl Turn<'_> {
             let end = if agent == by { OfferEnd::Accepted } else { OfferEnd::Revoked { by } };
             self.emit(Event::OfferEnded { offer, contact: id, agent, end });
         }
-        self.part_from_consulted(id);
+        self.part_from_consulted(id, Some(by));
         self.emit(Event::Assigned { contact: id, agent: by });
         self.entry(conversation, id, EntryKind::TakenOver { agent: by, from });
         Ok(())

@@ -35,7 +35,7 @@ impl Turn<'_> {
             match contact.phase {
                 Phase::WithAgent { .. } => {
                     let conversation = contact.conversation;
-                    self.part_from_consulted(id);
+                    self.part_from_consulted(id, None);
                     self.entry(conversation, id, EntryKind::Reclaimed { agent });
                     self.requeue(id, QueuedWhy::Reclaimed);
                 }

@@ -159,13 +159,31 @@ impl Agent {
     pub(crate) async fn transfers_to(&self, colleague: &str) {
         self.browser.click(&id("transfer")).await;
         let mark = format!(
-            "all('[data-testid^=\"transfer-agent-\"]').find((one) => one.textContent.includes({colleague:?}))\
+            "all('[data-testid^=\"transfer-agent-\"]').find((one) => !one.disabled && one.textContent.includes({colleague:?}))\
              ?.dataset.testid"
         );
         let mark = self.browser.until("the colleague can be chosen", &mark).await;
         self.browser.click(&id(mark.as_str().unwrap())).await;
         self.browser.misses(&id("transfer-dialog")).await;
         self.browser.misses(&id("reply")).await;
+    }
+
+    /// Asks a colleague for a word on the open conversation.
+    pub(crate) async fn asks_for_a_word(&self, colleague: &str) {
+        self.browser.click(&id("transfer")).await;
+        let mark = format!(
+            "all('[data-testid^=\"consult-\"]').find((one) => !one.disabled && one.ariaLabel.includes({colleague:?}))?.dataset.testid"
+        );
+        let mark = self.browser.until("the colleague can be asked", &mark).await;
+        self.browser.click(&id(mark.as_str().unwrap())).await;
+        self.browser.misses(&id("transfer-dialog")).await;
+    }
+
+    /// Writes to the owner of the open conversation only.
+    pub(crate) async fn whispers(&self, text: &str) {
+        self.browser.types(&id("note"), text).await;
+        self.browser.types(&id("note"), ENTER).await;
+        self.reads("whispered", text).await;
     }
 
     /// Nothing of a customer's words became markup.

@@ -4,6 +4,7 @@
 mod aside;
 mod browser;
 mod busy_floor;
+mod company;
 mod desk;
 mod driver;
 mod floor;

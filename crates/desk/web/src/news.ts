@@ -1,6 +1,7 @@
 // What the desk has to tell, as facts; components put them into the agent's language.
 
 import type {
+  AgentId,
   AskEnd,
   DeskCommand,
   DeskKudos,
@@ -15,6 +16,7 @@ import type {
 export type Notice =
   | { is: 'refused'; what: DeskCommand['do']; refusal: Refusal; words?: string }
   | { is: 'gone'; why: GoneWhy | 'elsewhere'; name?: string }
+  | { is: 'handed_back'; by: AgentId; name?: string }
   | { is: 'offer_ended'; how: OfferEnd; name?: string }
   | { is: 'remedy_refused'; what: DeskCommand['do']; refusal: RemedyRefusal; words: string }
   | { is: 'ask_ended'; how: AskEnd; by?: string }

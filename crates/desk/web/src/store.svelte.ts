@@ -265,6 +265,10 @@ export class Desk {
       if (held.isOwner !== wasOwner) this.helds = inOrder(this.helds);
     }
     if (!held.mayReply) held.mode = 'note';
+    const last = card.entries.at(-1)?.kind;
+    if (this.isKnown && last?.is === 'handed_back' && last.agent === this.me.agent) {
+      this.notices.post({ is: 'handed_back', by: last.from, ...named(card.customer_name) });
+    }
     this.#takeEntries(card.conversation, card.entries, 'may_start_anew');
     if (this.#follow?.contact === held.id) {
       this.select(held.id);

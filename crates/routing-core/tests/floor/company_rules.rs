@@ -183,10 +183,8 @@ fn who_leads_watches_whispers_joins_and_takes_over() {
     replies(&mut floor, contact, "lea");
     assert_eq!(floor.refused(), None);
     floor.asks("lea", Command::TakeOver { contact }).check(expect![[r#"
-        con_8_1: lea with it no more
-        con_8_1 entry 6: lea left again
         con_8_1 with lea
-        con_8_1 entry 7: lea took it over from ada
+        con_8_1 entry 6: lea took it over from ada
         done
     "#]]);
     assert_eq!(roles(&floor, contact), [], "who owns it is not beside it");

@@ -431,7 +431,7 @@ export const en = {
     too_many_at_once: 'Too much at once: what was left out goes again in a moment.',
     too_many_desks: 'Too many windows of yours are open: close one.',
   } satisfies Record<FaultCode, string>,
-  notices: { label: 'Notices', dismiss: 'Dismiss', tooLong: 'The text is too long: shorten or split it.' },
+  notices: { label: 'Notices', dismiss: 'Dismiss', handedBack: (who: string, name: string) => `${who} did not take it: ${name} is with you again.`, tooLong: 'The text is too long: shorten or split it.' },
 
   said: {
     offer: (name: string, queue: string) => `New offer: ${name}, ${queue}. Alt+A accepts.`,

@@ -431,7 +431,7 @@ export const nl: Texts = {
     too_many_at_once: 'Te veel tegelijk: wat is overgeslagen gaat zo opnieuw.',
     too_many_desks: 'Er staan te veel vensters van jou open: sluit er een.',
   },
-  notices: { label: 'Meldingen', dismiss: 'Wegdoen', tooLong: 'De tekst is te lang: maak hem korter of splits hem.' },
+  notices: { label: 'Meldingen', dismiss: 'Wegdoen', handedBack: (who, name) => `${who} nam het niet aan: ${name} is weer bij u.`, tooLong: 'De tekst is te lang: maak hem korter of splits hem.' },
 
   said: {
     offer: (name, queue) => `Nieuw aanbod: ${name}, ${queue}. Alt+A neemt aan.`,
