@@ -6,7 +6,7 @@
 use protocol::command::Refusal;
 use protocol::limits::{COMPANIONS_PER_CONTACT_MAX, COMPANY_PER_AGENT_MAX};
 use protocol::record::{CompanyRole, EntryKind, Event, NotTaken};
-use protocol::{AgentId, ContactId, ConversationId};
+use protocol::{AgentId, ContactId, ConversationId, Millis};
 use serde::{Deserialize, Serialize};
 
 use crate::apply::Misfit;
@@ -71,6 +71,19 @@ impl State {
             self.index.company_changed(id, one.agent, false);
         }
         self.refresh_consults(id);
+    }
+
+    /// After a takeover: nobody could answer while nobody led.
+    pub(crate) fn ask_anew(&mut self, at: Millis) {
+        for (id, company) in &mut self.stored.company {
+            let queue = self.stored.contacts.get(id).and_then(|known| self.index.policy.queue(&known.queue));
+            let renewed = at.plus(queue.map_or(0, |queue| queue.offer_ms));
+            for one in company {
+                if let CompanyRole::Asked { until, .. } = &mut one.role {
+                    *until = renewed;
+                }
+            }
+        }
     }
 
     /// For an index that was made anew.

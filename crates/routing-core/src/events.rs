@@ -169,6 +169,7 @@ impl State {
                 | Phase::WrapUp { .. } => {}
             }
         }
+        self.ask_anew(at);
         self.rebuild_index();
     }
 

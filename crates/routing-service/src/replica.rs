@@ -1,15 +1,17 @@
 //! The state as the log tells it: recovered at the start, followed while standing by.
 
 use anyhow::{Context, Result, anyhow};
-use bus::{Tail, TailItem, TailOptions};
+use bus::{BATCH_MAX, Tail, TailItem, TailOptions};
+use futures_util::FutureExt;
 use protocol::{Record, streams};
 use routing_core::State;
 use service::HealthHandle;
+use tokio::task::JoinHandle;
 
 use crate::{Pulse, Role};
 
-/// How often a long recovery shows that it lives, records.
-const BEAT_EVERY: u64 = 1024;
+/// Most records decoded in one go.
+const DECODED_AT_ONCE: usize = 1024;
 /// How often a standby shows that it lives.
 const BEAT: std::time::Duration = std::time::Duration::from_millis(500);
 
@@ -26,23 +28,50 @@ impl Replica {
     pub(crate) async fn recover(role: &Role, health: &HealthHandle) -> Result<Self> {
         let usage = role.bus.stream_usage(streams::CONTACTS).await?;
         let state = role.snapshots.load().await.unwrap_or_default();
-        let tail =
-            Tail::open(&role.bus, streams::CONTACTS, state.log_seq() + 1, TailOptions::default()).await?;
+        let options = TailOptions { batch: BATCH_MAX, ..TailOptions::default() };
+        let tail = Tail::open(&role.bus, streams::CONTACTS, state.log_seq() + 1, options).await?;
         let mut replica = Self { state, since_snapshot: 0, tail };
         replica.catch_up(usage.last_seq, health).await?;
         tracing::info!(log_seq = replica.state.log_seq(), "log read");
         Ok(replica)
     }
 
-    /// Applies records until the state stands at `log_seq`.
+    /// Applies records until the state stands at `log_seq`. While some are applied, the next ones are read and decoded: decoding is
+    /// the dearest part of a long recovery.
     pub(crate) async fn catch_up(&mut self, log_seq: u64, health: &HealthHandle) -> Result<()> {
-        while self.state.log_seq() < log_seq {
-            let item = self.tail.next().await?;
-            self.apply(&item)?;
-            if item.seq % BEAT_EVERY == 0 {
-                health.beat();
+        let mut read = self.state.log_seq();
+        let mut decoding: Option<JoinHandle<Result<Vec<(u64, Record)>>>> = None;
+        while read < log_seq {
+            let items = self.read_some(log_seq).await?;
+            read = items.last().map_or(read, |item| item.seq);
+            let next = tokio::task::spawn_blocking(move || items.iter().map(decode).collect());
+            if let Some(before) = decoding.replace(next) {
+                self.apply_all(before.await??, health)?;
             }
         }
+        match decoding {
+            Some(last) => self.apply_all(last.await??, health),
+            None => Ok(()),
+        }
+    }
+
+    /// The next records up to `log_seq`: at least one, and as many as are here already.
+    async fn read_some(&mut self, log_seq: u64) -> Result<Vec<TailItem>> {
+        let mut items = vec![self.tail.next().await?];
+        while items.len() < DECODED_AT_ONCE
+            && items.last().is_some_and(|item| item.seq < log_seq)
+            && let Some(item) = self.tail.next().now_or_never()
+        {
+            items.push(item?);
+        }
+        Ok(items)
+    }
+
+    fn apply_all(&mut self, records: Vec<(u64, Record)>, health: &HealthHandle) -> Result<()> {
+        for (seq, record) in records {
+            self.apply(seq, &record)?;
+        }
+        health.beat();
         Ok(())
     }
 
@@ -52,7 +81,8 @@ impl Replica {
         loop {
             tokio::select! {
                 item = self.tail.next() => {
-                    let applied = item.map_err(anyhow::Error::from).and_then(|item| self.apply(&item));
+                    let decoded = item.map_err(anyhow::Error::from).and_then(|item| decode(&item));
+                    let applied = decoded.and_then(|(seq, record)| self.apply(seq, &record));
                     if let Err(error) = applied {
                         return error;
                     }
@@ -63,13 +93,17 @@ impl Replica {
         }
     }
 
-    fn apply(&mut self, item: &TailItem) -> Result<()> {
-        let record: Record = serde_json::from_slice(&item.payload)
-            .with_context(|| format!("read record {}: was it written by a later version?", item.seq))?;
+    fn apply(&mut self, seq: u64, record: &Record) -> Result<()> {
         self.since_snapshot += 1;
-        routing_core::apply(&mut self.state, item.seq, &record)
-            .map_err(|error| anyhow!("failed to apply record {}: {error}", item.seq))
+        routing_core::apply(&mut self.state, seq, record)
+            .map_err(|error| anyhow!("failed to apply record {seq}: {error}"))
     }
+}
+
+fn decode(item: &TailItem) -> Result<(u64, Record)> {
+    let record = serde_json::from_slice(&item.payload)
+        .with_context(|| format!("read record {}: was it written by a later version?", item.seq))?;
+    Ok((item.seq, record))
 }
 
 /// A count as a metric; exact up to 2^53.

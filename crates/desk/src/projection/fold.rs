@@ -291,6 +291,26 @@ impl Projection {
             offer.expires_at = step.at.plus(facts.offer_ms);
             step.tell(offer.agent, Change::Offer(*id));
         }
+        self.ask_anew(step);
+    }
+
+    /// So do the questions to colleagues.
+    fn ask_anew(&mut self, step: &mut Step) {
+        let mut asked = Vec::new();
+        for (id, contact) in &mut self.contacts {
+            let facts = contact.queue.as_ref().and_then(|queue| self.queues.get(queue));
+            let Some(offer_ms) = facts.map(|facts| facts.offer_ms) else { continue };
+            for (_, role) in &mut contact.company {
+                if let CompanyRole::Asked { until, .. } = role {
+                    *until = step.at.plus(offer_ms);
+                    asked.push(*id);
+                }
+            }
+        }
+        asked.dedup();
+        for id in asked {
+            self.tell_all_of(step, id);
+        }
     }
 
     fn end_offer(&mut self, step: &mut Step, id: OfferId, how: &'static str) {

@@ -332,3 +332,14 @@ fn nobody_is_with_a_contact_in_wrap_up_to_write() {
     replies(&mut floor, contact, "lea");
     assert_eq!(floor.refused(), Some(Refusal::ContactClosed));
 }
+
+#[test]
+fn a_question_begins_anew_when_another_leads() {
+    let (mut floor, contact) = three();
+    consults(&mut floor, contact, "ada", "bob");
+    floor.wait(OFFER_MS - 1).cause(protocol::Cause::Takeover { leader: crate::builder::gateway(9) });
+    floor.wait(OFFER_MS - 1);
+    agrees(&mut floor, contact, "bob");
+    assert_eq!(floor.refused(), None, "nobody has missed what they could not see");
+    assert_eq!(roles(&floor, contact), [(agent_id("bob"), CompanyRole::Consulted)]);
+}

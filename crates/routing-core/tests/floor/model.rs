@@ -134,9 +134,21 @@ impl Model {
                 self.work(*agent, record.at, |one| (one.presence, one.leaves) = (*presence, false));
             }
             Event::PresenceQueued { agent, .. } => self.work(*agent, record.at, |one| one.leaves = true),
+            Event::Fenced { .. } => self.ask_anew(record.at),
             Event::CompanyChanged { contact, agent, role } => self.company_changed(*contact, *agent, *role),
             _ => self.contact_event(record.at, event),
         }
+    }
+
+    /// Leases begin anew with a leader, those of questions to colleagues too.
+    fn ask_anew(&mut self, at: Millis) {
+        let mut company = std::mem::take(&mut self.company);
+        for ((contact, _), role) in &mut company {
+            if let CompanyRole::Asked { until, .. } = role {
+                *until = at.plus(self.queue(&self.contacts[contact]).offer_ms);
+            }
+        }
+        self.company = company;
     }
 
     /// Only who leads watches, and only whom an owner asked is consulted.

@@ -20,7 +20,8 @@ impl SimulatedAgent {
         self.me = Some(state.agent);
         self.presence = state.presence;
         self.dispositions = state.dispositions;
-        let there: BTreeSet<_> = state.contacts.iter().map(|contact| contact.contact).collect();
+        let own = state.contacts.iter().filter(|contact| contact.role.is_none());
+        let there: BTreeSet<_> = own.map(|contact| contact.contact).collect();
         for gone in self.desk.others(&there) {
             self.desk.drop_contact(gone, &mut self.witness);
         }
@@ -62,7 +63,11 @@ impl SimulatedAgent {
         self.witness.offered(card.offer, card.channel, self.desk.load(card.channel), capacity);
     }
 
+    /// A word on others' contacts is left to people: the question runs out.
     pub(super) fn heard_contact(&mut self, contact: &DeskContact, now: Millis) {
+        if contact.role.is_some() {
+            return;
+        }
         let (at_once, soon) = ((!self.is_leaving).then_some(now), self.soon(now));
         self.desk.show(contact, at_once, soon);
         self.witness.show(contact.conversation);

@@ -2,7 +2,7 @@
 
 use protocol::command::Refusal;
 use protocol::desk::{Choice, DeskContact, DeskEntry, DeskState, OfferCard};
-use protocol::record::{ChoiceRule, EntryKind, PassedOver, Receipt};
+use protocol::record::{ChoiceRule, CompanyRole, EntryKind, PassedOver, Receipt};
 use protocol::{ConversationId, OfferId};
 use uuid::Uuid;
 
@@ -200,6 +200,15 @@ fn entry(seq: u64, kind: EntryKind) -> DeskEntry {
 
 fn grew(seq: u64, kind: EntryKind) -> ToDesk {
     ToDesk::Entry { conversation: TALK, entry: entry(seq, kind) }
+}
+
+#[test]
+fn a_contact_of_a_colleagues_is_left_to_them() {
+    let mut scene = Scene::online(habits(1, 0, 0));
+    let role = Some(CompanyRole::Consulted);
+    scene.hear(ToDesk::Contact(Box::new(DeskContact { role, ..picture(false, vec![]) })));
+    assert_eq!(scene.later(1_000), [] as [&str; 0]);
+    assert!(!scene.agent.is_busy());
 }
 
 #[test]
