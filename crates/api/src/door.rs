@@ -9,6 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bus::token_hash;
+use protocol::SubjectToken;
+use protocol::signin::KeyAccount;
 use service::{Metrics, Problem};
 use tokio::sync::Semaphore;
 
@@ -22,6 +24,18 @@ pub(crate) struct Caller {
     admin: bool,
 }
 
+/// A caller who may sign agents in: an administrator any, a bot's key that bot.
+pub(crate) struct Usher {
+    agent: Option<SubjectToken>,
+}
+
+impl Usher {
+    /// Whether they may sign this agent in.
+    pub(crate) fn may_sign_in(&self, agent: &str) -> bool {
+        self.agent.as_ref().is_none_or(|own| own.as_str() == agent)
+    }
+}
+
 /// A caller whose key is an administrator's.
 pub(crate) struct Admin;
 
@@ -29,15 +43,37 @@ impl FromRequestParts<Shared> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Response> {
-        let refused = |problem: Problem| {
-            api.kit.metrics.refused_total.inc([NAME, problem.code]);
-            problem
-        };
-        let Some(hash) = bearer(&parts.headers).map(token_hash) else { return Err(ask_for_key(refused)) };
-        let Some(account) = api.keys.find(&hash) else { return Err(ask_for_key(refused)) };
-        api.rate.check(&hash).map_err(|wait| refused(wait.into()).into_response())?;
+        let account = account(parts, api).await?;
+        // An agent's key signs in, and nothing else.
+        if account.agent.is_some() {
+            return Err(problems::agent_only().into_response());
+        }
         Ok(Self { admin: account.admin })
     }
+}
+
+impl FromRequestParts<Shared> for Usher {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Response> {
+        let account = account(parts, api).await?;
+        if account.admin || account.agent.is_some() {
+            return Ok(Self { agent: account.agent });
+        }
+        Err(problems::admin_only().into_response())
+    }
+}
+
+/// The account of the key, which exists and has not asked too often.
+async fn account(parts: &Parts, api: &Shared) -> Result<KeyAccount, Response> {
+    let refused = |problem: Problem| {
+        api.kit.metrics.refused_total.inc([NAME, problem.code]);
+        problem
+    };
+    let Some(hash) = bearer(&parts.headers).map(token_hash) else { return Err(ask_for_key(refused)) };
+    let Some(account) = api.keys.find(&hash) else { return Err(ask_for_key(refused)) };
+    api.rate.check(&hash).map_err(|wait| refused(wait.into()).into_response())?;
+    Ok(account)
 }
 
 impl FromRequestParts<Shared> for Admin {

@@ -53,6 +53,7 @@ struct Api {
     sealer: Sealer,
     hasher: IdHasher,
     subjects: Subjects,
+    accounts: Bucket,
     sessions: Bucket,
     keys: KeyRing,
     floor: Floor,
@@ -80,6 +81,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         sealer,
         hasher,
         subjects: Subjects::new(cell),
+        accounts,
         sessions,
         keys,
         floor,
@@ -101,6 +103,7 @@ fn routes(api: Shared) -> Router {
         .route("/api/v1/signals", post(empowerment::signal))
         .route("/api/v1/own-identities", post(empowerment::own_identity))
         .route("/api/v1/sessions", post(sessions::post))
+        .route("/api/v1/keys", post(sessions::post_key))
         .route("/api/v1/parked", get(parked::list))
         .route("/api/v1/parked/{id}", get(parked::show).delete(parked::dismiss))
         .route("/api/v1/parked/{id}/replay", post(parked::replay::post))

@@ -22,6 +22,11 @@ pub(crate) fn admin_only() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "admin_only", "this key may send messages only", detail)
 }
 
+pub(crate) fn agent_only() -> Problem {
+    let detail = "use it to sign in as its own agent, or another key for this";
+    Problem::new(StatusCode::FORBIDDEN, "agent_only", "this key signs in as one agent only", detail)
+}
+
 pub(crate) fn busy() -> Problem {
     Problem::unavailable("busy", "too many requests are being answered at once")
 }
@@ -122,6 +127,7 @@ mod tests {
         let all = [
             unauthorized(),
             admin_only(),
+            agent_only(),
             busy(),
             too_slow(),
             starting(),

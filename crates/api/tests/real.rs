@@ -292,6 +292,25 @@ async fn an_administrator_signs_in_for_an_agent() {
 }
 
 #[tokio::test]
+async fn a_key_of_an_agent_signs_in_as_that_agent_and_does_nothing_else() {
+    let house = House::open().await;
+    let (_, present) = house.get("config").await;
+    let agents = &present["config"]["agents"];
+    let name = |n: usize| json!({ "agent": agents[n]["name"] }).to_string();
+    let (status, made) = house.post("keys", &name(0)).await;
+    assert_eq!((status, &made["agent"]), (201, &agents[0]["id"]));
+    let key = made["key"].as_str().unwrap();
+    house.until(async || house.post_with(key, "sessions", &name(0)).await.0 == 201).await;
+    for (path, body) in [("sessions", name(1)), ("keys", name(0)), ("messages", "{}".to_owned())] {
+        let (status, problem) = house.post_with(key, path, &body).await;
+        assert_eq!((status, &problem["code"]), (403, &json!("agent_only")), "{path}");
+    }
+    let (status, problem) = house.post("keys", r#"{"agent":"nobody"}"#).await;
+    assert_eq!((status, &problem["code"]), (404, &json!("unknown_agent")));
+    house.close().await;
+}
+
+#[tokio::test]
 async fn a_killed_server_delays_a_message_and_loses_none() {
     let house = House::open().await;
     for n in 0..4 {

@@ -2,7 +2,7 @@
 //!
 //! For each visitor whom the router remembers, a few dozen bytes stay; entries stay for whoever may look at them soon.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use channel_web::CustomerState;
@@ -24,6 +24,8 @@ pub(crate) struct Projection {
     is_configured: bool,
     accounts: BTreeSet<SubjectToken>,
     titles: HashMap<AgentId, Arc<str>>,
+    /// Agents that are machines.
+    bots: HashSet<AgentId>,
     by_identity: HashMap<IdentityId, ConversationId>,
     conversations: HashMap<ConversationId, Conversation>,
     /// Ended conversations, the longest ended first, with the record that ended them.
@@ -109,6 +111,14 @@ impl Projection {
         self.titles.get(&agent_shown(entry)?).cloned()
     }
 
+    /// Whether the agent whose name stands beside an entry is a machine; words say so themselves, whatever it is by now.
+    pub(crate) fn is_bot(&self, entry: &EntryKind) -> bool {
+        if let EntryKind::FromAgent { bot, .. } = entry {
+            return *bot;
+        }
+        agent_shown(entry).is_some_and(|agent| self.bots.contains(&agent))
+    }
+
     /// Where the visitor's conversation stands; `None` if they never wrote.
     pub(crate) fn standing(&self, identity: IdentityId) -> Option<Standing> {
         let id = *self.by_identity.get(&identity)?;
@@ -187,6 +197,7 @@ impl Projection {
         if self.titles.len() + config.agents.len() > 2 * AGENTS_MAX {
             self.titles.clear();
         }
+        self.bots = config.agents.iter().filter(|agent| agent.bot).map(|agent| agent.id).collect();
         self.titles.extend(config.agents.iter().map(|agent| (agent.id, agent.title.as_str().into())));
     }
 
@@ -278,7 +289,7 @@ fn state_after(event: &Event, about: ContactId) -> Option<CustomerState> {
 /// The agent whose name a customer sees beside the entry.
 fn agent_shown(entry: &EntryKind) -> Option<AgentId> {
     match entry {
-        EntryKind::FromAgent { agent }
+        EntryKind::FromAgent { agent, .. }
         | EntryKind::Told { agent, .. }
         | EntryKind::Joined { agent }
         | EntryKind::TakenOver { agent, .. }
@@ -287,6 +298,8 @@ fn agent_shown(entry: &EntryKind) -> Option<AgentId> {
         | EntryKind::ClosedAfterSilence { agent }
         | EntryKind::Resolved { agent, .. } => Some(*agent),
         EntryKind::FromCustomer
+        | EntryKind::Suggested { .. }
+        | EntryKind::HandedOver { .. }
         | EntryKind::Note { .. }
         | EntryKind::TransferredToQueue { .. }
         | EntryKind::TransferredToAgent { .. }

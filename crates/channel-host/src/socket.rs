@@ -241,8 +241,8 @@ impl Talk {
     }
 
     async fn show_entry(&mut self, line: &mut Line, entry: &Entry, text: Option<&str>) -> Result<(), End> {
-        let by = self.host.rooms.ask(|it| it.title(&entry.kind));
-        let outbound = Outbound { entry, text, by: by.as_deref() };
+        let (by, bot) = self.host.rooms.ask(|it| (it.title(&entry.kind), it.is_bot(&entry.kind)));
+        let outbound = Outbound { entry, text, by: by.as_deref(), bot };
         line.send_text(self.host.chat.render(&outbound)).await?;
         self.shown.cursor = entry.seq;
         self.told_missing = false;
@@ -304,7 +304,9 @@ impl Talk {
             Ok(Parsed::Signal(Signal::Thank(thanks))) => {
                 line.send_text(take::refuse(&self.host, thanks.id, refusal)).await
             }
-            Ok(Parsed::Signal(Signal::Hello(_) | Signal::Typing | Signal::Leave | Signal::Ping { .. }))
+            Ok(Parsed::Signal(
+                Signal::Hello(_) | Signal::Typing | Signal::Leave | Signal::Person | Signal::Ping { .. },
+            ))
             | Err(_) => {
                 self.host.refused(refusal.code());
                 Ok(())
@@ -316,6 +318,7 @@ impl Talk {
         match signal {
             Signal::Ping { n } => line.send(&ServerFrame::Pong { n }).await,
             Signal::Leave => self.pass_on(Work::Leave).await,
+            Signal::Person => self.pass_on(Work::Person).await,
             Signal::Thank(thanks) => self.pass_on(Work::Thank(thanks)).await,
             Signal::Typing => {
                 self.tell_typing().await;

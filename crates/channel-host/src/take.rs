@@ -28,6 +28,7 @@ pub(crate) enum Work {
     /// Said past a rate: it is refused in its turn, and later ones do not overtake it.
     HoldBack(Inbound, Refusal),
     Leave,
+    Person,
     Thank(Thanks),
 }
 
@@ -116,6 +117,7 @@ impl Taker {
                 Work::Say(said) => Some(self.say(&said).await),
                 Work::HoldBack(said, refusal) => Some(self.hold_back(&said, refusal)),
                 Work::Leave => self.leave().await,
+                Work::Person => self.person().await,
                 Work::Thank(thanks) => Some(self.thank(&thanks).await),
             };
             if let Some(answer) = answer
@@ -216,6 +218,24 @@ impl Taker {
         send(&self.host, &subject, &id.to_string(), body).await?;
         self.host.rooms.left(*identity);
         Ok(())
+    }
+
+    async fn person(&self) -> Option<String> {
+        let refusal = self.try_person().await.err()?;
+        self.host.refused(refusal.code);
+        let words = "asking for a person was not noted: try again in a moment";
+        Some(ServerFrame::Error { code: refusal.code, words }.to_json())
+    }
+
+    async fn try_person(&self) -> Result<(), Refusal> {
+        if self.host.bus.room().level() == RoomLevel::NothingOfCustomers {
+            return Err(INBOUND_FULL);
+        }
+        let Speaker { account, identity, .. } = &self.speaker;
+        let id = NoticeId(Uuid::now_v7());
+        let body = InputBody::PersonWanted { id, identity: *identity };
+        let subject = self.host.subjects.inbound_message(ChannelKind::Web, account);
+        send(&self.host, &subject, &id.to_string(), body).await.map(drop)
     }
 
     async fn thank(&self, thanks: &Thanks) -> String {

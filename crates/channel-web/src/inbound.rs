@@ -20,6 +20,8 @@ pub enum Signal {
     Typing,
     /// The customer ends the conversation.
     Leave,
+    /// The customer asks for a person instead of a bot.
+    Person,
     /// The customer thanks whoever helped them.
     Thank(Thanks),
     /// Asks whether we are there.
@@ -83,9 +85,10 @@ fn read(fields: &mut Fields, text_bytes_max: usize) -> Result<Parsed<Signal>, Re
         "say" => Parsed::Message(say(fields, text_bytes_max)?),
         "typing" => Parsed::Signal(Signal::Typing),
         "leave" => Parsed::Signal(Signal::Leave),
+        "person" => Parsed::Signal(Signal::Person),
         "thank" => Parsed::Signal(Signal::Thank(thank(fields, text_bytes_max)?)),
         "ping" => Parsed::Signal(Signal::Ping { n: fields.count("n")? }),
-        _ => return refuse("unknown_frame", "t is one of hello, say, typing, leave, thank, ping"),
+        _ => return refuse("unknown_frame", "t is one of hello, say, typing, leave, person, thank, ping"),
     };
     fields.none_left()?;
     Ok(parsed)

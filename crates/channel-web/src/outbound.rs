@@ -19,7 +19,7 @@ pub enum SocketAnswer {
 }
 
 pub(crate) fn render(outbound: &Outbound<'_>) -> String {
-    let Outbound { entry, text, by } = outbound;
+    let Outbound { entry, text, by, bot } = outbound;
     let kind = wire_kind(&entry.kind);
     let shown = kind != WireKind::Hidden;
     ServerFrame::Entry(EntryFrame {
@@ -29,6 +29,7 @@ pub(crate) fn render(outbound: &Outbound<'_>) -> String {
         id: entry.message.filter(|_| shown).map(|id| id.to_string()),
         text: text.filter(|_| shown),
         by: by.filter(|_| shown),
+        bot: *bot && shown,
         opens_at: opens_at(&entry.kind),
         closes_at: closes_at(&entry.kind),
     })
@@ -56,6 +57,7 @@ fn wire_kind(kind: &EntryKind) -> WireKind {
         EntryKind::FromCustomer => WireKind::Customer,
         EntryKind::FromAgent { .. } | EntryKind::Told { .. } => WireKind::Agent,
         EntryKind::Note { .. }
+        | EntryKind::Suggested { .. }
         | EntryKind::Snoozed { .. }
         | EntryKind::Consulted { .. }
         | EntryKind::ConsultDeclined { .. }
@@ -67,6 +69,7 @@ fn wire_kind(kind: &EntryKind) -> WireKind {
         | EntryKind::JoinedBeside { .. } => WireKind::Joined,
         EntryKind::TransferredToQueue { .. }
         | EntryKind::TransferredToAgent { .. }
+        | EntryKind::HandedOver { .. }
         | EntryKind::Reclaimed { .. } => WireKind::Transferred,
         EntryKind::Resolved { .. } | EntryKind::ClosedAfterSilence { .. } => WireKind::Resolved,
         EntryKind::Closed { .. } => WireKind::Closed,

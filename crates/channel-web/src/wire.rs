@@ -91,6 +91,9 @@ pub struct EntryFrame<'a> {
     /// The agent's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<&'a str>,
+    /// Whether that agent is a machine.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub bot: bool,
     /// When it is open again, ms since the epoch; absent where that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opens_at: Option<u64>,

@@ -16,14 +16,19 @@ fn entry(kind: EntryKind) -> Entry {
 
 fn check(kind: EntryKind, text: Option<&str>, by: Option<&str>, expected: &str) {
     let entry = entry(kind);
-    let frame = WebChat::new(1024).render(&Outbound { entry: &entry, text, by });
+    let frame = WebChat::new(1024).render(&Outbound {
+        entry: &entry,
+        text,
+        by,
+        bot: matches!(entry.kind, EntryKind::FromAgent { bot: true, .. }),
+    });
     assert_eq!(frame, expected);
 }
 
 #[test]
 fn words_go_to_the_customer_and_notes_do_not() {
     check(
-        EntryKind::FromAgent { agent: agent() },
+        EntryKind::FromAgent { agent: agent(), bot: false },
         Some("Good \"morning\""),
         Some("Anna"),
         r#"{"t":"entry","seq":4,"at":17,"kind":"agent","id":"msg_0197f3a0c1d27abc8def0123456789ab","text":"Good \"morning\"","by":"Anna"}"#,

@@ -97,6 +97,8 @@ pub struct Outbound<'a> {
     pub text: Option<&'a str>,
     /// The name of the agent who did it, for customers.
     pub by: Option<&'a str>,
+    /// Whether that agent is a machine: customers have to be told.
+    pub bot: bool,
 }
 
 /// What became of an entry that was sent.

@@ -40,7 +40,10 @@ impl AnsweredBy {
             | DeskCommand::Watch { .. }
             | DeskCommand::Whisper { .. }
             | DeskCommand::Join { .. }
-            | DeskCommand::Leave { .. } => Self::Routing,
+            | DeskCommand::Leave { .. }
+            | DeskCommand::TakeVoice { .. }
+            | DeskCommand::CallForHelp { .. }
+            | DeskCommand::Fail { .. } => Self::Routing,
             DeskCommand::Give { .. }
             | DeskCommand::Undo { .. }
             | DeskCommand::Answer { .. }
@@ -132,6 +135,7 @@ fn in_the_workers_words(refusal: Refusal) -> RemedyRefusal {
         | Refusal::FieldMissing
         | Refusal::BadTime
         | Refusal::CompanyFull
+        | Refusal::NotBot
         | Refusal::ColleagueNotThere => RemedyRefusal::BadInput { says: refusal.to_string() },
     }
 }

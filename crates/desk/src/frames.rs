@@ -138,6 +138,9 @@ impl TextLimits {
             | DeskCommand::Watch { .. }
             | DeskCommand::Join { .. }
             | DeskCommand::Leave { .. }
+            | DeskCommand::TakeVoice { .. }
+            | DeskCommand::CallForHelp { .. }
+            | DeskCommand::Fail { .. }
             | DeskCommand::Undo { .. }
             | DeskCommand::Answer { .. }
             | DeskCommand::Retry { .. }

@@ -220,6 +220,11 @@ impl Hub {
         inner.shown.floor.read(agent, contact).map(|contact| (contact.conversation, contact.identity()))
     }
 
+    /// Whether an agent is a machine.
+    pub(crate) fn is_bot(&self, agent: AgentId) -> bool {
+        self.lock().shown.floor.is_bot(agent)
+    }
+
     /// The entries of a contact that this agent may read, in memory that stand before a sequence, the latest `limit` of them.
     pub(crate) fn entries_before(
         &self,

@@ -284,7 +284,9 @@ impl Line {
     }
 
     fn is_left(&self) -> bool {
-        let grace = self.gateway.kit.settings.desk.disconnect_grace;
+        // A bot does not reload its page.
+        let is_bot = self.gateway.hub.is_bot(self.agent);
+        let grace = if is_bot { Duration::ZERO } else { self.gateway.kit.settings.desk.disconnect_grace };
         self.desks.is_empty() && self.left_at.is_some_and(|left_at| left_at.elapsed() >= grace)
     }
 }

@@ -71,6 +71,7 @@ struct Seat {
     title: Arc<str>,
     is_configured: bool,
     is_lead: bool,
+    is_bot: bool,
     team: Option<SubjectToken>,
     serves: BTreeSet<SubjectToken>,
     presence: Presence,
@@ -90,6 +91,7 @@ impl Seat {
             title: agent.to_string().into(),
             is_configured: false,
             is_lead: false,
+            is_bot: false,
             team: None,
             serves: BTreeSet::new(),
             presence: Presence::Offline,
@@ -182,6 +184,11 @@ impl Projection {
             contact.owner() == Some(agent) || contact.role_of(agent) == Some(CompanyRole::Joined)
         };
         self.contacts.get(&id).filter(may)
+    }
+
+    /// Whether an agent is a machine.
+    pub(crate) fn is_bot(&self, agent: AgentId) -> bool {
+        self.seats.get(&agent).is_some_and(|seat| seat.is_bot)
     }
 
     /// With whose key words for a contact are sealed; also for one that ended not long ago, because whether it may be

@@ -147,6 +147,7 @@ pub(crate) async fn contact(
         remedies: Vec::new(),
         role: picture.role,
         owner: picture.owner.map(|owner| owner.to_string()),
+        with_bot: picture.with_bot,
         company: picture.company,
         receipt: picture.receipt,
     })

@@ -49,7 +49,24 @@ pub struct MessageTaken {
     pub duplicate: bool,
 }
 
-/// `POST /api/v1/sessions`: lets an administrator's key sign in for an agent (used by the rehearsal floor).
+/// `POST /api/v1/keys`: lets an administrator's key make one that signs in as an agent and does nothing else, for a bot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewKey {
+    /// The agent's sign-in name.
+    pub agent: String,
+}
+
+/// A key that signs in as an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyMade {
+    /// The agent.
+    pub agent: AgentId,
+    /// The key; shown once.
+    pub key: String,
+}
+
+/// `POST /api/v1/sessions`: lets an administrator's key, or an agent's own, sign in for an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewSession {

@@ -156,6 +156,25 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent: Option<AgentId>,
     },
+    /// For who leads: have a bot's contact oneself and write in it; asked for by the first keystroke.
+    TakeVoice {
+        /// The contact that a bot has.
+        contact: ContactId,
+    },
+    /// For a bot: people have to help; they get the contact.
+    CallForHelp {
+        /// The contact that it holds.
+        contact: ContactId,
+        /// Why: a short word such as `no_answer`, never a customer's.
+        reason: SubjectToken,
+    },
+    /// For a bot: it cannot go on; people get the contact.
+    Fail {
+        /// The contact that it holds.
+        contact: ContactId,
+        /// Why: a short word such as `timeout`.
+        reason: SubjectToken,
+    },
     /// End the wrap-up before its time.
     EndWrapUp {
         /// The contact in wrap-up.
@@ -192,6 +211,9 @@ impl Command {
             Self::Whisper { .. } => "whisper",
             Self::Join { .. } => "join",
             Self::Leave { .. } => "leave",
+            Self::TakeVoice { .. } => "take_voice",
+            Self::CallForHelp { .. } => "call_for_help",
+            Self::Fail { .. } => "fail",
             Self::Empower { ask } => ask.name(),
         }
     }
@@ -271,6 +293,9 @@ pub enum Refusal {
     /// A time that is past, too soon or too far ahead.
     #[error("this time cannot be used: choose one between a minute and 90 days from now")]
     BadTime,
+    /// Only a bot hands over by itself.
+    #[error("only a bot can do this: give the contact to a queue or to a colleague")]
+    NotBot,
     /// There are no words.
     #[error("the text is empty: write something")]
     EmptyText,

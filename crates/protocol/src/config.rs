@@ -8,9 +8,9 @@ use crate::hours::Hours;
 use crate::ids::AgentId;
 use crate::input::SkillNeed;
 use crate::limits::{
-    ACCOUNTS_MAX, AGENTS_MAX, CAPACITY_MAX, CATEGORIES_MAX, CHOICES_PER_FIELD_MAX, DISPOSITIONS_MAX,
-    FIELDS_PER_DISPOSITION_MAX, HOLIDAYS_MAX, HOURS_MAX, QUEUES_MAX, SKILLS_MAX, SKILLS_PER_AGENT_MAX,
-    SKILLS_PER_CONTACT_MAX,
+    ACCOUNTS_MAX, AGENTS_MAX, BOT_ANSWER_MS, BOT_ANSWER_MS_MAX, BOT_ANSWER_MS_MIN, CAPACITY_MAX,
+    CATEGORIES_MAX, CHOICES_PER_FIELD_MAX, DISPOSITIONS_MAX, FIELDS_PER_DISPOSITION_MAX, HOLIDAYS_MAX,
+    HOURS_MAX, QUEUES_MAX, SKILLS_MAX, SKILLS_PER_AGENT_MAX, SKILLS_PER_CONTACT_MAX,
 };
 use crate::token::{ChannelKind, Language, SkillLevel, SubjectToken};
 
@@ -186,9 +186,21 @@ pub struct Agent {
     /// own number alone is the limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_max: Option<u16>,
+    /// Whether it is a machine: customers are told, and it hands over what it cannot do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bot: bool,
+    /// How long a bot's customer may wait for it before people have the contact, ms; `None`: [`BOT_ANSWER_MS`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_within_ms: Option<u64>,
 }
 
 impl Agent {
+    /// How long a customer may wait for it before people have the contact, ms; `None`: it is a person.
+    #[must_use]
+    pub fn bot_answer_ms(&self) -> Option<u64> {
+        self.bot.then(|| self.answer_within_ms.unwrap_or(BOT_ANSWER_MS))
+    }
+
     /// An agent titled as they are named, who serves no queue yet.
     #[must_use]
     pub fn new(id: AgentId, name: SubjectToken) -> Self {
@@ -202,6 +214,8 @@ impl Agent {
             lead: false,
             team: None,
             load_max: None,
+            bot: false,
+            answer_within_ms: None,
         }
     }
 }
@@ -345,6 +359,31 @@ impl RoutingConfig {
                     faults.add(format!("agents[{n}].capacity.{channel}"), &message);
                 }
             }
+            self.bot_faults(n, agent, faults);
+        }
+    }
+
+    /// A bot can be left at any word: it leads nobody, and has no channel that takes an agent whole, such as a call.
+    fn bot_faults(&self, n: usize, agent: &Agent, faults: &mut Faults) {
+        if !agent.bot {
+            if agent.answer_within_ms.is_some() {
+                let message = "a person has no such lease: say `bot = true`, or leave it out";
+                faults.add(format!("agents[{n}].answer_within_ms"), message);
+            }
+            return;
+        }
+        if agent.lead {
+            faults.add(format!("agents[{n}].lead"), "a bot does not lead: leave it out");
+        }
+        if agent.answer_within_ms.is_some_and(|ms| !(BOT_ANSWER_MS_MIN..=BOT_ANSWER_MS_MAX).contains(&ms)) {
+            let message = format!("expected {BOT_ANSWER_MS_MIN} to {BOT_ANSWER_MS_MAX} ms");
+            faults.add(format!("agents[{n}].answer_within_ms"), &message);
+        }
+        for rule in self.channels.iter().filter(|rule| rule.exclusive) {
+            if agent.capacity.get(&rule.channel).is_some_and(|slots| *slots > 0) {
+                let message = "a bot has no channel that takes an agent whole: leave it out";
+                faults.add(format!("agents[{n}].capacity.{}", rule.channel), message);
+            }
         }
     }
 
@@ -485,6 +524,40 @@ mod tests {
         let faults = with_lists_of(&one_more).faults();
         let told: BTreeSet<_> = faults.iter().map(|fault| fault.path.as_str()).collect();
         assert_eq!(told, limits.map(|(list, _)| list).into());
+    }
+
+    #[test]
+    fn a_bot_neither_leads_nor_takes_a_channel_that_takes_an_agent_whole() {
+        let bot = Agent {
+            bot: true,
+            lead: true,
+            answer_within_ms: Some(BOT_ANSWER_MS_MIN - 1),
+            capacity: [(ChannelKind::Web, 1), (ChannelKind::Api, 1)].into(),
+            ..Agent::new(AgentId(uuid::Uuid::from_u128(1)), token("bot"))
+        };
+        let person = Agent {
+            answer_within_ms: Some(BOT_ANSWER_MS),
+            ..Agent::new(AgentId(uuid::Uuid::from_u128(2)), token("ada"))
+        };
+        let rule = |channel, exclusive| ChannelRule { channel, weight: 1, exclusive, interruptible: false };
+        let channels = vec![rule(ChannelKind::Web, true), rule(ChannelKind::Api, false)];
+        let mut config = RoutingConfig { agents: vec![bot, person], channels, ..RoutingConfig::default() };
+        let paths: Vec<_> = config.faults().into_iter().map(|fault| fault.path).collect();
+        let expected = [
+            "agents[0].lead",
+            "agents[0].answer_within_ms",
+            "agents[0].capacity.web",
+            "agents[1].answer_within_ms",
+        ];
+        assert_eq!(paths, expected);
+        (config.agents[0].lead, config.agents[1].bot) = (false, true);
+        config.channels.clear();
+        for (ms, fits) in
+            [(BOT_ANSWER_MS_MIN, true), (BOT_ANSWER_MS_MAX, true), (BOT_ANSWER_MS_MAX + 1, false)]
+        {
+            config.agents[0].answer_within_ms = Some(ms);
+            assert_eq!(config.faults().is_empty(), fits, "{ms}");
+        }
     }
 
     #[test]

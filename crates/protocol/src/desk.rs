@@ -216,6 +216,25 @@ pub enum DeskCommand {
         /// The contact.
         contact: ContactId,
     },
+    /// See [`crate::command::Command::TakeVoice`].
+    TakeVoice {
+        /// The contact.
+        contact: ContactId,
+    },
+    /// See [`crate::command::Command::CallForHelp`].
+    CallForHelp {
+        /// The contact.
+        contact: ContactId,
+        /// Why.
+        reason: SubjectToken,
+    },
+    /// See [`crate::command::Command::Fail`].
+    Fail {
+        /// The contact.
+        contact: ContactId,
+        /// Why.
+        reason: SubjectToken,
+    },
     /// See [`crate::remedy::RemedyCommand::Give`]; like all that follow, answered by [`ToDesk::RemedySettled`].
     Give {
         /// The contact.
@@ -715,6 +734,9 @@ pub struct DeskContact {
     /// Who has it, for people, where that is not this agent; empty while nobody has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// Whether a bot has it: who is with it takes it by beginning to write.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub with_bot: bool,
     /// Who else is with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub company: Vec<DeskCompanion>,

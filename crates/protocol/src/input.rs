@@ -38,6 +38,13 @@ pub enum InputBody {
         /// Who left.
         identity: IdentityId,
     },
+    /// A customer asks for a person instead of a bot.
+    PersonWanted {
+        /// Names this input.
+        id: NoticeId,
+        /// Who asks.
+        identity: IdentityId,
+    },
     /// An agent asks for something.
     Command(AgentCommand),
     /// An agent's desk is reachable through a gateway.
@@ -87,6 +94,7 @@ impl InputBody {
         match self {
             Self::Message(_) => "message",
             Self::CustomerLeft { .. } => "customer_left",
+            Self::PersonWanted { .. } => "person_wanted",
             Self::Command(_) => "command",
             Self::AgentConnected { .. } => "agent_connected",
             Self::AgentDisconnected { .. } => "agent_disconnected",

@@ -62,6 +62,16 @@ pub const SNOOZED_PER_AGENT_MAX: usize = 500;
 pub const COMPANIONS_PER_CONTACT_MAX: usize = 8;
 /// Most contacts of others that one agent is with.
 pub const COMPANY_PER_AGENT_MAX: usize = 32;
+/// How long a bot may let its customer wait when its configuration does not say, ms.
+pub const BOT_ANSWER_MS: u64 = 20_000;
+/// Shortest time in which a bot can be asked to answer, ms.
+pub const BOT_ANSWER_MS_MIN: u64 = 1_000;
+/// Longest time in which a bot may be asked to answer, ms: past it nobody would call it an answer.
+pub const BOT_ANSWER_MS_MAX: u64 = 3_600_000;
+/// How long an unreachable bot keeps its contacts, ms: it has no cable to plug in again.
+pub const BOT_RECLAIM_MS: u64 = 1_000;
+/// How long after a bot lost the voice its words become suggestions, ms; later ones are refused.
+pub const LATE_TEXT_MS: u64 = 60_000;
 /// Most contacts that one agent may hold at once, over all channels.
 pub const CAPACITY_MAX: u16 = 100;
 /// Most agents remembered as having declined one contact; past that the first of them may be asked again.

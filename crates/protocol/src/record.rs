@@ -351,6 +351,22 @@ pub enum EntryKind {
     FromAgent {
         /// Who.
         agent: AgentId,
+        /// Whether that is a machine: the customer is told.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        bot: bool,
+    },
+    /// A bot wrote after it had lost the voice: its words, in the cause, are a draft for whoever has it.
+    Suggested {
+        /// Which bot.
+        agent: AgentId,
+    },
+    /// People have the contact from here, and no bot any more.
+    HandedOver {
+        /// Which bot had it; `None`: none had it yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
+        /// Why.
+        why: HandOverWhy,
     },
     /// The customer was told what was given, in the agent's name; the words are in the cause.
     Told {
@@ -485,6 +501,7 @@ impl EntryKind {
     pub fn is_for_customer(&self) -> bool {
         match self {
             Self::Note { .. }
+            | Self::Suggested { .. }
             | Self::Snoozed { .. }
             | Self::Consulted { .. }
             | Self::ConsultDeclined { .. }
@@ -492,6 +509,7 @@ impl EntryKind {
             | Self::LeftAgain { .. } => false,
             Self::FromCustomer
             | Self::FromAgent { .. }
+            | Self::HandedOver { .. }
             | Self::Told { .. }
             | Self::Joined { .. }
             | Self::TransferredToQueue { .. }
@@ -542,6 +560,28 @@ pub enum NotTaken {
     Gone,
 }
 
+/// Why people have a contact instead of a bot.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum HandOverWhy {
+    /// Its customer waited for it for too long.
+    Stalled,
+    /// It said that it could not go on.
+    Failed {
+        /// Its word for it.
+        reason: SubjectToken,
+    },
+    /// It called for help.
+    CalledForHelp {
+        /// Its word for it.
+        reason: SubjectToken,
+    },
+    /// Its connection was lost.
+    Gone,
+    /// The customer asked for a person.
+    CustomerAsked,
+}
+
 /// Who should have a waiting contact first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preferred {
@@ -571,6 +611,8 @@ pub enum QueuedWhy {
     Returned,
     /// Its queue's promise was not kept: it comes first from here.
     Escalated,
+    /// A bot gave it up, or its customer wants a person: people only.
+    HandedOver,
 }
 
 /// What a queue promises.
@@ -618,6 +660,8 @@ pub enum OfferEnd {
     AgentGone,
     /// Taken back: the customer left.
     CustomerGone,
+    /// Taken back from a bot: the customer asks for a person.
+    PersonWanted,
     /// Taken back by somebody who leads.
     Revoked {
         /// Who.

@@ -27,6 +27,9 @@ pub struct KeyAccount {
     pub name: String,
     /// Whether it may change configuration and make sessions.
     pub admin: bool,
+    /// The agent that it signs in, and nothing else, by their sign-in name: for a bot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<SubjectToken>,
 }
 
 /// SESSIONS, key: the hash of the token. Deleting the row ends the session at once.

@@ -48,7 +48,10 @@ fn words(cause: &Cause, entry: &EntryKind) -> Option<(MessageId, Sealed)> {
         }
         (
             InputBody::Command(command),
-            EntryKind::FromAgent { .. } | EntryKind::Note { .. } | EntryKind::Whispered { .. },
+            EntryKind::FromAgent { .. }
+            | EntryKind::Suggested { .. }
+            | EntryKind::Note { .. }
+            | EntryKind::Whispered { .. },
         ) => match &command.command {
             Command::Reply { message, body, .. }
             | Command::Note { message, body, .. }
@@ -69,6 +72,9 @@ fn words(cause: &Cause, entry: &EntryKind) -> Option<(MessageId, Sealed)> {
             | Command::Watch { .. }
             | Command::Join { .. }
             | Command::Leave { .. }
+            | Command::TakeVoice { .. }
+            | Command::CallForHelp { .. }
+            | Command::Fail { .. }
             | Command::Empower { .. } => None,
         },
         (InputBody::Wish(Wish::Tell { message, body, .. }), EntryKind::Told { .. }) => {
@@ -78,6 +84,7 @@ fn words(cause: &Cause, entry: &EntryKind) -> Option<(MessageId, Sealed)> {
             InputBody::Message(_)
             | InputBody::Command(_)
             | InputBody::CustomerLeft { .. }
+            | InputBody::PersonWanted { .. }
             | InputBody::AgentConnected { .. }
             | InputBody::AgentDisconnected { .. }
             | InputBody::GatewayLost { .. }

@@ -25,6 +25,8 @@ const KINDS: &str = "
     do:set_presence do:accept do:decline do:reply do:note do:transfer_to_queue do:transfer_to_agent do:resolve
     do:end_wrap_up do:empower do:snooze do:resume do:revoke do:take_over when_free:true
     do:consult do:answer_consult do:watch do:whisper do:join do:leave back:true event:company_changed
+    do:take_voice do:call_for_help do:fail kind:person_wanted is:suggested is:handed_over is:person_wanted
+    is:stalled is:failed is:called_for_help is:gone is:customer_asked why:handed_over bot:true
     what:give what:undo what:answer what:retry what:promise what:keep what:thank what:tell what:contest
     what:policy what:facts what:signal what:own_identity what:thanks
     wish:tell wish:ask_for wish:risk whom:ask_peer whom:ask_lead
@@ -161,7 +163,7 @@ fn is_no_obstacle<R: DeserializeOwned + PartialEq + std::fmt::Debug>(folder: &st
 
 #[test]
 fn words_stand_with_their_entries() {
-    for file in ["kind-message.json", "do-note.json", "kind-wish-tell.json"] {
+    for file in ["kind-message.json", "do-note.json", "do-reply-late.json", "kind-wish-tell.json"] {
         let text = files(CONTACTS).into_iter().find(|(name, _)| name == file).unwrap().1;
         let record: Record = serde_json::from_str(&text).unwrap();
         let entries: Vec<_> = thread::entries(&record).collect();
@@ -188,6 +190,7 @@ fn refusals_keep_their_words() {
         (Refusal::NoRoom, "no_room"),
         (Refusal::FieldMissing, "field_missing"),
         (Refusal::BadTime, "bad_time"),
+        (Refusal::NotBot, "not_bot"),
     ];
     for (refusal, word) in words {
         assert_eq!(serde_json::to_value(refusal).unwrap(), word);

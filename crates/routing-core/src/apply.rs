@@ -153,6 +153,7 @@ impl State {
                 }
             }
             InputBody::CustomerLeft { id, .. }
+            | InputBody::PersonWanted { id, .. }
             | InputBody::AgentConnected { id, .. }
             | InputBody::AgentDisconnected { id, .. }
             | InputBody::GatewayLost { id, .. }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use protocol::command::{AgentCommand, Command, Outcome, Presence, Refusal};
 use protocol::config::Field;
 use protocol::limits::{CLOCK_SKEW_MS_MAX, COMMAND_AGE_MS_MAX, REASON_BYTES_MAX};
-use protocol::record::{EntryKind, Event, NotTaken, OfferEnd, Preferred, QueuedWhy};
+use protocol::record::{EntryKind, Event, HandOverWhy, NotTaken, OfferEnd, Preferred, QueuedWhy};
 use protocol::{AgentId, CommandId, ContactId, ConversationId, OfferId, SubjectToken};
 
 use crate::contact::{Contact, Phase};
+use crate::index::Desk;
 use crate::turn::Turn;
 
 type Settled = Result<(), Refusal>;
@@ -52,11 +53,7 @@ impl Turn<'_> {
             }
             Command::Accept { offer } => self.accept(agent, *offer),
             Command::Decline { offer, reason } => self.decline(agent, *offer, reason),
-            Command::Reply { contact, .. } => {
-                let conversation = self.may_write(agent, *contact)?;
-                self.entry(conversation, *contact, EntryKind::FromAgent { agent });
-                Ok(())
-            }
+            Command::Reply { contact, .. } => self.reply(agent, *contact),
             Command::Note { contact, .. } => {
                 let conversation = self.own_or_wrap_up(agent, *contact)?;
                 self.entry(conversation, *contact, EntryKind::Note { agent });
@@ -79,6 +76,13 @@ impl Turn<'_> {
             Command::Whisper { contact, .. } => self.whisper(agent, *contact),
             Command::Join { contact } => self.join(agent, *contact),
             Command::Leave { contact, agent: who } => self.leave_company(agent, *contact, *who),
+            Command::TakeVoice { contact } => self.take_voice(agent, *contact),
+            Command::CallForHelp { contact, reason } => {
+                self.give_up(agent, *contact, &HandOverWhy::CalledForHelp { reason: reason.clone() })
+            }
+            Command::Fail { contact, reason } => {
+                self.give_up(agent, *contact, &HandOverWhy::Failed { reason: reason.clone() })
+            }
             // Answered by the worker; routing refuses only who it does not know.
             Command::Empower { .. } => Ok(()),
             Command::EndWrapUp { contact } => {
@@ -191,7 +195,9 @@ impl Turn<'_> {
         let conversation = self.own(agent, id)?;
         let contact = self.state.contact(id).ok_or(Refusal::UnknownContact)?;
         let colleague = self.state.index.desks.get(&to).filter(|_| to != agent);
-        if !colleague.is_some_and(|desk| desk.there && desk.takes_channel(contact.channel)) {
+        let is_wanted = |desk: &Desk| desk.bot_answer_ms.is_none() || !contact.people_only;
+        if !colleague.is_some_and(|desk| desk.there && desk.takes_channel(contact.channel) && is_wanted(desk))
+        {
             return Err(Refusal::ColleagueNotThere);
         }
         let wait = self.state.index.policy.queue(&contact.queue).map_or(0, |queue| queue.owner_wait_ms);

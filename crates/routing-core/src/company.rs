@@ -257,6 +257,11 @@ impl Turn<'_> {
         let Some(conversation) = self.state.contact(id).map(|contact| contact.conversation) else {
             return false;
         };
+        // What a bot gave up does not come back to one.
+        let is_for_people = self.state.contact(id).is_some_and(|contact| contact.people_only);
+        if is_for_people && self.state.is_bot(from) {
+            return false;
+        }
         if !self.is_there(from) || !self.has_room_for(from, id) {
             return false;
         }
@@ -276,7 +281,7 @@ impl Turn<'_> {
         self.emit(Event::CompanyChanged { contact, agent, role });
     }
 
-    fn role_of(&self, agent: AgentId, id: ContactId) -> Option<CompanyRole> {
+    pub(crate) fn role_of(&self, agent: AgentId, id: ContactId) -> Option<CompanyRole> {
         self.state.company(id).iter().find(|one| one.agent == agent).map(|one| one.role)
     }
 

@@ -47,6 +47,15 @@ pub struct Contact {
     /// Whether the customer was told that it ends soon, since anybody wrote last.
     #[serde(default)]
     pub warned: bool,
+    /// Whether a bot gave it up, or lost it to a person: only people may have it.
+    #[serde(default)]
+    pub people_only: bool,
+    /// Since when the customer waits for the bot that has it.
+    #[serde(default)]
+    pub asks_bot_since: Option<Millis>,
+    /// The bot that had it last, and until when: what it still writes is a suggestion for a while.
+    #[serde(default)]
+    pub bot_before: Option<(AgentId, Millis)>,
 }
 
 impl Contact {
@@ -213,6 +222,9 @@ pub struct Ended {
     /// What it cost the customer.
     #[serde(default)]
     pub effort: Effort,
+    /// Whether only people may have it.
+    #[serde(default)]
+    pub people_only: bool,
 }
 
 /// How a contact ended.

@@ -20,6 +20,8 @@ pub(crate) enum Due {
     WrapUp(ContactId),
     /// An agent who is about to go holds nothing any more.
     Leave(AgentId),
+    /// A bot has let its customer wait for too long.
+    Stalled(ContactId),
     /// A customer has been silent for so long that the contact takes no room.
     Silent(ContactId),
     /// A customer has been silent for so long that they are told that it ends soon.
@@ -51,6 +53,7 @@ impl Due {
             | Self::Preference(_)
             | Self::WrapUp(_)
             | Self::Leave(_)
+            | Self::Stalled(_)
             | Self::Silent(_)
             | Self::WarnOfClose(_)
             | Self::Close(_)

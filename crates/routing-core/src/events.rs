@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use protocol::limits::BOT_RECLAIM_MS;
 use protocol::record::{AsideWhy, Cause, EntryKind, Event, OfferEnd, QueuedWhy};
 use protocol::{AgentId, ContactId, ConversationId, InputBody, Millis, SubjectToken};
 
@@ -32,6 +33,7 @@ impl State {
                 self.entry_added(cause, *conversation, *seq)?;
                 self.promise_heard(at, *contact, entry);
                 self.gave_on(at, *contact, entry)?;
+                self.handed_over(*contact, entry)?;
                 self.last_word(at, *contact, entry)
             }
             Event::AgentConnected { agent, gateway } => self.change_agent(*agent, at, |agent| {
@@ -151,11 +153,13 @@ impl State {
     /// Nobody has missed what they could not see: leases, preferences and reclaims start anew.
     fn fenced(&mut self, at: Millis, epoch: u64) {
         self.stored.epoch = epoch;
-        for agent in self.stored.agents.values_mut() {
-            agent.reclaim_at = agent.reclaim_at.map(|_| at.plus(RECLAIM_MS));
+        let reclaim_ms = |id| if self.index.is_bot(id) { BOT_RECLAIM_MS } else { RECLAIM_MS };
+        for (id, agent) in &mut self.stored.agents {
+            agent.reclaim_at = agent.reclaim_at.map(|_| at.plus(reclaim_ms(*id)));
         }
         let policy = &self.index.policy;
         for contact in self.stored.contacts.values_mut() {
+            contact.asks_bot_since = contact.asks_bot_since.map(|_| at);
             let Some(queue) = policy.queue(&contact.queue) else { continue };
             match &mut contact.phase {
                 Phase::Offered { expires_at, .. } => *expires_at = at.plus(queue.offer_ms),
@@ -250,6 +254,8 @@ impl State {
             }
             EntryKind::FromCustomer
             | EntryKind::FromAgent { .. }
+            | EntryKind::Suggested { .. }
+            | EntryKind::HandedOver { .. }
             | EntryKind::Told { .. }
             | EntryKind::Note { .. }
             | EntryKind::Joined { .. }
@@ -282,6 +288,8 @@ impl State {
                 return Ok(());
             }
             EntryKind::Note { .. }
+            | EntryKind::Suggested { .. }
+            | EntryKind::HandedOver { .. }
             | EntryKind::Joined { .. }
             | EntryKind::Reclaimed { .. }
             | EntryKind::TransferredToQueue { .. }
@@ -303,6 +311,7 @@ impl State {
         // What is told of a contact that has ended concerns nobody any more.
         let Some(contact) = self.stored.contacts.get_mut(&id) else { return Ok(()) };
         contact.warned = false;
+        self.index.bot_heard(at, contact, silent_since.is_none());
         match (&mut contact.phase, silent_since) {
             (Phase::WithAgent { unanswered_since, .. }, silent_since) => *unanswered_since = silent_since,
             (Phase::Aside { why: AsideWhy::Silent { since }, .. }, Some(later)) => *since = later,
@@ -349,6 +358,7 @@ impl State {
             self.stored.hand_overs.remove(&id);
         }
         let before = self.stored.contacts.get(&id).and_then(|contact| contact.holder().or(contact.owner()));
+        self.bot_left(at, id, None)?;
         if let Some(opening) = self.opening.take_if(|opening| opening.contact == id) {
             if let Some(conversation) = self.stored.conversations.get_mut(&opening.conversation) {
                 conversation.contacts = conversation.contacts.saturating_add(1);
@@ -368,6 +378,7 @@ impl State {
                 | QueuedWhy::OfferEnded
                 | QueuedWhy::Transferred
                 | QueuedWhy::Reclaimed
+                | QueuedWhy::HandedOver
                 | QueuedWhy::Returned => None,
             };
             contact.priority = *priority;
@@ -375,13 +386,15 @@ impl State {
             contact.since = *since;
             contact.phase = Phase::Waiting { preferred: *preferred };
             contact.waits_from.get_or_insert(at);
-            if before.is_some() && matches!(why, QueuedWhy::Transferred | QueuedWhy::Reclaimed) {
+            if before.is_some()
+                && matches!(why, QueuedWhy::Transferred | QueuedWhy::Reclaimed | QueuedWhy::HandedOver)
+            {
                 contact.effort.transfers = contact.effort.transfers.saturating_add(1);
             }
         })?;
         self.promise_begins(at, id, *why);
         match (before, why) {
-            (Some(agent), QueuedWhy::Transferred | QueuedWhy::Reclaimed) => {
+            (Some(agent), QueuedWhy::Transferred | QueuedWhy::Reclaimed | QueuedWhy::HandedOver) => {
                 self.change_agent(agent, at, |agent| agent.idle_since = at)
             }
             (
@@ -420,7 +433,7 @@ impl State {
             OfferEnd::Declined { .. } => Some(DeclineHow::Declined),
             OfferEnd::TimedOut => Some(DeclineHow::Missed),
             OfferEnd::Revoked { .. } => Some(DeclineHow::Revoked),
-            OfferEnd::AgentGone | OfferEnd::CustomerGone => None,
+            OfferEnd::AgentGone | OfferEnd::CustomerGone | OfferEnd::PersonWanted => None,
         };
         if let (Some(how), Some(asked)) = (how, self.stored.agents.get_mut(&agent)) {
             asked.misses = match how {
@@ -443,11 +456,14 @@ impl State {
         if self.company(id).iter().any(|one| one.agent == agent) {
             self.accompany(id, agent, None)?;
         }
+        self.bot_left(at, id, Some(agent))?;
+        let asks_bot_since = self.is_bot(agent).then_some(at);
         self.change_contact(id, |contact| {
             contact.phase = Phase::WithAgent { agent, unanswered_since: None };
             contact.forget_decline_of(agent);
             contact.effort = contact.effort_at(at);
             contact.waits_from = None;
+            contact.asks_bot_since = asks_bot_since;
         })?;
         if let Some(contact) = self.stored.contacts.get(&id)
             && let Some(conversation) = self.stored.conversations.get_mut(&contact.conversation)
@@ -493,14 +509,19 @@ impl State {
         };
         *total += 1;
         let (priority, effort) = (contact.own_priority(), contact.effort_at(at));
-        let Contact { conversation, channel, opened_at, queue, needs, .. } = contact;
-        let ended = Ended { at, how, conversation, channel, opened_at, queue, priority, needs, effort };
+        let Contact { conversation, channel, opened_at, queue, needs, people_only, .. } = contact;
+        let ended =
+            Ended { at, how, conversation, channel, opened_at, queue, priority, needs, effort, people_only };
         self.stored.ended.insert(id, ended);
         self.expiry.insert((at, id));
         Ok(())
     }
 
-    fn change_contact(&mut self, id: ContactId, change: impl FnOnce(&mut Contact)) -> Result<(), Misfit> {
+    pub(crate) fn change_contact(
+        &mut self,
+        id: ContactId,
+        change: impl FnOnce(&mut Contact),
+    ) -> Result<(), Misfit> {
         let contact = self.stored.contacts.get_mut(&id).ok_or(Misfit::Contact(id))?;
         self.index.unlink(id, contact);
         change(contact);

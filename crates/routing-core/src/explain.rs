@@ -148,6 +148,8 @@ pub enum Standing {
     },
     /// Is of no team that is asked in any step.
     NotInTeam,
+    /// Is a bot, and one has given the contact up, or the customer wants a person.
+    NotAPerson,
     /// Does not take contacts of this channel.
     NotOnChannel,
     /// Does not serve the queue.
@@ -190,7 +192,8 @@ fn place(state: &State, id: ContactId, contact: &Contact) -> Place {
         queue_before += before;
         let same_class = other.channel == contact.channel
             && other.priority == contact.priority
-            && other.needs == contact.needs;
+            && other.needs == contact.needs
+            && other.people_only == contact.people_only;
         in_class += u32::from(same_class);
         class_before += before * u32::from(same_class);
     }
@@ -293,6 +296,9 @@ fn lack(
     let Some(ring) = serving else { return Some(Standing::NotInQueue) };
     if !profile.takes_channel(contact.channel) {
         return Some(Standing::NotOnChannel);
+    }
+    if contact.people_only && config.bot {
+        return Some(Standing::NotAPerson);
     }
     if is_admitted {
         return None;

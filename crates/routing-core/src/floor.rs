@@ -1,7 +1,7 @@
 //! Classes of contacts, profiles of agents, and which profile may take which class.
 //!
-//! A class is all contacts with the same queue, needs, channel and priority; a profile is all agents with the same queues,
-//! skills and channels. Whether one may take the other, and after which wait, is decided once, when the class is first seen, and
+//! A class is all contacts with the same queue, needs, channel and priority that bots may or may not have; a profile is all
+//! agents with the same queues, skills and channels, people or bots. Whether one may take the other, and after which wait, is decided once, when the class is first seen, and
 //! kept as bits.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +45,8 @@ pub(crate) struct ClassKey {
     pub(crate) priority: u8,
     pub(crate) channel: ChannelKind,
     pub(crate) needs: Vec<SkillNeed>,
+    /// Whether bots are left out.
+    pub(crate) people_only: bool,
 }
 
 impl ClassKey {
@@ -54,6 +56,7 @@ impl ClassKey {
             priority: contact.priority,
             channel: contact.channel,
             needs: contact.needs.clone(),
+            people_only: contact.people_only,
         }
     }
 }
@@ -114,6 +117,7 @@ pub(crate) struct ProfileKey {
     skills: BTreeMap<SubjectToken, SkillLevel>,
     channels: BTreeSet<ChannelKind>,
     pub(crate) team: Option<SubjectToken>,
+    bot: bool,
 }
 
 impl ProfileKey {
@@ -124,11 +128,17 @@ impl ProfileKey {
             skills: agent.skills.clone(),
             channels: takes.collect(),
             team: agent.team.clone(),
+            bot: agent.bot,
         }
     }
 
     pub(crate) fn takes_channel(&self, channel: ChannelKind) -> bool {
         self.channels.contains(&channel)
+    }
+
+    /// Whether it is a person, or a class asks bots too.
+    pub(crate) fn is_wanted(&self, class: &ClassKey) -> bool {
+        !(self.bot && class.people_only)
     }
 
     /// The first of these needs that they do not command.
@@ -288,7 +298,8 @@ impl Floor {
         let mut steps = Vec::new();
         for ring in rings(policy, &key) {
             for (n, profile) in self.profiles.iter_mut().enumerate() {
-                if profile.key.takes_channel(key.channel) && ring.admits(&profile.key) {
+                let may = profile.key.takes_channel(key.channel) && profile.key.is_wanted(&key);
+                if may && ring.admits(&profile.key) {
                     able.insert(n);
                     profile.classes.insert(id);
                 }

@@ -26,6 +26,8 @@ pub(crate) struct Desk {
     owned: u32,
     pub(crate) there: bool,
     pub(crate) idle_since: Millis,
+    /// How long a bot's customer may wait for it, ms; `None`: a person.
+    pub(crate) bot_answer_ms: Option<u64>,
     reclaim_at: Option<Millis>,
     gateway: Option<GatewayId>,
     gone: bool,
@@ -205,6 +207,7 @@ impl Index {
             owned: 0,
             there: false,
             idle_since: agent.idle_since,
+            bot_answer_ms: config.bot_answer_ms(),
             reclaim_at: None,
             gateway: None,
             gone: false,
@@ -411,13 +414,21 @@ impl Index {
         let if_there = |agent: AgentId, at: Millis| if there(agent) { at } else { AT_ONCE };
         match contact.phase {
             Phase::New => None,
-            Phase::WithAgent { unanswered_since, .. } => {
+            Phase::WithAgent { agent, unanswered_since } => {
+                // Who waits for a bot is not silent.
+                if let Some(stalls_at) = self.stalls_at(agent, contact) {
+                    return Some((stalls_at, Due::Stalled(id)));
+                }
                 let since = unanswered_since?;
                 let queue = self.policy.queue(&contact.queue)?;
                 let silent = queue.silent_after_ms.map(|after| (since.plus(after), Due::Silent(id)));
                 silent.into_iter().chain(self.close_of(id, contact, since)).min()
             }
-            Phase::Aside { why: AsideWhy::Snoozed { until }, .. } => Some((until, Due::Return(id))),
+            Phase::Aside { agent, why: AsideWhy::Snoozed { until } } => {
+                // A bot cannot lay aside who waits for it.
+                let stalls = self.stalls_at(agent, contact).map(|at| (at, Due::Stalled(id)));
+                stalls.into_iter().chain([(until, Due::Return(id))]).min()
+            }
             Phase::Aside { why: AsideWhy::Silent { since }, .. } => self.close_of(id, contact, since),
             // Nobody is asked before it opens, so that nothing runs out.
             Phase::Waiting { .. } if self.floor.class(class).is_some_and(|class| !class.open) => None,
@@ -430,6 +441,12 @@ impl Index {
             Phase::Offered { agent, expires_at, .. } => Some((if_there(agent, expires_at), Due::Offer(id))),
             Phase::WrapUp { until, .. } => Some((until, Due::WrapUp(id))),
         }
+    }
+
+    /// When the bot that has it has let its customer wait for too long.
+    fn stalls_at(&self, agent: AgentId, contact: &Contact) -> Option<Millis> {
+        let answer_ms = self.desks.get(&agent)?.bot_answer_ms?;
+        Some(contact.asks_bot_since?.plus(answer_ms))
     }
 
     /// When a contact ends whose customer has been silent since then, or when they are told that it will.

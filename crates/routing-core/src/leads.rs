@@ -21,6 +21,11 @@ impl Turn<'_> {
     /// Within what they can hold, like everybody; whether they are online does not matter, as they ask for it themselves.
     pub(crate) fn take_over(&mut self, by: AgentId, id: ContactId) -> Result<(), Refusal> {
         self.must_lead(by)?;
+        self.have(by, id)
+    }
+
+    /// As [`Turn::take_over`], of somebody who may.
+    pub(crate) fn have(&mut self, by: AgentId, id: ContactId) -> Result<(), Refusal> {
         let contact = self.open_contact(id)?;
         let (conversation, phase, from) = (contact.conversation, contact.phase, contact.owner());
         if from == Some(by) {

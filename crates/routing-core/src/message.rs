@@ -119,7 +119,7 @@ impl Turn<'_> {
                 .get(agent)
                 .is_some_and(|desk| desk.there && desk.takes_channel(last.channel))
         };
-        let owner = owner.filter(able);
+        let owner = owner.filter(able).filter(|agent| !(last.people_only && self.state.is_bot(*agent)));
         // A skill that was taken out of the configuration meanwhile would be waited for in vain.
         let policy = &self.state.index.policy;
         let needs = last.needs.into_iter().filter(|need| policy.has_skill(&need.skill)).collect();
@@ -144,6 +144,7 @@ impl Turn<'_> {
             priority: routing.priority,
             channel: message.channel,
             needs: routing.needs.clone(),
+            people_only: false,
         };
         let owner = owner.filter(|agent| {
             let index = &mut self.state.index;

@@ -1,9 +1,8 @@
 //! Desks that become reachable and unreachable.
 
-use protocol::record::{EntryKind, Event, QueuedWhy};
+use protocol::record::{EntryKind, Event, HandOverWhy, QueuedWhy};
 use protocol::{AgentId, GatewayId};
 
-use crate::RECLAIM_MS;
 use crate::contact::Phase;
 use crate::turn::Turn;
 
@@ -23,7 +22,8 @@ impl Turn<'_> {
     }
 
     pub(crate) fn gone(&mut self, agent: AgentId) {
-        self.emit(Event::AgentDisconnected { agent, reclaim_at: self.at.plus(RECLAIM_MS) });
+        let reclaim_ms = self.state.reclaim_ms(agent);
+        self.emit(Event::AgentDisconnected { agent, reclaim_at: self.at.plus(reclaim_ms) });
     }
 
     /// What an unreachable agent has goes on; wrap-ups end, and they are with nobody else's contacts any more.
@@ -33,6 +33,7 @@ impl Turn<'_> {
         for id in held {
             let Some(contact) = self.state.contact(id) else { continue };
             match contact.phase {
+                Phase::WithAgent { .. } if self.state.is_bot(agent) => self.hand_over(id, &HandOverWhy::Gone),
                 Phase::WithAgent { .. } => {
                     let conversation = contact.conversation;
                     self.part_from_consulted(id, None);

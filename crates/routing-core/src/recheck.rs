@@ -56,6 +56,7 @@ impl Again<'_> {
                 Standing::NotThere { .. } => passed.not_there += 1,
                 Standing::LacksSkill { .. }
                 | Standing::NotInTeam
+                | Standing::NotAPerson
                 | Standing::NotOnChannel
                 | Standing::NotInQueue => passed.unqualified += 1,
             }
@@ -143,6 +144,7 @@ impl Again<'_> {
                 && other.channel == self.contact.channel
                 && other.priority == self.contact.priority
                 && other.needs == self.contact.needs
+                && other.people_only == self.contact.people_only
         };
         let waiting = self.state.contacts().filter(|(_, other)| alike(other)).count();
         self.expect(

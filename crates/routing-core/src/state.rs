@@ -61,6 +61,9 @@ impl Opening {
             waits_from: None,
             callback: false,
             warned: false,
+            people_only: false,
+            asks_bot_since: None,
+            bot_before: None,
         }
     }
 }
@@ -229,6 +232,11 @@ impl State {
         self.stored.agents.iter().map(|(id, agent)| (*id, agent))
     }
 
+    /// Whether an agent is a machine.
+    pub(crate) fn is_bot(&self, agent: AgentId) -> bool {
+        self.index.is_bot(agent)
+    }
+
     /// The team that a configured agent works in.
     pub(crate) fn team_of(&self, agent: AgentId) -> Option<SubjectToken> {
         let desk = self.index.desks.get(&agent)?;
@@ -362,6 +370,9 @@ impl Contact {
             waits_from: None,
             callback: false,
             warned: false,
+            people_only: ended.people_only,
+            asks_bot_since: None,
+            bot_before: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What time alone brings about.
 
 use protocol::command::Presence;
-use protocol::record::{Cause, Event, NotTaken, OfferEnd, QueuedWhy, Record};
+use protocol::record::{Cause, Event, HandOverWhy, NotTaken, OfferEnd, QueuedWhy, Record};
 use protocol::{ContactId, Millis, SubjectToken};
 
 use crate::MISSED_OFFER;
@@ -70,6 +70,7 @@ impl Turn<'_> {
                 }
             }
             Due::Leave(agent) => self.leave(agent),
+            Due::Stalled(contact) => self.hand_over(contact, &HandOverWhy::Stalled),
             Due::Silent(contact) => self.silent(contact),
             Due::WarnOfClose(contact) => self.warn_of_close(contact),
             Due::Close(contact) => self.close_after_silence(contact),

@@ -101,6 +101,7 @@ impl<'a> Turn<'a> {
         match &input.body {
             InputBody::Message(message) => self.message(message),
             InputBody::CustomerLeft { identity, .. } => self.customer_left(*identity),
+            InputBody::PersonWanted { identity, .. } => self.person_wanted(*identity),
             InputBody::Command(command) => self.command(command),
             InputBody::AgentConnected { agent, gateway, .. } => self.agent_connected(*agent, *gateway),
             InputBody::AgentDisconnected { agent, gateway, .. } => {
@@ -124,6 +125,7 @@ impl<'a> Turn<'a> {
         match body {
             InputBody::Message(_) | InputBody::Command(_) => false,
             InputBody::CustomerLeft { id, .. }
+            | InputBody::PersonWanted { id, .. }
             | InputBody::AgentConnected { id, .. }
             | InputBody::AgentDisconnected { id, .. }
             | InputBody::GatewayLost { id, .. }

@@ -338,6 +338,7 @@ fn is_the_days(body: &InputBody) -> bool {
     match body {
         InputBody::Message(_)
         | InputBody::CustomerLeft { .. }
+        | InputBody::PersonWanted { .. }
         | InputBody::AgentConnected { .. }
         | InputBody::AgentDisconnected { .. }
         | InputBody::GatewayLost { .. } => true,

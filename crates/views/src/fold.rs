@@ -143,6 +143,7 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
             | OfferEnd::TimedOut
             | OfferEnd::AgentGone
             | OfferEnd::CustomerGone
+            | OfferEnd::PersonWanted
             | OfferEnd::Revoked { .. } => waits(tx, *contact),
         },
         Event::Assigned { contact, agent } => owned(tx, *contact, State::WithAgent, *agent),
@@ -244,6 +245,8 @@ fn add_entry(tx: &Connection, conversation: ConversationId, entry: &Entry) -> Re
         }
         EntryKind::FromCustomer
         | EntryKind::FromAgent { .. }
+        | EntryKind::Suggested { .. }
+        | EntryKind::HandedOver { .. }
         | EntryKind::Told { .. }
         | EntryKind::Note { .. }
         | EntryKind::Joined { .. }

@@ -69,7 +69,9 @@ pub(crate) fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(
             match why {
                 QueuedWhy::Opened => add(tx, queue.as_str(), at, "arrived", 1),
                 QueuedWhy::Reopened => add(tx, queue.as_str(), at, "reopened", 1),
-                QueuedWhy::Transferred | QueuedWhy::Reclaimed => add(tx, queue.as_str(), at, "handed_on", 1),
+                QueuedWhy::Transferred | QueuedWhy::Reclaimed | QueuedWhy::HandedOver => {
+                    add(tx, queue.as_str(), at, "handed_on", 1)
+                }
                 QueuedWhy::OfferEnded | QueuedWhy::AtRisk | QueuedWhy::Escalated | QueuedWhy::Returned => {
                     Ok(())
                 }

@@ -156,7 +156,7 @@ pub(crate) fn conversation() -> Vec<Row<Record>> {
                 settled(2),
             ],
         ),
-        row(4, command(3, reply), vec![entry(3, EntryKind::FromAgent { agent }), settled(3)]),
+        row(4, command(3, reply), vec![entry(3, EntryKind::FromAgent { agent, bot: false }), settled(3)]),
         row(
             5,
             command(4, Command::Resolve { contact, disposition: disposition.clone(), fields: [].into() }),

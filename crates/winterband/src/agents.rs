@@ -6,7 +6,7 @@ mod agent;
 mod dice;
 mod figures;
 mod floor;
-mod roster;
+pub(crate) mod roster;
 mod socket;
 mod witness;
 mod words;

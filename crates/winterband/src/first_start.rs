@@ -179,7 +179,7 @@ async fn admin_key(folder: &Path, accounts: &Bucket) -> Result<PathBuf> {
         write_secret(&file, &bus::new_token()?)?;
     }
     let key = std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
-    let row = KeyAccount { name: "administrator of the first start".to_owned(), admin: true };
+    let row = KeyAccount { name: "administrator of the first start".to_owned(), admin: true, agent: None };
     let row_key = api_key_key(&bus::token_hash(key.trim()));
     match accounts.create(&row_key, serde_json::to_vec(&row)?.into()).await {
         Ok(_) | Err(KvError::Exists) => Ok(file),

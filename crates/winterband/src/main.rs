@@ -3,6 +3,7 @@
 mod agents;
 mod bench;
 mod boot;
+mod bot;
 mod config;
 mod first_start;
 mod ledger;
@@ -56,6 +57,8 @@ enum Command {
     Replay(replay::Args),
     /// Staffs the floor with simulated agents.
     Agents(agents::Args),
+    /// Runs a small bot as an example: it answers from a file and calls for help on everything else.
+    Bot(bot::Args),
     /// Recounts the streams: nothing lost, nothing doubled.
     Ledger(ledger::Args),
     /// Tells why a contact is where it is.
@@ -94,6 +97,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Rules(command) => rules::run(&command),
         Command::Replay(args) => replay::run(args).await,
         Command::Agents(args) => agents::run(args).await,
+        Command::Bot(args) => bot::run(args).await,
         Command::Ledger(args) => ledger::run(folder, args).await,
         Command::Why(args) => why::run(folder, args).await,
         Command::Receipts(args) => receipts::run(folder, args).await,

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod aside;
+mod bots;
 mod browser;
 mod busy_floor;
 mod company;

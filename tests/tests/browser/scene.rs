@@ -26,6 +26,15 @@ pub(crate) async fn patient(up: &Up) {
     apply(up, &floor).await;
 }
 
+/// Puts the patient floor in force with a bot beside its people.
+pub(crate) async fn with_bot(up: &Up) {
+    let bot = "\n[[agent]]\nname = \"helper\"\ntitle = \"Helper\"\nqueues = [\"service\"]\nskills = {}\ncapacity = { web = 5 }\nbot = true\nanswer_within = \"10m\"\n";
+    let floor = PATIENCE
+        .iter()
+        .fold(DEMO_FLOOR.to_owned(), |floor, (shipped, patient)| floor.replace(shipped, patient));
+    apply(up, &format!("{floor}{bot}")).await;
+}
+
 /// Puts the demo floor in force as it is.
 pub(crate) async fn as_shipped(up: &Up) {
     apply(up, DEMO_FLOOR).await;

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, and looks only at what it waits for"
 )]
 
+mod bots;
 mod floor;
 mod seat;
 mod talk;

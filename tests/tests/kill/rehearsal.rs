@@ -210,6 +210,7 @@ fn kind(cause: &Cause) -> &'static str {
             InputBody::Message(_) => "message",
             InputBody::Command(_) => "command",
             InputBody::CustomerLeft { .. }
+            | InputBody::PersonWanted { .. }
             | InputBody::AgentConnected { .. }
             | InputBody::AgentDisconnected { .. }
             | InputBody::GatewayLost { .. }

@@ -114,6 +114,7 @@ impl Audit {
             InputBody::Message(message) => self.message(message, record),
             InputBody::Command(asked) => self.command(asked, record),
             InputBody::CustomerLeft { id, .. }
+            | InputBody::PersonWanted { id, .. }
             | InputBody::AgentConnected { id, .. }
             | InputBody::AgentDisconnected { id, .. }
             | InputBody::GatewayLost { id, .. }
@@ -247,8 +248,13 @@ impl Audit {
             Command::EndWrapUp { contact } => (wraps_up(contact), 0),
             Command::Snooze { contact, .. } => (owns(contact), 1),
             Command::Resume { contact } => (owns(contact), 0),
-            // Nobody leads here.
-            Command::Revoke { .. } | Command::TakeOver { .. } | Command::Watch { .. } => (false, 0),
+            // Nobody leads here, and nobody is a bot.
+            Command::Revoke { .. }
+            | Command::TakeOver { .. }
+            | Command::Watch { .. }
+            | Command::TakeVoice { .. }
+            | Command::CallForHelp { .. }
+            | Command::Fail { .. } => (false, 0),
             // Nor asks anybody for a word.
             Command::Consult { .. }
             | Command::AnswerConsult { .. }
@@ -306,7 +312,8 @@ fn entries_by(agent: AgentId, record: &Record) -> Vec<&EntryKind> {
         _ => None,
     });
     all.filter(|entry| match entry {
-        EntryKind::FromAgent { agent: by }
+        EntryKind::FromAgent { agent: by, .. }
+        | EntryKind::Suggested { agent: by }
         | EntryKind::Note { agent: by }
         | EntryKind::Joined { agent: by }
         | EntryKind::TransferredToQueue { agent: by, .. }
@@ -318,6 +325,7 @@ fn entries_by(agent: AgentId, record: &Record) -> Vec<&EntryKind> {
         | EntryKind::JoinedBeside { agent: by }
         | EntryKind::Resolved { agent: by, .. } => *by == agent,
         EntryKind::FromCustomer
+        | EntryKind::HandedOver { .. }
         | EntryKind::Told { .. }
         | EntryKind::Reclaimed { .. }
         | EntryKind::HandedBack { .. }

@@ -46,6 +46,10 @@ struct AgentDraft {
     team: Option<SubjectToken>,
     #[serde(default)]
     load_max: Option<u16>,
+    #[serde(default)]
+    bot: bool,
+    #[serde(default)]
+    answer_within_ms: Option<u64>,
 }
 
 impl ConfigDraft {
@@ -69,6 +73,8 @@ impl ConfigDraft {
             lead: draft.lead,
             team: draft.team,
             load_max: draft.load_max,
+            bot: draft.bot,
+            answer_within_ms: draft.answer_within_ms,
         });
         RoutingConfig {
             agents: agents.collect(),

@@ -74,6 +74,7 @@ fn message_in(bytes: &[u8]) -> Result<CustomerMessage, Problem> {
     match input.body {
         InputBody::Message(message) => Ok(message),
         InputBody::CustomerLeft { .. }
+        | InputBody::PersonWanted { .. }
         | InputBody::Command(_)
         | InputBody::AgentConnected { .. }
         | InputBody::AgentDisconnected { .. }

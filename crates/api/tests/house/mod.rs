@@ -177,6 +177,12 @@ impl House {
         Self::answer(self.request(Method::POST, path).body(body.as_ref().to_vec())).await
     }
 
+    /// With another key.
+    pub(crate) async fn post_with(&self, key: &str, path: &str, body: &str) -> (u16, Value) {
+        let request = self.client.request(Method::POST, self.url(path)).bearer_auth(key);
+        Self::answer(request.body(body.to_owned())).await
+    }
+
     pub(crate) async fn put(&self, path: &str, body: &str) -> (u16, Value) {
         Self::answer(self.request(Method::PUT, path).body(body.to_owned())).await
     }
@@ -296,7 +302,7 @@ impl House {
 }
 
 async fn put_key(accounts: &Bucket, key: &str, admin: bool) {
-    let row = serde_json::to_vec(&KeyAccount { name: "test".to_owned(), admin }).unwrap();
+    let row = serde_json::to_vec(&KeyAccount { name: "test".to_owned(), admin, agent: None }).unwrap();
     accounts.put(&api_key_key(&token_hash(key)), row.into()).await.unwrap();
 }
 

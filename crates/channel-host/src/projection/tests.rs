@@ -345,7 +345,7 @@ fn accounts_and_names_come_from_the_configuration() {
     assert!(!projection.has_account(&token("shop")));
     let title = |entry: &EntryKind| projection.title(entry).map(|title| title.to_string());
     assert_eq!(
-        title(&EntryKind::FromAgent { agent: agent() }),
+        title(&EntryKind::FromAgent { agent: agent(), bot: false }),
         Some("Anna".into()),
         "who left keeps the name"
     );

@@ -99,7 +99,8 @@ impl Scribe {
             InputBody::Command(command) => self.command(command),
             InputBody::Config(_) => vec![Event::ConfigApplied],
             InputBody::GatewayLost { .. } => self.forget_idle(),
-            InputBody::AgentConnected { .. }
+            InputBody::PersonWanted { .. }
+            | InputBody::AgentConnected { .. }
             | InputBody::AgentDisconnected { .. }
             | InputBody::ParkedDismissed { .. } => Vec::new(),
             InputBody::Empowerment(_) => vec![Event::Passed { context: None }],
@@ -120,7 +121,7 @@ impl Scribe {
     fn command(&mut self, AgentCommand { agent, command, .. }: &AgentCommand) -> Vec<Event> {
         let agent = *agent;
         let (contact, entry) = match command {
-            Command::Reply { contact, .. } => (contact, EntryKind::FromAgent { agent }),
+            Command::Reply { contact, .. } => (contact, EntryKind::FromAgent { agent, bot: false }),
             Command::Note { contact, .. } => (contact, EntryKind::Note { agent }),
             Command::Resolve { contact, disposition, fields } => (
                 contact,

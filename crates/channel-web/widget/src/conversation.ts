@@ -43,6 +43,8 @@ export class Conversation {
   pending: Pending[];
   /** The name of whoever answers. */
   agent: string | undefined;
+  /** Whether who has it is a machine. */
+  isBot = false;
   /** Where they stand in line, while they wait. */
   outlook: Outlook | null = null;
   /** Earlier entries exist that this page has not loaded. */
@@ -247,11 +249,14 @@ export class Conversation {
     this.last = frame.seq;
     // What was missing has come.
     if (this.trouble?.code === "history_unavailable") this.trouble = null;
-    const { seq, at, kind, id, text, by, opens_at, closes_at } = frame;
-    const more = { ...(id && { id }), ...(text != null && { text }), ...(by && { by }), ...(opens_at && { opens_at }), ...(closes_at && { closes_at }) };
+    const { seq, at, kind, id, text, by, bot, opens_at, closes_at } = frame;
+    const more = { ...(id && { id }), ...(text != null && { text }), ...(by && { by }), ...(bot && { bot }), ...(opens_at && { opens_at }), ...(closes_at && { closes_at }) };
     this.entries.push({ seq, at, kind, ...more });
     if (id) this.forget(id);
-    if (kind === "joined" || kind === "agent") this.agent = by ?? this.agent;
+    if (kind === "joined" || kind === "agent") {
+      this.agent = by ?? this.agent;
+      this.isBot = !!bot;
+    }
     if (kind === "transferred" || kind === "reopened") this.agent = undefined;
     // The first entry is also the first that is heard of a new conversation, whose name comes with the next welcome.
     if (this.id === null) this.keep.set("known", "1");

@@ -22,6 +22,8 @@ export interface Entry {
   id?: string;
   text?: string;
   by?: string;
+  /** Whether that is a machine. */
+  bot?: boolean;
   opens_at?: number;
   closes_at?: number;
 }
@@ -39,6 +41,7 @@ export type ToServer =
   | { t: "say"; id: string; text: string; callback?: true }
   | { t: "typing" }
   | { t: "leave" }
+  | { t: "person" }
   | { t: "thank"; id: string; text: string | null }
   | { t: "ping"; n: number };
 

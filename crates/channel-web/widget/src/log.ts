@@ -98,14 +98,14 @@ export class Log {
         const own = entry.kind === "customer";
         const node = el("div", { class: css(own, same), "data-status": "recorded", ...marks });
         if (entry.id) node.dataset["id"] = entry.id;
-        if (!own) node.append(el("div", { class: "by" }, by));
+        if (!own) node.append(el("div", { class: "by" }, entry.bot ? `${by} · ${words.bot}` : by));
         node.append(this.text(entry.text), this.meta(entry.at, own ? words.recorded : ""));
         return node;
       }
       case "resolved":
         return el("div", { class: "kind", ...marks }, `${capital(fill(words.ended, "by", by))}. ${words.goodbye}`);
       case "joined":
-        return el("p", { class: "line", ...marks }, capital(fill(words.joined, "by", by)));
+        return el("p", { class: "line", ...marks }, capital(fill(words.joined, "by", entry.bot ? `${by} (${words.bot})` : by)));
       case "closed": {
         const opens = entry.opens_at === undefined ? "" : `: ${this.moment.format(entry.opens_at)}`;
         return el("p", { class: "line", ...marks }, `${words.closed}${opens}.`);

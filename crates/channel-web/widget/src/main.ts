@@ -126,6 +126,7 @@ function mount(script: HTMLScriptElement): void {
       send();
     },
     leave: () => link.send({ t: "leave" }),
+    person: () => link.send({ t: "person" }),
     callback: (where) => {
       if (!conversation.canSay()) return false;
       conversation.say(messageId(Date.now(), crypto.getRandomValues(new Uint8Array(10))), where, Date.now(), true);

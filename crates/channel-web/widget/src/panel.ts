@@ -15,6 +15,7 @@ export interface Acts {
   say(text: string): boolean;
   typed(text: string): void;
   leave(): void;
+  person(): void;
   /** Whether it was taken over. */
   callback(where: string): boolean;
   thank(text: string): void;
@@ -40,6 +41,7 @@ export class Panel {
   private readonly thanked = el("p", { role: "status", "data-testid": "wb-thanked" });
   private readonly back: HTMLDetailsElement;
   private readonly leave: HTMLButtonElement;
+  private readonly person: HTMLButtonElement;
   private readonly input: HTMLTextAreaElement;
   private readonly send: HTMLButtonElement;
   private readonly room = el("p", { class: "room", role: "status", hidden: "" });
@@ -60,6 +62,7 @@ export class Panel {
       },
     });
     this.leave = el("button", { class: "leave", type: "button", "data-testid": "wb-leave" }, words.leave);
+    this.person = el("button", { class: "thank person", type: "button", hidden: "", "data-testid": "wb-person" }, words.person);
     this.input = el("textarea", {
       "data-testid": "wb-input",
       rows: "1",
@@ -109,6 +112,7 @@ export class Panel {
       this.typing,
       this.thanks,
       this.back,
+      this.person,
       el("div", { class: "write" }, el("div", { class: "row" }, this.input, this.send), this.room),
     );
     this.node = el("div", { class: "root", lang }, this.panel, this.bubble);
@@ -116,6 +120,10 @@ export class Panel {
     this.bubble.onclick = () => (this.isOpen ? this.close() : this.open());
     this.leave.onclick = () => {
       acts.leave();
+      this.input.focus();
+    };
+    this.person.onclick = () => {
+      acts.person();
       this.input.focus();
     };
     this.send.onclick = () => this.submit();
@@ -178,13 +186,14 @@ export class Panel {
     const sentence = {
       none: words.none,
       waiting: conversation.isCalledBack() ? words.callback : waits(words, conversation.outlook),
-      with_agent: agent ? words.withAgent : words.withSomeone,
+      with_agent: conversation.isBot ? words.bot : agent ? words.withAgent : words.withSomeone,
       resolved: words.resolved,
     };
     say(this.state, sentence[state]);
     this.state.dataset["state"] = state;
     this.state.dataset["link"] = link;
     this.leave.hidden = state !== "waiting" && !with_;
+    this.person.hidden = !(with_ && conversation.isBot);
     this.back.hidden = !conversation.mayBeCalledBack();
     const hopeless = trouble ? explain(words, trouble.code, trouble.words) : "";
     const notice = link === "offline" ? words.offline : hopeless;

@@ -44,6 +44,9 @@ impl Lane {
             DeskCommand::Resume { contact } => Command::Resume { contact },
             DeskCommand::Revoke { offer } => Command::Revoke { offer },
             DeskCommand::TakeOver { contact } => Command::TakeOver { contact },
+            DeskCommand::TakeVoice { contact } => Command::TakeVoice { contact },
+            DeskCommand::CallForHelp { contact, reason } => Command::CallForHelp { contact, reason },
+            DeskCommand::Fail { contact, reason } => Command::Fail { contact, reason },
             DeskCommand::EndWrapUp { contact } => Command::EndWrapUp { contact },
             DeskCommand::Give { contact, gift, ask, case } => {
                 self.require_had(contact)?;

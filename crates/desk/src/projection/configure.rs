@@ -55,6 +55,7 @@ impl Projection {
             seat.title = agent.title.as_str().into();
             seat.is_configured = true;
             seat.is_lead = agent.lead;
+            seat.is_bot = agent.bot;
             seat.team = agent.team.clone();
             seat.serves.clone_from(&agent.queues);
         }

@@ -110,7 +110,9 @@ impl Contact {
 
     /// It waits for an agent, again or for the first time.
     pub(super) fn wait(&mut self, at: Millis, queue: &SubjectToken, since: Millis, why: QueuedWhy) {
-        if self.owner().is_some() && matches!(why, QueuedWhy::Transferred | QueuedWhy::Reclaimed) {
+        if self.owner().is_some()
+            && matches!(why, QueuedWhy::Transferred | QueuedWhy::Reclaimed | QueuedWhy::HandedOver)
+        {
             self.effort.transfers = self.effort.transfers.saturating_add(1);
         }
         self.waits_from.get_or_insert(at);

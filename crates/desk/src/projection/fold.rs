@@ -416,6 +416,7 @@ fn how_ended(end: &OfferEnd) -> &'static str {
         OfferEnd::TimedOut => "timed_out",
         OfferEnd::AgentGone => "agent_gone",
         OfferEnd::CustomerGone => "customer_gone",
+        OfferEnd::PersonWanted => "person_wanted",
         OfferEnd::Revoked { .. } => "revoked",
     }
 }
@@ -424,6 +425,7 @@ fn why_gone(why: QueuedWhy) -> &'static str {
     match why {
         QueuedWhy::Transferred => "transferred",
         QueuedWhy::Reclaimed => "reclaimed",
+        QueuedWhy::HandedOver => "handed_over",
         QueuedWhy::Returned => "returned",
         QueuedWhy::Opened
         | QueuedWhy::Reopened

@@ -62,6 +62,7 @@ pub(crate) struct ContactPicture {
     pub(crate) role: Option<CompanyRole>,
     /// Who owns it, where that is somebody else, and empty where that is nobody.
     pub(crate) owner: Option<Arc<str>>,
+    pub(crate) with_bot: bool,
     pub(crate) company: Vec<DeskCompanion>,
     pub(crate) receipt: Option<Receipt>,
 }
@@ -172,6 +173,7 @@ impl Projection {
             entries,
             role: contact.role_of(agent),
             owner: self.owner_shown(agent, contact),
+            with_bot: contact.owner().is_some_and(|owner| owner != agent && self.is_bot(owner)),
             company: self.company_of(contact),
             receipt: contact.receipt.clone(),
         })
@@ -258,7 +260,9 @@ fn from_customer(contact: &Contact) -> Vec<Arc<Entry>> {
 /// The agent whose name stands beside an entry.
 fn agent_in(kind: &EntryKind) -> Option<AgentId> {
     match kind {
-        EntryKind::FromAgent { agent }
+        EntryKind::FromAgent { agent, .. }
+        | EntryKind::Suggested { agent }
+        | EntryKind::HandedOver { agent: Some(agent), .. }
         | EntryKind::Told { agent, .. }
         | EntryKind::Note { agent }
         | EntryKind::Joined { agent }
@@ -276,6 +280,7 @@ fn agent_in(kind: &EntryKind) -> Option<AgentId> {
         | EntryKind::LeftAgain { agent }
         | EntryKind::Resolved { agent, .. } => Some(*agent),
         EntryKind::FromCustomer
+        | EntryKind::HandedOver { agent: None, .. }
         | EntryKind::CallbackAsked
         | EntryKind::SilenceWarned { .. }
         | EntryKind::Closed { .. }

@@ -88,6 +88,9 @@ pub(crate) struct WaitNow {
 pub(crate) struct AgentNow {
     agent: AgentId,
     title: Arc<str>,
+    /// Whether it is a machine.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    bot: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     team: Option<SubjectToken>,
     /// Present: what they say of themselves.
@@ -197,6 +200,7 @@ impl Projection {
         AgentNow {
             agent,
             title: Arc::clone(&seat.title),
+            bot: seat.is_bot,
             team: seat.team.clone(),
             presence: seat.presence,
             next: seat.next,

@@ -41,7 +41,7 @@ async fn words_go_to_and_fro_and_nothing_readable_is_stored() {
     assert!(!stored.contains("another"), "{stored}");
     let Command::Reply { body, .. } = &command.command else { panic!("{stored}") };
     assert!(world.sealer.unseal(body).await.unwrap().starts_with(b"{\"text\":\"we send another\""));
-    let answered = world.entry(EntryKind::FromAgent { agent: ANNA });
+    let answered = world.entry(EntryKind::FromAgent { agent: ANNA, bot: false });
     let settled = done(command.id);
     world.decide(InputBody::Command(command), vec![answered, settled]).await;
     let entry = desk.next("entry").await["entry"].clone();
@@ -152,7 +152,7 @@ async fn typing_goes_both_ways_and_drafts_are_kept_until_they_are_sent() {
         .command(json!({"do": "reply", "contact": CONTACT, "message": message, "text": "dear Mia"}))
         .await;
     let (command, _) = world.command().await;
-    let reply = world.entry(EntryKind::FromAgent { agent: ANNA });
+    let reply = world.entry(EntryKind::FromAgent { agent: ANNA, bot: false });
     let gone = Event::Resolved { contact: CONTACT, agent: ANNA };
     world.decide(InputBody::Command(command), vec![reply, gone, done(id)]).await;
     for kind in ["entry", "contact_gone", "settled"] {

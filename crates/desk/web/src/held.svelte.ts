@@ -37,6 +37,8 @@ export class Held {
   gone = $state<GoneWhy | 'elsewhere' | null>(null);
   older = $state<'may_be' | 'asked' | 'failed'>('may_be');
   mode = $state<Mode>('reply');
+  /** The first keystroke has asked for a bot's conversation, and there is no answer yet, or a yes. */
+  hasAskedForVoice = false;
   reply = $state('');
   note = $state('');
   /** What can be given, and what is being given. */
@@ -81,6 +83,7 @@ export class Held {
   take(card: DeskContact): void {
     const { entries: _, remedies, ...rest } = card;
     this.card = rest;
+    if (!this.isWithBot) this.hasAskedForVoice = false;
     this.remedies = remedies ?? [];
     this.gone = null;
   }
@@ -92,7 +95,12 @@ export class Held {
 
   /** Whether this agent writes to the customer. */
   get mayReply(): boolean {
-    return !this.isInWrapUp && (this.isOwner || this.card.role?.is === 'joined');
+    return !this.isInWrapUp && (this.isOwner || this.card.role?.is === 'joined' || (this.isWithBot && this.card.role?.is === 'watching'));
+  }
+
+  /** Whether a bot has it: the first keystroke of a reply takes it. */
+  get isWithBot(): boolean {
+    return !this.isOwner && this.card.with_bot === true;
   }
 
   get isInWrapUp(): boolean {

@@ -2,7 +2,7 @@
 
 import type { Texts } from './i18n/en';
 
-export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'wrapUp' | 'join' | 'leave' | 'presence' | 'help';
+export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'wrapUp' | 'join' | 'leave' | 'presence' | 'suggestion' | 'help';
 
 /** By the place of the key, not by its letter: with Alt many layouts write another sign. */
 const BY_CODE: Readonly<Record<string, Action>> = {
@@ -18,6 +18,7 @@ const BY_CODE: Readonly<Record<string, Action>> = {
   KeyJ: 'join',
   KeyL: 'leave',
   KeyO: 'presence',
+  KeyI: 'suggestion',
   Slash: 'help',
 };
 
@@ -34,6 +35,7 @@ export const KEYS: Readonly<Record<Exclude<Action, 'help'>, string>> = {
   join: 'Alt+J',
   leave: 'Alt+L',
   presence: 'Alt+O',
+  suggestion: 'Alt+I',
 };
 
 export type Press = { is: 'action'; action: Action } | { is: 'contact'; number: number } | null;
@@ -75,6 +77,7 @@ export function helpLines(t: Texts): [keys: string, does: string][] {
     [KEYS.wrapUp, t.keys.wrapUp],
     [KEYS.join, t.keys.join],
     [KEYS.leave, t.keys.leave],
+    [KEYS.suggestion, t.keys.suggestion],
     [KEYS.presence, t.keys.presence],
     ['Esc', t.keys.escape],
     ['?', t.keys.help],

@@ -19,6 +19,8 @@ export function agentName(agent: AgentId, names: Names, t: Texts, by?: string): 
 /** Who wrote an entry with words. */
 export function authorOf(entry: DeskEntry, customer: string | undefined, names: Names, t: Texts): string {
   const { kind } = entry;
+  if (kind.is === 'from_agent' && kind.bot === true) return t.entry.botAuthor(agentName(kind.agent, names, t, entry.by));
+  if (kind.is === 'suggested') return t.entry.suggestion(agentName(kind.agent, names, t, entry.by));
   if (kind.is === 'from_agent' || kind.is === 'told' || kind.is === 'note' || kind.is === 'whispered') return agentName(kind.agent, names, t, entry.by);
   return customerName(customer, t);
 }
@@ -32,7 +34,13 @@ export function lineOf(entry: DeskEntry, names: Names, t: Texts): string | null 
     case 'told':
     case 'note':
     case 'whispered':
+    case 'suggested':
       return null;
+    case 'handed_over': {
+      const why = t.entry.handOver[kind.why.is];
+      const reason = 'reason' in kind.why ? `${why} (${kind.why.reason.replaceAll('_', ' ')})` : why;
+      return kind.agent === undefined ? reason : `${agentName(kind.agent, names, t, entry.by)}: ${reason}`;
+    }
     case 'joined':
       return t.entry.joined(agentName(kind.agent, names, t, entry.by));
     case 'transferred_to_queue': {

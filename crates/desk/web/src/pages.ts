@@ -160,6 +160,8 @@ export interface QueueNow {
 export interface AgentNow {
   agent: string;
   title: string;
+  /** Whether it is a machine. */
+  bot?: boolean;
   team?: string;
   presence: Presence;
   next?: Presence;

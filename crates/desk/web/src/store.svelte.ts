@@ -410,6 +410,11 @@ export class Desk {
     }
     if (frame.outcome.is === 'done') return;
     this.#leaving.delete(leavingContact(command) ?? '');
+    if (command.do === 'take_voice') {
+      // The next keystroke asks again: there may be room by then.
+      const held = this.#heldOf(command.contact);
+      if (held !== undefined) held.hasAskedForVoice = false;
+    }
     if (command.do === 'accept') {
       this.#follow = null;
       if (frame.outcome.refusal === 'offer_ended') this.offers = this.offers.filter((one) => one.offer !== command.offer);
@@ -547,8 +552,21 @@ export class Desk {
 
   /** The agent typed: it is kept here at once, on the server after a pause, and the customer hears of it. */
   write(held: Held, mode: Mode, text: string): void {
+    // The first keystroke makes a bot's conversation one's own.
+    if (mode === 'reply' && held.isWithBot && !held.hasAskedForVoice && text !== '') {
+      held.hasAskedForVoice = true;
+      this.command({ do: 'take_voice', contact: held.id });
+    }
     this.#drafts.write(held, mode, text);
     this.#remember();
+  }
+
+  /** A late suggestion of a bot goes into the reply, where it can be changed and sent. */
+  insertSuggestion(held: Held, text: string): void {
+    const words = held.reply.trim() === '' ? text : `${held.reply.trimEnd()}\n${text}`;
+    held.mode = 'reply';
+    this.write(held, 'reply', words);
+    this.wantsComposer = true;
   }
 
   askOlder(held: Held): void {

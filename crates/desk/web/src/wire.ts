@@ -54,6 +54,7 @@ export type DeskCommand =
   | { do: 'resume'; contact: ContactId }
   | { do: 'revoke'; offer: OfferId }
   | { do: 'take_over'; contact: ContactId }
+  | { do: 'take_voice'; contact: ContactId }
   | { do: 'end_wrap_up'; contact: ContactId }
   | { do: 'give'; contact: ContactId; gift: DeskGift; ask: boolean; case?: string }
   | { do: 'undo'; remedy: RemedyId }
@@ -87,8 +88,8 @@ export type ToDesk =
   | { t: 'error'; code: string; words: string }
   | { t: 'pong'; n: number; now: Millis };
 
-export type OfferEnd = 'accepted' | 'declined' | 'timed_out' | 'agent_gone' | 'customer_gone' | 'revoked';
-export type GoneWhy = 'transferred' | 'reclaimed' | 'returned' | 'ended' | 'left';
+export type OfferEnd = 'accepted' | 'declined' | 'timed_out' | 'agent_gone' | 'customer_gone' | 'person_wanted' | 'revoked';
+export type GoneWhy = 'transferred' | 'reclaimed' | 'handed_over' | 'returned' | 'ended' | 'left';
 
 export interface DeskState {
   log_seq: number;
@@ -176,6 +177,8 @@ export interface DeskContact {
   entries: DeskEntry[];
   remedies: DeskRemedy[];
   /** How this agent is with it; absent: they own it. */
+  /** A bot has it: who is with it takes it by beginning to write. */
+  with_bot?: boolean;
   role?: CompanyRole;
   /** Who has it, where that is somebody else; empty while nobody has. */
   owner?: string;
@@ -219,7 +222,9 @@ export interface DeskEntry {
 
 export type EntryKind =
   | { is: 'from_customer' }
-  | { is: 'from_agent'; agent: AgentId }
+  | { is: 'from_agent'; agent: AgentId; bot?: boolean }
+  | { is: 'suggested'; agent: AgentId }
+  | { is: 'handed_over'; agent?: AgentId; why: HandOverWhy }
   | { is: 'told'; agent: AgentId; remedy?: RemedyId }
   | { is: 'note'; agent: AgentId }
   | { is: 'joined'; agent: AgentId }
@@ -242,6 +247,11 @@ export type EntryKind =
   | { is: 'reopened' }
   | { is: 'customer_left' };
 
+/** Why people have a contact instead of a bot. */
+export type HandOverWhy =
+  | { is: 'stalled' | 'gone' | 'customer_asked' }
+  | { is: 'failed' | 'called_for_help'; reason: string };
+
 export type Outcome = { is: 'done' } | { is: 'refused'; refusal: Refusal };
 
 export type Refusal =
@@ -260,6 +270,7 @@ export type Refusal =
   | 'field_missing'
   | 'bad_time'
   | 'company_full'
+  | 'not_bot'
   | 'empty_text';
 
 export interface Receipt {

@@ -62,6 +62,7 @@ pub(crate) trait AgentWith {
     fn only(self, queue: &str) -> Self;
     fn skill(self, name: &str, level: u8) -> Self;
     fn web(self, slots: u16) -> Self;
+    fn bot(self) -> Self;
 }
 
 impl AgentWith for Agent {
@@ -72,6 +73,11 @@ impl AgentWith for Agent {
 
     fn skill(mut self, name: &str, level: u8) -> Self {
         self.skills.insert(token(name), SkillLevel::try_from(level).unwrap());
+        self
+    }
+
+    fn bot(mut self) -> Self {
+        self.bot = true;
         self
     }
 
@@ -310,6 +316,18 @@ impl Floor {
         self.input(InputBody::CustomerLeft { id, identity: identity(customer) })
     }
 
+    /// A customer of the shop asks for a person.
+    pub(crate) fn wants_a_person(&mut self, customer: &str) -> &mut Self {
+        let id = self.notice();
+        self.input(InputBody::PersonWanted { id, identity: identity(customer) })
+    }
+
+    /// Writes in a contact that may be another's.
+    pub(crate) fn replies_in(&mut self, name: &str, contact: ContactId) -> &mut Self {
+        let message = MessageId(self.uuid());
+        self.asks(name, Command::Reply { contact, message, body: sealed() })
+    }
+
     pub(crate) fn asks(&mut self, name: &str, command: Command) -> &mut Self {
         let id = CommandId(self.uuid());
         self.asks_as(id, name, command)
@@ -342,8 +360,7 @@ impl Floor {
 
     pub(crate) fn replies(&mut self, name: &str) -> &mut Self {
         let contact = self.held_by(name);
-        let message = MessageId(self.uuid());
-        self.asks(name, Command::Reply { contact, message, body: sealed() })
+        self.replies_in(name, contact)
     }
 
     pub(crate) fn notes(&mut self, name: &str) -> &mut Self {

@@ -9,6 +9,7 @@
 )]
 
 mod aside_rules;
+mod bot_rules;
 mod builder;
 mod company_rules;
 mod config_rules;

@@ -1,6 +1,7 @@
 //! The floor once more, folded from the log in the plainest way, with the rules written down from their definitions. It
 //! looks at every agent and every contact each time, and shares no code with the core.
 
+mod bots;
 mod given;
 mod weigh;
 
@@ -37,6 +38,7 @@ pub(crate) struct Known {
     priority: u8,
     since: Millis,
     declined: BTreeMap<AgentId, Millis>,
+    bots: bots::Lease,
 }
 
 #[derive(Clone, Debug)]
@@ -75,6 +77,7 @@ impl Model {
         self.last_at = record.at;
         for event in &record.events {
             self.given(record, event);
+            self.bots(record.at, event);
             self.event(record, event);
         }
         self.check_risk(record.at);
@@ -179,7 +182,7 @@ impl Model {
     fn company_entry(&mut self, contact: ContactId, entry: &EntryKind) {
         let role = |agent: &AgentId| self.company.get(&(contact, *agent)).copied();
         match entry {
-            EntryKind::FromAgent { agent } => {
+            EntryKind::FromAgent { agent, .. } => {
                 let is_owner = matches!(self.contacts[&contact].at, At::With(owner) | At::Aside(owner) if owner == *agent);
                 assert!(is_owner || role(agent) == Some(CompanyRole::Joined), "{agent} may not write");
             }
@@ -236,6 +239,7 @@ impl Model {
                     priority: 0,
                     since: at,
                     declined: BTreeMap::new(),
+                    bots: bots::Lease::default(),
                 };
                 assert!(self.contacts.insert(*contact, known).is_none(), "{contact} was born twice");
             }
@@ -263,7 +267,8 @@ impl Model {
                 }
                 let known = self.known(*contact);
                 let was_taken = matches!(known.at, At::Nowhere | At::With(_) | At::Aside(_));
-                let is_put_first = matches!(why, QueuedWhy::AtRisk | QueuedWhy::Escalated);
+                let is_put_first =
+                    matches!(why, QueuedWhy::AtRisk | QueuedWhy::Escalated | QueuedWhy::HandedOver);
                 assert!(was_taken || is_put_first, "{contact}: {:?}", known.at);
                 known.at = At::Waiting { preferred: preferred.map(|one| one.agent) };
                 (known.queue, known.needs) = (Some(queue.clone()), needs.clone());
@@ -449,6 +454,7 @@ impl Model {
     fn is_qualified(&self, agent: &Agent, contact: &Known) -> bool {
         agent.capacity.get(&contact.channel).is_some_and(|slots| *slots > 0)
             && self.reached_after(agent, contact).is_some()
+            && !(agent.bot && contact.bots.people_only)
     }
 
     /// The definition at the head of the core.

@@ -39,6 +39,9 @@ pub(crate) fn config(policy: usize, staff: Vec<Agent>) -> RoutingConfig {
         5 => {
             config.channels =
                 vec![rule(1, true, false), ChannelRule { channel: Api, ..rule(1, false, true) }];
+            // A bot has no call.
+            let bots = config.agents.iter_mut().filter(|agent| agent.bot);
+            bots.for_each(|bot| bot.capacity.retain(|channel, _| *channel != Web));
             each(&mut config, |queue| queue.wait_bound_ms = Some(9_000));
             config.queues[0].silent_after_ms = Some(20_000);
             config.queues[0].close_after_ms = Some(3_600_000);

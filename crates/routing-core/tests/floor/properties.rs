@@ -19,7 +19,9 @@ use crate::empowerment::{promises, thanks};
 use crate::model::{At, Model};
 use crate::policies::{self, POLICIES};
 
-const AGENTS: [&str; 5] = ["ada", "bob", "cy", "dee", "eve"];
+const AGENTS: [&str; 6] = ["ada", "bob", "cy", "dee", "eve", "rob"];
+/// A bot.
+const ROB: &str = "rob";
 const CUSTOMERS: [&str; 7] = ["c1", "c2", "c3", "c4", "c5", "c6", "c7"];
 
 #[derive(Clone, Debug)]
@@ -36,6 +38,9 @@ enum Step {
     Revoke { agent: usize, nth: usize },
     HaveIt { agent: usize, nth: usize },
     Company { agent: usize, nth: usize, what: Company },
+    TakeVoice { agent: usize, nth: usize },
+    WantPerson { customer: usize },
+    LateText { nth: usize },
     Again,
     Wait { ms: u64 },
     TakeOver,
@@ -69,6 +74,8 @@ enum Act {
     EndWrapUp,
     Snooze(u64),
     Resume,
+    CallForHelp,
+    Fail,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -81,13 +88,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Act::Reply),
         1 => Just(Act::Note),
         2 => (0..3_usize).prop_map(Act::ToQueue),
-        3 => (0..5_usize, any::<bool>()).prop_map(|(to, back)| Act::ToAgent(to, back)),
+        3 => (0..6_usize, any::<bool>()).prop_map(|(to, back)| Act::ToAgent(to, back)),
         6 => Just(Act::Resolve),
         2 => Just(Act::EndWrapUp),
         2 => prop_oneof![Just(61_000_u64), Just(3_700_000), Just(90_000_000)].prop_map(Act::Snooze),
         1 => Just(Act::Resume),
+        1 => Just(Act::CallForHelp),
+        1 => Just(Act::Fail),
     ];
-    let by = || prop_oneof![9 => Just(None), 1 => (0..5_usize).prop_map(Some)];
+    let by = || prop_oneof![9 => Just(None), 1 => (0..6_usize).prop_map(Some)];
     let wait = prop_oneof![
         Just(0_u64),
         Just(1),
@@ -104,14 +113,17 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(customer, api, category)| Step::Write { customer, api, category }),
         1 => Just(Step::WriteOver),
         1 => (0..7_usize).prop_map(|customer| Step::Leave { customer }),
-        5 => (0..5_usize, 1..4_u128).prop_map(|(agent, gateway)| Step::Connect { agent, gateway }),
-        1 => (0..5_usize, 1..4_u128).prop_map(|(agent, gateway)| Step::Disconnect { agent, gateway }),
+        5 => (0..6_usize, 1..4_u128).prop_map(|(agent, gateway)| Step::Connect { agent, gateway }),
+        1 => (0..6_usize, 1..4_u128).prop_map(|(agent, gateway)| Step::Disconnect { agent, gateway }),
         1 => (1..4_u128).prop_map(|gateway| Step::LoseGateway { gateway }),
-        6 => (0..5_usize, presence, prop::bool::weighted(0.2))
+        6 => (0..6_usize, presence, prop::bool::weighted(0.2))
             .prop_map(|(agent, presence, when_free)| Step::SetPresence { agent, presence, when_free }),
-        1 => (0..5_usize, 0..9_usize).prop_map(|(agent, nth)| Step::Revoke { agent, nth }),
-        1 => (0..5_usize, 0..9_usize).prop_map(|(agent, nth)| Step::HaveIt { agent, nth }),
-        5 => (0..5_usize, 0..9_usize, company())
+        1 => (0..6_usize, 0..9_usize).prop_map(|(agent, nth)| Step::Revoke { agent, nth }),
+        1 => (0..6_usize, 0..9_usize).prop_map(|(agent, nth)| Step::HaveIt { agent, nth }),
+        2 => (0..6_usize, 0..9_usize).prop_map(|(agent, nth)| Step::TakeVoice { agent, nth }),
+        1 => (0..7_usize).prop_map(|customer| Step::WantPerson { customer }),
+        1 => (0..9_usize).prop_map(|nth| Step::LateText { nth }),
+        5 => (0..6_usize, 0..9_usize, company())
             .prop_map(|(agent, nth, what)| Step::Company { agent, nth, what }),
         9 => (0..9_usize, prop::bool::weighted(0.7), by())
             .prop_map(|(nth, accepts, by)| Step::Answer { nth, accepts, by }),
@@ -133,7 +145,7 @@ fn company() -> impl Strategy<Value = Company> {
         2 => Just(Company::Watch),
         2 => Just(Company::Whisper),
         2 => Just(Company::Join),
-        1 => prop::option::of(0..5_usize).prop_map(Company::Leave),
+        1 => prop::option::of(0..6_usize).prop_map(Company::Leave),
         1 => Just(Company::Reply),
     ]
 }
@@ -141,10 +153,10 @@ fn company() -> impl Strategy<Value = Company> {
 fn given() -> impl Strategy<Value = Step> {
     let ms = prop_oneof![Just(0_u64), Just(9_000), Just(3_700_000)];
     prop_oneof![
-        2 => (0..9_usize, 0..6_usize).prop_map(|(nth, by)| Step::Promise { nth, by }),
+        2 => (0..9_usize, 0..7_usize).prop_map(|(nth, by)| Step::Promise { nth, by }),
         1 => (0..7_usize).prop_map(|customer| Step::Thank { customer }),
         2 => (0..9_u32, 0..7_usize).prop_map(|(n, customer)| Step::Tell { n, customer }),
-        1 => (0..9_u32, any::<bool>(), 0..3_usize, 0..5_usize)
+        1 => (0..9_u32, any::<bool>(), 0..3_usize, 0..6_usize)
             .prop_map(|(n, lead, queue, but)| Step::Ask { n, lead, queue, but }),
         2 => (0..9_u32, 0..7_usize, ms).prop_map(|(n, customer, ms)| Step::Risk { n, customer, ms }),
     ]
@@ -157,6 +169,7 @@ fn staff(variant: usize) -> Vec<Agent> {
         agent("cy").only("sales").skill("dutch", 2),
         agent("dee").only("support").web(3).skill("dutch", 5),
         agent("eve").web(0),
+        Agent { answer_within_ms: Some(9_000), ..agent(ROB).web(3).bot() },
     ];
     (staff[1].lead, staff[3].lead) = (true, true);
     match variant {
@@ -211,8 +224,16 @@ fn play(floor: &mut Floor, step: &Step) {
         Step::SetPresence { agent, presence, when_free: true } => {
             floor.goes_when_free(AGENTS[*agent], *presence);
         }
-        Step::Revoke { .. } | Step::HaveIt { .. } => lead(floor, step),
+        Step::Revoke { .. } | Step::HaveIt { .. } | Step::TakeVoice { .. } => lead(floor, step),
         Step::Company { agent, nth: n, what } => company_step(floor, AGENTS[*agent], *n, what),
+        Step::WantPerson { customer } => {
+            floor.wants_a_person(&format!("{}shop", CUSTOMERS[*customer]));
+        }
+        Step::LateText { nth: n } => {
+            if let Some(contact) = nth(floor.state.contacts().map(|(id, _)| id), *n) {
+                floor.replies_in(ROB, contact);
+            }
+        }
         Step::Answer { nth: n, accepts, by } => answer(floor, *n, *accepts, *by),
         Step::Act { nth: n, what, by } => act(floor, *n, what, *by),
         Step::Again => {
@@ -260,6 +281,12 @@ fn lead(floor: &mut Floor, step: &Step) {
             let contact = nth(floor.state.contacts().map(|(id, _)| id), *n);
             let contact = contact.unwrap_or(ContactId { log_seq: 1, n: 0 });
             floor.asks(AGENTS[*agent], Command::TakeOver { contact });
+        }
+        Step::TakeVoice { agent, nth: n } => {
+            let bots = floor.state.contacts().filter(|(_, contact)| contact.owner() == Some(agent_id(ROB)));
+            let contact = nth(bots.map(|(id, _)| id), *n);
+            let contact = contact.unwrap_or(ContactId { log_seq: 1, n: 0 });
+            floor.asks(AGENTS[*agent], Command::TakeVoice { contact });
         }
         _ => panic!("nothing of a lead"),
     }
@@ -382,6 +409,8 @@ fn act(floor: &mut Floor, n: usize, what: &Act, by: Option<usize>) {
         Act::Snooze(ms) => Command::Snooze { contact, until: Millis(floor.now + ms) },
         Act::Resume => Command::Resume { contact },
         Act::EndWrapUp => Command::EndWrapUp { contact },
+        Act::CallForHelp => Command::CallForHelp { contact, reason: token("no_answer") },
+        Act::Fail => Command::Fail { contact, reason: token("timeout") },
     };
     floor.asks(by.map_or_else(|| name(owner), |by| AGENTS[by]), command);
 }
@@ -451,6 +480,7 @@ fn check(steps: &[Step], snapshot_at: usize, conversations_max: usize, policy: u
         model.check_matched();
         model.check_hours(Millis(floor.now));
         model.check_company(&floor.state);
+        model.check_bots(Millis(floor.now));
         check_counts(&floor, &model);
         assert!(model.conversations.len() <= conversations_max);
         assert_eq!(model.conversations.len(), floor.state.conversation_count());

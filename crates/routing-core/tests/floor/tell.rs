@@ -1,7 +1,9 @@
 //! A record in words, one line an event.
 
 use protocol::command::Outcome;
-use protocol::record::{AsideWhy, CompanyRole, EntryKind, Event, OfferEnd, PassedOver, Receipt, Record};
+use protocol::record::{
+    AsideWhy, CompanyRole, EntryKind, Event, HandOverWhy, OfferEnd, PassedOver, Receipt, Record,
+};
 use protocol::remedy::ContactContext;
 use protocol::{AgentId, Millis};
 use routing_core::State;
@@ -138,7 +140,14 @@ fn context_words(state: &State, context: &ContactContext) -> String {
 fn entry_words(state: &State, entry: &EntryKind) -> String {
     match entry {
         EntryKind::FromCustomer => "customer".into(),
-        EntryKind::FromAgent { agent } => format!("reply of {}", name(state, *agent)),
+        EntryKind::FromAgent { agent, bot } => {
+            format!("reply of {}{}", if *bot { "the bot " } else { "" }, name(state, *agent))
+        }
+        EntryKind::Suggested { agent } => format!("suggestion of {}", name(state, *agent)),
+        EntryKind::HandedOver { agent, why } => {
+            let from = agent.map_or_else(|| "nobody".to_owned(), |agent| name(state, agent));
+            format!("people have it from {from}, {}", hand_over_words(why))
+        }
         EntryKind::Told { agent, remedy } => {
             let about = remedy.map_or(String::new(), |remedy| format!(" of {remedy}"));
             format!("{} told{about}", name(state, *agent))
@@ -187,6 +196,16 @@ fn entry_words(state: &State, entry: &EntryKind) -> String {
     }
 }
 
+fn hand_over_words(why: &HandOverWhy) -> String {
+    match why {
+        HandOverWhy::Stalled => "which stalled".into(),
+        HandOverWhy::Failed { reason } => format!("which failed: {reason}"),
+        HandOverWhy::CalledForHelp { reason } => format!("which called for help: {reason}"),
+        HandOverWhy::Gone => "which is gone".into(),
+        HandOverWhy::CustomerAsked => "as the customer asked".into(),
+    }
+}
+
 fn end_words(end: &OfferEnd) -> &'static str {
     match end {
         OfferEnd::Accepted => "accepted",
@@ -195,6 +214,7 @@ fn end_words(end: &OfferEnd) -> &'static str {
         OfferEnd::AgentGone => "agent gone",
         OfferEnd::CustomerGone => "customer gone",
         OfferEnd::Revoked { .. } => "revoked",
+        OfferEnd::PersonWanted => "a person is wanted",
     }
 }
 

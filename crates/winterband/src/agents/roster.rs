@@ -18,6 +18,8 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 const CONFIG_PATH: &str = "/api/v1/config";
 /// Sessions made by an administrator's key.
 const SESSIONS_PATH: &str = "/api/v1/sessions";
+/// How many contacts of each channel a bot that is added has at once.
+const BOT_CAPACITY: u16 = 20;
 /// Not known yet: a configuration was accepted and is on its way through the log.
 const NOT_KNOWN_YET: [u16; 2] = [404, 409];
 
@@ -80,11 +82,37 @@ pub(super) async fn enrol(
     Ok(members)
 }
 
-/// Signs an agent in with the administrator's key; gives the token of the session.
+/// Makes sure that a bot of this name stands in the configuration, for all queues.
+///
+/// # Errors
+/// When the server refuses or stays silent, or the name is a person's.
+pub(crate) async fn enrol_bot(endpoint: &Endpoint, name: &SubjectToken) -> anyhow::Result<()> {
+    let answer = endpoint.insist(Method::GET, CONFIG_PATH, None, &[], GIVE_UP_AFTER).await?;
+    let present: Present =
+        serde_json::from_slice(&answer.body).context("failed to read the server's configuration")?;
+    let mut config =
+        present.config.context("the server has no routing configuration yet: apply one first")?;
+    if let Some(agent) = config.agents.iter().find(|agent| agent.name == *name) {
+        anyhow::ensure!(agent.bot, "{name} is a person here: choose another name with --agent");
+        return Ok(());
+    }
+    config.agents.push(Agent {
+        title: title(name),
+        queues: config.queues.iter().map(|queue| queue.name.clone()).collect(),
+        capacity: ChannelKind::ALL.map(|kind| (kind, BOT_CAPACITY)).into(),
+        bot: true,
+        ..Agent::new(AgentId(uuid::Uuid::now_v7()), name.clone())
+    });
+    let body = serde_json::to_vec(&config)?;
+    endpoint.insist(Method::PUT, CONFIG_PATH, Some(&body), &[], GIVE_UP_AFTER).await?;
+    Ok(())
+}
+
+/// Signs an agent in with an administrator's key or its own; gives the token of the session.
 ///
 /// # Errors
 /// When the server refuses or stays silent.
-pub(super) async fn sign_in(endpoint: &Endpoint, agent: &SubjectToken) -> anyhow::Result<String> {
+pub(crate) async fn sign_in(endpoint: &Endpoint, agent: &SubjectToken) -> anyhow::Result<String> {
     let body = serde_json::to_vec(&NewSession { agent: agent.to_string() })?;
     let answer =
         endpoint.insist(Method::POST, SESSIONS_PATH, Some(&body), &NOT_KNOWN_YET, GIVE_UP_AFTER).await?;

@@ -168,6 +168,8 @@ fn agent(table: &mut Table<'_, '_>, known: &BTreeMap<SubjectToken, AgentId>) -> 
     });
     let lead = table.optional_yes_no("lead").unwrap_or_default();
     let (team, load_max) = (table.optional_token("team"), table.optional_whole("load_max"));
+    let bot = table.optional_yes_no("bot").unwrap_or_default();
+    let answer_within_ms = table.optional_duration_ms("answer_within");
     let name = name?;
     let id = known.get(&name).copied().unwrap_or_else(|| AgentId(uuid::Uuid::now_v7()));
     Some(Agent {
@@ -178,6 +180,8 @@ fn agent(table: &mut Table<'_, '_>, known: &BTreeMap<SubjectToken, AgentId>) -> 
         lead,
         team,
         load_max,
+        bot,
+        answer_within_ms,
         ..Agent::new(id, name)
     })
 }

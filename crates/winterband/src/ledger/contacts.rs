@@ -129,7 +129,7 @@ impl Contacts {
             Event::CompanyChanged { contact, agent, role } => {
                 self.company(seq, *contact, *agent, *role, faults)
             }
-            Event::EntryAdded { contact, entry: EntryKind::FromAgent { agent }, .. } => {
+            Event::EntryAdded { contact, entry: EntryKind::FromAgent { agent, .. }, .. } => {
                 self.reply(seq, *contact, *agent, faults);
             }
             _ => {}

@@ -204,7 +204,7 @@ impl Desk {
         soon: Option<Millis>,
     ) {
         let Some(held) = self.contacts.get_mut(&contact) else { return };
-        if matches!(kind, EntryKind::FromAgent { agent } if Some(*agent) == me) {
+        if matches!(kind, EntryKind::FromAgent { agent, .. } if Some(*agent) == me) {
             held.said.extend(message);
         }
         let joined = matches!(kind, EntryKind::Joined { agent } if Some(*agent) == me);

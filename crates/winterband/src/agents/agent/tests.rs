@@ -183,6 +183,7 @@ fn picture(is_in_wrap_up: bool, entries: Vec<DeskEntry>) -> DeskContact {
         remedies: Vec::new(),
         role: None,
         owner: None,
+        with_bot: false,
         company: Vec::new(),
         receipt: None,
     }
@@ -216,7 +217,7 @@ fn a_contact_is_accepted_answered_resolved_and_let_go() {
     let mut scene = Scene::online(habits(1, 0, 0));
     scene.take_contact();
     assert_eq!(scene.later(200), ["reply con_10_1"]);
-    scene.hear(grew(3, EntryKind::FromAgent { agent: ME }));
+    scene.hear(grew(3, EntryKind::FromAgent { agent: ME, bot: false }));
     scene.settle_last(Outcome::Done);
     assert_eq!(scene.later(200), ["resolve con_10_1 solved"]);
     scene.hear(contact(true, vec![]));
@@ -241,7 +242,7 @@ fn a_reply_counts_once_however_it_is_heard_of() {
             panic!("a reply")
         };
         let seq = scene.agent.witness.have()[&TALK] + 1;
-        let mut own = entry(seq, EntryKind::FromAgent { agent: ME });
+        let mut own = entry(seq, EntryKind::FromAgent { agent: ME, bot: false });
         own.message = Some(message);
         scene.hear(ToDesk::Entry { conversation: TALK, entry: own });
         scene.settle_last(Outcome::Done);
