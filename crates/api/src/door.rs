@@ -43,7 +43,7 @@ impl FromRequestParts<Shared> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Response> {
-        let account = account(parts, api).await?;
+        let account = account(parts, api).map_err(|refusal| *refusal)?;
         // An agent's key signs in, and nothing else.
         if account.agent.is_some() {
             return Err(problems::agent_only().into_response());
@@ -56,7 +56,7 @@ impl FromRequestParts<Shared> for Usher {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Response> {
-        let account = account(parts, api).await?;
+        let account = account(parts, api).map_err(|refusal| *refusal)?;
         if account.admin || account.agent.is_some() {
             return Ok(Self { agent: account.agent });
         }
@@ -65,14 +65,16 @@ impl FromRequestParts<Shared> for Usher {
 }
 
 /// The account of the key, which exists and has not asked too often.
-async fn account(parts: &Parts, api: &Shared) -> Result<KeyAccount, Response> {
+fn account(parts: &Parts, api: &Shared) -> Result<KeyAccount, Box<Response>> {
     let refused = |problem: Problem| {
         api.kit.metrics.refused_total.inc([NAME, problem.code]);
         problem
     };
-    let Some(hash) = bearer(&parts.headers).map(token_hash) else { return Err(ask_for_key(refused)) };
-    let Some(account) = api.keys.find(&hash) else { return Err(ask_for_key(refused)) };
-    api.rate.check(&hash).map_err(|wait| refused(wait.into()).into_response())?;
+    let Some(hash) = bearer(&parts.headers).map(token_hash) else {
+        return Err(Box::new(ask_for_key(refused)));
+    };
+    let Some(account) = api.keys.find(&hash) else { return Err(Box::new(ask_for_key(refused))) };
+    api.rate.check(&hash).map_err(|wait| Box::new(refused(wait.into()).into_response()))?;
     Ok(account)
 }
 

@@ -9,6 +9,7 @@ use protocol::{AgentId, ContactId, IdentityId, Millis};
 use crate::RECLAIM_MS;
 use crate::apply::Misfit;
 use crate::contact::{Contact, Phase};
+use crate::due::Due;
 use crate::index::Index;
 use crate::state::State;
 use crate::turn::Turn;
@@ -28,10 +29,9 @@ impl Turn<'_> {
     }
 
     fn is_late(&self, agent: AgentId, id: ContactId) -> bool {
-        self.state.contact(id).is_some_and(|contact| {
-            let left = contact.bot_before.filter(|(bot, _)| *bot == agent && contact.owner() != Some(agent));
-            left.is_some_and(|(_, left_at)| self.at.since(left_at) <= LATE_TEXT_MS)
-        })
+        let is_owner = self.state.contact(id).and_then(Contact::owner) == Some(agent);
+        let left = self.state.stored.bot_before.get(&id).filter(|(bot, _)| *bot == agent && !is_owner);
+        left.is_some_and(|(_, left_at)| self.at.since(*left_at) <= LATE_TEXT_MS)
     }
 
     /// A bot says that it cannot help.
@@ -120,11 +120,35 @@ impl State {
         let Some(bot) = owner.filter(|owner| Some(*owner) != to && self.is_bot(*owner)) else {
             return Ok(());
         };
-        self.change_contact(id, |contact| {
-            contact.bot_before = Some((bot, at));
-            contact.asks_bot_since = None;
-            contact.people_only |= to.is_some();
-        })
+        self.stored.bot_before.insert(id, (bot, at));
+        self.stored.asks_bot.remove(&id);
+        self.change_contact(id, |contact| contact.people_only |= to.is_some())
+    }
+
+    /// The customer wrote, or was answered.
+    pub(crate) fn bot_heard(&mut self, at: Millis, id: ContactId, by_customer: bool) {
+        let phase = self.contact(id).map(|contact| contact.phase);
+        let with_bot = matches!(phase, Some(Phase::WithAgent { agent, .. }) if self.is_bot(agent));
+        if with_bot && by_customer {
+            self.stored.asks_bot.entry(id).or_insert(at);
+        } else {
+            self.stored.asks_bot.remove(&id);
+        }
+        self.refresh_stall(id);
+    }
+
+    /// Sets anew when the bot that has it has let its customer wait for too long. It cannot lay aside who waits for it.
+    pub(crate) fn refresh_stall(&mut self, id: ContactId) {
+        let stalls_at = || {
+            let since = self.stored.asks_bot.get(&id)?;
+            let (Phase::WithAgent { agent, .. } | Phase::Aside { agent, .. }) = self.contact(id)?.phase
+            else {
+                return None;
+            };
+            Some(since.plus(self.index.desks.get(&agent)?.bot_answer_ms?))
+        };
+        let due = stalls_at().map(|at| (at, Due::Stalled(id)));
+        self.index.stall_due(id, due);
     }
 }
 
@@ -132,12 +156,5 @@ impl Index {
     /// Whether an agent is a machine.
     pub(crate) fn is_bot(&self, agent: AgentId) -> bool {
         self.desks.get(&agent).is_some_and(|desk| desk.bot_answer_ms.is_some())
-    }
-
-    /// The customer wrote, or was answered, while a bot has the contact.
-    pub(crate) fn bot_heard(&self, at: Millis, contact: &mut Contact, by_customer: bool) {
-        let with_bot = matches!(contact.phase, Phase::WithAgent { agent, .. } if self.is_bot(agent));
-        contact.asks_bot_since =
-            if with_bot && by_customer { contact.asks_bot_since.or(Some(at)) } else { None };
     }
 }

@@ -50,12 +50,6 @@ pub struct Contact {
     /// Whether a bot gave it up, or lost it to a person: only people may have it.
     #[serde(default)]
     pub people_only: bool,
-    /// Since when the customer waits for the bot that has it.
-    #[serde(default)]
-    pub asks_bot_since: Option<Millis>,
-    /// The bot that had it last, and until when: what it still writes is a suggestion for a while.
-    #[serde(default)]
-    pub bot_before: Option<(AgentId, Millis)>,
 }
 
 impl Contact {

@@ -159,7 +159,6 @@ impl State {
         }
         let policy = &self.index.policy;
         for contact in self.stored.contacts.values_mut() {
-            contact.asks_bot_since = contact.asks_bot_since.map(|_| at);
             let Some(queue) = policy.queue(&contact.queue) else { continue };
             match &mut contact.phase {
                 Phase::Offered { expires_at, .. } => *expires_at = at.plus(queue.offer_ms),
@@ -173,6 +172,7 @@ impl State {
                 | Phase::WrapUp { .. } => {}
             }
         }
+        self.stored.asks_bot.values_mut().for_each(|since| *since = at);
         self.ask_anew(at);
         self.rebuild_index();
     }
@@ -308,10 +308,10 @@ impl State {
             | EntryKind::Reopened
             | EntryKind::CustomerLeft => return Ok(()),
         };
+        self.bot_heard(at, id, silent_since.is_none());
         // What is told of a contact that has ended concerns nobody any more.
         let Some(contact) = self.stored.contacts.get_mut(&id) else { return Ok(()) };
         contact.warned = false;
-        self.index.bot_heard(at, contact, silent_since.is_none());
         match (&mut contact.phase, silent_since) {
             (Phase::WithAgent { unanswered_since, .. }, silent_since) => *unanswered_since = silent_since,
             (Phase::Aside { why: AsideWhy::Silent { since }, .. }, Some(later)) => *since = later,
@@ -457,13 +457,14 @@ impl State {
             self.accompany(id, agent, None)?;
         }
         self.bot_left(at, id, Some(agent))?;
-        let asks_bot_since = self.is_bot(agent).then_some(at);
+        if self.is_bot(agent) {
+            self.stored.asks_bot.insert(id, at);
+        }
         self.change_contact(id, |contact| {
             contact.phase = Phase::WithAgent { agent, unanswered_since: None };
             contact.forget_decline_of(agent);
             contact.effort = contact.effort_at(at);
             contact.waits_from = None;
-            contact.asks_bot_since = asks_bot_since;
         })?;
         if let Some(contact) = self.stored.contacts.get(&id)
             && let Some(conversation) = self.stored.conversations.get_mut(&contact.conversation)
@@ -497,6 +498,9 @@ impl State {
         self.index.unlink(id, &contact);
         self.promise_ends(id);
         self.company_ends(id);
+        self.stored.asks_bot.remove(&id);
+        self.stored.bot_before.remove(&id);
+        self.refresh_stall(id);
         if let Some(conversation) = self.stored.conversations.get_mut(&contact.conversation) {
             conversation.open = None;
             conversation.ended = Some(id);
@@ -526,6 +530,7 @@ impl State {
         self.index.unlink(id, contact);
         change(contact);
         self.index.link(id, contact);
+        self.refresh_stall(id);
         Ok(())
     }
 

@@ -104,6 +104,8 @@ pub(crate) struct Index {
     hours_due: Option<(Millis, Due)>,
     /// When colleagues who are asked for a word have not answered in time.
     consults: BTreeMap<ContactId, (Millis, Due)>,
+    /// When bots have let their customers wait for too long.
+    stalls: BTreeMap<ContactId, (Millis, Due)>,
     /// When something has to be told of a promise.
     promises: BTreeMap<ContactId, (Millis, Due)>,
     /// For each class with steps, what comes next.
@@ -158,6 +160,14 @@ impl Index {
             desk.company.remove(&id);
         }
         self.desk_changed(agent);
+    }
+
+    pub(crate) fn stall_due(&mut self, id: ContactId, due: Option<(Millis, Due)>) {
+        let mut kept = self.stalls.remove(&id);
+        if kept != due {
+            swap_due(&mut self.deadlines, &mut kept, due);
+        }
+        self.stalls.extend(due.map(|due| (id, due)));
     }
 
     pub(crate) fn consult_due(&mut self, id: ContactId, due: Option<(Millis, Due)>) {
@@ -414,21 +424,13 @@ impl Index {
         let if_there = |agent: AgentId, at: Millis| if there(agent) { at } else { AT_ONCE };
         match contact.phase {
             Phase::New => None,
-            Phase::WithAgent { agent, unanswered_since } => {
-                // Who waits for a bot is not silent.
-                if let Some(stalls_at) = self.stalls_at(agent, contact) {
-                    return Some((stalls_at, Due::Stalled(id)));
-                }
+            Phase::WithAgent { unanswered_since, .. } => {
                 let since = unanswered_since?;
                 let queue = self.policy.queue(&contact.queue)?;
                 let silent = queue.silent_after_ms.map(|after| (since.plus(after), Due::Silent(id)));
                 silent.into_iter().chain(self.close_of(id, contact, since)).min()
             }
-            Phase::Aside { agent, why: AsideWhy::Snoozed { until } } => {
-                // A bot cannot lay aside who waits for it.
-                let stalls = self.stalls_at(agent, contact).map(|at| (at, Due::Stalled(id)));
-                stalls.into_iter().chain([(until, Due::Return(id))]).min()
-            }
+            Phase::Aside { why: AsideWhy::Snoozed { until }, .. } => Some((until, Due::Return(id))),
             Phase::Aside { why: AsideWhy::Silent { since }, .. } => self.close_of(id, contact, since),
             // Nobody is asked before it opens, so that nothing runs out.
             Phase::Waiting { .. } if self.floor.class(class).is_some_and(|class| !class.open) => None,
@@ -441,12 +443,6 @@ impl Index {
             Phase::Offered { agent, expires_at, .. } => Some((if_there(agent, expires_at), Due::Offer(id))),
             Phase::WrapUp { until, .. } => Some((until, Due::WrapUp(id))),
         }
-    }
-
-    /// When the bot that has it has let its customer wait for too long.
-    fn stalls_at(&self, agent: AgentId, contact: &Contact) -> Option<Millis> {
-        let answer_ms = self.desks.get(&agent)?.bot_answer_ms?;
-        Some(contact.asks_bot_since?.plus(answer_ms))
     }
 
     /// When a contact ends whose customer has been silent since then, or when they are told that it will.

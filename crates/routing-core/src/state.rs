@@ -62,8 +62,6 @@ impl Opening {
             callback: false,
             warned: false,
             people_only: false,
-            asks_bot_since: None,
-            bot_before: None,
         }
     }
 }
@@ -85,6 +83,12 @@ pub(crate) struct Stored {
     /// Who is with contacts besides their owners.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) company: BTreeMap<ContactId, Vec<Companion>>,
+    /// Since when customers wait for the bot that has their contact. Beside the contacts, as company is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) asks_bot: BTreeMap<ContactId, Millis>,
+    /// The bot that had an open contact last, and until when: what it still writes is a suggestion for a while.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) bot_before: BTreeMap<ContactId, (AgentId, Millis)>,
     /// Contacts on their way to a colleague that come back if they are not taken.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) hand_overs: BTreeMap<ContactId, HandOver>,
@@ -296,6 +300,8 @@ impl State {
         let promised: Vec<ContactId> = self.stored.targets.keys().copied().collect();
         promised.into_iter().for_each(|id| self.refresh_promise(id));
         self.seat_company();
+        let asked: Vec<ContactId> = self.stored.asks_bot.keys().copied().collect();
+        asked.into_iter().for_each(|id| self.refresh_stall(id));
     }
 }
 
@@ -371,8 +377,6 @@ impl Contact {
             callback: false,
             warned: false,
             people_only: ended.people_only,
-            asks_bot_since: None,
-            bot_before: None,
         }
     }
 }

@@ -15,6 +15,9 @@ const DECODED_AT_ONCE: usize = 1024;
 /// How often a standby shows that it lives.
 const BEAT: std::time::Duration = std::time::Duration::from_millis(500);
 
+/// Records with their sequences, in order.
+type Decoded = Vec<(u64, Record)>;
+
 /// A state and the tail that feeds it.
 pub(crate) struct Replica {
     pub(crate) state: State,
@@ -40,7 +43,7 @@ impl Replica {
     /// the dearest part of a long recovery.
     pub(crate) async fn catch_up(&mut self, log_seq: u64, health: &HealthHandle) -> Result<()> {
         let mut read = self.state.log_seq();
-        let mut decoding: Option<JoinHandle<Result<Vec<(u64, Record)>>>> = None;
+        let mut decoding: Option<JoinHandle<Result<Decoded>>> = None;
         while read < log_seq {
             let items = self.read_some(log_seq).await?;
             read = items.last().map_or(read, |item| item.seq);
@@ -67,7 +70,7 @@ impl Replica {
         Ok(items)
     }
 
-    fn apply_all(&mut self, records: Vec<(u64, Record)>, health: &HealthHandle) -> Result<()> {
+    fn apply_all(&mut self, records: Decoded, health: &HealthHandle) -> Result<()> {
         for (seq, record) in records {
             self.apply(seq, &record)?;
         }

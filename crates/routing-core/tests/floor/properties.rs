@@ -226,14 +226,7 @@ fn play(floor: &mut Floor, step: &Step) {
         }
         Step::Revoke { .. } | Step::HaveIt { .. } | Step::TakeVoice { .. } => lead(floor, step),
         Step::Company { agent, nth: n, what } => company_step(floor, AGENTS[*agent], *n, what),
-        Step::WantPerson { customer } => {
-            floor.wants_a_person(&format!("{}shop", CUSTOMERS[*customer]));
-        }
-        Step::LateText { nth: n } => {
-            if let Some(contact) = nth(floor.state.contacts().map(|(id, _)| id), *n) {
-                floor.replies_in(ROB, contact);
-            }
-        }
+        Step::WantPerson { .. } | Step::LateText { .. } => bot_step(floor, step),
         Step::Answer { nth: n, accepts, by } => answer(floor, *n, *accepts, *by),
         Step::Act { nth: n, what, by } => act(floor, *n, what, *by),
         Step::Again => {
@@ -264,6 +257,20 @@ fn play(floor: &mut Floor, step: &Step) {
             let wish = wish(floor, step);
             floor.input(InputBody::Wish(wish));
         }
+    }
+}
+
+fn bot_step(floor: &mut Floor, step: &Step) {
+    match step {
+        Step::WantPerson { customer } => {
+            floor.wants_a_person(&format!("{}shop", CUSTOMERS[*customer]));
+        }
+        Step::LateText { nth: n } => {
+            if let Some(contact) = nth(floor.state.contacts().map(|(id, _)| id), *n) {
+                floor.replies_in(ROB, contact);
+            }
+        }
+        _ => panic!("nothing of bots"),
     }
 }
 
