@@ -301,7 +301,8 @@ async fn a_key_of_an_agent_signs_in_as_that_agent_and_does_nothing_else() {
     assert_eq!((status, &made["agent"]), (201, &agents[0]["id"]));
     let key = made["key"].as_str().unwrap();
     house.until(async || house.post_with(key, "sessions", &name(0)).await.0 == 201).await;
-    for (path, body) in [("sessions", name(1)), ("keys", name(0)), ("messages", "{}".to_owned())] {
+    let another = json!({ "agent": "somebody" }).to_string();
+    for (path, body) in [("sessions", another), ("keys", name(0)), ("messages", "{}".to_owned())] {
         let (status, problem) = house.post_with(key, path, &body).await;
         assert_eq!((status, &problem["code"]), (403, &json!("agent_only")), "{path}");
     }

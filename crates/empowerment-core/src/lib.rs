@@ -46,7 +46,7 @@ pub use state::State;
 pub use till::till;
 pub use turn::{AlreadyConsumed, decide, transition};
 pub use wallets::wallets;
-pub use words::with_code;
+pub use words::{fill, with_code};
 
 /// Raise it when the form of a serialised [`State`] changes: a snapshot of another version is left and the log is read.
 pub const SNAPSHOT_VERSION: u32 = 1;

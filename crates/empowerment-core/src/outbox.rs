@@ -77,8 +77,17 @@ pub enum Outstanding {
 /// What a customer is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TellWords {
-    /// The agent's own, sealed.
-    Own(Sealed),
+    /// The agent's own, sealed; what stands in them as in the policy's is filled in by [`crate::fill`] and [`crate::with_code`].
+    Own {
+        /// The words.
+        words: Sealed,
+        /// How much was given.
+        money: Option<Money>,
+        /// By when it is done.
+        due: Option<Millis>,
+        /// The shop's code, sealed.
+        code: Option<Sealed>,
+    },
     /// The policy's; `{code}` is filled by [`crate::with_code`].
     Policy {
         /// The words.
@@ -126,6 +135,10 @@ pub(crate) struct Telling {
     what: TellWhat,
     /// The agent's own words.
     own: Option<Sealed>,
+    #[serde(default)]
+    money: Option<Money>,
+    #[serde(default)]
+    due: Option<Millis>,
     code: Option<Sealed>,
 }
 
@@ -151,8 +164,14 @@ impl State {
         else {
             return Err(Misfit::Cause);
         };
+        let (mut money, mut due) = (None, None);
         let (own, code) = match what {
-            TellWhat::Remedy { remedy, .. } => self.settle_done(at, *remedy)?,
+            TellWhat::Remedy { remedy, .. } => {
+                if let Some(known) = self.stored.remedies.get(remedy) {
+                    (money, due) = (known.grant.gift.money, known.grant.gift.due);
+                }
+                self.settle_done(at, *remedy)?
+            }
             TellWhat::Answer { .. } => (None, None),
         };
         let telling = Telling {
@@ -163,6 +182,8 @@ impl State {
             message: *message,
             what: what.clone(),
             own,
+            money,
+            due,
             code,
         };
         self.stored.tellings.insert(*tell, telling);
@@ -231,7 +252,12 @@ fn to_tell(id: TellId, telling: &Telling) -> Outstanding {
         TellWhat::Answer { words, .. } => (None, words),
     };
     let words = match &telling.own {
-        Some(own) => TellWords::Own(own.clone()),
+        Some(own) => TellWords::Own {
+            words: own.clone(),
+            money: telling.money,
+            due: telling.due,
+            code: telling.code.clone(),
+        },
         None => TellWords::Policy { words: words.clone(), code: telling.code.clone() },
     };
     Outstanding::Tell {

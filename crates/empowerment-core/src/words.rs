@@ -4,8 +4,9 @@ use protocol::{Millis, Money};
 
 use crate::calendar::moment;
 
-/// The card's words with amount and time in them; `{code}` is left for whoever can open the shop's answer.
-pub(crate) fn fill(words: &str, amount: Option<Money>, due: Option<Millis>) -> String {
+/// Words with amount and time in them; `{code}` is left for whoever can open the shop's answer.
+#[must_use]
+pub fn fill(words: &str, amount: Option<Money>, due: Option<Millis>) -> String {
     let with_amount = put(words, "{amount}", amount.map(|money| money.to_string()).as_deref());
     put(&with_amount, "{due}", due.map(moment).as_deref())
 }

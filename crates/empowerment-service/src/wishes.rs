@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bus::{Bus, Deadline, PublishError, Sealer};
-use empowerment_core::{Outstanding, TellWords, with_code};
+use empowerment_core::{Outstanding, TellWords, fill, with_code};
 use protocol::content::{Content, Sealed};
 use protocol::input::WIRE_VERSION;
 use protocol::limits::TEXT_BYTES_MAX;
@@ -95,8 +95,13 @@ impl Wishes {
     async fn body(&self, identity: IdentityId, words: TellWords) -> Result<Sealed, Away> {
         let mut text = match words {
             // Nobody can read them any more: the customer was erased since, and the entry stays without words.
-            TellWords::Own(own) => {
-                open_words(&self.sealer, &own).await.map_err(|()| Away)?.unwrap_or_default()
+            TellWords::Own { words, money, due, code } => {
+                let own = open_words(&self.sealer, &words).await.map_err(|()| Away)?.unwrap_or_default();
+                let code = match code {
+                    Some(code) => open_words(&self.sealer, &code).await.map_err(|()| Away)?,
+                    None => None,
+                };
+                with_code(&fill(&own, money, due), code.as_deref())
             }
             TellWords::Policy { words, code: None } => with_code(&words, None),
             TellWords::Policy { words, code: Some(code) } => {

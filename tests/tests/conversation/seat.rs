@@ -24,7 +24,18 @@ pub(crate) async fn accept(desk: &mut Desk, offer: OfferId) -> DeskContact {
 /// Waits for the next offer and takes it.
 pub(crate) async fn take(desk: &mut Desk) -> (OfferCard, DeskContact) {
     let card = desk.offer().await;
-    let contact = accept(desk, card.offer).await;
+    assert_eq!(desk.command(DeskCommand::Accept { offer: card.offer }).await, Outcome::Done);
+    // Others of theirs may change meanwhile.
+    let contact = desk
+        .until("the contact", |frame| match frame {
+            ToDesk::Contact(contact)
+                if contact.contact == card.contact && contact.wrap_up_until.is_none() =>
+            {
+                Some((**contact).clone())
+            }
+            _ => None,
+        })
+        .await;
     (card, contact)
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::command::Presence;
 use protocol::config::RoutingConfig;
-use protocol::record::{Cause, Event, QueuedWhy, Record};
+use protocol::record::{Cause, EntryKind, Event, QueuedWhy, Record};
 use protocol::{
     AgentId, ChannelKind, CommandId, ContactId, ConversationId, GatewayId, IdentityId, InputBody, OfferId,
     Outcome,
@@ -49,6 +49,8 @@ pub(crate) struct Fold {
     entries: BTreeMap<ConversationId, u64>,
     pub(crate) settled: BTreeMap<CommandId, Outcome>,
     moved: BTreeSet<ContactId>,
+    /// What goes back with this record to who gave it, as it was not taken.
+    handed_back: BTreeSet<ContactId>,
 }
 
 type Lawful = Result<(), String>;
@@ -62,6 +64,11 @@ impl Fold {
     pub(crate) fn fold(&mut self, record: &Record) -> Lawful {
         self.log_seq += 1;
         self.moved.clear();
+        let handed_back = record.events.iter().filter_map(|event| match event {
+            Event::EntryAdded { contact, entry: EntryKind::HandedBack { .. }, .. } => Some(*contact),
+            _ => None,
+        });
+        self.handed_back = handed_back.collect();
         for event in &record.events {
             self.event(record, event)?;
         }
@@ -184,8 +191,12 @@ impl Fold {
                 self.put(*contact, At::Nowhere)
             }
             Event::Assigned { contact, agent } => {
-                self.expect(*contact, &[At::Nowhere, At::WrapUp(*agent), At::Aside(*agent)])?;
-                let was_aside = self.contact(*contact)?.at == At::Aside(*agent);
+                let mut from = vec![At::Nowhere, At::WrapUp(*agent), At::Aside(*agent)];
+                if self.handed_back.contains(contact) {
+                    from.push(At::Waiting);
+                }
+                self.expect(*contact, &from)?;
+                let was_aside = matches!(self.contact(*contact)?.at, At::Aside(_) | At::Waiting);
                 self.put(*contact, At::With(*agent))?;
                 let channel = self.contact(*contact)?.channel;
                 let (held, room) = (self.held(*agent, channel), self.capacity(*agent, channel));

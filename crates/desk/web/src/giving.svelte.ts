@@ -42,6 +42,7 @@ export class Giving {
   picked = $state<string | null>(null);
   amount = $state('');
   tell = $state('');
+  #customerLanguage = '';
   words = $state('');
   due = $state('');
   caseText = $state('');
@@ -89,7 +90,13 @@ export class Giving {
       return;
     }
     this.refused = null;
+    const before = this.offer;
     this.till = answer;
+    // The till answers anew while the agent goes on: words that they have not changed follow its card.
+    const { offer } = this;
+    if (offer !== null && before !== null && this.tell === said(before.tell, this.#customerLanguage)) {
+      this.tell = said(offer.tell, this.#customerLanguage);
+    }
   }
 
   silent(): void {
@@ -103,6 +110,7 @@ export class Giving {
     const price = centsOf(this.price);
     const likely = price ?? (offer.kind === 'service' ? 0 : offer.up_to.cents);
     this.amount = likely > 0 ? amountText(likely, language) : '';
+    this.#customerLanguage = customerLanguage;
     this.tell = said(offer.tell, customerLanguage);
     this.onTopOf = this.till?.given ?? null;
   }

@@ -96,7 +96,11 @@ fn e11_the_customer_is_told_in_their_language_or_in_the_agents_own_words() {
     let mut own = Shop::open();
     let worded = Gift { tell: Some(sealed("dear")), ..refund(100) };
     own.gives_at_last("ada", 1, &worded);
-    assert_eq!(tell(&own).unwrap().1, TellWords::Own(sealed("dear")));
+    let TellWords::Own { words, money, code, .. } = tell(&own).unwrap().1 else {
+        panic!("the agent's own words")
+    };
+    assert_eq!((words, money), (sealed("dear"), worded.money), "with the amount that they may name");
+    assert_eq!(code, Some(sealed("code")));
 }
 
 #[test]
