@@ -32,6 +32,8 @@ use pending::{About, Pending};
 
 /// How long to wait for an answer before the same is sent again on the same connection, ms.
 const RESEND_AFTER_MS: u64 = 10_000;
+/// How long to wait before what the server could not take now is sent again, ms.
+const RESEND_SOON_MS: u64 = 1_000;
 /// How often to say a sign of life, ms.
 const PING_EVERY_MS: u64 = 5_000;
 /// A connection on which nothing was heard for so long is none, ms.
@@ -288,7 +290,12 @@ impl SimulatedAgent {
                     self.plan_presence(soon);
                 }
             }
-            ToDesk::Error { code, .. } => self.notes.push(Note::FrameError(code)),
+            ToDesk::Error { code, .. } => {
+                if matches!(code.as_str(), "too_fast" | "too_many_at_once" | "not_settled_yet") {
+                    self.resend_soon(now);
+                }
+                self.notes.push(Note::FrameError(code));
+            }
             // They write and resolve; what is given, asked and praised is left to people.
             ToDesk::Older { .. }
             | ToDesk::Till { .. }
@@ -301,6 +308,14 @@ impl SimulatedAgent {
             | ToDesk::Typing { .. }
             | ToDesk::Floor(_)
             | ToDesk::Pong { .. } => {}
+        }
+    }
+
+    /// One of them was put off, which one is not said, and those behind it wait for it: all go again, in their order.
+    fn resend_soon(&mut self, now: Millis) {
+        let soon = now.plus(RESEND_SOON_MS);
+        for pending in &mut self.pending {
+            pending.resend_at = pending.resend_at.min(soon);
         }
     }
 

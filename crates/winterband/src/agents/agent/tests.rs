@@ -284,6 +284,24 @@ fn an_answer_that_does_not_come_is_asked_for_again() {
 }
 
 #[test]
+fn what_the_server_could_not_take_now_is_sent_again_after_a_second() {
+    for code in ["too_fast", "too_many_at_once", "not_settled_yet"] {
+        let mut scene = Scene::online(habits(0, 0, 0));
+        scene.hear(offer(OFFER, CONTACT));
+        assert_eq!(scene.later(200), ["accept off_10_2"]);
+        scene.hear(ToDesk::Error { code: code.into(), words: String::new() });
+        assert_eq!(scene.later(RESEND_SOON_MS - 1), [] as [&str; 0], "{code}");
+        assert_eq!(scene.later(1), ["accept off_10_2"], "{code}");
+        assert_eq!(scene.later(RESEND_SOON_MS), [] as [&str; 0], "{code}: once for each time");
+    }
+    let mut scene = Scene::online(habits(0, 0, 0));
+    scene.hear(offer(OFFER, CONTACT));
+    assert_eq!(scene.later(200), ["accept off_10_2"]);
+    scene.hear(ToDesk::Error { code: "malformed".into(), words: String::new() });
+    assert_eq!(scene.later(RESEND_SOON_MS), [] as [&str; 0], "what is wrong is not mended by haste");
+}
+
+#[test]
 fn an_offer_is_declined_or_ignored_as_the_habits_say() {
     let mut scene = Scene::online(habits(1, 100, 0));
     scene.hear(offer(OFFER, CONTACT));
