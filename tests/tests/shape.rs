@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The arrows of ARCHITECTURE.md: a crate, and what it may use of ours.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("protocol", &[]),
-    ("routing-core", &["protocol"]),
-    ("empowerment-core", &["protocol"]),
+    ("conditions", &["protocol"]),
+    ("routing-core", &["conditions", "protocol"]),
+    ("empowerment-core", &["conditions", "protocol"]),
     ("forecast", &["protocol", "routing-core"]),
     ("simulator", &["forecast", "protocol", "routing-core"]),
     // The last two in its tests alone: routing runs beside it, and the shop on the other side.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use conditions::Condition;
 use protocol::policy::{Answer, Card, Policy, PolicyFault};
 use protocol::remedy::{Occasion, RemedyKind};
 
 use super::check;
-use super::condition::{self, Condition};
 use super::dictionary::Dictionary;
 
 /// A policy with its conditions read.
@@ -57,7 +57,7 @@ impl Compiled {
         let mut known = Conditions::default();
         let cards = policy.cards.iter().enumerate().map(|(at, card)| {
             let when = card.when.iter().enumerate().map(|(line, text)| {
-                let read = condition::read(text, &dictionary).map_err(|messages| {
+                let read = conditions::read(text, &dictionary).map_err(|messages| {
                     let path = format!("cards[{at}].when[{line}]");
                     messages.into_iter().for_each(|message| faults.add(&path, message));
                 });

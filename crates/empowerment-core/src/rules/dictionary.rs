@@ -1,12 +1,12 @@
 //! The facts that conditions may name: the product's own and those that the policy declares.
 
+use conditions::{Value, Vocabulary};
 use protocol::facts::{FactName, FactType, FactValue, FactValues};
 use protocol::policy::Policy;
 use protocol::remedy::{Claim, RemedyKind};
 use protocol::token::ChannelKind;
 
 use super::Case;
-use super::evaluate::Value;
 
 /// The source of what the agent says for the customer.
 pub(super) const CLAIM: &str = "claim";
@@ -26,6 +26,9 @@ const PRODUCT: [(&str, FactType); 10] = [
     ("contact.transfers", FactType::Int),
     ("contact.waited_minutes", FactType::Int),
 ];
+
+/// Words for what is no fact because it would be the amount.
+const AMOUNT_WORDS: [&str; 8] = ["amount", "price", "money", "cents", "value", "sum", "total", "cost"];
 
 /// One fact.
 #[derive(Clone, Debug)]
@@ -67,10 +70,6 @@ impl Dictionary {
         Self { entries }
     }
 
-    pub(super) fn place(&self, name: &str) -> Option<usize> {
-        self.entries.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok()
-    }
-
     pub(super) fn entry(&self, place: usize) -> Option<&Entry> {
         self.entries.get(place)
     }
@@ -107,6 +106,46 @@ impl Dictionary {
         });
         facts.extend(said.map(|(name, value)| (name.clone(), value.clone())));
         Case { claim, facts }
+    }
+}
+
+impl Vocabulary for Dictionary {
+    const MISSING: &'static str =
+        "a fact that is missing is unknown, and a card that needs it does not open the till";
+
+    fn place(&self, name: &str) -> Option<usize> {
+        self.entries.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok()
+    }
+
+    fn type_at(&self, place: usize) -> Option<FactType> {
+        self.entry(place).map(|entry| entry.type_)
+    }
+
+    fn words_at(&self, place: usize) -> Option<(&str, &[String])> {
+        let entry = self.entry(place)?;
+        Some((entry.name.as_str(), entry.words.as_deref()?))
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.entries.iter().map(|entry| entry.name.as_str())
+    }
+
+    fn never_a_fact(&self, name: &str) -> Option<String> {
+        names_the_amount(name).then(|| {
+            format!(
+                "`{name}` would be the amount, which no condition can name: a claimed price is a sufficient price, and how much \
+                 may be given is said by `up_to`, with `beyond` for who is asked above it"
+            )
+        })
+    }
+}
+
+/// Whether a name would be the amount: no fact may be one, or a claimed price would have to be believed in degrees.
+pub(super) fn names_the_amount(name: &str) -> bool {
+    match name.split_once('.') {
+        Some(("claim" | "gift", says)) => AMOUNT_WORDS.contains(&says),
+        Some(_) => false,
+        None => AMOUNT_WORDS.contains(&name),
     }
 }
 

@@ -10,10 +10,10 @@ use protocol::remedy::{Occasion, RemedyKind};
 use protocol::till::NearMiss;
 
 use super::compile::{Compiled, Parts, forbids};
-use super::evaluate::Truth;
 use super::explain::{CardTrace, ConditionTrace};
 use super::limit::{Incident, left};
 use super::{Case, Ruling, SignalEffect, Verdict, occasion_of};
+use conditions::Truth;
 
 /// A case with every condition evaluated.
 #[derive(Debug)]

@@ -1,18 +1,14 @@
 //! What a policy answers: its cards, read top to bottom, over a claim and the facts that are known.
 //!
-//! Pure functions of a [`CompiledPolicy`], a [`Case`] and what the wallets hold. `condition` is the one file that knows the
+//! Pure functions of a [`CompiledPolicy`], a [`Case`] and what the wallets hold. Crate `conditions` knows the
 //! expression language; `check` holds every check of the loader.
 
 mod check;
 mod compile;
-mod condition;
 mod dictionary;
-mod evaluate;
 mod explain;
 mod judge;
 mod limit;
-mod spelling;
-mod wording;
 
 use std::sync::Arc;
 
@@ -21,7 +17,7 @@ use protocol::facts::{FactName, FactType, FactValues};
 use protocol::policy::{Ask, Because, Card, Example, FactEntry, Per, Policy, PolicyFault};
 use protocol::remedy::{Claim, Occasion};
 
-pub use evaluate::Truth;
+pub use conditions::Truth;
 pub use explain::{CardTrace, ConditionTrace, Explanation, RulingTrace, explain};
 pub use judge::Judged;
 

@@ -1,5 +1,6 @@
 //! One card: its words, its answer and what goes with it.
 
+use conditions::{Vocabulary, spelling};
 use protocol::facts::{FactType, FactValue};
 use protocol::policy::{Answer, Card, Per, Policy};
 use protocol::remedy::Occasion;
@@ -9,7 +10,6 @@ use super::limits::{self, Of};
 use super::words::{self, For};
 use crate::rules::compile::forbids;
 use crate::rules::dictionary::{Dictionary, is_product};
-use crate::rules::spelling;
 
 pub(super) fn check(policy: &Policy, at: usize, card: &Card, faults: &mut Faults) {
     let path = |field: &str| format!("cards[{at}].{field}");

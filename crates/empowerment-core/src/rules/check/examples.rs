@@ -1,5 +1,6 @@
 //! The policy's own examples: each must be answered as it says.
 
+use conditions::{spelling, type_word};
 use protocol::facts::{FactName, FactValue};
 use protocol::limits::AMOUNT_CENTS_MAX;
 use protocol::money::Money;
@@ -11,8 +12,7 @@ use super::limits;
 use crate::rules::compile::Compiled;
 use crate::rules::dictionary::is_product;
 use crate::rules::judge::Judged;
-use crate::rules::wording::type_word;
-use crate::rules::{Verdict, occasion_of_example, spelling};
+use crate::rules::{Verdict, occasion_of_example};
 
 pub(super) fn check(compiled: &Compiled, faults: &mut Faults) {
     for (at, card) in compiled.policy.cards.iter().enumerate() {

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use conditions::{Condition, Node, Truth, Value, Vocabulary};
 use protocol::facts::FactType;
 use protocol::policy::Card;
 use protocol::remedy::{Occasion, RemedyKind};
 
 use super::Faults;
 use crate::rules::compile::{Compiled, OCCASIONS, Parts, speaks_of};
-use crate::rules::condition::Condition;
-use crate::rules::evaluate::{Node, Truth, Value};
 
 pub(super) fn check(compiled: &Compiled, faults: &mut Faults) {
     without_result(compiled, faults);

@@ -1,5 +1,6 @@
 //! What stands above the cards: names, languages, currencies, times, reasons, facts, signals.
 
+use conditions::spelling;
 use protocol::facts::FactValue;
 use protocol::limits::{FACT_TEXT_BYTES_MAX, NAME_BYTES_MAX, PROMISE_MS_MAX};
 use protocol::policy::{FactEntry, Policy};
@@ -8,9 +9,7 @@ use protocol::remedy::RemedyKind;
 use super::Faults;
 use super::limits::{self, Of};
 use super::words::{self, For};
-use crate::rules::dictionary::{CLAIM, FLOOR, is_product};
-use crate::rules::spelling;
-use crate::rules::wording::names_the_amount;
+use crate::rules::dictionary::{CLAIM, FLOOR, is_product, names_the_amount};
 
 const MINUTE_MS: u64 = 60_000;
 const DAY_MS: u64 = 24 * 60 * MINUTE_MS;

@@ -1,11 +1,11 @@
 //! Words for people: in every language, not too long, and with no placeholder that nobody fills in.
 
+use conditions::spelling;
 use protocol::limits::{TEXT_BYTES_MAX, TITLE_BYTES_MAX};
 use protocol::policy::{Policy, Words};
 use protocol::token::Language;
 
 use super::Faults;
-use crate::rules::spelling;
 
 /// What some words are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,13 +1,15 @@
 //! Which known name was probably meant.
 
 /// The known name that is nearest to a wrong one, if one is near: at most a third of its letters differ.
-pub(super) fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = known.map(|name| (distance(wrong, name), name)).min()?;
     (near.0 <= (wrong.chars().count() / 3).max(2)).then_some(near.1)
 }
 
 /// `; did you mean "x"?`, or what there is to choose from if nothing is near.
-pub(super) fn hint<'a>(wrong: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+#[must_use]
+pub fn hint<'a>(wrong: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     if let Some(near) = nearest(wrong, known.clone()) {
         return format!("; did you mean {near}?");
     }
@@ -20,12 +22,14 @@ const CHOICES_SHOWN: usize = 20;
 /// Longest piece of somebody's text repeated in a message, characters.
 const QUOTED_MAX: usize = 80;
 
-/// A piece of the policy's text, short enough for a message.
-pub(super) fn short(text: &str) -> String {
+/// A piece of somebody's text, short enough for a message and on one line.
+#[must_use]
+pub fn short(text: &str) -> String {
+    let line = |c: char| if c.is_control() { ' ' } else { c };
     if text.chars().count() <= QUOTED_MAX {
-        return text.to_owned();
+        return text.chars().map(line).collect();
     }
-    text.chars().take(QUOTED_MAX).chain("...".chars()).collect()
+    text.chars().take(QUOTED_MAX).map(line).chain("...".chars()).collect()
 }
 
 /// Levenshtein's distance over characters; texts beyond the longest name count as far.

@@ -1,4 +1,4 @@
-//! Reads one condition: a CEL expression of one line, without loops, over facts of the dictionary.
+//! Reads one condition: a CEL expression of one line, without loops, over facts of a vocabulary.
 //!
 //! The one file that names the `cel` crate. `cel` is the parser and the reference; what it parsed is typed here and made a small
 //! tree of our own, which tells "unknown" exactly and is evaluated far faster than `cel` itself does it.
@@ -11,35 +11,22 @@ use cel::parser::Parser;
 use protocol::facts::FactType;
 use protocol::limits::{CONDITION_LIST_MAX, CONDITION_NODES_MAX};
 
-use super::dictionary::{Dictionary, Entry};
-use super::evaluate::{Arithmetic, Comparison, Node};
-use super::spelling;
-use super::wording::{NESTING_MAX, advice, fits, names_the_amount, slip, type_word};
+use crate::node::{Arithmetic, Comparison, Node};
+use crate::wording::{NESTING_MAX, advice, fits, slip, type_word};
+use crate::{Condition, Vocabulary, spelling};
 
 const CAN_BE_USED: &str =
     "a condition compares facts with == != < <= > >= in && || ! ?: + - * / % and startsWith, nothing else";
 
-/// A condition that was read.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Condition {
-    pub(super) node: Node,
-    /// The places of the facts that it names.
-    pub(super) facts: Box<[usize]>,
-}
-
-impl Condition {
-    /// That a fact is true.
-    pub(super) fn fact(place: usize) -> Self {
-        Self { node: Node::Fact(place), facts: Box::new([place]) }
-    }
-}
-
-/// Reads a condition, or says everything that is wrong with it.
-pub(super) fn read(text: &str, dictionary: &Dictionary) -> Result<Condition, Vec<String>> {
+/// Reads a condition.
+///
+/// # Errors
+/// Everything that is wrong with it at once, each with what to write instead; what asked for it is refused as a whole.
+pub fn read<V: Vocabulary>(text: &str, vocabulary: &V) -> Result<Condition, Vec<String>> {
     fits(text).map_err(|fault| vec![fault])?;
     let parser = Parser::new().max_recursion_depth(NESTING_MAX * 2);
     let parsed = parser.parse(text).map_err(|errors| vec![cannot_read(text, &errors)])?;
-    let mut reader = Reader { dictionary, faults: Vec::new(), nodes: 0, facts: BTreeSet::new() };
+    let mut reader = Reader { vocabulary, faults: Vec::new(), nodes: 0, facts: BTreeSet::new() };
     let node = reader.needs(&parsed, FactType::Bool);
     if reader.nodes > CONDITION_NODES_MAX {
         reader.faults = vec![format!(
@@ -65,8 +52,8 @@ fn cannot_read(text: &str, errors: &cel::ParseErrors) -> String {
     format!("is no CEL expression{}; {}", told.unwrap_or_default(), slip(text))
 }
 
-struct Reader<'a> {
-    dictionary: &'a Dictionary,
+struct Reader<'a, V> {
+    vocabulary: &'a V,
     faults: Vec<String>,
     nodes: usize,
     facts: BTreeSet<usize>,
@@ -74,7 +61,7 @@ struct Reader<'a> {
 
 type Typed = (Node, FactType);
 
-impl Reader<'_> {
+impl<V: Vocabulary> Reader<'_, V> {
     /// Reads an expression; `None` when a fault was noted.
     fn read(&mut self, of: &IdedExpr) -> Option<Typed> {
         self.nodes += 1;
@@ -84,9 +71,7 @@ impl Reader<'_> {
         match &of.expr {
             Expr::Literal(literal) => self.literal(literal),
             Expr::Ident(name) => self.fact(name),
-            Expr::Select(select) if select.test => self.fault(
-                "has() cannot be used: a fact that is missing is unknown, and a card that needs it does not open the till",
-            ),
+            Expr::Select(select) if select.test => self.fault(format!("has() cannot be used: {}", V::MISSING)),
             Expr::Select(select) => match &select.operand.expr {
                 Expr::Ident(about) => self.fact(&format!("{about}.{}", select.field)),
                 Expr::Unspecified
@@ -103,8 +88,8 @@ impl Reader<'_> {
             },
             Expr::Call(call) => self.call(of, call),
             Expr::Comprehension(_) => self.fault(
-                "all, exists, exists_one, map and filter are loops, and a condition has none: compare facts one by one, or let \
-                 the shop say a fact for it",
+                "all, exists, exists_one, map and filter are loops, and a condition has none: compare facts one by one, or \
+                 declare a fact that says it",
             ),
             Expr::List(_) => {
                 self.fault("a list can only stand after `in`, as in claim.reason in [\"used\", \"no_receipt\"]")
@@ -127,25 +112,19 @@ impl Reader<'_> {
             LiteralValue::Double(_) => self.fault("numbers are whole: write 4, not 4.0 or 3.5"),
             LiteralValue::UInt(_) => self.fault("numbers are written without u: 4, not 4u"),
             LiteralValue::Bytes(_) => self.fault("words are written without b: \"gold\", not b\"gold\""),
-            LiteralValue::Null => self.fault(
-                "null cannot be compared with: a fact that is missing is unknown, and a card that needs it does not open the till",
-            ),
+            LiteralValue::Null => self.fault(format!("null cannot be compared with: {}", V::MISSING)),
         }
     }
 
     fn fact(&mut self, name: &str) -> Option<Typed> {
-        if let Some(place) = self.dictionary.place(name) {
+        if let Some(place) = self.vocabulary.place(name) {
             self.facts.insert(place);
-            return self.dictionary.entry(place).map(|entry| (Node::Fact(place), entry.type_));
+            return self.vocabulary.type_at(place).map(|type_| (Node::Fact(place), type_));
         }
-        if names_the_amount(name) {
-            return self.fault(format!(
-                "`{name}` would be the amount, which no condition can name: a claimed price is a sufficient price, and how much \
-                 may be given is said by `up_to`, with `beyond` for who is asked above it"
-            ));
+        if let Some(fault) = self.vocabulary.never_a_fact(name) {
+            return self.fault(fault);
         }
-        let known = self.dictionary.entries().iter().map(|entry| entry.name.as_str());
-        let hint = spelling::hint(name, known);
+        let hint = spelling::hint(name, self.vocabulary.names());
         self.fault(format!(
             "`{}` is no fact that this policy knows{hint} (or declare it under `facts`)",
             spelling::short(name)
@@ -251,9 +230,7 @@ impl Reader<'_> {
 
     /// A word that the fact can be, where its words are known.
     fn can_be(&mut self, place: usize, text: &str) -> Option<()> {
-        let Some(Entry { name, words: Some(words), .. }) = self.dictionary.entry(place) else {
-            return Some(());
-        };
+        let Some((name, words)) = self.vocabulary.words_at(place) else { return Some(()) };
         if text.is_empty() || words.iter().any(|word| word == text) {
             return Some(());
         }
@@ -271,7 +248,7 @@ impl Reader<'_> {
         self.nodes += 1;
         if list.elements.len() > CONDITION_LIST_MAX {
             return self.fault(format!(
-                "the list has {} entries, at most {CONDITION_LIST_MAX} are read: let the shop say a fact for it",
+                "the list has {} entries, at most {CONDITION_LIST_MAX} are read: declare a fact that says it",
                 list.elements.len()
             ));
         }
@@ -366,6 +343,3 @@ fn arithmetic(name: &str) -> Option<Arithmetic> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests;

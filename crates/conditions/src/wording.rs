@@ -4,12 +4,10 @@ use protocol::facts::FactType;
 use protocol::limits::CONDITION_BYTES_MAX;
 
 /// How deep brackets may stand within one another: the parser recurses.
-pub(super) const NESTING_MAX: u16 = 16;
-/// Words for what is no fact because it would be the amount.
-const AMOUNT_WORDS: [&str; 8] = ["amount", "price", "money", "cents", "value", "sum", "total", "cost"];
+pub(crate) const NESTING_MAX: u16 = 16;
 
 /// Whether a text is short and simple enough to be read as a condition.
-pub(super) fn fits(text: &str) -> Result<(), String> {
+pub(crate) fn fits(text: &str) -> Result<(), String> {
     if text.trim().is_empty() {
         return Err("is empty: leave it out, or write one as in order.days_late > 3".to_owned());
     }
@@ -36,17 +34,8 @@ pub(super) fn fits(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a name would be the amount: no fact may be one, or a claimed price would have to be believed in degrees.
-pub(super) fn names_the_amount(name: &str) -> bool {
-    match name.split_once('.') {
-        Some(("claim" | "gift", says)) => AMOUNT_WORDS.contains(&says),
-        Some(_) => false,
-        None => AMOUNT_WORDS.contains(&name),
-    }
-}
-
 /// What was probably meant by a text that cannot be read.
-pub(super) fn slip(text: &str) -> &'static str {
+pub(crate) fn slip(text: &str) -> &'static str {
     let has = |word: &str| text.split_whitespace().any(|one| one == word);
     if has("=") {
         "compare with ==, as in order.status == \"sent\""
@@ -58,7 +47,8 @@ pub(super) fn slip(text: &str) -> &'static str {
 }
 
 /// A type in words.
-pub(super) fn type_word(type_: FactType) -> &'static str {
+#[must_use]
+pub fn type_word(type_: FactType) -> &'static str {
     match type_ {
         FactType::Bool => "yes or no (bool)",
         FactType::Int => "a whole number (int)",
@@ -67,7 +57,7 @@ pub(super) fn type_word(type_: FactType) -> &'static str {
 }
 
 /// What to write instead.
-pub(super) fn advice(found: FactType, needed: FactType) -> &'static str {
+pub(crate) fn advice(found: FactType, needed: FactType) -> &'static str {
     match (found, needed) {
         (FactType::Int, FactType::Bool) => ": compare it, as in order.days_late > 3",
         (FactType::Text, FactType::Bool) => ": compare it, as in order.status == \"sent\"",

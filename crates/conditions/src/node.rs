@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use protocol::facts::FactValue;
 
-/// Whether a condition or a card holds.
+/// Whether something holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Truth {
     /// It does.
@@ -18,7 +18,9 @@ pub enum Truth {
 }
 
 impl Truth {
-    pub(super) fn and(self, other: Self) -> Self {
+    /// Both of two.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Fails, _) | (_, Self::Fails) => Self::Fails,
             (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
@@ -29,9 +31,12 @@ impl Truth {
 
 /// A known value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub enum Value<'a> {
+    /// Yes or no.
     Bool(bool),
+    /// A whole number.
     Int(i64),
+    /// A word.
     Text(&'a str),
 }
 
@@ -45,56 +50,138 @@ impl<'a> From<&'a FactValue> for Value<'a> {
     }
 }
 
-/// What is known, by the place of a fact in the dictionary.
-pub(super) type Known<'a> = [Option<Value<'a>>];
+/// What is known, by the place of a fact in its vocabulary.
+pub type Known<'a> = [Option<Value<'a>>];
 
-/// A condition as it is evaluated. Only [`super::condition`] builds one, and only of fitting types.
+/// A condition as it is evaluated. [`crate::read`] builds it of fitting types only.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Node {
+pub enum Node {
+    /// Yes or no.
     Bool(bool),
+    /// A whole number.
     Int(i64),
+    /// A word.
     Text(Box<str>),
-    /// A fact, by its place in the dictionary.
+    /// A fact, by its place in the vocabulary.
     Fact(usize),
+    /// The other answer.
     Not(Box<Node>),
+    /// The number below zero.
     Negate(Box<Node>),
+    /// `&&`.
     Both(Box<[Node; 2]>),
+    /// `||`.
     Either(Box<[Node; 2]>),
     /// If the first, the second, else the third.
     Choose(Box<[Node; 3]>),
+    /// `==`.
     Same(Box<[Node; 2]>),
+    /// `!=`.
     Differs(Box<[Node; 2]>),
+    /// Two numbers compared.
     Compare(Comparison, Box<[Node; 2]>),
+    /// Two numbers reckoned.
     Compute(Arithmetic, Box<[Node; 2]>),
+    /// `in` a list of numbers.
     OneOfInts(Box<Node>, Box<[i64]>),
+    /// `in` a list of words.
     OneOfTexts(Box<Node>, Box<[Box<str>]>),
+    /// A word that begins with another.
     StartsWith(Box<Node>, Box<str>),
 }
 
+/// How two numbers are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Comparison {
+pub enum Comparison {
+    /// `<`.
     Less,
+    /// `<=`.
     AtMost,
+    /// `>`.
     Greater,
+    /// `>=`.
     AtLeast,
 }
 
+/// How two numbers are reckoned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Arithmetic {
+pub enum Arithmetic {
+    /// `+`.
     Add,
+    /// `-`.
     Subtract,
+    /// `*`.
     Multiply,
+    /// `/`.
     Divide,
+    /// `%`.
     Remainder,
 }
 
 impl Node {
     /// Whether the condition holds.
-    pub(super) fn truth(&self, known: &Known<'_>) -> Truth {
+    #[must_use]
+    pub fn truth(&self, known: &Known<'_>) -> Truth {
         match self.yes(known) {
             Some(true) => Truth::Holds,
             Some(false) => Truth::Fails,
             None => Truth::Unknown,
+        }
+    }
+
+    /// What is left to ask once some facts are known: true and false where nothing is, and in all else the same answer for
+    /// every further fact as this one has.
+    #[must_use]
+    pub fn given(&self, known: &Known<'_>) -> Self {
+        let pair = |of: &[Self; 2]| {
+            let [left, right] = of;
+            Box::new([left.given(known), right.given(known)])
+        };
+        let rest = match self {
+            Self::Bool(_) | Self::Int(_) | Self::Text(_) => return self.clone(),
+            Self::Fact(place) => {
+                return known.get(*place).copied().flatten().map_or_else(|| self.clone(), Self::literal);
+            }
+            Self::Both(of) => match *pair(of) {
+                [Self::Bool(false), _] | [_, Self::Bool(false)] => return Self::Bool(false),
+                [Self::Bool(true), rest] | [rest, Self::Bool(true)] => return rest,
+                both => Self::Both(Box::new(both)),
+            },
+            Self::Either(of) => match *pair(of) {
+                [Self::Bool(true), _] | [_, Self::Bool(true)] => return Self::Bool(true),
+                [Self::Bool(false), rest] | [rest, Self::Bool(false)] => return rest,
+                either => Self::Either(Box::new(either)),
+            },
+            Self::Choose(of) => {
+                let [which, then, otherwise] = &**of;
+                let which = which.given(known);
+                if let Self::Bool(yes) = which {
+                    return if yes { then.given(known) } else { otherwise.given(known) };
+                }
+                Self::Choose(Box::new([which, then.given(known), otherwise.given(known)]))
+            }
+            Self::Not(of) => Self::Not(Box::new(of.given(known))),
+            Self::Negate(of) => Self::Negate(Box::new(of.given(known))),
+            Self::Same(of) => Self::Same(pair(of)),
+            Self::Differs(of) => Self::Differs(pair(of)),
+            Self::Compare(how, of) => Self::Compare(*how, pair(of)),
+            Self::Compute(how, of) => Self::Compute(*how, pair(of)),
+            Self::OneOfInts(of, list) => Self::OneOfInts(Box::new(of.given(known)), list.clone()),
+            Self::OneOfTexts(of, list) => Self::OneOfTexts(Box::new(of.given(known)), list.clone()),
+            Self::StartsWith(of, start) => Self::StartsWith(Box::new(of.given(known)), start.clone()),
+        };
+        // Whatever has a value without any fact is that value.
+        match rest.value(&[]).map(Self::literal) {
+            Some(value) => value,
+            None => rest,
+        }
+    }
+
+    fn literal(value: Value<'_>) -> Self {
+        match value {
+            Value::Bool(value) => Self::Bool(value),
+            Value::Int(value) => Self::Int(value),
+            Value::Text(value) => Self::Text(value.into()),
         }
     }
 
