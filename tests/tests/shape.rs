@@ -26,12 +26,13 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("routing-service", &["bus", "protocol", "routing-core", "service"]),
     ("views", &["bus", "protocol", "service"]),
     ("desk", &["bus", "forecast", "protocol", "service"]),
-    ("api", &["bus", "protocol", "service"]),
+    ("api", &["bus", "conditions", "protocol", "service"]),
     (
         "winterband",
         &[
             "api",
             "bus",
+            "conditions",
             "channel-host",
             "desk",
             "empowerment-core",

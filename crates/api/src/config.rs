@@ -64,6 +64,7 @@ pub(crate) async fn put(
     let config = draft.complete(present.as_ref().map(|present| present.config.as_ref()));
     let mut faults = config.faults();
     faults.extend(config.unbounded());
+    faults.extend(conditions::routing::faults(&config));
     if !faults.is_empty() {
         return Err(faulty(&faults));
     }

@@ -113,6 +113,7 @@ async fn accept(api: &Api, fit: Fit, source: Source) -> Result<MessageTaken, Pro
         replays,
         callback: false,
         language: fit.language,
+        facts: fit.facts,
         body,
     };
     publish(api, message).await

@@ -26,6 +26,7 @@ async fn a_message_is_durable_when_it_is_taken_and_sealed_wherever_it_lies() {
     let house = House::open().await;
     let mut first: Value = serde_json::from_str(&message("m-1", "where is my parcel")).unwrap();
     first["language"] = json!("nl");
+    first["facts"] = json!({"customer.tier": "gold", "order.value": 900, "order.is_late": true});
     let (status, taken) = house.post("messages", &first.to_string()).await;
     assert_eq!(status, 202, "{taken}");
     let (_, again) = house.post("messages", &message("m-1", "where is my parcel")).await;
@@ -43,6 +44,7 @@ async fn a_message_is_durable_when_it_is_taken_and_sealed_wherever_it_lies() {
     assert_eq!(found[0].message.to_string(), taken["message"]);
     let language = |n: usize| found[n].language.map(|language| language.to_string());
     assert_eq!((language(0), language(1)), (Some("nl".to_owned()), None));
+    assert_eq!(serde_json::to_value(&found[0].facts).unwrap(), first["facts"]);
     assert_eq!(found[0].provider_hash, found[1].provider_hash);
     assert_ne!(found[0].content_hash, found[1].content_hash);
     let content = house.sealer.unseal(&found[0].body).await.unwrap();
@@ -261,6 +263,22 @@ async fn a_configuration_is_in_force_when_it_is_answered() {
     assert_eq!((status, &problem["code"]), (422, &json!("config_faulty")));
     assert_eq!(problem["faults"].as_array().unwrap().len(), 2);
     assert_eq!(house.put("config", "{").await.0, 400);
+
+    let mut asking = config(&["shop"]);
+    asking["facts"] = json!([{"name": "customer.tier", "type": "text", "words": ["gold"]}, {"name": "agent.senior", "type": "bool"}]);
+    asking["routes"] = json!([{"name": "gold", "when": ["customer.tier == \"golden\""], "queue": "nowhere"}]);
+    asking["agents"][0]["attributes"] = json!({"agent.senior": true});
+    asking["queues"][0]["steps"] = json!([{"after_ms": 0, "when": ["agent.seniority"]}]);
+    let (_, problem) = house.put("config", &asking.to_string()).await;
+    let told: Vec<_> =
+        problem["faults"].as_array().unwrap().iter().map(|fault| fault["path"].clone()).collect();
+    assert_eq!(told, ["routes[0].queue", "routes[0].when[0]", "queues[0].steps[0].when[0]"]);
+    asking["routes"][0] = json!({"name": "gold", "when": ["customer.tier == \"gold\""], "priority": 0});
+    asking["queues"][0]["steps"] = json!([{"after_ms": 0, "when": ["agent.senior"]}]);
+    house.put_config(&asking).await;
+    let (_, present) = house.get("config").await;
+    assert_eq!(present["config"]["routes"], asking["routes"]);
+    assert_eq!(present["config"]["agents"][0]["attributes"], asking["agents"][0]["attributes"]);
     house.close().await;
 }
 

@@ -233,7 +233,14 @@ mod tests {
         let account = SubjectToken::new("shop").unwrap();
         record(vec![
             Event::ConversationOpened { conversation: CONVERSATION, identity, channel, account },
-            Event::ContactOpened { contact: CONTACT, conversation: CONVERSATION, channel, category: None },
+            Event::ContactOpened {
+                contact: CONTACT,
+                conversation: CONVERSATION,
+                channel,
+                category: None,
+                facts: protocol::facts::FactValues::new(),
+                route: None,
+            },
             entry(1, EntryKind::FromCustomer),
         ])
     }

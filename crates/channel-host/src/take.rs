@@ -291,6 +291,7 @@ async fn publish(host: &Host, speaker: &Speaker, said: &Inbound) -> Result<Publi
         replays: None,
         callback: said.callback,
         language: speaker.language,
+        facts: protocol::facts::FactValues::new(),
         body,
     };
     let id = format!("{provider_hash}-{content_hash}");

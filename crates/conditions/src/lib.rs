@@ -5,6 +5,7 @@
 
 mod node;
 mod read;
+pub mod routing;
 pub mod spelling;
 mod wording;
 
@@ -52,5 +53,14 @@ impl Condition {
     #[must_use]
     pub fn fact(place: usize) -> Self {
         Self { node: Node::Fact(place), facts: Box::new([place]) }
+    }
+
+    /// That both hold.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let mut facts = [self.facts, other.facts].concat();
+        facts.sort_unstable();
+        facts.dedup();
+        Self { node: Node::Both(Box::new([self.node, other.node])), facts: facts.into() }
     }
 }

@@ -1,5 +1,7 @@
 //! What other systems send over HTTP.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AgentId, MessageId};
@@ -25,6 +27,10 @@ pub struct NewMessage {
     /// The customer's language by its two small letters, as in `nl`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
+    /// What the sender knows about the matter, by names of two words (`customer.tier`): yes or no, a whole number or a word of at
+    /// most 64 bytes each. Routing reads those that the configuration declares, when the message opens a contact.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, serde_json::Value>,
 }
 
 /// Who wrote a message.

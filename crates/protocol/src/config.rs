@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::facts::{FactName, FactValue};
 use crate::hours::Hours;
 use crate::ids::AgentId;
 use crate::input::SkillNeed;
@@ -14,8 +15,10 @@ use crate::limits::{
 };
 use crate::token::{ChannelKind, Language, SkillLevel, SubjectToken};
 
+mod facts;
 mod order;
 
+pub use facts::{ABOUT_AGENT, ABOUT_CONTACT, DeclaredFact, Route};
 pub use order::{AgentChoice, BreachBoost, ChannelRule, PriorityClass, ServiceLevel, Step};
 
 /// The whole routing configuration.
@@ -46,6 +49,12 @@ pub struct RoutingConfig {
     /// Which skill speaks a language, and from which level on.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub languages: BTreeMap<Language, SkillNeed>,
+    /// What conditions may name besides the product's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<DeclaredFact>,
+    /// Where contacts go whose facts say so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
 }
 
 /// A queue and its times, in milliseconds.
@@ -192,6 +201,9 @@ pub struct Agent {
     /// How long a bot's customer may wait for it before people have the contact, ms; `None`: [`BOT_ANSWER_MS`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_within_ms: Option<u64>,
+    /// What conditions may ask of them, each a declared fact named `agent.something`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<FactName, FactValue>,
 }
 
 impl Agent {
@@ -216,6 +228,7 @@ impl Agent {
             load_max: None,
             bot: false,
             answer_within_ms: None,
+            attributes: BTreeMap::new(),
         }
     }
 }
@@ -334,6 +347,7 @@ impl RoutingConfig {
         self.account_faults(&mut faults, &known);
         self.category_faults(&mut faults, &known);
         self.disposition_faults(&mut faults);
+        self.fact_faults(&mut faults, &known);
         for (language, need) in &self.languages {
             faults.known(format!("languages.{language}"), "skill", &need.skill, &known.skills);
         }

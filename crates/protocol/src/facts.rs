@@ -76,7 +76,7 @@ impl fmt::Debug for FactName {
 }
 
 /// What a fact says. Texts are words of a list (a status, a tier), never a customer's words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum FactValue {
     /// Yes or no.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::AgentCommand;
 use crate::config::RoutingConfig;
 use crate::content::Sealed;
+use crate::facts::FactValues;
 use crate::hash::Hash128;
 use crate::ids::{AgentId, GatewayId, IdentityId, MessageId, NoticeId, ParkedId};
 use crate::remedy::{EmpowermentInput, Wish};
@@ -137,6 +138,9 @@ pub struct CustomerMessage {
     /// The language that the customer's side speaks, if it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
+    /// What the sender knows about the matter; routing reads what its configuration declares, when the contact is opened.
+    #[serde(default, skip_serializing_if = "FactValues::is_empty")]
+    pub facts: FactValues,
     /// Sealed [`crate::content::Content`].
     pub body: Sealed,
 }

@@ -28,6 +28,8 @@ pub const SKILLS_MAX: usize = 5_000;
 pub const ACCOUNTS_MAX: usize = 5_000;
 /// Most categories in a configuration.
 pub const CATEGORIES_MAX: usize = 5_000;
+/// Most routes in a configuration.
+pub const ROUTES_MAX: usize = 500;
 /// Most dispositions in a configuration.
 pub const DISPOSITIONS_MAX: usize = 5_000;
 /// Most skills of one agent.
@@ -108,7 +110,7 @@ pub const CARDS_MAX: usize = 500;
 pub const POLICY_BYTES_MAX: usize = 512 * 1024;
 /// Most faults of a policy told at once; what is more is counted.
 pub const POLICY_FAULTS_MAX: usize = 100;
-/// Most conditions of a card.
+/// Most conditions of a card, a route and a step.
 pub const CONDITIONS_PER_CARD_MAX: usize = 16;
 /// Longest condition, bytes.
 pub const CONDITION_BYTES_MAX: usize = 400;

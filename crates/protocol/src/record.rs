@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Outcome, Presence};
 use crate::config::ConfigFault;
+use crate::facts::FactValues;
 use crate::hash::Hash128;
 use crate::ids::{
     AgentId, AskId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, OfferId, RemedyId, TellId,
@@ -114,6 +115,12 @@ pub enum Event {
         /// What it is about.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         category: Option<SubjectToken>,
+        /// What the configuration declares and the message said, and the product's own facts, if any condition could ask.
+        #[serde(default, skip_serializing_if = "FactValues::is_empty")]
+        facts: FactValues,
+        /// The route that it took.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        route: Option<SubjectToken>,
     },
     /// The customer wrote again soon after the end.
     ContactReopened {

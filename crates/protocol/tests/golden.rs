@@ -49,7 +49,7 @@ const KINDS: &str = "
     reason:unreadable reason:content_differs reason:unknown_account reason:later_version
     reason:floor_full
     presence:online presence:away presence:offline
-    lead:true language:nl
+    lead:true language:nl route:gold
     occasion:trust occasion:surprise gives:refund gives:service gives:repair
     helps_first:refund helps_first:voucher helps_first:replacement helps_first:exchange helps_first:repair
     helps_first:service helps_first:gesture

@@ -16,6 +16,7 @@ const FAULTS_MAX: usize = 500;
 impl Turn<'_> {
     pub(crate) fn config(&mut self, input: &ConfigInput) {
         let mut faults = input.config.faults();
+        faults.extend(conditions::routing::faults(&input.config));
         faults.extend(in_use(self.state, &input.config));
         if faults.len() > FAULTS_MAX {
             let message = format!("{} faults in all: mend these first", faults.len());

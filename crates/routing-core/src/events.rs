@@ -11,7 +11,7 @@ use crate::apply::Misfit;
 use crate::company::HandOver;
 use crate::contact::{AgentState, Contact, Conversation, DeclineHow, Ended, EndedHow, Phase};
 use crate::policy::Policy;
-use crate::state::{Opening, State};
+use crate::state::{Brief, Opening, State};
 
 impl State {
     /// Applies one event.
@@ -87,8 +87,12 @@ impl State {
 
     fn apply_contact_event(&mut self, at: Millis, event: &Event) -> Result<(), Misfit> {
         match event {
-            Event::ContactOpened { contact, conversation, channel, .. } => {
+            Event::ContactOpened { contact, conversation, channel, facts, route, .. } => {
                 self.stored.totals.opened += 1;
+                if !facts.is_empty() {
+                    let brief = Brief { facts: facts.clone(), route: route.clone() };
+                    self.stored.briefs.insert(*contact, brief);
+                }
                 self.opening =
                     Some(Opening { contact: *contact, conversation: *conversation, channel: *channel });
                 Ok(())
@@ -228,6 +232,7 @@ impl State {
     fn forget_ended_contact(&mut self, id: ContactId) {
         if let Some(ended) = self.stored.ended.remove(&id) {
             self.expiry.remove(&(ended.at, id));
+            self.stored.briefs.remove(&id);
         }
     }
 
@@ -488,7 +493,7 @@ impl State {
         if let Some(before) = conversation.ended.take() {
             self.forget_ended_contact(before);
         }
-        self.index.link(id, &contact);
+        self.index.link(id, &contact, self.stored.facts_of(id));
         self.stored.contacts.insert(id, contact);
         Ok(())
     }
@@ -529,7 +534,7 @@ impl State {
         let contact = self.stored.contacts.get_mut(&id).ok_or(Misfit::Contact(id))?;
         self.index.unlink(id, contact);
         change(contact);
-        self.index.link(id, contact);
+        self.index.link(id, contact, self.stored.briefs.get(&id).map(|brief| &brief.facts));
         self.refresh_stall(id);
         Ok(())
     }

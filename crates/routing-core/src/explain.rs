@@ -1,6 +1,7 @@
 //! Why a contact is where it is: the full table of agents, for a person who asks.
 
 use protocol::command::Presence;
+use protocol::facts::FactValues;
 use protocol::input::SkillNeed;
 use protocol::record::Preferred;
 use protocol::remedy::Effort;
@@ -25,6 +26,12 @@ pub struct Explanation {
     pub policy: Hash128,
     /// Where the contact is.
     pub place: Place,
+    /// What is known of it, if any condition could ask.
+    #[serde(skip_serializing_if = "FactValues::is_empty")]
+    pub facts: FactValues,
+    /// The route that it took, if one decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<SubjectToken>,
     /// Every configured agent, best first; empty when the contact has ended or is not known.
     pub agents: Vec<AgentRow>,
 }
@@ -146,6 +153,11 @@ pub enum Standing {
         /// The level they have, if any.
         has: Option<SkillLevel>,
     },
+    /// A condition of the last step that asks them does not hold, for what is known of the contact and of them.
+    FailsCondition {
+        /// The conditions of that step.
+        when: Vec<String>,
+    },
     /// Is of no team that is asked in any step.
     NotInTeam,
     /// Is a bot, and one has given the contact up, or the customer wants a person.
@@ -165,10 +177,15 @@ pub fn explain(state: &State, id: ContactId) -> Explanation {
         at: state.last_at(),
         policy: state.policy(),
         place: Place::Unknown,
+        facts: FactValues::new(),
+        route: None,
         agents: Vec::new(),
     };
     if let Some(ended) = state.ended(id) {
         explanation.place = Place::Ended { how: ended.how, at: ended.at, queue: ended.queue.clone() };
+    }
+    if let Some(brief) = state.stored.briefs.get(&id) {
+        (explanation.facts, explanation.route) = (brief.facts.clone(), brief.route.clone());
     }
     if let Some(contact) = state.contact(id) {
         explanation.place = place(state, id, contact);
@@ -190,10 +207,7 @@ fn place(state: &State, id: ContactId, contact: &Contact) -> Place {
         let before = u32::from(here.is_some() && order(other_id, other) < here);
         in_queue += 1;
         queue_before += before;
-        let same_class = other.channel == contact.channel
-            && other.priority == contact.priority
-            && other.needs == contact.needs
-            && other.people_only == contact.people_only;
+        let same_class = state.is_same_class((id, contact), (other_id, other));
         in_class += u32::from(same_class);
         class_before += before * u32::from(same_class);
     }
@@ -250,12 +264,15 @@ pub(crate) fn standing(
     }
     let preferred = contact.preferred();
     let is_preferred = preferred.is_some_and(|preferred| preferred.agent == config.id);
-    let queue = state.index.policy.queue(&contact.queue);
-    let rings = rings(&state.index.policy, &ClassKey::of(contact));
-    let profile = ProfileKey::of(config);
+    let policy = &state.index.policy;
+    let queue = policy.queue(&contact.queue);
+    let rings = rings(policy, &ClassKey::of(contact, state.stored.facts_of(id), policy));
+    let profile = ProfileKey::of(config, policy);
     let reached_at =
         rings.iter().find(|ring| ring.admits(&profile)).map(|ring| contact.since.plus(ring.after_ms));
-    if !is_preferred && let Some(lack) = lack(contact, &profile, config, &rings, reached_at.is_some()) {
+    if !is_preferred
+        && let Some(lack) = lack(contact, &profile, (config, queue), &rings, reached_at.is_some())
+    {
         return Some(lack);
     }
     if !known.is_there() {
@@ -287,7 +304,7 @@ pub(crate) fn standing(
 fn lack(
     contact: &Contact,
     profile: &ProfileKey,
-    config: &protocol::config::Agent,
+    (config, queue): (&protocol::config::Agent, Option<&protocol::config::Queue>),
     rings: &[Ring],
     is_admitted: bool,
 ) -> Option<Standing> {
@@ -303,7 +320,15 @@ fn lack(
     if is_admitted {
         return None;
     }
-    let Some(lacks) = ring.lacks(profile) else { return Some(Standing::NotInTeam) };
+    let Some(lacks) = ring.lacks(profile) else {
+        if !ring.wants_team_of(profile) {
+            return Some(Standing::NotInTeam);
+        }
+        let step = queue.and_then(|queue| queue.steps.iter().find(|step| step.after_ms == ring.after_ms));
+        return Some(Standing::FailsCondition {
+            when: step.map(|step| step.when.clone()).unwrap_or_default(),
+        });
+    };
     let has = config.skills.get(&lacks.skill).copied();
     Some(Standing::LacksSkill { skill: lacks.skill.clone(), needs: lacks.level, has })
 }

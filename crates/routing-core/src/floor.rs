@@ -1,12 +1,15 @@
 //! Classes of contacts, profiles of agents, and which profile may take which class.
 //!
-//! A class is all contacts with the same queue, needs, channel and priority that bots may or may not have; a profile is all
-//! agents with the same queues, skills and channels, people or bots. Whether one may take the other, and after which wait, is decided once, when the class is first seen, and
-//! kept as bits.
+//! A class is all contacts with the same queue, needs, channel and priority that bots may or may not have, and of which the
+//! conditions of the queue's steps leave the same to ask; a profile is all agents with the same queues, skills, channels and
+//! attributes that are asked for, people or bots. Whether one may take the other, and after which wait, is decided once, when the
+//! class is first seen, and kept as bits: conditions are evaluated then and never when somebody is chosen.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use conditions::Node;
 use protocol::config::{Agent, AgentChoice};
+use protocol::facts::{FactValue, FactValues};
 use protocol::input::SkillNeed;
 use protocol::{AgentId, ChannelKind, ContactId, Millis, SkillLevel, SubjectToken};
 
@@ -47,11 +50,14 @@ pub(crate) struct ClassKey {
     pub(crate) needs: Vec<SkillNeed>,
     /// Whether bots are left out.
     pub(crate) people_only: bool,
+    /// What the steps ask of agents, now that the contact is known; empty if they ask nothing.
+    pub(crate) asks: Box<[Option<Node>]>,
 }
 
 impl ClassKey {
-    pub(crate) fn of(contact: &Contact) -> Self {
+    pub(crate) fn of(contact: &Contact, facts: Option<&FactValues>, policy: &Policy) -> Self {
         Self {
+            asks: policy.asks(&contact.queue, facts),
             queue: contact.queue.clone(),
             priority: contact.priority,
             channel: contact.channel,
@@ -118,10 +124,12 @@ pub(crate) struct ProfileKey {
     channels: BTreeSet<ChannelKind>,
     pub(crate) team: Option<SubjectToken>,
     bot: bool,
+    /// What conditions ask for, by place.
+    pub(crate) attributes: Box<[Option<FactValue>]>,
 }
 
 impl ProfileKey {
-    pub(crate) fn of(agent: &Agent) -> Self {
+    pub(crate) fn of(agent: &Agent, policy: &Policy) -> Self {
         let takes = agent.capacity.iter().filter(|(_, slots)| **slots > 0).map(|(channel, _)| *channel);
         Self {
             queues: agent.queues.clone(),
@@ -129,6 +137,7 @@ impl ProfileKey {
             channels: takes.collect(),
             team: agent.team.clone(),
             bot: agent.bot,
+            attributes: policy.attributes(agent),
         }
     }
 

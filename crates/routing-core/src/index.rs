@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use protocol::config::Agent;
+use protocol::facts::FactValues;
 use protocol::record::AsideWhy;
 use protocol::{AgentId, ChannelKind, ContactId, GatewayId, Millis, OfferId, SubjectToken};
 
@@ -210,7 +211,7 @@ impl Index {
 
     /// Seats a configured agent; their contacts are linked afterwards.
     pub(crate) fn seat(&mut self, config: &Agent, agent: &AgentState, lost: &BTreeSet<GatewayId>) {
-        let profile = self.floor.profile_id(ProfileKey::of(config));
+        let profile = self.floor.profile_id(ProfileKey::of(config, &self.policy));
         let desk = Desk {
             profile,
             room: Room::new(config, Arc::clone(&self.rules)),
@@ -341,14 +342,14 @@ impl Index {
         }
     }
 
-    /// Puts a contact in.
-    pub(crate) fn link(&mut self, id: ContactId, contact: &Contact) {
+    /// Puts a contact in, of which these facts are known.
+    pub(crate) fn link(&mut self, id: ContactId, contact: &Contact, facts: Option<&FactValues>) {
         let mut spot = Spot::default();
         match contact.phase {
             Phase::New => {}
             Phase::Waiting { preferred } => {
                 self.count(&contact.queue, |counts| counts.waiting += 1);
-                spot.class = self.floor.class_id(ClassKey::of(contact), &self.policy);
+                spot.class = self.floor.class_id(ClassKey::of(contact, facts, &self.policy), &self.policy);
                 spot.waits = true;
                 if let Some(desk) = preferred.and_then(|preferred| self.desks.get_mut(&preferred.agent)) {
                     desk.preferring.insert(id);

@@ -1,5 +1,6 @@
 //! What a customer does: writes, leaves.
 
+use protocol::facts::FactValues;
 use protocol::input::CustomerMessage;
 use protocol::record::{EntryKind, Event, OfferEnd, ParkReason, Preferred, QueuedWhy};
 use protocol::{AgentId, ContactId, ConversationId, IdentityId, Language};
@@ -18,14 +19,15 @@ impl Turn<'_> {
             Seen::OtherContent => return self.emit(Event::Parked { reason: ParkReason::ContentDiffers }),
             Seen::Never => {}
         }
-        let Some(routing) = self.state.index.policy.route(message) else {
+        if !self.state.index.policy.has_account(message) {
             return self.emit(Event::Parked { reason: ParkReason::UnknownAccount });
-        };
+        }
         let Some(conversation) = self.conversation(message) else {
             return self.emit(Event::Parked { reason: ParkReason::FloorFull });
         };
         let Some(known) = self.state.conversation(conversation) else { return };
         let (open, ended, owner) = (known.open, known.ended, known.owner);
+        let is_returning = ended.is_some() || owner.is_some();
         let language = message.language.or(known.language);
         if let Some(contact) = open {
             self.message_to_open(conversation, contact);
@@ -36,8 +38,10 @@ impl Turn<'_> {
                 self.reopen(conversation, contact, last, owner);
             }
             Some(_) | None => {
+                let facts = self.facts(message, language, is_returning);
+                let Some(routing) = self.state.index.policy.route(message, &facts) else { return };
                 let routing = self.with_language(routing, language);
-                self.open(conversation, message, owner, routing);
+                self.open(conversation, message, owner, (routing, facts));
             }
         }
         self.callback(conversation, message);
@@ -123,7 +127,7 @@ impl Turn<'_> {
         // A skill that was taken out of the configuration meanwhile would be waited for in vain.
         let policy = &self.state.index.policy;
         let needs = last.needs.into_iter().filter(|need| policy.has_skill(&need.skill)).collect();
-        let routing = Routing { queue: last.queue, priority: last.priority, needs };
+        let routing = Routing { queue: last.queue, priority: last.priority, needs, route: None };
         self.queue(contact, routing, owner, QueuedWhy::Reopened);
     }
 
@@ -132,11 +136,13 @@ impl Turn<'_> {
         conversation: ConversationId,
         message: &CustomerMessage,
         owner: Option<AgentId>,
-        routing: Routing,
+        (routing, facts): (Routing, FactValues),
     ) {
         let contact = self.new_contact();
         let category = self.state.index.policy.category(message).map(|one| one.name.clone());
-        self.emit(Event::ContactOpened { contact, conversation, channel: message.channel, category });
+        let (channel, route) = (message.channel, routing.route.clone());
+        let asks = self.state.index.policy.asks(&routing.queue, Some(&facts));
+        self.emit(Event::ContactOpened { contact, conversation, channel, category, facts, route });
         self.entry(conversation, contact, EntryKind::FromCustomer);
         // Another matter may need what the owner of the last one lacks.
         let class = ClassKey {
@@ -145,6 +151,7 @@ impl Turn<'_> {
             channel: message.channel,
             needs: routing.needs.clone(),
             people_only: false,
+            asks,
         };
         let owner = owner.filter(|agent| {
             let index = &mut self.state.index;
@@ -152,6 +159,16 @@ impl Turn<'_> {
             index.could(*agent, class)
         });
         self.queue(contact, routing, owner, QueuedWhy::Opened);
+    }
+
+    /// What is known of the matter, if any condition could ask.
+    fn facts(&self, message: &CustomerMessage, language: Option<Language>, is_returning: bool) -> FactValues {
+        let policy = &self.state.index.policy;
+        if !policy.has_conditions() {
+            return FactValues::new();
+        }
+        let language = language.map(|language| language.to_string());
+        policy.facts().of_contact(self.state.config(), message, language.as_deref(), is_returning)
     }
 
     /// From here it waits, first for who is preferred.
@@ -163,7 +180,7 @@ impl Turn<'_> {
         let opens_at = if is_closed { policy.opens_at(&routing.queue, self.at) } else { None };
         // In the morning the one who knows them still comes first.
         let until = opens_at.unwrap_or(self.at).plus(wait);
-        let Routing { queue, priority, needs } = routing;
+        let Routing { queue, priority, needs, route: _ } = routing;
         let preferred = owner.map(|agent| Preferred { agent, until });
         self.emit(Event::Queued { contact, queue, priority, needs, since: self.at, preferred, why });
         self.bring_forward(contact);

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use conditions::routing::RoutingFacts;
+use conditions::{Condition, Node, Truth};
 use protocol::config::{
-    Account, AgentChoice, Category, ChannelRule, Field, PriorityClass, Queue, RoutingConfig,
+    Account, Agent, AgentChoice, Category, ChannelRule, Field, PriorityClass, Queue, Route, RoutingConfig,
 };
+use protocol::facts::{FactValue, FactValues};
 use protocol::hours::Calendar;
 use protocol::input::{CustomerMessage, SkillNeed};
 use protocol::{ChannelKind, Language, Millis, SubjectToken};
@@ -26,6 +29,10 @@ pub(crate) struct Policy {
     pub(crate) channels: Vec<ChannelRule>,
     /// Which ways to choose between agents any queue has.
     pub(crate) choices: BTreeSet<AgentChoice>,
+    facts: RoutingFacts,
+    routes: Vec<(Route, Option<Condition>)>,
+    /// What the steps of a queue ask, of the queues in which one asks anything.
+    asks: BTreeMap<SubjectToken, Vec<Option<Condition>>>,
     /// The longest time in which any queue reopens a contact, ms.
     pub(crate) reopen_ms_max: u64,
 }
@@ -36,6 +43,8 @@ pub(crate) struct Routing {
     pub(crate) queue: SubjectToken,
     pub(crate) priority: u8,
     pub(crate) needs: Vec<SkillNeed>,
+    /// The route that said so.
+    pub(crate) route: Option<SubjectToken>,
 }
 
 fn calendars(config: &RoutingConfig) -> BTreeMap<SubjectToken, Calendar> {
@@ -51,7 +60,13 @@ impl Policy {
         for account in &config.accounts {
             accounts.entry(account.channel).or_default().insert(account.name.clone(), account.clone());
         }
+        let facts = RoutingFacts::of(config);
+        let asking =
+            config.queues.iter().filter(|queue| queue.steps.iter().any(|step| !step.when.is_empty()));
         Self {
+            asks: asking.map(|queue| (queue.name.clone(), facts.of_steps(&queue.steps))).collect(),
+            routes: config.routes.iter().map(|route| (route.clone(), facts.of_route(route))).collect(),
+            facts,
             queues: config.queues.iter().map(|queue| (queue.name.clone(), queue.clone())).collect(),
             accounts,
             categories: config.categories.iter().map(|one| (one.name.clone(), one.clone())).collect(),
@@ -122,15 +137,62 @@ impl Policy {
         self.categories.get(message.category.as_ref()?)
     }
 
+    /// Whether there is any condition, and so a reason to keep what is known of a contact.
+    pub(crate) fn has_conditions(&self) -> bool {
+        !self.routes.is_empty() || !self.asks.is_empty()
+    }
+
+    pub(crate) fn facts(&self) -> &RoutingFacts {
+        &self.facts
+    }
+
+    /// What the steps of a queue still ask of an agent once the contact's facts are known, step by step; empty if nothing.
+    pub(crate) fn asks(&self, queue: &SubjectToken, facts: Option<&FactValues>) -> Box<[Option<Node>]> {
+        let Some(steps) = self.asks.get(queue) else { return Box::default() };
+        let none = FactValues::new();
+        let known = self.facts.known(facts.unwrap_or(&none));
+        steps.iter().map(|step| step.as_ref().map(|condition| condition.node.given(&known))).collect()
+    }
+
+    /// What conditions may ask of an agent, by place; empty if none asks anything.
+    pub(crate) fn attributes(&self, agent: &Agent) -> Box<[Option<FactValue>]> {
+        let conditions = || self.asks.values().flatten().flatten();
+        if self.asks.is_empty() {
+            return Box::default();
+        }
+        self.facts.of_agent(agent, |place| conditions().any(|one| one.facts.contains(&place))).into()
+    }
+
+    pub(crate) fn has_account(&self, message: &CustomerMessage) -> bool {
+        self.accounts.get(&message.channel).is_some_and(|known| known.contains_key(&message.account))
+    }
+
     /// Where a message's contact goes; `None` if its account is not configured.
-    pub(crate) fn route(&self, message: &CustomerMessage) -> Option<Routing> {
+    pub(crate) fn route(&self, message: &CustomerMessage, facts: &FactValues) -> Option<Routing> {
         let account = self.accounts.get(&message.channel)?.get(&message.account)?;
         let category = self.category(message);
-        let queue = category.and_then(|one| one.queue.as_ref()).unwrap_or(&account.queue);
-        Some(Routing {
-            queue: queue.clone(),
-            priority: category.and_then(|one| one.priority).unwrap_or(account.priority),
-            needs: category.map(|one| one.needs.clone()).unwrap_or_default(),
-        })
+        let route = self.route_of(facts);
+        let queue = route.and_then(|one| one.queue.as_ref());
+        let queue = queue.or(category.and_then(|one| one.queue.as_ref())).unwrap_or(&account.queue);
+        let priority = route.and_then(|one| one.priority).or(category.and_then(|one| one.priority));
+        let mut needs = category.map(|one| one.needs.clone()).unwrap_or_default();
+        for need in route.map(|one| one.needs.as_slice()).unwrap_or_default() {
+            match needs.iter_mut().find(|other| other.skill == need.skill) {
+                Some(same) => same.level = same.level.max(need.level),
+                None => needs.push(need.clone()),
+            }
+        }
+        let (queue, priority) = (queue.clone(), priority.unwrap_or(account.priority));
+        Some(Routing { queue, priority, needs, route: route.map(|one| one.name.clone()) })
+    }
+
+    /// The first route that holds.
+    fn route_of(&self, facts: &FactValues) -> Option<&Route> {
+        if self.routes.is_empty() {
+            return None;
+        }
+        let known = self.facts.known(facts);
+        let holds = |condition: &Condition| condition.node.truth(&known) == Truth::Holds;
+        self.routes.iter().find(|(_, when)| when.as_ref().is_some_and(holds)).map(|(route, _)| route)
     }
 }

@@ -55,6 +55,7 @@ impl Again<'_> {
                 Standing::QueueFull { .. } | Standing::Full { .. } => passed.full += 1,
                 Standing::NotThere { .. } => passed.not_there += 1,
                 Standing::LacksSkill { .. }
+                | Standing::FailsCondition { .. }
                 | Standing::NotInTeam
                 | Standing::NotAPerson
                 | Standing::NotOnChannel
@@ -138,15 +139,9 @@ impl Again<'_> {
         let idle = self.state.agent(winner).map_or(0, |known| self.at.since(known.idle_since));
         self.expect("the idle time", &receipt.idle_ms, &idle);
         self.expect("the wait", &receipt.waited_ms, &self.at.since(self.contact.since));
-        let alike = |other: &Contact| {
-            other.is_waiting()
-                && other.queue == self.contact.queue
-                && other.channel == self.contact.channel
-                && other.priority == self.contact.priority
-                && other.needs == self.contact.needs
-                && other.people_only == self.contact.people_only
-        };
-        let waiting = self.state.contacts().filter(|(_, other)| alike(other)).count();
+        let here = (self.id, self.contact);
+        let alike = |id, other: &Contact| other.is_waiting() && self.state.is_same_class(here, (id, other));
+        let waiting = self.state.contacts().filter(|(id, other)| alike(*id, other)).count();
         self.expect(
             "waiting in its class",
             &receipt.waiting_in_class,

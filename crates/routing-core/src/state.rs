@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use protocol::config::RoutingConfig;
+use protocol::facts::FactValues;
 use protocol::limits::CONVERSATIONS_MAX;
 use protocol::remedy::Effort;
 use protocol::{
@@ -89,6 +90,9 @@ pub(crate) struct Stored {
     /// The bot that had an open contact last, and until when: what it still writes is a suggestion for a while.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) bot_before: BTreeMap<ContactId, (AgentId, Millis)>,
+    /// What is known of contacts, remembered ended ones included, if any condition could ask. Beside the contacts, as company is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) briefs: BTreeMap<ContactId, Brief>,
     /// Contacts on their way to a colleague that come back if they are not taken.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) hand_overs: BTreeMap<ContactId, HandOver>,
@@ -100,6 +104,21 @@ pub(crate) struct Stored {
     pub(crate) ended: BTreeMap<ContactId, Ended>,
     pub(crate) memory: Memory,
     pub(crate) totals: Totals,
+}
+
+/// What is known of a contact.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Brief {
+    pub(crate) facts: FactValues,
+    /// The route that it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) route: Option<SubjectToken>,
+}
+
+impl Stored {
+    pub(crate) fn facts_of(&self, id: ContactId) -> Option<&FactValues> {
+        self.briefs.get(&id).map(|brief| &brief.facts)
+    }
 }
 
 /// How many contacts there ever were. `opened` = open ones + `resolved` + `abandoned`.
@@ -279,6 +298,21 @@ impl State {
         Some((id, self.stored.contacts.get(&id)?))
     }
 
+    /// Whether two contacts are of the same class.
+    pub(crate) fn is_same_class(
+        &self,
+        (one_id, one): (ContactId, &Contact),
+        (id, other): (ContactId, &Contact),
+    ) -> bool {
+        let asks = |id, contact: &Contact| self.index.policy.asks(&contact.queue, self.stored.facts_of(id));
+        one.queue == other.queue
+            && one.channel == other.channel
+            && one.priority == other.priority
+            && one.needs == other.needs
+            && one.people_only == other.people_only
+            && asks(one_id, one) == asks(id, other)
+    }
+
     /// Builds what follows from the configuration, the agents and the open contacts.
     pub(crate) fn rebuild_index(&mut self) {
         let stored = &self.stored;
@@ -294,7 +328,7 @@ impl State {
             }
         }
         for (id, contact) in &stored.contacts {
-            index.link(*id, contact);
+            index.link(*id, contact, stored.facts_of(*id));
         }
         self.index = index;
         let promised: Vec<ContactId> = self.stored.targets.keys().copied().collect();

@@ -127,6 +127,7 @@ impl Core {
             replays: None,
             callback: false,
             language: None,
+            facts: protocol::facts::FactValues::new(),
             body: Sealed::from_parts(identity, 1, ""),
         }))
     }

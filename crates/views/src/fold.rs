@@ -115,7 +115,7 @@ CREATE TABLE entries (
 fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreError> {
     match event {
         Event::ConversationOpened { .. } => conversation_opened(tx, at, event),
-        Event::ContactOpened { contact, conversation, channel, category } => {
+        Event::ContactOpened { contact, conversation, channel, category, .. } => {
             tx.prepare_cached(
                 "INSERT INTO contacts (contact, conversation, channel, category, opened_at, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?

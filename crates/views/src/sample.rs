@@ -70,6 +70,7 @@ fn wrote(seq: u64, text: &str) -> Cause {
             replays: None,
             callback: false,
             language: None,
+            facts: protocol::facts::FactValues::new(),
             body: sealed(text),
         }),
     )
@@ -113,6 +114,8 @@ fn opened() -> Vec<Event> {
             conversation: conversation_id(),
             channel: ChannelKind::Web,
             category: None,
+            facts: protocol::facts::FactValues::new(),
+            route: None,
         },
         entry(1, EntryKind::FromCustomer),
         queued(QueuedWhy::Opened),
@@ -217,8 +220,14 @@ pub(crate) fn many_contacts(contacts: u32) -> Vec<Row<Record>> {
     rows.extend((2..=contacts).map(|n| {
         let contact = ContactId { log_seq: u64::from(n), n: 0 };
         let conversation = conversation_id();
-        let opened =
-            Event::ContactOpened { contact, conversation, channel: ChannelKind::Web, category: None };
+        let opened = Event::ContactOpened {
+            contact,
+            conversation,
+            channel: ChannelKind::Web,
+            category: None,
+            facts: protocol::facts::FactValues::new(),
+            route: None,
+        };
         row(u64::from(n), Cause::Timer, vec![opened])
     }));
     rows

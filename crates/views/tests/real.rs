@@ -72,12 +72,20 @@ fn record(n: u64) -> Record {
         replays: None,
         callback: false,
         language: None,
+        facts: protocol::facts::FactValues::new(),
         body: Sealed::from_parts(identity, 1, &format!("words{n}")),
     };
     let mut events = Vec::new();
     if n == 1 {
         events.push(Event::ConversationOpened { conversation, identity, channel, account });
-        events.push(Event::ContactOpened { contact, conversation, channel, category: None });
+        events.push(Event::ContactOpened {
+            contact,
+            conversation,
+            channel,
+            category: None,
+            facts: protocol::facts::FactValues::new(),
+            route: None,
+        });
     }
     events.push(Event::EntryAdded { conversation, contact, seq: n, entry: EntryKind::FromCustomer });
     let input = Input { v: WIRE_VERSION, made_at: Millis(n), body: InputBody::Message(message) };

@@ -1,6 +1,7 @@
 //! `config check` and `config apply`.
 #![expect(clippy::print_stdout, reason = "a tool's answer")]
 
+mod facts_file;
 mod hours_file;
 mod order_file;
 pub(crate) mod routing_file;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use bus::{Bus, Tail, TailOptions};
+use protocol::facts::FactValue;
 use protocol::ids::{AgentId, ContactId, ParkedId};
 use protocol::input::InputBody;
 use protocol::record::{ChoiceRule, QueuedWhy, Receipt};
@@ -130,6 +131,9 @@ fn tell(
             if let Place::Open { effort, .. } = &explanation.place {
                 println!("{}", cost(effort));
             }
+            if let Some(known) = known(&explanation) {
+                println!("{known}");
+            }
             table(&explanation, names);
             println!();
         }
@@ -175,6 +179,19 @@ fn words(receipt: &Receipt) -> String {
         passed.later,
         receipt.score_ms.map_or_else(String::new, |score| format!(" Its score was {}.", seconds(score))),
     )
+}
+
+/// What conditions could ask of it, and where they led; `None` if none could.
+fn known(explanation: &Explanation) -> Option<String> {
+    if explanation.facts.is_empty() {
+        return None;
+    }
+    let value = |value: &FactValue| serde_json::to_string(value).unwrap_or_default();
+    let facts = explanation.facts.iter().map(|(name, said)| format!("{name} = {}", value(said)));
+    let facts = facts.collect::<Vec<_>>().join(", ");
+    let route = explanation.route.as_ref();
+    let route = route.map_or_else(|| "no route held".to_owned(), |name| format!("it took the route {name}"));
+    Some(format!("  When it was opened {route}; known of it: {facts}."))
 }
 
 /// What it cost the customer so far.
@@ -226,6 +243,7 @@ fn standing(standing: &Standing) -> String {
             None => format!("lacks the skill {skill} (level {} is needed)", needs.get()),
             Some(has) => format!("has {skill} at level {}, {} is needed", has.get(), needs.get()),
         },
+        Standing::FailsCondition { when } => format!("does not hold for them: {}", when.join(" && ")),
         Standing::NotInTeam => "is of no team that is asked".to_owned(),
         Standing::NotOnChannel => "takes no contacts of this channel".to_owned(),
         Standing::NotAPerson => "is a bot, and one gave it up or the customer wants a person".to_owned(),

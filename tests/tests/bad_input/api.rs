@@ -59,6 +59,21 @@ fn cases() -> Vec<Case> {
         Case::of("a clock in 2100", &with("sent_at", 4_102_444_800_000_u64), 202, ""),
         Case::of("a clock before time", &with("sent_at", -1), 400, "malformed"),
     ];
+    let facts = [
+        ("facts with one word", serde_json::json!({"tier": "gold"})),
+        ("a fact that is no value", serde_json::json!({"customer.tier": ["gold"]})),
+        ("a fact of half a cent", serde_json::json!({"order.value": 0.5})),
+        ("a fact as long as a letter", serde_json::json!({"customer.tier": "x".repeat(65)})),
+    ];
+    cases.extend(facts.map(|(name, facts)| Case::of(name, &with("facts", facts), 422, "facts_malformed")));
+    let many: serde_json::Map<_, _> = (0..101).map(|n| (format!("a.b{n}"), n.into())).collect();
+    cases.push(Case::of("101 facts", &with("facts", many), 422, "too_many_facts"));
+    cases.push(Case::of(
+        "facts that nobody declared",
+        &with("facts", serde_json::json!({"a.b": 1})),
+        202,
+        "",
+    ));
     for hostile in ["*", ">", "a.b", "shop.>", "sh op", "$JS.API.>", ""] {
         cases.push(Case::of("account as a subject", &with("account", hostile), 404, "unknown_account"));
         cases.push(Case::of("category as a subject", &with("category", hostile), 422, "category_malformed"));

@@ -103,6 +103,7 @@ impl World {
             replays: None,
             callback: false,
             language: None,
+            facts: protocol::facts::FactValues::new(),
             body: floor::sealed(customer.identity),
         }
     }

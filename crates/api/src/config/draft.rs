@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::config::{
-    Account, Agent, Category, ChannelRule, Disposition, PriorityClass, Queue, RoutingConfig, Skill,
+    Account, Agent, Category, ChannelRule, DeclaredFact, Disposition, PriorityClass, Queue, Route,
+    RoutingConfig, Skill,
 };
+use protocol::facts::FactValues;
 use protocol::hours::Hours;
 use protocol::input::SkillNeed;
 use protocol::{AgentId, ChannelKind, Language, SkillLevel, SubjectToken};
@@ -28,6 +30,10 @@ pub(super) struct ConfigDraft {
     hours: Vec<Hours>,
     #[serde(default)]
     languages: BTreeMap<Language, SkillNeed>,
+    #[serde(default)]
+    facts: Vec<DeclaredFact>,
+    #[serde(default)]
+    routes: Vec<Route>,
 }
 
 /// As [`Agent`], with the id if it is known.
@@ -50,6 +56,8 @@ struct AgentDraft {
     bot: bool,
     #[serde(default)]
     answer_within_ms: Option<u64>,
+    #[serde(default)]
+    attributes: FactValues,
 }
 
 impl ConfigDraft {
@@ -75,6 +83,7 @@ impl ConfigDraft {
             load_max: draft.load_max,
             bot: draft.bot,
             answer_within_ms: draft.answer_within_ms,
+            attributes: draft.attributes,
         });
         RoutingConfig {
             agents: agents.collect(),
@@ -87,6 +96,8 @@ impl ConfigDraft {
             channels: self.channels,
             hours: self.hours,
             languages: self.languages,
+            facts: self.facts,
+            routes: self.routes,
         }
     }
 }

@@ -1,11 +1,16 @@
 //! What makes bytes a message. Pure.
 
+use std::collections::BTreeMap;
+
 use protocol::api::NewMessage;
 use protocol::content::{Content, ContentError};
+use protocol::facts::{FactName, FactValue, FactValues};
 use protocol::limits::{
-    CLOCK_SKEW_MS_MAX, IDENTITY_BYTES_MAX, NAME_BYTES_MAX, PROVIDER_ID_BYTES_MAX, TEXT_BYTES_MAX,
+    CLOCK_SKEW_MS_MAX, FACT_TEXT_BYTES_MAX, FACTS_MAX, IDENTITY_BYTES_MAX, NAME_BYTES_MAX,
+    PROVIDER_ID_BYTES_MAX, TEXT_BYTES_MAX,
 };
 use protocol::{Language, Millis, SubjectToken};
+use serde_json::Value;
 use service::Problem;
 
 use crate::problems::{self, unprocessable};
@@ -19,6 +24,7 @@ pub(super) struct Fit {
     pub(super) content: Content,
     pub(super) category: Option<SubjectToken>,
     pub(super) language: Option<Language>,
+    pub(super) facts: FactValues,
     pub(super) sent_at: Option<Millis>,
     /// The sender's clock is too far off to be believed.
     pub(super) sent_at_ignored: bool,
@@ -88,6 +94,7 @@ pub(super) fn read(
         let detail = "use two small letters, as in nl, or leave it out";
         return Err(Misfit::Refused(unprocessable("language_malformed", "the language is not one", detail)));
     };
+    let facts = facts(new.facts).map_err(Misfit::Refused)?;
     let account = SubjectToken::new(&new.account).map_err(|_| Misfit::UnknownAccount(None))?;
     if !known(&account) {
         return Err(Misfit::UnknownAccount(Some(account)));
@@ -95,7 +102,43 @@ pub(super) fn read(
     let sent_at = new.sent_at.map(Millis).filter(|sent_at| is_believed(*sent_at, now));
     let sent_at_ignored = sent_at.is_none() && new.sent_at.is_some();
     let (id, from) = (new.id, new.from.value);
-    Ok(Fit { account, id, from, content, category, language, sent_at, sent_at_ignored })
+    Ok(Fit { account, id, from, content, category, language, facts, sent_at, sent_at_ignored })
+}
+
+/// What the sender knows; all that cannot be a fact is told at once.
+fn facts(given: BTreeMap<String, Value>) -> Result<FactValues, Problem> {
+    if given.len() > FACTS_MAX {
+        let detail = format!("nothing was accepted; send at most {FACTS_MAX}");
+        return Err(unprocessable("too_many_facts", format!("{} facts", given.len()), detail));
+    }
+    let (mut facts, mut wrong) = (FactValues::new(), Vec::new());
+    for (name, value) in given {
+        match (name.parse::<FactName>(), fact_value(value)) {
+            (Ok(name), Some(value)) => {
+                facts.insert(name, value);
+            }
+            (Ok(_) | Err(_), Some(_) | None) => wrong.push(name.chars().take(80).collect::<String>()),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(facts);
+    }
+    let detail = format!(
+        "nothing was accepted; a fact has a name of two words, as in customer.tier, and is true or false, a whole number, or a \
+         word of at most {FACT_TEXT_BYTES_MAX} bytes"
+    );
+    Err(unprocessable("facts_malformed", "some facts are none", detail).with("facts", wrong))
+}
+
+fn fact_value(value: Value) -> Option<FactValue> {
+    match value {
+        Value::Bool(value) => Some(FactValue::Bool(value)),
+        Value::Number(number) => number.as_i64().map(FactValue::Int),
+        Value::String(text) => {
+            Some(text).filter(|text| text.len() <= FACT_TEXT_BYTES_MAX).map(FactValue::Text)
+        }
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 fn is_believed(sent_at: Millis, now: Millis) -> bool {
@@ -142,7 +185,7 @@ fn check(content: &Content, text_max_bytes: usize) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     const NOW: Millis = Millis(1_800_000_000_000);
 
@@ -184,6 +227,7 @@ mod tests {
     fn a_message_is_read_whole() {
         let mut message = with("category", "refund");
         message["language"] = "nl".into();
+        message["facts"] = json!({"customer.tier": "gold", "order.value": 900, "order.is_late": true});
         message["sent_at"] = NOW.0.into();
         let fit = judge(&serde_json::to_vec(&message).unwrap()).unwrap();
         assert_eq!(
@@ -192,6 +236,7 @@ mod tests {
         );
         assert_eq!(fit.content, Content { text: "Hello".into(), name: Some("Ann".into()) });
         assert_eq!(fit.category.unwrap().as_str(), "refund");
+        assert_eq!(serde_json::to_value(&fit.facts).unwrap(), message["facts"]);
         assert_eq!(fit.language.unwrap().to_string(), "nl");
         assert_eq!((fit.sent_at, fit.sent_at_ignored), (Some(NOW), false));
     }

@@ -62,6 +62,8 @@ fn wait(log: &mut Log, n: u8, seq: u64) {
         conversation: conversation(n.into()),
         channel: ChannelKind::Web,
         category: None,
+        facts: protocol::facts::FactValues::new(),
+        route: None,
     };
     log.feed(vec![opened, added(n, seq, EntryKind::FromCustomer)]);
 }
@@ -173,6 +175,7 @@ fn the_words_of_an_entry_stand_in_its_cause() {
         replays: None,
         callback: false,
         language: None,
+        facts: protocol::facts::FactValues::new(),
         body: body.clone(),
     };
     let events = vec![opened(1, ChannelKind::Web), added(1, 1, EntryKind::FromCustomer)];

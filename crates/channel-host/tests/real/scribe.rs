@@ -87,7 +87,14 @@ impl Scribe {
                 if let Entry::Vacant(place) = self.open.entry(contact) {
                     place.insert(Held::Nobody);
                     let channel = ChannelKind::Web;
-                    events.push(Event::ContactOpened { contact, conversation, channel, category: None });
+                    events.push(Event::ContactOpened {
+                        contact,
+                        conversation,
+                        channel,
+                        category: None,
+                        facts: protocol::facts::FactValues::new(),
+                        route: None,
+                    });
                 }
                 events.push(self.entry(conversation, EntryKind::FromCustomer));
                 events

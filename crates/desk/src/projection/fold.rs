@@ -73,7 +73,7 @@ impl Projection {
         match event {
             Event::Fenced { .. } => self.renew_offers(step),
             Event::ConfigApplied => self.configure(step, &record.cause),
-            Event::ContactOpened { contact, conversation, channel, category } => {
+            Event::ContactOpened { contact, conversation, channel, category, .. } => {
                 let opened =
                     Contact::open(*conversation, *channel, category.clone(), record.at, &record.cause);
                 self.admit(*contact, opened);

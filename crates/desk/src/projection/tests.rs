@@ -112,6 +112,7 @@ impl Log {
             replays: None,
             callback: false,
             language: None,
+            facts: protocol::facts::FactValues::new(),
             body: Sealed::from_parts(CUSTOMER, 1, "AAAA"),
         }))
     }
@@ -159,6 +160,8 @@ impl Log {
                 conversation: CONVERSATION,
                 channel: ChannelKind::Api,
                 category: Some(token("refund")),
+                facts: protocol::facts::FactValues::new(),
+                route: None,
             },
             said,
             self.queued(QueuedWhy::Opened),

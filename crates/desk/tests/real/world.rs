@@ -185,6 +185,7 @@ impl World {
             replays: None,
             callback: false,
             language: None,
+            facts: protocol::facts::FactValues::new(),
             body,
         })
     }
@@ -221,6 +222,8 @@ impl World {
                 conversation: CONVERSATION,
                 channel: ChannelKind::Web,
                 category: None,
+                facts: protocol::facts::FactValues::new(),
+                route: None,
             },
             said,
             Event::Queued {

@@ -231,6 +231,9 @@ export interface Explanation {
   log_seq: number;
   policy: string;
   place: { is: 'unknown' | 'ended' | 'open' } & Record<string, unknown>;
+  /** What conditions could ask of it, if any could. */
+  facts?: Record<string, boolean | number | string>;
+  route?: string;
   agents: AgentRow[];
 }
 

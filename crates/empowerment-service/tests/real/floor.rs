@@ -80,6 +80,7 @@ impl World {
             replays: None,
             callback: false,
             language: None,
+            facts: protocol::facts::FactValues::new(),
             body,
         };
         self.input(&subjects().inbound_message(ChannelKind::Web, &token("shop")), InputBody::Message(said))

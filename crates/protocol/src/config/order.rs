@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{Faults, Known, Queue, RoutingConfig};
 use crate::input::SkillNeed;
 use crate::limits::{
-    AGEING_PERCENT_MAX, ALTERNATIVES_PER_STEP_MAX, CAPACITY_MAX, MISSES_MAX, ORDER_MS_MAX, SILENCE_MS_MIN,
-    SKILLS_PER_CONTACT_MAX, STEPS_PER_QUEUE_MAX,
+    AGEING_PERCENT_MAX, ALTERNATIVES_PER_STEP_MAX, CAPACITY_MAX, CONDITIONS_PER_CARD_MAX, MISSES_MAX,
+    ORDER_MS_MAX, SILENCE_MS_MIN, SKILLS_PER_CONTACT_MAX, STEPS_PER_QUEUE_MAX,
 };
 use crate::token::{ChannelKind, SubjectToken};
 
@@ -72,6 +72,10 @@ pub struct Step {
     /// By how many levels every need is lowered; one that falls below 1 asks for nothing.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub ease: u8,
+    /// CEL expressions of one line over facts of the contact and of the agent, all of which have to hold for an agent to belong
+    /// to it; what is unknown does not hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub when: Vec<String>,
 }
 
 /// How an answer that is nearly due presses the order: from `window_ms` before `within_ms` of waiting its contacts gain a head
@@ -262,6 +266,7 @@ impl Step {
         for team in &self.teams {
             faults.known(path.to_owned(), "team", team, &known.teams);
         }
+        faults.at_most(&format!("{path}.when"), self.when.len(), CONDITIONS_PER_CARD_MAX);
         faults.at_most(path, self.any_of.len(), ALTERNATIVES_PER_STEP_MAX);
         for all in &self.any_of {
             faults.at_most(path, all.len(), SKILLS_PER_CONTACT_MAX);

@@ -4,6 +4,7 @@ use expect_test::Expect;
 use protocol::command::{AgentCommand, Outcome, Presence, Refusal};
 use protocol::config::{Account, Agent, Category, Disposition, Queue, RoutingConfig, Skill};
 use protocol::content::Sealed;
+use protocol::facts::{FactValue, FactValues};
 use protocol::input::{ConfigInput, CustomerMessage, SkillNeed, WIRE_VERSION};
 use protocol::record::{Cause, Event, Record};
 use protocol::{
@@ -307,6 +308,7 @@ impl Floor {
             replays: None,
             callback: false,
             language: None,
+            facts: if self.state.config().facts.is_empty() { FactValues::new() } else { facts_of(customer) },
             body: sealed(),
         }
     }
@@ -448,4 +450,24 @@ pub(crate) fn resolve(contact: ContactId) -> Command {
 
 pub(crate) fn sealed() -> Sealed {
     Sealed::from_parts(identity("somebody"), 1, "c2VhbGVk")
+}
+
+/// What a customer's messages say where the configuration asks: some say nothing.
+fn facts_of(customer: &str) -> FactValues {
+    let draw: usize = customer.bytes().map(usize::from).sum();
+    let text = |text: &str| FactValue::Text(text.to_owned());
+    let said = [
+        (
+            "customer.tier",
+            [Some(text("gold")), Some(text("basic")), None, Some(text("golden"))][draw % 4].clone(),
+        ),
+        ("customer.site", [Some(text("north")), Some(text("south")), None][draw % 3].clone()),
+        (
+            "order.value",
+            [Some(FactValue::Int(900)), Some(FactValue::Int(500)), None, Some(text("x"))][draw / 3 % 4]
+                .clone(),
+        ),
+        ("order.undeclared", Some(FactValue::Bool(true))),
+    ];
+    said.into_iter().filter_map(|(name, value)| Some((name.parse().unwrap(), value?))).collect()
 }

@@ -12,6 +12,7 @@ mod aside_rules;
 mod bot_rules;
 mod builder;
 mod company_rules;
+mod condition_rules;
 mod config_rules;
 mod customer_rules;
 mod empowerment;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::command::Presence;
 use protocol::config::{Agent, Queue, RoutingConfig};
+use protocol::facts::FactValues;
 use protocol::hours::Calendar;
 use protocol::input::SkillNeed;
 use protocol::limits::COMPANIONS_PER_CONTACT_MAX;
@@ -39,6 +40,7 @@ pub(crate) struct Known {
     since: Millis,
     declined: BTreeMap<AgentId, Millis>,
     bots: bots::Lease,
+    facts: FactValues,
 }
 
 #[derive(Clone, Debug)]
@@ -227,8 +229,10 @@ impl Model {
 
     fn contact_event(&mut self, at: Millis, event: &Event) {
         match event {
-            Event::ContactOpened { contact, conversation, channel, .. } => {
+            Event::ContactOpened { contact, conversation, channel, facts, route, .. } => {
                 self.opened += 1;
+                let taken = self.config.routes.iter().find(|route| weigh::takes(route, facts));
+                assert_eq!(*route, taken.map(|route| route.name.clone()), "{facts:?}");
                 self.conversations.insert(*conversation, None);
                 let known = Known {
                     at: At::Nowhere,
@@ -240,6 +244,7 @@ impl Model {
                     since: at,
                     declined: BTreeMap::new(),
                     bots: bots::Lease::default(),
+                    facts: facts.clone(),
                 };
                 assert!(self.contacts.insert(*contact, known).is_none(), "{contact} was born twice");
             }

@@ -3,15 +3,17 @@
 use protocol::ChannelKind::{Api, Web};
 use protocol::SkillLevel;
 use protocol::config::{
-    Agent, AgentChoice, BreachBoost, ChannelRule, PriorityClass, RoutingConfig, ServiceLevel, Step,
+    Agent, AgentChoice, BreachBoost, ChannelRule, DeclaredFact, PriorityClass, Route, RoutingConfig,
+    ServiceLevel, Step,
 };
+use protocol::facts::{FactType, FactValue};
 use protocol::hours::{Hours, Weekday};
 use protocol::input::SkillNeed;
 
 use crate::builder::token;
 
 /// How many there are.
-pub(crate) const POLICIES: usize = 8;
+pub(crate) const POLICIES: usize = 9;
 
 pub(crate) fn config(policy: usize, staff: Vec<Agent>) -> RoutingConfig {
     let mut config = crate::builder::config(staff);
@@ -55,6 +57,7 @@ pub(crate) fn config(policy: usize, staff: Vec<Agent>) -> RoutingConfig {
             config.queues[1].per_agent_max = Some(1);
             config.queues[0].auto_accept = true;
         }
+        7 => conditions(&mut config),
         _ => {
             config.queues[0].service = Some(ServiceLevel {
                 first_ms: Some(9_000),
@@ -80,6 +83,51 @@ pub(crate) fn config(policy: usize, staff: Vec<Agent>) -> RoutingConfig {
         }
     }
     config
+}
+
+/// Routes and steps that ask; `model::weigh` says what their words mean.
+fn conditions(config: &mut RoutingConfig) {
+    let fact = |name: &str, type_, words: &[&str], absent| DeclaredFact {
+        name: name.parse().unwrap(),
+        type_,
+        words: words.iter().map(ToString::to_string).collect(),
+        absent,
+    };
+    config.facts = vec![
+        fact("agent.senior", FactType::Bool, &[], Some(FactValue::Bool(false))),
+        fact("agent.site", FactType::Text, &["north", "south"], None),
+        fact("customer.site", FactType::Text, &["north", "south"], None),
+        fact("customer.tier", FactType::Text, &["gold", "basic"], None),
+        fact("order.value", FactType::Int, &[], Some(FactValue::Int(0))),
+    ];
+    for (n, agent) in config.agents.iter_mut().enumerate() {
+        let site = [Some("north"), Some("south"), None][n % 3].map(|site| FactValue::Text(site.into()));
+        let senior = (n % 2 == 0).then_some(FactValue::Bool(true));
+        let says = [("agent.site", site), ("agent.senior", senior)];
+        agent.attributes =
+            says.into_iter().filter_map(|(name, value)| Some((name.parse().unwrap(), value?))).collect();
+    }
+    let route = |name: &str, when: &[&str]| Route {
+        name: token(name),
+        when: when.iter().map(ToString::to_string).collect(),
+        queue: None,
+        priority: None,
+        needs: Vec::new(),
+    };
+    config.routes = vec![
+        Route {
+            queue: Some(token("support")),
+            priority: Some(0),
+            ..route("gold", &["customer.tier == \"gold\"", "order.value > 400"])
+        },
+        Route { needs: vec![dutch(1)], ..route("known", &["contact.returning && contact.category == \"\""]) },
+    ];
+    each(config, |queue| {
+        let mut steps = steps();
+        steps[0].when = vec!["agent.senior || order.value <= 500".to_owned()];
+        steps[1].when = vec!["agent.site == customer.site".to_owned()];
+        queue.steps = steps;
+    });
 }
 
 /// It closes 80 s after the floor begins, for 7 minutes, and for an hour and a half each morning.

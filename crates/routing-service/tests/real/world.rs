@@ -150,6 +150,7 @@ impl World {
             replays: None,
             callback: false,
             language: None,
+            facts: protocol::facts::FactValues::new(),
             body: Sealed::from_parts(identity, 1, "c2VhbGVk"),
         };
         self.input(InputBody::Message(message)).await;

@@ -31,7 +31,14 @@ fn opened(n: u64, queue: &str) -> Vec<Event> {
             channel,
             account,
         },
-        Event::ContactOpened { contact: contact(n), conversation, channel, category: None },
+        Event::ContactOpened {
+            contact: contact(n),
+            conversation,
+            channel,
+            category: None,
+            facts: protocol::facts::FactValues::new(),
+            route: None,
+        },
         queued(n, queue, QueuedWhy::Opened),
     ]
 }

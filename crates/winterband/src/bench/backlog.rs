@@ -208,6 +208,7 @@ impl Bench {
             replays: None,
             callback: false,
             language: None,
+            facts: protocol::facts::FactValues::new(),
             body: body.clone(),
         })
     }

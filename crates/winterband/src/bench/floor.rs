@@ -100,6 +100,7 @@ impl Floor {
             replays: None,
             callback: false,
             language: None,
+            facts: protocol::facts::FactValues::new(),
             body: sealer.seal(identity, &content).await?,
         };
         Ok(input(kit, InputBody::Message(message)))

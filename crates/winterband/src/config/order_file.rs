@@ -7,12 +7,13 @@ use protocol::input::SkillNeed;
 use protocol::{Language, SkillLevel, SubjectToken};
 use toml_edit::{InlineTable, Value};
 
+use super::facts_file::text;
 use super::routing_file::{channel as channel_kind, need};
 use super::table::{Table, duration_ms, token};
 
 const CHOICES: &str = "one of longest_idle, least_occupied, most_spare, best_proficiency";
 const STEPS: &str = "a list of { after = \"20s\", queues = [names], teams = [names], any_of = [[{ skill = \"name\", level = 1 to 5 }]], any_language = true, \
-                     ease = levels }, of which only after has to be there";
+                     ease = levels, when = [\"condition\"] }, of which only after has to be there";
 const SERVICE: &str = "{ first = \"60s\", next = \"5m\", resolution = \"24h\", business = true, warn_percent = 80, escalate = true }, \
                        of which one time has to be there";
 const BREACH: &str = "{ within = \"60s\", window = \"20s\", head_start = \"5m\" }";
@@ -119,7 +120,7 @@ pub(super) fn only(table: &InlineTable, keys: &[&str]) -> Option<()> {
 }
 
 fn step(table: &InlineTable) -> Option<Step> {
-    only(table, &["after", "queues", "teams", "any_of", "any_language", "ease"])?;
+    only(table, &["after", "queues", "teams", "any_of", "any_language", "ease", "when"])?;
     let names = |key: &str| match table.get(key) {
         Some(value) => value.as_array()?.iter().map(token).collect::<Option<BTreeSet<_>>>(),
         None => Some(BTreeSet::new()),
@@ -137,7 +138,12 @@ fn step(table: &InlineTable) -> Option<Step> {
         Some(value) => u8::try_from(value.as_integer()?).ok()?,
         None => 0,
     };
-    Some(Step { after_ms: duration_ms(table.get("after")?)?, queues, teams, any_of, any_language, ease })
+    let when = match table.get("when") {
+        Some(value) => value.as_array()?.iter().map(text).collect::<Option<Vec<_>>>()?,
+        None => Vec::new(),
+    };
+    let after_ms = duration_ms(table.get("after")?)?;
+    Some(Step { after_ms, queues, teams, any_of, any_language, ease, when })
 }
 
 fn all_of(value: &Value) -> Option<Vec<SkillNeed>> {

@@ -9,9 +9,9 @@ use protocol::{ChannelKind, SkillLevel, SubjectToken};
 use service::settings::{Fault, locate};
 use toml_edit::{ArrayOfTables, Document, InlineTable};
 
-use super::hours_file;
 use super::order_file::{self, only};
 use super::table::{Source, Table, token};
+use super::{facts_file, hours_file};
 
 /// The name of the file in the configuration folder.
 pub(crate) const FILE_NAME: &str = "routing.toml";
@@ -21,7 +21,7 @@ pub(crate) const DEMO: &str = include_str!("../../../../deploy/config/routing.to
 
 const FIELDS: &str =
     "a list of { name = \"cause\", title = \"Cause\", choices = [names] }, of which choices may be left out";
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 12] = [
     "queue",
     "skill",
     "agent",
@@ -32,6 +32,8 @@ const KINDS: [&str; 10] = [
     "channel",
     "hours",
     "language",
+    "fact",
+    "route",
 ];
 
 /// Reads a text, or tells all its faults at once.
@@ -72,10 +74,12 @@ pub(crate) fn read(
             .into_iter()
             .collect(),
         hours: each(&mut source, "hours", tables("hours"), hours_file::hours),
+        facts: each(&mut source, "fact", tables("fact"), facts_file::fact),
+        routes: each(&mut source, "route", tables("route"), facts_file::route),
     };
     // Faults between the parts make sense only when each part could be read.
     if source.faults.is_empty() {
-        for fault in config.faults() {
+        for fault in config.faults().into_iter().chain(conditions::routing::faults(&config)) {
             let path = file_path(&fault.path);
             let line = locate(text, &path);
             let path = fault.path;
@@ -170,6 +174,7 @@ fn agent(table: &mut Table<'_, '_>, known: &BTreeMap<SubjectToken, AgentId>) -> 
     let (team, load_max) = (table.optional_token("team"), table.optional_whole("load_max"));
     let bot = table.optional_yes_no("bot").unwrap_or_default();
     let answer_within_ms = table.optional_duration_ms("answer_within");
+    let attributes = facts_file::attributes(table);
     let name = name?;
     let id = known.get(&name).copied().unwrap_or_else(|| AgentId(uuid::Uuid::now_v7()));
     Some(Agent {
@@ -182,6 +187,7 @@ fn agent(table: &mut Table<'_, '_>, known: &BTreeMap<SubjectToken, AgentId>) -> 
         load_max,
         bot,
         answer_within_ms,
+        attributes,
         ..Agent::new(id, name)
     })
 }

@@ -187,6 +187,15 @@ impl<'a, 'b> Table<'a, 'b> {
         self.optional(key, expected, |value| value.as_array()?.iter().map(&accept).collect())
     }
 
+    pub(super) fn value<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        accept: impl Fn(&toml_edit::Value) -> Option<T>,
+    ) -> Option<T> {
+        self.optional(key, expected, accept)
+    }
+
     pub(super) fn finish(self) {
         for (key, item) in self.table.iter() {
             if !self.asked.contains(key) {

@@ -27,8 +27,14 @@ impl Log {
         let leader = GatewayId(Uuid::nil());
         log.write(Cause::Takeover { leader }, vec![Event::Fenced { epoch: 1 }]);
         let (contact, conversation) = (contact(), conversation());
-        let opened =
-            Event::ContactOpened { contact, conversation, channel: ChannelKind::Web, category: None };
+        let opened = Event::ContactOpened {
+            contact,
+            conversation,
+            channel: ChannelKind::Web,
+            category: None,
+            facts: protocol::facts::FactValues::new(),
+            route: None,
+        };
         let entry = log.entry();
         let gone = Event::Abandoned { contact };
         log.input(InputBody::Message(message(0, None)), vec![opened, entry, gone]);
@@ -125,6 +131,7 @@ fn message(n: u8, replays: Option<ParkedId>) -> CustomerMessage {
         replays,
         callback: false,
         language: None,
+        facts: protocol::facts::FactValues::new(),
         body: sealed(),
     }
 }

@@ -1,5 +1,7 @@
 //! What a row of a file becomes: a message, or a fault with its place. Pure.
 
+use std::collections::BTreeMap;
+
 use protocol::api::{NewMessage, Sender};
 use serde::Serialize;
 
@@ -155,6 +157,7 @@ impl Mold {
             category: short(Field::Category)?.map(|words| as_token(&words)),
             sent_at,
             language: None,
+            facts: BTreeMap::new(),
         };
         Ok(Row { number, line, message })
     }
@@ -170,13 +173,21 @@ fn as_token(words: &str) -> String {
 pub(super) fn row_for_test(number: u64, sender: &str) -> Row {
     let from = Sender { value: sender.to_owned(), name: None };
     let (account, id, text) = ("shop".to_owned(), format!("id-{number}"), "hello".to_owned());
-    let message = NewMessage { account, id, from, text, category: None, sent_at: None, language: None };
+    let message = NewMessage {
+        account,
+        id,
+        from,
+        text,
+        category: None,
+        sent_at: None,
+        language: None,
+        facts: BTreeMap::new(),
+    };
     Row { number, line: number + 1, message }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use super::*;
 

@@ -1,6 +1,7 @@
 //! Steps, scores, ranks and room, from their definitions.
 
-use protocol::config::{Agent, AgentChoice, ChannelRule};
+use protocol::config::{Agent, AgentChoice, ChannelRule, Route};
+use protocol::facts::{FactValue, FactValues};
 use protocol::input::SkillNeed;
 use protocol::{ChannelKind, Millis};
 
@@ -39,7 +40,8 @@ impl Model {
                 step.any_of.iter().any(|all| commands(all, step.ease))
             };
             let of_team = step.teams.is_empty() || agent.team.iter().any(|team| step.teams.contains(team));
-            serves && able && of_team
+            let agrees = step.when.iter().all(|text| holds(text, agent, &contact.facts));
+            serves && able && of_team && agrees
         };
         queue.steps.iter().filter(admits).map(|step| step.after_ms).min()
     }
@@ -131,5 +133,46 @@ impl Model {
         let load: u32 = firm.map(weigh).sum();
         let limit = agent.load_max.map(u32::from);
         assert!(limit.is_none_or(|most| load <= most), "{} holds {load} of {limit:?}", agent.name);
+    }
+}
+
+fn text<'a>(facts: &'a FactValues, name: &str) -> Option<&'a str> {
+    match facts.get(&name.parse().unwrap()) {
+        Some(FactValue::Text(text)) => Some(text),
+        _ => None,
+    }
+}
+
+fn value_of_order(facts: &FactValues) -> i64 {
+    match facts.get(&"order.value".parse().unwrap()) {
+        Some(FactValue::Int(value)) => *value,
+        _ => 0,
+    }
+}
+
+/// What the conditions of steps in `policies` mean.
+fn holds(condition: &str, agent: &Agent, facts: &FactValues) -> bool {
+    match condition {
+        "agent.senior || order.value <= 500" => {
+            let senior = agent.attributes.get(&"agent.senior".parse().unwrap());
+            senior == Some(&FactValue::Bool(true)) || value_of_order(facts) <= 500
+        }
+        "agent.site == customer.site" => {
+            let site = text(&agent.attributes, "agent.site");
+            site.is_some() && site == text(facts, "customer.site")
+        }
+        _ => panic!("{condition} is of no policy"),
+    }
+}
+
+/// What the routes in `policies` mean.
+pub(super) fn takes(route: &Route, facts: &FactValues) -> bool {
+    match route.name.as_str() {
+        "gold" => text(facts, "customer.tier") == Some("gold") && value_of_order(facts) > 400,
+        "known" => {
+            facts.get(&"contact.returning".parse().unwrap()) == Some(&FactValue::Bool(true))
+                && text(facts, "contact.category") == Some("")
+        }
+        name => panic!("{name} is of no policy"),
     }
 }
