@@ -279,6 +279,11 @@ fn state_after(event: &Event, about: ContactId) -> Option<CustomerState> {
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }
         | Event::AtRisk { .. }
+        | Event::IncidentSet { .. }
+        | Event::IncidentAsked { .. }
+        | Event::IncidentWorked { .. }
+        | Event::IncidentEnded { .. }
+        | Event::Gathered { .. }
         | Event::CommandSettled { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => return None,
@@ -311,6 +316,7 @@ fn agent_shown(entry: &EntryKind) -> Option<AgentId> {
         | EntryKind::LeftAgain { .. }
         | EntryKind::CallbackAsked
         | EntryKind::SilenceWarned { .. }
+        | EntryKind::IncidentTold { .. }
         | EntryKind::Closed { .. }
         | EntryKind::Reopened
         | EntryKind::CustomerLeft => None,

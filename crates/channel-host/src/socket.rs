@@ -10,6 +10,7 @@ use channel_web::{Adapter as _, CustomerState, Outbound, Parsed, Rejected, Serve
 use forecast::{Outlook, Wait};
 use protocol::ConversationId;
 use protocol::content::{Content, Sealed};
+use protocol::record::EntryKind;
 use protocol::thread::Entry;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
@@ -230,8 +231,9 @@ impl Talk {
         entries: impl Iterator<Item = &Entry>,
     ) -> Result<(), End> {
         for entry in entries {
-            let text = match &entry.body {
-                Some(body) if entry.kind.is_for_customer() => self.open(body).await,
+            let text = match (&entry.body, &entry.kind) {
+                (_, EntryKind::IncidentTold { text, .. }) => Ok(Some(text.clone())),
+                (Some(body), _) if entry.kind.is_for_customer() => self.open(body).await,
                 _ => Ok(None),
             };
             let Ok(text) = text else { return self.miss(line).await };

@@ -74,6 +74,7 @@ fn wire_kind(kind: &EntryKind) -> WireKind {
         EntryKind::Resolved { .. } | EntryKind::ClosedAfterSilence { .. } => WireKind::Resolved,
         EntryKind::Closed { .. } => WireKind::Closed,
         EntryKind::CallbackAsked => WireKind::Callback,
+        EntryKind::IncidentTold { .. } => WireKind::Incident,
         EntryKind::SilenceWarned { .. } => WireKind::Closing,
         EntryKind::Reopened => WireKind::Reopened,
         EntryKind::CustomerLeft => WireKind::Left,

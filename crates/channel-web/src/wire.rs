@@ -122,6 +122,8 @@ pub enum WireKind {
     Callback,
     /// It ends soon if the customer does not answer.
     Closing,
+    /// They are told of something that happened to many; they may ask for a person.
+    Incident,
     /// The customer came back.
     Reopened,
     /// The customer left.

@@ -42,6 +42,11 @@ impl AnsweredBy {
             | DeskCommand::Join { .. }
             | DeskCommand::Leave { .. }
             | DeskCommand::TakeVoice { .. }
+            | DeskCommand::SetIncident { .. }
+            | DeskCommand::GatherForIncident { .. }
+            | DeskCommand::AnswerIncident { .. }
+            | DeskCommand::ResolveIncident { .. }
+            | DeskCommand::CloseIncident { .. }
             | DeskCommand::CallForHelp { .. }
             | DeskCommand::Fail { .. } => Self::Routing,
             DeskCommand::Give { .. }
@@ -136,6 +141,9 @@ fn in_the_workers_words(refusal: Refusal) -> RemedyRefusal {
         | Refusal::BadTime
         | Refusal::CompanyFull
         | Refusal::NotBot
+        | Refusal::UnknownIncident
+        | Refusal::IncidentTooWide
+        | Refusal::TooManyIncidents
         | Refusal::ColleagueNotThere => RemedyRefusal::BadInput { says: refusal.to_string() },
     }
 }

@@ -139,6 +139,11 @@ impl TextLimits {
             | DeskCommand::Join { .. }
             | DeskCommand::Leave { .. }
             | DeskCommand::TakeVoice { .. }
+            | DeskCommand::SetIncident { .. }
+            | DeskCommand::GatherForIncident { .. }
+            | DeskCommand::AnswerIncident { .. }
+            | DeskCommand::ResolveIncident { .. }
+            | DeskCommand::CloseIncident { .. }
             | DeskCommand::CallForHelp { .. }
             | DeskCommand::Fail { .. }
             | DeskCommand::Undo { .. }

@@ -6,6 +6,7 @@
 mod configure;
 mod contact;
 mod fold;
+mod incidents;
 mod memory;
 mod picture;
 mod standing;
@@ -22,8 +23,8 @@ use protocol::desk::Choice;
 use protocol::record::{CompanyRole, Receipt};
 use protocol::thread::Entry;
 use protocol::{
-    AgentId, Cause, CommandId, ContactId, ConversationId, GatewayId, IdentityId, InputBody, Millis, OfferId,
-    SubjectToken,
+    AgentId, Cause, CommandId, ContactId, ConversationId, GatewayId, IdentityId, IncidentId, InputBody,
+    Millis, OfferId, SubjectToken,
 };
 
 pub(crate) use contact::Contact;
@@ -127,6 +128,7 @@ pub(crate) struct Projection {
     is_configured: bool,
     queues: BTreeMap<SubjectToken, QueueFacts>,
     dispositions: Vec<Choice>,
+    categories: Vec<SubjectToken>,
     seats: BTreeMap<AgentId, Seat>,
     contacts: BTreeMap<ContactId, Contact>,
     offers: BTreeMap<OfferId, Offer>,
@@ -135,6 +137,8 @@ pub(crate) struct Projection {
     waiting: BTreeMap<SubjectToken, u32>,
     /// Queues that are closed now.
     closed: BTreeSet<SubjectToken>,
+    /// What happened to many customers at once, and is not over.
+    incidents: BTreeMap<IncidentId, incidents::Incident>,
     /// What waiting customers are told, and how often it came true.
     forecast: Forecast,
     ended: Ended,

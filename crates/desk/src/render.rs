@@ -57,7 +57,11 @@ async fn content(gateway: &Gateway, entry: &Entry) -> Result<Option<Content>, Wo
 
 pub(crate) async fn entry(gateway: &Gateway, picture: &EntryPicture) -> Result<DeskEntry, WordsAway> {
     let EntryPicture { entry, by } = picture;
-    let text = content(gateway, entry).await?.map(|content| content.text);
+    let text = if let EntryKind::IncidentTold { text, .. } = &entry.kind {
+        Some(text.clone())
+    } else {
+        content(gateway, entry).await?.map(|content| content.text)
+    };
     Ok(DeskEntry {
         seq: entry.seq,
         at: entry.at,

@@ -135,6 +135,7 @@ impl Forecast {
             Event::Assigned { contact, .. } => self.served(at, *contact),
             Event::Abandoned { contact } => self.left(at, *contact),
             Event::SetAside { contact, .. }
+            | Event::Gathered { contact, .. }
             | Event::WrapUpStarted { contact, .. }
             | Event::Resolved { contact, .. } => {
                 self.leave(*contact);
@@ -172,6 +173,10 @@ impl Forecast {
             | Event::ColleaguesAsked { .. }
             | Event::CustomerTold { .. }
             | Event::AtRisk { .. }
+            | Event::IncidentSet { .. }
+            | Event::IncidentAsked { .. }
+            | Event::IncidentWorked { .. }
+            | Event::IncidentEnded { .. }
             | Event::CommandSettled { .. }
             | Event::DuplicateSkipped
             | Event::Parked { .. } => {}

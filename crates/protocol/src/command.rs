@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::content::Sealed;
-use crate::ids::{AgentId, CommandId, ContactId, MessageId, OfferId};
+use crate::ids::{AgentId, CommandId, ContactId, IncidentId, MessageId, OfferId};
+use crate::incident::IncidentTerms;
+use crate::policy::Words;
 use crate::remedy::RemedyCommand;
 use crate::time::Millis;
 use crate::token::SubjectToken;
@@ -175,6 +177,43 @@ pub enum Command {
         /// Why: a short word such as `timeout`.
         reason: SubjectToken,
     },
+    /// For who leads: say that there is an incident, or change what was said of it.
+    SetIncident {
+        /// The incident; a new one has a new id, made by the desk.
+        incident: IncidentId,
+        /// What it is.
+        terms: Box<IncidentTerms>,
+    },
+    /// For who leads: have waiting contacts wait for an incident instead.
+    GatherForIncident {
+        /// The incident.
+        incident: IncidentId,
+        /// Which; empty for all that wait and belong to it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        contacts: Vec<ContactId>,
+    },
+    /// For who leads: tell all customers of an incident something.
+    AnswerIncident {
+        /// The incident.
+        incident: IncidentId,
+        /// What, by language.
+        words: Words,
+    },
+    /// For who leads: resolve all contacts of an incident, which ends with that.
+    ResolveIncident {
+        /// The incident.
+        incident: IncidentId,
+        /// How they ended: a configured disposition that asks for nothing else.
+        disposition: SubjectToken,
+        /// What customers are told, by language; may be empty.
+        #[serde(default, skip_serializing_if = "Words::is_empty")]
+        words: Words,
+    },
+    /// For who leads: end an incident; what is still open of it goes back to its queues, in its old place.
+    CloseIncident {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// End the wrap-up before its time.
     EndWrapUp {
         /// The contact in wrap-up.
@@ -200,6 +239,11 @@ impl Command {
             Self::TransferToQueue { .. } => "transfer_to_queue",
             Self::TransferToAgent { .. } => "transfer_to_agent",
             Self::Resolve { .. } => "resolve",
+            Self::SetIncident { .. } => "set_incident",
+            Self::GatherForIncident { .. } => "gather_for_incident",
+            Self::AnswerIncident { .. } => "answer_incident",
+            Self::ResolveIncident { .. } => "resolve_incident",
+            Self::CloseIncident { .. } => "close_incident",
             Self::EndWrapUp { .. } => "end_wrap_up",
             Self::Snooze { .. } => "snooze",
             Self::Resume { .. } => "resume",
@@ -296,6 +340,17 @@ pub enum Refusal {
     /// Only a bot hands over by itself.
     #[error("only a bot can do this: give the contact to a queue or to a colleague")]
     NotBot,
+    /// Nobody knows of such an incident, or it has ended.
+    #[error("there is no such incident, or it has ended: reload the page")]
+    UnknownIncident,
+    /// An incident names neither a queue nor a category, or one that is not configured.
+    #[error("an incident needs a queue or a category that is configured: choose one from the list")]
+    IncidentTooWide,
+    /// As many incidents as can be, or as much as can be asked of one, is open.
+    #[error(
+        "too much is open already: end an incident first, or wait until what was asked of this one is done"
+    )]
+    TooManyIncidents,
     /// There are no words.
     #[error("the text is empty: write something")]
     EmptyText,

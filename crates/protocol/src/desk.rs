@@ -4,15 +4,17 @@
 //! [`ToDesk::State`]; after that, changes. When the socket breaks it connects again and says Hello again: what it
 //! missed comes with the next state, and commands that were not settled are sent again under their ids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Outcome, Presence};
 use crate::config::Field;
 use crate::ids::{
-    AgentId, AskId, CommandId, ContactId, ConversationId, MessageId, OfferId, PromiseId, RemedyId, SignalId,
+    AgentId, AskId, CommandId, ContactId, ConversationId, IncidentId, MessageId, OfferId, PromiseId,
+    RemedyId, SignalId,
 };
+use crate::incident::IncidentTerms;
 use crate::money::{Currency, Money};
 use crate::policy::{Ask, Words};
 use crate::record::{AsideWhy, CompanyRole, EntryKind, Receipt};
@@ -215,6 +217,43 @@ pub enum DeskCommand {
     TakeOver {
         /// The contact.
         contact: ContactId,
+    },
+    /// See [`crate::command::Command::SetIncident`].
+    SetIncident {
+        /// The incident, new or known.
+        incident: IncidentId,
+        /// What it is.
+        terms: Box<IncidentTerms>,
+    },
+    /// See [`crate::command::Command::GatherForIncident`].
+    GatherForIncident {
+        /// The incident.
+        incident: IncidentId,
+        /// Which; empty for all that wait and belong to it.
+        #[serde(default)]
+        contacts: Vec<ContactId>,
+    },
+    /// See [`crate::command::Command::AnswerIncident`].
+    AnswerIncident {
+        /// The incident.
+        incident: IncidentId,
+        /// What customers are told, by language.
+        words: Words,
+    },
+    /// See [`crate::command::Command::ResolveIncident`].
+    ResolveIncident {
+        /// The incident.
+        incident: IncidentId,
+        /// How its contacts ended.
+        disposition: SubjectToken,
+        /// What customers are told, by language; may be empty.
+        #[serde(default)]
+        words: Words,
+    },
+    /// See [`crate::command::Command::CloseIncident`].
+    CloseIncident {
+        /// The incident.
+        incident: IncidentId,
     },
     /// See [`crate::command::Command::TakeVoice`].
     TakeVoice {
@@ -636,6 +675,26 @@ pub struct Floor {
     pub queues: Vec<FloorQueue>,
     /// Colleagues with their presence.
     pub colleagues: Vec<Colleague>,
+    /// What happened to many customers at once, and lasts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incidents: Vec<DeskIncident>,
+}
+
+/// What happened to many customers at once, as every desk shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeskIncident {
+    /// Which.
+    pub incident: IncidentId,
+    /// Its name.
+    pub title: String,
+    /// Contacts of which queues belong to it; empty for any.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub queues: BTreeSet<SubjectToken>,
+    /// Contacts of which categories belong to it; empty for any.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub categories: BTreeSet<SubjectToken>,
+    /// When it ends by itself.
+    pub until: Millis,
 }
 
 /// A queue on the floor.

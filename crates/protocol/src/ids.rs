@@ -135,6 +135,9 @@ born_outside!(/// Any other input: presence, configuration, a customer's leaving
 born_outside!(/// A reason to look twice, named by the integration's input that told it.
     SignalId, "sig");
 
+born_outside!(/// Many contacts of one cause, named by the desk that said so first.
+    IncidentId, "inc");
+
 born_inside!(/// One request for help, from first message to resolution.
     ContactId, "con");
 born_inside!(/// All that one customer has said and been told.

@@ -14,6 +14,7 @@ pub mod facts;
 pub mod hash;
 pub mod hours;
 pub mod ids;
+pub mod incident;
 pub mod input;
 pub mod limits;
 pub mod money;
@@ -34,8 +35,8 @@ pub mod views;
 pub use command::{Command, Outcome, Refusal};
 pub use hash::Hash128;
 pub use ids::{
-    AgentId, AskId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, MessageId, NoticeId,
-    OfferId, ParkedId, PromiseId, RemedyId, SessionId, SignalId, StoryId, TellId,
+    AgentId, AskId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, IncidentId, MessageId,
+    NoticeId, OfferId, ParkedId, PromiseId, RemedyId, SessionId, SignalId, StoryId, TellId,
 };
 pub use input::{Input, InputBody};
 pub use money::{Currency, Money};

@@ -54,6 +54,18 @@ pub const FIELDS_PER_DISPOSITION_MAX: usize = 12;
 pub const CHOICES_PER_FIELD_MAX: usize = 60;
 /// Shortest silence of a customer that means something, ms.
 pub const SILENCE_MS_MIN: u64 = 10_000;
+/// How far ahead an incident may end, ms: seven days.
+pub const INCIDENT_MS_MAX: u64 = 7 * 24 * 3_600_000;
+/// Longest words of an incident in one language, bytes: a record holds those of a hundred customers.
+pub const INCIDENT_WORDS_BYTES_MAX: usize = 1_000;
+/// Most languages of the words of an incident.
+pub const INCIDENT_LANGUAGES_MAX: usize = 20;
+/// Most incidents at once.
+pub const INCIDENTS_MAX: usize = 50;
+/// Most contacts gathered by name with one command.
+pub const GATHERED_AT_ONCE_MAX: usize = 100;
+/// Most that is still to be done to the contacts of one incident.
+pub const INCIDENT_WORKS_MAX: usize = 16;
 /// How soon a contact that is laid aside may come back, ms.
 pub const SNOOZE_MS_MIN: u64 = 60_000;
 /// How far ahead a contact may be laid aside, ms.

@@ -9,8 +9,10 @@ use crate::config::ConfigFault;
 use crate::facts::FactValues;
 use crate::hash::Hash128;
 use crate::ids::{
-    AgentId, AskId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, OfferId, RemedyId, TellId,
+    AgentId, AskId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, IncidentId, OfferId,
+    RemedyId, TellId,
 };
+use crate::incident::{IncidentTerms, IncidentWork};
 use crate::input::{Input, SkillNeed};
 use crate::remedy::ContactContext;
 use crate::time::Millis;
@@ -332,6 +334,48 @@ pub enum Event {
         /// Until when.
         until: Millis,
     },
+    /// There is an incident, or what is said of it has changed.
+    IncidentSet {
+        /// Which.
+        incident: IncidentId,
+        /// Who said so.
+        by: AgentId,
+        /// What it is from here.
+        terms: Box<IncidentTerms>,
+    },
+    /// Something is to be done to many contacts of an incident; it begins after what was asked before.
+    IncidentAsked {
+        /// Which.
+        incident: IncidentId,
+        /// Who asked; `None`: its time was over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<AgentId>,
+        /// What.
+        work: IncidentWork,
+        /// Whether it ends with that: nothing comes to it from here.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        ends: bool,
+    },
+    /// How far the first of what was asked has come.
+    IncidentWorked {
+        /// Which.
+        incident: IncidentId,
+        /// Up to which contact, that one included; `None`: it is done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        upto: Option<ContactId>,
+    },
+    /// The incident is over.
+    IncidentEnded {
+        /// Which.
+        incident: IncidentId,
+    },
+    /// A waiting contact waits for an incident from here, in nobody's line.
+    Gathered {
+        /// The contact.
+        contact: ContactId,
+        /// For what it waits.
+        incident: IncidentId,
+    },
     /// A command was answered; the gateway that sent it reads this.
     CommandSettled {
         /// The command.
@@ -477,6 +521,13 @@ pub enum EntryKind {
         /// When.
         closes_at: Millis,
     },
+    /// The customer was told of an incident, in their language.
+    IncidentTold {
+        /// Which.
+        incident: IncidentId,
+        /// The company's words.
+        text: String,
+    },
     /// The contact ended because its customer did not answer.
     ClosedAfterSilence {
         /// Who had it.
@@ -527,6 +578,7 @@ impl EntryKind {
             | Self::Resolved { .. }
             | Self::CallbackAsked
             | Self::SilenceWarned { .. }
+            | Self::IncidentTold { .. }
             | Self::ClosedAfterSilence { .. }
             | Self::TakenOver { .. }
             | Self::Closed { .. }
@@ -620,6 +672,8 @@ pub enum QueuedWhy {
     Escalated,
     /// A bot gave it up, or its customer wants a person: people only.
     HandedOver,
+    /// It waited for an incident that is over.
+    Released,
 }
 
 /// What a queue promises.

@@ -75,6 +75,11 @@ fn words(cause: &Cause, entry: &EntryKind) -> Option<(MessageId, Sealed)> {
             | Command::TakeVoice { .. }
             | Command::CallForHelp { .. }
             | Command::Fail { .. }
+            | Command::SetIncident { .. }
+            | Command::GatherForIncident { .. }
+            | Command::AnswerIncident { .. }
+            | Command::ResolveIncident { .. }
+            | Command::CloseIncident { .. }
             | Command::Empower { .. } => None,
         },
         (InputBody::Wish(Wish::Tell { message, body, .. }), EntryKind::Told { .. }) => {

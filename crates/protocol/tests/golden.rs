@@ -25,6 +25,9 @@ const KINDS: &str = "
     do:set_presence do:accept do:decline do:reply do:note do:transfer_to_queue do:transfer_to_agent do:resolve
     do:end_wrap_up do:empower do:snooze do:resume do:revoke do:take_over when_free:true
     do:consult do:answer_consult do:watch do:whisper do:join do:leave back:true event:company_changed
+    do:set_incident do:gather_for_incident do:answer_incident do:resolve_incident do:close_incident is:incident_told
+    event:incident_set event:incident_asked event:incident_worked event:incident_ended event:gathered
+    is:gather is:answer is:resolve is:release why:released ends:true
     do:take_voice do:call_for_help do:fail kind:person_wanted is:suggested is:handed_over is:person_wanted
     is:stalled is:failed is:called_for_help is:gone is:customer_asked why:handed_over bot:true
     what:give what:undo what:answer what:retry what:promise what:keep what:thank what:tell what:contest

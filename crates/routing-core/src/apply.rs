@@ -3,7 +3,7 @@
 use protocol::input::WIRE_VERSION;
 use protocol::record::{Cause, Event, ParkReason, Record};
 use protocol::time::DAY_MS;
-use protocol::{AgentId, ContactId, ConversationId, GatewayId, InputBody, Millis};
+use protocol::{AgentId, ContactId, ConversationId, GatewayId, IncidentId, InputBody, Millis};
 
 use crate::EVENTS_PER_RECORD;
 use crate::empowerment::{WishId, notice_of};
@@ -53,6 +53,9 @@ pub enum Misfit {
     /// An agent.
     #[error("{0} is not configured here")]
     Agent(AgentId),
+    /// An incident.
+    #[error("{0} is not an incident here, or nothing is asked of it")]
+    Incident(IncidentId),
     /// A configuration was applied that is not in the record.
     #[error("the configuration applied is not in the record")]
     NoConfig,
@@ -174,6 +177,7 @@ impl State {
             self.expiry.pop_first();
             let Some(ended) = self.stored.ended.remove(&id) else { continue };
             self.stored.briefs.remove(&id);
+            self.stored.categories.remove(id);
             if let Some(conversation) = self.stored.conversations.get_mut(&ended.conversation)
                 && conversation.ended == Some(id)
             {

@@ -63,7 +63,7 @@ impl Turn<'_> {
         let conversation = self.state.conversation_of(identity);
         let open = conversation.and_then(|id| self.state.conversation(id)).and_then(|known| known.open);
         let Some((id, contact)) = open.and_then(|id| Some((id, self.state.contact(id)?))) else { return };
-        if contact.people_only {
+        if contact.people_only && !matches!(contact.phase, Phase::Gathered { .. }) {
             return;
         }
         let conversation = contact.conversation;
@@ -80,7 +80,10 @@ impl Turn<'_> {
             Phase::Offered { offer, agent, .. } => {
                 self.emit(Event::OfferEnded { offer, contact: id, agent, end: OfferEnd::PersonWanted });
             }
-            Phase::Waiting { .. } | Phase::WithAgent { .. } | Phase::Aside { .. } => {}
+            Phase::Waiting { .. }
+            | Phase::Gathered { .. }
+            | Phase::WithAgent { .. }
+            | Phase::Aside { .. } => {}
         }
         self.hand_over(id, &HandOverWhy::CustomerAsked);
     }

@@ -77,6 +77,13 @@ impl Turn<'_> {
             Command::Join { contact } => self.join(agent, *contact),
             Command::Leave { contact, agent: who } => self.leave_company(agent, *contact, *who),
             Command::TakeVoice { contact } => self.take_voice(agent, *contact),
+            Command::SetIncident { incident, terms } => self.set_incident(agent, *incident, terms),
+            Command::GatherForIncident { incident, contacts } => self.gather(agent, *incident, contacts),
+            Command::AnswerIncident { incident, words } => self.answer_incident(agent, *incident, words),
+            Command::ResolveIncident { incident, disposition, words } => {
+                self.resolve_incident(agent, *incident, disposition, words)
+            }
+            Command::CloseIncident { incident } => self.close_incident(agent, *incident),
             Command::CallForHelp { contact, reason } => {
                 self.give_up(agent, *contact, &HandOverWhy::CalledForHelp { reason: reason.clone() })
             }
@@ -155,6 +162,7 @@ impl Turn<'_> {
             Phase::Offered { expires_at, .. } if self.at <= expires_at => Ok((id, contact.conversation)),
             Phase::New
             | Phase::Waiting { .. }
+            | Phase::Gathered { .. }
             | Phase::Offered { .. }
             | Phase::WithAgent { .. }
             | Phase::Aside { .. }
@@ -267,6 +275,7 @@ impl Turn<'_> {
             }
             Phase::New
             | Phase::Waiting { .. }
+            | Phase::Gathered { .. }
             | Phase::Offered { .. }
             | Phase::WithAgent { .. }
             | Phase::Aside { .. }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::config::{ConfigFault, RoutingConfig};
+use protocol::incident::IncidentWork;
 use protocol::input::ConfigInput;
 use protocol::record::{CompanyRole, Event};
 
@@ -70,6 +71,15 @@ fn in_use(state: &State, config: &RoutingConfig) -> Vec<ConfigFault> {
         }
         if let Some(agent) = contact.holder().or(contact.owner()).filter(|agent| !agents.contains(agent)) {
             fault("agents", format!("{agent} still holds contacts: keep them until these are resolved"));
+        }
+    }
+    for (_, incident) in state.incidents() {
+        for work in &incident.works {
+            if let IncidentWork::Resolve { by, .. } = &work.work
+                && !agents.contains(by)
+            {
+                fault("agents", format!("{by} is resolving an incident: keep them until it is over"));
+            }
         }
     }
     faults.into_iter().collect()

@@ -6,8 +6,8 @@ use protocol::limits::DECLINES_PER_CONTACT_MAX;
 use protocol::record::{AsideWhy, Preferred};
 use protocol::remedy::Effort;
 use protocol::{
-    AgentId, ChannelKind, ContactId, ConversationId, GatewayId, IdentityId, Language, Millis, OfferId,
-    SubjectToken,
+    AgentId, ChannelKind, ContactId, ConversationId, GatewayId, IdentityId, IncidentId, Language, Millis,
+    OfferId, SubjectToken,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +57,7 @@ impl Contact {
     #[must_use]
     pub fn holder(&self) -> Option<AgentId> {
         match self.phase {
-            Phase::New | Phase::Waiting { .. } | Phase::Aside { .. } => None,
+            Phase::New | Phase::Waiting { .. } | Phase::Gathered { .. } | Phase::Aside { .. } => None,
             Phase::Offered { agent, .. } | Phase::WithAgent { agent, .. } | Phase::WrapUp { agent, .. } => {
                 Some(agent)
             }
@@ -68,7 +68,7 @@ impl Contact {
     #[must_use]
     pub fn owner(&self) -> Option<AgentId> {
         match self.phase {
-            Phase::New | Phase::Waiting { .. } | Phase::Offered { .. } => None,
+            Phase::New | Phase::Waiting { .. } | Phase::Gathered { .. } | Phase::Offered { .. } => None,
             Phase::WithAgent { agent, .. } | Phase::Aside { agent, .. } | Phase::WrapUp { agent, .. } => {
                 Some(agent)
             }
@@ -83,6 +83,7 @@ impl Contact {
             Phase::New
             | Phase::Offered { .. }
             | Phase::WithAgent { .. }
+            | Phase::Gathered { .. }
             | Phase::Aside { .. }
             | Phase::WrapUp { .. } => None,
         }
@@ -132,6 +133,11 @@ pub enum Phase {
     Waiting {
         /// Who should have it first.
         preferred: Option<Preferred>,
+    },
+    /// It waits for an incident, in nobody's line; its place in its queue is kept.
+    Gathered {
+        /// Which.
+        incident: IncidentId,
     },
     /// An agent is asked.
     Offered {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::limits::BOT_RECLAIM_MS;
 use protocol::record::{AsideWhy, Cause, EntryKind, Event, OfferEnd, QueuedWhy};
-use protocol::{AgentId, ContactId, ConversationId, InputBody, Millis, SubjectToken};
+use protocol::{AgentId, ContactId, ConversationId, IdentityId, InputBody, Millis, SubjectToken};
 
 use crate::RECLAIM_MS;
 use crate::apply::Misfit;
@@ -23,9 +23,7 @@ impl State {
             }
             Event::ConfigApplied => self.config_applied(at, cause),
             Event::ConversationOpened { conversation, identity, .. } => {
-                self.stored.conversations.insert(*conversation, Conversation::new(*identity, at));
-                self.by_identity.insert(*identity, *conversation);
-                self.idle.insert((at, *conversation));
+                self.conversation_opened(at, *conversation, *identity);
                 Ok(())
             }
             Event::ConversationForgotten { conversation } => self.forget_conversation(*conversation),
@@ -66,6 +64,7 @@ impl State {
             | Event::PreferenceEnded { .. }
             | Event::DeclinesLapsed { .. }
             | Event::Widened { .. }
+            | Event::Gathered { .. }
             | Event::OfferMade { .. }
             | Event::OfferEnded { .. }
             | Event::Assigned { .. }
@@ -74,6 +73,10 @@ impl State {
             | Event::Resolved { .. }
             | Event::Abandoned { .. } => self.apply_contact_event(at, event),
             Event::AtRisk { conversation, until } => self.at_risk(*conversation, *until),
+            Event::IncidentSet { .. }
+            | Event::IncidentAsked { .. }
+            | Event::IncidentWorked { .. }
+            | Event::IncidentEnded { .. } => self.apply_incident_event(at, event),
             Event::CompanyChanged { contact, agent, role } => self.accompany(*contact, *agent, *role),
             Event::ConfigRefused { .. }
             | Event::Passed { .. }
@@ -87,14 +90,8 @@ impl State {
 
     fn apply_contact_event(&mut self, at: Millis, event: &Event) -> Result<(), Misfit> {
         match event {
-            Event::ContactOpened { contact, conversation, channel, facts, route, .. } => {
-                self.stored.totals.opened += 1;
-                if !facts.is_empty() {
-                    let brief = Brief { facts: facts.clone(), route: route.clone() };
-                    self.stored.briefs.insert(*contact, brief);
-                }
-                self.opening =
-                    Some(Opening { contact: *contact, conversation: *conversation, channel: *channel });
+            Event::ContactOpened { .. } => {
+                self.opened(event);
                 Ok(())
             }
             Event::ContactReopened { contact } => self.reopen(*contact),
@@ -110,6 +107,7 @@ impl State {
                 self.index.widened(class, at);
                 Ok(())
             }
+            Event::Gathered { contact, incident } => self.gather(*contact, *incident),
             Event::OfferMade { offer, contact, agent, expires_at, .. } => {
                 let phase = Phase::Offered { offer: *offer, agent: *agent, expires_at: *expires_at };
                 self.change_contact(*contact, |contact| contact.phase = phase)
@@ -142,6 +140,10 @@ impl State {
             | Event::PresenceChanged { .. }
             | Event::PresenceQueued { .. }
             | Event::HoursChanged { .. }
+            | Event::IncidentSet { .. }
+            | Event::IncidentAsked { .. }
+            | Event::IncidentWorked { .. }
+            | Event::IncidentEnded { .. }
             | Event::ServiceWarned { .. }
             | Event::ServiceMissed { .. }
             | Event::Passed { .. }
@@ -172,6 +174,7 @@ impl State {
                 Phase::New
                 | Phase::Waiting { preferred: None }
                 | Phase::WithAgent { .. }
+                | Phase::Gathered { .. }
                 | Phase::Aside { .. }
                 | Phase::WrapUp { .. } => {}
             }
@@ -217,6 +220,12 @@ impl State {
         }
     }
 
+    fn conversation_opened(&mut self, at: Millis, id: ConversationId, identity: IdentityId) {
+        self.stored.conversations.insert(id, Conversation::new(identity, at));
+        self.by_identity.insert(identity, id);
+        self.idle.insert((at, id));
+    }
+
     fn forget_conversation(&mut self, id: ConversationId) -> Result<(), Misfit> {
         let known = self.stored.conversations.remove(&id).ok_or(Misfit::Conversation(id))?;
         self.idle.remove(&(known.idle_since, id));
@@ -233,6 +242,7 @@ impl State {
         if let Some(ended) = self.stored.ended.remove(&id) {
             self.expiry.remove(&(ended.at, id));
             self.stored.briefs.remove(&id);
+            self.stored.categories.remove(id);
         }
     }
 
@@ -275,6 +285,7 @@ impl State {
             | EntryKind::Snoozed { .. }
             | EntryKind::CallbackAsked
             | EntryKind::SilenceWarned { .. }
+            | EntryKind::IncidentTold { .. }
             | EntryKind::ClosedAfterSilence { .. }
             | EntryKind::TakenOver { .. }
             | EntryKind::Closed { .. }
@@ -307,6 +318,7 @@ impl State {
             | EntryKind::LeftAgain { .. }
             | EntryKind::Resolved { .. }
             | EntryKind::Snoozed { .. }
+            | EntryKind::IncidentTold { .. }
             | EntryKind::ClosedAfterSilence { .. }
             | EntryKind::TakenOver { .. }
             | EntryKind::Closed { .. }
@@ -333,6 +345,21 @@ impl State {
         contact.callback |= matches!(entry, EntryKind::CallbackAsked);
         contact.warned |= matches!(entry, EntryKind::SilenceWarned { .. });
         self.index.refresh_due(id, contact);
+    }
+
+    fn opened(&mut self, event: &Event) {
+        let Event::ContactOpened { contact, conversation, channel, category, facts, route } = event else {
+            return;
+        };
+        if let Some(category) = category {
+            self.stored.categories.insert(*contact, category);
+        }
+        if !facts.is_empty() {
+            let brief = Brief { facts: facts.clone(), route: route.clone() };
+            self.stored.briefs.insert(*contact, brief);
+        }
+        self.stored.totals.opened += 1;
+        self.opening = Some(Opening { contact: *contact, conversation: *conversation, channel: *channel });
     }
 
     fn reopen(&mut self, id: ContactId) -> Result<(), Misfit> {
@@ -364,6 +391,7 @@ impl State {
         }
         let before = self.stored.contacts.get(&id).and_then(|contact| contact.holder().or(contact.owner()));
         self.bot_left(at, id, None)?;
+        self.leaves_incident(id, Some(*why));
         if let Some(opening) = self.opening.take_if(|opening| opening.contact == id) {
             if let Some(conversation) = self.stored.conversations.get_mut(&opening.conversation) {
                 conversation.contacts = conversation.contacts.saturating_add(1);
@@ -384,6 +412,7 @@ impl State {
                 | QueuedWhy::Transferred
                 | QueuedWhy::Reclaimed
                 | QueuedWhy::HandedOver
+                | QueuedWhy::Released
                 | QueuedWhy::Returned => None,
             };
             contact.priority = *priority;
@@ -409,6 +438,7 @@ impl State {
                 | QueuedWhy::OfferEnded
                 | QueuedWhy::AtRisk
                 | QueuedWhy::Escalated
+                | QueuedWhy::Released
                 | QueuedWhy::Returned,
             )
             | (None, _) => Ok(()),
@@ -457,6 +487,7 @@ impl State {
 
     fn assigned(&mut self, at: Millis, id: ContactId, agent: AgentId) -> Result<(), Misfit> {
         let before = self.stored.contacts.get(&id).and_then(Contact::owner);
+        self.leaves_incident(id, None);
         self.stored.hand_overs.remove(&id);
         if self.company(id).iter().any(|one| one.agent == agent) {
             self.accompany(id, agent, None)?;

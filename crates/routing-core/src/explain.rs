@@ -189,7 +189,10 @@ pub fn explain(state: &State, id: ContactId) -> Explanation {
     }
     if let Some(contact) = state.contact(id) {
         explanation.place = place(state, id, contact);
-        explanation.agents = agents(state, id, contact);
+        // Nobody is asked for what waits for an incident.
+        if !matches!(contact.phase, Phase::Gathered { .. }) {
+            explanation.agents = agents(state, id, contact);
+        }
     }
     explanation
 }

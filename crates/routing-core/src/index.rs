@@ -9,7 +9,7 @@ use std::sync::Arc;
 use protocol::config::Agent;
 use protocol::facts::FactValues;
 use protocol::record::AsideWhy;
-use protocol::{AgentId, ChannelKind, ContactId, GatewayId, Millis, OfferId, SubjectToken};
+use protocol::{AgentId, ChannelKind, ContactId, GatewayId, IncidentId, Millis, OfferId, SubjectToken};
 
 use crate::contact::{AgentState, Contact, Phase};
 use crate::due::{AT_ONCE, Deadlines, Due};
@@ -109,6 +109,10 @@ pub(crate) struct Index {
     stalls: BTreeMap<ContactId, (Millis, Due)>,
     /// When something has to be told of a promise.
     promises: BTreeMap<ContactId, (Millis, Due)>,
+    /// When something has to be done for incidents.
+    incident_dues: BTreeMap<IncidentId, (Millis, Due)>,
+    /// Contacts that wait for incidents.
+    pub(crate) gathered: BTreeMap<IncidentId, BTreeSet<ContactId>>,
     /// For each class with steps, what comes next.
     widens: BTreeMap<usize, Widening>,
     /// Until when steps have been seen to: those that were reached by then need no deadline. It stands still as long as one that
@@ -169,6 +173,14 @@ impl Index {
             swap_due(&mut self.deadlines, &mut kept, due);
         }
         self.stalls.extend(due.map(|due| (id, due)));
+    }
+
+    pub(crate) fn incident_due(&mut self, id: IncidentId, due: Option<(Millis, Due)>) {
+        let mut kept = self.incident_dues.remove(&id);
+        if kept != due {
+            swap_due(&mut self.deadlines, &mut kept, due);
+        }
+        self.incident_dues.extend(due.map(|due| (id, due)));
     }
 
     pub(crate) fn consult_due(&mut self, id: ContactId, due: Option<(Millis, Due)>) {
@@ -306,6 +318,15 @@ impl Index {
         }
         match contact.phase {
             Phase::New => {}
+            Phase::Gathered { incident } => {
+                self.count(&contact.queue, |counts| counts.gathered = counts.gathered.saturating_sub(1));
+                if let Some(all) = self.gathered.get_mut(&incident) {
+                    all.remove(&id);
+                    if all.is_empty() {
+                        self.gathered.remove(&incident);
+                    }
+                }
+            }
             Phase::Waiting { preferred } => {
                 self.count(&contact.queue, |counts| counts.waiting = counts.waiting.saturating_sub(1));
                 if let Some(desk) = preferred.and_then(|preferred| self.desks.get_mut(&preferred.agent)) {
@@ -363,6 +384,10 @@ impl Index {
                     line.insert((contact.since, id));
                 });
                 self.refresh_widening(spot.class);
+            }
+            Phase::Gathered { incident } => {
+                self.count(&contact.queue, |counts| counts.gathered += 1);
+                self.gathered.entry(incident).or_default().insert(id);
             }
             Phase::Offered { offer, agent, .. } => {
                 self.count(&contact.queue, |counts| counts.offered += 1);
@@ -424,7 +449,7 @@ impl Index {
         let there = |agent: AgentId| self.desks.get(&agent).is_some_and(|desk| desk.there);
         let if_there = |agent: AgentId, at: Millis| if there(agent) { at } else { AT_ONCE };
         match contact.phase {
-            Phase::New => None,
+            Phase::New | Phase::Gathered { .. } => None,
             Phase::WithAgent { unanswered_since, .. } => {
                 let since = unanswered_since?;
                 let queue = self.policy.queue(&contact.queue)?;

@@ -184,6 +184,9 @@ impl Turn<'_> {
         let preferred = owner.map(|agent| Preferred { agent, until });
         self.emit(Event::Queued { contact, queue, priority, needs, since: self.at, preferred, why });
         self.bring_forward(contact);
+        if let Some(incident) = self.incident_at_the_door(contact) {
+            return self.gathered(incident, contact);
+        }
         if is_closed && let Some(conversation) = self.state.contact(contact).map(|known| known.conversation) {
             self.entry(conversation, contact, EntryKind::Closed { opens_at });
         }
@@ -228,7 +231,8 @@ impl Turn<'_> {
             return self.entry(conversation, contact, EntryKind::CustomerLeft);
         }
         match phase {
-            Phase::WithAgent { .. } | Phase::Aside { .. } | Phase::WrapUp { .. } => {
+            // Who waits for an incident will find its end here when they come back.
+            Phase::Gathered { .. } | Phase::WithAgent { .. } | Phase::Aside { .. } | Phase::WrapUp { .. } => {
                 self.entry(conversation, contact, EntryKind::CustomerLeft);
             }
             Phase::New | Phase::Waiting { .. } => {

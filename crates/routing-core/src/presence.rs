@@ -41,7 +41,11 @@ impl Turn<'_> {
                     self.requeue(id, QueuedWhy::Reclaimed);
                 }
                 Phase::WrapUp { .. } => self.emit(Event::Resolved { contact: id, agent }),
-                Phase::New | Phase::Waiting { .. } | Phase::Offered { .. } | Phase::Aside { .. } => {}
+                Phase::New
+                | Phase::Waiting { .. }
+                | Phase::Gathered { .. }
+                | Phase::Offered { .. }
+                | Phase::Aside { .. } => {}
             }
         }
     }

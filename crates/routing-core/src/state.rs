@@ -8,13 +8,14 @@ use protocol::facts::FactValues;
 use protocol::limits::CONVERSATIONS_MAX;
 use protocol::remedy::Effort;
 use protocol::{
-    AgentId, ChannelKind, ContactId, ConversationId, GatewayId, Hash128, IdentityId, Millis, OfferId,
-    SubjectToken,
+    AgentId, ChannelKind, ContactId, ConversationId, GatewayId, Hash128, IdentityId, IncidentId, Millis,
+    OfferId, SubjectToken,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::company::{Companion, HandOver};
 use crate::contact::{AgentState, Contact, Conversation, Ended, Phase};
+use crate::incidents::{Categories, Incident};
 use crate::index::Index;
 use crate::memory::Memory;
 use crate::policy::Policy;
@@ -90,6 +91,12 @@ pub(crate) struct Stored {
     /// The bot that had an open contact last, and until when: what it still writes is a suggestion for a while.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) bot_before: BTreeMap<ContactId, (AgentId, Millis)>,
+    /// What happened to many customers at once, and is not over.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) incidents: BTreeMap<IncidentId, Incident>,
+    /// What contacts are about, remembered ended ones included.
+    #[serde(default)]
+    pub(crate) categories: Categories,
     /// What is known of contacts, remembered ended ones included, if any condition could ask. Beside the contacts, as company is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) briefs: BTreeMap<ContactId, Brief>,
@@ -137,6 +144,8 @@ pub struct Totals {
 pub struct ByQueue {
     /// In the queue.
     pub waiting: u32,
+    /// For an incident, in nobody's line.
+    pub gathered: u32,
     /// An agent is asked.
     pub offered: u32,
     /// An agent owns it.
@@ -334,6 +343,8 @@ impl State {
         let promised: Vec<ContactId> = self.stored.targets.keys().copied().collect();
         promised.into_iter().for_each(|id| self.refresh_promise(id));
         self.seat_company();
+        let incidents: Vec<IncidentId> = self.stored.incidents.keys().copied().collect();
+        incidents.into_iter().for_each(|id| self.refresh_incident(id));
         let asked: Vec<ContactId> = self.stored.asks_bot.keys().copied().collect();
         asked.into_iter().for_each(|id| self.refresh_stall(id));
     }

@@ -52,6 +52,8 @@ impl Turn<'_> {
     pub(crate) fn fire_due(&mut self) {
         while !self.is_full()
             && let Some(due) = self.state.index.deadlines.timer(self.at)
+            // One part of what was asked of an incident in each record.
+            && !(self.worked && matches!(due, Due::Incident(_)))
             && self.fire(due)
         {}
     }
@@ -77,6 +79,7 @@ impl Turn<'_> {
             Due::Return(contact) => self.come_back(contact),
             Due::Consult(contact) => self.consults_ran_out(contact),
             Due::Hours => self.hours(),
+            Due::Incident(incident) => self.incident_due(incident),
             Due::Service(contact) => self.service(contact),
             Due::Lapse(contact) => self.emit(Event::DeclinesLapsed { contact }),
             Due::Widen(contact) => self.widen(contact),

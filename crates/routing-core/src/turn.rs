@@ -59,6 +59,8 @@ pub(crate) struct Turn<'a> {
     cause: &'a Cause,
     events: Vec<Event>,
     births: u32,
+    /// Whether this record holds a part of what was asked of an incident.
+    pub(crate) worked: bool,
     /// Waiting contacts that somebody might now have.
     pub(crate) loose_contacts: BTreeSet<ContactId>,
     /// Agents who might now have somebody.
@@ -73,6 +75,7 @@ impl<'a> Turn<'a> {
             cause,
             events: Vec::new(),
             births: 0,
+            worked: false,
             loose_contacts: BTreeSet::new(),
             loose_agents: BTreeSet::new(),
         }
@@ -240,6 +243,7 @@ fn contact_of(event: &Event) -> Option<ContactId> {
         | Event::PreferenceEnded { contact }
         | Event::DeclinesLapsed { contact }
         | Event::Widened { contact, .. }
+        | Event::Gathered { contact, .. }
         | Event::OfferMade { contact, .. }
         | Event::OfferEnded { contact, .. }
         | Event::Assigned { contact, .. }
@@ -265,6 +269,10 @@ fn contact_of(event: &Event) -> Option<ContactId> {
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }
         | Event::AtRisk { .. }
+        | Event::IncidentSet { .. }
+        | Event::IncidentAsked { .. }
+        | Event::IncidentWorked { .. }
+        | Event::IncidentEnded { .. }
         | Event::CommandSettled { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => None,
@@ -305,6 +313,11 @@ fn agent_of(event: &Event) -> Option<AgentId> {
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }
         | Event::AtRisk { .. }
+        | Event::IncidentSet { .. }
+        | Event::IncidentAsked { .. }
+        | Event::IncidentWorked { .. }
+        | Event::IncidentEnded { .. }
+        | Event::Gathered { .. }
         | Event::CommandSettled { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => None,

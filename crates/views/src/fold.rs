@@ -13,6 +13,7 @@ use crate::store::{Model, StoreError, signed};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Waiting,
+    Gathered,
     Offered,
     WithAgent,
     Aside,
@@ -25,6 +26,7 @@ impl State {
     fn word(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
+            Self::Gathered => "gathered",
             Self::Offered => "offered",
             Self::WithAgent => "with_agent",
             Self::Aside => "aside",
@@ -151,6 +153,7 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
         Event::WrapUpStarted { contact, agent, .. } => owned(tx, *contact, State::WrapUp, *agent),
         Event::Resolved { contact, agent } => owned(tx, *contact, State::Resolved, *agent),
         Event::Abandoned { contact } => stands(tx, *contact, State::Abandoned),
+        Event::Gathered { contact, .. } => stands(tx, *contact, State::Gathered),
         // Entries come with their words, below; the rest does not concern a conversation's past: the one that the router
         // forgets can still be read here.
         Event::EntryAdded { .. }
@@ -173,6 +176,10 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }
         | Event::AtRisk { .. }
+        | Event::IncidentSet { .. }
+        | Event::IncidentAsked { .. }
+        | Event::IncidentWorked { .. }
+        | Event::IncidentEnded { .. }
         | Event::CommandSettled { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => Ok(()),
@@ -263,6 +270,7 @@ fn add_entry(tx: &Connection, conversation: ConversationId, entry: &Entry) -> Re
         | EntryKind::Closed { .. }
         | EntryKind::CallbackAsked
         | EntryKind::SilenceWarned { .. }
+        | EntryKind::IncidentTold { .. }
         | EntryKind::Reclaimed { .. } => {}
     }
     Ok(())

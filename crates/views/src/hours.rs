@@ -72,9 +72,11 @@ pub(crate) fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(
                 QueuedWhy::Transferred | QueuedWhy::Reclaimed | QueuedWhy::HandedOver => {
                     add(tx, queue.as_str(), at, "handed_on", 1)
                 }
-                QueuedWhy::OfferEnded | QueuedWhy::AtRisk | QueuedWhy::Escalated | QueuedWhy::Returned => {
-                    Ok(())
-                }
+                QueuedWhy::OfferEnded
+                | QueuedWhy::AtRisk
+                | QueuedWhy::Escalated
+                | QueuedWhy::Released
+                | QueuedWhy::Returned => Ok(()),
             }
         }
         Event::Assigned { contact, .. } => assigned(tx, at, *contact),
@@ -111,6 +113,11 @@ pub(crate) fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(
         | Event::ColleaguesAsked { .. }
         | Event::CustomerTold { .. }
         | Event::AtRisk { .. }
+        | Event::IncidentSet { .. }
+        | Event::IncidentAsked { .. }
+        | Event::IncidentWorked { .. }
+        | Event::IncidentEnded { .. }
+        | Event::Gathered { .. }
         | Event::CommandSettled { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => Ok(()),

@@ -97,6 +97,7 @@ fn print(ledger: &Ledger) {
     println!("  waiting      {:>10}", c.waiting);
     println!("  offered      {:>10}", c.offered);
     println!("  with agents  {:>10}", c.with_agents);
+    println!("  gathered     {:>10}", c.gathered);
     println!("  snoozed      {:>10}", c.snoozed);
     println!("  wrap-up      {:>10}", c.wrap_up);
     println!("  resolved     {:>10}", c.resolved);

@@ -252,6 +252,11 @@ impl Audit {
             Command::Revoke { .. }
             | Command::TakeOver { .. }
             | Command::Watch { .. }
+            | Command::SetIncident { .. }
+            | Command::GatherForIncident { .. }
+            | Command::AnswerIncident { .. }
+            | Command::ResolveIncident { .. }
+            | Command::CloseIncident { .. }
             | Command::TakeVoice { .. }
             | Command::CallForHelp { .. }
             | Command::Fail { .. } => (false, 0),
@@ -334,6 +339,7 @@ fn entries_by(agent: AgentId, record: &Record) -> Vec<&EntryKind> {
         | EntryKind::ClosedAfterSilence { .. }
         | EntryKind::CallbackAsked
         | EntryKind::SilenceWarned { .. }
+        | EntryKind::IncidentTold { .. }
         | EntryKind::Closed { .. }
         | EntryKind::Reopened
         | EntryKind::CustomerLeft => false,

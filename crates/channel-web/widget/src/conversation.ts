@@ -105,6 +105,12 @@ export class Conversation {
     return told.at(-1)?.kind === "callback";
   }
 
+  /** Whether they wait for what they were told of, and may ask for a person instead. */
+  awaitsIncident(): boolean {
+    const moves = this.entries.filter((entry) => ["incident", "joined", "transferred", "resolved", "reopened"].includes(entry.kind));
+    return this.state === "waiting" && moves.at(-1)?.kind === "incident";
+  }
+
   /** Whether they can ask to be called back. */
   mayBeCalledBack(): boolean {
     return this.state === "waiting" && !this.isCalledBack() && !this.pending.some((message) => message.callback);

@@ -102,6 +102,11 @@ export class Log {
         node.append(this.text(entry.text), this.meta(entry.at, own ? words.recorded : ""));
         return node;
       }
+      case "incident": {
+        const node = el("div", { class: css(false, same), ...marks });
+        node.append(el("div", { class: "by" }, words.news), this.text(entry.text), this.meta(entry.at, ""));
+        return node;
+      }
       case "resolved":
         return el("div", { class: "kind", ...marks }, `${capital(fill(words.ended, "by", by))}. ${words.goodbye}`);
       case "joined":
@@ -179,6 +184,7 @@ function renew(old: HTMLElement, later: HTMLElement): void {
 
 function authorOf(entry: Entry): string {
   if (entry.kind === "customer") return "own";
+  if (entry.kind === "incident") return "news";
   return entry.kind === "agent" ? `by ${entry.by}` : "";
 }
 

@@ -183,9 +183,10 @@ export class Panel {
       this.face.dataset["of"] = initials;
       this.face.replaceChildren(initials || icon(CHAT));
     }
+    const informed = conversation.awaitsIncident();
     const sentence = {
       none: words.none,
-      waiting: conversation.isCalledBack() ? words.callback : waits(words, conversation.outlook),
+      waiting: conversation.isCalledBack() ? words.callback : informed ? words.informed : waits(words, conversation.outlook),
       with_agent: conversation.isBot ? words.bot : agent ? words.withAgent : words.withSomeone,
       resolved: words.resolved,
     };
@@ -193,7 +194,7 @@ export class Panel {
     this.state.dataset["state"] = state;
     this.state.dataset["link"] = link;
     this.leave.hidden = state !== "waiting" && !with_;
-    this.person.hidden = !(with_ && conversation.isBot);
+    this.person.hidden = !(with_ && conversation.isBot) && !informed;
     this.back.hidden = !conversation.mayBeCalledBack();
     const hopeless = trouble ? explain(words, trouble.code, trouble.words) : "";
     const notice = link === "offline" ? words.offline : hopeless;

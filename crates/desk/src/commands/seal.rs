@@ -44,6 +44,15 @@ impl Lane {
             DeskCommand::Resume { contact } => Command::Resume { contact },
             DeskCommand::Revoke { offer } => Command::Revoke { offer },
             DeskCommand::TakeOver { contact } => Command::TakeOver { contact },
+            DeskCommand::SetIncident { incident, terms } => Command::SetIncident { incident, terms },
+            DeskCommand::GatherForIncident { incident, contacts } => {
+                Command::GatherForIncident { incident, contacts }
+            }
+            DeskCommand::AnswerIncident { incident, words } => Command::AnswerIncident { incident, words },
+            DeskCommand::ResolveIncident { incident, disposition, words } => {
+                Command::ResolveIncident { incident, disposition, words }
+            }
+            DeskCommand::CloseIncident { incident } => Command::CloseIncident { incident },
             DeskCommand::TakeVoice { contact } => Command::TakeVoice { contact },
             DeskCommand::CallForHelp { contact, reason } => Command::CallForHelp { contact, reason },
             DeskCommand::Fail { contact, reason } => Command::Fail { contact, reason },

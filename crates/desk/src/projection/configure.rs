@@ -24,7 +24,7 @@ impl Projection {
     pub(super) fn configure(&mut self, step: &mut Step, cause: &Cause) {
         let Cause::Input { input, .. } = cause else { return };
         let InputBody::Config(config) = &input.body else { return };
-        let RoutingConfig { queues, agents, dispositions, .. } = config.config.as_ref();
+        let RoutingConfig { queues, agents, dispositions, categories, .. } = config.config.as_ref();
         self.is_configured = true;
         self.closed = closed(&config.config, step.at());
         self.queues = queues
@@ -42,6 +42,7 @@ impl Projection {
             title: each.title.clone(),
             fields: each.fields.clone(),
         };
+        self.categories = categories.iter().map(|category| category.name.clone()).collect();
         self.dispositions = dispositions.iter().map(choice).collect();
         // Who was taken out keeps their name, because old entries carry it.
         for seat in self.seats.values_mut() {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use protocol::record::{AsideWhy, CompanyRole, EntryKind, QueuedWhy, Receipt, ServiceMeasure};
 use protocol::remedy::Effort;
 use protocol::thread::Entry;
-use protocol::{AgentId, Cause, ChannelKind, ConversationId, IdentityId, Millis, OfferId, SubjectToken};
+use protocol::{
+    AgentId, Cause, ChannelKind, ConversationId, IdentityId, IncidentId, Millis, OfferId, SubjectToken,
+};
 
 use serde::Serialize;
 
@@ -22,6 +24,7 @@ pub(crate) const HAD_BY_MAX: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Waiting,
+    Gathered { incident: IncidentId },
     Offered { offer: OfferId },
     Held { agent: AgentId },
     Aside { agent: AgentId, why: AsideWhy },
@@ -138,7 +141,7 @@ impl Contact {
     pub(crate) fn owner(&self) -> Option<AgentId> {
         match self.stage {
             Stage::Held { agent } | Stage::Aside { agent, .. } | Stage::WrapUp { agent, .. } => Some(agent),
-            Stage::Waiting | Stage::Offered { .. } => None,
+            Stage::Waiting | Stage::Gathered { .. } | Stage::Offered { .. } => None,
         }
     }
 

@@ -106,23 +106,19 @@ impl Projection {
             Event::Resolved { contact, .. } | Event::Abandoned { contact } => self.end(step, *contact),
             Event::AgentConnected { agent, gateway } => self.seat_changed(*agent).connected = Some(*gateway),
             Event::AgentDisconnected { agent, .. } => self.seat_changed(*agent).connected = None,
-            Event::PresenceChanged { agent, presence, reason } => {
-                let seat = self.seat_changed(*agent);
-                (seat.presence, seat.next, seat.reason) = (*presence, None, reason.clone());
-                step.tell(*agent, Change::Presence);
-            }
-            Event::PresenceQueued { agent, presence, .. } => {
-                self.seat_changed(*agent).next = Some(*presence);
+            Event::PresenceChanged { agent, .. } | Event::PresenceQueued { agent, .. } => {
+                self.presence(*agent, event);
                 step.tell(*agent, Change::Presence);
             }
             Event::CommandSettled { command, outcome } => self.settle(step, &record.cause, *command, outcome),
             Event::ServiceWarned { contact, measure, due } => self.late(*contact, *measure, *due, false),
             Event::ServiceMissed { contact, measure, due } => self.late(*contact, *measure, *due, true),
-            Event::HoursChanged { queue, open: true } => {
-                self.closed.remove(queue);
+            Event::HoursChanged { queue, open } => self.hours(queue, *open),
+            Event::IncidentSet { .. } | Event::IncidentAsked { .. } | Event::IncidentEnded { .. } => {
+                self.incident(record.at, event);
             }
-            Event::HoursChanged { queue, open: false } => {
-                self.closed.insert(queue.clone());
+            Event::Gathered { contact, incident } => {
+                self.change(*contact, |contact| contact.stage = Stage::Gathered { incident: *incident });
             }
             Event::ConversationForgotten { conversation } => {
                 self.conversations.remove(conversation);
@@ -135,6 +131,7 @@ impl Projection {
             | Event::ColleaguesAsked { .. }
             | Event::CustomerTold { .. }
             | Event::AtRisk { .. }
+            | Event::IncidentWorked { .. }
             | Event::DeclinesLapsed { .. }
             | Event::Widened { .. }
             | Event::DuplicateSkipped
@@ -153,6 +150,23 @@ impl Projection {
         changes.extend(settled);
         self.ended.forget_before(at);
         changes
+    }
+
+    fn presence(&mut self, agent: AgentId, event: &Event) {
+        let seat = self.seat_changed(agent);
+        if let Event::PresenceChanged { presence, reason, .. } = event {
+            (seat.presence, seat.next, seat.reason) = (*presence, None, reason.clone());
+        } else if let Event::PresenceQueued { presence, .. } = event {
+            seat.next = Some(*presence);
+        }
+    }
+
+    fn hours(&mut self, queue: &SubjectToken, open: bool) {
+        if open {
+            self.closed.remove(queue);
+        } else {
+            self.closed.insert(queue.clone());
+        }
     }
 
     fn queued(
@@ -266,7 +280,11 @@ impl Projection {
                     step.tell(asked.agent, Change::Offer(offer));
                 }
             }
-            Stage::Waiting | Stage::Held { .. } | Stage::Aside { .. } | Stage::WrapUp { .. } => {}
+            Stage::Waiting
+            | Stage::Gathered { .. }
+            | Stage::Held { .. }
+            | Stage::Aside { .. }
+            | Stage::WrapUp { .. } => {}
         }
     }
 
@@ -431,6 +449,7 @@ fn why_gone(why: QueuedWhy) -> &'static str {
         | QueuedWhy::Reopened
         | QueuedWhy::OfferEnded
         | QueuedWhy::AtRisk
+        | QueuedWhy::Released
         | QueuedWhy::Escalated => "ended",
     }
 }

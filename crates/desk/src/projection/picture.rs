@@ -153,11 +153,19 @@ impl Projection {
         };
         let wrap_up_until = match contact.stage {
             Stage::WrapUp { until, .. } => Some(until),
-            Stage::Waiting | Stage::Offered { .. } | Stage::Held { .. } | Stage::Aside { .. } => None,
+            Stage::Waiting
+            | Stage::Gathered { .. }
+            | Stage::Offered { .. }
+            | Stage::Held { .. }
+            | Stage::Aside { .. } => None,
         };
         let aside = match contact.stage {
             Stage::Aside { why, .. } => Some(why),
-            Stage::Waiting | Stage::Offered { .. } | Stage::Held { .. } | Stage::WrapUp { .. } => None,
+            Stage::Waiting
+            | Stage::Gathered { .. }
+            | Stage::Offered { .. }
+            | Stage::Held { .. }
+            | Stage::WrapUp { .. } => None,
         };
         Some(ContactPicture {
             contact: id,
@@ -244,7 +252,8 @@ impl Projection {
             title: seat.title.to_string(),
             is_there: seat.is_there(),
         });
-        Floor { queues: queues.collect(), colleagues: colleagues.collect() }
+        let incidents = self.incidents_shown();
+        Floor { queues: queues.collect(), colleagues: colleagues.collect(), incidents }
     }
 
     fn queue_title(&self, contact: &Contact) -> Arc<str> {
@@ -283,6 +292,7 @@ fn agent_in(kind: &EntryKind) -> Option<AgentId> {
         | EntryKind::HandedOver { agent: None, .. }
         | EntryKind::CallbackAsked
         | EntryKind::SilenceWarned { .. }
+        | EntryKind::IncidentTold { .. }
         | EntryKind::Closed { .. }
         | EntryKind::Reopened
         | EntryKind::CustomerLeft => None,

@@ -10,6 +10,7 @@ use protocol::{AgentId, ChannelKind, ContactId, Millis, OfferId, SubjectToken};
 use serde::{Deserialize, Serialize};
 
 use super::contact::{Contact, Late, Stage};
+use super::incidents::IncidentNow;
 use super::{Projection, Seat};
 
 /// Most contacts shown at once, those that have waited for longest first: more than anybody reads.
@@ -29,6 +30,7 @@ pub(crate) struct Sought {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum StateWord {
     Waiting,
+    Gathered,
     Offered,
     WithAgent,
     Aside,
@@ -44,6 +46,9 @@ pub(crate) struct FloorNow {
     queues: Vec<QueueNow>,
     agents: Vec<AgentNow>,
     contacts: Vec<ContactNow>,
+    /// What contacts may be about.
+    categories: Vec<SubjectToken>,
+    incidents: Vec<IncidentNow>,
     /// How many contacts are as sought; more than are shown, if there are too many.
     found: usize,
 }
@@ -55,6 +60,8 @@ pub(crate) struct QueueNow {
     title: Arc<str>,
     is_closed: bool,
     waiting: u32,
+    /// Waiting for an incident.
+    gathered: u32,
     offered: u32,
     with_agents: u32,
     aside: u32,
@@ -165,6 +172,8 @@ impl Projection {
             queues: queues.into_values().collect(),
             agents: configured.map(|(agent, seat)| self.agent_now(*agent, seat)).collect(),
             contacts,
+            categories: self.categories.clone(),
+            incidents: self.incidents_now(),
             found: count,
         }
     }
@@ -178,6 +187,7 @@ impl Projection {
             title: Arc::clone(title),
             is_closed: self.closed.contains(name),
             waiting: 0,
+            gathered: 0,
             offered: 0,
             with_agents: 0,
             aside: 0,
@@ -216,6 +226,7 @@ impl Projection {
     fn place(&self, contact: &Contact) -> (StateWord, Option<AgentId>, Option<OfferId>, Option<AsideWhy>) {
         match contact.stage {
             Stage::Waiting => (StateWord::Waiting, None, None, None),
+            Stage::Gathered { .. } => (StateWord::Gathered, None, None, None),
             Stage::Offered { offer } => {
                 let asked = self.offers.get(&offer).map(|offer| offer.agent);
                 (StateWord::Offered, asked, Some(offer), None)
@@ -250,6 +261,7 @@ impl Projection {
 fn count(queue: &mut QueueNow, contact: &Contact) {
     let counted = match contact.stage {
         Stage::Waiting => &mut queue.waiting,
+        Stage::Gathered { .. } => &mut queue.gathered,
         Stage::Offered { .. } => &mut queue.offered,
         Stage::Held { .. } => &mut queue.with_agents,
         Stage::Aside { .. } => &mut queue.aside,

@@ -22,6 +22,7 @@ export function authorOf(entry: DeskEntry, customer: string | undefined, names: 
   if (kind.is === 'from_agent' && kind.bot === true) return t.entry.botAuthor(agentName(kind.agent, names, t, entry.by));
   if (kind.is === 'suggested') return t.entry.suggestion(agentName(kind.agent, names, t, entry.by));
   if (kind.is === 'from_agent' || kind.is === 'told' || kind.is === 'note' || kind.is === 'whispered') return agentName(kind.agent, names, t, entry.by);
+  if (kind.is === 'incident_told') return t.entry.toEverybody;
   return customerName(customer, t);
 }
 
@@ -35,6 +36,7 @@ export function lineOf(entry: DeskEntry, names: Names, t: Texts): string | null 
     case 'note':
     case 'whispered':
     case 'suggested':
+    case 'incident_told':
       return null;
     case 'handed_over': {
       const why = t.entry.handOver[kind.why.is];

@@ -1,6 +1,6 @@
 // What the desk's pages read by HTTP: the policy, the report, the wallets.
 
-import type { Ask, AsideWhy, ChannelKind, Effort, FactValue, LangWords, Millis, Money, Occasion, Per, Presence, RemedyKind } from './wire';
+import type { IncidentTerms, Ask, AsideWhy, ChannelKind, Effort, FactValue, LangWords, Millis, Money, Occasion, Per, Presence, RemedyKind } from './wire';
 
 /** The pages beside the desk, by the part of the address after `#`. */
 export const PAGES = ['policy', 'figures', 'floor'] as const;
@@ -133,7 +133,7 @@ export function budgets(lines: readonly WalletLine[]): WalletLine[] {
 }
 
 /** Where a contact is, as the floor page tells it. */
-export const STATES = ['waiting', 'offered', 'with_agent', 'aside', 'wrap_up'] as const;
+export const STATES = ['waiting', 'gathered', 'offered', 'with_agent', 'aside', 'wrap_up'] as const;
 export type StateWord = (typeof STATES)[number];
 
 export interface QueueNow {
@@ -141,6 +141,7 @@ export interface QueueNow {
   title: string;
   is_closed: boolean;
   waiting: number;
+  gathered: number;
   offered: number;
   with_agents: number;
   aside: number;
@@ -198,8 +199,24 @@ export interface FloorNow {
   queues: QueueNow[];
   agents: AgentNow[];
   contacts: ContactNow[];
+  incidents: IncidentNow[];
+  /** What contacts may be about. */
+  categories: string[];
   /** How many are as sought; more than are shown, if there are too many. */
   found: number;
+}
+
+/** What happened to many customers at once. */
+export interface IncidentNow extends IncidentTerms {
+  incident: string;
+  by?: string;
+  opened_at: Millis;
+  /** How many contacts wait for it. */
+  gathered: number;
+  /** How many more wait in queues and belong to it. */
+  alike: number;
+  /** It is being ended: nothing comes to it any more. */
+  ends: boolean;
 }
 
 export interface HourCount {

@@ -175,7 +175,7 @@ export class Desk {
         }
         return;
       case 'floor':
-        this.floor = { queues: frame.queues, colleagues: frame.colleagues.filter((one) => one.agent !== this.me.agent) };
+        this.floor = { ...frame, colleagues: frame.colleagues.filter((one) => one.agent !== this.me.agent) };
         return;
       case 'error':
         return this.#fault(frame.code, frame.words);

@@ -17,7 +17,7 @@ export function uuid7Of(ms: number, random: Uint8Array): string {
 let lastMs = 0;
 
 /** A new id `<prefix>_<uuid>`; ids made later never carry an earlier millisecond, also when the clock steps back. */
-export function newId(prefix: 'cmd' | 'msg', nowMs: number): string {
+export function newId(prefix: 'cmd' | 'inc' | 'msg', nowMs: number): string {
   lastMs = Math.max(lastMs, nowMs);
   return `${prefix}_${uuid7Of(lastMs, crypto.getRandomValues(new Uint8Array(10)))}`;
 }

@@ -7,6 +7,7 @@ export type ContactId = string;
 export type ConversationId = string;
 export type MessageId = string;
 export type OfferId = string;
+export type IncidentId = string;
 export type RemedyId = string;
 export type AskId = string;
 export type PromiseId = string;
@@ -55,6 +56,11 @@ export type DeskCommand =
   | { do: 'revoke'; offer: OfferId }
   | { do: 'take_over'; contact: ContactId }
   | { do: 'take_voice'; contact: ContactId }
+  | { do: 'set_incident'; incident: IncidentId; terms: IncidentTerms }
+  | { do: 'gather_for_incident'; incident: IncidentId; contacts: ContactId[] }
+  | { do: 'answer_incident'; incident: IncidentId; words: Record<string, string> }
+  | { do: 'resolve_incident'; incident: IncidentId; disposition: string; words: Record<string, string> }
+  | { do: 'close_incident'; incident: IncidentId }
   | { do: 'end_wrap_up'; contact: ContactId }
   | { do: 'give'; contact: ContactId; gift: DeskGift; ask: boolean; case?: string }
   | { do: 'undo'; remedy: RemedyId }
@@ -126,9 +132,31 @@ export interface Field {
 /** Why a contact takes no room. */
 export type AsideWhy = { is: 'snoozed'; until: Millis } | { is: 'silent'; since: Millis };
 
+/** What an incident is, as who leads says it. */
+export interface IncidentTerms {
+  title: string;
+  /** Of which queues contacts belong to it; absent for any. */
+  queues?: string[];
+  /** Of which categories; absent for any. */
+  categories?: string[];
+  /** What customers are told at the door, by language. */
+  notice?: Record<string, string>;
+  until: Millis;
+}
+
+/** What happened to many customers at once, as every desk shows it. */
+export interface DeskIncident {
+  incident: IncidentId;
+  title: string;
+  queues?: string[];
+  categories?: string[];
+  until: Millis;
+}
+
 export interface Floor {
   queues: FloorQueue[];
   colleagues: Colleague[];
+  incidents?: DeskIncident[];
 }
 
 export interface FloorQueue {
@@ -241,6 +269,7 @@ export type EntryKind =
   | { is: 'snoozed'; agent: AgentId; until: Millis }
   | { is: 'callback_asked' }
   | { is: 'silence_warned'; closes_at: Millis }
+  | { is: 'incident_told'; incident: IncidentId; text: string }
   | { is: 'closed_after_silence'; agent: AgentId }
   | { is: 'taken_over'; agent: AgentId; from?: AgentId }
   | { is: 'closed'; opens_at?: Millis }
@@ -271,6 +300,9 @@ export type Refusal =
   | 'bad_time'
   | 'company_full'
   | 'not_bot'
+  | 'unknown_incident'
+  | 'incident_too_wide'
+  | 'too_many_incidents'
   | 'empty_text';
 
 export interface Receipt {

@@ -18,6 +18,7 @@ mod customer_rules;
 mod empowerment;
 mod forgetting;
 mod hours_rules;
+mod incident_rules;
 mod limits;
 mod memory_rules;
 mod model;

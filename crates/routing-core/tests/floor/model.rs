@@ -3,6 +3,7 @@
 
 mod bots;
 mod given;
+mod incidents;
 mod weigh;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,13 +15,16 @@ use protocol::hours::Calendar;
 use protocol::input::SkillNeed;
 use protocol::limits::COMPANIONS_PER_CONTACT_MAX;
 use protocol::record::{Cause, ChoiceRule, CompanyRole, EntryKind, Event, OfferEnd, QueuedWhy, Record};
-use protocol::{AgentId, ChannelKind, ContactId, ConversationId, InputBody, Millis, OfferId, SubjectToken};
+use protocol::{
+    AgentId, ChannelKind, ContactId, ConversationId, IncidentId, InputBody, Millis, OfferId, SubjectToken,
+};
 use routing_core::State;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum At {
     Nowhere,
     Waiting { preferred: Option<AgentId> },
+    Gathered(IncidentId),
     Offered(AgentId),
     With(AgentId),
     Aside(AgentId),
@@ -71,6 +75,7 @@ pub(crate) struct Model {
     pub(crate) opened: u64,
     last_at: Millis,
     given: given::Given,
+    incidents: incidents::Incidents,
 }
 
 impl Model {
@@ -80,9 +85,11 @@ impl Model {
         for event in &record.events {
             self.given(record, event);
             self.bots(record.at, event);
+            self.incidents(record.at, event);
             self.event(record, event);
         }
         self.check_risk(record.at);
+        self.check_door();
         assert!(self.contacts.values().all(|known| known.at != At::Nowhere), "a contact is nowhere");
     }
 
@@ -271,7 +278,8 @@ impl Model {
                     self.hand_overs.remove(contact);
                 }
                 let known = self.known(*contact);
-                let was_taken = matches!(known.at, At::Nowhere | At::With(_) | At::Aside(_));
+                let was_taken =
+                    matches!(known.at, At::Nowhere | At::With(_) | At::Aside(_) | At::Gathered(_));
                 let is_put_first =
                     matches!(why, QueuedWhy::AtRisk | QueuedWhy::Escalated | QueuedWhy::HandedOver);
                 assert!(was_taken || is_put_first, "{contact}: {:?}", known.at);
@@ -316,7 +324,7 @@ impl Model {
             Event::Resolved { contact, agent } => {
                 let known = self.known(*contact);
                 let own = [At::With(*agent), At::Aside(*agent), At::WrapUp(*agent)];
-                assert!(own.contains(&known.at), "one owner");
+                assert!(own.contains(&known.at) || matches!(known.at, At::Gathered(_)), "one owner");
                 self.ends(at, *contact, At::Resolved);
                 self.workers.get_mut(agent).unwrap().idle_since = at;
             }

@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 use protocol::command::{AgentCommand, Presence};
 use protocol::config::{Agent, RoutingConfig};
-use protocol::ids::GatewayId;
+use protocol::ids::{GatewayId, IncidentId};
+use protocol::incident::IncidentTerms;
 use protocol::input::InputBody;
-use protocol::policy::Ask;
+use protocol::policy::{Ask, Words};
 use protocol::record::{Cause, Event};
 use protocol::remedy::Wish;
 use protocol::{
@@ -41,6 +42,7 @@ enum Step {
     TakeVoice { agent: usize, nth: usize },
     WantPerson { customer: usize },
     LateText { nth: usize },
+    Incident { agent: usize, n: u128, what: Outage },
     Again,
     Wait { ms: u64 },
     TakeOver,
@@ -62,6 +64,15 @@ enum Company {
     Join,
     Leave(Option<usize>),
     Reply,
+}
+
+#[derive(Clone, Debug)]
+enum Outage {
+    Set { queue: bool, category: bool, told: bool, ms: u64 },
+    Gather(Option<usize>),
+    Answer,
+    Resolve(bool),
+    Close,
 }
 
 #[derive(Clone, Debug)]
@@ -133,6 +144,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::TakeOver),
         1 => (0..4_usize, 0..POLICIES).prop_map(|(variant, policy)| Step::Configure { variant, policy }),
         1 => Just(Step::Unreadable),
+        3 => (prop_oneof![2 => Just(3_usize), 1 => 0..4_usize], 0..3_u128, outage())
+            .prop_map(|(agent, n, what)| Step::Incident { agent, n, what }),
         5 => given(),
     ];
     prop::collection::vec(step, 80..200)
@@ -147,6 +160,19 @@ fn company() -> impl Strategy<Value = Company> {
         2 => Just(Company::Join),
         1 => prop::option::of(0..6_usize).prop_map(Company::Leave),
         1 => Just(Company::Reply),
+    ]
+}
+
+fn outage() -> impl Strategy<Value = Outage> {
+    let ms =
+        prop_oneof![Just(0_u64), Just(9_000), Just(3_700_000), Just(7 * 86_400_000), Just(7 * 86_400_001)];
+    prop_oneof![
+        4 => (any::<bool>(), any::<bool>(), any::<bool>(), ms)
+            .prop_map(|(queue, category, told, ms)| Outage::Set { queue, category, told, ms }),
+        3 => prop::option::of(0..9_usize).prop_map(Outage::Gather),
+        2 => Just(Outage::Answer),
+        2 => any::<bool>().prop_map(Outage::Resolve),
+        1 => Just(Outage::Close),
     ]
 }
 
@@ -227,6 +253,7 @@ fn play(floor: &mut Floor, step: &Step) {
         Step::Revoke { .. } | Step::HaveIt { .. } | Step::TakeVoice { .. } => lead(floor, step),
         Step::Company { agent, nth: n, what } => company_step(floor, AGENTS[*agent], *n, what),
         Step::WantPerson { .. } | Step::LateText { .. } => bot_step(floor, step),
+        Step::Incident { agent, n, what } => incident(floor, *agent, *n, what),
         Step::Answer { nth: n, accepts, by } => answer(floor, *n, *accepts, *by),
         Step::Act { nth: n, what, by } => act(floor, *n, what, *by),
         Step::Again => {
@@ -350,6 +377,38 @@ fn wish(floor: &Floor, step: &Step) -> Wish {
     }
 }
 
+/// Dee leads, and so does Bob.
+fn incident(floor: &mut Floor, agent: usize, n: u128, what: &Outage) {
+    let incident = IncidentId(Uuid::from_u128(n));
+    let words = |told: bool| -> Words {
+        let texts =
+            told.then(|| [("en".parse().unwrap(), "we know"), ("nl".parse().unwrap(), "we weten het")]);
+        texts.into_iter().flatten().map(|(language, text)| (language, text.to_owned())).collect()
+    };
+    let command = match what {
+        Outage::Set { queue, category, told, ms } => {
+            let terms = IncidentTerms {
+                title: "payments are down".into(),
+                queues: queue.then(|| token("sales")).into_iter().collect(),
+                categories: category.then(|| token("urgent")).into_iter().collect(),
+                notice: words(*told),
+                until: Millis(floor.now + ms),
+            };
+            Command::SetIncident { incident, terms: Box::new(terms) }
+        }
+        Outage::Gather(n) => {
+            let contacts = n.and_then(|n| nth(floor.state.contacts().map(|(id, _)| id), n));
+            Command::GatherForIncident { incident, contacts: contacts.into_iter().collect() }
+        }
+        Outage::Answer => Command::AnswerIncident { incident, words: words(true) },
+        Outage::Resolve(told) => {
+            Command::ResolveIncident { incident, disposition: token("done"), words: words(*told) }
+        }
+        Outage::Close => Command::CloseIncident { incident },
+    };
+    floor.asks(AGENTS[agent], command);
+}
+
 fn again(floor: &mut Floor) {
     // What is passed on again is the worker's to answer alike.
     let is_passed = matches!(
@@ -428,7 +487,7 @@ fn name(agent: AgentId) -> &'static str {
 
 fn check_counts(floor: &Floor, model: &Model) {
     let totals = floor.state.totals();
-    let mut sums = [0_u64; 5];
+    let mut sums = [0_u64; 6];
     for (_, counts) in floor.state.by_queue() {
         for (sum, n) in sums.iter_mut().zip([
             counts.waiting,
@@ -436,6 +495,7 @@ fn check_counts(floor: &Floor, model: &Model) {
             counts.with_agents,
             counts.wrap_up,
             counts.aside,
+            counts.gathered,
         ]) {
             *sum += u64::from(n);
         }
@@ -446,8 +506,10 @@ fn check_counts(floor: &Floor, model: &Model) {
         model.count(|at| matches!(at, At::With(_))),
         model.count(|at| matches!(at, At::WrapUp(_))),
         model.count(|at| matches!(at, At::Aside(_))),
+        model.count(|at| matches!(at, At::Gathered(_))),
     ];
-    assert_eq!(sums, counted, "waiting, offered, with agents, wrap-up, aside");
+    assert_eq!(sums, counted, "waiting, offered, with agents, wrap-up, aside, gathered");
+    assert_eq!(model.incidents_open(), floor.state.incidents().count());
     assert_eq!(totals.resolved, model.count(|at| *at == At::Resolved));
     assert_eq!(totals.abandoned, model.count(|at| *at == At::Abandoned));
     assert_eq!(totals.opened, model.opened);
@@ -501,10 +563,12 @@ fn check(steps: &[Step], snapshot_at: usize, conversations_max: usize, policy: u
     always_open.hours.clear();
     always_open.queues.iter_mut().for_each(|queue| (queue.hours, queue.overflow) = (None, None));
     floor.configure(always_open);
-    floor.wait(7 * 86_400_000);
+    // An incident lasts for a week at most, and who is let go by it is offered once more.
+    floor.wait(8 * 86_400_000);
     floor.log[folded..].iter().for_each(|record| model.fold(record));
     assert!(model.open_offers.is_empty(), "every offer ends");
     assert!(model.asked().is_empty(), "every question to a colleague ends");
+    assert_eq!(model.incidents_open(), 0, "every incident ends");
     assert_eq!(next_deadline(&floor.state), None, "time alone brings all to rest");
 }
 

@@ -1,6 +1,7 @@
 //! A record in words, one line an event.
 
 use protocol::command::Outcome;
+use protocol::incident::IncidentWork;
 use protocol::record::{
     AsideWhy, CompanyRole, EntryKind, Event, HandOverWhy, OfferEnd, PassedOver, Receipt, Record,
 };
@@ -108,6 +109,21 @@ fn other_line(state: &State, at: Millis, event: &Event) -> String {
         Event::CustomerTold { tell, told: true } => format!("{tell} told"),
         Event::CustomerTold { tell, told: false } => format!("{tell} cannot be told"),
         Event::AtRisk { conversation, until } => format!("{conversation} at risk for {} ms", within(until)),
+        Event::IncidentSet { terms, .. } => format!("incident: {}", terms.title),
+        Event::IncidentAsked { work, ends, .. } => {
+            let what = match work {
+                IncidentWork::Gather => "gather",
+                IncidentWork::Answer { .. } => "answer",
+                IncidentWork::Resolve { .. } => "resolve",
+                IncidentWork::Release => "release",
+            };
+            format!("incident: {what} all{}", if *ends { ", then it ends" } else { "" })
+        }
+        Event::IncidentWorked { upto, .. } => {
+            format!("incident: worked{}", upto.map_or(String::new(), |upto| format!(" up to {upto}")))
+        }
+        Event::IncidentEnded { .. } => "incident: ended".into(),
+        Event::Gathered { contact, .. } => format!("{contact} waits for the incident"),
         Event::CommandSettled { outcome: Outcome::Done, .. } => "done".into(),
         Event::CommandSettled { outcome: Outcome::Refused { refusal }, .. } => format!("refused {refusal:?}"),
         Event::DuplicateSkipped => "duplicate".into(),
@@ -143,6 +159,7 @@ fn entry_words(state: &State, entry: &EntryKind) -> String {
         EntryKind::FromAgent { agent, bot } => {
             format!("reply of {}{}", if *bot { "the bot " } else { "" }, name(state, *agent))
         }
+        EntryKind::IncidentTold { text, .. } => format!("told of the incident: {text}"),
         EntryKind::Suggested { agent } => format!("suggestion of {}", name(state, *agent)),
         EntryKind::HandedOver { agent, why } => {
             let from = agent.map_or_else(|| "nobody".to_owned(), |agent| name(state, agent));

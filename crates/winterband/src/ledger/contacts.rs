@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::ids::{AgentId, ContactId, OfferId};
+use protocol::ids::{AgentId, ContactId, IncidentId, OfferId};
 use protocol::record::{CompanyRole, EntryKind};
 use protocol::{Event, Record};
 use serde::Serialize;
@@ -17,6 +17,8 @@ pub(crate) struct ContactCount {
     pub(crate) accepted: u64,
     /// In a queue.
     pub(crate) waiting: u64,
+    /// Waiting for an incident, in nobody's line.
+    pub(crate) gathered: u64,
     /// Offered to an agent.
     pub(crate) offered: u64,
     /// With an agent.
@@ -37,6 +39,7 @@ pub(crate) struct ContactCount {
 enum Place {
     Opened,
     Waiting,
+    Gathered(IncidentId),
     Offered(OfferId, AgentId),
     With(AgentId),
     Aside(AgentId),
@@ -64,6 +67,8 @@ pub(super) struct Contacts {
     places: BTreeMap<ContactId, Place>,
     /// Who writes in which contact beside its owner.
     joined: BTreeSet<(ContactId, AgentId)>,
+    /// Incidents that are not over.
+    incidents: BTreeSet<IncidentId>,
 }
 
 impl Contacts {
@@ -84,8 +89,18 @@ impl Contacts {
             }
             Event::Queued { contact, .. } => {
                 self.step(seq, *contact, Place::Waiting, "queues", faults, |place| {
-                    matches!(place, Place::Opened | Place::Waiting | Place::With(_) | Place::Aside(_))
+                    matches!(
+                        place,
+                        Place::Opened
+                            | Place::Waiting
+                            | Place::Gathered(_)
+                            | Place::With(_)
+                            | Place::Aside(_)
+                    )
                 });
+            }
+            Event::IncidentSet { .. } | Event::IncidentEnded { .. } | Event::Gathered { .. } => {
+                self.incident(seq, event, faults);
             }
             Event::OfferMade { contact, offer, agent, .. } => {
                 self.step(seq, *contact, Place::Offered(*offer, *agent), "offers", faults, |place| {
@@ -99,8 +114,8 @@ impl Contacts {
             }
             Event::Assigned { contact, agent } => {
                 self.step(seq, *contact, Place::With(*agent), "assigns", faults, |place| {
-                    let takes_over =
-                        taken_over.contains(contact) && matches!(place, Place::With(_) | Place::Aside(_));
+                    let takes_over = taken_over.contains(contact)
+                        && matches!(place, Place::With(_) | Place::Aside(_) | Place::Gathered(_));
                     matches!(place, Place::Waiting | Place::Opened)
                         || place == Place::Aside(*agent)
                         || takes_over
@@ -119,6 +134,7 @@ impl Contacts {
             Event::Resolved { contact, agent } => {
                 self.step(seq, *contact, Place::Resolved, "resolves", faults, |place| {
                     [Place::With(*agent), Place::Aside(*agent), Place::WrapUp(*agent)].contains(&place)
+                        || matches!(place, Place::Gathered(_))
                 });
             }
             Event::Abandoned { contact } => {
@@ -133,6 +149,26 @@ impl Contacts {
                 self.reply(seq, *contact, *agent, faults);
             }
             _ => {}
+        }
+    }
+
+    fn incident(&mut self, seq: u64, event: &Event, faults: &mut Faults) {
+        if let Event::IncidentSet { incident, .. } = event {
+            self.incidents.insert(*incident);
+        } else if let Event::IncidentEnded { incident } = event {
+            self.incidents.remove(incident);
+            let waits = |place: &&Place| **place == Place::Gathered(*incident);
+            let left = self.places.values().filter(waits).count();
+            if left > 0 {
+                faults.add(format!("record {seq} ends {incident}, and {left} contacts wait for it"));
+            }
+        } else if let Event::Gathered { contact, incident } = event {
+            if !self.incidents.contains(incident) {
+                faults.add(format!("record {seq} has {contact} wait for {incident}, which is not one"));
+            }
+            self.step(seq, *contact, Place::Gathered(*incident), "gathers", faults, |place| {
+                place == Place::Waiting
+            });
         }
     }
 
@@ -196,6 +232,7 @@ impl Contacts {
             match place {
                 Place::Opened => faults.add(format!("{contact} was opened and is nowhere")),
                 Place::Waiting => count.waiting += 1,
+                Place::Gathered(_) => count.gathered += 1,
                 Place::Offered(..) => count.offered += 1,
                 Place::With(_) => count.with_agents += 1,
                 Place::Aside(_) => count.snoozed += 1,

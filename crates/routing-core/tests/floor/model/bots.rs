@@ -112,6 +112,11 @@ impl Model {
 fn owner(known: &Known) -> Option<AgentId> {
     match known.at {
         At::With(agent) | At::Aside(agent) | At::WrapUp(agent) => Some(agent),
-        At::Nowhere | At::Waiting { .. } | At::Offered(_) | At::Resolved | At::Abandoned => None,
+        At::Nowhere
+        | At::Waiting { .. }
+        | At::Gathered(_)
+        | At::Offered(_)
+        | At::Resolved
+        | At::Abandoned => None,
     }
 }

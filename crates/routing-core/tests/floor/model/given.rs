@@ -72,7 +72,9 @@ impl Model {
                 self.given.owners.insert(conversation, *agent);
                 self.cost_of(*contact).stops_waiting(at);
             }
-            Event::Abandoned { contact } => self.cost_of(*contact).stops_waiting(at),
+            Event::Abandoned { contact } | Event::Resolved { contact, .. } => {
+                self.cost_of(*contact).stops_waiting(at);
+            }
             _ => {}
         }
     }

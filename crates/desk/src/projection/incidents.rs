@@ -1,0 +1,101 @@
+//! What happened to many customers at once: for who leads, and as a mark at every desk.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use protocol::desk::DeskIncident;
+use protocol::incident::IncidentTerms;
+use protocol::{AgentId, Event, IncidentId, Millis};
+use serde::Serialize;
+
+use super::Projection;
+use super::contact::Stage;
+
+/// An incident.
+#[derive(Clone, Debug)]
+pub(super) struct Incident {
+    terms: IncidentTerms,
+    by: AgentId,
+    opened_at: Millis,
+    ends: bool,
+}
+
+/// An incident, as who leads sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct IncidentNow {
+    incident: IncidentId,
+    #[serde(flatten)]
+    terms: IncidentTerms,
+    /// The name of who said so last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<Arc<str>>,
+    opened_at: Millis,
+    /// How many contacts wait for it.
+    gathered: u32,
+    /// How many more wait in queues and belong to it.
+    alike: u32,
+    /// Whether it is being ended: nothing comes to it any more.
+    ends: bool,
+}
+
+impl Projection {
+    pub(super) fn incident(&mut self, at: Millis, event: &Event) {
+        if let Event::IncidentSet { incident, by, terms } = event {
+            let opened_at = self.incidents.get(incident).map_or(at, |known| known.opened_at);
+            let (terms, by) = (terms.as_ref().clone(), *by);
+            self.incidents.insert(*incident, Incident { terms, by, opened_at, ends: false });
+        } else if let Event::IncidentAsked { incident, ends, .. } = event {
+            if let Some(known) = self.incidents.get_mut(incident) {
+                known.ends |= ends;
+            }
+        } else if let Event::IncidentEnded { incident } = event {
+            self.incidents.remove(incident);
+        }
+        self.floor_version += 1;
+    }
+
+    /// Those that last, for every desk.
+    pub(super) fn incidents_shown(&self) -> Vec<DeskIncident> {
+        let lasting = self.incidents.iter().filter(|(_, known)| !known.ends);
+        let shown = lasting.map(|(id, known)| DeskIncident {
+            incident: *id,
+            title: known.terms.title.clone(),
+            queues: known.terms.queues.clone(),
+            categories: known.terms.categories.clone(),
+            until: known.terms.until,
+        });
+        shown.collect()
+    }
+
+    pub(super) fn incidents_now(&self) -> Vec<IncidentNow> {
+        if self.incidents.is_empty() {
+            return Vec::new();
+        }
+        let mut counts: BTreeMap<IncidentId, (u32, u32)> = BTreeMap::new();
+        for contact in self.contacts.values() {
+            match (contact.stage, &contact.queue) {
+                (Stage::Gathered { incident }, _) => counts.entry(incident).or_default().0 += 1,
+                (Stage::Waiting, Some(queue)) => {
+                    let covers = |known: &Incident| known.terms.covers(queue, contact.category.as_ref());
+                    for (id, _) in self.incidents.iter().filter(|(_, known)| covers(known)) {
+                        counts.entry(*id).or_default().1 += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let now = |(id, known): (&IncidentId, &Incident)| {
+            let (gathered, alike) = counts.get(id).copied().unwrap_or_default();
+            IncidentNow {
+                incident: *id,
+                terms: known.terms.clone(),
+                by: self.title_of(known.by),
+                opened_at: known.opened_at,
+                gathered,
+                alike,
+                ends: known.ends,
+            }
+        };
+        self.incidents.iter().map(now).collect()
+    }
+}
