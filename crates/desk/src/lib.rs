@@ -112,6 +112,7 @@ fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/desk/floor/hours", get(pages::floor_hours))
         .route("/desk/floor/hours.csv", get(pages::floor_csv))
         .route("/desk/why/{contact}", get(pages::why))
+        .route("/desk/why/{contact}/decisions", get(pages::decisions))
         .route("/desk/policy", get(pages::policy))
         .route("/desk/wallets", get(pages::wallets))
         .route("/desk/api/signin", post(signin::sign_in).layer(DefaultBodyLimit::max(signin::BODY_BYTES_MAX)))

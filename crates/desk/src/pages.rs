@@ -162,7 +162,30 @@ pub(crate) async fn why(
     headers: HeaderMap,
     Path(contact): Path<String>,
 ) -> Result<Response, Problem> {
-    let agent = signed_in(&gateway, &extensions, &headers).await?;
+    let subject = gateway.subjects.explain();
+    of_contact(&gateway, &extensions, &headers, &contact, &subject).await
+}
+
+/// Why a contact was offered to whom, at each offer, or how far the log was read for it.
+pub(crate) async fn decisions(
+    State(gateway): State<Arc<Gateway>>,
+    extensions: Extensions,
+    headers: HeaderMap,
+    Path(contact): Path<String>,
+) -> Result<Response, Problem> {
+    let subject = gateway.subjects.decisions();
+    of_contact(&gateway, &extensions, &headers, &contact, &subject).await
+}
+
+/// What the router answers about a contact, for who leads or has it.
+async fn of_contact(
+    gateway: &Gateway,
+    extensions: &Extensions,
+    headers: &HeaderMap,
+    contact: &str,
+    subject: &Subject,
+) -> Result<Response, Problem> {
+    let agent = signed_in(gateway, extensions, headers).await?;
     let unknown = || {
         let detail = "choose one from the list: it may have ended meanwhile";
         Problem::new(StatusCode::NOT_FOUND, "unknown_contact", "there is no such contact", detail)
@@ -171,8 +194,7 @@ pub(crate) async fn why(
     if !gateway.hub.is_lead(agent) && gateway.hub.may_read(agent, contact).is_none() {
         return Err(leads_only());
     }
-    let answer: Option<serde_json::Value> =
-        ask(&gateway, &gateway.subjects.explain(), &WhyQuestion { contact }).await;
+    let answer: Option<serde_json::Value> = ask(gateway, subject, &WhyQuestion { contact }).await;
     Ok(shown(answer.ok_or_else(|| silent("router_silent", "the router does not answer now"))?))
 }
 

@@ -9,6 +9,7 @@ use crate::ids::{AgentId, CommandId, ContactId, IncidentId, MessageId, OfferId};
 use crate::incident::IncidentTerms;
 use crate::policy::Words;
 use crate::remedy::RemedyCommand;
+use crate::tagged::tagged;
 use crate::time::Millis;
 use crate::token::SubjectToken;
 
@@ -23,207 +24,209 @@ pub struct AgentCommand {
     pub command: Command,
 }
 
-/// What an agent can ask for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case")]
-pub enum Command {
-    /// Say whether one takes contacts.
-    SetPresence {
-        /// The state wanted.
-        presence: Presence,
-        /// Why, in the agent's words or a configured word.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        reason: Option<String>,
-        /// Only once nothing is held any more; until then nothing new comes. Any other presence that is set calls it off.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        when_free: bool,
-    },
-    /// Take the offered contact.
-    Accept {
-        /// The offer.
-        offer: OfferId,
-    },
-    /// Leave the offered contact to others.
-    Decline {
-        /// The offer.
-        offer: OfferId,
-        /// Why.
-        reason: String,
-    },
-    /// Write to the customer.
-    Reply {
-        /// The contact that one holds.
-        contact: ContactId,
-        /// The id of the message, made by the desk.
-        message: MessageId,
-        /// Sealed [`crate::content::Content`].
-        body: Sealed,
-    },
-    /// Write for colleagues only.
-    Note {
-        /// The contact that one holds.
-        contact: ContactId,
-        /// The id of the note, made by the desk.
-        message: MessageId,
-        /// Sealed [`crate::content::Content`].
-        body: Sealed,
-    },
-    /// Give the contact to another queue.
-    TransferToQueue {
-        /// The contact that one holds.
-        contact: ContactId,
-        /// The queue.
-        queue: SubjectToken,
-    },
-    /// Give the contact to a colleague, who gets an offer; if they do not take it, it goes on in its queue.
-    TransferToAgent {
-        /// The contact that one holds.
-        contact: ContactId,
-        /// The colleague.
-        agent: AgentId,
-        /// Whether it comes back to who gives it if the colleague does not take it.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        back: bool,
-    },
-    /// End the contact; the customer is told, and wrap-up begins.
-    Resolve {
-        /// The contact that one holds.
-        contact: ContactId,
-        /// How it ended, one of the configured dispositions.
-        disposition: SubjectToken,
-        /// What the disposition asks for, by field.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        fields: BTreeMap<SubjectToken, SubjectToken>,
-    },
-    /// Lay the contact aside: it takes no room until then, or until the customer writes, and comes back to the same agent first.
-    Snooze {
-        /// The contact that one has.
-        contact: ContactId,
-        /// Until when.
-        until: Millis,
-    },
-    /// Take back what was laid aside, before its time.
-    Resume {
-        /// The contact that one laid aside, or that was, because its customer was silent.
-        contact: ContactId,
-    },
-    /// For who leads: take an offer back from a colleague; it goes to somebody else.
-    Revoke {
-        /// The offer.
-        offer: OfferId,
-    },
-    /// For who leads: have an open contact oneself, wherever it is.
-    TakeOver {
-        /// The contact.
-        contact: ContactId,
-    },
-    /// Ask a colleague for a word on a contact that one holds: if they agree they read it, and whisper.
-    Consult {
-        /// The contact that one holds.
-        contact: ContactId,
-        /// The colleague.
-        agent: AgentId,
-    },
-    /// Agree, or not, to being consulted.
-    AnswerConsult {
-        /// The contact.
-        contact: ContactId,
-        /// Whether one has time.
-        yes: bool,
-    },
-    /// For who leads: read a contact of somebody else's as it goes on. Its owner sees that; its customer does not.
-    Watch {
-        /// The contact.
-        contact: ContactId,
-    },
-    /// Write to the owner of a contact that one is with; its customer never sees it.
-    Whisper {
-        /// The contact.
-        contact: ContactId,
-        /// The id of the words, made by the desk.
-        message: MessageId,
-        /// Sealed [`crate::content::Content`].
-        body: Sealed,
-    },
-    /// Write to the customer too, beside the owner: for who is with the contact.
-    Join {
-        /// The contact.
-        contact: ContactId,
-    },
-    /// Be with a contact no more; its owner, and who leads, may also send a colleague away.
-    Leave {
-        /// The contact.
-        contact: ContactId,
-        /// Who leaves, if not oneself.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        agent: Option<AgentId>,
-    },
-    /// For who leads: have a bot's contact oneself and write in it; asked for by the first keystroke.
-    TakeVoice {
-        /// The contact that a bot has.
-        contact: ContactId,
-    },
-    /// For a bot: people have to help; they get the contact.
-    CallForHelp {
-        /// The contact that it holds.
-        contact: ContactId,
-        /// Why: a short word such as `no_answer`, never a customer's.
-        reason: SubjectToken,
-    },
-    /// For a bot: it cannot go on; people get the contact.
-    Fail {
-        /// The contact that it holds.
-        contact: ContactId,
-        /// Why: a short word such as `timeout`.
-        reason: SubjectToken,
-    },
-    /// For who leads: say that there is an incident, or change what was said of it.
-    SetIncident {
-        /// The incident; a new one has a new id, made by the desk.
-        incident: IncidentId,
-        /// What it is.
-        terms: Box<IncidentTerms>,
-    },
-    /// For who leads: have waiting contacts wait for an incident instead.
-    GatherForIncident {
-        /// The incident.
-        incident: IncidentId,
-        /// Which; empty for all that wait and belong to it.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        contacts: Vec<ContactId>,
-    },
-    /// For who leads: tell all customers of an incident something.
-    AnswerIncident {
-        /// The incident.
-        incident: IncidentId,
-        /// What, by language.
-        words: Words,
-    },
-    /// For who leads: resolve all contacts of an incident, which ends with that.
-    ResolveIncident {
-        /// The incident.
-        incident: IncidentId,
-        /// How they ended: a configured disposition that asks for nothing else.
-        disposition: SubjectToken,
-        /// What customers are told, by language; may be empty.
-        #[serde(default, skip_serializing_if = "Words::is_empty")]
-        words: Words,
-    },
-    /// For who leads: end an incident; what is still open of it goes back to its queues, in its old place.
-    CloseIncident {
-        /// The incident.
-        incident: IncidentId,
-    },
-    /// End the wrap-up before its time.
-    EndWrapUp {
-        /// The contact in wrap-up.
-        contact: ContactId,
-    },
-    /// For the empowerment worker: routing says where the contact stands and passes it on.
-    Empower {
-        /// What is asked.
-        ask: Box<RemedyCommand>,
-    },
+tagged! {
+    "do", "super::Command", command;
+    /// What an agent can ask for.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum Command {
+        /// Say whether one takes contacts.
+        SetPresence {
+            /// The state wanted.
+            presence: Presence,
+            /// Why, in the agent's words or a configured word.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            reason: Option<String>,
+            /// Only once nothing is held any more; until then nothing new comes. Any other presence that is set calls it off.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            when_free: bool,
+        },
+        /// Take the offered contact.
+        Accept {
+            /// The offer.
+            offer: OfferId,
+        },
+        /// Leave the offered contact to others.
+        Decline {
+            /// The offer.
+            offer: OfferId,
+            /// Why.
+            reason: String,
+        },
+        /// Write to the customer.
+        Reply {
+            /// The contact that one holds.
+            contact: ContactId,
+            /// The id of the message, made by the desk.
+            message: MessageId,
+            /// Sealed [`crate::content::Content`].
+            body: Sealed,
+        },
+        /// Write for colleagues only.
+        Note {
+            /// The contact that one holds.
+            contact: ContactId,
+            /// The id of the note, made by the desk.
+            message: MessageId,
+            /// Sealed [`crate::content::Content`].
+            body: Sealed,
+        },
+        /// Give the contact to another queue.
+        TransferToQueue {
+            /// The contact that one holds.
+            contact: ContactId,
+            /// The queue.
+            queue: SubjectToken,
+        },
+        /// Give the contact to a colleague, who gets an offer; if they do not take it, it goes on in its queue.
+        TransferToAgent {
+            /// The contact that one holds.
+            contact: ContactId,
+            /// The colleague.
+            agent: AgentId,
+            /// Whether it comes back to who gives it if the colleague does not take it.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            back: bool,
+        },
+        /// End the contact; the customer is told, and wrap-up begins.
+        Resolve {
+            /// The contact that one holds.
+            contact: ContactId,
+            /// How it ended, one of the configured dispositions.
+            disposition: SubjectToken,
+            /// What the disposition asks for, by field.
+            #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+            fields: BTreeMap<SubjectToken, SubjectToken>,
+        },
+        /// Lay the contact aside: it takes no room until then, or until the customer writes, and comes back to the same agent first.
+        Snooze {
+            /// The contact that one has.
+            contact: ContactId,
+            /// Until when.
+            until: Millis,
+        },
+        /// Take back what was laid aside, before its time.
+        Resume {
+            /// The contact that one laid aside, or that was, because its customer was silent.
+            contact: ContactId,
+        },
+        /// For who leads: take an offer back from a colleague; it goes to somebody else.
+        Revoke {
+            /// The offer.
+            offer: OfferId,
+        },
+        /// For who leads: have an open contact oneself, wherever it is.
+        TakeOver {
+            /// The contact.
+            contact: ContactId,
+        },
+        /// Ask a colleague for a word on a contact that one holds: if they agree they read it, and whisper.
+        Consult {
+            /// The contact that one holds.
+            contact: ContactId,
+            /// The colleague.
+            agent: AgentId,
+        },
+        /// Agree, or not, to being consulted.
+        AnswerConsult {
+            /// The contact.
+            contact: ContactId,
+            /// Whether one has time.
+            yes: bool,
+        },
+        /// For who leads: read a contact of somebody else's as it goes on. Its owner sees that; its customer does not.
+        Watch {
+            /// The contact.
+            contact: ContactId,
+        },
+        /// Write to the owner of a contact that one is with; its customer never sees it.
+        Whisper {
+            /// The contact.
+            contact: ContactId,
+            /// The id of the words, made by the desk.
+            message: MessageId,
+            /// Sealed [`crate::content::Content`].
+            body: Sealed,
+        },
+        /// Write to the customer too, beside the owner: for who is with the contact.
+        Join {
+            /// The contact.
+            contact: ContactId,
+        },
+        /// Be with a contact no more; its owner, and who leads, may also send a colleague away.
+        Leave {
+            /// The contact.
+            contact: ContactId,
+            /// Who leaves, if not oneself.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            agent: Option<AgentId>,
+        },
+        /// For who leads: have a bot's contact oneself and write in it; asked for by the first keystroke.
+        TakeVoice {
+            /// The contact that a bot has.
+            contact: ContactId,
+        },
+        /// For a bot: people have to help; they get the contact.
+        CallForHelp {
+            /// The contact that it holds.
+            contact: ContactId,
+            /// Why: a short word such as `no_answer`, never a customer's.
+            reason: SubjectToken,
+        },
+        /// For a bot: it cannot go on; people get the contact.
+        Fail {
+            /// The contact that it holds.
+            contact: ContactId,
+            /// Why: a short word such as `timeout`.
+            reason: SubjectToken,
+        },
+        /// For who leads: say that there is an incident, or change what was said of it.
+        SetIncident {
+            /// The incident; a new one has a new id, made by the desk.
+            incident: IncidentId,
+            /// What it is.
+            terms: Box<IncidentTerms>,
+        },
+        /// For who leads: have waiting contacts wait for an incident instead.
+        GatherForIncident {
+            /// The incident.
+            incident: IncidentId,
+            /// Which; empty for all that wait and belong to it.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            contacts: Vec<ContactId>,
+        },
+        /// For who leads: tell all customers of an incident something.
+        AnswerIncident {
+            /// The incident.
+            incident: IncidentId,
+            /// What, by language.
+            words: Words,
+        },
+        /// For who leads: resolve all contacts of an incident, which ends with that.
+        ResolveIncident {
+            /// The incident.
+            incident: IncidentId,
+            /// How they ended: a configured disposition that asks for nothing else.
+            disposition: SubjectToken,
+            /// What customers are told, by language; may be empty.
+            #[serde(default, skip_serializing_if = "Words::is_empty")]
+            words: Words,
+        },
+        /// For who leads: end an incident; what is still open of it goes back to its queues, in its old place.
+        CloseIncident {
+            /// The incident.
+            incident: IncidentId,
+        },
+        /// End the wrap-up before its time.
+        EndWrapUp {
+            /// The contact in wrap-up.
+            contact: ContactId,
+        },
+        /// For the empowerment worker: routing says where the contact stands and passes it on.
+        Empower {
+            /// What is asked.
+            ask: Box<RemedyCommand>,
+        },
+    }
 }
 
 impl Command {

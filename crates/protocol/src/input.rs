@@ -9,6 +9,7 @@ use crate::facts::FactValues;
 use crate::hash::Hash128;
 use crate::ids::{AgentId, GatewayId, IdentityId, MessageId, NoticeId, ParkedId};
 use crate::remedy::{EmpowermentInput, Wish};
+use crate::tagged::tagged;
 use crate::time::Millis;
 use crate::token::{ChannelKind, Language, SkillLevel, SubjectToken};
 
@@ -26,66 +27,68 @@ pub struct Input {
     pub body: InputBody,
 }
 
-/// What happened outside.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum InputBody {
-    /// A customer wrote.
-    Message(CustomerMessage),
-    /// A customer ended the conversation.
-    CustomerLeft {
-        /// Names this input.
-        id: NoticeId,
-        /// Who left.
-        identity: IdentityId,
-    },
-    /// A customer asks for a person instead of a bot.
-    PersonWanted {
-        /// Names this input.
-        id: NoticeId,
-        /// Who asks.
-        identity: IdentityId,
-    },
-    /// An agent asks for something.
-    Command(AgentCommand),
-    /// An agent's desk is reachable through a gateway.
-    AgentConnected {
-        /// Names this input.
-        id: NoticeId,
-        /// Who.
-        agent: AgentId,
-        /// Through which gateway process.
-        gateway: GatewayId,
-    },
-    /// An agent's desk has been unreachable for longer than the gateway's grace.
-    AgentDisconnected {
-        /// Names this input.
-        id: NoticeId,
-        /// Who.
-        agent: AgentId,
-        /// Through which gateway process; ignored when the agent is by now connected through another.
-        gateway: GatewayId,
-    },
-    /// A gateway process has stopped renewing its lease: whoever was connected through it is gone.
-    GatewayLost {
-        /// Names this input.
-        id: NoticeId,
-        /// Which process.
-        gateway: GatewayId,
-    },
-    /// The routing configuration, whole.
-    Config(ConfigInput),
-    /// For the empowerment worker: routing passes it on.
-    Empowerment(EmpowermentInput),
-    /// From the empowerment worker (law 15).
-    Wish(Wish),
-    /// A person looked at something parked and let it go: its bytes are no longer kept.
-    ParkedDismissed {
-        /// Names this input.
-        id: NoticeId,
-        /// What was let go.
-        parked: ParkedId,
-    },
+tagged! {
+    "kind", "super::InputBody", input_body;
+    /// What happened outside.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum InputBody {
+        /// A customer wrote.
+        Message(CustomerMessage),
+        /// A customer ended the conversation.
+        CustomerLeft {
+            /// Names this input.
+            id: NoticeId,
+            /// Who left.
+            identity: IdentityId,
+        },
+        /// A customer asks for a person instead of a bot.
+        PersonWanted {
+            /// Names this input.
+            id: NoticeId,
+            /// Who asks.
+            identity: IdentityId,
+        },
+        /// An agent asks for something.
+        Command(AgentCommand),
+        /// An agent's desk is reachable through a gateway.
+        AgentConnected {
+            /// Names this input.
+            id: NoticeId,
+            /// Who.
+            agent: AgentId,
+            /// Through which gateway process.
+            gateway: GatewayId,
+        },
+        /// An agent's desk has been unreachable for longer than the gateway's grace.
+        AgentDisconnected {
+            /// Names this input.
+            id: NoticeId,
+            /// Who.
+            agent: AgentId,
+            /// Through which gateway process; ignored when the agent is by now connected through another.
+            gateway: GatewayId,
+        },
+        /// A gateway process has stopped renewing its lease: whoever was connected through it is gone.
+        GatewayLost {
+            /// Names this input.
+            id: NoticeId,
+            /// Which process.
+            gateway: GatewayId,
+        },
+        /// The routing configuration, whole.
+        Config(ConfigInput),
+        /// For the empowerment worker: routing passes it on.
+        Empowerment(EmpowermentInput),
+        /// From the empowerment worker (law 15).
+        Wish(Wish),
+        /// A person looked at something parked and let it go: its bytes are no longer kept.
+        ParkedDismissed {
+            /// Names this input.
+            id: NoticeId,
+            /// What was let go.
+            parked: ParkedId,
+        },
+    }
 }
 
 impl InputBody {

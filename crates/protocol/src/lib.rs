@@ -26,6 +26,7 @@ pub mod remedy;
 pub mod signin;
 pub mod streams;
 pub mod subjects;
+mod tagged;
 pub mod thread;
 pub mod till;
 pub mod time;

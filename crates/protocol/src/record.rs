@@ -15,6 +15,7 @@ use crate::ids::{
 use crate::incident::{IncidentTerms, IncidentWork};
 use crate::input::{Input, SkillNeed};
 use crate::remedy::ContactContext;
+use crate::tagged::tagged;
 use crate::time::Millis;
 use crate::token::{ChannelKind, SubjectToken};
 
@@ -35,31 +36,33 @@ pub struct Record {
     pub events: Vec<Event>,
 }
 
-/// What led to a record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "from", rename_all = "snake_case")]
-pub enum Cause {
-    /// An input, whole.
-    Input {
-        /// Its sequence in INBOUND.
-        seq: u64,
-        /// The input.
-        input: Input,
-    },
-    /// A message in INBOUND that is no input; its bytes are in PARKED.
-    Unreadable {
-        /// Its sequence in INBOUND.
-        seq: u64,
-        /// What a reader choked on.
-        reason: String,
-    },
-    /// A deadline came.
-    Timer,
-    /// A leader took over: kills what the one before has in flight.
-    Takeover {
-        /// The process that leads from here.
-        leader: GatewayId,
-    },
+tagged! {
+    "from", "super::Cause", cause;
+    /// What led to a record.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum Cause {
+        /// An input, whole.
+        Input {
+            /// Its sequence in INBOUND.
+            seq: u64,
+            /// The input.
+            input: Input,
+        },
+        /// A message in INBOUND that is no input; its bytes are in PARKED.
+        Unreadable {
+            /// Its sequence in INBOUND.
+            seq: u64,
+            /// What a reader choked on.
+            reason: String,
+        },
+        /// A deadline came.
+        Timer,
+        /// A leader took over: kills what the one before has in flight.
+        Takeover {
+            /// The process that leads from here.
+            leader: GatewayId,
+        },
+    }
 }
 
 impl Cause {
@@ -73,484 +76,488 @@ impl Cause {
     }
 }
 
-/// One thing that followed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum Event {
-    /// A new leader writes from here; leases of open offers start anew.
-    Fenced {
-        /// Its epoch.
-        epoch: u64,
-    },
-    /// The configuration in the input is in force.
-    ConfigApplied,
-    /// The configuration in the input is not used.
-    ConfigRefused {
-        /// Why, all at once.
-        faults: Vec<ConfigFault>,
-    },
-    /// A customer wrote for the first time.
-    ConversationOpened {
-        /// The conversation.
-        conversation: ConversationId,
-        /// Whose.
-        identity: IdentityId,
-        /// The channel it came by.
-        channel: ChannelKind,
-        /// The account it came by.
-        account: SubjectToken,
-    },
-    /// The router remembers a limited number of conversations: this one, idle for longest, made room for another. Who wrote in
-    /// it begins a new one, with a sequence of its own.
-    ConversationForgotten {
-        /// The conversation.
-        conversation: ConversationId,
-    },
-    /// A request for help began.
-    ContactOpened {
-        /// The contact.
-        contact: ContactId,
-        /// Its conversation.
-        conversation: ConversationId,
-        /// Its channel.
-        channel: ChannelKind,
-        /// What it is about.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        category: Option<SubjectToken>,
-        /// What the configuration declares and the message said, and the product's own facts, if any condition could ask.
-        #[serde(default, skip_serializing_if = "FactValues::is_empty")]
-        facts: FactValues,
-        /// The route that it took.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        route: Option<SubjectToken>,
-    },
-    /// The customer wrote again soon after the end.
-    ContactReopened {
-        /// The contact.
-        contact: ContactId,
-    },
-    /// The conversation grew by one entry; words stand in the cause.
-    EntryAdded {
-        /// The conversation.
-        conversation: ConversationId,
-        /// The contact it belongs to.
-        contact: ContactId,
-        /// The conversation's own sequence: 1, 2, 3 without gaps.
-        seq: u64,
-        /// What was added.
-        entry: EntryKind,
-    },
-    /// The contact waits.
-    Queued {
-        /// The contact.
-        contact: ContactId,
-        /// Where.
-        queue: SubjectToken,
-        /// 0 is served first.
-        priority: u8,
-        /// What the agent must command.
-        needs: Vec<SkillNeed>,
-        /// Since when it waits; kept when it returns to its place.
-        since: Millis,
-        /// Who should have it first, and until when others stand back.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        preferred: Option<Preferred>,
-        /// Why it waits.
-        why: QueuedWhy,
-    },
-    /// The time of the preferred agent is up: anyone able may have it.
-    PreferenceEnded {
-        /// The contact.
-        contact: ContactId,
-    },
-    /// Those who declined may be asked again.
-    DeclinesLapsed {
-        /// The contact.
-        contact: ContactId,
-    },
-    /// A contact has waited for the next step of its queue: more agents may have it, and those of its class.
-    Widened {
-        /// The contact.
-        contact: ContactId,
-        /// The step of the queue, from 0.
-        step: u8,
-    },
-    /// An agent is asked.
-    OfferMade {
-        /// The offer.
-        offer: OfferId,
-        /// The contact.
-        contact: ContactId,
-        /// Who is asked.
-        agent: AgentId,
-        /// When the lease ends.
-        expires_at: Millis,
-        /// Why this agent and this contact.
-        receipt: Receipt,
-    },
-    /// The offer ended.
-    OfferEnded {
-        /// The offer.
-        offer: OfferId,
-        /// The contact.
-        contact: ContactId,
-        /// Who was asked.
-        agent: AgentId,
-        /// How it ended.
-        end: OfferEnd,
-    },
-    /// The agent owns the contact.
-    Assigned {
-        /// The contact.
-        contact: ContactId,
-        /// The owner.
-        agent: AgentId,
-    },
-    /// Somebody who does not own the contact is with it, in another way than before, or no more.
-    CompanyChanged {
-        /// The contact.
-        contact: ContactId,
-        /// Who.
-        agent: AgentId,
-        /// In which way; `None`: no more.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        role: Option<CompanyRole>,
-    },
-    /// The contact takes no room with its agent until its time comes or its customer writes; it is still theirs.
-    SetAside {
-        /// The contact.
-        contact: ContactId,
-        /// Whose it is.
-        agent: AgentId,
-        /// Why.
-        why: AsideWhy,
-    },
-    /// The contact is resolved for the customer; the agent's wrap-up runs.
-    WrapUpStarted {
-        /// The contact.
-        contact: ContactId,
-        /// The owner.
-        agent: AgentId,
-        /// When it ends by itself.
-        until: Millis,
-    },
-    /// The contact is resolved and holds nobody.
-    Resolved {
-        /// The contact.
-        contact: ContactId,
-        /// Who resolved it.
-        agent: AgentId,
-    },
-    /// The customer left before an agent had it.
-    Abandoned {
-        /// The contact.
-        contact: ContactId,
-    },
-    /// An agent's desk is reachable.
-    AgentConnected {
-        /// Who.
-        agent: AgentId,
-        /// Through which gateway.
-        gateway: GatewayId,
-    },
-    /// An agent's desk is not reachable; at `reclaim_at` their contacts go on.
-    AgentDisconnected {
-        /// Who.
-        agent: AgentId,
-        /// When their contacts return to the queue.
-        reclaim_at: Millis,
-    },
-    /// An agent came, went, or was sent away for an unanswered offer.
-    PresenceChanged {
-        /// Who.
-        agent: AgentId,
-        /// The state from here.
-        presence: Presence,
-        /// Why.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        reason: Option<String>,
-    },
-    /// An agent takes nothing new, and will have this presence once they hold nothing any more.
-    PresenceQueued {
-        /// Who.
-        agent: AgentId,
-        /// The state to come.
-        presence: Presence,
-        /// Why.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        reason: Option<String>,
-    },
-    /// A queue opened or closed.
-    HoursChanged {
-        /// Which.
-        queue: SubjectToken,
-        /// Whether it is open from here.
-        open: bool,
-    },
-    /// A promise of the queue to this customer is nearly over.
-    ServiceWarned {
-        /// The contact.
-        contact: ContactId,
-        /// Which promise.
-        measure: ServiceMeasure,
-        /// When it is over.
-        due: Millis,
-    },
-    /// A promise of the queue to this customer was not kept.
-    ServiceMissed {
-        /// The contact.
-        contact: ContactId,
-        /// Which promise.
-        measure: ServiceMeasure,
-        /// When it was over.
-        due: Millis,
-    },
-    /// The input is for the empowerment worker, which reads it here.
-    Passed {
-        /// Where the contact that it names stands, or the customer's latest one; `None`: there is none.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        context: Option<Box<ContactContext>>,
-    },
-    /// Colleagues are asked, as the worker wished.
-    ColleaguesAsked {
-        /// The ask.
-        ask: AskId,
-        /// Which round of it.
-        round: u32,
-        /// Who: there, serving that queue, longest idle first; empty if nobody is.
-        agents: Vec<AgentId>,
-    },
-    /// The customer was told, as the worker wished; the words stand in the cause.
-    CustomerTold {
-        /// Which telling.
-        tell: TellId,
-        /// Whether it stands in the conversation; it does not where that is no longer known.
-        told: bool,
-    },
-    /// The contacts of a conversation come first for a while.
-    AtRisk {
-        /// Whose.
-        conversation: ConversationId,
-        /// Until when.
-        until: Millis,
-    },
-    /// There is an incident, or what is said of it has changed.
-    IncidentSet {
-        /// Which.
-        incident: IncidentId,
-        /// Who said so.
-        by: AgentId,
-        /// What it is from here.
-        terms: Box<IncidentTerms>,
-    },
-    /// Something is to be done to many contacts of an incident; it begins after what was asked before.
-    IncidentAsked {
-        /// Which.
-        incident: IncidentId,
-        /// Who asked; `None`: its time was over.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        by: Option<AgentId>,
-        /// What.
-        work: IncidentWork,
-        /// Whether it ends with that: nothing comes to it from here.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        ends: bool,
-    },
-    /// How far the first of what was asked has come.
-    IncidentWorked {
-        /// Which.
-        incident: IncidentId,
-        /// Up to which contact, that one included; `None`: it is done.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        upto: Option<ContactId>,
-    },
-    /// The incident is over.
-    IncidentEnded {
-        /// Which.
-        incident: IncidentId,
-    },
-    /// A waiting contact waits for an incident from here, in nobody's line.
-    Gathered {
-        /// The contact.
-        contact: ContactId,
-        /// For what it waits.
-        incident: IncidentId,
-    },
-    /// A command was answered; the gateway that sent it reads this.
-    CommandSettled {
-        /// The command.
-        command: CommandId,
-        /// The answer, the same for the same id.
-        outcome: Outcome,
-    },
-    /// An input that was consumed before; nothing else happened.
-    DuplicateSkipped,
-    /// The input could not be used and is kept in PARKED.
-    Parked {
-        /// Why.
-        reason: ParkReason,
-    },
+tagged! {
+    "event", "super::Event", event;
+    /// One thing that followed.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum Event {
+        /// A new leader writes from here; leases of open offers start anew.
+        Fenced {
+            /// Its epoch.
+            epoch: u64,
+        },
+        /// The configuration in the input is in force.
+        ConfigApplied,
+        /// The configuration in the input is not used.
+        ConfigRefused {
+            /// Why, all at once.
+            faults: Vec<ConfigFault>,
+        },
+        /// A customer wrote for the first time.
+        ConversationOpened {
+            /// The conversation.
+            conversation: ConversationId,
+            /// Whose.
+            identity: IdentityId,
+            /// The channel it came by.
+            channel: ChannelKind,
+            /// The account it came by.
+            account: SubjectToken,
+        },
+        /// The router remembers a limited number of conversations: this one, idle for longest, made room for another. Who wrote in
+        /// it begins a new one, with a sequence of its own.
+        ConversationForgotten {
+            /// The conversation.
+            conversation: ConversationId,
+        },
+        /// A request for help began.
+        ContactOpened {
+            /// The contact.
+            contact: ContactId,
+            /// Its conversation.
+            conversation: ConversationId,
+            /// Its channel.
+            channel: ChannelKind,
+            /// What it is about.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            category: Option<SubjectToken>,
+            /// What the configuration declares and the message said, and the product's own facts, if any condition could ask.
+            #[serde(default, skip_serializing_if = "FactValues::is_empty")]
+            facts: FactValues,
+            /// The route that it took.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            route: Option<SubjectToken>,
+        },
+        /// The customer wrote again soon after the end.
+        ContactReopened {
+            /// The contact.
+            contact: ContactId,
+        },
+        /// The conversation grew by one entry; words stand in the cause.
+        EntryAdded {
+            /// The conversation.
+            conversation: ConversationId,
+            /// The contact it belongs to.
+            contact: ContactId,
+            /// The conversation's own sequence: 1, 2, 3 without gaps.
+            seq: u64,
+            /// What was added.
+            entry: EntryKind,
+        },
+        /// The contact waits.
+        Queued {
+            /// The contact.
+            contact: ContactId,
+            /// Where.
+            queue: SubjectToken,
+            /// 0 is served first.
+            priority: u8,
+            /// What the agent must command.
+            needs: Vec<SkillNeed>,
+            /// Since when it waits; kept when it returns to its place.
+            since: Millis,
+            /// Who should have it first, and until when others stand back.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            preferred: Option<Preferred>,
+            /// Why it waits.
+            why: QueuedWhy,
+        },
+        /// The time of the preferred agent is up: anyone able may have it.
+        PreferenceEnded {
+            /// The contact.
+            contact: ContactId,
+        },
+        /// Those who declined may be asked again.
+        DeclinesLapsed {
+            /// The contact.
+            contact: ContactId,
+        },
+        /// A contact has waited for the next step of its queue: more agents may have it, and those of its class.
+        Widened {
+            /// The contact.
+            contact: ContactId,
+            /// The step of the queue, from 0.
+            step: u8,
+        },
+        /// An agent is asked.
+        OfferMade {
+            /// The offer.
+            offer: OfferId,
+            /// The contact.
+            contact: ContactId,
+            /// Who is asked.
+            agent: AgentId,
+            /// When the lease ends.
+            expires_at: Millis,
+            /// Why this agent and this contact.
+            receipt: Receipt,
+        },
+        /// The offer ended.
+        OfferEnded {
+            /// The offer.
+            offer: OfferId,
+            /// The contact.
+            contact: ContactId,
+            /// Who was asked.
+            agent: AgentId,
+            /// How it ended.
+            end: OfferEnd,
+        },
+        /// The agent owns the contact.
+        Assigned {
+            /// The contact.
+            contact: ContactId,
+            /// The owner.
+            agent: AgentId,
+        },
+        /// Somebody who does not own the contact is with it, in another way than before, or no more.
+        CompanyChanged {
+            /// The contact.
+            contact: ContactId,
+            /// Who.
+            agent: AgentId,
+            /// In which way; `None`: no more.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            role: Option<CompanyRole>,
+        },
+        /// The contact takes no room with its agent until its time comes or its customer writes; it is still theirs.
+        SetAside {
+            /// The contact.
+            contact: ContactId,
+            /// Whose it is.
+            agent: AgentId,
+            /// Why.
+            why: AsideWhy,
+        },
+        /// The contact is resolved for the customer; the agent's wrap-up runs.
+        WrapUpStarted {
+            /// The contact.
+            contact: ContactId,
+            /// The owner.
+            agent: AgentId,
+            /// When it ends by itself.
+            until: Millis,
+        },
+        /// The contact is resolved and holds nobody.
+        Resolved {
+            /// The contact.
+            contact: ContactId,
+            /// Who resolved it.
+            agent: AgentId,
+        },
+        /// The customer left before an agent had it.
+        Abandoned {
+            /// The contact.
+            contact: ContactId,
+        },
+        /// An agent's desk is reachable.
+        AgentConnected {
+            /// Who.
+            agent: AgentId,
+            /// Through which gateway.
+            gateway: GatewayId,
+        },
+        /// An agent's desk is not reachable; at `reclaim_at` their contacts go on.
+        AgentDisconnected {
+            /// Who.
+            agent: AgentId,
+            /// When their contacts return to the queue.
+            reclaim_at: Millis,
+        },
+        /// An agent came, went, or was sent away for an unanswered offer.
+        PresenceChanged {
+            /// Who.
+            agent: AgentId,
+            /// The state from here.
+            presence: Presence,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            reason: Option<String>,
+        },
+        /// An agent takes nothing new, and will have this presence once they hold nothing any more.
+        PresenceQueued {
+            /// Who.
+            agent: AgentId,
+            /// The state to come.
+            presence: Presence,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            reason: Option<String>,
+        },
+        /// A queue opened or closed.
+        HoursChanged {
+            /// Which.
+            queue: SubjectToken,
+            /// Whether it is open from here.
+            open: bool,
+        },
+        /// A promise of the queue to this customer is nearly over.
+        ServiceWarned {
+            /// The contact.
+            contact: ContactId,
+            /// Which promise.
+            measure: ServiceMeasure,
+            /// When it is over.
+            due: Millis,
+        },
+        /// A promise of the queue to this customer was not kept.
+        ServiceMissed {
+            /// The contact.
+            contact: ContactId,
+            /// Which promise.
+            measure: ServiceMeasure,
+            /// When it was over.
+            due: Millis,
+        },
+        /// The input is for the empowerment worker, which reads it here.
+        Passed {
+            /// Where the contact that it names stands, or the customer's latest one; `None`: there is none.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            context: Option<Box<ContactContext>>,
+        },
+        /// Colleagues are asked, as the worker wished.
+        ColleaguesAsked {
+            /// The ask.
+            ask: AskId,
+            /// Which round of it.
+            round: u32,
+            /// Who: there, serving that queue, longest idle first; empty if nobody is.
+            agents: Vec<AgentId>,
+        },
+        /// The customer was told, as the worker wished; the words stand in the cause.
+        CustomerTold {
+            /// Which telling.
+            tell: TellId,
+            /// Whether it stands in the conversation; it does not where that is no longer known.
+            told: bool,
+        },
+        /// The contacts of a conversation come first for a while.
+        AtRisk {
+            /// Whose.
+            conversation: ConversationId,
+            /// Until when.
+            until: Millis,
+        },
+        /// There is an incident, or what is said of it has changed.
+        IncidentSet {
+            /// Which.
+            incident: IncidentId,
+            /// Who said so.
+            by: AgentId,
+            /// What it is from here.
+            terms: Box<IncidentTerms>,
+        },
+        /// Something is to be done to many contacts of an incident; it begins after what was asked before.
+        IncidentAsked {
+            /// Which.
+            incident: IncidentId,
+            /// Who asked; `None`: its time was over.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            by: Option<AgentId>,
+            /// What.
+            work: IncidentWork,
+            /// Whether it ends with that: nothing comes to it from here.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            ends: bool,
+        },
+        /// How far the first of what was asked has come.
+        IncidentWorked {
+            /// Which.
+            incident: IncidentId,
+            /// Up to which contact, that one included; `None`: it is done.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            upto: Option<ContactId>,
+        },
+        /// The incident is over.
+        IncidentEnded {
+            /// Which.
+            incident: IncidentId,
+        },
+        /// A waiting contact waits for an incident from here, in nobody's line.
+        Gathered {
+            /// The contact.
+            contact: ContactId,
+            /// For what it waits.
+            incident: IncidentId,
+        },
+        /// A command was answered; the gateway that sent it reads this.
+        CommandSettled {
+            /// The command.
+            command: CommandId,
+            /// The answer, the same for the same id.
+            outcome: Outcome,
+        },
+        /// An input that was consumed before; nothing else happened.
+        DuplicateSkipped,
+        /// The input could not be used and is kept in PARKED.
+        Parked {
+            /// Why.
+            reason: ParkReason,
+        },
+    }
 }
 
-/// What was added to a conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
-pub enum EntryKind {
-    /// The customer wrote; the words are in the cause.
-    FromCustomer,
-    /// An agent wrote to the customer; the words are in the cause.
-    FromAgent {
-        /// Who.
-        agent: AgentId,
-        /// Whether that is a machine: the customer is told.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        bot: bool,
-    },
-    /// A bot wrote after it had lost the voice: its words, in the cause, are a draft for whoever has it.
-    Suggested {
-        /// Which bot.
-        agent: AgentId,
-    },
-    /// People have the contact from here, and no bot any more.
-    HandedOver {
-        /// Which bot had it; `None`: none had it yet.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        agent: Option<AgentId>,
-        /// Why.
-        why: HandOverWhy,
-    },
-    /// The customer was told what was given, in the agent's name; the words are in the cause.
-    Told {
-        /// Who gave.
-        agent: AgentId,
-        /// What it is about.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        remedy: Option<RemedyId>,
-    },
-    /// An agent wrote for colleagues; the words are in the cause.
-    Note {
-        /// Who.
-        agent: AgentId,
-    },
-    /// An agent took the contact.
-    Joined {
-        /// Who.
-        agent: AgentId,
-    },
-    /// The contact went to a queue.
-    TransferredToQueue {
-        /// Who gave it.
-        agent: AgentId,
-        /// Where it went.
-        queue: SubjectToken,
-    },
-    /// The contact went to a colleague.
-    TransferredToAgent {
-        /// Who gave it.
-        agent: AgentId,
-        /// To whom.
-        to: AgentId,
-        /// Whether it comes back if they do not take it.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        back: bool,
-    },
-    /// The colleague to whom it went did not take it: it is again with who gave it.
-    HandedBack {
-        /// Who has it again.
-        agent: AgentId,
-        /// Who did not take it.
-        from: AgentId,
-        /// Why not.
-        why: NotTaken,
-    },
-    /// The owner asked a colleague for a word.
-    Consulted {
-        /// Who asked.
-        agent: AgentId,
-        /// Whom.
-        colleague: AgentId,
-    },
-    /// The colleague who was asked for a word did not agree.
-    ConsultDeclined {
-        /// Who.
-        agent: AgentId,
-        /// Why not.
-        why: NotTaken,
-    },
-    /// Somebody who is with the contact wrote to its owner; the words are in the cause.
-    Whispered {
-        /// Who.
-        agent: AgentId,
-    },
-    /// Somebody writes to the customer beside the owner.
-    JoinedBeside {
-        /// Who.
-        agent: AgentId,
-    },
-    /// Who wrote beside the owner does so no more.
-    LeftAgain {
-        /// Who.
-        agent: AgentId,
-    },
-    /// The contact was taken back from an agent who was gone.
-    Reclaimed {
-        /// From whom.
-        agent: AgentId,
-    },
-    /// The contact ended.
-    Resolved {
-        /// Who ended it.
-        agent: AgentId,
-        /// How.
-        disposition: SubjectToken,
-        /// What the disposition asked for, by field.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        fields: BTreeMap<SubjectToken, SubjectToken>,
-    },
-    /// The agent laid the contact aside.
-    Snoozed {
-        /// Who.
-        agent: AgentId,
-        /// Until when, if the customer does not write before.
-        until: Millis,
-    },
-    /// The customer asked to be called back; the words before say where. They keep their place when they leave.
-    CallbackAsked,
-    /// The contact ends soon, if its customer does not answer.
-    SilenceWarned {
-        /// When.
-        closes_at: Millis,
-    },
-    /// The customer was told of an incident, in their language.
-    IncidentTold {
-        /// Which.
-        incident: IncidentId,
-        /// The company's words.
-        text: String,
-    },
-    /// The contact ended because its customer did not answer.
-    ClosedAfterSilence {
-        /// Who had it.
-        agent: AgentId,
-    },
-    /// Somebody who leads has the contact from here.
-    TakenOver {
-        /// Who.
-        agent: AgentId,
-        /// Who had it before.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        from: Option<AgentId>,
-    },
-    /// The contact waits in a queue that is closed; the customer is told when it opens.
-    Closed {
-        /// When it opens; `None`: not within a year.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        opens_at: Option<Millis>,
-    },
-    /// The customer came back to a contact that had ended.
-    Reopened,
-    /// The customer left.
-    CustomerLeft,
+tagged! {
+    "is", "super::EntryKind", entry_kind;
+    /// What was added to a conversation.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum EntryKind {
+        /// The customer wrote; the words are in the cause.
+        FromCustomer,
+        /// An agent wrote to the customer; the words are in the cause.
+        FromAgent {
+            /// Who.
+            agent: AgentId,
+            /// Whether that is a machine: the customer is told.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            bot: bool,
+        },
+        /// A bot wrote after it had lost the voice: its words, in the cause, are a draft for whoever has it.
+        Suggested {
+            /// Which bot.
+            agent: AgentId,
+        },
+        /// People have the contact from here, and no bot any more.
+        HandedOver {
+            /// Which bot had it; `None`: none had it yet.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            agent: Option<AgentId>,
+            /// Why.
+            why: HandOverWhy,
+        },
+        /// The customer was told what was given, in the agent's name; the words are in the cause.
+        Told {
+            /// Who gave.
+            agent: AgentId,
+            /// What it is about.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            remedy: Option<RemedyId>,
+        },
+        /// An agent wrote for colleagues; the words are in the cause.
+        Note {
+            /// Who.
+            agent: AgentId,
+        },
+        /// An agent took the contact.
+        Joined {
+            /// Who.
+            agent: AgentId,
+        },
+        /// The contact went to a queue.
+        TransferredToQueue {
+            /// Who gave it.
+            agent: AgentId,
+            /// Where it went.
+            queue: SubjectToken,
+        },
+        /// The contact went to a colleague.
+        TransferredToAgent {
+            /// Who gave it.
+            agent: AgentId,
+            /// To whom.
+            to: AgentId,
+            /// Whether it comes back if they do not take it.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            back: bool,
+        },
+        /// The colleague to whom it went did not take it: it is again with who gave it.
+        HandedBack {
+            /// Who has it again.
+            agent: AgentId,
+            /// Who did not take it.
+            from: AgentId,
+            /// Why not.
+            why: NotTaken,
+        },
+        /// The owner asked a colleague for a word.
+        Consulted {
+            /// Who asked.
+            agent: AgentId,
+            /// Whom.
+            colleague: AgentId,
+        },
+        /// The colleague who was asked for a word did not agree.
+        ConsultDeclined {
+            /// Who.
+            agent: AgentId,
+            /// Why not.
+            why: NotTaken,
+        },
+        /// Somebody who is with the contact wrote to its owner; the words are in the cause.
+        Whispered {
+            /// Who.
+            agent: AgentId,
+        },
+        /// Somebody writes to the customer beside the owner.
+        JoinedBeside {
+            /// Who.
+            agent: AgentId,
+        },
+        /// Who wrote beside the owner does so no more.
+        LeftAgain {
+            /// Who.
+            agent: AgentId,
+        },
+        /// The contact was taken back from an agent who was gone.
+        Reclaimed {
+            /// From whom.
+            agent: AgentId,
+        },
+        /// The contact ended.
+        Resolved {
+            /// Who ended it.
+            agent: AgentId,
+            /// How.
+            disposition: SubjectToken,
+            /// What the disposition asked for, by field.
+            #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+            fields: BTreeMap<SubjectToken, SubjectToken>,
+        },
+        /// The agent laid the contact aside.
+        Snoozed {
+            /// Who.
+            agent: AgentId,
+            /// Until when, if the customer does not write before.
+            until: Millis,
+        },
+        /// The customer asked to be called back; the words before say where. They keep their place when they leave.
+        CallbackAsked,
+        /// The contact ends soon, if its customer does not answer.
+        SilenceWarned {
+            /// When.
+            closes_at: Millis,
+        },
+        /// The customer was told of an incident, in their language.
+        IncidentTold {
+            /// Which.
+            incident: IncidentId,
+            /// The company's words.
+            text: String,
+        },
+        /// The contact ended because its customer did not answer.
+        ClosedAfterSilence {
+            /// Who had it.
+            agent: AgentId,
+        },
+        /// Somebody who leads has the contact from here.
+        TakenOver {
+            /// Who.
+            agent: AgentId,
+            /// Who had it before.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            from: Option<AgentId>,
+        },
+        /// The contact waits in a queue that is closed; the customer is told when it opens.
+        Closed {
+            /// When it opens; `None`: not within a year.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            opens_at: Option<Millis>,
+        },
+        /// The customer came back to a contact that had ended.
+        Reopened,
+        /// The customer left.
+        CustomerLeft,
+    }
 }
 
 impl EntryKind {

@@ -154,6 +154,12 @@ impl Subjects {
         self.of("svc.routing.explain")
     }
 
+    /// Why a contact was offered to whom, at each offer: a [`crate::views::WhyQuestion`] to the leading router.
+    #[must_use]
+    pub fn decisions(&self) -> Subject {
+        self.of("svc.routing.decisions")
+    }
+
     /// What could not become an input.
     #[must_use]
     pub fn parked(&self) -> Subject {

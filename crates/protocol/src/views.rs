@@ -190,6 +190,24 @@ pub struct WhyQuestion {
     pub contact: ContactId,
 }
 
+/// What is known of the offers of a contact, each recomputed from the log as things stood just before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum DecisionsAnswer<T> {
+    /// The log is being read: ask again.
+    Working {
+        /// Up to which record.
+        upto: u64,
+        /// Of how many.
+        last: u64,
+    },
+    /// It is told once; who asks again has it recomputed.
+    Done {
+        /// The offers, the latest last.
+        decisions: T,
+    },
+}
+
 /// How queues went.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FloorReport {

@@ -3,11 +3,12 @@
 use protocol::command::Presence;
 use protocol::facts::FactValues;
 use protocol::input::SkillNeed;
-use protocol::record::Preferred;
+use protocol::record::{Event, Preferred, Receipt, Record};
 use protocol::remedy::Effort;
 use protocol::{AgentId, ContactId, Hash128, Millis, SkillLevel, SubjectToken};
 use serde::Serialize;
 
+use crate::apply::{ApplyError, apply_watched};
 use crate::contact::{Contact, DeclineHow, EndedHow, Phase};
 use crate::floor::{ClassKey, ProfileKey};
 use crate::rings::{Ring, rings};
@@ -168,13 +169,56 @@ pub enum Standing {
     NotInQueue,
 }
 
+/// One offer of a contact as it was decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// In which record.
+    pub log_seq: u64,
+    /// When.
+    pub at: Millis,
+    /// Who was offered it.
+    pub agent: AgentId,
+    /// Why, as the record says it.
+    pub receipt: Receipt,
+    /// The contact and every agent, as they stood just before.
+    pub table: Explanation,
+}
+
+/// Applies a record and tells each offer of a contact in it, recomputed from the state just before.
+///
+/// # Errors
+/// As [`apply`](crate::apply()).
+pub fn apply_and_explain(
+    state: &mut State,
+    seq: u64,
+    record: &Record,
+    id: ContactId,
+) -> Result<Vec<Decision>, ApplyError> {
+    let mut found = Vec::new();
+    apply_watched(state, seq, record, |state, event| {
+        if let Event::OfferMade { contact, agent, receipt, .. } = event
+            && *contact == id
+        {
+            let (agent, receipt) = (*agent, receipt.clone());
+            // The state is of the record before; who waits is told as of this one.
+            let table = explain_at(state, record.at, id);
+            found.push(Decision { log_seq: seq, at: record.at, agent, receipt, table });
+        }
+    })?;
+    Ok(found)
+}
+
 /// Explains a contact.
 #[must_use]
 pub fn explain(state: &State, id: ContactId) -> Explanation {
+    explain_at(state, state.last_at(), id)
+}
+
+fn explain_at(state: &State, at: Millis, id: ContactId) -> Explanation {
     let mut explanation = Explanation {
         contact: id,
         log_seq: state.log_seq(),
-        at: state.last_at(),
+        at,
         policy: state.policy(),
         place: Place::Unknown,
         facts: FactValues::new(),
@@ -188,17 +232,16 @@ pub fn explain(state: &State, id: ContactId) -> Explanation {
         (explanation.facts, explanation.route) = (brief.facts.clone(), brief.route.clone());
     }
     if let Some(contact) = state.contact(id) {
-        explanation.place = place(state, id, contact);
+        explanation.place = place(state, at, id, contact);
         // Nobody is asked for what waits for an incident.
         if !matches!(contact.phase, Phase::Gathered { .. }) {
-            explanation.agents = agents(state, id, contact);
+            explanation.agents = agents(state, at, id, contact);
         }
     }
     explanation
 }
 
-fn place(state: &State, id: ContactId, contact: &Contact) -> Place {
-    let at = state.last_at();
+fn place(state: &State, at: Millis, id: ContactId, contact: &Contact) -> Place {
     let order =
         |id, contact: &Contact| state.order(at, id, contact).map(|(_, score, since, id)| (score, since, id));
     let here = order(id, contact);
@@ -235,15 +278,15 @@ fn place(state: &State, id: ContactId, contact: &Contact) -> Place {
     }
 }
 
-fn agents(state: &State, id: ContactId, contact: &Contact) -> Vec<AgentRow> {
+fn agents(state: &State, at: Millis, id: ContactId, contact: &Contact) -> Vec<AgentRow> {
     let mut rows: Vec<_> = state
         .config()
         .agents
         .iter()
         .filter_map(|config| {
             let known = state.agent(config.id)?;
-            let standing = standing(state, state.last_at(), id, contact, config)?;
-            Some(AgentRow { agent: config.id, idle_ms: state.last_at().since(known.idle_since), standing })
+            let standing = standing(state, at, id, contact, config)?;
+            Some(AgentRow { agent: config.id, idle_ms: at.since(known.idle_since), standing })
         })
         .collect();
     rows.sort_by(|one, two| {

@@ -52,7 +52,7 @@ mod turn;
 pub use apply::{ApplyError, Misfit, apply, apply_watched};
 pub use company::{Companion, HandOver};
 pub use contact::{AgentState, Contact, Conversation, Decline, DeclineHow, Ended, EndedHow, Phase};
-pub use explain::{AgentRow, Explanation, Place, Standing, explain};
+pub use explain::{AgentRow, Decision, Explanation, Place, Standing, apply_and_explain, explain};
 pub use incidents::{Incident, Work};
 pub use recheck::recheck;
 pub use score::Scoring;
@@ -70,7 +70,7 @@ pub const RECLAIM_MS: u64 = 60_000;
 pub const EVENTS_PER_RECORD: usize = 400;
 
 /// Raise it when the form of a serialised [`State`] changes: a snapshot of another version is left and the log is read.
-pub const SNAPSHOT_VERSION: u32 = 3;
+pub const SNAPSHOT_VERSION: u32 = 4;
 
 /// The reason in `PresenceChanged` of an agent who did not answer an offer.
 pub const MISSED_OFFER: &str = "missed_offer";

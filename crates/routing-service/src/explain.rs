@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::Role;
+use crate::decisions::Decisions;
 
 /// Questions that may wait for the leader's loop; each looks at every agent and every contact of a queue.
 const WAITING_MAX: usize = 16;
@@ -22,12 +23,12 @@ pub(crate) struct Question {
 /// The service as long as this process leads. Dropping it takes it off the bus.
 pub(crate) struct Questions {
     asked: mpsc::Receiver<Question>,
-    answering: JoinHandle<()>,
+    answering: [JoinHandle<()>; 2],
     _service: Service,
 }
 
 impl Questions {
-    /// Offers the service `routing` with its endpoint `explain`.
+    /// Offers the service `routing` with its endpoints `explain` and `decisions`.
     ///
     /// # Errors
     /// When the bus is away; the leader steps down then.
@@ -42,7 +43,11 @@ impl Questions {
         let (sender, asked) = mpsc::channel(WAITING_MAX);
         let answering =
             tokio::spawn(endpoint.answer_each(WAITING_MAX, move |request| answer(sender.clone(), request)));
-        Ok(Self { asked, answering, _service: service })
+        let endpoint = service.endpoint(&SubjectToken::new("decisions")?, &role.subjects.decisions()).await?;
+        let decisions = Decisions::new(role.bus.clone(), role.snapshots.clone());
+        let past =
+            tokio::spawn(endpoint.answer_each(WAITING_MAX, move |request| decisions.clone().answer(request)));
+        Ok(Self { asked, answering: [answering, past], _service: service })
     }
 
     /// The next question for the state.
@@ -53,7 +58,7 @@ impl Questions {
 
 impl Drop for Questions {
     fn drop(&mut self) {
-        self.answering.abort();
+        self.answering.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -73,7 +78,7 @@ async fn answer(to: mpsc::Sender<Question>, request: ServiceRequest) {
     }
 }
 
-fn sent(outcome: Result<(), bus::BusError>) {
+pub(crate) fn sent(outcome: Result<(), bus::BusError>) {
     if let Err(error) = outcome {
         tracing::debug!(%error, "an answer was not sent");
     }

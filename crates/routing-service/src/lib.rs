@@ -4,6 +4,7 @@
 //! others follow the log and stand by.
 
 mod clock;
+mod decisions;
 mod explain;
 mod gateways;
 mod inbound;

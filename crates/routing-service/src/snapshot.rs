@@ -29,6 +29,11 @@ struct Reading {
 #[error("it is of another log")]
 struct NotOfThisLog;
 
+/// After which record a snapshot was taken.
+fn taken_at(name: &str) -> Option<u64> {
+    name.strip_prefix("routing-")?.parse().ok()
+}
+
 /// Where snapshots lie.
 #[derive(Clone)]
 pub(crate) struct Snapshots {
@@ -61,6 +66,17 @@ impl Snapshots {
                         tracing::warn!(name, %error, "failed to delete a snapshot of another log");
                     }
                 }
+            }
+        }
+        None
+    }
+
+    /// The newest snapshot of this log that was taken before a record.
+    pub(crate) async fn before(&self, seq: u64) -> Option<State> {
+        let names = self.names().await.unwrap_or_default();
+        for name in names.iter().rev().filter(|name| taken_at(name).is_some_and(|taken| taken < seq)) {
+            if let Ok(state) = self.read(name).await {
+                return Some(state);
             }
         }
         None

@@ -13,7 +13,7 @@ use protocol::input::InputBody;
 use protocol::record::{ChoiceRule, QueuedWhy, Receipt};
 use protocol::remedy::Effort;
 use protocol::{Cause, Event, Record, streams};
-use routing_core::{Explanation, Place, Standing, State};
+use routing_core::{Decision, Explanation, Place, Standing, State};
 use service::Settings;
 
 use crate::boot;
@@ -56,11 +56,9 @@ pub(crate) async fn run(folder: Option<&Path>, args: Args) -> Result<ExitCode> {
         if is_brought_forward(&record, args.contact) && !args.json {
             println!("record {}: it comes before others: a promise to this customer was broken\n", item.seq);
         }
-        if offers(&record, args.contact) {
-            tell(&mut state, item.seq, &record, &args, &names)?;
+        for decision in routing_core::apply_and_explain(&mut state, item.seq, &record, args.contact)? {
+            tell(&decision, &record, &args, &names);
             told += 1;
-        } else {
-            routing_core::apply(&mut state, item.seq, &record)?;
         }
     }
     if told == 0 {
@@ -100,46 +98,25 @@ fn is_brought_forward(record: &Record, wanted: ContactId) -> bool {
     })
 }
 
-fn offers(record: &Record, wanted: ContactId) -> bool {
-    record.events.iter().any(|event| matches!(event, Event::OfferMade { contact, .. } if *contact == wanted))
-}
-
-/// Tells each offer of a record as things stood just before it: the record's own events up to there are applied.
-fn tell(
-    state: &mut State,
-    seq: u64,
-    record: &Record,
-    args: &Args,
-    names: &BTreeMap<AgentId, String>,
-) -> Result<()> {
-    for (n, event) in record.events.iter().enumerate() {
-        let Event::OfferMade { contact, agent, receipt, .. } = event else { continue };
-        if *contact != args.contact {
-            continue;
-        }
-        let mut before = state.clone();
-        let so_far = record.events.iter().take(n).cloned().collect();
-        routing_core::apply(&mut before, seq, &Record { events: so_far, ..record.clone() })?;
-        let explanation = routing_core::explain(&before, args.contact);
-        if args.json {
-            let told = serde_json::json!({ "record": seq, "agent": agent, "receipt": receipt, "table": explanation });
-            println!("{told}");
-        } else {
-            let name = name_of(names, *agent);
-            println!("record {seq}, configuration {}: {} was offered to {name}", record.policy, args.contact);
-            println!("{}", words(receipt));
-            if let Place::Open { effort, .. } = &explanation.place {
-                println!("{}", cost(effort));
-            }
-            if let Some(known) = known(&explanation) {
-                println!("{known}");
-            }
-            table(&explanation, names);
-            println!();
-        }
+/// Tells an offer as things stood just before it.
+fn tell(decision: &Decision, record: &Record, args: &Args, names: &BTreeMap<AgentId, String>) {
+    let Decision { log_seq, agent, receipt, table: explanation, .. } = decision;
+    if args.json {
+        let told = serde_json::json!({ "record": log_seq, "agent": agent, "receipt": receipt, "table": explanation });
+        println!("{told}");
+        return;
     }
-    routing_core::apply(state, seq, record)?;
-    Ok(())
+    let name = name_of(names, *agent);
+    println!("record {log_seq}, configuration {}: {} was offered to {name}", record.policy, args.contact);
+    println!("{}", words(receipt));
+    if let Place::Open { effort, .. } = &explanation.place {
+        println!("{}", cost(effort));
+    }
+    if let Some(known) = known(explanation) {
+        println!("{known}");
+    }
+    table(explanation, names);
+    println!();
 }
 
 fn name_of(names: &BTreeMap<AgentId, String>, agent: AgentId) -> String {

@@ -30,6 +30,11 @@ async fn who_leads_sees_the_floor_and_acts_on_it() {
     bram.browser.click(&format!("{offered} {}", id("floor-why"))).await;
     bram.browser.sees(r#"[data-testid="why-table"] tr[data-standing="chosen"]"#).await;
     bram.browser.sees(r#"[data-testid="why-table"] tr[data-standing="not_there"]"#).await;
+    // And as it was when it was decided, read again from the log.
+    bram.browser.click(&id("why-past")).await;
+    bram.browser.says(&id("why-decision"), "Offered to Anna").await;
+    bram.browser.sees(r#"[data-testid="why-decision"] tr[data-standing="able"]"#).await;
+    bram.browser.sees(r#"[data-testid="why-decision"] tr[data-standing="not_there"]"#).await;
     shots.all(&bram.browser, "floor", "en", &[("1280", 1280, 800), ("390", 390, 844)]).await;
     bram.browser.resize(1280, 800).await;
 

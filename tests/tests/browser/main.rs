@@ -10,6 +10,7 @@ mod desk;
 mod driver;
 mod floor;
 mod gives;
+mod incidents;
 mod line;
 mod pages;
 mod scene;

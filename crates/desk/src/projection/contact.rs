@@ -176,7 +176,8 @@ impl Contact {
 
     /// The queue that counts it as waiting.
     pub(super) fn waits_in(&self) -> Option<&SubjectToken> {
-        if self.owner().is_some() { None } else { self.queue.as_ref() }
+        let waits = self.owner().is_none() && !matches!(self.stage, Stage::Gathered { .. });
+        self.queue.as_ref().filter(|_| waits)
     }
 
     /// The sequence of the first entry kept.

@@ -1,6 +1,6 @@
 // What the desk's pages read by HTTP: the policy, the report, the wallets.
 
-import type { IncidentTerms, Ask, AsideWhy, ChannelKind, Effort, FactValue, LangWords, Millis, Money, Occasion, Per, Presence, RemedyKind } from './wire';
+import type { IncidentTerms, Receipt, Ask, AsideWhy, ChannelKind, Effort, FactValue, LangWords, Millis, Money, Occasion, Per, Presence, RemedyKind } from './wire';
 
 /** The pages beside the desk, by the part of the address after `#`. */
 export const PAGES = ['policy', 'figures', 'floor'] as const;
@@ -253,6 +253,18 @@ export interface Explanation {
   route?: string;
   agents: AgentRow[];
 }
+
+/** One offer as it was decided: every agent as they stood just before. */
+export interface Decision {
+  log_seq: number;
+  at: Millis;
+  agent: string;
+  receipt: Receipt;
+  table: Explanation;
+}
+
+/** The offers of a contact, or how far the log was read for them. */
+export type Decisions = { is: 'working'; upto: number; last: number } | { is: 'done'; decisions: Decision[] };
 
 export interface Filter {
   queue: string;

@@ -352,6 +352,12 @@ export const en = {
       ends: 'is being ended',
       silent: 'Nobody is told at the door.',
     },
+    decided: {
+      ask: 'As it was at each offer',
+      working: (upto: number, last: number) => `Reading the log: record ${upto} of ${last}`,
+      offered: (name: string, at: string, record: number) => `Offered to ${name}, ${at}, record ${record}`,
+      never: 'It was not offered to anybody yet.',
+    },
     route: (name: string) => `Took the route ${name}`,
     known: 'Known of it',
     hours: 'The last 24 hours',

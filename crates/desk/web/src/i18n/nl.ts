@@ -352,6 +352,12 @@ export const nl: Texts = {
       ends: 'wordt beëindigd',
       silent: 'Bij de deur hoort niemand het.',
     },
+    decided: {
+      ask: 'Zoals het bij elk aanbod was',
+      working: (upto: number, last: number) => `Het logboek wordt gelezen: ${upto} van ${last}`,
+      offered: (name: string, at: string, record: number) => `Aangeboden aan ${name}, ${at}, regel ${record}`,
+      never: 'Het is nog aan niemand aangeboden.',
+    },
     route: (name: string) => `Nam de route ${name}`,
     known: 'Bekend',
     hours: 'De laatste 24 uur',
