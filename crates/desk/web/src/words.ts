@@ -5,26 +5,27 @@ import type { Texts } from './i18n/en';
 import { RUNNERS_UP_MAX, type PassedOver, type Receipt } from './wire';
 
 /** The sentences of a receipt, the deciding one first. */
-export function receiptWords(receipt: Receipt, language: string, t: Texts): string[] {
-  const sentences = [ruleWords(receipt, language, t), t.why.waited(spoken(receipt.waited_ms, language, t))];
+export function receiptWords(receipt: Receipt, language: string, t: Texts, isMine = true): string[] {
+  const sentences = [ruleWords(receipt, language, t, isMine), t.why.waited(spoken(receipt.waited_ms, language, t))];
   sentences.push(othersWords(receipt, language, t));
   const passed = passedOverWords(receipt.passed_over, t);
   if (passed !== '') sentences.push(t.why.passedOver(passed));
   return sentences;
 }
 
-function ruleWords(receipt: Receipt, language: string, t: Texts): string {
+function ruleWords(receipt: Receipt, language: string, t: Texts, isMine: boolean): string {
+  const rules = isMine ? t.why : t.why.they;
   switch (receipt.rule) {
     case 'preferred':
-      return t.why.preferred;
+      return rules.preferred;
     case 'longest_idle':
-      return t.why.longest_idle(spoken(receipt.idle_ms, language, t));
+      return rules.longest_idle(spoken(receipt.idle_ms, language, t));
     case 'least_occupied':
     case 'most_spare':
     case 'best_proficiency':
-      return t.why[receipt.rule];
+      return rules[receipt.rule];
     case 'first_in_order':
-      return t.why.first_in_order(receipt.waiting_in_class);
+      return rules.first_in_order(receipt.waiting_in_class);
   }
 }
 

@@ -271,7 +271,7 @@ export const en = {
   supervisor: {
     badge: {
       incident: (title: string, until: string) => `${title}, until ${until}`,
-      belongs: 'Part of an incident',
+      belongs: 'Incident',
     },
     title: 'The floor',
     queues: 'Queues',
@@ -403,6 +403,15 @@ export const en = {
     best_proficiency: 'Of all who could take it, you know best what it needs.',
     first_in_order: (waiting: number) =>
       waiting <= 1 ? 'You came free, and this contact was the one waiting.' : `You came free, and this contact was first of ${waiting} in line.`,
+    they: {
+      preferred: 'The customer was with them before, or the contact was given to them by name.',
+      longest_idle: (idle: string) => `Of all who could take it, they had been free the longest: ${idle}.`,
+      least_occupied: 'Of all who could take it, they had the fewest contacts for what they can hold.',
+      most_spare: 'Of all who could take it, they had the most room.',
+      best_proficiency: 'Of all who could take it, they know best what it needs.',
+      first_in_order: (waiting: number) =>
+        waiting <= 1 ? 'They came free, and this contact was the one waiting.' : `They came free, and this contact was first of ${waiting} in line.`,
+    },
     waited: (time: string) => `It had waited ${time}.`,
     othersNone: 'Nobody else could have had it.',
     othersOne: (idle: string) => `One other agent could have had it, free for ${idle}.`,

@@ -271,7 +271,7 @@ export const nl: Texts = {
   supervisor: {
     badge: {
       incident: (title: string, until: string) => `${title}, tot ${until}`,
-      belongs: 'Hoort bij een storing',
+      belongs: 'Storing',
     },
     title: 'De vloer',
     queues: 'Wachtrijen',
@@ -403,6 +403,15 @@ export const nl: Texts = {
     best_proficiency: 'Van iedereen die het kon aannemen weet jij het meest van wat het vraagt.',
     first_in_order: (waiting) =>
       waiting <= 1 ? 'Jij kwam vrij, en dit was het contact dat wachtte.' : `Jij kwam vrij, en dit contact was de eerste van ${waiting} in de rij.`,
+    they: {
+      preferred: 'Deze klant was eerder bij hen, of het contact ging op naam naar hen.',
+      longest_idle: (idle: string) => `Van allen die het konden nemen, waren zij het langst vrij: ${idle}.`,
+      least_occupied: 'Van allen die het konden nemen, hadden zij de minste contacten voor wat ze aankunnen.',
+      most_spare: 'Van allen die het konden nemen, hadden zij de meeste ruimte.',
+      best_proficiency: 'Van allen die het konden nemen, weten zij het best wat nodig is.',
+      first_in_order: (waiting: number) =>
+        waiting <= 1 ? 'Zij kwamen vrij, en dit contact wachtte als enige.' : `Zij kwamen vrij, en dit contact was het eerste van ${waiting} in de rij.`,
+    },
     waited: (time) => `Het had ${time} gewacht.`,
     othersNone: 'Niemand anders had het kunnen krijgen.',
     othersOne: (idle) => `Eén ander had het kunnen krijgen, ${idle} vrij.`,
