@@ -177,6 +177,26 @@ impl Node {
         }
     }
 
+    /// Adds the places of the facts that it names.
+    pub(crate) fn names(&self, places: &mut Vec<usize>) {
+        match self {
+            Self::Bool(_) | Self::Int(_) | Self::Text(_) => {}
+            Self::Fact(place) => places.push(*place),
+            Self::Not(of)
+            | Self::Negate(of)
+            | Self::OneOfInts(of, _)
+            | Self::OneOfTexts(of, _)
+            | Self::StartsWith(of, _) => of.names(places),
+            Self::Both(of)
+            | Self::Either(of)
+            | Self::Same(of)
+            | Self::Differs(of)
+            | Self::Compare(_, of)
+            | Self::Compute(_, of) => of.iter().for_each(|one| one.names(places)),
+            Self::Choose(of) => of.iter().for_each(|one| one.names(places)),
+        }
+    }
+
     fn literal(value: Value<'_>) -> Self {
         match value {
             Value::Bool(value) => Self::Bool(value),

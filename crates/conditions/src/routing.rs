@@ -16,6 +16,9 @@ const OWN: [(&str, FactType); 5] = [
     ("contact.returning", FactType::Bool),
 ];
 
+/// Two letters: there is an end of them.
+const LANGUAGE: &str = "contact.language";
+
 #[derive(Clone, Debug)]
 struct Entry {
     name: FactName,
@@ -150,6 +153,45 @@ impl RoutingFacts {
         self.all_of(&route.when).ok().flatten()
     }
 
+    /// The facts of contacts that a condition compares with facts of agents and whose values have no end: each value would
+    /// make a class of its own.
+    fn endless(&self, node: &Node) -> Vec<&FactName> {
+        match node {
+            Node::Both(of) | Node::Either(of) => of.iter().flat_map(|one| self.endless(one)).collect(),
+            Node::Not(of) => self.endless(of),
+            // One of numbers or words stands within a comparison, and is looked at with it.
+            Node::Choose(of) => of.iter().flat_map(|one| self.endless(one)).collect(),
+            Node::Bool(_)
+            | Node::Int(_)
+            | Node::Text(_)
+            | Node::Fact(_)
+            | Node::Negate(_)
+            | Node::Same(_)
+            | Node::Differs(_)
+            | Node::Compare(..)
+            | Node::Compute(..)
+            | Node::OneOfInts(..)
+            | Node::OneOfTexts(..)
+            | Node::StartsWith(..) => self.mixed(node),
+        }
+    }
+
+    /// Those of a part that names facts of agents too.
+    fn mixed(&self, node: &Node) -> Vec<&FactName> {
+        let mut places = Vec::new();
+        node.names(&mut places);
+        let entries: Vec<&Entry> = places.iter().filter_map(|place| self.entries.get(*place)).collect();
+        if !entries.iter().any(|entry| entry.is_of_agents()) {
+            return Vec::new();
+        }
+        let is_endless = |entry: &&&Entry| {
+            let ends =
+                entry.words.is_some() || entry.type_ == FactType::Bool || entry.name.as_str() == LANGUAGE;
+            !entry.is_of_agents() && !ends
+        };
+        entries.iter().filter(is_endless).map(|entry| &entry.name).collect()
+    }
+
     fn names_agents(&self, condition: &Condition) -> Option<&FactName> {
         let named = condition.facts.iter().filter_map(|place| self.entries.get(*place));
         named.into_iter().find(|entry| entry.is_of_agents()).map(|entry| &entry.name)
@@ -207,8 +249,20 @@ pub fn faults(config: &RoutingConfig) -> Vec<ConfigFault> {
     }
     for (n, queue) in config.queues.iter().enumerate() {
         for (k, step) in queue.steps.iter().enumerate() {
-            for (line, fault) in facts.all_of(&step.when).err().into_iter().flatten() {
-                add(format!("queues[{n}].steps[{k}].when[{line}]"), fault);
+            for (line, text) in step.when.iter().enumerate() {
+                let path = || format!("queues[{n}].steps[{k}].when[{line}]");
+                match read(text, &facts) {
+                    Ok(condition) => {
+                        for name in facts.endless(&condition.node) {
+                            let message = format!(
+                                "{name} is compared with what agents are, and each of its values would be a class of its own: \
+                                 compare it with a number or word, or declare its `words`"
+                            );
+                            add(path(), message);
+                        }
+                    }
+                    Err(found) => found.into_iter().for_each(|fault| add(path(), fault)),
+                }
             }
         }
     }
@@ -274,6 +328,33 @@ mod tests {
         assert_eq!(told.len(), expected.len(), "{told:?}");
         for ((path, message), (place, says)) in told.iter().zip(expected) {
             assert!(path == place && message.contains(says), "{path}: {message}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_end_of_values_is_not_compared_with_agents() {
+        let mut config = config();
+        config.facts.push(fact("agent.most", FactType::Int, &[]));
+        config.facts.push(fact("agent.site", FactType::Text, &[]));
+        config.facts.push(fact("customer.town", FactType::Text, &[]));
+        for (when, endless) in [
+            ("order.value > 500 && agent.senior", None),
+            ("(order.value > 500 ? agent.senior : !agent.senior) || agent.most > 3", None),
+            ("agent.site == customer.tier", None),
+            ("agent.site == contact.language", None),
+            ("agent.most >= order.value", Some("order.value")),
+            ("!(agent.most + 1 >= order.value * 2)", Some("order.value")),
+            ("agent.site == customer.town", Some("customer.town")),
+            ("(agent.senior ? order.value : 0) > 3", Some("order.value")),
+            ("(order.value > 3 ? agent.site : customer.town) == \"x\"", Some("customer.town")),
+        ] {
+            let step = Step { when: vec![when.to_owned()], ..Step::default() };
+            config.queues = vec![Queue { steps: vec![step], ..Queue::new(token("q")) }];
+            let told: Vec<_> = faults(&config).into_iter().map(|fault| fault.message).collect();
+            match endless {
+                None => assert_eq!(told, [""; 0], "{when}"),
+                Some(name) => assert!(told.iter().any(|one| one.starts_with(name)), "{when}: {told:?}"),
+            }
         }
     }
 

@@ -201,7 +201,9 @@ pub enum DecisionsAnswer<T> {
         /// Of how many.
         last: u64,
     },
-    /// It is told once; who asks again has it recomputed.
+    /// The log could not be read; who asks again later has it tried again.
+    Failed,
+    /// It is known.
     Done {
         /// The offers, the latest last.
         decisions: T,

@@ -177,7 +177,7 @@ impl State {
             self.expiry.pop_first();
             let Some(ended) = self.stored.ended.remove(&id) else { continue };
             self.stored.briefs.remove(&id);
-            self.stored.categories.remove(id);
+            self.forgotten_by_incidents(id);
             if let Some(conversation) = self.stored.conversations.get_mut(&ended.conversation)
                 && conversation.ended == Some(id)
             {

@@ -29,10 +29,7 @@ impl State {
             Event::ConversationForgotten { conversation } => self.forget_conversation(*conversation),
             Event::EntryAdded { conversation, seq, contact, entry } => {
                 self.entry_added(cause, *conversation, *seq)?;
-                self.promise_heard(at, *contact, entry);
-                self.gave_on(at, *contact, entry)?;
-                self.handed_over(*contact, entry)?;
-                self.last_word(at, *contact, entry)
+                self.said(at, *contact, entry)
             }
             Event::AgentConnected { agent, gateway } => self.change_agent(*agent, at, |agent| {
                 agent.gateway = Some(*gateway);
@@ -124,8 +121,12 @@ impl State {
                 self.change_contact(*contact, |contact| contact.phase = phase)
             }
             Event::Resolved { contact, agent } => {
+                let was_theirs = self.contact(*contact).and_then(Contact::owner) == Some(*agent);
                 self.end_contact(at, *contact, EndedHow::Resolved)?;
-                self.change_agent(*agent, at, |agent| agent.idle_since = at)
+                // Who resolves an incident had none of its contacts, and keeps their turn.
+                self.change_agent(*agent, at, |agent| {
+                    agent.idle_since = if was_theirs { at } else { agent.idle_since };
+                })
             }
             Event::Abandoned { contact } => self.end_contact(at, *contact, EndedHow::Abandoned),
             Event::Fenced { .. }
@@ -242,8 +243,16 @@ impl State {
         if let Some(ended) = self.stored.ended.remove(&id) {
             self.expiry.remove(&(ended.at, id));
             self.stored.briefs.remove(&id);
-            self.stored.categories.remove(id);
+            self.forgotten_by_incidents(id);
         }
+    }
+
+    fn said(&mut self, at: Millis, contact: ContactId, entry: &EntryKind) -> Result<(), Misfit> {
+        self.promise_heard(at, contact, entry);
+        self.gave_on(at, contact, entry)?;
+        self.handed_over(contact, entry)?;
+        self.heard_by_incident(contact, entry);
+        self.last_word(at, contact, entry)
     }
 
     fn entry_added(&mut self, cause: &Cause, id: ConversationId, seq: u64) -> Result<(), Misfit> {

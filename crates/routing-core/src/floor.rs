@@ -229,8 +229,8 @@ pub(crate) struct Profile {
     pub(crate) routable: PerChannel<Lines>,
 }
 
-/// No proficiency is as high: 16 needs of level 5.
-const PROFICIENCY_MAX: u32 = 100;
+/// No proficiency is as high: 16 needs of a category, 16 of a route and a language, each of level 5.
+const PROFICIENCY_MAX: u32 = 200;
 
 impl Profile {
     /// Its routable agents in the order in which they are asked for contacts of a class.

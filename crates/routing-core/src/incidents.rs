@@ -40,6 +40,8 @@ pub struct Incident {
     pub works: VecDeque<Work>,
     /// Whose customers would not wait for it.
     pub kept_away: BTreeSet<ContactId>,
+    /// Of those that wait for it: whose customers have left, and have not come back.
+    pub left: BTreeSet<ContactId>,
 }
 
 /// Something that is being done to contacts of an incident.
@@ -243,10 +245,20 @@ impl Turn<'_> {
                     self.tell_of_incident(id, contact, words);
                     self.resolve_of_incident(contact, *by, disposition);
                 }
-                IncidentWork::Release => self.requeue(contact, QueuedWhy::Released),
+                IncidentWork::Release => self.let_go(id, contact),
             }
         }
         self.emit(Event::IncidentWorked { incident: id, upto });
+    }
+
+    /// Back to its old place; nobody waits there any more whose customer has left and is not to be called back.
+    fn let_go(&mut self, incident: IncidentId, id: ContactId) {
+        let has_left = self.state.incident(incident).is_some_and(|known| known.left.contains(&id));
+        if has_left && self.state.contact(id).is_some_and(|contact| !contact.callback) {
+            return self.emit(Event::Abandoned { contact: id });
+        }
+        self.requeue(id, QueuedWhy::Released);
+        self.escalate_missed(id);
     }
 
     fn resolve_of_incident(&mut self, id: ContactId, agent: AgentId, disposition: &SubjectToken) {
@@ -328,6 +340,7 @@ impl State {
             ends: false,
             works: VecDeque::new(),
             kept_away: BTreeSet::new(),
+            left: BTreeSet::new(),
         };
         let incident = self.stored.incidents.entry(id).or_insert_with(new);
         (incident.terms, incident.by) = (terms.clone(), by);
@@ -366,6 +379,28 @@ impl State {
         }
         self.stored.hand_overs.remove(&contact);
         self.change_contact(contact, |contact| contact.phase = Phase::Gathered { incident })
+    }
+
+    /// The customer of a gathered contact left, or is there again.
+    pub(crate) fn heard_by_incident(&mut self, id: ContactId, entry: &EntryKind) {
+        let Some(Phase::Gathered { incident }) = self.contact(id).map(|contact| contact.phase) else {
+            return;
+        };
+        let Some(incident) = self.stored.incidents.get_mut(&incident) else { return };
+        if matches!(entry, EntryKind::CustomerLeft) {
+            incident.left.insert(id);
+        } else if matches!(entry, EntryKind::FromCustomer) {
+            incident.left.remove(&id);
+        }
+    }
+
+    /// A contact is remembered no more.
+    pub(crate) fn forgotten_by_incidents(&mut self, id: ContactId) {
+        self.stored.categories.remove(id);
+        for incident in self.stored.incidents.values_mut() {
+            incident.kept_away.remove(&id);
+            incident.left.remove(&id);
+        }
     }
 
     /// A gathered contact goes somewhere else; unless its incident let it go, it does not come back to it.

@@ -179,6 +179,14 @@ impl Turn<'_> {
         }
     }
 
+    /// Who is let go by an incident comes first, if what they were promised was not kept meanwhile.
+    pub(crate) fn escalate_missed(&mut self, id: ContactId) {
+        let targets = self.state.stored.targets.get(&id);
+        if targets.is_some_and(|all| all.running.values().any(|target| target.told == Told::Missed)) {
+            self.escalate(id);
+        }
+    }
+
     fn escalate(&mut self, id: ContactId) {
         let Some(contact) = self.state.contact(id) else { return };
         let Some(targets) = self.state.stored.targets.get(&id) else { return };

@@ -5,28 +5,55 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use bus::{Bus, ServiceRequest, Tail, TailOptions};
 use protocol::views::{DecisionsAnswer, WhyQuestion};
 use protocol::{ContactId, Record, streams};
 use routing_core::{Decision, apply_and_explain};
+use serde_json::value::RawValue;
+use tokio::task::JoinHandle;
 
 use crate::explain::sent;
 use crate::snapshot::Snapshots;
 
-/// Most offers of one contact that are told, the latest ones: an answer has to fit into a message.
-const DECISIONS_MAX: usize = 20;
+/// Largest answer, bytes: below the server's smallest usual limit of 1 MiB. Of more offers the latest are told, and of an offer
+/// that alone is larger the best agents.
+const ANSWER_BYTES_MAX: usize = 768 * 1024;
+/// Most agents of one offer that are told, the best first.
+const AGENTS_MAX: usize = 2_000;
+/// How long a result is kept for who asks again, and for who has not come back for it yet.
+const KEPT: Duration = Duration::from_secs(5);
 /// Records between two pauses in which others have their turn.
 const RECORDS_AT_ONCE: u64 = 200;
 
-/// The one contact that is looked into, or was last.
+/// What comes of it: the offers as JSON, or `None` if the log could not be read.
+type Found = Option<Vec<Box<RawValue>>>;
+
+/// How far it is.
 #[derive(Default)]
+struct Progress {
+    upto: AtomicU64,
+    last: AtomicU64,
+}
+
+/// The one contact that is looked into, or was last.
 struct Job {
-    contact: Option<ContactId>,
-    upto: Arc<AtomicU64>,
-    last: Arc<AtomicU64>,
-    found: Option<Vec<Decision>>,
+    contact: ContactId,
+    progress: Arc<Progress>,
+    reading: JoinHandle<()>,
+    done: Option<(Instant, Found)>,
+}
+
+impl Job {
+    /// A task that ended without a result panicked.
+    fn outcome(&mut self) -> Option<&(Instant, Found)> {
+        if self.done.is_none() && self.reading.is_finished() {
+            self.done = Some((Instant::now(), None));
+        }
+        self.done.as_ref()
+    }
 }
 
 /// Answers questions about the past of contacts.
@@ -34,7 +61,7 @@ struct Job {
 pub(crate) struct Decisions {
     bus: Bus,
     snapshots: Snapshots,
-    job: Arc<Mutex<Job>>,
+    job: Arc<Mutex<Option<Job>>>,
 }
 
 impl Decisions {
@@ -52,46 +79,52 @@ impl Decisions {
         }
     }
 
-    /// What is found, once; else how far it is. Another contact waits until this one is done.
-    fn ask(&self, contact: ContactId) -> DecisionsAnswer<Vec<Decision>> {
-        let mut job = self.job.lock().unwrap_or_else(PoisonError::into_inner);
-        if job.contact == Some(contact)
-            && let Some(decisions) = job.found.take()
-        {
-            job.contact = None;
-            return DecisionsAnswer::Done { decisions };
+    /// Reads on no more: this process leads no more.
+    pub(crate) fn stop(&self) {
+        if let Some(job) = self.job.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            job.reading.abort();
         }
-        // What nobody came back for makes room.
-        if job.contact.is_none() || job.found.is_some() {
-            *job = Job { contact: Some(contact), ..Job::default() };
-            let (upto, last) = (Arc::clone(&job.upto), Arc::clone(&job.last));
-            tokio::spawn(self.clone().look_into(contact, upto, last));
-        }
-        let is_looked_into = job.contact == Some(contact);
-        let told = |number: &AtomicU64| if is_looked_into { number.load(Ordering::Relaxed) } else { 0 };
-        DecisionsAnswer::Working { upto: told(&job.upto), last: told(&job.last) }
     }
 
-    async fn look_into(self, contact: ContactId, upto: Arc<AtomicU64>, last: Arc<AtomicU64>) {
-        let found = self.read(contact, &upto, &last).await;
-        let found = found.inspect_err(
-            |error| tracing::warn!(%contact, error = format!("{error:#}"), "the past was not read"),
-        );
+    /// What was found, or how far it is. Another contact waits until this one is done and was fetched, or is not fetched.
+    fn ask(&self, contact: ContactId) -> DecisionsAnswer<Vec<Box<RawValue>>> {
         let mut job = self.job.lock().unwrap_or_else(PoisonError::into_inner);
-        if job.contact == Some(contact) {
-            // Who asks after a failure begins anew.
-            match found {
-                Ok(decisions) => job.found = Some(decisions),
-                Err(_) => *job = Job::default(),
+        if let Some(known) = job.as_mut() {
+            let is_asked = known.contact == contact;
+            match known.outcome() {
+                None if is_asked => return working(&known.progress),
+                None => return DecisionsAnswer::Working { upto: 0, last: 0 },
+                Some((at, _)) if at.elapsed() > KEPT => {}
+                Some((_, Some(decisions))) if is_asked => {
+                    return DecisionsAnswer::Done { decisions: decisions.clone() };
+                }
+                Some((_, None)) if is_asked => return DecisionsAnswer::Failed,
+                Some(_) => return DecisionsAnswer::Working { upto: 0, last: 0 },
             }
         }
+        let progress = Arc::<Progress>::default();
+        let reading = tokio::spawn(self.clone().look_into(contact, Arc::clone(&progress)));
+        let answer = working(&progress);
+        *job = Some(Job { contact, progress, reading, done: None });
+        answer
     }
 
-    async fn read(&self, contact: ContactId, upto: &AtomicU64, last: &AtomicU64) -> Result<Vec<Decision>> {
+    async fn look_into(self, contact: ContactId, progress: Arc<Progress>) {
+        let found = self.read(contact, &progress).await.and_then(|found| written(&found));
+        let found = found.inspect_err(
+            |error| tracing::warn!(%contact, error = format!("{error:#}"), "its past was not read"),
+        );
+        let mut job = self.job.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = job.as_mut().filter(|known| known.contact == contact) {
+            known.done = Some((Instant::now(), found.ok()));
+        }
+    }
+
+    async fn read(&self, contact: ContactId, progress: &Progress) -> Result<Vec<Decision>> {
         let end = self.bus.stream_usage(streams::CONTACTS).await?.last_seq;
         let mut state = self.snapshots.before(contact.log_seq).await.unwrap_or_default();
-        upto.store(state.log_seq(), Ordering::Relaxed);
-        last.store(end, Ordering::Relaxed);
+        progress.upto.store(state.log_seq(), Ordering::Relaxed);
+        progress.last.store(end, Ordering::Relaxed);
         let mut found = Vec::new();
         if state.log_seq() >= end {
             return Ok(found);
@@ -102,15 +135,41 @@ impl Decisions {
             let item = tail.next().await?;
             let record: Record = serde_json::from_slice(&item.payload)
                 .with_context(|| format!("record {} does not read", item.seq))?;
-            found.extend(apply_and_explain(&mut state, item.seq, &record, contact)?);
-            if found.len() > DECISIONS_MAX {
-                found.remove(0);
+            for mut decision in apply_and_explain(&mut state, item.seq, &record, contact)? {
+                decision.table.agents.truncate(AGENTS_MAX);
+                found.push(decision);
             }
-            upto.store(item.seq, Ordering::Relaxed);
+            progress.upto.store(item.seq, Ordering::Relaxed);
             if item.seq.is_multiple_of(RECORDS_AT_ONCE) {
                 tokio::task::yield_now().await;
             }
         }
         Ok(found)
     }
+}
+
+fn working<T>(progress: &Progress) -> DecisionsAnswer<T> {
+    let told = |number: &AtomicU64| number.load(Ordering::Relaxed);
+    DecisionsAnswer::Working { upto: told(&progress.upto), last: told(&progress.last) }
+}
+
+/// The latest ones that fit into an answer, the last one in any case.
+fn written(found: &[Decision]) -> Result<Vec<Box<RawValue>>> {
+    let (mut bytes, mut fitting) = (0, Vec::new());
+    for decision in found.iter().rev() {
+        let mut text = serde_json::value::to_raw_value(decision)?;
+        if fitting.is_empty() && text.get().len() > ANSWER_BYTES_MAX {
+            let mut best = decision.clone();
+            let share = best.table.agents.len() * ANSWER_BYTES_MAX / text.get().len();
+            best.table.agents.truncate(share / 2);
+            text = serde_json::value::to_raw_value(&best)?;
+        }
+        bytes += text.get().len();
+        if !fitting.is_empty() && bytes > ANSWER_BYTES_MAX {
+            break;
+        }
+        fitting.push(text);
+    }
+    fitting.reverse();
+    Ok(fitting)
 }

@@ -24,6 +24,7 @@ pub(crate) struct Question {
 pub(crate) struct Questions {
     asked: mpsc::Receiver<Question>,
     answering: [JoinHandle<()>; 2],
+    decisions: Decisions,
     _service: Service,
 }
 
@@ -45,9 +46,10 @@ impl Questions {
             tokio::spawn(endpoint.answer_each(WAITING_MAX, move |request| answer(sender.clone(), request)));
         let endpoint = service.endpoint(&SubjectToken::new("decisions")?, &role.subjects.decisions()).await?;
         let decisions = Decisions::new(role.bus.clone(), role.snapshots.clone());
-        let past =
-            tokio::spawn(endpoint.answer_each(WAITING_MAX, move |request| decisions.clone().answer(request)));
-        Ok(Self { asked, answering: [answering, past], _service: service })
+        let of_the_past = decisions.clone();
+        let past = endpoint.answer_each(WAITING_MAX, move |request| of_the_past.clone().answer(request));
+        let answering = [answering, tokio::spawn(past)];
+        Ok(Self { asked, answering, decisions, _service: service })
     }
 
     /// The next question for the state.
@@ -59,6 +61,7 @@ impl Questions {
 impl Drop for Questions {
     fn drop(&mut self) {
         self.answering.iter().for_each(JoinHandle::abort);
+        self.decisions.stop();
     }
 }
 

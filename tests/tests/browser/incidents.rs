@@ -24,6 +24,9 @@ async fn who_leads_answers_and_resolves_many_in_one_go() {
     let mut driver = Driver::start().await;
     let url = up.url();
     let bram = Agent::sign_in(driver.open("bram", &url).await, &url, "bram", &password(&up, "bram")).await;
+    let early = Customer::enter(driver.open("early", &url).await, &url).await;
+    early.writes("Is something wrong?").await;
+    early.is("waiting").await;
     let first = Customer::enter(driver.open("first", &url).await, &url).await;
     first.writes("I cannot pay.").await;
     first.is("waiting").await;
@@ -34,9 +37,13 @@ async fn who_leads_answers_and_resolves_many_in_one_go() {
     shots.all(&bram.browser, "incident-form", "en", &[("1280", 1280, 800), ("390", 390, 844)]).await;
     bram.browser.resize(1280, 800).await;
     bram.browser.click(&id("incident-save")).await;
-    bram.browser.sees(r#"[data-testid="incident"][data-gathered="0"][data-alike="1"]"#).await;
+    // One by hand, the rest in one go.
+    bram.browser.sees(r#"[data-testid="incident"][data-gathered="0"][data-alike="2"]"#).await;
+    bram.browser.types(&id("floor-gather"), "Payments").await;
+    bram.browser.sees(r#"[data-testid="incident"][data-gathered="1"][data-alike="1"]"#).await;
     bram.browser.click(&id("incident-gather")).await;
-    bram.browser.sees(r#"[data-testid="incident"][data-gathered="1"][data-alike="0"]"#).await;
+    bram.browser.sees(r#"[data-testid="incident"][data-gathered="2"][data-alike="0"]"#).await;
+    early.browser.says(TOLD, "Paying does not work right now.").await;
     first.browser.says(TOLD, "Paying does not work right now.").await;
 
     // Who comes now is told at the door, and anna, who takes contacts, is not asked.
@@ -69,10 +76,11 @@ async fn who_leads_answers_and_resolves_many_in_one_go() {
     bram.browser.types(&id("incident-words-en"), "It works again.").await;
     bram.browser.click(&id("incident-save")).await;
     first.is("resolved").await;
+    early.is("resolved").await;
     second.is("with_agent").await;
     bram.browser.misses(&id("incident")).await;
     anna.browser.misses(&id("incident-bar")).await;
-    for browser in [&bram.browser, &anna.browser, &first.browser, &second.browser] {
+    for browser in [&bram.browser, &anna.browser, &early.browser, &first.browser, &second.browser] {
         browser.is_quiet(&[]).await;
     }
     scene::balances(&up).await;

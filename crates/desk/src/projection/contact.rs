@@ -49,6 +49,8 @@ pub(crate) struct Contact {
     pub(super) queue: Option<SubjectToken>,
     pub(super) opened_at: Millis,
     pub(super) waiting_since: Millis,
+    /// The incident for which its customer would not wait.
+    pub(super) kept_from: Option<IncidentId>,
     pub(super) stage: Stage,
     pub(super) receipt: Option<Receipt>,
     pub(super) entries: VecDeque<Arc<Entry>>,
@@ -82,6 +84,7 @@ impl Contact {
             queue: None,
             opened_at,
             waiting_since: opened_at,
+            kept_from: None,
             stage: Stage::Waiting,
             receipt: None,
             entries: VecDeque::new(),

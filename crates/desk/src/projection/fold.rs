@@ -179,7 +179,14 @@ impl Projection {
     ) {
         let before = self.owner_of(id);
         let at = step.at;
-        self.change(id, |contact| contact.wait(at, queue, since, why));
+        self.change(id, |contact| {
+            if let Stage::Gathered { incident } = contact.stage
+                && why != QueuedWhy::Released
+            {
+                contact.kept_from = Some(incident);
+            }
+            contact.wait(at, queue, since, why);
+        });
         if let Some(before) = before {
             self.take_away(step, before, id, why_gone(why));
             self.tell_all_of(step, id);

@@ -76,8 +76,11 @@ impl Projection {
             match (contact.stage, &contact.queue) {
                 (Stage::Gathered { incident }, _) => counts.entry(incident).or_default().0 += 1,
                 (Stage::Waiting, Some(queue)) => {
-                    let covers = |known: &Incident| known.terms.covers(queue, contact.category.as_ref());
-                    for (id, _) in self.incidents.iter().filter(|(_, known)| covers(known)) {
+                    let covers = |(id, known): &(&IncidentId, &Incident)| {
+                        contact.kept_from != Some(**id)
+                            && known.terms.covers(queue, contact.category.as_ref())
+                    };
+                    for (id, _) in self.incidents.iter().filter(covers) {
                         counts.entry(*id).or_default().1 += 1;
                     }
                 }

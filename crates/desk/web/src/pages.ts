@@ -264,7 +264,7 @@ export interface Decision {
 }
 
 /** The offers of a contact, or how far the log was read for them. */
-export type Decisions = { is: 'working'; upto: number; last: number } | { is: 'done'; decisions: Decision[] };
+export type Decisions = { is: 'working'; upto: number; last: number } | { is: 'failed' } | { is: 'done'; decisions: Decision[] };
 
 export interface Filter {
   queue: string;

@@ -33,7 +33,7 @@ fn policy() -> RoutingConfig {
     config.facts = vec![
         fact("agent.senior", FactType::Bool),
         fact("agent.site", FactType::Text),
-        fact("customer.site", FactType::Text),
+        DeclaredFact { words: vec!["north".into(), "south".into()], ..fact("customer.site", FactType::Text) },
         DeclaredFact { words: vec!["gold".into(), "basic".into()], ..fact("customer.tier", FactType::Text) },
         fact("order.value", FactType::Int),
     ];

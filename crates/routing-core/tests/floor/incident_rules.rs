@@ -233,6 +233,34 @@ fn when_its_time_is_over_all_go_back_to_their_old_place() {
 }
 
 #[test]
+fn who_left_meanwhile_is_not_put_into_the_line_again() {
+    let mut floor = floor();
+    begins(&mut floor);
+    for customer in ["carl", "dora", "eve"] {
+        floor.writes(customer).leaves(customer);
+    }
+    floor.writes("dora");
+    let mut message = floor.message("eve", Web, "shop", None);
+    message.callback = true;
+    floor.input(InputBody::Message(message)).leaves("eve");
+    floor.asks("ada", Command::CloseIncident { incident: OUTAGE }).wait(0);
+    let waiting: Vec<_> = floor.state.contacts().map(|(id, _)| id).collect();
+    assert_eq!(waiting, [floor.contact_of("dora"), floor.contact_of("eve")], "back, and to be called back");
+    assert_eq!((floor.state.totals().resolved, floor.state.totals().abandoned), (0, 1));
+}
+
+#[test]
+fn who_resolves_an_incident_keeps_their_turn() {
+    let mut floor = floor();
+    floor.comes("ada");
+    begins(&mut floor);
+    floor.writes("carl").wait(5_000);
+    let since = floor.state.agent(agent_id("ada")).unwrap().idle_since;
+    resolves(&mut floor, told());
+    assert_eq!(floor.state.agent(agent_id("ada")).unwrap().idle_since, since);
+}
+
+#[test]
 fn a_lead_has_a_contact_of_it_themselves() {
     let mut floor = floor();
     begins(&mut floor);

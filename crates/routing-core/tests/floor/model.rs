@@ -325,8 +325,11 @@ impl Model {
                 let known = self.known(*contact);
                 let own = [At::With(*agent), At::Aside(*agent), At::WrapUp(*agent)];
                 assert!(own.contains(&known.at) || matches!(known.at, At::Gathered(_)), "one owner");
+                let was_theirs = own.contains(&known.at);
                 self.ends(at, *contact, At::Resolved);
-                self.workers.get_mut(agent).unwrap().idle_since = at;
+                if was_theirs {
+                    self.workers.get_mut(agent).unwrap().idle_since = at;
+                }
             }
             _ => self.offer_event(at, event),
         }

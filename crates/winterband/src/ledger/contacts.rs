@@ -139,7 +139,7 @@ impl Contacts {
             }
             Event::Abandoned { contact } => {
                 self.step(seq, *contact, Place::Abandoned, "abandons", faults, |place| {
-                    matches!(place, Place::Waiting | Place::Opened)
+                    matches!(place, Place::Waiting | Place::Opened | Place::Gathered(_))
                 });
             }
             Event::CompanyChanged { contact, agent, role } => {

@@ -326,6 +326,7 @@ export const en = {
       title: 'Incidents',
       none: 'There is no incident.',
       create: 'New incident',
+      to: 'To an incident',
       change: 'Change',
       name: 'What happened',
       queues: 'Queues (none: all)',

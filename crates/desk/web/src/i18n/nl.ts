@@ -326,6 +326,7 @@ export const nl: Texts = {
       title: 'Storingen',
       none: 'Er is geen storing.',
       create: 'Nieuwe storing',
+      to: 'Naar een storing',
       change: 'Wijzigen',
       name: 'Wat er gebeurd is',
       queues: 'Wachtrijen (geen: alle)',

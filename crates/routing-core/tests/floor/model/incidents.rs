@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::incident::{IncidentTerms, IncidentWork};
-use protocol::record::{Event, QueuedWhy};
+use protocol::record::{EntryKind, Event, QueuedWhy};
 use protocol::{ContactId, IncidentId, Millis, SubjectToken};
 
 use super::{At, Model};
@@ -15,6 +15,7 @@ pub(super) struct Incidents {
     kept_away: BTreeSet<(IncidentId, ContactId)>,
     /// Who came in this record and has to be told at the door.
     expected: BTreeSet<ContactId>,
+    left: BTreeSet<ContactId>,
     pub(super) categories: BTreeMap<ContactId, SubjectToken>,
 }
 
@@ -49,6 +50,9 @@ impl Model {
                 known.at = At::Gathered(*incident);
             }
             Event::Queued { contact, queue, why, since, .. } => {
+                let has_left = self.incidents.left.remove(contact);
+                let is_awaited = self.callbacks.contains(contact);
+                assert!(*why != QueuedWhy::Released || !has_left || is_awaited, "nobody is there any more");
                 self.keeps_away(*contact, *why != QueuedWhy::Released);
                 if let Some(known) = self.contacts.get(contact)
                     && matches!(known.at, At::Gathered(_))
@@ -70,6 +74,20 @@ impl Model {
                 }
             }
             Event::Assigned { contact, .. } => self.keeps_away(*contact, true),
+            Event::EntryAdded { contact, entry, .. } => {
+                let waits =
+                    self.contacts.get(contact).is_some_and(|known| matches!(known.at, At::Gathered(_)));
+                match entry {
+                    EntryKind::CustomerLeft if waits => drop(self.incidents.left.insert(*contact)),
+                    EntryKind::FromCustomer => drop(self.incidents.left.remove(contact)),
+                    _ => {}
+                }
+            }
+            Event::Abandoned { contact } => {
+                let known = self.contacts[contact].at.clone();
+                let has_left = self.incidents.left.remove(contact);
+                assert!(has_left || !matches!(known, At::Gathered(_)), "{contact} was given up");
+            }
             _ => {}
         }
     }
