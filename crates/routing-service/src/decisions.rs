@@ -173,3 +173,54 @@ fn written(found: &[Decision]) -> Result<Vec<Box<RawValue>>> {
     fitting.reverse();
     Ok(fitting)
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::facts::FactValues;
+    use protocol::record::{ChoiceRule, PassedOver, Receipt};
+    use protocol::{AgentId, Hash128, Millis};
+    use routing_core::{AgentRow, Explanation, Place, Standing};
+
+    use super::*;
+
+    fn decision(log_seq: u64, agents: usize) -> Decision {
+        let agent = |n: usize| AgentId(uuid::Uuid::from_u128(n as u128));
+        let row = |n| AgentRow { agent: agent(n), idle_ms: 5, standing: Standing::NotInQueue };
+        let receipt = Receipt {
+            rule: ChoiceRule::LongestIdle,
+            waited_ms: 1,
+            idle_ms: 5,
+            waiting_in_class: 1,
+            runners_up: Vec::new(),
+            passed_over: PassedOver::default(),
+            score_ms: None,
+            step: 0,
+            rank: 0,
+        };
+        let table = Explanation {
+            contact: ContactId { log_seq: 1, n: 0 },
+            log_seq,
+            at: Millis(0),
+            policy: Hash128([0; 16]),
+            place: Place::Unknown,
+            facts: FactValues::new(),
+            route: None,
+            agents: (0..agents).map(row).collect(),
+        };
+        Decision { log_seq, at: Millis(0), agent: agent(0), receipt, table }
+    }
+
+    #[test]
+    fn an_answer_is_bounded_and_holds_the_latest_in_any_case() {
+        for (offers, agents, told) in [(0, 5, 0), (3, 5, 3), (300, 100, 80), (2, 20_000, 1)] {
+            let found: Vec<_> = (1..=offers).map(|seq| decision(seq, agents)).collect();
+            let fitting = written(&found).unwrap();
+            let bytes: usize = fitting.iter().map(|one| one.get().len()).sum();
+            assert!(bytes <= ANSWER_BYTES_MAX, "{bytes} bytes of {offers} offers with {agents} agents");
+            assert_eq!(fitting.len(), told, "{offers} offers with {agents} agents");
+            if let Some(last) = fitting.last() {
+                assert!(last.get().contains(&format!("\"log_seq\":{offers}")));
+            }
+        }
+    }
+}
