@@ -279,13 +279,14 @@ fn place(state: &State, at: Millis, id: ContactId, contact: &Contact) -> Place {
 }
 
 fn agents(state: &State, at: Millis, id: ContactId, contact: &Contact) -> Vec<AgentRow> {
+    let rings = rings_of(state, id, contact);
     let mut rows: Vec<_> = state
         .config()
         .agents
         .iter()
         .filter_map(|config| {
             let known = state.agent(config.id)?;
-            let standing = standing(state, at, id, contact, config)?;
+            let standing = standing(state, at, (id, contact), &rings, config)?;
             Some(AgentRow { agent: config.id, idle_ms: at.since(known.idle_since), standing })
         })
         .collect();
@@ -296,11 +297,17 @@ fn agents(state: &State, at: Millis, id: ContactId, contact: &Contact) -> Vec<Ag
     rows
 }
 
+/// Whose agents may have a contact, step by step: the same for every agent.
+pub(crate) fn rings_of(state: &State, id: ContactId, contact: &Contact) -> Vec<Ring> {
+    let policy = &state.index.policy;
+    rings(policy, &ClassKey::of(contact, state.stored.facts_of(id), policy))
+}
+
 pub(crate) fn standing(
     state: &State,
     at: Millis,
-    id: ContactId,
-    contact: &Contact,
+    (id, contact): (ContactId, &Contact),
+    rings: &[Ring],
     config: &protocol::config::Agent,
 ) -> Option<Standing> {
     let known = state.agent(config.id)?;
@@ -312,12 +319,10 @@ pub(crate) fn standing(
     let is_preferred = preferred.is_some_and(|preferred| preferred.agent == config.id);
     let policy = &state.index.policy;
     let queue = policy.queue(&contact.queue);
-    let rings = rings(policy, &ClassKey::of(contact, state.stored.facts_of(id), policy));
     let profile = ProfileKey::of(config, policy);
     let reached_at =
         rings.iter().find(|ring| ring.admits(&profile)).map(|ring| contact.since.plus(ring.after_ms));
-    if !is_preferred
-        && let Some(lack) = lack(contact, &profile, (config, queue), &rings, reached_at.is_some())
+    if !is_preferred && let Some(lack) = lack(contact, &profile, (config, queue), rings, reached_at.is_some())
     {
         return Some(lack);
     }

@@ -33,6 +33,8 @@ pub(crate) struct Policy {
     routes: Vec<(Route, Option<Condition>)>,
     /// What the steps of a queue ask, of the queues in which one asks anything.
     asks: BTreeMap<SubjectToken, Vec<Option<Condition>>>,
+    /// The places of the facts that any of them names.
+    asked: BTreeSet<usize>,
     /// The longest time in which any queue reopens a contact, ms.
     pub(crate) reopen_ms_max: u64,
 }
@@ -63,8 +65,11 @@ impl Policy {
         let facts = RoutingFacts::of(config);
         let asking =
             config.queues.iter().filter(|queue| queue.steps.iter().any(|step| !step.when.is_empty()));
+        let asks: BTreeMap<_, _> =
+            asking.map(|queue| (queue.name.clone(), facts.of_steps(&queue.steps))).collect();
         Self {
-            asks: asking.map(|queue| (queue.name.clone(), facts.of_steps(&queue.steps))).collect(),
+            asked: asks.values().flatten().flatten().flat_map(|one| one.facts.iter().copied()).collect(),
+            asks,
             routes: config.routes.iter().map(|route| (route.clone(), facts.of_route(route))).collect(),
             facts,
             queues: config.queues.iter().map(|queue| (queue.name.clone(), queue.clone())).collect(),
@@ -156,11 +161,10 @@ impl Policy {
 
     /// What conditions may ask of an agent, by place; empty if none asks anything.
     pub(crate) fn attributes(&self, agent: &Agent) -> Box<[Option<FactValue>]> {
-        let conditions = || self.asks.values().flatten().flatten();
-        if self.asks.is_empty() {
+        if self.asked.is_empty() {
             return Box::default();
         }
-        self.facts.of_agent(agent, |place| conditions().any(|one| one.facts.contains(&place))).into()
+        self.facts.of_agent(agent, |place| self.asked.contains(&place)).into()
     }
 
     pub(crate) fn has_account(&self, message: &CustomerMessage) -> bool {

@@ -8,7 +8,7 @@ use protocol::record::{ChoiceRule, Event, PassedOver, Receipt};
 use protocol::{AgentId, ContactId, Millis};
 
 use crate::contact::Contact;
-use crate::explain::{Standing, standing};
+use crate::explain::{Standing, rings_of, standing};
 use crate::state::State;
 
 /// What is wrong with an offer and its receipt, given the state just before it and the time of its record; empty if the same
@@ -43,10 +43,12 @@ impl Again<'_> {
     fn agents(&mut self, winner: AgentId, receipt: &Receipt) {
         let choose = self.state.index.policy.queue(&self.contact.queue).map(|queue| queue.choose);
         let choose = choose.unwrap_or_default();
+        let rings = rings_of(self.state, self.id, self.contact);
+        let here = (self.id, self.contact);
         let mut able = Vec::new();
         let mut passed = PassedOver::default();
         for config in &self.state.config().agents {
-            let Some(stands) = standing(self.state, self.at, self.id, self.contact, config) else { continue };
+            let Some(stands) = standing(self.state, self.at, here, &rings, config) else { continue };
             match stands {
                 Standing::Able => able.push(self.rank(choose, config)),
                 Standing::Chosen | Standing::StandsBack { .. } => {}
@@ -120,8 +122,9 @@ impl Again<'_> {
             return self.found.push(format!("{} does not wait", self.id));
         };
         let could = |id: ContactId, other: &Contact| {
+            let rings = || rings_of(self.state, id, other);
             !self.state.is_closed(&other.queue)
-                && standing(self.state, self.at, id, other, config) == Some(Standing::Able)
+                && standing(self.state, self.at, (id, other), &rings(), config) == Some(Standing::Able)
         };
         let before = self
             .state
