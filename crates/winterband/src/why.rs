@@ -13,7 +13,7 @@ use protocol::input::InputBody;
 use protocol::record::{ChoiceRule, QueuedWhy, Receipt};
 use protocol::remedy::Effort;
 use protocol::{Cause, Event, Record, streams};
-use routing_core::{Decision, Explanation, Place, Standing, State};
+use routing_core::{Decision, Explanation, Phase, Place, Standing, State};
 use service::Settings;
 
 use crate::boot;
@@ -69,6 +69,12 @@ pub(crate) async fn run(folder: Option<&Path>, args: Args) -> Result<ExitCode> {
         println!("{} was not offered to anybody yet. As it stands:", args.contact);
         if let Place::Open { opens_at: Some(at), queue, .. } = &explanation.place {
             println!("  {queue} is closed for another {}", seconds(at.since(explanation.at)));
+        }
+        if let Some(known) = known(&explanation) {
+            println!("{known}");
+        }
+        if let Place::Open { phase: Phase::Gathered { incident }, .. } = &explanation.place {
+            println!("  It waits for {incident}, in nobody's line: no agent is asked.");
         }
         table(&explanation, &names);
     }
