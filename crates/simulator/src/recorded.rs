@@ -333,7 +333,8 @@ impl<'a> Again<'a> {
     }
 }
 
-/// Whether an input belongs to the day whatever the policy: customers, and agents' coming and going.
+/// Whether an input belongs to the day whatever the policy: customers, agents' coming and going, and what happened to many at once.
+/// Contacts that were gathered one by one are another day's: here they have other names.
 fn is_the_days(body: &InputBody) -> bool {
     match body {
         InputBody::Message(_)
@@ -342,7 +343,17 @@ fn is_the_days(body: &InputBody) -> bool {
         | InputBody::AgentConnected { .. }
         | InputBody::AgentDisconnected { .. }
         | InputBody::GatewayLost { .. } => true,
-        InputBody::Command(asked) => matches!(asked.command, Command::SetPresence { .. }),
+        InputBody::Command(asked) => match &asked.command {
+            Command::GatherForIncident { contacts, .. } => contacts.is_empty(),
+            command => matches!(
+                command,
+                Command::SetPresence { .. }
+                    | Command::SetIncident { .. }
+                    | Command::AnswerIncident { .. }
+                    | Command::ResolveIncident { .. }
+                    | Command::CloseIncident { .. }
+            ),
+        },
         InputBody::Config(_)
         | InputBody::Empowerment(_)
         | InputBody::Wish(_)

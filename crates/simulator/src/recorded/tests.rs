@@ -1,5 +1,6 @@
 use protocol::config::{Account, Agent, AgentChoice, Queue};
-use protocol::{ChannelKind, SkillLevel};
+use protocol::incident::IncidentTerms;
+use protocol::{ChannelKind, IncidentId, SkillLevel};
 
 use super::*;
 use crate::floor::{CONVERSATIONS, Core, DONE};
@@ -16,6 +17,7 @@ fn config() -> RoutingConfig {
         ..Agent::new(AgentId(Uuid::from_u128(n)), token(&format!("a{n}")))
     };
     let mut agents = vec![agent(1), agent(2), agent(3)];
+    agents[0].lead = true;
     agents[2].skills.insert(token("tax"), SkillLevel::try_from(5).unwrap());
     let account = Account {
         channel: ChannelKind::Web,
@@ -37,6 +39,11 @@ fn config() -> RoutingConfig {
 
 /// A day on which a customer comes every 4 s, is answered at once and served for 10 s, with a break of the third agent.
 fn day(customers: u64) -> Vec<Record> {
+    day_with(customers, |_| None)
+}
+
+/// The same, with what the lead says before a customer comes.
+fn day_with(customers: u64, says: impl Fn(u64) -> Option<Command>) -> Vec<Record> {
     let (mut log, mut core) = Core::recorded(config(), CONVERSATIONS).unwrap();
     let mut busy: Vec<(u64, AgentId, ContactId)> = Vec::new();
     for customer in 0..customers {
@@ -56,6 +63,9 @@ fn day(customers: u64) -> Vec<Record> {
             records.into_iter().for_each(|record| answer(&mut core, &mut log, &mut busy, record, at));
         }
         core.set_now(now);
+        if let Some(command) = says(customer) {
+            log.push(core.ask(AgentId(Uuid::from_u128(1)), command).unwrap());
+        }
         let record = core.message(customer, &token("shop"), None).unwrap();
         answer(&mut core, &mut log, &mut busy, record, now);
         if customer % 7 == 3 {
@@ -113,6 +123,39 @@ fn the_same_policy_serves_the_day_as_it_was() {
     assert!(same.recorded.answered() > 300, "{}", same.recorded.answered());
     let busy = |day: &Day| day.loads.values().map(|load| load.busy_ms).collect::<Vec<_>>();
     assert_eq!(busy(&same.recorded), busy(&same.other));
+}
+
+#[test]
+fn what_happened_to_many_belongs_to_the_day() {
+    let begins = day(1)[0].at;
+    let incident = IncidentId(Uuid::from_u128(7));
+    let words = || [("en".parse().unwrap(), "we know".to_owned())].into();
+    let log = day_with(400, |customer| match customer {
+        100 => {
+            let terms = IncidentTerms {
+                title: "payments are down".into(),
+                queues: [token("sales")].into(),
+                categories: [].into(),
+                notice: words(),
+                until: begins.plus(3_600_000),
+            };
+            Some(Command::SetIncident { incident, terms: Box::new(terms) })
+        }
+        140 => Some(Command::ResolveIncident { incident, disposition: token(DONE), words: words() }),
+        _ => None,
+    });
+    let gathered = |log: &[Record]| {
+        log.iter().flat_map(|one| &one.events).filter(|one| matches!(one, Event::Gathered { .. })).count()
+    };
+    assert_eq!(gathered(&log), 40);
+    assert_eq!(redecide(&log, CONVERSATIONS), None);
+    let same = what_if(&log, &config()).unwrap();
+    assert_eq!(same.moved(), []);
+    assert_eq!(same.recorded.waits(), same.other.waits());
+    let mut fewer = config();
+    fewer.agents.truncate(2);
+    let fewer = what_if(&log, &fewer).unwrap();
+    assert!(fewer.other.answered() <= 360, "{} of the 40 were told at the door", fewer.other.answered());
 }
 
 #[test]
