@@ -143,7 +143,7 @@ pub(crate) async fn publish(api: &Api, said: CustomerMessage) -> Result<MessageT
     Ok(MessageTaken { message, input_seq, duplicate })
 }
 
-/// What a sender says, without what it says about the sending: a retry may carry another time.
+/// What a sender says, without what it says about the sending: a retry may carry another time, and facts that it knows by then.
 #[derive(Serialize)]
 struct Said<'a> {
     from: &'a str,

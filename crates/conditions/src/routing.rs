@@ -79,7 +79,6 @@ impl RoutingFacts {
     /// among its words is left out: it is not known.
     #[must_use]
     pub fn of_contact(
-        &self,
         config: &RoutingConfig,
         message: &CustomerMessage,
         language: Option<&str>,

@@ -142,6 +142,8 @@ fn in_the_workers_words(refusal: Refusal) -> RemedyRefusal {
         | Refusal::CompanyFull
         | Refusal::NotBot
         | Refusal::UnknownIncident
+        | Refusal::OddText
+        | Refusal::IncidentTime
         | Refusal::IncidentTooWide
         | Refusal::TooManyIncidents
         | Refusal::ColleagueNotThere => RemedyRefusal::BadInput { says: refusal.to_string() },

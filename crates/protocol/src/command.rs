@@ -323,7 +323,7 @@ pub enum Refusal {
     #[error("this command is more than a day old: look at the contact, then send it anew")]
     TooOld,
     /// A text is too long.
-    #[error("the text is too long: shorten it")]
+    #[error("the text or the list is too long: shorten it")]
     TooLong,
     /// Who asks does not lead.
     #[error("only who leads can do this: ask a lead")]
@@ -354,6 +354,12 @@ pub enum Refusal {
         "too much is open already: end an incident first, or wait until what was asked of this one is done"
     )]
     TooManyIncidents,
+    /// A text holds a control character.
+    #[error("the text holds a control character: leave it out")]
+    OddText,
+    /// An incident ends in the past, or in more than seven days.
+    #[error("an incident ends within seven days from now: choose another time")]
+    IncidentTime,
     /// There are no words.
     #[error("the text is empty: write something")]
     EmptyText,

@@ -35,8 +35,10 @@ pub struct IncidentTerms {
 pub enum TermsFault {
     /// The title or some words are empty.
     Empty,
-    /// The title or some words are too long.
+    /// The title or some words are too long, or there are words in too many languages.
     TooLong,
+    /// Some words hold a control character other than the end of a line.
+    OddText,
     /// The time is past or too far ahead.
     BadTime,
     /// Neither a queue nor a category says which contacts belong to it.
@@ -48,7 +50,7 @@ pub enum TermsFault {
 /// Whether each of the words can be told.
 ///
 /// # Errors
-/// [`TermsFault::Empty`] and [`TermsFault::TooLong`].
+/// [`TermsFault::Empty`], [`TermsFault::TooLong`] and [`TermsFault::OddText`].
 pub fn check_words(words: &Words) -> Result<(), TermsFault> {
     if words.len() > INCIDENT_LANGUAGES_MAX {
         return Err(TermsFault::TooLong);
@@ -59,7 +61,10 @@ pub fn check_words(words: &Words) -> Result<(), TermsFault> {
         }
         // Other control characters would take six times their room in a record.
         let is_odd = |c: char| c.is_control() && c != '\n';
-        if text.len() > INCIDENT_WORDS_BYTES_MAX || text.contains(is_odd) {
+        if text.contains(is_odd) {
+            return Err(TermsFault::OddText);
+        }
+        if text.len() > INCIDENT_WORDS_BYTES_MAX {
             return Err(TermsFault::TooLong);
         }
     }

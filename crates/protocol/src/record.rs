@@ -1,7 +1,5 @@
 //! What stands in CONTACTS: one transition, one record (law 1).
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Outcome, Presence};
@@ -9,8 +7,7 @@ use crate::config::ConfigFault;
 use crate::facts::FactValues;
 use crate::hash::Hash128;
 use crate::ids::{
-    AgentId, AskId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, IncidentId, OfferId,
-    RemedyId, TellId,
+    AgentId, AskId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, IncidentId, OfferId, TellId,
 };
 use crate::incident::{IncidentTerms, IncidentWork};
 use crate::input::{Input, SkillNeed};
@@ -18,6 +15,12 @@ use crate::remedy::ContactContext;
 use crate::tagged::tagged;
 use crate::time::Millis;
 use crate::token::{ChannelKind, SubjectToken};
+
+mod entry;
+mod receipt;
+
+pub use entry::{CompanyRole, EntryKind, HandOverWhy, NotTaken};
+pub use receipt::{ChoiceRule, PassedOver, Receipt, RunnerUp};
 
 /// One transition of the routing core, appended as one message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -397,257 +400,6 @@ tagged! {
     }
 }
 
-tagged! {
-    "is", "super::EntryKind", entry_kind;
-    /// What was added to a conversation.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub enum EntryKind {
-        /// The customer wrote; the words are in the cause.
-        FromCustomer,
-        /// An agent wrote to the customer; the words are in the cause.
-        FromAgent {
-            /// Who.
-            agent: AgentId,
-            /// Whether that is a machine: the customer is told.
-            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-            bot: bool,
-        },
-        /// A bot wrote after it had lost the voice: its words, in the cause, are a draft for whoever has it.
-        Suggested {
-            /// Which bot.
-            agent: AgentId,
-        },
-        /// People have the contact from here, and no bot any more.
-        HandedOver {
-            /// Which bot had it; `None`: none had it yet.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            agent: Option<AgentId>,
-            /// Why.
-            why: HandOverWhy,
-        },
-        /// The customer was told what was given, in the agent's name; the words are in the cause.
-        Told {
-            /// Who gave.
-            agent: AgentId,
-            /// What it is about.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            remedy: Option<RemedyId>,
-        },
-        /// An agent wrote for colleagues; the words are in the cause.
-        Note {
-            /// Who.
-            agent: AgentId,
-        },
-        /// An agent took the contact.
-        Joined {
-            /// Who.
-            agent: AgentId,
-        },
-        /// The contact went to a queue.
-        TransferredToQueue {
-            /// Who gave it.
-            agent: AgentId,
-            /// Where it went.
-            queue: SubjectToken,
-        },
-        /// The contact went to a colleague.
-        TransferredToAgent {
-            /// Who gave it.
-            agent: AgentId,
-            /// To whom.
-            to: AgentId,
-            /// Whether it comes back if they do not take it.
-            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-            back: bool,
-        },
-        /// The colleague to whom it went did not take it: it is again with who gave it.
-        HandedBack {
-            /// Who has it again.
-            agent: AgentId,
-            /// Who did not take it.
-            from: AgentId,
-            /// Why not.
-            why: NotTaken,
-        },
-        /// The owner asked a colleague for a word.
-        Consulted {
-            /// Who asked.
-            agent: AgentId,
-            /// Whom.
-            colleague: AgentId,
-        },
-        /// The colleague who was asked for a word did not agree.
-        ConsultDeclined {
-            /// Who.
-            agent: AgentId,
-            /// Why not.
-            why: NotTaken,
-        },
-        /// Somebody who is with the contact wrote to its owner; the words are in the cause.
-        Whispered {
-            /// Who.
-            agent: AgentId,
-        },
-        /// Somebody writes to the customer beside the owner.
-        JoinedBeside {
-            /// Who.
-            agent: AgentId,
-        },
-        /// Who wrote beside the owner does so no more.
-        LeftAgain {
-            /// Who.
-            agent: AgentId,
-        },
-        /// The contact was taken back from an agent who was gone.
-        Reclaimed {
-            /// From whom.
-            agent: AgentId,
-        },
-        /// The contact ended.
-        Resolved {
-            /// Who ended it.
-            agent: AgentId,
-            /// How.
-            disposition: SubjectToken,
-            /// What the disposition asked for, by field.
-            #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-            fields: BTreeMap<SubjectToken, SubjectToken>,
-        },
-        /// The agent laid the contact aside.
-        Snoozed {
-            /// Who.
-            agent: AgentId,
-            /// Until when, if the customer does not write before.
-            until: Millis,
-        },
-        /// The customer asked to be called back; the words before say where. They keep their place when they leave.
-        CallbackAsked,
-        /// The contact ends soon, if its customer does not answer.
-        SilenceWarned {
-            /// When.
-            closes_at: Millis,
-        },
-        /// The customer was told of an incident, in their language.
-        IncidentTold {
-            /// Which.
-            incident: IncidentId,
-            /// The company's words.
-            text: String,
-        },
-        /// The contact ended because its customer did not answer.
-        ClosedAfterSilence {
-            /// Who had it.
-            agent: AgentId,
-        },
-        /// Somebody who leads has the contact from here.
-        TakenOver {
-            /// Who.
-            agent: AgentId,
-            /// Who had it before.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            from: Option<AgentId>,
-        },
-        /// The contact waits in a queue that is closed; the customer is told when it opens.
-        Closed {
-            /// When it opens; `None`: not within a year.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            opens_at: Option<Millis>,
-        },
-        /// The customer came back to a contact that had ended.
-        Reopened,
-        /// The customer left.
-        CustomerLeft,
-    }
-}
-
-impl EntryKind {
-    /// Whether the customer may see it.
-    #[must_use]
-    pub fn is_for_customer(&self) -> bool {
-        match self {
-            Self::Note { .. }
-            | Self::Suggested { .. }
-            | Self::Snoozed { .. }
-            | Self::Consulted { .. }
-            | Self::ConsultDeclined { .. }
-            | Self::Whispered { .. }
-            | Self::LeftAgain { .. } => false,
-            Self::FromCustomer
-            | Self::FromAgent { .. }
-            | Self::HandedOver { .. }
-            | Self::Told { .. }
-            | Self::Joined { .. }
-            | Self::TransferredToQueue { .. }
-            | Self::TransferredToAgent { .. }
-            | Self::HandedBack { .. }
-            | Self::JoinedBeside { .. }
-            | Self::Reclaimed { .. }
-            | Self::Resolved { .. }
-            | Self::CallbackAsked
-            | Self::SilenceWarned { .. }
-            | Self::IncidentTold { .. }
-            | Self::ClosedAfterSilence { .. }
-            | Self::TakenOver { .. }
-            | Self::Closed { .. }
-            | Self::Reopened
-            | Self::CustomerLeft => true,
-        }
-    }
-}
-
-/// How somebody is with a contact that is not theirs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
-pub enum CompanyRole {
-    /// Asked for a word by the owner, and has not answered yet.
-    Asked {
-        /// Who asks.
-        by: AgentId,
-        /// Until when.
-        until: Millis,
-    },
-    /// Reads and whispers, as the owner asked.
-    Consulted,
-    /// Leads; reads and whispers.
-    Watching,
-    /// Writes to the customer beside the owner.
-    Joined,
-}
-
-/// Why a colleague did not take what they were asked to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NotTaken {
-    /// They said no.
-    Declined,
-    /// They did not answer in time, or had no room in time.
-    NoTime,
-    /// They went away.
-    Gone,
-}
-
-/// Why people have a contact instead of a bot.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
-pub enum HandOverWhy {
-    /// Its customer waited for it for too long.
-    Stalled,
-    /// It said that it could not go on.
-    Failed {
-        /// Its word for it.
-        reason: SubjectToken,
-    },
-    /// It called for help.
-    CalledForHelp {
-        /// Its word for it.
-        reason: SubjectToken,
-    },
-    /// Its connection was lost.
-    Gone,
-    /// The customer asked for a person.
-    CustomerAsked,
-}
-
 /// Who should have a waiting contact first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preferred {
@@ -765,81 +517,4 @@ impl ParkReason {
             Self::FloorFull => "floor_full",
         }
     }
-}
-
-/// Why an offer went to this agent (law 8). The policy's hash stands in the record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// What decided.
-    pub rule: ChoiceRule,
-    /// How long the contact had waited, ms.
-    pub waited_ms: u64,
-    /// How long the winner had been without a change of contacts, ms.
-    pub idle_ms: u64,
-    /// How many of its class waited before this choice, this contact included.
-    pub waiting_in_class: u32,
-    /// The contact's score when it was chosen, ms of waiting; none where priorities come strictly one before the other.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub score_ms: Option<u64>,
-    /// The step of the queue that the contact had reached, from 0.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub step: u8,
-    /// The winner's rank by the queue's choice, smaller is better: thousandths of occupation, or what is left to the highest room
-    /// or proficiency there can be; 0 where the idle time alone decides.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub rank: u32,
-    /// Who else could have had it, best first, at most [`crate::limits::RUNNERS_UP_MAX`].
-    pub runners_up: Vec<RunnerUp>,
-    /// How many could not, and why.
-    pub passed_over: PassedOver,
-}
-
-/// What decided between agents, or between contacts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChoiceRule {
-    /// The agent had it before, or it was given to them by name.
-    Preferred,
-    /// A contact came and the agent idle for longest got it.
-    LongestIdle,
-    /// A contact came and the agent who holds the smallest share of what they can got it.
-    LeastOccupied,
-    /// A contact came and the agent with room for most got it.
-    MostSpare,
-    /// A contact came and the agent who commands what is needed best got it.
-    BestProficiency,
-    /// An agent came free and the contact first in order went to them.
-    FirstInOrder,
-}
-
-/// Who else could have had a contact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunnerUp {
-    /// The agent.
-    pub agent: AgentId,
-    /// How long they had been idle, ms.
-    pub idle_ms: u64,
-    /// Their rank by the queue's choice.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub rank: u32,
-}
-
-/// How many agents could not have a contact, by the first reason that held.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PassedOver {
-    /// Do not serve the queue or lack a skill.
-    pub unqualified: u32,
-    /// Qualified, but away, offline or unreachable.
-    pub not_there: u32,
-    /// There, but at their capacity for the channel.
-    pub full: u32,
-    /// There and free, but declined or missed this contact.
-    pub declined: u32,
-    /// There and free, but of a step that the contact has not waited for yet.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub later: u32,
-}
-
-fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
-    *number == N::default()
 }

@@ -207,6 +207,8 @@ pub enum DecisionsAnswer<T> {
     Done {
         /// The offers, the latest last.
         decisions: T,
+        /// How many earlier ones are not told, because an answer is bounded.
+        left_out: usize,
     },
 }
 

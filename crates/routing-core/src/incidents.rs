@@ -80,19 +80,20 @@ impl Incident {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Categories {
     names: Vec<SubjectToken>,
+    numbers: BTreeMap<SubjectToken, u16>,
     of: BTreeMap<ContactId, u16>,
 }
 
 impl Categories {
     pub(crate) fn insert(&mut self, id: ContactId, name: &SubjectToken) {
-        let place = self.names.iter().position(|known| known == name).unwrap_or_else(|| {
+        let number = self.numbers.get(name).copied().or_else(|| {
+            // Past 65,536 different names one is as none.
+            let number = u16::try_from(self.names.len()).ok()?;
             self.names.push(name.clone());
-            self.names.len() - 1
+            self.numbers.insert(name.clone(), number);
+            Some(number)
         });
-        // Past 65,536 different names one is as none.
-        if let Ok(number) = u16::try_from(place) {
-            self.of.insert(id, number);
-        }
+        self.of.extend(number.map(|number| (id, number)));
     }
 
     pub(crate) fn remove(&mut self, id: ContactId) {
@@ -110,7 +111,8 @@ fn refusal(fault: TermsFault) -> Refusal {
     match fault {
         TermsFault::Empty => Refusal::EmptyText,
         TermsFault::TooLong => Refusal::TooLong,
-        TermsFault::BadTime => Refusal::BadTime,
+        TermsFault::OddText => Refusal::OddText,
+        TermsFault::BadTime => Refusal::IncidentTime,
         TermsFault::TooWide | TermsFault::Unknown => Refusal::IncidentTooWide,
     }
 }
@@ -408,9 +410,10 @@ impl State {
         let Some(Phase::Gathered { incident }) = self.contact(id).map(|contact| contact.phase) else {
             return;
         };
-        if let Some(incident) =
-            self.stored.incidents.get_mut(&incident).filter(|_| why != Some(QueuedWhy::Released))
-        {
+        let Some(incident) = self.stored.incidents.get_mut(&incident) else { return };
+        // Were it gathered again, its customer would be there or not as of then.
+        incident.left.remove(&id);
+        if why != Some(QueuedWhy::Released) {
             incident.kept_away.insert(id);
         }
     }

@@ -1,5 +1,6 @@
 //! What a customer does: writes, leaves.
 
+use conditions::routing::RoutingFacts;
 use protocol::facts::FactValues;
 use protocol::input::CustomerMessage;
 use protocol::record::{EntryKind, Event, OfferEnd, ParkReason, Preferred, QueuedWhy};
@@ -168,7 +169,7 @@ impl Turn<'_> {
             return FactValues::new();
         }
         let language = language.map(|language| language.to_string());
-        policy.facts().of_contact(self.state.config(), message, language.as_deref(), is_returning)
+        RoutingFacts::of_contact(self.state.config(), message, language.as_deref(), is_returning)
     }
 
     /// From here it waits, first for who is preferred.

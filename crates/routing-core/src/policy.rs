@@ -147,10 +147,6 @@ impl Policy {
         !self.routes.is_empty() || !self.asks.is_empty()
     }
 
-    pub(crate) fn facts(&self) -> &RoutingFacts {
-        &self.facts
-    }
-
     /// What the steps of a queue still ask of an agent once the contact's facts are known, step by step; empty if nothing.
     pub(crate) fn asks(&self, queue: &SubjectToken, facts: Option<&FactValues>) -> Box<[Option<Node>]> {
         let Some(steps) = self.asks.get(queue) else { return Box::default() };

@@ -12,6 +12,7 @@ use bus::{Bus, ServiceRequest, Tail, TailOptions};
 use protocol::views::{DecisionsAnswer, WhyQuestion};
 use protocol::{ContactId, Record, streams};
 use routing_core::{Decision, apply_and_explain};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::task::JoinHandle;
 
@@ -28,8 +29,23 @@ const KEPT: Duration = Duration::from_secs(5);
 /// Records between two pauses in which others have their turn.
 const RECORDS_AT_ONCE: u64 = 200;
 
-/// What comes of it: the offers as JSON, or `None` if the log could not be read.
-type Found = Option<Vec<Box<RawValue>>>;
+/// What comes of it: the offers as JSON and how many are left out, or `None` if the log could not be read.
+type Found = Option<Written>;
+
+/// What fits into an answer.
+#[derive(Clone, Debug)]
+struct Written {
+    decisions: Vec<Box<RawValue>>,
+    left_out: usize,
+}
+
+/// An offer, and how many agents of its table are left out.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    decision: &'a Decision,
+    agents_left_out: usize,
+}
 
 /// How far it is.
 #[derive(Default)]
@@ -95,8 +111,8 @@ impl Decisions {
                 None if is_asked => return working(&known.progress),
                 None => return DecisionsAnswer::Working { upto: 0, last: 0 },
                 Some((at, _)) if at.elapsed() > KEPT => {}
-                Some((_, Some(decisions))) if is_asked => {
-                    return DecisionsAnswer::Done { decisions: decisions.clone() };
+                Some((_, Some(Written { decisions, left_out }))) if is_asked => {
+                    return DecisionsAnswer::Done { decisions: decisions.clone(), left_out: *left_out };
                 }
                 Some((_, None)) if is_asked => return DecisionsAnswer::Failed,
                 Some(_) => return DecisionsAnswer::Working { upto: 0, last: 0 },
@@ -135,10 +151,7 @@ impl Decisions {
             let item = tail.next().await?;
             let record: Record = serde_json::from_slice(&item.payload)
                 .with_context(|| format!("record {} does not read", item.seq))?;
-            for mut decision in apply_and_explain(&mut state, item.seq, &record, contact)? {
-                decision.table.agents.truncate(AGENTS_MAX);
-                found.push(decision);
-            }
+            found.extend(apply_and_explain(&mut state, item.seq, &record, contact)?);
             progress.upto.store(item.seq, Ordering::Relaxed);
             if item.seq.is_multiple_of(RECORDS_AT_ONCE) {
                 tokio::task::yield_now().await;
@@ -154,24 +167,32 @@ fn working<T>(progress: &Progress) -> DecisionsAnswer<T> {
 }
 
 /// The latest ones that fit into an answer, the last one in any case.
-fn written(found: &[Decision]) -> Result<Vec<Box<RawValue>>> {
-    let (mut bytes, mut fitting) = (0, Vec::new());
+fn written(found: &[Decision]) -> Result<Written> {
+    let (mut bytes, mut decisions) = (0, Vec::new());
     for decision in found.iter().rev() {
-        let mut text = serde_json::value::to_raw_value(decision)?;
-        if fitting.is_empty() && text.get().len() > ANSWER_BYTES_MAX {
-            let mut best = decision.clone();
-            let share = best.table.agents.len() * ANSWER_BYTES_MAX / text.get().len();
-            best.table.agents.truncate(share / 2);
-            text = serde_json::value::to_raw_value(&best)?;
+        let mut text = told(decision, AGENTS_MAX)?;
+        if decisions.is_empty() && text.get().len() > ANSWER_BYTES_MAX {
+            let agents = decision.table.agents.len().min(AGENTS_MAX);
+            // Half as much as fits on average: names are short and long.
+            text = told(decision, agents * ANSWER_BYTES_MAX / text.get().len() / 2)?;
         }
         bytes += text.get().len();
-        if !fitting.is_empty() && bytes > ANSWER_BYTES_MAX {
+        if !decisions.is_empty() && bytes > ANSWER_BYTES_MAX {
             break;
         }
-        fitting.push(text);
+        decisions.push(text);
     }
-    fitting.reverse();
-    Ok(fitting)
+    decisions.reverse();
+    let left_out = found.len() - decisions.len();
+    Ok(Written { decisions, left_out })
+}
+
+/// An offer with so many agents at most, the best first.
+fn told(decision: &Decision, agents: usize) -> Result<Box<RawValue>> {
+    let agents_left_out = decision.table.agents.len().saturating_sub(agents);
+    let mut decision = decision.clone();
+    decision.table.agents.truncate(agents);
+    Ok(serde_json::value::to_raw_value(&Told { decision: &decision, agents_left_out })?)
 }
 
 #[cfg(test)]
@@ -183,9 +204,10 @@ mod tests {
 
     use super::*;
 
-    fn decision(log_seq: u64, agents: usize) -> Decision {
+    fn decision(log_seq: u64, agents: usize, words: usize) -> Decision {
         let agent = |n: usize| AgentId(uuid::Uuid::from_u128(n as u128));
-        let row = |n| AgentRow { agent: agent(n), idle_ms: 5, standing: Standing::NotInQueue };
+        let standing = || Standing::FailsCondition { when: vec!["x".repeat(words)] };
+        let row = |n| AgentRow { agent: agent(n), idle_ms: 5, standing: standing() };
         let receipt = Receipt {
             rule: ChoiceRule::LongestIdle,
             waited_ms: 1,
@@ -212,14 +234,28 @@ mod tests {
 
     #[test]
     fn an_answer_is_bounded_and_holds_the_latest_in_any_case() {
-        for (offers, agents, told) in [(0, 5, 0), (3, 5, 3), (300, 100, 80), (2, 20_000, 1)] {
-            let found: Vec<_> = (1..=offers).map(|seq| decision(seq, agents)).collect();
-            let fitting = written(&found).unwrap();
+        for (offers, agents, words, fits) in [
+            (0, 5, 0, 0..=0),
+            (3, 5, 9, 3..=3),
+            (300, 100, 9, 30..=100),
+            (2, 9_000, 9, 2..=2),
+            (2, 9_000, 400, 1..=1),
+        ] {
+            let found: Vec<_> = (1..=offers).map(|seq| decision(seq, agents, words)).collect();
+            let Written { decisions: fitting, left_out } = written(&found).unwrap();
+            assert_eq!(fitting.len() + left_out, found.len());
             let bytes: usize = fitting.iter().map(|one| one.get().len()).sum();
             assert!(bytes <= ANSWER_BYTES_MAX, "{bytes} bytes of {offers} offers with {agents} agents");
-            assert_eq!(fitting.len(), told, "{offers} offers with {agents} agents");
+            assert!(
+                fits.contains(&fitting.len()),
+                "{} of {offers} offers with {agents} agents",
+                fitting.len()
+            );
             if let Some(last) = fitting.last() {
-                assert!(last.get().contains(&format!("\"log_seq\":{offers}")));
+                let last: serde_json::Value = serde_json::from_str(last.get()).unwrap();
+                let shown = last["table"]["agents"].as_array().unwrap().len() as u64;
+                assert_eq!(last["log_seq"], offers);
+                assert_eq!(shown + last["agents_left_out"].as_u64().unwrap(), agents as u64);
             }
         }
     }

@@ -72,19 +72,24 @@ impl Projection {
             return Vec::new();
         }
         let mut counts: BTreeMap<IncidentId, (u32, u32)> = BTreeMap::new();
+        // Many wait and few are different: each kind is held against the incidents once.
+        let mut kinds = BTreeMap::new();
         for contact in self.contacts.values() {
             match (contact.stage, &contact.queue) {
                 (Stage::Gathered { incident }, _) => counts.entry(incident).or_default().0 += 1,
                 (Stage::Waiting, Some(queue)) => {
-                    let covers = |(id, known): &(&IncidentId, &Incident)| {
-                        contact.kept_from != Some(**id)
-                            && known.terms.covers(queue, contact.category.as_ref())
-                    };
-                    for (id, _) in self.incidents.iter().filter(covers) {
-                        counts.entry(*id).or_default().1 += 1;
-                    }
+                    let kind = (queue, contact.category.as_ref(), contact.kept_from);
+                    *kinds.entry(kind).or_insert(0) += 1;
                 }
                 _ => {}
+            }
+        }
+        for ((queue, category, kept_from), count) in kinds {
+            let belongs = |(id, known): &(&IncidentId, &Incident)| {
+                kept_from != Some(**id) && known.terms.covers(queue, category)
+            };
+            for (id, _) in self.incidents.iter().filter(belongs) {
+                counts.entry(*id).or_default().1 += count;
             }
         }
         let now = |(id, known): (&IncidentId, &Incident)| {

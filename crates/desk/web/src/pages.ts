@@ -261,10 +261,12 @@ export interface Decision {
   agent: string;
   receipt: Receipt;
   table: Explanation;
+  /** An answer is bounded: the best agents are told. */
+  agents_left_out: number;
 }
 
 /** The offers of a contact, or how far the log was read for them. */
-export type Decisions = { is: 'working'; upto: number; last: number } | { is: 'failed' } | { is: 'done'; decisions: Decision[] };
+export type Decisions = { is: 'working'; upto: number; last: number } | { is: 'failed' } | { is: 'done'; decisions: Decision[]; left_out: number };
 
 export interface Filter {
   queue: string;

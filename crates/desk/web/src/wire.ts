@@ -301,6 +301,8 @@ export type Refusal =
   | 'company_full'
   | 'not_bot'
   | 'unknown_incident'
+  | 'odd_text'
+  | 'incident_time'
   | 'incident_too_wide'
   | 'too_many_incidents'
   | 'empty_text';

@@ -250,6 +250,43 @@ fn who_left_meanwhile_is_not_put_into_the_line_again() {
 }
 
 #[test]
+fn who_is_gathered_again_is_there_until_they_leave_again() {
+    let mut floor = floor();
+    begins(&mut floor);
+    floor.writes("carl").leaves("carl");
+    let contact = floor.contact_of("carl");
+    floor.asks("ada", Command::TakeOver { contact });
+    floor.writes("carl").gives_to_queue("ada", "sales");
+    gathers(&mut floor, vec![contact]);
+    assert_eq!(gathered(&floor), [contact]);
+    floor.asks("ada", Command::CloseIncident { incident: OUTAGE }).wait(0);
+    assert_eq!(floor.state.contact(contact).unwrap().phase, Phase::Waiting { preferred: None });
+}
+
+#[test]
+fn a_leader_that_takes_over_goes_on_behind_the_last_one_and_tells_nobody_twice() {
+    let mut floor = floor();
+    let customers: Vec<String> = (0..200).map(|n| format!("c{n}")).collect();
+    for customer in &customers {
+        floor.writes(customer);
+    }
+    begins(&mut floor);
+    floor.asks("ada", Command::GatherForIncident { incident: OUTAGE, contacts: vec![] });
+    let parts = |floor: &Floor| floor.state.gathered_for(OUTAGE).count();
+    for expected in [80, 160, 200] {
+        let record = routing_core::timer(&mut floor.state, Millis(floor.now)).unwrap();
+        floor.log.push(record);
+        assert_eq!(parts(&floor), expected);
+        // What was read back from a snapshot leads from here.
+        let text = serde_json::to_string(&floor.state).unwrap();
+        floor.state = serde_json::from_str(&text).unwrap();
+        floor.cause(Cause::Takeover { leader: crate::builder::gateway(9) });
+    }
+    floor.wait(0);
+    assert!(customers.iter().all(|customer| told_to(&floor, customer).len() == 1));
+}
+
+#[test]
 fn who_resolves_an_incident_keeps_their_turn() {
     let mut floor = floor();
     floor.comes("ada");
@@ -327,14 +364,14 @@ fn what_cannot_be_an_incident_is_refused_and_says_why() {
             IncidentTerms { notice: long(INCIDENT_WORDS_BYTES_MAX + 1), ..good.clone() },
             Some(Refusal::TooLong),
         ),
-        (IncidentTerms { notice: words(&[("en", "bell \u{7}")]), ..good.clone() }, Some(Refusal::TooLong)),
+        (IncidentTerms { notice: words(&[("en", "bell \u{7}")]), ..good.clone() }, Some(Refusal::OddText)),
         (
             IncidentTerms { notice: tongues(INCIDENT_LANGUAGES_MAX + 1), ..good.clone() },
             Some(Refusal::TooLong),
         ),
         (IncidentTerms { notice: words(&[("en", " ")]), ..good.clone() }, Some(Refusal::EmptyText)),
-        (IncidentTerms { until: until(0), ..good.clone() }, Some(Refusal::BadTime)),
-        (IncidentTerms { until: until(INCIDENT_MS_MAX + 1), ..good.clone() }, Some(Refusal::BadTime)),
+        (IncidentTerms { until: until(0), ..good.clone() }, Some(Refusal::IncidentTime)),
+        (IncidentTerms { until: until(INCIDENT_MS_MAX + 1), ..good.clone() }, Some(Refusal::IncidentTime)),
         (
             IncidentTerms {
                 until: until(INCIDENT_MS_MAX),
