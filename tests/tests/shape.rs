@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The arrows of ARCHITECTURE.md: a crate, and what it may use of ours.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("protocol", &[]),
     ("conditions", &["protocol"]),
     ("routing-core", &["conditions", "protocol"]),
@@ -20,7 +20,11 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("reference-shop", &[]),
     ("channel", &["protocol"]),
     ("channel-web", &["channel"]),
-    ("channel-host", &["bus", "channel", "channel-web", "forecast", "protocol", "service"]),
+    ("channel-webhook", &["channel"]),
+    (
+        "channel-host",
+        &["bus", "channel", "channel-web", "channel-webhook", "forecast", "protocol", "service"],
+    ),
     ("bus", &["protocol"]),
     ("service", &[]),
     ("routing-service", &["bus", "protocol", "routing-core", "service"]),
@@ -135,7 +139,15 @@ fn only_the_bus_names_nats() {
 fn cores_have_no_clock_dice_or_random_order() {
     let banned =
         ["SystemTime", "Instant::now", "HashMap", "HashSet", "std::fs", "std::net", "tokio", "rand::"];
-    for core in ["protocol", "conditions", "routing-core", "empowerment-core", "channel", "channel-web"] {
+    for core in [
+        "protocol",
+        "conditions",
+        "routing-core",
+        "empowerment-core",
+        "channel",
+        "channel-web",
+        "channel-webhook",
+    ] {
         let mut files = Vec::new();
         sources(&root().join("crates").join(core).join("src"), &mut files);
         assert!(!files.is_empty());

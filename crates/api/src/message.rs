@@ -114,6 +114,8 @@ async fn accept(api: &Api, fit: Fit, source: Source) -> Result<MessageTaken, Pro
         callback: false,
         language: fit.language,
         facts: fit.facts,
+        thread: None,
+        automatic: false,
         body,
     };
     publish(api, message).await

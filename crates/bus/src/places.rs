@@ -33,11 +33,13 @@ pub struct StreamSizes {
     pub remedies: u64,
     /// PARKED.
     pub parked: u64,
+    /// DELIVERIES.
+    pub deliveries: u64,
 }
 
 /// The streams of one cell.
 #[must_use]
-pub fn all_streams(subjects: &Subjects, sizes: StreamSizes) -> [StreamSpec; 4] {
+pub fn all_streams(subjects: &Subjects, sizes: StreamSizes) -> [StreamSpec; 5] {
     let stream = |name: &str, subject, max_bytes, max_age| StreamSpec {
         name: name.to_owned(),
         subjects: vec![subject],
@@ -53,6 +55,7 @@ pub fn all_streams(subjects: &Subjects, sizes: StreamSizes) -> [StreamSpec; 4] {
         stream(streams::CONTACTS, subjects.contacts(), sizes.contacts, None),
         stream(streams::REMEDIES, subjects.remedies(), sizes.remedies, None),
         stream(streams::PARKED, subjects.parked(), sizes.parked, None),
+        stream(streams::DELIVERIES, subjects.deliveries_all(), sizes.deliveries, None),
     ]
 }
 
@@ -96,6 +99,12 @@ pub fn snapshots() -> SubjectToken {
     token(streams::SNAPSHOTS)
 }
 
+/// The name of the object store for attached files and mails as they came.
+#[must_use]
+pub fn files() -> SubjectToken {
+    token(streams::FILES)
+}
+
 /// A name that stands in `protocol::streams` is a token; a test says so for each.
 fn token(name: &str) -> SubjectToken {
     #[expect(clippy::expect_used, reason = "constant names, each checked by the test below")]
@@ -113,5 +122,6 @@ mod tests {
             assert_eq!(spec.history, 1, "{}: old values would outlive an erasure", spec.name);
         }
         assert_eq!(snapshots().as_str(), streams::SNAPSHOTS);
+        assert_eq!(files().as_str(), streams::FILES);
     }
 }

@@ -1,7 +1,7 @@
 //! Frames of the widget, checked field by field, so that every refusal says what is wrong.
 
 use channel::limits::NAME_BYTES_MAX;
-use channel::{Content, ContentError, Fate, Inbound, MessageId, Parsed, Rejected};
+use channel::{Content, ContentError, Inbound, MessageId, Parsed, Rejected};
 use serde_json::{Map, Value};
 
 use crate::token::TOKEN_BYTES_MAX;
@@ -114,15 +114,16 @@ fn hello(fields: &mut Fields) -> Result<Hello, Rejected> {
 
 fn say(fields: &mut Fields, text_bytes_max: usize) -> Result<Inbound, Rejected> {
     let (message, provider_id) = id(fields)?;
-    let content = Content { text: fields.text("text")?, name: fields.maybe_text("name")? };
+    let content =
+        Content { text: fields.text("text")?, name: fields.maybe_text("name")?, ..Content::default() };
     check(&content, text_bytes_max)?;
     let callback = fields.maybe_yes("callback")?;
-    Ok(Inbound { message, provider_id, identity: None, content, sent_at: None, category: None, callback })
+    Ok(Inbound { message: Some(message), provider_id, content, callback, ..Inbound::default() })
 }
 
 fn thank(fields: &mut Fields, text_bytes_max: usize) -> Result<Thanks, Rejected> {
     let (id, _) = id(fields)?;
-    let words = fields.maybe_text("text")?.map(|text| Content { text, name: None });
+    let words = fields.maybe_text("text")?.map(Content::words);
     if let Some(words) = &words {
         check(words, text_bytes_max)?;
     }
@@ -158,6 +159,9 @@ fn check(content: &Content, text_bytes_max: usize) -> Result<(), Rejected> {
             );
             refuse("text_too_long", words)
         }
+        Err(error @ ContentError::TooManyAttachments { .. }) => {
+            refuse("too_many_attachments", error.to_string())
+        }
         Err(ContentError::NameTooLong { found }) => {
             let words = format!("the name has {found} bytes, at most {NAME_BYTES_MAX} are taken: shorten it");
             refuse("name_too_long", words)
@@ -166,7 +170,7 @@ fn check(content: &Content, text_bytes_max: usize) -> Result<(), Rejected> {
 }
 
 fn refuse<T>(code: &'static str, words: impl Into<String>) -> Result<T, Rejected> {
-    Err(Rejected { fate: Fate::Refuse, code, words: words.into(), about: None })
+    Err(Rejected::refuse(code, words))
 }
 
 /// The fields of a frame that were not read yet.

@@ -11,15 +11,15 @@ mod state;
 mod token;
 mod wire;
 
-pub use channel::{Adapter, Fate, Inbound, Outbound, Parsed, Rejected, Verdict};
+pub use channel::{Adapter, Fate, Inbound, Outbound, Parsed, Raw, Rejected, Unsendable, Verdict};
 pub use inbound::{FRAME_BYTES_MAX, Hello, LANG_BYTES_MAX, Signal, Thanks};
 pub use outbound::SocketAnswer;
 pub use state::CustomerState;
 pub use token::{TOKEN_BYTES_MAX, TokenError, Visitor, issue, read};
 pub use wire::{EntryFrame, ServerFrame, WireKind};
 
-use channel::ChannelKind;
 use channel::limits::TEXT_BYTES_MAX;
+use channel::{ChannelKind, EntryKind, Millis};
 
 /// The adapter of the web chat.
 #[derive(Clone, Copy, Debug)]
@@ -35,21 +35,54 @@ impl WebChat {
     }
 }
 
+impl WebChat {
+    /// Reads one frame.
+    ///
+    /// # Errors
+    /// [`Rejected`]; a frame is always refused, since its page still has it.
+    pub fn read(&self, frame: &[u8]) -> Result<Parsed<Signal>, Rejected> {
+        inbound::parse(frame, self.text_bytes_max)
+    }
+
+    /// Writes one entry as a frame; what is not for customers keeps its place and shows nothing.
+    #[must_use]
+    pub fn frame(&self, outbound: &Outbound<'_>) -> String {
+        outbound::render(outbound)
+    }
+}
+
 impl Adapter for WebChat {
     type Signal = Signal;
+    type Sending = String;
     type Answer = SocketAnswer;
 
     const KIND: ChannelKind = ChannelKind::Web;
+    /// A widget knows entries by their sequence.
+    const IS_RESENDABLE: bool = true;
 
-    fn parse(&self, bytes: &[u8]) -> Result<Parsed<Signal>, Rejected> {
-        inbound::parse(bytes, self.text_bytes_max)
+    /// The socket's token says whose it is.
+    fn verify(&self, _: &Raw<'_>, _: Millis) -> Result<(), Rejected> {
+        Ok(())
     }
 
-    fn render(&self, entry: &Outbound<'_>) -> String {
-        outbound::render(entry)
+    fn parse(&self, raw: &Raw<'_>) -> Vec<Result<Parsed<Signal>, Rejected>> {
+        vec![self.read(raw.body)]
     }
 
-    fn judge(&self, answer: SocketAnswer) -> Verdict {
-        outbound::judge(answer)
+    /// What is not for customers keeps its place and shows nothing.
+    fn sends(&self, _: &EntryKind) -> bool {
+        true
+    }
+
+    fn render(&self, outbound: &Outbound<'_>) -> Result<String, Unsendable> {
+        Ok(self.frame(outbound))
+    }
+
+    fn judge(&self, answer: &SocketAnswer) -> Verdict {
+        outbound::judge(*answer)
+    }
+
+    fn probe(&self, _: Millis) -> Option<String> {
+        None
     }
 }

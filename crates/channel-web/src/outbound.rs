@@ -1,6 +1,6 @@
 //! Entries as frames. What is not for customers keeps its place and shows nothing.
 
-use channel::{EntryKind, Outbound, Verdict};
+use channel::{EntryKind, Outbound, Verdict, Whose};
 
 use crate::wire::{EntryFrame, ServerFrame, WireKind};
 
@@ -19,7 +19,7 @@ pub enum SocketAnswer {
 }
 
 pub(crate) fn render(outbound: &Outbound<'_>) -> String {
-    let Outbound { entry, text, by, bot } = outbound;
+    let Outbound { entry, text, by, bot, .. } = outbound;
     let kind = wire_kind(&entry.kind);
     let shown = kind != WireKind::Hidden;
     ServerFrame::Entry(EntryFrame {
@@ -39,8 +39,12 @@ pub(crate) fn render(outbound: &Outbound<'_>) -> String {
 /// Nothing is lost with a socket: entries stand in the log, and the widget asks for them by their sequence.
 pub(crate) fn judge(answer: SocketAnswer) -> Verdict {
     match answer {
-        SocketAnswer::Written => Verdict::Sent,
-        SocketAnswer::TooSlow | SocketAnswer::Closed => Verdict::Retry { after_ms: RESUME_AFTER_MS },
+        SocketAnswer::Written => Verdict::Accepted { provider_id: None },
+        SocketAnswer::TooSlow | SocketAnswer::Closed => Verdict::Retry {
+            whose: Whose::Conversation,
+            after_ms: Some(RESUME_AFTER_MS),
+            reason: "socket_lost",
+        },
     }
 }
 
@@ -54,7 +58,7 @@ fn closes_at(kind: &EntryKind) -> Option<u64> {
 
 fn wire_kind(kind: &EntryKind) -> WireKind {
     match kind {
-        EntryKind::FromCustomer => WireKind::Customer,
+        EntryKind::FromCustomer | EntryKind::Automatic => WireKind::Customer,
         EntryKind::FromAgent { .. } | EntryKind::Told { .. } => WireKind::Agent,
         EntryKind::Note { .. }
         | EntryKind::Suggested { .. }

@@ -16,11 +16,16 @@ fn entry(kind: EntryKind) -> Entry {
 
 fn check(kind: EntryKind, text: Option<&str>, by: Option<&str>, expected: &str) {
     let entry = entry(kind);
-    let frame = WebChat::new(1024).render(&Outbound {
+    let frame = WebChat::new(1024).frame(&Outbound {
         entry: &entry,
+        conversation: None,
         text,
+        content: None,
+        attached: &[],
         by,
         bot: matches!(entry.kind, EntryKind::FromAgent { bot: true, .. }),
+        to: None,
+        now: Millis(20),
     });
     assert_eq!(frame, expected);
 }
@@ -88,8 +93,8 @@ fn frames_have_their_documented_form() {
 #[test]
 fn a_lost_socket_is_resumed_not_failed() {
     let chat = WebChat::new(1024);
-    assert_eq!(chat.judge(SocketAnswer::Written), Verdict::Sent);
+    assert_eq!(chat.judge(&SocketAnswer::Written), Verdict::Accepted { provider_id: None });
     for lost in [SocketAnswer::TooSlow, SocketAnswer::Closed] {
-        assert!(matches!(chat.judge(lost), Verdict::Retry { .. }));
+        assert!(matches!(chat.judge(&lost), Verdict::Retry { .. }));
     }
 }

@@ -2,21 +2,28 @@
 //!
 //! It takes data and gives back what is wrong, so that an adapter's test is one assertion: that nothing is.
 
-use crate::{Adapter, Fate, Parsed, Rejected};
+use protocol::Millis;
+
+use crate::{Adapter, Fate, Parsed, Raw, Rejected, StatusOf, Verdict};
 
 /// Mutations tried of every fixture.
 pub const MUTATIONS: u32 = 400;
 /// Bytes of pure noise tried, in pieces of growing length.
 const NOISE_PIECES: usize = 300;
+/// A fixture longer than this is cut at so many places, evenly; a shorter one at every byte.
+const CUTS_MAX: usize = 20_000;
 
 /// Bytes as a provider sends them, and what has to come of them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Fixture {
     /// Named by its peculiarity.
     pub name: String,
-    /// As they came.
+    /// Headers as they came, their names in small letters.
+    pub headers: Vec<(String, String)>,
+    /// Bytes as they came.
     pub bytes: Vec<u8>,
-    /// One line: `message <provider id>`, `signal`, `refuse <code>` or `park <code>`.
+    /// A line for each item: `message <provider id>`, `status <id> <state>`, `echo <provider id>`, `signal`, `refuse <code>` or
+    /// `park <code>`.
     pub expected: String,
 }
 
@@ -33,64 +40,198 @@ pub struct Limit {
     pub code: &'static str,
 }
 
+/// Requests for [`Adapter::verify`].
+#[derive(Clone, Debug)]
+pub struct SignedCase {
+    /// Named by its peculiarity.
+    pub name: &'static str,
+    /// Headers, their names in small letters.
+    pub headers: Vec<(String, String)>,
+    /// Bytes.
+    pub body: Vec<u8>,
+    /// When it comes.
+    pub now: Millis,
+    /// The code that it is refused with; `None`: it is the provider's.
+    pub refused: Option<&'static str>,
+}
+
+/// Who says that what came in is the provider's.
+#[derive(Clone, Debug)]
+pub enum Signing {
+    /// Its signature; at least one case that is good is among these.
+    Signed(Vec<SignedCase>),
+    /// The transport, which is signed in to: a socket's token, a mailbox's password.
+    Transport,
+}
+
+/// What an adapter is tried with.
+#[derive(Debug)]
+pub struct Case<'a, A: Adapter> {
+    /// Recorded cases.
+    pub fixtures: &'a [Fixture],
+    /// Limits.
+    pub limits: &'a [Limit],
+    /// Who vouches for what comes in.
+    pub signing: Signing,
+    /// The same message as it comes a second time: bytes by bytes, perhaps with other headers about its way.
+    pub redeliveries: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Answers, and whether such a one may count as taken.
+    pub answers: Vec<(A::Answer, bool)>,
+    /// Whether the provider shows us our own messages: then one of the fixtures is an echo.
+    pub echoes: bool,
+}
+
 /// Runs everything; an empty answer means that the adapter conforms.
-pub fn faults<A: Adapter>(adapter: &A, fixtures: &[Fixture], limits: &[Limit]) -> Vec<String> {
+pub fn faults<A: Adapter>(adapter: &A, case: &Case<'_, A>) -> Vec<String> {
     let mut found = Vec::new();
-    if fixtures.is_empty() || limits.is_empty() {
-        found.push("an adapter without fixtures or limits proves nothing".to_owned());
+    if case.fixtures.is_empty()
+        || case.limits.is_empty()
+        || case.redeliveries.is_empty()
+        || case.answers.is_empty()
+    {
+        found.push("an adapter without fixtures, limits, redeliveries or answers proves nothing".to_owned());
     }
-    for fixture in fixtures {
-        let outcome = outcome(&adapter.parse(&fixture.bytes));
+    for fixture in case.fixtures {
+        let outcome = outcome(&adapter.parse(&raw(fixture)));
         if outcome != fixture.expected.trim() {
             found.push(format!("{}: {outcome:?}, expected {:?}", fixture.name, fixture.expected.trim()));
         }
     }
-    for limit in limits {
-        if let Err(rejected) = adapter.parse(&limit.at) {
-            found.push(format!("{} at its limit: {}", limit.name, rejected.code));
-        }
-        let past = adapter.parse(&limit.past).err().map(|rejected| rejected.code);
-        if past != Some(limit.code) {
-            found.push(format!("{} one past its limit: {past:?}, expected {}", limit.name, limit.code));
+    if case.echoes && !case.fixtures.iter().any(|fixture| fixture.expected.contains("echo ")) {
+        found.push("the provider shows us our own messages, and no fixture is one".to_owned());
+    }
+    found.extend(limits(adapter, case.limits));
+    found.extend(signatures(adapter, &case.signing));
+    found.extend(redeliveries(adapter, &case.redeliveries));
+    for (n, (answer, may_be_taken)) in case.answers.iter().enumerate() {
+        let taken = matches!(adapter.judge(answer), Verdict::Accepted { .. });
+        if taken != *may_be_taken {
+            found.push(format!("answer {n}: counts as {}", if taken { "taken" } else { "not taken" }));
         }
     }
-    found.extend(noise(adapter, fixtures));
+    found.extend(noise(adapter, case.fixtures));
     found
 }
 
+fn raw(fixture: &Fixture) -> Raw<'_> {
+    Raw { headers: &fixture.headers, body: &fixture.bytes }
+}
+
 /// What came of parsing, in the words of [`Fixture::expected`].
-fn outcome<S>(parsed: &Result<Parsed<S>, Rejected>) -> String {
+fn outcome<S>(parsed: &[Result<Parsed<S>, Rejected>]) -> String {
+    let lines: Vec<String> = parsed.iter().map(line).collect();
+    lines.join("\n")
+}
+
+fn line<S>(parsed: &Result<Parsed<S>, Rejected>) -> String {
     match parsed {
         Ok(Parsed::Message(message)) => format!("message {}", message.provider_id),
+        Ok(Parsed::Status(status)) => {
+            let about = match &status.about {
+                StatusOf::Ours(message) => message.to_string(),
+                StatusOf::Theirs(id) => id.clone(),
+                StatusOf::Hash(hash) => hash.to_string(),
+            };
+            format!("status {about} {}", status.state.as_str())
+        }
+        Ok(Parsed::Echo { provider_id }) => format!("echo {provider_id}"),
         Ok(Parsed::Signal(_)) => "signal".to_owned(),
         Err(Rejected { fate: Fate::Refuse, code, .. }) => format!("refuse {code}"),
         Err(Rejected { fate: Fate::Park, code, .. }) => format!("park {code}"),
     }
 }
 
+fn limits<A: Adapter>(adapter: &A, limits: &[Limit]) -> Vec<String> {
+    let mut found = Vec::new();
+    for limit in limits {
+        let code =
+            |bytes: &[u8]| adapter.parse(&Raw::of(bytes)).into_iter().find_map(|one| Some(one.err()?.code));
+        if let Some(code) = code(&limit.at) {
+            found.push(format!("{} at its limit: {code}", limit.name));
+        }
+        let past = code(&limit.past);
+        if past != Some(limit.code) {
+            found.push(format!("{} one past its limit: {past:?}, expected {}", limit.name, limit.code));
+        }
+    }
+    found
+}
+
+/// What is signed is taken, and with any one of its bytes changed it is not, however well it would read.
+fn signatures<A: Adapter>(adapter: &A, signing: &Signing) -> Vec<String> {
+    let Signing::Signed(cases) = signing else { return Vec::new() };
+    let mut found = Vec::new();
+    if !cases.iter().any(|case| case.refused.is_none()) || cases.iter().all(|case| case.refused.is_none()) {
+        found.push("signatures need a good case and a bad one".to_owned());
+    }
+    for case in cases {
+        let verified = adapter.verify(&Raw { headers: &case.headers, body: &case.body }, case.now);
+        let code = verified.err().map(|rejected| rejected.code);
+        if code != case.refused {
+            found.push(format!("signature {}: {code:?}, expected {:?}", case.name, case.refused));
+        }
+        if case.refused.is_some() {
+            continue;
+        }
+        for place in 0..case.body.len() {
+            let mut changed = case.body.clone();
+            if let Some(byte) = changed.get_mut(place) {
+                *byte ^= 1;
+            }
+            if adapter.verify(&Raw { headers: &case.headers, body: &changed }, case.now).is_ok() {
+                found.push(format!("signature {}: byte {place} may be anything", case.name));
+            }
+        }
+        if adapter.verify(&Raw::of(&case.body), case.now).is_ok() {
+            found.push(format!("signature {}: is not needed", case.name));
+        }
+    }
+    found
+}
+
+/// Whatever its way, the same message has the same id.
+fn redeliveries<A: Adapter>(adapter: &A, pairs: &[(Vec<u8>, Vec<u8>)]) -> Vec<String> {
+    let ids = |bytes: &[u8]| -> Vec<String> {
+        let of = |one| if let Ok(Parsed::Message(message)) = one { Some(message.provider_id) } else { None };
+        adapter.parse(&Raw::of(bytes)).into_iter().filter_map(of).collect()
+    };
+    let mut found = Vec::new();
+    for (n, (first, second)) in pairs.iter().enumerate() {
+        let (first, second) = (ids(first), ids(second));
+        if first.is_empty() || first != second {
+            found.push(format!("redelivery {n}: {first:?} and {second:?}"));
+        }
+    }
+    found
+}
+
 /// Bytes that nobody would send: the adapter must answer, must say the same twice, and must say why in words.
 fn noise<A: Adapter>(adapter: &A, fixtures: &[Fixture]) -> Vec<String> {
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
     let mut found = Vec::new();
-    let mut try_ = |name: &str, bytes: &[u8]| {
-        let (first, second) = (adapter.parse(bytes), adapter.parse(bytes));
+    let mut try_ = |name: &str, headers: &[(String, String)], bytes: &[u8]| {
+        let raw = Raw { headers, body: bytes };
+        let (first, second) = (adapter.parse(&raw), adapter.parse(&raw));
         if outcome(&first) != outcome(&second) {
             found.push(format!("{name}: read in two ways"));
         }
-        if let Err(rejected) = first
-            && (rejected.code.is_empty() || rejected.words.is_empty())
-        {
+        let wordless = |one: &Rejected| one.code.is_empty() || one.words.is_empty();
+        if first.iter().filter_map(|one| one.as_ref().err()).any(wordless) {
             found.push(format!("{name}: rejected without words"));
         }
     };
     for fixture in fixtures {
+        let step = fixture.bytes.len().div_ceil(CUTS_MAX).max(1);
+        for end in (0..fixture.bytes.len()).step_by(step) {
+            try_(&fixture.name, &fixture.headers, fixture.bytes.get(..end).unwrap_or_default());
+        }
         for _ in 0..MUTATIONS {
-            try_(&fixture.name, &dice.mutate(&fixture.bytes));
+            try_(&fixture.name, &fixture.headers, &dice.mutate(&fixture.bytes));
         }
     }
     for length in 0..NOISE_PIECES {
         let bytes: Vec<u8> = (0..length).map(|_| dice.byte()).collect();
-        try_("noise", &bytes);
+        try_("noise", &[], &bytes);
     }
     found
 }

@@ -19,7 +19,7 @@ fn dictionary() -> Shop {
         ("claim.order", FactType::Text, nothing.clone(), vec![]),
         ("claim.reason", FactType::Text, nothing.clone(), words(&["used", "late"])),
         ("claim.wish", FactType::Text, nothing, words(&["refund", "voucher"])),
-        ("contact.channel", FactType::Text, None, words(&["web", "api"])),
+        ("contact.channel", FactType::Text, None, words(&["web", "api", "email", "webhook"])),
         ("contact.transfers", FactType::Int, None, vec![]),
     ];
     let orders = [

@@ -121,7 +121,7 @@ impl Orders {
     async fn seal(&self, identity: IdentityId, reference: Option<String>) -> OrderAnswer {
         let Some(reference) = reference else { return OrderAnswer::Done { reference: None } };
         // As everything that people read: the desk opens it like any words.
-        let content = serde_json::to_vec(&Content { text: reference, name: None });
+        let content = serde_json::to_vec(&Content::words(reference));
         let sealed = match content {
             Ok(content) => self.sealer.seal(identity, &content).await.map_err(anyhow::Error::from),
             Err(error) => Err(error.into()),

@@ -110,7 +110,7 @@ impl Wishes {
             }
         };
         text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
-        let content = serde_json::to_vec(&Content { text, name: None }).map_err(|_| Away)?;
+        let content = serde_json::to_vec(&Content::words(text)).map_err(|_| Away)?;
         self.sealer.seal(identity, &content).await.map_err(|error| {
             tracing::warn!(%error, "failed to seal a message to a customer; it is tried again");
             Away

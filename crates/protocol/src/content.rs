@@ -6,8 +6,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hash::Hash128;
 use crate::ids::IdentityId;
-use crate::limits::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
+#[cfg(doc)]
+use crate::limits::FILE_NAME_BYTES_MAX;
+use crate::limits::{ATTACHMENTS_MAX, NAME_BYTES_MAX, TEXT_BYTES_MAX};
 
 /// Personal data, encrypted with the key of one identity: `s1.<identity>.<generation>.<base64url>`.
 ///
@@ -73,14 +76,93 @@ impl fmt::Debug for Sealed {
 }
 
 /// What one message says, before it is sealed and after it is opened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Content {
-    /// The words, 1 to [`TEXT_BYTES_MAX`] bytes.
+    /// The words, at most [`TEXT_BYTES_MAX`] bytes; none only where something is attached.
     pub text: String,
     /// The name the customer gives, at most [`NAME_BYTES_MAX`] bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Who wrote, as the provider knows them, where an answer needs it: an address, a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// What is attached, at most [`ATTACHMENTS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+    /// What only mail has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Box<MailHead>>,
+}
+
+/// A file of a message: its bytes lie sealed in the object store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attachment {
+    /// Its name in the store: a keyed hash of whose it is and of its bytes.
+    pub object: Hash128,
+    /// Its name for people, cleaned, 1 to [`FILE_NAME_BYTES_MAX`] bytes.
+    pub name: String,
+    /// What its bytes are, as far as they show; never what somebody only said.
+    pub media_type: String,
+    /// Its size in the clear, bytes.
+    pub bytes: u64,
+    /// Whether it stands within the words, as pictures in a mail do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inline: bool,
+}
+
+/// A mail address with the name before it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailAddress {
+    /// `local@domain`.
+    pub address: String,
+    /// The name, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// The head of a mail, of one that came and of one to be sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailHead {
+    /// Who wrote it; of one to be sent nobody: it is the inbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<MailAddress>,
+    /// To whom; of one to be sent: another than the customer (it is forwarded).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<MailAddress>,
+    /// Who has a copy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cc: Vec<MailAddress>,
+    /// What it is about; of one to be sent: if it is not the customer's own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject: String,
+    /// Its Message-ID, without angle brackets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// The ids of the mails before it, the nearest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<String>,
+    /// How much of the text, in bytes from its start, is new; what follows is quoted or a signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_bytes: Option<usize>,
+    /// The whole mail as it came, in the object store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Attachment>,
+    /// Its HTML, cleaned, in the object store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<Attachment>,
+    /// Whether it could not be read: what there is of it is the file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unreadable: bool,
+    /// Whether it is somebody's who is not the customer of the conversation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub third_party: bool,
+    /// Whether who wrote it was verified by the mail server that took it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub verified: bool,
 }
 
 /// Why a content is refused.
@@ -95,6 +177,14 @@ pub enum ContentError {
         /// Its length in bytes.
         found: usize,
     },
+    /// More than [`ATTACHMENTS_MAX`].
+    #[error(
+        "{found} files are attached, at most {ATTACHMENTS_MAX} are taken: send the rest in another message"
+    )]
+    TooManyAttachments {
+        /// How many.
+        found: usize,
+    },
     /// More than [`NAME_BYTES_MAX`].
     #[error("the name has {found} bytes, at most {NAME_BYTES_MAX} are taken: shorten it")]
     NameTooLong {
@@ -104,13 +194,21 @@ pub enum ContentError {
 }
 
 impl Content {
+    /// Words and nothing else.
+    pub fn words(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+
     /// Checks the limits.
     ///
     /// # Errors
-    /// [`ContentError`] when a text is empty or too long; the fate is *refuse*.
+    /// [`ContentError`] when there is nothing, or too much of something; the fate is *refuse*.
     pub fn check(&self) -> Result<(), ContentError> {
-        if self.text.trim().is_empty() {
+        if self.text.trim().is_empty() && self.attachments.is_empty() {
             return Err(ContentError::Empty);
+        }
+        if self.attachments.len() > ATTACHMENTS_MAX {
+            return Err(ContentError::TooManyAttachments { found: self.attachments.len() });
         }
         if self.text.len() > TEXT_BYTES_MAX {
             return Err(ContentError::TextTooLong { found: self.text.len() });
@@ -129,11 +227,11 @@ mod tests {
 
     #[test]
     fn limits_hold_at_and_past() {
-        let at = |n| Content { text: "x".repeat(n), name: None }.check();
+        let at = |n| Content::words("x".repeat(n)).check();
         assert_eq!(at(TEXT_BYTES_MAX), Ok(()));
         assert_eq!(at(TEXT_BYTES_MAX + 1), Err(ContentError::TextTooLong { found: TEXT_BYTES_MAX + 1 }));
         assert_eq!(at(0), Err(ContentError::Empty));
-        let named = |n| Content { text: "x".into(), name: Some("x".repeat(n)) }.check();
+        let named = |n| Content { name: Some("x".repeat(n)), ..Content::words("x") }.check();
         assert_eq!(named(NAME_BYTES_MAX), Ok(()));
         assert!(named(NAME_BYTES_MAX + 1).is_err());
     }

@@ -144,8 +144,25 @@ pub struct CustomerMessage {
     /// What the sender knows about the matter; routing reads what its configuration declares, when the contact is opened.
     #[serde(default, skip_serializing_if = "FactValues::is_empty")]
     pub facts: FactValues,
+    /// The thread it belongs to, where the channel has threads: a conversation of its own. Without one, all that the customer
+    /// writes by the account is one conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<Box<MessageThread>>,
+    /// Whether a machine of the customer's wrote it in answer (out of office): it asks nobody to do anything.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub automatic: bool,
     /// Sealed [`crate::content::Content`].
     pub body: Sealed,
+}
+
+/// The thread of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageThread {
+    /// Which: a keyed hash of what the provider calls it.
+    pub id: Hash128,
+    /// Keyed hashes of the provider's ids by which later messages name it, at most [`crate::limits::ALIASES_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<Hash128>,
 }
 
 /// A skill that a contact needs, at least at a level.

@@ -9,6 +9,7 @@ pub mod api;
 pub mod command;
 pub mod config;
 pub mod content;
+pub mod delivery;
 pub mod desk;
 pub mod facts;
 pub mod hash;

@@ -104,6 +104,14 @@ pub const NOTICE_IDS_MAX: usize = 2_000_000;
 pub const REPLAYED_IDS_MAX: usize = 1_000_000;
 /// Most wishes of the empowerment worker that the router remembers as carried out; past that the first of them is forgotten.
 pub const WISH_IDS_MAX: usize = 1_000_000;
+/// Most files attached to one message.
+pub const ATTACHMENTS_MAX: usize = 15;
+/// Longest name of an attached file, bytes.
+pub const FILE_NAME_BYTES_MAX: usize = 120;
+/// Largest attached file, bytes.
+pub const FILE_BYTES_MAX: usize = 25 * 1024 * 1024;
+/// Most hashes by which a message's thread is found again.
+pub const ALIASES_MAX: usize = 24;
 /// Most runners-up named in a receipt.
 pub const RUNNERS_UP_MAX: usize = 5;
 /// Most entries of one conversation's history sent in one answer.

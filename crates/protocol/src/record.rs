@@ -106,6 +106,9 @@ tagged! {
             channel: ChannelKind,
             /// The account it came by.
             account: SubjectToken,
+            /// The thread that it is, where the channel has threads.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            thread: Option<Hash128>,
         },
         /// The router remembers a limited number of conversations: this one, idle for longest, made room for another. Who wrote in
         /// it begins a new one, with a sequence of its own.

@@ -6,6 +6,8 @@ pub const INBOUND: &str = "INBOUND";
 pub const CONTACTS: &str = "CONTACTS";
 /// The empowerment worker's records, kept for good: the log of what was given.
 pub const REMEDIES: &str = "REMEDIES";
+/// What became of messages that were to be sent, kept for good.
+pub const DELIVERIES: &str = "DELIVERIES";
 /// What could not become an input, with bytes and reason.
 pub const PARKED: &str = "PARKED";
 /// Wrapped sealing keys, one an identity.
@@ -20,5 +22,7 @@ pub const ACCOUNTS: &str = "ACCOUNTS";
 pub const SESSIONS: &str = "SESSIONS";
 /// Unsent words of agents, sealed.
 pub const DRAFTS: &str = "DRAFTS";
+/// Attached files and mails as they came, sealed (object store).
+pub const FILES: &str = "FILES";
 /// Snapshots of the routing core's state (object store).
 pub const SNAPSHOTS: &str = "SNAPSHOTS";

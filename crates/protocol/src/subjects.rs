@@ -94,6 +94,24 @@ impl Subjects {
         self.of("log.remedies")
     }
 
+    /// What became of an account's messages.
+    #[must_use]
+    pub fn deliveries(&self, channel: ChannelKind, account: &SubjectToken) -> Subject {
+        self.of(&format!("log.deliveries.{channel}.{account}"))
+    }
+
+    /// What became of all messages.
+    #[must_use]
+    pub fn deliveries_all(&self) -> Subject {
+        self.of("log.deliveries.>")
+    }
+
+    /// Asks how the accounts of channels are doing.
+    #[must_use]
+    pub fn channel_accounts(&self) -> Subject {
+        self.of("svc.channel.accounts")
+    }
+
     /// What reaches the worker from outside.
     #[must_use]
     pub fn inbound_empowerment(&self) -> Subject {

@@ -43,7 +43,7 @@ pub fn entries(record: &Record) -> impl Iterator<Item = (ConversationId, Entry)>
 fn words(cause: &Cause, entry: &EntryKind) -> Option<(MessageId, Sealed)> {
     let Cause::Input { input, .. } = cause else { return None };
     match (&input.body, entry) {
-        (InputBody::Message(message), EntryKind::FromCustomer) => {
+        (InputBody::Message(message), EntryKind::FromCustomer | EntryKind::Automatic) => {
             Some((message.message, message.body.clone()))
         }
         (

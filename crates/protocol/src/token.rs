@@ -73,11 +73,15 @@ pub enum ChannelKind {
     Web,
     /// A message published through the HTTP API by another system.
     Api,
+    /// Mail.
+    Email,
+    /// Another system that sends and is sent signed webhooks.
+    Webhook,
 }
 
 impl ChannelKind {
     /// Every kind, in the order of their names here.
-    pub const ALL: [Self; 2] = [Self::Web, Self::Api];
+    pub const ALL: [Self; 4] = [Self::Web, Self::Api, Self::Email, Self::Webhook];
 
     /// The word used in subjects, metrics and configuration.
     #[must_use]
@@ -85,6 +89,8 @@ impl ChannelKind {
         match self {
             Self::Web => "web",
             Self::Api => "api",
+            Self::Email => "email",
+            Self::Webhook => "webhook",
         }
     }
 
@@ -93,7 +99,9 @@ impl ChannelKind {
     pub fn retry_days(self) -> u32 {
         match self {
             Self::Web => 2,
-            Self::Api => 7,
+            Self::Api | Self::Webhook => 7,
+            // A mailbox that was rebuilt gives all its mail again; how far back, its adapter bounds.
+            Self::Email => 30,
         }
     }
 }

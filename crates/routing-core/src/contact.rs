@@ -6,8 +6,8 @@ use protocol::limits::DECLINES_PER_CONTACT_MAX;
 use protocol::record::{AsideWhy, Preferred};
 use protocol::remedy::Effort;
 use protocol::{
-    AgentId, ChannelKind, ContactId, ConversationId, GatewayId, IdentityId, IncidentId, Language, Millis,
-    OfferId, SubjectToken,
+    AgentId, ChannelKind, ContactId, ConversationId, GatewayId, Hash128, IdentityId, IncidentId, Language,
+    Millis, OfferId, SubjectToken,
 };
 use serde::{Deserialize, Serialize};
 
@@ -261,6 +261,9 @@ pub struct Conversation {
     /// Until when its contacts come first.
     #[serde(default)]
     pub at_risk_until: Option<Millis>,
+    /// The thread that it is, where the channel has threads.
+    #[serde(default)]
+    pub thread: Option<Hash128>,
 }
 
 /// A configured agent.

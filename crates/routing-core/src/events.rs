@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::limits::BOT_RECLAIM_MS;
 use protocol::record::{AsideWhy, Cause, EntryKind, Event, OfferEnd, QueuedWhy};
-use protocol::{AgentId, ContactId, ConversationId, IdentityId, InputBody, Millis, SubjectToken};
+use protocol::{AgentId, ContactId, ConversationId, Hash128, IdentityId, InputBody, Millis, SubjectToken};
 
 use crate::RECLAIM_MS;
 use crate::apply::Misfit;
@@ -22,8 +22,8 @@ impl State {
                 Ok(())
             }
             Event::ConfigApplied => self.config_applied(at, cause),
-            Event::ConversationOpened { conversation, identity, .. } => {
-                self.conversation_opened(at, *conversation, *identity);
+            Event::ConversationOpened { conversation, identity, thread, .. } => {
+                self.conversation_opened(at, *conversation, *identity, *thread);
                 Ok(())
             }
             Event::ConversationForgotten { conversation } => self.forget_conversation(*conversation),
@@ -221,16 +221,28 @@ impl State {
         }
     }
 
-    fn conversation_opened(&mut self, at: Millis, id: ConversationId, identity: IdentityId) {
-        self.stored.conversations.insert(id, Conversation::new(identity, at));
-        self.by_identity.insert(identity, id);
+    fn conversation_opened(
+        &mut self,
+        at: Millis,
+        id: ConversationId,
+        identity: IdentityId,
+        thread: Option<Hash128>,
+    ) {
+        self.stored.conversations.insert(id, Conversation { thread, ..Conversation::new(identity, at) });
+        match thread {
+            Some(thread) => self.by_thread.insert(thread, id),
+            None => self.by_identity.insert(identity, id),
+        };
         self.idle.insert((at, id));
     }
 
     fn forget_conversation(&mut self, id: ConversationId) -> Result<(), Misfit> {
         let known = self.stored.conversations.remove(&id).ok_or(Misfit::Conversation(id))?;
         self.idle.remove(&(known.idle_since, id));
-        self.by_identity.remove(&known.identity);
+        match known.thread {
+            Some(thread) => self.by_thread.remove(&thread),
+            None => self.by_identity.remove(&known.identity),
+        };
         if let Some(ended) = known.ended {
             self.forget_ended_contact(ended);
         }
@@ -292,6 +304,7 @@ impl State {
             | EntryKind::LeftAgain { .. }
             | EntryKind::Resolved { .. }
             | EntryKind::Snoozed { .. }
+            | EntryKind::Automatic
             | EntryKind::CallbackAsked
             | EntryKind::SilenceWarned { .. }
             | EntryKind::IncidentTold { .. }
@@ -312,7 +325,8 @@ impl State {
                 self.marked(id, entry);
                 return Ok(());
             }
-            EntryKind::Note { .. }
+            EntryKind::Automatic
+            | EntryKind::Note { .. }
             | EntryKind::Suggested { .. }
             | EntryKind::HandedOver { .. }
             | EntryKind::Joined { .. }

@@ -24,6 +24,8 @@ use crate::score::Scoring;
 pub(crate) struct PerChannel<T> {
     web: T,
     api: T,
+    email: T,
+    webhook: T,
 }
 
 impl<T> PerChannel<T> {
@@ -31,6 +33,8 @@ impl<T> PerChannel<T> {
         match channel {
             ChannelKind::Web => &self.web,
             ChannelKind::Api => &self.api,
+            ChannelKind::Email => &self.email,
+            ChannelKind::Webhook => &self.webhook,
         }
     }
 
@@ -38,6 +42,8 @@ impl<T> PerChannel<T> {
         match channel {
             ChannelKind::Web => &mut self.web,
             ChannelKind::Api => &mut self.api,
+            ChannelKind::Email => &mut self.email,
+            ChannelKind::Webhook => &mut self.webhook,
         }
     }
 }

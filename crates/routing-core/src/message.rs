@@ -28,6 +28,10 @@ impl Turn<'_> {
         };
         let Some(known) = self.state.conversation(conversation) else { return };
         let (open, ended, owner) = (known.open, known.ended, known.owner);
+        if let Some(contact) = open.or(ended).filter(|_| message.automatic) {
+            // It wakes nobody, opens nothing again and stops no clock; it is there for who looks.
+            return self.entry(conversation, contact, EntryKind::Automatic);
+        }
         let is_returning = ended.is_some() || owner.is_some();
         let language = message.language.or(known.language);
         if let Some(contact) = open {
@@ -58,8 +62,12 @@ impl Turn<'_> {
 
     /// The customer's conversation; `None` if there is no room for a new one.
     fn conversation(&mut self, message: &CustomerMessage) -> Option<ConversationId> {
-        if let Some(known) = self.state.conversation_of(message.identity) {
-            return Some(known);
+        let known = match &message.thread {
+            Some(thread) => self.state.conversation_of_thread(thread.id),
+            None => self.state.conversation_of(message.identity),
+        };
+        if known.is_some() {
+            return known;
         }
         if !self.has_room() && self.state.idle.is_empty() {
             return None;
@@ -71,6 +79,7 @@ impl Turn<'_> {
             identity: message.identity,
             channel: message.channel,
             account: message.account.clone(),
+            thread: message.thread.as_ref().map(|thread| thread.id),
         });
         Some(conversation)
     }

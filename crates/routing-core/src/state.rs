@@ -29,7 +29,10 @@ use crate::service::Targets;
 pub struct State {
     pub(crate) stored: Stored,
     pub(crate) index: Index,
+    /// Conversations of channels without threads.
     pub(crate) by_identity: BTreeMap<IdentityId, ConversationId>,
+    /// Conversations that are a thread of their channel.
+    pub(crate) by_thread: BTreeMap<Hash128, ConversationId>,
     pub(crate) expiry: BTreeSet<(Millis, ContactId)>,
     /// Conversations without an open contact.
     pub(crate) idle: BTreeSet<(Millis, ConversationId)>,
@@ -235,7 +238,12 @@ impl State {
         self.stored.conversations.get(&id)
     }
 
-    /// The conversation of this identity.
+    /// The conversation that is this thread.
+    pub(crate) fn conversation_of_thread(&self, thread: Hash128) -> Option<ConversationId> {
+        self.by_thread.get(&thread).copied()
+    }
+
+    /// The conversation of this identity, on channels without threads.
     #[must_use]
     pub fn conversation_of(&self, identity: IdentityId) -> Option<ConversationId> {
         self.by_identity.get(&identity).copied()
@@ -352,7 +360,13 @@ impl State {
 
 impl From<Stored> for State {
     fn from(stored: Stored) -> Self {
-        let by_identity = stored.conversations.iter().map(|(id, one)| (one.identity, *id)).collect();
+        let (mut by_identity, mut by_thread) = (BTreeMap::new(), BTreeMap::new());
+        for (id, one) in &stored.conversations {
+            match one.thread {
+                Some(thread) => by_thread.insert(thread, *id),
+                None => by_identity.insert(one.identity, *id),
+            };
+        }
         let expiry = stored.ended.iter().map(|(id, ended)| (ended.at, *id)).collect();
         let without_contact = stored.conversations.iter().filter(|(_, one)| one.open.is_none());
         let idle = without_contact.map(|(id, one)| (one.idle_since, *id)).collect();
@@ -360,6 +374,7 @@ impl From<Stored> for State {
             stored,
             index: Index::default(),
             by_identity,
+            by_thread,
             expiry,
             idle,
             conversations_max: CONVERSATIONS_MAX,
@@ -400,6 +415,7 @@ impl Conversation {
             language: None,
             contacts: 0,
             at_risk_until: None,
+            thread: None,
         }
     }
 }

@@ -51,6 +51,12 @@ pub struct Metrics {
     pub wait_kept_ratio: Gauges<2>,
     /// Records between the log's end and what a role has applied; labels: role.
     pub log_lag_records: Gauges<1>,
+    /// 1 for the state that an account of a channel is in, 0 for the others; labels: channel, account, state.
+    pub channel_account_state: Gauges<3>,
+    /// Messages that wait to be sent; labels: channel, account.
+    pub channel_waiting: Gauges<2>,
+    /// What became of messages to customers, each step once; labels: channel, state.
+    pub deliveries_total: Counters<2>,
     /// Open sockets; labels: kind.
     pub sockets_open: Gauges<1>,
     /// Used share of a stream's size, 0 to 1; labels: stream.
@@ -107,14 +113,22 @@ impl Metrics {
                 ["queue", "said"],
             ),
             log_lag_records: gauges(r, "log_lag_records", "Records not yet applied", ["role"]),
+            channel_account_state: account_state(r),
+            channel_waiting: gauges(
+                r,
+                "channel_waiting",
+                "Messages that wait to be sent",
+                ["channel", "account"],
+            ),
+            deliveries_total: counters(
+                r,
+                "deliveries",
+                "Steps of messages to customers",
+                ["channel", "state"],
+            ),
             sockets_open: gauges(r, "sockets_open", "Open sockets", ["kind"]),
             stream_used_ratio: gauges(r, "stream_used_ratio", "Used share of a stream's size", ["stream"]),
-            disk_used_ratio: single(
-                r,
-                "disk_used_ratio",
-                "Used share of the disk under the streams",
-                unknown(),
-            ),
+            disk_used_ratio: single(r, "disk_used_ratio", "Used share of the disk", unknown()),
             bus_connected: single(r, "bus_connected", "1 while the bus is connected", Gauge::default()),
             fences_total: single(r, "fences", "Fences written", Counter::default()),
             takeovers_total: single(r, "takeovers", "Leads taken over", Counter::default()),
@@ -127,24 +141,14 @@ impl Metrics {
                 "Questions for facts to other systems",
                 ["source", "end"],
             ),
-            till_seconds: single(
-                r,
-                "till_seconds",
-                "From a desk's question what can be given to its answer",
-                Histogram::new(TILL_SECONDS),
-            ),
-            time_to_offer_seconds: single(
+            till_seconds: seconds(r, "till_seconds", "From a desk's question to its answer", &TILL_SECONDS),
+            time_to_offer_seconds: seconds(
                 r,
                 "time_to_offer_seconds",
-                "From a contact's creation to its first offer",
-                Histogram::new(OFFER_SECONDS),
+                "From creation to first offer",
+                &OFFER_SECONDS,
             ),
-            append_seconds: single(
-                r,
-                "append_seconds",
-                "From an append to its acknowledgement",
-                Histogram::new(APPEND_SECONDS),
-            ),
+            append_seconds: seconds(r, "append_seconds", "From an append to its answer", &APPEND_SECONDS),
             registry: Arc::new(registry),
         }
     }
@@ -186,6 +190,15 @@ fn gauges<const N: usize>(
     let gauges = Gauges::new(labels);
     registry.register(name, help, gauges.family());
     gauges
+}
+
+fn seconds(registry: &mut Registry, name: &str, help: &str, bounds: &[f64]) -> Histogram {
+    single(registry, name, help, Histogram::new(bounds.iter().copied()))
+}
+
+fn account_state(registry: &mut Registry) -> Gauges<3> {
+    let labels = ["channel", "account", "state"];
+    gauges(registry, "channel_account_state", "1 for the state that an account is in", labels)
 }
 
 /// A level that nobody has measured yet, which is not the same as none.
@@ -259,6 +272,9 @@ mod tests {
         for gauges in [&m.contacts_waiting, &m.contacts_with_agents, &m.log_lag_records, &m.sockets_open] {
             gauges.set(["a"], 1.0);
         }
+        m.channel_account_state.set(["email", "support", "working"], 1.0);
+        m.channel_waiting.set(["email", "support"], 1.0);
+        m.deliveries_total.inc(["email", "accepted"]);
         m.stream_used_ratio.set(["INBOUND"], 0.5);
         m.wait_kept_ratio.set(["a", "p90"], 0.9);
         let text = m.encode().unwrap();
@@ -269,9 +285,12 @@ mod tests {
             "append_seconds histogram",
             "asks counter",
             "bus_connected gauge",
+            "channel_account_state gauge",
+            "channel_waiting gauge",
             "commands counter",
             "contacts_waiting gauge",
             "contacts_with_agents gauge",
+            "deliveries counter",
             "disk_used_ratio gauge",
             "duplicates counter",
             "facts_asked counter",

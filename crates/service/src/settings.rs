@@ -32,6 +32,8 @@ const VARIABLE_PREFIX: &str = "WINTERBAND_";
 /// Every setting, checked; the file's comments say what each one means.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The folder that was given, in which further files lie; `None`: the built-in settings alone.
+    pub folder: Option<PathBuf>,
     pub cell: CellSettings,
     pub http: HttpSettings,
     pub data: DataSettings,
@@ -141,6 +143,7 @@ pub struct StreamSettings {
     pub contacts_max_bytes: u64,
     pub remedies_max_bytes: u64,
     pub parked_max_bytes: u64,
+    pub deliveries_max_bytes: u64,
     /// Used percentages of a stream or the disk, first and second alarm.
     pub alarms_at_percent: [u32; 2],
     pub refuse_new_at_percent: u32,

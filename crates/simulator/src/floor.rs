@@ -128,6 +128,8 @@ impl Core {
             callback: false,
             language: None,
             facts: protocol::facts::FactValues::new(),
+            thread: None,
+            automatic: false,
             body: Sealed::from_parts(identity, 1, ""),
         }))
     }

@@ -187,7 +187,9 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
 }
 
 fn conversation_opened(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreError> {
-    let Event::ConversationOpened { conversation, identity, channel, account } = event else { return Ok(()) };
+    let Event::ConversationOpened { conversation, identity, channel, account, thread: None } = event else {
+        return Ok(());
+    };
     tx.prepare_cached(
         "INSERT INTO conversations (conversation, identity, channel, account, opened_at) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
@@ -268,6 +270,7 @@ fn add_entry(tx: &Connection, conversation: ConversationId, entry: &Entry) -> Re
         | EntryKind::Snoozed { .. }
         | EntryKind::TakenOver { .. }
         | EntryKind::Closed { .. }
+        | EntryKind::Automatic
         | EntryKind::CallbackAsked
         | EntryKind::SilenceWarned { .. }
         | EntryKind::IncidentTold { .. }

@@ -71,6 +71,8 @@ fn wrote(seq: u64, text: &str) -> Cause {
             callback: false,
             language: None,
             facts: protocol::facts::FactValues::new(),
+            thread: None,
+            automatic: false,
             body: sealed(text),
         }),
     )
@@ -108,6 +110,7 @@ fn opened() -> Vec<Event> {
             identity: identity(),
             channel: ChannelKind::Web,
             account: token("shop"),
+            thread: None,
         },
         Event::ContactOpened {
             contact: contact_id(),

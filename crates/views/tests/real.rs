@@ -34,7 +34,13 @@ async fn log(server: &SupervisedServer) -> Bus {
     let bus = Bus::connect(&server.settings().named("views-test")).await.unwrap();
     for spec in places::all_streams(
         &subjects(),
-        StreamSizes { inbound: 64 << 20, contacts: 64 << 20, remedies: 64 << 20, parked: 64 << 20 },
+        StreamSizes {
+            inbound: 64 << 20,
+            contacts: 64 << 20,
+            remedies: 64 << 20,
+            parked: 64 << 20,
+            deliveries: 64 << 20,
+        },
     ) {
         bus.ensure_stream(&spec).await.unwrap();
     }
@@ -73,11 +79,13 @@ fn record(n: u64) -> Record {
         callback: false,
         language: None,
         facts: protocol::facts::FactValues::new(),
+        thread: None,
+        automatic: false,
         body: Sealed::from_parts(identity, 1, &format!("words{n}")),
     };
     let mut events = Vec::new();
     if n == 1 {
-        events.push(Event::ConversationOpened { conversation, identity, channel, account });
+        events.push(Event::ConversationOpened { conversation, identity, channel, account, thread: None });
         events.push(Event::ContactOpened {
             contact,
             conversation,

@@ -330,6 +330,7 @@ fn entries_by(agent: AgentId, record: &Record) -> Vec<&EntryKind> {
         | EntryKind::JoinedBeside { agent: by }
         | EntryKind::Resolved { agent: by, .. } => *by == agent,
         EntryKind::FromCustomer
+        | EntryKind::Automatic
         | EntryKind::HandedOver { .. }
         | EntryKind::Told { .. }
         | EntryKind::Reclaimed { .. }

@@ -104,6 +104,8 @@ impl World {
             callback: false,
             language: None,
             facts: protocol::facts::FactValues::new(),
+            thread: None,
+            automatic: false,
             body: floor::sealed(customer.identity),
         }
     }

@@ -80,7 +80,7 @@ pub(super) fn read(
     })?;
     within("id", &new.id, PROVIDER_ID_BYTES_MAX)?;
     within("from.value", &new.from.value, IDENTITY_BYTES_MAX)?;
-    let content = Content { text: new.text, name: new.from.name };
+    let content = Content { text: new.text, name: new.from.name, ..Content::default() };
     check(&content, text_max_bytes).map_err(Misfit::Refused)?;
     let Ok(category) = new.category.as_deref().map(SubjectToken::new).transpose() else {
         let detail = "use 1 to 64 of A-Z a-z 0-9 _ and -, or leave it out";
@@ -174,6 +174,11 @@ fn check(content: &Content, text_max_bytes: usize) -> Result<(), Problem> {
             "the text is empty",
             "nothing was accepted; send at least one word",
         )),
+        Err(ContentError::TooManyAttachments { found }) => Err(unprocessable(
+            "too_many_attachments",
+            format!("{found} files are attached"),
+            "nothing was accepted; attach fewer",
+        )),
         Err(ContentError::NameTooLong { found }) => {
             let detail = format!("nothing was accepted; send at most {NAME_BYTES_MAX} bytes as from.name");
             Err(unprocessable("name_too_long", format!("the name has {found} bytes"), detail)
@@ -234,7 +239,10 @@ mod tests {
             (fit.account.as_str(), fit.id.as_str(), fit.from.as_str()),
             ("shop", "m-1", "ann@example.org")
         );
-        assert_eq!(fit.content, Content { text: "Hello".into(), name: Some("Ann".into()) });
+        assert_eq!(
+            fit.content,
+            Content { text: "Hello".into(), name: Some("Ann".into()), ..Content::default() }
+        );
         assert_eq!(fit.category.unwrap().as_str(), "refund");
         assert_eq!(serde_json::to_value(&fit.facts).unwrap(), message["facts"]);
         assert_eq!(fit.language.unwrap().to_string(), "nl");

@@ -82,6 +82,7 @@ impl House {
             contacts: 64 << 20,
             remedies: 64 << 20,
             parked: settings.streams.parked_max_bytes,
+            deliveries: settings.streams.deliveries_max_bytes,
         };
         let subjects = Subjects::new(SubjectToken::new(&settings.cell.token).unwrap());
         for spec in places::all_streams(&subjects, sizes) {

@@ -112,7 +112,7 @@ impl Lane {
         let refused = |refusal| NotTaken::Refused(by.refusing(refusal));
         let identity = self.gateway.hub.identity_of(contact);
         let identity = identity.ok_or_else(|| refused(Refusal::UnknownContact))?;
-        let content = serde_json::to_vec(&Content { text, name: None });
+        let content = serde_json::to_vec(&Content::words(text));
         let content = content.map_err(|error| NotTaken::Broken(error.to_string()))?;
         self.gateway.sealer.seal(identity, &content).await.map_err(|error| match error {
             SealError::Unavailable(error) => NotTaken::Away(error.to_string()),

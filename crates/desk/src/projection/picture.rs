@@ -290,6 +290,7 @@ fn agent_in(kind: &EntryKind) -> Option<AgentId> {
         | EntryKind::Resolved { agent, .. } => Some(*agent),
         EntryKind::FromCustomer
         | EntryKind::HandedOver { agent: None, .. }
+        | EntryKind::Automatic
         | EntryKind::CallbackAsked
         | EntryKind::SilenceWarned { .. }
         | EntryKind::IncidentTold { .. }

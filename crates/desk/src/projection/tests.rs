@@ -113,6 +113,8 @@ impl Log {
             callback: false,
             language: None,
             facts: protocol::facts::FactValues::new(),
+            thread: None,
+            automatic: false,
             body: Sealed::from_parts(CUSTOMER, 1, "AAAA"),
         }))
     }
@@ -154,6 +156,7 @@ impl Log {
                 identity: CUSTOMER,
                 channel: ChannelKind::Api,
                 account: token("shop"),
+                thread: None,
             },
             Event::ContactOpened {
                 contact: CONTACT,

@@ -195,7 +195,7 @@ impl World {
     }
 
     pub(crate) async fn seal(&self, text: &str) -> Sealed {
-        let content = Content { text: text.to_owned(), name: None };
+        let content = Content::words(text.to_owned());
         self.sealer.seal(CUSTOMER, &serde_json::to_vec(&content).unwrap()).await.unwrap()
     }
 

@@ -62,7 +62,13 @@ fn kit(settings: &[(&str, &str)]) -> Kit {
 
 /// Makes the streams, or gives the inputs more room.
 pub(crate) async fn make_streams(bus: &Bus, inbound: u64) {
-    let sizes = StreamSizes { inbound, contacts: 64 << 20, remedies: 64 << 20, parked: 64 << 20 };
+    let sizes = StreamSizes {
+        inbound,
+        contacts: 64 << 20,
+        remedies: 64 << 20,
+        parked: 64 << 20,
+        deliveries: 64 << 20,
+    };
     for stream in places::all_streams(&subjects(), sizes) {
         bus.ensure_stream(&stream).await.unwrap();
     }
@@ -171,7 +177,7 @@ impl World {
     }
 
     pub(crate) async fn message(&self, text: &str) -> InputBody {
-        let content = Content { text: text.to_owned(), name: Some("Mia".to_owned()) };
+        let content = Content { text: text.to_owned(), name: Some("Mia".to_owned()), ..Content::default() };
         let body: Sealed = self.sealer.seal(CUSTOMER, &serde_json::to_vec(&content).unwrap()).await.unwrap();
         InputBody::Message(CustomerMessage {
             message: MessageId(uuid::Uuid::now_v7()),
@@ -186,6 +192,8 @@ impl World {
             callback: false,
             language: None,
             facts: protocol::facts::FactValues::new(),
+            thread: None,
+            automatic: false,
             body,
         })
     }

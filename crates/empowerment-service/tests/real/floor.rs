@@ -81,6 +81,8 @@ impl World {
             callback: false,
             language: None,
             facts: protocol::facts::FactValues::new(),
+            thread: None,
+            automatic: false,
             body,
         };
         self.input(&subjects().inbound_message(ChannelKind::Web, &token("shop")), InputBody::Message(said))
@@ -118,7 +120,7 @@ impl World {
     }
 
     pub(crate) async fn seal(&self, identity: IdentityId, text: &str) -> Sealed {
-        let content = serde_json::to_vec(&Content { text: text.to_owned(), name: None }).unwrap();
+        let content = serde_json::to_vec(&Content::words(text.to_owned())).unwrap();
         self.sealer.seal(identity, &content).await.unwrap()
     }
 

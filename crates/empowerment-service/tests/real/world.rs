@@ -80,7 +80,8 @@ impl World {
         let server = SupervisedServer::start(&dir.path().join("nats")).await.unwrap();
         let bus = Bus::connect(&server.settings().named("test")).await.unwrap();
         let size = 64 << 20;
-        let sizes = StreamSizes { inbound: size, contacts: size, remedies: size, parked: size };
+        let sizes =
+            StreamSizes { inbound: size, contacts: size, remedies: size, parked: size, deliveries: size };
         for stream in places::all_streams(&subjects(), sizes) {
             bus.ensure_stream(&stream).await.unwrap();
         }

@@ -16,6 +16,8 @@ tagged! {
     pub enum EntryKind {
         /// The customer wrote; the words are in the cause.
         FromCustomer,
+        /// A machine of the customer's answered (out of office): nothing is asked of anybody; the words are in the cause.
+        Automatic,
         /// An agent wrote to the customer; the words are in the cause.
         FromAgent {
             /// Who.
@@ -185,6 +187,7 @@ impl EntryKind {
             | Self::Whispered { .. }
             | Self::LeftAgain { .. } => false,
             Self::FromCustomer
+            | Self::Automatic
             | Self::FromAgent { .. }
             | Self::HandedOver { .. }
             | Self::Told { .. }

@@ -309,6 +309,8 @@ impl Floor {
             callback: false,
             language: None,
             facts: if self.state.config().facts.is_empty() { FactValues::new() } else { facts_of(customer) },
+            thread: None,
+            automatic: false,
             body: sealed(),
         }
     }

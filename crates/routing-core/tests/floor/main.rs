@@ -34,4 +34,5 @@ mod refusals;
 mod service_rules;
 mod small_floors;
 mod tell;
+mod thread_rules;
 mod wishes;

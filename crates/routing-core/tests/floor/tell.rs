@@ -156,6 +156,7 @@ fn context_words(state: &State, context: &ContactContext) -> String {
 fn entry_words(state: &State, entry: &EntryKind) -> String {
     match entry {
         EntryKind::FromCustomer => "customer".into(),
+        EntryKind::Automatic => "a machine of the customer's".into(),
         EntryKind::FromAgent { agent, bot } => {
             format!("reply of {}{}", if *bot { "the bot " } else { "" }, name(state, *agent))
         }

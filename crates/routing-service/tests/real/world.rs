@@ -22,8 +22,13 @@ use uuid::Uuid;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const STALE_AFTER: Duration = Duration::from_secs(10);
 pub(crate) const MIB: u64 = 1 << 20;
-pub(crate) const ROOMY: StreamSizes =
-    StreamSizes { inbound: 64 * MIB, contacts: 64 * MIB, remedies: 64 * MIB, parked: 64 * MIB };
+pub(crate) const ROOMY: StreamSizes = StreamSizes {
+    inbound: 64 * MIB,
+    contacts: 64 * MIB,
+    remedies: 64 * MIB,
+    parked: 64 * MIB,
+    deliveries: 64 * MIB,
+};
 
 pub(crate) struct World {
     // Fields drop in order: first the connection, then the server, then its folder.
@@ -151,6 +156,8 @@ impl World {
             callback: false,
             language: None,
             facts: protocol::facts::FactValues::new(),
+            thread: None,
+            automatic: false,
             body: Sealed::from_parts(identity, 1, "c2VhbGVk"),
         };
         self.input(InputBody::Message(message)).await;

@@ -54,6 +54,7 @@ pub(super) fn read(
     let sites = fields.texts("web.sites", site, SITES_MAX, |text| origin(text).is_some());
     let listen = listen?;
     Some(Settings {
+        folder: folder.map(Path::to_owned),
         cell: CellSettings { token: cell? },
         http: HttpSettings {
             listen,
@@ -189,6 +190,7 @@ fn streams(fields: &mut Fields) -> StreamSettings {
         contacts_max_bytes: fields.size("streams.contacts_max", &range),
         remedies_max_bytes: fields.size("streams.remedies_max", &range),
         parked_max_bytes: fields.size("streams.parked_max", &range),
+        deliveries_max_bytes: fields.size("streams.deliveries_max", &range),
         alarms_at_percent: ["streams.alarm_at_percent", "streams.second_alarm_at_percent"]
             .map(|path| fields.integer(path, &FILL_PERCENT)),
         refuse_new_at_percent: fields.integer("streams.refuse_new_at_percent", &FILL_PERCENT),

@@ -30,6 +30,7 @@ fn opened(n: u64, queue: &str) -> Vec<Event> {
             identity: IdentityId(Hash128([u8::try_from(n).unwrap(); 16])),
             channel,
             account,
+            thread: None,
         },
         Event::ContactOpened {
             contact: contact(n),

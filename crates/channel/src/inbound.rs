@@ -1,0 +1,124 @@
+//! What comes in.
+
+use protocol::content::Content;
+use protocol::delivery::DeliveryState;
+use protocol::{Hash128, MessageId, Millis, SubjectToken};
+
+/// What came in, as it came: a request, a frame, a mail.
+#[derive(Clone, Copy, Debug)]
+pub struct Raw<'a> {
+    /// Names in small letters and values, for HTTP.
+    pub headers: &'a [(String, String)],
+    /// The bytes.
+    pub body: &'a [u8],
+}
+
+impl<'a> Raw<'a> {
+    /// Bytes that come without headers.
+    #[must_use]
+    pub fn of(body: &'a [u8]) -> Self {
+        Self { headers: &[], body }
+    }
+
+    /// The first header of that name, which is given in small letters.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// One item of what came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parsed<S> {
+    /// A customer wrote.
+    Message(Inbound),
+    /// The provider says how far a message of ours has come.
+    Status(Status),
+    /// A message of ours that the provider shows us again: it is not taken.
+    Echo {
+        /// The provider's id of it.
+        provider_id: String,
+    },
+    /// Anything else.
+    Signal(S),
+}
+
+/// A customer's message, checked, not sealed yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inbound {
+    /// Its id here, where the customer's side made one; the host makes one otherwise.
+    pub message: Option<MessageId>,
+    /// The provider's id: the same id of the same account is the same message, however often it comes.
+    pub provider_id: String,
+    /// Who wrote, as the provider knows them; `None` where the transport knows it (a signed-in socket).
+    pub identity: Option<String>,
+    /// The words.
+    pub content: Content,
+    /// When it was written, if the provider says so.
+    pub sent_at: Option<Millis>,
+    /// What it is about, if the provider says so.
+    pub category: Option<SubjectToken>,
+    /// Whether it asks to be called back, at what the words say.
+    pub callback: bool,
+    /// The thread that it names, where the channel has threads and the provider says so.
+    pub thread: Option<String>,
+    /// Whether a machine wrote it in answer.
+    pub automatic: bool,
+}
+
+/// How far a message of ours has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// What it is told of.
+    pub about: StatusOf,
+    /// How far.
+    pub state: DeliveryState,
+    /// Why, as a stable word.
+    pub reason: Option<String>,
+}
+
+/// By what a provider names a message of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatusOf {
+    /// By our own id, which it was given.
+    Ours(MessageId),
+    /// By the id that it gave it.
+    Theirs(String),
+    /// By a keyed hash that we gave it.
+    Hash(Hash128),
+}
+
+/// What becomes of something that could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Whoever sent it is told and still has it.
+    Refuse,
+    /// Nobody can be told: its bytes are kept for a person to look at.
+    Park,
+}
+
+/// Why something that came in is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("read what came in: {code}")]
+pub struct Rejected {
+    /// What becomes of it.
+    pub fate: Fate,
+    /// A stable word that programs branch on and metrics count.
+    pub code: &'static str,
+    /// What is wrong and what to do, for whoever sent it; holds none of a customer's words.
+    pub words: String,
+    /// The provider's id of the message, if that much could be read.
+    pub about: Option<String>,
+}
+
+impl Rejected {
+    /// Refused, its sender being told.
+    pub fn refuse(code: &'static str, words: impl Into<String>) -> Self {
+        Self { fate: Fate::Refuse, code, words: words.into(), about: None }
+    }
+
+    /// Kept for a person to look at.
+    pub fn park(code: &'static str, words: impl Into<String>) -> Self {
+        Self { fate: Fate::Park, code, words: words.into(), about: None }
+    }
+}
