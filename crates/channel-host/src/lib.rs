@@ -1,12 +1,15 @@
-//! The transports that run adapters: so far the web chat's socket, with its widget and a demo shop.
+//! The transports that run adapters: the web chat's socket with its widget and a demo shop, and in `channels` those whose
+//! providers send to us and are sent to.
 //!
 //! It keeps no state that the log does not have: it folds CONTACTS at every start, shows each visitor what is theirs,
 //! and turns what they say into inputs. A message is answered "taken" after INBOUND has acknowledged it, never before.
 
 mod assets;
+mod channels;
 mod door;
 mod follow;
 mod history;
+mod intake;
 mod limits;
 mod line;
 mod projection;
@@ -15,6 +18,8 @@ mod socket;
 mod take;
 mod upgrade;
 mod welcome;
+
+pub use channels::{Finding, check_channel, start_channels};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,6 +36,7 @@ use service::{Kit, Rate, RateLimiter};
 use tokio_util::task::TaskTracker;
 
 use crate::door::Seats;
+use crate::intake::Intake;
 use crate::limits::{RATE_KEYS_MAX, SOCKETS_MAX};
 use crate::rooms::Rooms;
 
@@ -41,6 +47,7 @@ struct Host {
     sealer: Sealer,
     hasher: IdHasher,
     subjects: Subjects,
+    intake: Intake,
     chat: WebChat,
     rooms: Arc<Rooms>,
     seats: Arc<Seats>,
@@ -80,12 +87,21 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
     let limits = &kit.settings.limits;
     let by_address =
         |per_minute| RateLimiter::new(Rate::per_minute(per_minute), RATE_KEYS_MAX, kit.clock.clone());
+    let subjects = Subjects::new(cell);
+    let intake = Intake {
+        kit: kit.clone(),
+        bus: bus.clone(),
+        sealer: sealer.clone(),
+        hasher: hasher.clone(),
+        subjects: subjects.clone(),
+    };
     let host = Arc::new(Host {
         kit: kit.clone(),
         bus,
         sealer,
         hasher,
-        subjects: Subjects::new(cell),
+        subjects,
+        intake,
         chat: WebChat::new(limits.text_max_bytes),
         rooms: Rooms::new(),
         seats: Seats::new(limits.ip_sockets, SOCKETS_MAX),

@@ -52,3 +52,10 @@ pub(crate) const BEAT_EVERY: Duration = Duration::from_secs(1);
 pub(crate) const RETRY_AFTER_MS: u64 = 2_000;
 /// When to try again while new contacts are not taken, ms.
 pub(crate) const RETRY_NEW_AFTER_MS: u64 = 15_000;
+
+/// How often the states of accounts are looked at.
+pub(crate) const STANDING_EVERY: Duration = Duration::from_secs(5);
+/// Messages of one account on their way at once.
+pub(crate) const SENDS_AT_ONCE_MAX: usize = 16;
+/// How long the end of the process waits for what is on its way.
+pub(crate) const SENDS_END_WITHIN: Duration = Duration::from_secs(10);

@@ -314,6 +314,7 @@ fn agent_shown(entry: &EntryKind) -> Option<AgentId> {
         | EntryKind::ConsultDeclined { .. }
         | EntryKind::Whispered { .. }
         | EntryKind::LeftAgain { .. }
+        | EntryKind::Automatic
         | EntryKind::CallbackAsked
         | EntryKind::SilenceWarned { .. }
         | EntryKind::IncidentTold { .. }

@@ -232,7 +232,13 @@ mod tests {
         let channel = ChannelKind::Web;
         let account = SubjectToken::new("shop").unwrap();
         record(vec![
-            Event::ConversationOpened { conversation: CONVERSATION, identity, channel, account },
+            Event::ConversationOpened {
+                conversation: CONVERSATION,
+                identity,
+                channel,
+                account,
+                thread: None,
+            },
             Event::ContactOpened {
                 contact: CONTACT,
                 conversation: CONVERSATION,

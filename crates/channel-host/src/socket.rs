@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::ws::{Message, WebSocket};
 use bus::UnsealError;
 use bytes::Bytes;
-use channel_web::{Adapter as _, CustomerState, Outbound, Parsed, Rejected, ServerFrame, Signal};
+use channel_web::{CustomerState, Inbound, Outbound, Parsed, Rejected, ServerFrame, Signal};
 use forecast::{Outlook, Wait};
 use protocol::ConversationId;
 use protocol::content::{Content, Sealed};
@@ -23,7 +23,7 @@ use crate::limits::{
 use crate::line::{End, Line};
 use crate::projection::After;
 use crate::rooms::Ear;
-use crate::take::{self, Refusal, Speaker, Taker, Work};
+use crate::take::{self, Refusal, Speaker, Taker, Words, Work};
 use crate::welcome::welcome;
 
 const TOO_MANY_FRAMES: End = End::Rule("too_many_frames", "far too many frames: come back later");
@@ -244,8 +244,18 @@ impl Talk {
 
     async fn show_entry(&mut self, line: &mut Line, entry: &Entry, text: Option<&str>) -> Result<(), End> {
         let (by, bot) = self.host.rooms.ask(|it| (it.title(&entry.kind), it.is_bot(&entry.kind)));
-        let outbound = Outbound { entry, text, by: by.as_deref(), bot };
-        line.send_text(self.host.chat.render(&outbound)).await?;
+        let outbound = Outbound {
+            entry,
+            conversation: None,
+            text,
+            content: None,
+            attached: &[],
+            by: by.as_deref(),
+            bot,
+            to: None,
+            now: self.host.now(),
+        };
+        line.send_text(self.host.chat.frame(&outbound)).await?;
         self.shown.cursor = entry.seq;
         self.told_missing = false;
         if text.is_some() {
@@ -275,7 +285,7 @@ impl Talk {
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
             Message::Close(_) => return Err(End::Lost),
         };
-        let parsed = self.host.chat.parse(&bytes);
+        let parsed = self.host.chat.read(&bytes);
         if let Err(wait) = self.host.frames.check(&self.speaker.identity) {
             self.strikes += 1;
             if self.strikes > STRIKES_MAX {
@@ -288,7 +298,12 @@ impl Talk {
             return self.hold_back(line, parsed, take::NETWORK_BUSY.after(wait)).await;
         }
         match parsed {
-            Ok(Parsed::Message(said)) => self.pass_on(Work::Say(said)).await,
+            Ok(Parsed::Message(said)) => match words(said) {
+                Some(words) => self.pass_on(Work::Say(words)).await,
+                None => Ok(()),
+            },
+            // Nobody but a page sends here.
+            Ok(Parsed::Status(_) | Parsed::Echo { .. }) => Ok(()),
             Ok(Parsed::Signal(signal)) => self.signal(line, signal).await,
             Err(rejected) => self.reject(line, &rejected).await,
         }
@@ -302,13 +317,17 @@ impl Talk {
         refusal: Refusal,
     ) -> Result<(), End> {
         match parsed {
-            Ok(Parsed::Message(said)) => self.pass_on(Work::HoldBack(said, refusal)).await,
+            Ok(Parsed::Message(said)) => match words(said) {
+                Some(words) => self.pass_on(Work::HoldBack(words, refusal)).await,
+                None => Ok(()),
+            },
             Ok(Parsed::Signal(Signal::Thank(thanks))) => {
                 line.send_text(take::refuse(&self.host, thanks.id, refusal)).await
             }
             Ok(Parsed::Signal(
                 Signal::Hello(_) | Signal::Typing | Signal::Leave | Signal::Person | Signal::Ping { .. },
             ))
+            | Ok(Parsed::Status(_) | Parsed::Echo { .. })
             | Err(_) => {
                 self.host.refused(refusal.code());
                 Ok(())
@@ -365,6 +384,11 @@ impl Talk {
             tracing::debug!(%error, "failed to tell that a customer is typing");
         }
     }
+}
+
+/// A page gives every message its id; what has none was no page's.
+fn words(inbound: Inbound) -> Option<Words> {
+    Some(Words { message: inbound.message?, inbound })
 }
 
 /// Up to the next half minute: rather too long than too short.

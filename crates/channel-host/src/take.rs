@@ -4,32 +4,38 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Deadline, PublishError, Published, RoomLevel, SealError};
-use bytes::Bytes;
+use bus::{Published, RoomLevel};
 use channel_web::{Inbound, ServerFrame, Thanks};
 use protocol::content::{Content, Sealed};
-use protocol::input::{CustomerMessage, Input, InputBody, WIRE_VERSION};
+use protocol::input::InputBody;
 use protocol::remedy::EmpowermentInput;
-use protocol::{ChannelKind, IdentityId, Language, MessageId, NoticeId, Subject, SubjectToken};
+use protocol::{ChannelKind, IdentityId, Language, MessageId, NoticeId, SubjectToken};
 use service::rate::RetryAfter;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::Host;
-use crate::limits::{PUBLISH_WITHIN, RETRY_AFTER_MS, RETRY_NEW_AFTER_MS};
+use crate::intake::{NotTaken, Said};
+use crate::limits::{RETRY_AFTER_MS, RETRY_NEW_AFTER_MS};
 
 /// For how much longer than asked a page may take to send the held message again, before later ones pass it.
 const HOLD_GRACE: Duration = Duration::from_secs(5);
 
 /// Something to be made durable.
 pub(crate) enum Work {
-    Say(Inbound),
+    Say(Words),
     /// Said past a rate: it is refused in its turn, and later ones do not overtake it.
-    HoldBack(Inbound, Refusal),
+    HoldBack(Words, Refusal),
     Leave,
     Person,
     Thank(Thanks),
+}
+
+/// A message and its id.
+pub(crate) struct Words {
+    pub(crate) message: MessageId,
+    pub(crate) inbound: Inbound,
 }
 
 /// Whose words are taken.
@@ -128,27 +134,18 @@ impl Taker {
         }
     }
 
-    async fn say(&mut self, said: &Inbound) -> String {
+    async fn say(&mut self, said: &Words) -> String {
         let outcome = match self.must_wait(said.message) {
             Some(refusal) => Err(refusal),
             None => self.take(said).await,
         };
         match outcome {
             Err(refusal) => refuse(&self.host, said.message, refusal),
-            Ok(published) => {
-                let metrics = &self.host.kit.metrics;
-                metrics.retried_total.add(["web"], published.retries.into());
-                if published.duplicate {
-                    metrics.duplicates_total.inc(["web"]);
-                } else {
-                    metrics.messages_received_total.inc(["web"]);
-                }
-                ServerFrame::Taken { id: &said.provider_id }.to_json()
-            }
+            Ok(_) => ServerFrame::Taken { id: &said.inbound.provider_id }.to_json(),
         }
     }
 
-    fn hold_back(&mut self, said: &Inbound, refusal: Refusal) -> String {
+    fn hold_back(&mut self, said: &Words, refusal: Refusal) -> String {
         let refusal = self.must_wait(said.message).unwrap_or_else(|| {
             self.hold(said.message, refusal);
             refusal
@@ -166,15 +163,29 @@ impl Taker {
         Some(refusal)
     }
 
-    async fn take(&mut self, said: &Inbound) -> Result<Published, Refusal> {
+    async fn take(&mut self, said: &Words) -> Result<Published, Refusal> {
         let outcome = match self.may_say() {
-            Ok(()) => publish(&self.host, &self.speaker, said).await,
+            Ok(()) => self.publish(said).await,
             Err(refusal) => Err(refusal),
         };
         if let Err(refusal) = outcome {
             self.hold(said.message, refusal);
         }
         outcome
+    }
+
+    async fn publish(&self, said: &Words) -> Result<Published, Refusal> {
+        let Speaker { account, identity, language, .. } = &self.speaker;
+        let said = Said {
+            channel: ChannelKind::Web,
+            account,
+            identity: *identity,
+            message: said.message,
+            language: *language,
+            thread: None,
+            inbound: &said.inbound,
+        };
+        self.host.intake.say(said).await.map_err(refusal_of)
     }
 
     fn hold(&mut self, message: MessageId, refusal: Refusal) {
@@ -215,7 +226,7 @@ impl Taker {
         let id = NoticeId(Uuid::now_v7());
         let body = InputBody::CustomerLeft { id, identity: *identity };
         let subject = self.host.subjects.inbound_message(ChannelKind::Web, account);
-        send(&self.host, &subject, &id.to_string(), body).await?;
+        self.host.intake.send(&subject, &id.to_string(), body).await.map_err(refusal_of)?;
         self.host.rooms.left(*identity);
         Ok(())
     }
@@ -235,7 +246,7 @@ impl Taker {
         let id = NoticeId(Uuid::now_v7());
         let body = InputBody::PersonWanted { id, identity: *identity };
         let subject = self.host.subjects.inbound_message(ChannelKind::Web, account);
-        send(&self.host, &subject, &id.to_string(), body).await.map(drop)
+        self.host.intake.send(&subject, &id.to_string(), body).await.map(drop).map_err(refusal_of)
     }
 
     async fn thank(&self, thanks: &Thanks) -> String {
@@ -254,13 +265,19 @@ impl Taker {
             return Err(NOBODY_TO_THANK);
         }
         let words = match &thanks.words {
-            Some(words) => Some(seal(&self.host, identity, &bytes_of(words)?).await?),
+            Some(words) => Some(self.seal(identity, words).await.map_err(refusal_of)?),
             None => None,
         };
         // The page's own id, so that the same thanks again are the same.
         let id = NoticeId(thanks.id.0);
         let body = InputBody::Empowerment(EmpowermentInput::Thanks { id, identity, words });
-        send(&self.host, &self.host.subjects.inbound_empowerment(), &id.to_string(), body).await
+        let subject = self.host.subjects.inbound_empowerment();
+        self.host.intake.send(&subject, &id.to_string(), body).await.map_err(refusal_of)
+    }
+
+    async fn seal(&self, identity: IdentityId, words: &Content) -> Result<Sealed, NotTaken> {
+        let intake = &self.host.intake;
+        intake.seal(identity, &intake.bytes_of(words)?).await
     }
 }
 
@@ -271,61 +288,12 @@ pub(crate) fn refuse(host: &Host, id: MessageId, refusal: Refusal) -> String {
     ServerFrame::Refused { id: &id.to_string(), code, words, retry_after_ms }.to_json()
 }
 
-/// Makes a message durable; the same id with the same words is the same message. Other words under it go on to the
-/// core, which parks them: the server must not swallow them as a repetition.
-async fn publish(host: &Host, speaker: &Speaker, said: &Inbound) -> Result<Published, Refusal> {
-    let Speaker { account, identity, .. } = speaker;
-    let content = bytes_of(&said.content)?;
-    let body = seal(host, *identity, &content).await?;
-    let provider_hash = host.hasher.provider_id(ChannelKind::Web, account, &said.provider_id);
-    let content_hash = host.hasher.content(&content);
-    let message = CustomerMessage {
-        message: said.message,
-        channel: ChannelKind::Web,
-        account: account.clone(),
-        identity: *identity,
-        provider_hash,
-        content_hash,
-        sent_at: said.sent_at,
-        category: said.category.clone(),
-        replays: None,
-        callback: said.callback,
-        language: speaker.language,
-        facts: protocol::facts::FactValues::new(),
-        body,
-    };
-    let id = format!("{provider_hash}-{content_hash}");
-    send(host, &host.subjects.inbound_message(ChannelKind::Web, account), &id, InputBody::Message(message))
-        .await
-}
-
-fn bytes_of(content: &Content) -> Result<Vec<u8>, Refusal> {
-    serde_json::to_vec(content).map_err(|error| broken("write the content", &error))
-}
-
-async fn seal(host: &Host, identity: IdentityId, content: &[u8]) -> Result<Sealed, Refusal> {
-    host.sealer.seal(identity, content).await.map_err(|error| match error {
-        SealError::Unavailable(_) => UNAVAILABLE,
-        SealError::TooLarge => TOO_LARGE,
-        SealError::WrongMasterKey | SealError::NoRandom => broken("seal a message", &error),
-    })
-}
-
-/// Makes an input durable; the same id again within the server's window is the same input, and beyond it the core knows.
-async fn send(host: &Host, subject: &Subject, id: &str, body: InputBody) -> Result<Published, Refusal> {
-    let input = Input { v: WIRE_VERSION, made_at: host.now(), body };
-    let bytes = serde_json::to_vec(&input).map_err(|error| broken("write an input", &error))?;
-    let deadline = Deadline::after(PUBLISH_WITHIN);
-    host.bus.publish_durable(subject, id, Bytes::from(bytes), deadline).await.map_err(|error| match error {
-        PublishError::Full => INBOUND_FULL,
-        PublishError::Unavailable(_) => UNAVAILABLE,
-        PublishError::TooLarge => TOO_LARGE,
-        PublishError::Refused(_) => broken("store an input", &error),
-    })
-}
-
-/// The customer keeps the words and is told; a person has to look at why.
-fn broken(what: &'static str, error: &dyn std::fmt::Display) -> Refusal {
-    tracing::error!(%error, what, "failed to take a message");
-    BROKEN
+/// The page keeps its words until they are taken, and is told why they are not.
+fn refusal_of(why: NotTaken) -> Refusal {
+    match why {
+        NotTaken::Unavailable => UNAVAILABLE,
+        NotTaken::Full => INBOUND_FULL,
+        NotTaken::TooLarge => TOO_LARGE,
+        NotTaken::Broken => BROKEN,
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::ws::Message;
 use bytes::Bytes;
-use channel_web::{Adapter as _, CustomerState, Hello, Parsed, ServerFrame, Signal, Visitor, issue, read};
+use channel_web::{CustomerState, Hello, Parsed, ServerFrame, Signal, Visitor, issue, read};
 use protocol::{ChannelKind, Hash128, Language, SubjectToken};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -74,7 +74,7 @@ async fn hello(host: &Host, line: &mut Line) -> Result<Hello, End> {
             Message::Ping(_) | Message::Pong(_) => continue,
             Message::Close(_) => return Err(End::Lost),
         };
-        return match host.chat.parse(&bytes) {
+        return match host.chat.read(&bytes) {
             Ok(Parsed::Signal(Signal::Hello(hello))) => Ok(hello),
             Ok(_) => Err(NO_HELLO),
             Err(rejected) => {

@@ -78,6 +78,7 @@ pub(crate) async fn connect(settings: &Settings, bus: &BusSettings) -> Result<Bu
         contacts: settings.streams.contacts_max_bytes,
         remedies: settings.streams.remedies_max_bytes,
         parked: settings.streams.parked_max_bytes,
+        deliveries: settings.streams.deliveries_max_bytes,
     };
     for spec in places::all_streams(&subjects(settings)?, sizes) {
         bus.ensure_stream(&spec).await?;

@@ -4,6 +4,7 @@ mod agents;
 mod bench;
 mod boot;
 mod bot;
+mod channel;
 mod config;
 mod first_start;
 mod ledger;
@@ -65,6 +66,9 @@ enum Command {
     Why(why::Args),
     /// Makes every choice in the log once more and holds it against its receipt.
     Receipts(receipts::Args),
+    /// Tries the accounts of channels.
+    #[command(subcommand)]
+    Channel(channel::Command),
     /// Shows what could not be handled.
     Parked(parked::Args),
     /// Plays floors on the product's own routing core: against theory, on real arrivals.
@@ -101,6 +105,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Ledger(args) => ledger::run(folder, args).await,
         Command::Why(args) => why::run(folder, args).await,
         Command::Receipts(args) => receipts::run(folder, args).await,
+        Command::Channel(command) => channel::run(folder, command).await,
         Command::Parked(args) => parked::run(folder, args).await,
         Command::Simulate(args) => simulate::run(folder, args).await,
         Command::Bench(args) => Box::pin(bench::run(args)).await,

@@ -18,14 +18,16 @@ pub(crate) enum Role {
     Desk,
     /// The chat widget's gateway and the demo shop.
     Chat,
+    /// The channels whose providers send to us and are sent to; one leads the sending.
+    Channels,
     /// The HTTP API for other systems.
     Api,
 }
 
 impl Role {
     /// All of them, in the order of starting.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Routing, Self::Empowerment, Self::Views, Self::Desk, Self::Chat, Self::Api];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Routing, Self::Empowerment, Self::Views, Self::Desk, Self::Chat, Self::Channels, Self::Api];
 
     /// The word on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -35,6 +37,7 @@ impl Role {
             Self::Views => "views",
             Self::Desk => "desk",
             Self::Chat => "chat",
+            Self::Channels => "channels",
             Self::Api => "api",
         }
     }
@@ -90,6 +93,7 @@ async fn start_one(shared: &Shared, role: Role, bus: Bus) -> anyhow::Result<Rout
         Role::Views => views::start(&kit, bus).await.map(|()| Router::new()),
         Role::Desk => desk::start(&kit, bus, sealer, hasher).await,
         Role::Chat => channel_host::start(&kit, bus, sealer, hasher).await,
+        Role::Channels => channel_host::start_channels(&kit, bus, sealer, hasher).await,
         Role::Api => api::start(&kit, bus, sealer, hasher).await,
     }
 }

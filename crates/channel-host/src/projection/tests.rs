@@ -36,6 +36,7 @@ fn opened(n: u8, channel: ChannelKind) -> Event {
         identity: identity(n),
         channel,
         account: token("shop"),
+        thread: None,
     }
 }
 
@@ -134,6 +135,7 @@ fn whose_conversation_is_forgotten_begins_anew() {
         identity: identity(1),
         channel: ChannelKind::Web,
         account: token("shop"),
+        thread: None,
     };
     log.feed(vec![again, added(3, 1, EntryKind::FromCustomer)]);
     assert_eq!(log.seqs_after(1, 0), [1]);
@@ -176,6 +178,8 @@ fn the_words_of_an_entry_stand_in_its_cause() {
         callback: false,
         language: None,
         facts: protocol::facts::FactValues::new(),
+        thread: None,
+        automatic: false,
         body: body.clone(),
     };
     let events = vec![opened(1, ChannelKind::Web), added(1, 1, EntryKind::FromCustomer)];
@@ -214,6 +218,7 @@ fn the_words_of_the_longest_ended_go_first() {
             identity,
             channel: ChannelKind::Web,
             account: token("shop"),
+            thread: None,
         };
         let entry = Event::EntryAdded { conversation: id, contact, seq: 1, entry: resolved() };
         log.feed(vec![open, entry, Event::Resolved { contact, agent: agent() }]);

@@ -81,7 +81,13 @@ impl Scribe {
                 if conversation == born {
                     let account = message.account.clone();
                     let channel = ChannelKind::Web;
-                    events.push(Event::ConversationOpened { conversation, identity, channel, account });
+                    events.push(Event::ConversationOpened {
+                        conversation,
+                        identity,
+                        channel,
+                        account,
+                        thread: None,
+                    });
                 }
                 let contact = contact_of(conversation);
                 if let Entry::Vacant(place) = self.open.entry(contact) {

@@ -42,7 +42,7 @@ async fn thanks_are_taken_once_with_their_words_sealed() {
     let named = |id: &NoticeId| format!("msg_{}", id.0.simple());
     assert_eq!((named(first), named(second)), (plain, worded), "the page's own ids");
     let opened: Content = serde_json::from_slice(&world.sealer.unseal(words).await.unwrap()).unwrap();
-    assert_eq!(opened, Content { text: "You saved my winter".to_owned(), name: None });
+    assert_eq!(opened, Content::words("You saved my winter".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -90,7 +90,7 @@ pub(crate) fn anna() -> AgentId {
 impl World {
     /// Makes the streams, and the scribe begins to write.
     pub(crate) async fn make_streams(&self, inbound: u64, contacts: u64) {
-        let sizes = StreamSizes { inbound, contacts, remedies: MIB, parked: MIB };
+        let sizes = StreamSizes { inbound, contacts, remedies: MIB, parked: MIB, deliveries: 64 * MIB };
         for spec in all_streams(&self.subjects, sizes) {
             self.bus.ensure_stream(&spec).await.unwrap();
         }
@@ -170,14 +170,14 @@ impl World {
 
     /// An agent does something in the conversation; the words are sealed as the desk seals them.
     pub(crate) async fn agent_says(&self, identity: IdentityId, conversation: ConversationId, text: &str) {
-        let content = serde_json::to_vec(&Content { text: text.to_owned(), name: None }).unwrap();
+        let content = serde_json::to_vec(&Content::words(text.to_owned())).unwrap();
         let body = self.sealer.seal(identity, &content).await.unwrap();
         let message = MessageId(Uuid::now_v7());
         self.command(Command::Reply { contact: scribe::contact_of(conversation), message, body }).await;
     }
 
     pub(crate) async fn agent_notes(&self, identity: IdentityId, conversation: ConversationId, text: &str) {
-        let content = serde_json::to_vec(&Content { text: text.to_owned(), name: None }).unwrap();
+        let content = serde_json::to_vec(&Content::words(text.to_owned())).unwrap();
         let body = self.sealer.seal(identity, &content).await.unwrap();
         let message = MessageId(Uuid::now_v7());
         self.command(Command::Note { contact: scribe::contact_of(conversation), message, body }).await;
@@ -185,7 +185,7 @@ impl World {
 
     /// The empowerment worker lets the customer be told in the agent's name.
     pub(crate) async fn tells(&self, identity: IdentityId, conversation: ConversationId, text: &str) {
-        let content = serde_json::to_vec(&Content { text: text.to_owned(), name: None }).unwrap();
+        let content = serde_json::to_vec(&Content::words(text.to_owned())).unwrap();
         let tell = TellId { log_seq: 3, n: 0 };
         let wish = Wish::Tell {
             tell,

@@ -175,7 +175,7 @@ impl Bench {
     async fn fill(&mut self, contacts: usize) -> Result<()> {
         let Shared { sealer, hasher, .. } = &self.shared;
         let identity = hasher.identity(ChannelKind::Api, self.account.as_str(), "bench");
-        let content = serde_json::to_vec(&Content { text: floor::WORDS.to_owned(), name: None })?;
+        let content = serde_json::to_vec(&Content::words(floor::WORDS.to_owned()))?;
         let body = sealer.seal(identity, &content).await?;
         let content_hash = hasher.content(&content);
         for _ in 0..contacts {
@@ -209,6 +209,8 @@ impl Bench {
             callback: false,
             language: None,
             facts: protocol::facts::FactValues::new(),
+            thread: None,
+            automatic: false,
             body: body.clone(),
         })
     }

@@ -87,7 +87,7 @@ impl Floor {
         let id = uuid::Uuid::now_v7();
         let account = SubjectToken::new("bench")?;
         let identity = hasher.identity(ChannelKind::Api, account.as_str(), &id.to_string());
-        let content = serde_json::to_vec(&Content { text: WORDS.to_owned(), name: None })?;
+        let content = serde_json::to_vec(&Content::words(WORDS.to_owned()))?;
         let message = CustomerMessage {
             message: MessageId(id),
             channel: ChannelKind::Api,
@@ -101,6 +101,8 @@ impl Floor {
             callback: false,
             language: None,
             facts: protocol::facts::FactValues::new(),
+            thread: None,
+            automatic: false,
             body: sealer.seal(identity, &content).await?,
         };
         Ok(input(kit, InputBody::Message(message)))

@@ -107,7 +107,7 @@ impl Messages {
             faults.add(format!("record {record} adds entry {seq} to {conversation} after entry {last}"));
         }
         match entry {
-            EntryKind::FromCustomer => fates.recorded += 1,
+            EntryKind::FromCustomer | EntryKind::Automatic => fates.recorded += 1,
             EntryKind::FromAgent { .. } => self.count.replies += 1,
             EntryKind::Note { .. } | EntryKind::Whispered { .. } => self.count.notes += 1,
             _ => {}

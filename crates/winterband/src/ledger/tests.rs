@@ -132,6 +132,8 @@ fn message(n: u8, replays: Option<ParkedId>) -> CustomerMessage {
         callback: false,
         language: None,
         facts: protocol::facts::FactValues::new(),
+        thread: None,
+        automatic: false,
         body: sealed(),
     }
 }

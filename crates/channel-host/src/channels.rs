@@ -1,0 +1,186 @@
+//! The channels whose providers send to us and are sent to: webhooks, mail. One process leads the sending, all receive.
+//!
+//! Everything that is known stands in CONTACTS and DELIVERIES; a process that starts reads both and goes on.
+
+pub(crate) mod accounts;
+pub(crate) mod book;
+pub(crate) mod carrier;
+mod compose;
+mod door;
+mod follow;
+mod lanes;
+mod send;
+mod standing;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::post;
+use bus::{Bucket, Bus, IdHasher, Sealer, places};
+use bytes::Bytes;
+use protocol::delivery::AccountsAnswer;
+use protocol::ids::GatewayId;
+use protocol::subjects::Subjects;
+use protocol::{ConversationId, Millis, SubjectToken};
+use service::Kit;
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+pub use self::carrier::Finding;
+
+use self::accounts::Account;
+use self::book::{AccountKey, Book};
+use self::carrier::{ANSWER_WITHIN, Client};
+use self::standing::Standings;
+use crate::intake::Intake;
+
+/// Largest request that is read at all, bytes; an adapter's own limit is lower.
+const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What every part of the role needs.
+struct Channels {
+    intake: Intake,
+    leases: Bucket,
+    me: GatewayId,
+    accounts: BTreeMap<AccountKey, Account>,
+    book: Mutex<Book>,
+    standings: Standings,
+    /// Conversations that have something new to send, for whoever leads.
+    grown: Mutex<BTreeSet<ConversationId>>,
+    wake: Notify,
+    /// The last record of DELIVERIES that the book has, and whether both logs were read to their ends.
+    read: watch::Sender<Read>,
+}
+
+/// How far the logs are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Read {
+    deliveries: u64,
+    contacts_caught_up: bool,
+    deliveries_caught_up: bool,
+}
+
+impl Channels {
+    fn now(&self) -> Millis {
+        self.intake.now()
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        // The book is whole between any two of its records.
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn grow(&self, conversations: impl IntoIterator<Item = ConversationId>) {
+        self.grown.lock().unwrap_or_else(PoisonError::into_inner).extend(conversations);
+        self.wake.notify_one();
+    }
+
+    fn take_grown(&self) -> BTreeSet<ConversationId> {
+        std::mem::take(&mut *self.grown.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until both logs were read to their ends.
+    async fn caught_up(&self) {
+        let caught_up = |read: &Read| read.contacts_caught_up && read.deliveries_caught_up;
+        if self.read.subscribe().wait_for(caught_up).await.is_err() {
+            tracing::error!("the logs' readers are gone before those who wait for them");
+        }
+    }
+}
+
+/// Starts the role and gives its routes, `/in/...`. Without a `channels.toml` there is nothing to do.
+///
+/// # Errors
+/// When `channels.toml` has faults, or the bus gives no bucket for leases; the process does not start then.
+pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> anyhow::Result<Router> {
+    let cell = SubjectToken::new(&kit.settings.cell.token).context("read the cell's name")?;
+    let accounts = accounts::load(kit.settings.folder.as_deref(), &Client::new(ANSWER_WITHIN)?)?;
+    if accounts.is_empty() {
+        tracing::info!("no accounts of channels: write {} to have some", accounts::FILE_NAME);
+        return Ok(Router::new());
+    }
+    let leases = bus.ensure_bucket(&places::leases()).await.context("make the bucket for leases")?;
+    let intake = Intake { kit: kit.clone(), bus, sealer, hasher, subjects: Subjects::new(cell) };
+    let silences = accounts.iter().map(|account| {
+        let silent_after = account.common.silent_after.as_millis();
+        (account.key.clone(), u64::try_from(silent_after).unwrap_or(u64::MAX))
+    });
+    let standings = Standings::new(kit.metrics.clone(), silences, intake.now());
+    let kinds: BTreeSet<_> = accounts.iter().map(|account| account.key.channel).collect();
+    let channels = Arc::new(Channels {
+        leases,
+        me: GatewayId(Uuid::now_v7()),
+        accounts: accounts.into_iter().map(|account| (account.key.clone(), account)).collect(),
+        book: Mutex::new(Book::new(kinds.into_iter().collect())),
+        standings,
+        grown: Mutex::default(),
+        wake: Notify::new(),
+        read: watch::Sender::new(Read::default()),
+        intake,
+    });
+    follow::start(&channels);
+    let health = kit.health.register("channels sending");
+    kit.drain.spawn("channels sending", send::run(Arc::clone(&channels), health));
+    kit.drain.spawn("channels standing", tell_standings(Arc::clone(&channels)));
+    tracing::info!(accounts = channels.accounts.len(), "channels started");
+    let limit = DefaultBodyLimit::max(REQUEST_BYTES_MAX);
+    Ok(Router::new().route("/in/{channel}/{account}", post(door::receive)).layer(limit).with_state(channels))
+}
+
+/// Looks now and then who is silent, and answers who asks how the accounts are doing.
+async fn tell_standings(channels: Arc<Channels>) -> anyhow::Result<()> {
+    let token = channels.intake.kit.drain.token();
+    let subject = channels.intake.subjects.channel_accounts();
+    // Every process answers for itself: which one leads is nothing that the asker should know.
+    let group = SubjectToken::new("channels").context("name the queue group")?;
+    let mut requests = channels.intake.bus.serve(&subject, &group).await.context("serve questions")?;
+    let mut look = tokio::time::interval(crate::limits::STANDING_EVERY);
+    loop {
+        tokio::select! {
+            () = token.cancelled() => return Ok(()),
+            _ = look.tick() => {
+                count_waiting(&channels);
+                channels.standings.look(channels.now());
+            }
+            request = requests.next() => {
+                let request = request.context("hear questions: the connection is closed")?;
+                let answer = serde_json::to_vec(&AccountsAnswer { accounts: channels.standings.all() })?;
+                if let Err(error) = request.respond(Bytes::from(answer)).await {
+                    tracing::debug!(%error, "whoever asked is gone");
+                }
+            }
+        }
+    }
+}
+
+fn count_waiting(channels: &Channels) {
+    let mut waiting: BTreeMap<AccountKey, u64> =
+        channels.accounts.keys().map(|key| (key.clone(), 0)).collect();
+    for (_, talk) in channels.book().waiting() {
+        if let Some(count) = waiting.get_mut(&talk.key) {
+            *count += u64::try_from(talk.waiting()).unwrap_or(u64::MAX);
+        }
+    }
+    for (key, count) in waiting {
+        channels.standings.waits(&key, count);
+    }
+}
+
+/// Tries the credentials of an account without sending anybody anything.
+///
+/// # Errors
+/// When `channels.toml` has faults, or no such account stands there.
+pub async fn check_channel(folder: Option<&Path>, name: &str, now: Millis) -> anyhow::Result<Vec<Finding>> {
+    let accounts = accounts::load(folder, &Client::new(ANSWER_WITHIN)?)?;
+    let known: Vec<String> = accounts.iter().map(|account| account.key.account.to_string()).collect();
+    let account = accounts.into_iter().find(|account| account.key.account.as_str() == name);
+    let account = account.with_context(|| match known.as_slice() {
+        [] => format!("there is no {} in the folder given with --config", accounts::FILE_NAME),
+        known => format!("no account is called {name}; there are {}", known.join(", ")),
+    })?;
+    Ok(account.carrier.check(now).await)
+}

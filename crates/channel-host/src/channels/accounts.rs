@@ -1,0 +1,257 @@
+//! The accounts of channels: `channels.toml` in the folder of settings. A new channel over HTTP is one line in [`HTTP`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use channel_webhook::{Secrets, Webhook};
+use protocol::{ChannelKind, SubjectToken};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use service::Secret;
+
+use crate::channels::book::AccountKey;
+use crate::channels::carrier::{Carrier, Client, Door, Http};
+
+/// The name of the file.
+pub(crate) const FILE_NAME: &str = "channels.toml";
+/// Most accounts that send and receive.
+const ACCOUNTS_MAX: usize = 500;
+
+/// An account that works.
+pub(crate) struct Account {
+    pub(crate) key: AccountKey,
+    /// How its messages go out.
+    pub(crate) carrier: Arc<dyn Carrier>,
+    /// How what is posted to it is read; `None`: nothing is.
+    pub(crate) door: Option<Arc<dyn Door>>,
+    pub(crate) common: Common,
+}
+
+/// What every account may say.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Common {
+    /// Messages sent in a minute, at most.
+    pub(crate) sends_per_minute: u32,
+    /// After how long a silence is odd; zero: never.
+    #[serde(with = "duration")]
+    pub(crate) silent_after: Duration,
+}
+
+impl Default for Common {
+    fn default() -> Self {
+        Self { sends_per_minute: 600, silent_after: Duration::ZERO }
+    }
+}
+
+/// The ways out and in of an account.
+pub(crate) type Ways = (Arc<dyn Carrier>, Option<Arc<dyn Door>>);
+
+/// Makes an account of its table.
+type Make = fn(&Reader<'_>, &str, toml::Value, &Client) -> anyhow::Result<Ways>;
+
+/// Channels that come and go over HTTP, by the name of their table: a new one is one line.
+const HTTP: [(ChannelKind, Make); 1] =
+    [(ChannelKind::Webhook, |reader, _, table, client| http(client, webhook(reader, table)?))];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WebhookTable {
+    url: String,
+    secret: SecretRef,
+}
+
+fn webhook(reader: &Reader<'_>, table: toml::Value) -> anyhow::Result<Webhook> {
+    let table: WebhookTable = typed(table)?;
+    Ok(Webhook::new(url(&table.url)?, Secrets::read(reader.secret(&table.secret)?.reveal())?))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "every way of making an account may fail")]
+fn http<A>(client: &Client, adapter: A) -> anyhow::Result<Ways>
+where
+    A: 'static,
+    Http<A>: Carrier + Door,
+{
+    let http = Arc::new(Http::new(adapter, client.clone()));
+    Ok((Arc::clone(&http) as Arc<dyn Carrier>, Some(http)))
+}
+
+/// Where a secret lies; the file never holds one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum SecretRef {
+    File { file: PathBuf },
+    Env { env: String },
+}
+
+/// What reading the file needs besides its text.
+pub(crate) struct Reader<'a> {
+    folder: &'a Path,
+    variables: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Reader<'_> {
+    pub(crate) fn secret(&self, reference: &SecretRef) -> anyhow::Result<Secret> {
+        let text = match reference {
+            SecretRef::File { file } => {
+                let file = self.folder.join(file);
+                std::fs::read_to_string(&file)
+                    .with_context(|| format!("read the secret in {}", file.display()))?
+            }
+            SecretRef::Env { env } => {
+                (self.variables)(env).with_context(|| format!("there is no variable {env}"))?
+            }
+        };
+        let text = text.trim();
+        anyhow::ensure!(!text.is_empty(), "the secret is empty");
+        Ok(Secret::new(text))
+    }
+}
+
+/// Reads the accounts of a folder; none where there is no file.
+///
+/// # Errors
+/// Every fault at once, each with the account that it is about; the process does not start then.
+pub(crate) fn load(folder: Option<&Path>, client: &Client) -> anyhow::Result<Vec<Account>> {
+    let Some(folder) = folder else { return Ok(Vec::new()) };
+    let file = folder.join(FILE_NAME);
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| format!("read {}", file.display())),
+    };
+    read(&text, folder, &|name| std::env::var(name).ok(), client)
+        .with_context(|| format!("use {}", file.display()))
+}
+
+fn read(
+    text: &str,
+    folder: &Path,
+    variables: &dyn Fn(&str) -> Option<String>,
+    client: &Client,
+) -> anyhow::Result<Vec<Account>> {
+    // The parser's own message may quote a secret that somebody wrote in here all the same.
+    let tables: BTreeMap<String, Vec<toml::Table>> = toml::from_str(text).map_err(|error| {
+        let line =
+            error.span().map_or(0, |span| text.get(..span.start).map_or(0, |before| before.lines().count()));
+        anyhow::anyhow!("line {line}: expected [[webhook]] or [[email]] with keys and values")
+    })?;
+    let reader = Reader { folder, variables };
+    let (mut accounts, mut faults) = (BTreeMap::new(), Vec::new());
+    for (channel, tables) in tables {
+        for (n, table) in tables.into_iter().enumerate() {
+            match account(&reader, &channel, table, client) {
+                Ok(account) => {
+                    let key = account.key.clone();
+                    if accounts.insert(key.clone(), account).is_some() {
+                        faults.push(format!("[[{channel}]] {}: the account stands here twice", key.account));
+                    }
+                }
+                Err(error) => faults.push(format!("[[{channel}]] number {}: {error:#}", n + 1)),
+            }
+        }
+    }
+    if accounts.len() > ACCOUNTS_MAX {
+        faults.push(format!("{} accounts, at most {ACCOUNTS_MAX}", accounts.len()));
+    }
+    if !faults.is_empty() {
+        bail!("{}", faults.join("\n"));
+    }
+    Ok(accounts.into_values().collect())
+}
+
+fn account(
+    reader: &Reader<'_>,
+    channel: &str,
+    mut table: toml::Table,
+    client: &Client,
+) -> anyhow::Result<Account> {
+    let Some((kind, make)) = HTTP.iter().find(|(kind, _)| kind.as_str() == channel) else {
+        bail!("no such channel: use webhook or email");
+    };
+    let name = table.remove("account").context("account is missing: the name it has in routing.toml")?;
+    let name = SubjectToken::new(name.as_str().unwrap_or_default())
+        .context("account: use a word of a-z, 0-9, - and _")?;
+    let mut common = toml::Table::new();
+    for key in ["sends_per_minute", "silent_after"] {
+        common.extend(table.remove_entry(key));
+    }
+    let common: Common = typed(toml::Value::Table(common))?;
+    anyhow::ensure!((1..=100_000).contains(&common.sends_per_minute), "sends_per_minute: 1 to 100000");
+    let (carrier, door) = make(reader, name.as_str(), toml::Value::Table(table), client)?;
+    Ok(Account { key: AccountKey { channel: *kind, account: name }, carrier, door, common })
+}
+
+pub(crate) fn typed<T: DeserializeOwned>(value: toml::Value) -> anyhow::Result<T> {
+    // Only the first line: what follows quotes the text.
+    value.try_into().map_err(|error| anyhow::anyhow!("{}", error.message()))
+}
+
+fn url(text: &str) -> anyhow::Result<String> {
+    let url: reqwest::Url = text.parse().ok().context("url: use https://host/path")?;
+    anyhow::ensure!(matches!(url.scheme(), "https" | "http") && url.has_host(), "url: use https://host/path");
+    Ok(text.to_owned())
+}
+
+pub(crate) mod duration {
+    //! `"90s"`, `"24h"`.
+
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, de::Error};
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text)
+            .map_err(|_| D::Error::custom("use a duration such as \"90s\" or \"24h\""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accounts(text: &str) -> Result<Vec<String>, String> {
+        let variables =
+            |name: &str| (name == "CRM").then(|| "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
+        let client = Client::new(Duration::from_secs(1)).map_err(|error| error.to_string())?;
+        match read(text, Path::new("/nowhere"), &variables, &client) {
+            Ok(accounts) => Ok(accounts.iter().map(|account| account.key.account.to_string()).collect()),
+            Err(error) => Err(format!("{error:#}")),
+        }
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once_and_no_secret() {
+        let good =
+            "[[webhook]]\naccount = \"crm\"\nurl = \"https://crm.example/in\"\nsecret = { env = \"CRM\" }\n";
+        assert_eq!(accounts(""), Ok(vec![]));
+        assert_eq!(accounts(good), Ok(vec!["crm".to_owned()]));
+        let more = "sends_per_minute = 60\nsilent_after = \"24h\"\n";
+        assert_eq!(accounts(&format!("{good}{more}")), Ok(vec!["crm".to_owned()]));
+        for (text, expected) in [
+            (format!("{good}{good}"), "stands here twice"),
+            (format!("{good}silent_after = \"soon\"\n"), "use a duration"),
+            (format!("{good}sends_per_minute = 0\n"), "1 to 100000"),
+            (format!("{good}colour = \"red\"\n"), "unknown field `colour`"),
+            (good.replace("https://crm.example/in", "crm.example"), "use https://host/path"),
+            (good.replace("\"CRM\"", "\"OTHER\""), "there is no variable OTHER"),
+            (
+                good.replace("env = \"CRM\"", "file = \"crm.secret\""),
+                "read the secret in /nowhere/crm.secret",
+            ),
+            (good.replace("{ env = \"CRM\" }", "\"whsec_hunter2\""), "did not match"),
+            (good.replace("webhook", "fax"), "no such channel"),
+            ("webhook = 3\n".to_owned(), "line 1"),
+        ] {
+            let found = accounts(&text).unwrap_err();
+            assert!(found.contains(expected), "{found}: expected {expected}");
+            assert!(!found.contains("hunter2"), "{found}");
+        }
+        let two = format!("{}{}", good.replace("\"CRM\"", "\"OTHER\""), "[[fax]]\naccount = \"x\"\n");
+        assert_eq!(accounts(&two).unwrap_err().lines().count(), 2);
+    }
+}

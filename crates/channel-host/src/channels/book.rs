@@ -1,0 +1,339 @@
+//! What the logs say about messages to be sent and the threads they belong to. A pure fold of CONTACTS and DELIVERIES.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use protocol::delivery::{Delivery, DeliveryState};
+use protocol::input::CustomerMessage;
+use protocol::record::{Cause, EntryKind, Event, Record};
+use protocol::thread::{Entry, entries};
+use protocol::{
+    AgentId, ChannelKind, ConversationId, Hash128, IdentityId, InputBody, MessageId, Millis, SubjectToken,
+};
+
+/// Latest messages of a customer whose places in the log are known: what an answer is an answer to.
+const HEARD_KEPT_MAX: usize = 4;
+/// Hashes of providers' ids by which threads are found again; the oldest go.
+const ALIASES_KEPT_MAX: usize = 2_000_000;
+/// Latest entries of a conversation whose state is remembered; more cannot wait, since they go one by one.
+const STEPS_KEPT_MAX: usize = 200;
+/// Messages of ours by whose id a provider's status is matched; the oldest go.
+const SENT_KEPT_MAX: usize = 1_000_000;
+
+/// An account of a channel.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct AccountKey {
+    pub(crate) channel: ChannelKind,
+    pub(crate) account: SubjectToken,
+}
+
+/// The fold.
+#[derive(Debug)]
+pub(crate) struct Book {
+    channels: Vec<ChannelKind>,
+    conversations: HashMap<ConversationId, Talk>,
+    threads: HashMap<Hash128, ConversationId>,
+    aliases: Bounded<Hash128, Hash128>,
+    sent: Bounded<MessageId, (ConversationId, u64)>,
+    by_provider: Bounded<Hash128, (ConversationId, u64)>,
+    /// What DELIVERIES said of entries that CONTACTS has not shown yet.
+    early: HashMap<(ConversationId, u64), Step>,
+    agents: HashMap<AgentId, Agent>,
+}
+
+#[derive(Clone, Debug)]
+struct Agent {
+    title: String,
+    bot: bool,
+}
+
+/// A conversation of a channel that is sent to.
+#[derive(Clone, Debug)]
+pub(crate) struct Talk {
+    pub(crate) key: AccountKey,
+    #[expect(dead_code, reason = "mail seals what belongs to a thread for its customer")]
+    pub(crate) identity: IdentityId,
+    pub(crate) thread: Option<Hash128>,
+    /// The record of the first message, and of the latest ones: where they can be read again.
+    pub(crate) heard: VecDeque<u64>,
+    /// When the customer wrote last.
+    pub(crate) heard_at: Millis,
+    /// Whether its contact is open.
+    pub(crate) is_open: bool,
+    /// What is to be sent, in order, the first of which is next.
+    pending: VecDeque<Entry>,
+    /// How far each entry has come, of those that are not behind everybody.
+    steps: BTreeMap<u64, Step>,
+}
+
+/// The latest word about an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) state: DeliveryState,
+    pub(crate) attempt: u32,
+    pub(crate) again_at: Option<Millis>,
+}
+
+impl Book {
+    /// Of these channels; others have their own ways.
+    pub(crate) fn new(channels: Vec<ChannelKind>) -> Self {
+        Self {
+            channels,
+            conversations: HashMap::new(),
+            threads: HashMap::new(),
+            aliases: Bounded::new(ALIASES_KEPT_MAX),
+            sent: Bounded::new(SENT_KEPT_MAX),
+            by_provider: Bounded::new(SENT_KEPT_MAX),
+            early: HashMap::new(),
+            agents: HashMap::new(),
+        }
+    }
+
+    /// Folds one record of CONTACTS in; gives the conversations that have something new to send.
+    pub(crate) fn record(&mut self, log_seq: u64, record: &Record) -> Vec<ConversationId> {
+        for event in &record.events {
+            self.event(event);
+        }
+        if let Cause::Input { input, .. } = &record.cause {
+            match &input.body {
+                InputBody::Config(config) if has(record, &Event::ConfigApplied) => {
+                    let agents = config.config.agents.iter();
+                    self.agents.extend(
+                        agents.map(|agent| (agent.id, Agent { title: agent.title.clone(), bot: agent.bot })),
+                    );
+                }
+                InputBody::Message(message) => self.heard(log_seq, record, message),
+                InputBody::Config(_)
+                | InputBody::Command(_)
+                | InputBody::CustomerLeft { .. }
+                | InputBody::PersonWanted { .. }
+                | InputBody::AgentConnected { .. }
+                | InputBody::AgentDisconnected { .. }
+                | InputBody::GatewayLost { .. }
+                | InputBody::Empowerment(_)
+                | InputBody::Wish(_)
+                | InputBody::ParkedDismissed { .. } => {}
+            }
+        }
+        let mut grown = Vec::new();
+        for (conversation, entry) in entries(record) {
+            if self.entry(conversation, entry) {
+                grown.push(conversation);
+            }
+        }
+        grown
+    }
+
+    fn event(&mut self, event: &Event) {
+        if let Event::ConversationForgotten { conversation } = event
+            && let Some(talk) = self.conversations.get(conversation)
+            && talk.pending.is_empty()
+        {
+            if let Some(thread) = talk.thread {
+                self.threads.remove(&thread);
+            }
+            self.conversations.remove(conversation);
+        }
+        if let Event::ConversationOpened { conversation, identity, channel, account, thread } = event
+            && self.channels.contains(channel)
+        {
+            let talk = Talk {
+                key: AccountKey { channel: *channel, account: account.clone() },
+                identity: *identity,
+                thread: *thread,
+                heard: VecDeque::new(),
+                heard_at: Millis(0),
+                is_open: false,
+                pending: VecDeque::new(),
+                steps: BTreeMap::new(),
+            };
+            self.conversations.insert(*conversation, talk);
+            if let Some(thread) = thread {
+                self.threads.insert(*thread, *conversation);
+            }
+        }
+    }
+
+    fn heard(&mut self, log_seq: u64, record: &Record, message: &CustomerMessage) {
+        let conversation = record.events.iter().find_map(|event| {
+            let Event::EntryAdded { conversation, entry, .. } = event else { return None };
+            matches!(entry, EntryKind::FromCustomer | EntryKind::Automatic).then_some(*conversation)
+        });
+        let Some(talk) = conversation.and_then(|id| self.conversations.get_mut(&id)) else { return };
+        if !message.automatic {
+            talk.is_open = true;
+            talk.heard_at = record.at;
+        }
+        if talk.heard.len() > HEARD_KEPT_MAX {
+            // The first one stays: it says who the customer is.
+            talk.heard.remove(1);
+        }
+        talk.heard.push_back(log_seq);
+        if let Some(thread) = &message.thread {
+            self.expect(thread.id, &thread.aliases);
+        }
+    }
+
+    /// Notes an entry; whether it is one to be sent.
+    fn entry(&mut self, id: ConversationId, entry: Entry) -> bool {
+        let Some(talk) = self.conversations.get_mut(&id) else { return false };
+        if matches!(entry.kind, EntryKind::Resolved { .. } | EntryKind::ClosedAfterSilence { .. }) {
+            talk.is_open = false;
+        }
+        if let Some(message) = entry.message {
+            self.sent.insert(message, (id, entry.seq));
+        }
+        let is_ours = !matches!(entry.kind, EntryKind::FromCustomer | EntryKind::Automatic);
+        if !is_ours || !entry.kind.is_for_customer() {
+            return false;
+        }
+        if let Some(early) = self.early.remove(&(id, entry.seq)) {
+            let step = talk.steps.get(&entry.seq).map_or(early, |later| early.then(*later));
+            talk.steps.insert(entry.seq, step);
+        }
+        if talk.steps.get(&entry.seq).is_some_and(|step| step.state.is_settled()) {
+            return false;
+        }
+        talk.pending.push_back(entry);
+        true
+    }
+
+    /// Folds one record of DELIVERIES in; gives the state that its message has now, if that changed.
+    pub(crate) fn delivery(&mut self, delivery: &Delivery) -> Option<DeliveryState> {
+        let place = (delivery.conversation, delivery.seq);
+        if let Some(hash) = delivery.provider_hash {
+            self.by_provider.insert(hash, place);
+        }
+        let told = Step { state: delivery.state, attempt: delivery.attempt, again_at: delivery.again_at };
+        let Some(talk) = self.conversations.get_mut(&delivery.conversation) else {
+            let known = self.early.entry(place).or_insert(told);
+            *known = known.then(told);
+            return None;
+        };
+        let before = talk.steps.get(&delivery.seq).copied();
+        let step = before.map_or(told, |before| before.then(told));
+        talk.steps.insert(delivery.seq, step);
+        while talk.steps.len() > STEPS_KEPT_MAX {
+            talk.steps.pop_first();
+        }
+        if step.state.is_settled() {
+            talk.pending.retain(|entry| entry.seq != delivery.seq);
+        }
+        (before.map(|before| before.state) != Some(step.state)).then_some(step.state)
+    }
+
+    pub(crate) fn talk(&self, id: ConversationId) -> Option<&Talk> {
+        self.conversations.get(&id)
+    }
+
+    /// The next entry to be sent in a conversation, and how far it came before.
+    pub(crate) fn next(&self, id: ConversationId) -> Option<(&Talk, &Entry, Option<Step>)> {
+        let talk = self.conversations.get(&id)?;
+        let entry = talk.pending.front()?;
+        Some((talk, entry, talk.steps.get(&entry.seq).copied()))
+    }
+
+    /// An entry that nothing is sent for.
+    pub(crate) fn skip(&mut self, id: ConversationId, seq: u64) {
+        if let Some(talk) = self.conversations.get_mut(&id) {
+            talk.pending.retain(|entry| entry.seq != seq);
+        }
+    }
+
+    /// All conversations that have something to send.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (ConversationId, &Talk)> {
+        self.conversations.iter().filter(|(_, talk)| !talk.pending.is_empty()).map(|(id, talk)| (*id, talk))
+    }
+
+    /// The thread that a hash of a provider's id belongs to.
+    #[cfg(test)]
+    pub(crate) fn thread_of(&self, alias: Hash128) -> Option<Hash128> {
+        self.aliases.get(&alias).copied()
+    }
+
+    /// Remembers a message that was just made durable: the next one may name it before the log shows it.
+    pub(crate) fn expect(&mut self, thread: Hash128, aliases: &[Hash128]) {
+        for alias in aliases {
+            self.aliases.insert(*alias, thread);
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn conversation_of(&self, thread: Hash128) -> Option<ConversationId> {
+        self.threads.get(&thread).copied()
+    }
+
+    /// Which message of ours a provider means.
+    pub(crate) fn place_of(&self, message: MessageId) -> Option<(ConversationId, u64)> {
+        self.sent.get(&message).copied()
+    }
+
+    pub(crate) fn place_of_provider(&self, hash: Hash128) -> Option<(ConversationId, u64)> {
+        self.by_provider.get(&hash).copied()
+    }
+
+    /// The agent's name for customers, and whether it is a machine.
+    pub(crate) fn by(&self, entry: &EntryKind) -> (Option<String>, bool) {
+        let (agent, bot) = if let EntryKind::FromAgent { agent, bot } = entry {
+            (*agent, *bot)
+        } else if let EntryKind::Told { agent, .. } = entry {
+            (*agent, false)
+        } else {
+            return (None, false);
+        };
+        let known = self.agents.get(&agent);
+        (known.map(|known| known.title.clone()), bot || known.is_some_and(|known| known.bot))
+    }
+}
+
+impl Talk {
+    /// Messages that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.pending.len()
+    }
+}
+
+impl Step {
+    fn then(self, next: Self) -> Self {
+        Self {
+            state: self.state.then(next.state),
+            attempt: self.attempt.max(next.attempt),
+            again_at: next.again_at,
+        }
+    }
+}
+
+fn has(record: &Record, event: &Event) -> bool {
+    record.events.contains(event)
+}
+
+/// A map that forgets what came first.
+#[derive(Debug)]
+struct Bounded<K, V> {
+    map: HashMap<K, V>,
+    order: VecDeque<K>,
+    most: usize,
+}
+
+impl<K: std::hash::Hash + Eq + Clone, V> Bounded<K, V> {
+    fn new(most: usize) -> Self {
+        Self { map: HashMap::new(), order: VecDeque::new(), most }
+    }
+
+    fn insert(&mut self, key: K, value: V) {
+        if self.map.insert(key.clone(), value).is_none() {
+            self.order.push_back(key);
+        }
+        while self.order.len() > self.most {
+            if let Some(oldest) = self.order.pop_front() {
+                self.map.remove(&oldest);
+            }
+        }
+    }
+
+    fn get(&self, key: &K) -> Option<&V> {
+        self.map.get(key)
+    }
+}
+
+#[cfg(test)]
+mod tests;

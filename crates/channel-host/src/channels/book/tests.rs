@@ -1,0 +1,171 @@
+use protocol::input::{Input, MessageThread};
+use protocol::{AgentId, ContactId};
+use uuid::Uuid;
+
+use super::*;
+
+const TALK: ConversationId = ConversationId { log_seq: 1, n: 0 };
+const CONTACT: ContactId = ContactId { log_seq: 1, n: 1 };
+
+fn key() -> AccountKey {
+    AccountKey { channel: ChannelKind::Email, account: SubjectToken::new("support").unwrap() }
+}
+
+fn record(cause: Cause, events: Vec<Event>) -> Record {
+    Record { v: 1, epoch: 1, at: Millis(17), policy: Hash128([0; 16]), cause, events }
+}
+
+fn timer(events: Vec<Event>) -> Record {
+    record(Cause::Timer, events)
+}
+
+fn opened() -> Event {
+    Event::ConversationOpened {
+        conversation: TALK,
+        identity: IdentityId(Hash128([7; 16])),
+        channel: ChannelKind::Email,
+        account: key().account,
+        thread: Some(Hash128([9; 16])),
+    }
+}
+
+fn added(seq: u64, entry: EntryKind) -> Event {
+    Event::EntryAdded { conversation: TALK, contact: CONTACT, seq, entry }
+}
+
+fn from_agent() -> EntryKind {
+    EntryKind::FromAgent { agent: AgentId(Uuid::nil()), bot: false }
+}
+
+fn heard(aliases: &[u8]) -> Record {
+    let identity = IdentityId(Hash128([7; 16]));
+    let message = CustomerMessage {
+        message: MessageId(Uuid::nil()),
+        channel: ChannelKind::Email,
+        account: key().account,
+        identity,
+        provider_hash: Hash128([1; 16]),
+        content_hash: Hash128([2; 16]),
+        sent_at: None,
+        category: None,
+        replays: None,
+        callback: false,
+        language: None,
+        facts: protocol::facts::FactValues::new(),
+        thread: Some(Box::new(MessageThread {
+            id: Hash128([9; 16]),
+            aliases: aliases.iter().map(|n| Hash128([*n; 16])).collect(),
+        })),
+        automatic: false,
+        body: protocol::content::Sealed::from_parts(identity, 1, "x"),
+    };
+    let input = Input { v: 1, made_at: Millis(17), body: InputBody::Message(message) };
+    let cause = Cause::Input { seq: 3, input };
+    record(cause, vec![opened(), added(1, EntryKind::FromCustomer)])
+}
+
+fn step(seq: u64, state: DeliveryState, attempt: u32) -> Delivery {
+    Delivery {
+        v: 1,
+        at: Millis(18),
+        channel: ChannelKind::Email,
+        account: key().account,
+        conversation: TALK,
+        seq,
+        message: None,
+        state,
+        attempt,
+        reason: None,
+        provider_hash: None,
+        again_at: None,
+    }
+}
+
+fn book() -> Book {
+    Book::new(vec![ChannelKind::Email])
+}
+
+fn next_seq(book: &Book) -> Option<u64> {
+    book.next(TALK).map(|(_, entry, _)| entry.seq)
+}
+
+#[test]
+fn entries_go_in_order_and_each_until_it_is_settled() {
+    let mut book = book();
+    assert!(book.record(1, &heard(&[])).is_empty(), "the customer's own words are not sent to them");
+    book.record(2, &timer(vec![added(2, from_agent())]));
+    book.record(
+        3,
+        &timer(vec![added(3, EntryKind::Note { agent: AgentId(Uuid::nil()) }), added(4, from_agent())]),
+    );
+    assert_eq!(next_seq(&book), Some(2));
+    assert_eq!(book.delivery(&step(2, DeliveryState::Sending, 1)), Some(DeliveryState::Sending));
+    assert_eq!(book.delivery(&step(2, DeliveryState::Queued, 1)), Some(DeliveryState::Queued));
+    assert_eq!(next_seq(&book), Some(2), "it waits to be tried again, and what is behind it waits too");
+    assert_eq!(book.delivery(&step(2, DeliveryState::Sending, 2)), Some(DeliveryState::Sending));
+    assert_eq!(book.delivery(&step(2, DeliveryState::Accepted, 2)), Some(DeliveryState::Accepted));
+    assert_eq!(next_seq(&book), Some(4));
+    assert_eq!(book.delivery(&step(2, DeliveryState::Sent, 0)), Some(DeliveryState::Sent));
+    assert_eq!(book.delivery(&step(2, DeliveryState::Accepted, 0)), None, "never back");
+    book.skip(TALK, 4);
+    assert_eq!(next_seq(&book), None);
+    assert_eq!(book.waiting().count(), 0);
+}
+
+/// Whichever log is read first, what was sent is not sent again.
+#[test]
+fn the_two_logs_may_be_read_in_any_order() {
+    let contacts = [heard(&[]), timer(vec![added(2, from_agent())]), timer(vec![added(3, from_agent())])];
+    let deliveries = [
+        step(2, DeliveryState::Sending, 1),
+        step(2, DeliveryState::Accepted, 1),
+        step(3, DeliveryState::Sending, 1),
+    ];
+    for turns in 0_u32..1 << (contacts.len() + deliveries.len()) {
+        if usize::try_from(turns.count_ones()).unwrap() != contacts.len() {
+            continue;
+        }
+        let mut book = book();
+        let (mut records, mut steps) = (contacts.iter(), deliveries.iter());
+        for n in 0..contacts.len() + deliveries.len() {
+            if turns >> n & 1 == 1 {
+                book.record(u64::try_from(n).unwrap() + 1, records.next().unwrap());
+            } else {
+                book.delivery(steps.next().unwrap());
+            }
+        }
+        let (_, entry, step) = book.next(TALK).unwrap();
+        let known = step.map(|step| (step.state, step.attempt));
+        assert_eq!((entry.seq, known), (3, Some((DeliveryState::Sending, 1))), "{turns:b}");
+    }
+}
+
+#[test]
+fn threads_are_found_by_their_aliases_also_before_the_log_shows_them() {
+    let mut book = book();
+    book.expect(Hash128([9; 16]), &[Hash128([5; 16])]);
+    assert_eq!(book.thread_of(Hash128([5; 16])), Some(Hash128([9; 16])));
+    book.record(1, &heard(&[6]));
+    assert_eq!(book.thread_of(Hash128([6; 16])), Some(Hash128([9; 16])));
+    assert_eq!(book.conversation_of(Hash128([9; 16])), Some(TALK));
+    assert_eq!(book.thread_of(Hash128([7; 16])), None);
+    book.record(2, &timer(vec![Event::ConversationForgotten { conversation: TALK }]));
+    assert_eq!(book.conversation_of(Hash128([9; 16])), None);
+    assert_eq!(
+        book.thread_of(Hash128([6; 16])),
+        Some(Hash128([9; 16])),
+        "the next message of the thread is of it"
+    );
+}
+
+#[test]
+fn of_a_customers_messages_the_first_and_the_last_are_remembered() {
+    let mut book = book();
+    book.record(1, &heard(&[]));
+    for seq in 2..=9 {
+        let mut record = heard(&[]);
+        record.events.remove(0);
+        book.record(seq, &record);
+    }
+    assert_eq!(book.talk(TALK).unwrap().heard, [1, 6, 7, 8, 9]);
+}

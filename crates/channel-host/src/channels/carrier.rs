@@ -1,0 +1,174 @@
+//! How messages go out, whatever the channel: an adapter and its transport behind one door.
+
+use std::time::Duration;
+
+use channel::{Adapter, EntryKind, HttpAnswer, HttpRequest, Outbound, Parsed, Raw, Rejected, Verdict};
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use protocol::Millis;
+use reqwest::header::RETRY_AFTER;
+use reqwest::redirect;
+
+/// How long reaching a provider may take.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How long its answer may take.
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// What is kept of an answer, bytes.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// The way out of one account.
+pub(crate) trait Carrier: Send + Sync {
+    /// Whether entries of that kind go out at all.
+    fn sends(&self, kind: &EntryKind) -> bool;
+
+    /// Whether what was handed over when we crashed may be handed over again.
+    fn is_resendable(&self) -> bool;
+
+    /// Hands one entry over.
+    fn send<'a>(&'a self, outbound: &'a Outbound<'a>) -> BoxFuture<'a, Verdict>;
+
+    /// Tries the credentials without sending anybody anything; a line for each thing tried.
+    fn check(&self, now: Millis) -> BoxFuture<'_, Vec<Finding>>;
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What was tried.
+    pub what: String,
+    /// What came of it; an error says what to do.
+    pub found: Result<String, String>,
+}
+
+/// The way in of one account, for what is posted to it.
+pub(crate) trait Door: Send + Sync {
+    /// Reads a request after making sure whose it is.
+    fn receive(&self, raw: &Raw<'_>, now: Millis) -> Result<Vec<Result<Parsed<()>, Rejected>>, Rejected>;
+}
+
+/// An adapter whose provider speaks HTTP.
+pub(crate) struct Http<A> {
+    adapter: A,
+    client: Client,
+}
+
+impl<A> Http<A> {
+    pub(crate) fn new(adapter: A, client: Client) -> Self {
+        Self { adapter, client }
+    }
+}
+
+impl<A> Carrier for Http<A>
+where
+    A: Adapter<Sending = HttpRequest, Answer = HttpAnswer> + Send + Sync,
+{
+    fn sends(&self, kind: &EntryKind) -> bool {
+        self.adapter.sends(kind)
+    }
+
+    fn is_resendable(&self) -> bool {
+        A::IS_RESENDABLE
+    }
+
+    fn send<'a>(&'a self, outbound: &'a Outbound<'a>) -> BoxFuture<'a, Verdict> {
+        Box::pin(async move {
+            match self.adapter.render(outbound) {
+                Ok(request) => self.adapter.judge(&self.client.post(request).await),
+                Err(unsendable) => Verdict::Failed { reason: unsendable.reason },
+            }
+        })
+    }
+
+    fn check(&self, now: Millis) -> BoxFuture<'_, Vec<Finding>> {
+        Box::pin(async move {
+            let Some(request) = self.adapter.probe(now) else { return Vec::new() };
+            let what = "send a signed ping".to_owned();
+            let answer = self.client.post(request).await;
+            let found = match &answer {
+                HttpAnswer::Status { status, .. } if (200..300).contains(status) => {
+                    Ok(format!("answered {status}"))
+                }
+                HttpAnswer::Status { status: 401 | 403, .. } => {
+                    Err("it does not take our signature: compare the secret on both sides".to_owned())
+                }
+                HttpAnswer::Status { status, .. } => Err(format!(
+                    "it answered {status}: look at the url, and whether it takes events of type ping"
+                )),
+                HttpAnswer::NoAnswer => Err("it did not answer in time: look at its own log".to_owned()),
+                HttpAnswer::Unreachable => {
+                    Err("nobody is there: look at the url, its certificate, and the way there".to_owned())
+                }
+            };
+            vec![Finding { what, found }]
+        })
+    }
+}
+
+impl<A> Door for Http<A>
+where
+    A: Adapter<Sending = HttpRequest, Answer = HttpAnswer> + Send + Sync,
+{
+    fn receive(&self, raw: &Raw<'_>, now: Millis) -> Result<Vec<Result<Parsed<()>, Rejected>>, Rejected> {
+        self.adapter.verify(raw, now)?;
+        let without_signal = |parsed| match parsed {
+            Parsed::Message(message) => Parsed::Message(message),
+            Parsed::Status(status) => Parsed::Status(status),
+            Parsed::Echo { provider_id } => Parsed::Echo { provider_id },
+            Parsed::Signal(_) => Parsed::Signal(()),
+        };
+        Ok(self.adapter.parse(raw).into_iter().map(|one| one.map(without_signal)).collect())
+    }
+}
+
+/// Posts requests: bounded in time and size, never following where an answer points. Clones share its connections.
+#[derive(Clone)]
+pub(crate) struct Client {
+    client: reqwest::Client,
+    within: Duration,
+}
+
+impl Client {
+    /// Waits so long for an answer.
+    ///
+    /// # Errors
+    /// When no client can be made; the process does not start then.
+    pub(crate) fn new(within: Duration) -> anyhow::Result<Self> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_WITHIN)
+            // A provider's token and our customers' words go nowhere else.
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .build()?;
+        Ok(Self { client, within })
+    }
+
+    pub(crate) async fn post(&self, request: HttpRequest) -> HttpAnswer {
+        let mut sent = self.client.post(request.url).timeout(self.within).body(request.body);
+        for (name, value) in request.headers {
+            sent = sent.header(name, value);
+        }
+        let answer = match sent.send().await {
+            Ok(answer) => answer,
+            // Only what never left is known not to have been taken.
+            Err(error) if error.is_connect() || error.is_builder() => return HttpAnswer::Unreachable,
+            Err(_) => return HttpAnswer::NoAnswer,
+        };
+        let status = answer.status().as_u16();
+        let seconds =
+            answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let mut body = Vec::new();
+        let mut parts = answer.bytes_stream();
+        while let Some(Ok(part)) = parts.next().await {
+            let room = ANSWER_BYTES_MAX - body.len();
+            body.extend_from_slice(part.get(..part.len().min(room)).unwrap_or_default());
+            if body.len() == ANSWER_BYTES_MAX {
+                break;
+            }
+        }
+        HttpAnswer::Status {
+            status,
+            retry_after_ms: seconds.map(|seconds| seconds.saturating_mul(1000)),
+            body,
+        }
+    }
+}

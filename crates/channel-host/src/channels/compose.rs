@@ -1,0 +1,77 @@
+//! What an entry needs to go out: its words, to whom, in answer to what; read from the log again and opened.
+
+use bus::UnsealError;
+use channel::{Content, Correspondent};
+use protocol::content::Sealed;
+use protocol::input::InputBody;
+use protocol::record::{Cause, EntryKind, Record};
+use protocol::streams::CONTACTS;
+use protocol::thread::Entry;
+
+use crate::channels::Channels;
+use crate::channels::book::Talk;
+
+/// An entry in the clear.
+pub(super) struct Composed {
+    pub(super) content: Option<Content>,
+    pub(super) to: Correspondent,
+}
+
+/// Why there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotComposed {
+    /// The log or the keys are away; fate: retry.
+    Away,
+    /// The customer was erased, or nobody knows who they are; fate: it failed.
+    Never(&'static str),
+}
+
+pub(super) async fn compose(
+    channels: &Channels,
+    talk: &Talk,
+    entry: &Entry,
+) -> Result<Composed, NotComposed> {
+    let content = match (&entry.body, &entry.kind) {
+        (Some(body), _) => Some(open(channels, body).await?.ok_or(NotComposed::Never("erased"))?),
+        (None, EntryKind::IncidentTold { text, .. }) => Some(Content::words(text.clone())),
+        (None, _) => None,
+    };
+    Ok(Composed { content, to: correspondent(channels, talk).await? })
+}
+
+/// The customer's side: who they are by their first message, what they wrote last.
+async fn correspondent(channels: &Channels, talk: &Talk) -> Result<Correspondent, NotComposed> {
+    let mut to = Correspondent { thread: talk.thread, ..Correspondent::default() };
+    for seq in &talk.heard {
+        let Some(body) = message_at(channels, *seq).await? else { continue };
+        let Some(content) = open(channels, &body).await? else { continue };
+        let is_third = content.mail.as_ref().is_some_and(|mail| mail.third_party);
+        if !is_third && let Some(identity) = &content.identity {
+            to.identity.clone_from(identity);
+            to.name.clone_from(&content.name);
+        }
+        to.last = Some(content);
+    }
+    if to.identity.is_empty() { Err(NotComposed::Never("no_address")) } else { Ok(to) }
+}
+
+async fn message_at(channels: &Channels, seq: u64) -> Result<Option<Sealed>, NotComposed> {
+    let item = channels.intake.bus.read_one(CONTACTS, seq).await.map_err(|error| {
+        tracing::warn!(%error, seq, "failed to read a message again; tries again");
+        NotComposed::Away
+    })?;
+    let Some(record) = item.and_then(|item| serde_json::from_slice::<Record>(&item.payload).ok()) else {
+        return Ok(None);
+    };
+    let Cause::Input { input, .. } = record.cause else { return Ok(None) };
+    if let InputBody::Message(message) = input.body { Ok(Some(message.body)) } else { Ok(None) }
+}
+
+/// What is sealed; `None` if it was erased or cannot be opened by anybody.
+async fn open(channels: &Channels, body: &Sealed) -> Result<Option<Content>, NotComposed> {
+    match channels.intake.sealer.unseal(body).await {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(UnsealError::Erased | UnsealError::NoKey | UnsealError::Damaged) => Ok(None),
+        Err(UnsealError::Unavailable(_)) => Err(NotComposed::Away),
+    }
+}

@@ -1,0 +1,232 @@
+//! What is posted to an account: verified, read, made durable, and only then answered with success.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use bus::{Deadline, PublishError, RoomLevel};
+use channel::{Fate, Inbound, Parsed, Raw, Rejected, Status, StatusOf};
+use protocol::delivery::Delivery;
+use protocol::input::{MessageThread, WIRE_VERSION};
+use protocol::{ConversationId, MessageId};
+use serde::Serialize;
+use service::Problem;
+use service::rate::RetryAfter;
+use uuid::Uuid;
+
+use crate::channels::Channels;
+use crate::channels::book::AccountKey;
+use crate::intake::{NotTaken, Said};
+use crate::limits::PUBLISH_WITHIN;
+
+/// How long a status waits for the message that it is about: it may come before the answer to the send.
+const STATUS_WAITS: Duration = Duration::from_secs(5);
+/// How often it looks meanwhile.
+const STATUS_LOOKS_EVERY: Duration = Duration::from_millis(100);
+/// When the same may be sent again.
+const COME_BACK_AFTER: RetryAfter = RetryAfter(Duration::from_secs(5));
+
+/// What became of a request's items.
+#[derive(Debug, Default, Serialize)]
+struct Answer {
+    taken: u32,
+    parked: u32,
+}
+
+pub(super) async fn receive(
+    State(channels): State<Arc<Channels>>,
+    Path((channel, name)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let found = channels
+        .accounts
+        .keys()
+        .find(|key| key.channel.as_str() == channel && key.account.as_str() == name)
+        .cloned();
+    // The account is chosen by the path alone, never by what the request says.
+    let Some(key) = found else {
+        let detail = "look at the path: /in/<channel>/<account>, as in channels.toml";
+        let problem =
+            Problem::new(StatusCode::NOT_FOUND, "unknown_account", "there is no such account", detail);
+        return refuse(&channels, &channel, problem);
+    };
+    match take(&channels, &key, &headers, body).await {
+        Ok(answer) => (StatusCode::ACCEPTED, Json(answer)).into_response(),
+        Err(problem) => refuse(&channels, key.channel.as_str(), problem),
+    }
+}
+
+fn refuse(channels: &Channels, channel: &str, problem: Problem) -> Response {
+    // A stranger's word is no label.
+    let known = channels.accounts.keys().any(|key| key.channel.as_str() == channel);
+    let channel = if known { channel } else { "unknown" };
+    channels.intake.kit.metrics.refused_total.inc([channel, problem.code]);
+    problem.into_response()
+}
+
+async fn take(
+    channels: &Channels,
+    key: &AccountKey,
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Answer, Problem> {
+    let Some(door) = channels.accounts.get(key).and_then(|account| account.door.clone()) else {
+        let detail = "this channel fetches what comes in by itself";
+        return Err(Problem::new(StatusCode::NOT_FOUND, "nothing_posted", "nothing is posted here", detail));
+    };
+    let body = body.map_err(|_| {
+        let detail = "send fewer events at once";
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the request is too large", detail)
+    })?;
+    let headers: Vec<(String, String)> = headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let raw = Raw { headers: &headers, body: &body };
+    let items = door.receive(&raw, channels.now()).map_err(|rejected| {
+        let status = StatusCode::UNAUTHORIZED;
+        Problem::new(status, rejected.code, "the request is not known to be yours", rejected.words)
+    })?;
+    let mut answer = Answer::default();
+    for item in items {
+        match item {
+            Ok(Parsed::Message(inbound)) => {
+                has_room(channels)?;
+                message(channels, key, inbound).await.map_err(not_now)?;
+                answer.taken += 1;
+            }
+            Ok(Parsed::Status(status)) => {
+                self::status(channels, key, &status).await.map_err(not_now)?;
+                answer.taken += 1;
+            }
+            Ok(Parsed::Echo { .. } | Parsed::Signal(())) => answer.taken += 1,
+            Err(rejected) if rejected.fate == Fate::Refuse => return Err(refused(rejected)),
+            Err(rejected) => {
+                channels.intake.park(key.channel, &key.account, &rejected, &body).await.map_err(not_now)?;
+                channels.intake.kit.metrics.parked_total.inc([key.channel.as_str(), rejected.code]);
+                answer.parked += 1;
+            }
+        }
+    }
+    channels.standings.heard(key, channels.now());
+    Ok(answer)
+}
+
+fn refused(rejected: Rejected) -> Problem {
+    let status = match rejected.code {
+        "body_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    Problem::new(status, rejected.code, "the request cannot be read", rejected.words)
+}
+
+/// The sender keeps it and comes again: what was taken meanwhile is the same then.
+fn not_now(why: NotTaken) -> Problem {
+    let code = match why {
+        NotTaken::Unavailable => "unavailable",
+        NotTaken::Full => "inbound_full",
+        NotTaken::TooLarge => {
+            let detail = "send less in one message";
+            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "it is too large", detail);
+        }
+        NotTaken::Broken => "internal",
+    };
+    Problem::unavailable(code, "it could not be stored just now").retry_after(COME_BACK_AFTER)
+}
+
+fn has_room(channels: &Channels) -> Result<(), Problem> {
+    match channels.intake.bus.room().level() {
+        RoomLevel::NothingOfCustomers => Err(not_now(NotTaken::Full)),
+        // Whether it begins a contact is the core's to say; a conversation that goes on must not stop for it.
+        RoomLevel::All | RoomLevel::NoNewContacts => Ok(()),
+    }
+}
+
+async fn message(channels: &Channels, key: &AccountKey, mut inbound: Inbound) -> Result<(), NotTaken> {
+    let AccountKey { channel, account } = key;
+    let who = inbound.identity.take().unwrap_or_default();
+    let identity = channels.intake.hasher.identity(*channel, account.as_str(), &who);
+    let thread = inbound.thread.as_ref().map(|thread| {
+        // A thread is its customer's: nobody gets into another's by naming it.
+        let id =
+            channels.intake.hasher.provider_id(*channel, account, &format!("thread {identity} {thread}"));
+        Box::new(MessageThread { id, aliases: Vec::new() })
+    });
+    inbound.content.identity = Some(who);
+    let said = Said {
+        channel: *channel,
+        account,
+        identity,
+        message: inbound.message.unwrap_or_else(|| MessageId(Uuid::now_v7())),
+        language: None,
+        thread,
+        inbound: &inbound,
+    };
+    channels.intake.say(said).await.map(drop)
+}
+
+/// Notes how far a message has come. What is about no message of ours is counted and let go: other systems may send by the
+/// same account.
+async fn status(channels: &Channels, key: &AccountKey, status: &Status) -> Result<(), NotTaken> {
+    let Some((conversation, seq)) = place(channels, key, &status.about).await else {
+        channels.intake.kit.metrics.refused_total.inc([key.channel.as_str(), "unknown_message"]);
+        return Ok(());
+    };
+    let message = if let StatusOf::Ours(message) = status.about { Some(message) } else { None };
+    let delivery = Delivery {
+        v: WIRE_VERSION,
+        at: channels.now(),
+        channel: key.channel,
+        account: key.account.clone(),
+        conversation,
+        seq,
+        message,
+        state: status.state,
+        attempt: 0,
+        reason: status.reason.clone(),
+        provider_hash: None,
+        again_at: None,
+    };
+    let bytes = serde_json::to_vec(&delivery).map_err(|_| NotTaken::Broken)?;
+    let id = format!("{conversation}-{seq}-{}", status.state.as_str());
+    let subject = channels.intake.subjects.deliveries(key.channel, &key.account);
+    let stored =
+        channels.intake.bus.publish_durable(&subject, &id, bytes.into(), Deadline::after(PUBLISH_WITHIN));
+    match stored.await {
+        Ok(_) => Ok(()),
+        Err(PublishError::Full) => Err(NotTaken::Full),
+        Err(PublishError::Unavailable(_)) => Err(NotTaken::Unavailable),
+        Err(PublishError::TooLarge | PublishError::Refused(_)) => Err(NotTaken::Broken),
+    }
+}
+
+async fn place(channels: &Channels, key: &AccountKey, about: &StatusOf) -> Option<(ConversationId, u64)> {
+    let deadline = Deadline::after(STATUS_WAITS);
+    loop {
+        let place = {
+            let book = channels.book();
+            let place = match about {
+                StatusOf::Ours(message) => book.place_of(*message),
+                StatusOf::Theirs(id) => book.place_of_provider(provider_hash(channels, key, id)),
+                StatusOf::Hash(hash) => book.place_of_provider(*hash),
+            };
+            // Who may speak for one account may not for another.
+            place.filter(|(conversation, _)| book.talk(*conversation).is_some_and(|talk| talk.key == *key))
+        };
+        if place.is_some() || deadline.has_passed() {
+            return place;
+        }
+        tokio::time::sleep(STATUS_LOOKS_EVERY).await;
+    }
+}
+
+/// By what a provider's id of a message of ours is known again.
+pub(super) fn provider_hash(channels: &Channels, key: &AccountKey, id: &str) -> protocol::Hash128 {
+    channels.intake.hasher.provider_id(key.channel, &key.account, &format!("sent {id}"))
+}

@@ -1,0 +1,117 @@
+//! Reads CONTACTS and DELIVERIES into the book.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use bus::{Tail, TailError, TailItem, TailOptions};
+use protocol::delivery::Delivery;
+use protocol::input::WIRE_VERSION;
+use protocol::record::Record;
+use protocol::streams::{CONTACTS, DELIVERIES};
+use service::HealthHandle;
+
+use crate::channels::Channels;
+use crate::limits::{BEAT_EVERY, REOPEN_PAUSE};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Log {
+    Contacts,
+    Deliveries,
+}
+
+impl Log {
+    fn stream(self) -> &'static str {
+        match self {
+            Self::Contacts => CONTACTS,
+            Self::Deliveries => DELIVERIES,
+        }
+    }
+}
+
+pub(super) fn start(channels: &Arc<Channels>) {
+    let kit = &channels.intake.kit;
+    for (log, name) in [(Log::Contacts, "channels log"), (Log::Deliveries, "channels deliveries")] {
+        let health = kit.health.register(name);
+        kit.drain.spawn(name, follow(Arc::clone(channels), log, health));
+    }
+}
+
+async fn follow(channels: Arc<Channels>, log: Log, health: HealthHandle) -> anyhow::Result<()> {
+    let token = channels.intake.kit.drain.token();
+    let mut tail = tokio::select! {
+        opened = open(&channels, log, &health) => opened?,
+        () = token.cancelled() => {
+            health.retire();
+            return Ok(());
+        }
+    };
+    let mut beat = tokio::time::interval(BEAT_EVERY);
+    loop {
+        if tail.caught_up() {
+            channels.read.send_if_modified(|read| {
+                let flag = match log {
+                    Log::Contacts => &mut read.contacts_caught_up,
+                    Log::Deliveries => &mut read.deliveries_caught_up,
+                };
+                !std::mem::replace(flag, true)
+            });
+        }
+        tokio::select! {
+            item = tail.next() => {
+                let item = item.with_context(|| format!("read {}", log.stream()))?;
+                match log {
+                    Log::Contacts => contacts(&channels, &item)?,
+                    Log::Deliveries => deliveries(&channels, &item)?,
+                }
+            }
+            _ = beat.tick() => health.beat(),
+            () = token.cancelled() => {
+                health.retire();
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Tries until the log can be read: a stream or server that is not there yet comes.
+async fn open(channels: &Channels, log: Log, health: &HealthHandle) -> anyhow::Result<Tail> {
+    loop {
+        match Tail::open(&channels.intake.bus, log.stream(), 1, TailOptions::default()).await {
+            Ok(tail) => return Ok(tail),
+            Err(error @ (TailError::Closed(_) | TailError::WentBack { .. })) => {
+                return Err(error).context("open the log");
+            }
+            Err(error @ (TailError::NotFound(_) | TailError::Refused { .. })) => {
+                tracing::warn!(%error, "failed to open the log; tries again");
+                health.set_detail("cannot open the log");
+                health.starting();
+            }
+        }
+        tokio::time::sleep(REOPEN_PAUSE).await;
+    }
+}
+
+/// A record that cannot be read ends the role: what a customer is sent must have no hole.
+fn contacts(channels: &Channels, item: &TailItem) -> anyhow::Result<()> {
+    let record: Record =
+        serde_json::from_slice(&item.payload).with_context(|| format!("read record {}", item.seq))?;
+    anyhow::ensure!(record.v <= WIRE_VERSION, "read record {}: written by a later version", item.seq);
+    let grown = channels.book().record(item.seq, &record);
+    if !grown.is_empty() {
+        channels.grow(grown);
+    }
+    Ok(())
+}
+
+fn deliveries(channels: &Channels, item: &TailItem) -> anyhow::Result<()> {
+    let delivery: Delivery =
+        serde_json::from_slice(&item.payload).with_context(|| format!("read delivery {}", item.seq))?;
+    anyhow::ensure!(delivery.v <= WIRE_VERSION, "read delivery {}: written by a later version", item.seq);
+    let changed = channels.book().delivery(&delivery);
+    let is_live = channels.read.borrow().deliveries_caught_up;
+    if let Some(state) = changed.filter(|_| is_live) {
+        channels.intake.kit.metrics.deliveries_total.inc([delivery.channel.as_str(), state.as_str()]);
+    }
+    channels.read.send_modify(|read| read.deliveries = item.seq);
+    Ok(())
+}

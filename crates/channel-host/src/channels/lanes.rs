@@ -1,0 +1,197 @@
+//! When what may be sent: a lane for each conversation, a gate for each account. Pure; times are given.
+
+use std::collections::HashMap;
+
+use protocol::{ConversationId, Hash128, Millis};
+
+use crate::channels::book::AccountKey;
+
+/// Pauses after the first, second, ... attempt in vain, ms; after the last one it failed. Together some three days, as long as
+/// providers' outages and a weekend last.
+const PAUSES_MS: [u64; 12] = [
+    2_000, 10_000, 60_000, 300_000, 900_000, 3_600_000, 7_200_000, 14_400_000, 28_800_000, 43_200_000,
+    64_800_000, 86_400_000,
+];
+/// Pauses of an account that is not let in, ms; the last one for ever: a person has to look, and is told.
+const GATE_PAUSES_MS: [u64; 5] = [5_000, 15_000, 60_000, 180_000, 300_000];
+/// A pause is up to so many percent longer: what failed together need not come back together.
+const JITTER_PERCENT: u64 = 20;
+
+/// The pause after attempt number `attempt`, ms; `None`: it was the last.
+pub(crate) fn pause_ms(attempt: u32, dice: Hash128) -> Option<u64> {
+    let n = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+    PAUSES_MS.get(n).map(|pause| with_jitter(*pause, dice))
+}
+
+fn with_jitter(pause: u64, dice: Hash128) -> u64 {
+    let roll = u64::from(dice.0[0]);
+    pause + pause * JITTER_PERCENT * roll / (100 * 255)
+}
+
+/// The lanes and gates of whoever leads.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    lanes: HashMap<ConversationId, Lane>,
+    gates: HashMap<AccountKey, Gate>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    Busy,
+    Until(Millis),
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Gate {
+    until: Option<Millis>,
+    in_flight: usize,
+    in_vain: u32,
+}
+
+/// Whether something may go now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum May {
+    Go,
+    /// Not before then.
+    From(Millis),
+    /// When something else has come back.
+    Later,
+}
+
+impl Lanes {
+    /// Whether the conversation's next message may go, by its own lane and its account's gate.
+    pub(crate) fn may(
+        &self,
+        conversation: ConversationId,
+        key: &AccountKey,
+        at_once: usize,
+        now: Millis,
+    ) -> May {
+        match self.lanes.get(&conversation) {
+            Some(Lane::Busy) => return May::Later,
+            Some(Lane::Until(until)) if *until > now => return May::From(*until),
+            Some(Lane::Until(_)) | None => {}
+        }
+        match self.gates.get(key) {
+            Some(Gate { until: Some(until), .. }) if *until > now => May::From(*until),
+            // After a refusal one message tries whether it is over.
+            Some(Gate { in_vain: 1.., in_flight: 1.., .. }) => May::Later,
+            Some(gate) if gate.in_flight >= at_once => May::Later,
+            Some(_) | None => May::Go,
+        }
+    }
+
+    pub(crate) fn leaves(&mut self, conversation: ConversationId, key: &AccountKey) {
+        self.lanes.insert(conversation, Lane::Busy);
+        self.gates.entry(key.clone()).or_default().in_flight += 1;
+    }
+
+    /// It came back; the lane's next goes from then on.
+    pub(crate) fn returns(
+        &mut self,
+        conversation: ConversationId,
+        key: &AccountKey,
+        next_from: Option<Millis>,
+    ) {
+        match next_from {
+            Some(until) => self.lanes.insert(conversation, Lane::Until(until)),
+            None => self.lanes.remove(&conversation),
+        };
+        let gate = self.gates.entry(key.clone()).or_default();
+        gate.in_flight = gate.in_flight.saturating_sub(1);
+    }
+
+    /// The lane waits, as the log says.
+    pub(crate) fn waits(&mut self, conversation: ConversationId, until: Millis) {
+        self.lanes.insert(conversation, Lane::Until(until));
+    }
+
+    /// The account takes what it is sent.
+    pub(crate) fn opens(&mut self, key: &AccountKey) {
+        let gate = self.gates.entry(key.clone()).or_default();
+        (gate.until, gate.in_vain) = (None, 0);
+    }
+
+    /// The account does not take anything for so long, or by the usual pauses; gives until when.
+    pub(crate) fn shuts(
+        &mut self,
+        key: &AccountKey,
+        after_ms: Option<u64>,
+        now: Millis,
+        dice: Hash128,
+    ) -> Millis {
+        let gate = self.gates.entry(key.clone()).or_default();
+        let n = usize::try_from(gate.in_vain).unwrap_or(usize::MAX).min(GATE_PAUSES_MS.len() - 1);
+        let usual = GATE_PAUSES_MS.get(n).copied().unwrap_or_default();
+        let until = now.plus(after_ms.unwrap_or_else(|| with_jitter(usual, dice)));
+        gate.in_vain = gate.in_vain.saturating_add(1);
+        gate.until = Some(gate.until.map_or(until, |before| before.max(until)));
+        until
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{ChannelKind, SubjectToken};
+
+    use super::*;
+
+    fn key(name: &str) -> AccountKey {
+        AccountKey { channel: ChannelKind::Webhook, account: SubjectToken::new(name).unwrap() }
+    }
+
+    fn talk(n: u64) -> ConversationId {
+        ConversationId { log_seq: n, n: 0 }
+    }
+
+    #[test]
+    fn one_slow_conversation_holds_up_no_other() {
+        let (crm, now) = (key("crm"), Millis(1000));
+        let mut lanes = Lanes::default();
+        lanes.leaves(talk(1), &crm);
+        assert_eq!(lanes.may(talk(1), &crm, 2, now), May::Later, "a conversation goes in order");
+        assert_eq!(lanes.may(talk(2), &crm, 2, now), May::Go);
+        lanes.leaves(talk(2), &crm);
+        assert_eq!(lanes.may(talk(3), &crm, 2, now), May::Later, "two at once");
+        lanes.returns(talk(1), &crm, Some(Millis(5000)));
+        assert_eq!(lanes.may(talk(1), &crm, 2, now), May::From(Millis(5000)));
+        assert_eq!(lanes.may(talk(1), &crm, 2, Millis(5000)), May::Go);
+        assert_eq!(lanes.may(talk(3), &crm, 2, now), May::Go);
+    }
+
+    #[test]
+    fn a_refused_account_holds_up_its_own_and_one_message_tries_again() {
+        let (crm, shop, now) = (key("crm"), key("shop"), Millis(1000));
+        let mut lanes = Lanes::default();
+        let until = lanes.shuts(&crm, None, now, Hash128([0; 16]));
+        assert_eq!(until, Millis(6000));
+        assert_eq!(lanes.may(talk(1), &crm, 9, now), May::From(until));
+        assert_eq!(lanes.may(talk(2), &shop, 9, now), May::Go);
+        assert_eq!(lanes.may(talk(1), &crm, 9, until), May::Go);
+        lanes.leaves(talk(1), &crm);
+        assert_eq!(lanes.may(talk(3), &crm, 9, until), May::Later);
+        assert_eq!(
+            lanes.shuts(&crm, None, until, Hash128([255; 16])),
+            Millis(6000 + 18_000),
+            "longer, and scattered"
+        );
+        lanes.returns(talk(1), &crm, None);
+        lanes.opens(&crm);
+        lanes.leaves(talk(1), &crm);
+        assert_eq!(lanes.may(talk(3), &crm, 9, until), May::Go);
+        assert_eq!(
+            lanes.shuts(&crm, Some(90), Millis(50_000), Hash128([0; 16])),
+            Millis(50_090),
+            "as the provider says"
+        );
+    }
+
+    #[test]
+    fn attempts_end_after_days() {
+        let pauses: Vec<u64> = (1..=12).map(|attempt| pause_ms(attempt, Hash128([0; 16])).unwrap()).collect();
+        assert!(pauses.windows(2).all(|pair| pair[0] < pair[1]));
+        let days = pauses.iter().sum::<u64>() / 86_400_000;
+        assert!((2..=5).contains(&days), "{days} days");
+        assert_eq!(pause_ms(13, Hash128([0; 16])), None);
+    }
+}

@@ -1,0 +1,447 @@
+//! Sending: one process leads. What is to be done stands in DELIVERIES before it is done, and what came of it after (law 7).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bus::{Deadline, HeldLease, Lease, LeaseError, PublishError};
+use channel::{Outbound, Verdict, Whose};
+use protocol::delivery::{AccountState, Delivery, DeliveryState};
+use protocol::input::WIRE_VERSION;
+use protocol::thread::Entry;
+use protocol::{ConversationId, Hash128, Millis};
+use service::rate::RetryAfter;
+use service::{HealthHandle, Rate, RateLimiter, failpoint};
+use tokio::task::JoinSet;
+
+use crate::channels::Channels;
+use crate::channels::book::{AccountKey, Step, Talk};
+use crate::channels::compose::{NotComposed, compose};
+use crate::channels::door::provider_hash;
+use crate::channels::lanes::{Lanes, May, pause_ms};
+use crate::limits::{BEAT_EVERY, PUBLISH_WITHIN, SENDS_AT_ONCE_MAX, SENDS_END_WITHIN};
+
+/// The lease of who sends.
+const LEASE_KEY: &str = "channels";
+/// Pause after the log or the keys were away, ms.
+const AWAY_MS: u64 = 2_000;
+/// Pause before a step that could not be recorded is recorded again.
+const RECORD_AGAIN: Duration = Duration::from_millis(500);
+
+pub(super) async fn run(channels: Arc<Channels>, health: HealthHandle) -> anyhow::Result<()> {
+    let token = channels.intake.kit.drain.token();
+    while !token.is_cancelled() {
+        health.set_detail("standing by");
+        let lease = tokio::select! {
+            lease = acquire(&channels) => lease,
+            () = beat(&health) => continue,
+        };
+        let lease = match lease {
+            Ok(lease) => lease,
+            Err(LeaseError::Cancelled) => break,
+            Err(error) => {
+                tracing::warn!(%error, "failed to take the lease of sending, trying again");
+                tokio::time::sleep(RECORD_AGAIN).await;
+                continue;
+            }
+        };
+        tokio::select! {
+            () = channels.caught_up() => {}
+            () = lease.lost() => continue,
+            () = beat(&health) => continue,
+            () = token.cancelled() => break,
+        }
+        health.set_detail("sending");
+        Leader::new(&channels, &health).lead(&lease).await;
+        lease.release().await;
+    }
+    health.retire();
+    Ok(())
+}
+
+async fn acquire(channels: &Channels) -> Result<HeldLease, LeaseError> {
+    let ttl = channels.intake.kit.settings.routing.lease;
+    let cancel = channels.intake.kit.drain.token();
+    Lease::acquire(&channels.leases, LEASE_KEY, &channels.me.to_string(), ttl, &cancel).await
+}
+
+/// Says for ever that this process lives.
+async fn beat(health: &HealthHandle) {
+    loop {
+        health.beat();
+        tokio::time::sleep(BEAT_EVERY).await;
+    }
+}
+
+/// One attempt and what it needs.
+struct Job {
+    conversation: ConversationId,
+    talk: Talk,
+    entry: Entry,
+    attempt: u32,
+    by: Option<String>,
+    bot: bool,
+}
+
+/// What came of it.
+struct Done {
+    conversation: ConversationId,
+    key: AccountKey,
+    end: End,
+}
+
+enum End {
+    /// It stands in DELIVERIES; the account has it.
+    Settled,
+    /// It failed for good, for a reason that says nothing about the account.
+    Dropped,
+    /// It goes again from then on.
+    Again(Millis),
+    /// The account does not take it, for so long.
+    Shut { state: AccountState, after_ms: Option<u64>, reason: &'static str },
+    /// Somebody else sends it, or the log is away: what is true will stand there.
+    Away(Millis),
+}
+
+struct Leader<'a> {
+    channels: &'a Arc<Channels>,
+    health: &'a HealthHandle,
+    lanes: Lanes,
+    rates: Vec<(AccountKey, RateLimiter<()>)>,
+    ready: BTreeSet<ConversationId>,
+    jobs: JoinSet<Done>,
+}
+
+impl<'a> Leader<'a> {
+    fn new(channels: &'a Arc<Channels>, health: &'a HealthHandle) -> Self {
+        let rates = channels.accounts.iter().map(|(key, account)| {
+            let rate = Rate::per_minute(account.common.sends_per_minute);
+            (key.clone(), RateLimiter::new(rate, 1, channels.intake.kit.clock.clone()))
+        });
+        let ready = channels.book().waiting().map(|(id, _)| id).collect();
+        let (lanes, jobs) = (Lanes::default(), JoinSet::new());
+        Self { channels, health, lanes, rates: rates.collect(), ready, jobs }
+    }
+
+    /// Until the process ends or another one leads.
+    async fn lead(mut self, lease: &HeldLease) {
+        let token = self.channels.intake.kit.drain.token();
+        let mut beat = tokio::time::interval(BEAT_EVERY);
+        loop {
+            self.ready.extend(self.channels.take_grown());
+            let next = self.start_ready();
+            let pause = next.map_or(BEAT_EVERY, |at| Duration::from_millis(at.since(self.channels.now())));
+            tokio::select! {
+                () = lease.lost() => {
+                    // Whoever leads now finds what was begun; what is on its way cannot be called back.
+                    tracing::warn!("another process sends now");
+                    break;
+                }
+                () = token.cancelled() => break,
+                Some(done) = self.jobs.join_next(), if !self.jobs.is_empty() => {
+                    if let Ok(done) = done {
+                        self.returned(done);
+                    }
+                }
+                () = self.channels.wake.notified() => {}
+                _ = beat.tick() => self.health.beat(),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        let all = async { while self.jobs.join_next().await.is_some() {} };
+        if tokio::time::timeout(SENDS_END_WITHIN, all).await.is_err() {
+            tracing::warn!("ended before all that was on its way came back");
+        }
+    }
+
+    /// Starts all that may go; gives when the next one may.
+    fn start_ready(&mut self) -> Option<Millis> {
+        let now = self.channels.now();
+        let mut next: Option<Millis> = None;
+        for conversation in std::mem::take(&mut self.ready) {
+            let (keep, from) = self.start(conversation, now);
+            if keep {
+                self.ready.insert(conversation);
+            }
+            next = [next, from].into_iter().flatten().min();
+        }
+        next
+    }
+
+    /// Starts the conversation's next message if it may go; whether it has one, and when it may.
+    fn start(&mut self, conversation: ConversationId, now: Millis) -> (bool, Option<Millis>) {
+        let channels = Arc::clone(self.channels);
+        let mut book = channels.book();
+        let Some((talk, entry, step)) = book.next(conversation) else { return (false, None) };
+        let Some(account) = channels.accounts.get(&talk.key) else { return (false, None) };
+        if !account.carrier.sends(&entry.kind) {
+            let seq = entry.seq;
+            book.skip(conversation, seq);
+            drop(book);
+            return self.start(conversation, now);
+        }
+        if let Some(until) = step.and_then(|step| step.again_at).filter(|until| *until > now) {
+            self.lanes.waits(conversation, until);
+        }
+        match self.lanes.may(conversation, &talk.key, SENDS_AT_ONCE_MAX, now) {
+            May::Go => {}
+            May::From(from) => return (true, Some(from)),
+            // Who comes back wakes it.
+            May::Later => return (true, None),
+        }
+        if let Err(wait) = self.rate(&talk.key) {
+            return (true, Some(now.plus(u64::try_from(wait.0.as_millis()).unwrap_or(u64::MAX))));
+        }
+        let (by, bot) = book.by(&entry.kind);
+        let attempt = step.map_or(0, |step| step.attempt) + 1;
+        let job = Job { conversation, talk: talk.clone(), entry: entry.clone(), attempt, by, bot };
+        let is_lost =
+            step.is_some_and(|step| step.state == DeliveryState::Sending) && !account.carrier.is_resendable();
+        self.lanes.leaves(conversation, &talk.key);
+        drop(book);
+        self.jobs.spawn(async move {
+            let key = job.talk.key.clone();
+            let end =
+                if is_lost { lost(&channels, &job, step).await } else { attempt_one(&channels, &job).await };
+            Done { conversation: job.conversation, key, end }
+        });
+        (true, None)
+    }
+
+    fn rate(&self, key: &AccountKey) -> Result<(), RetryAfter> {
+        match self.rates.iter().find(|(of, _)| of == key) {
+            Some((_, rate)) => rate.check(&()),
+            None => Ok(()),
+        }
+    }
+
+    fn returned(&mut self, done: Done) {
+        let Done { conversation, key, end } = done;
+        let now = self.channels.now();
+        let next_from = match end {
+            End::Settled => {
+                self.lanes.opens(&key);
+                self.channels.standings.works(&key, now);
+                self.channels.intake.kit.metrics.messages_sent_total.inc([key.channel.as_str()]);
+                None
+            }
+            End::Dropped => None,
+            End::Again(at) => {
+                self.lanes.opens(&key);
+                self.channels.intake.kit.metrics.retried_total.inc([key.channel.as_str()]);
+                Some(at)
+            }
+            End::Shut { state, after_ms, reason } => {
+                let until = self.lanes.shuts(&key, after_ms, now, dice(conversation, 0));
+                self.channels.standings.ails(&key, now, state, words(reason));
+                Some(until)
+            }
+            End::Away(at) => Some(at),
+        };
+        self.lanes.returns(conversation, &key, next_from);
+        self.ready.insert(conversation);
+    }
+}
+
+/// What a person can do about an account.
+fn words(reason: &str) -> &'static str {
+    match reason {
+        "limited" => "the provider has us wait: send less, or ask it for a higher limit",
+        "unreachable" => "nobody answers there: look at the address and the way there",
+        _ => {
+            "the provider does not let us in: look at the credentials (`winterband channel check` tries them)"
+        }
+    }
+}
+
+/// Numbers that scatter pauses, the same in every run.
+fn dice(conversation: ConversationId, attempt: u32) -> Hash128 {
+    let mixed = conversation.log_seq.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        ^ u64::from(attempt).wrapping_mul(0x2545_F491);
+    Hash128([u8::try_from(mixed >> 56).unwrap_or_default(); 16])
+}
+
+/// What was handed over when a process ended, to a provider that does not know a repetition: only a person can say.
+async fn lost(channels: &Channels, job: &Job, step: Option<Step>) -> End {
+    let attempt = step.map_or(0, |step| step.attempt);
+    record(channels, job, attempt, DeliveryState::Unknown, Told::because("crashed")).await;
+    End::Dropped
+}
+
+async fn attempt_one(channels: &Channels, job: &Job) -> End {
+    let away = || End::Away(channels.now().plus(AWAY_MS));
+    let composed = match compose(channels, &job.talk, &job.entry).await {
+        Ok(composed) => composed,
+        Err(NotComposed::Away) => return away(),
+        Err(NotComposed::Never(reason)) => {
+            record(channels, job, job.attempt, DeliveryState::Failed, Told::because(reason)).await;
+            return End::Dropped;
+        }
+    };
+    let Some(account) = channels.accounts.get(&job.talk.key) else { return away() };
+    match begin(channels, job).await {
+        Begun::Ours => {}
+        Begun::Others | Begun::Away => return away(),
+    }
+    let outbound = Outbound {
+        entry: &job.entry,
+        conversation: Some(job.conversation),
+        text: composed.content.as_ref().map(|content| content.text.as_str()),
+        content: composed.content.as_ref(),
+        attached: &[],
+        by: job.by.as_deref(),
+        bot: job.bot,
+        to: Some(&composed.to),
+        now: channels.now(),
+    };
+    let verdict = account.carrier.send(&outbound).await;
+    failpoint::hit("channels.after_handover_before_result");
+    settle(channels, job, verdict).await
+}
+
+enum Begun {
+    Ours,
+    /// The same attempt was begun already, by a process that led before or leads now.
+    Others,
+    Away,
+}
+
+/// Writes down that it is being sent: the same attempt is written once, so that of two processes one sends.
+async fn begin(channels: &Channels, job: &Job) -> Begun {
+    let Some((id, bytes)) = step(channels, job, job.attempt, DeliveryState::Sending, &Told::default()) else {
+        return Begun::Away;
+    };
+    let subject = channels.intake.subjects.deliveries(job.talk.key.channel, &job.talk.key.account);
+    let published = channels
+        .intake
+        .bus
+        .publish_durable(&subject, &id, bytes.into(), Deadline::after(PUBLISH_WITHIN))
+        .await;
+    match published {
+        Ok(published) if published.duplicate && published.retries == 0 => Begun::Others,
+        Ok(published) => {
+            read_to(channels, published.seq).await;
+            Begun::Ours
+        }
+        Err(error) => {
+            tracing::warn!(%error, "failed to note that a message is being sent; tries again");
+            Begun::Away
+        }
+    }
+}
+
+async fn settle(channels: &Channels, job: &Job, verdict: Verdict) -> End {
+    let (now, attempt) = (channels.now(), job.attempt);
+    match verdict {
+        Verdict::Accepted { provider_id } => {
+            let hash = provider_id.map(|id| provider_hash(channels, &job.talk.key, &id));
+            let told = Told { provider_hash: hash, ..Told::default() };
+            record(channels, job, attempt, DeliveryState::Accepted, told).await;
+            End::Settled
+        }
+        Verdict::Failed { reason } => {
+            record(channels, job, attempt, DeliveryState::Failed, Told::because(reason)).await;
+            End::Dropped
+        }
+        Verdict::Unknown { reason } => {
+            record(channels, job, attempt, DeliveryState::Unknown, Told::because(reason)).await;
+            End::Dropped
+        }
+        Verdict::Retry { whose: Whose::Conversation, after_ms, reason } => {
+            match pause_ms(attempt, dice(job.conversation, attempt)) {
+                Some(usual) => {
+                    let again_at = now.plus(after_ms.unwrap_or(usual));
+                    let told = Told { again_at: Some(again_at), ..Told::because(reason) };
+                    record(channels, job, attempt, DeliveryState::Queued, told).await;
+                    End::Again(again_at)
+                }
+                None => {
+                    record(channels, job, attempt, DeliveryState::Failed, Told::because(reason)).await;
+                    End::Dropped
+                }
+            }
+        }
+        Verdict::Retry { whose, after_ms, reason } => {
+            let state = match whose {
+                Whose::Limited => AccountState::Limited,
+                Whose::Refused | Whose::Conversation => AccountState::Refused,
+            };
+            record(channels, job, attempt, DeliveryState::Queued, Told::because(reason)).await;
+            End::Shut { state, after_ms, reason }
+        }
+    }
+}
+
+/// What a step says besides its state.
+#[derive(Debug, Default)]
+struct Told {
+    reason: Option<&'static str>,
+    provider_hash: Option<Hash128>,
+    again_at: Option<Millis>,
+}
+
+impl Told {
+    fn because(reason: &'static str) -> Self {
+        Self { reason: Some(reason), ..Self::default() }
+    }
+}
+
+/// Writes a step down, trying until it stands there; then waits until the book has it.
+async fn record(channels: &Channels, job: &Job, attempt: u32, state: DeliveryState, told: Told) {
+    let Some((id, bytes)) = step(channels, job, attempt, state, &told) else { return };
+    let subject = channels.intake.subjects.deliveries(job.talk.key.channel, &job.talk.key.account);
+    loop {
+        let deadline = Deadline::after(PUBLISH_WITHIN);
+        match channels.intake.bus.publish_durable(&subject, &id, bytes.clone().into(), deadline).await {
+            Ok(published) => return read_to(channels, published.seq).await,
+            Err(error @ (PublishError::TooLarge | PublishError::Refused(_))) => {
+                tracing::error!(%error, "failed to note what became of a message");
+                return;
+            }
+            Err(error @ (PublishError::Full | PublishError::Unavailable(_))) => {
+                tracing::warn!(%error, "failed to note what became of a message; tries again");
+                tokio::time::sleep(RECORD_AGAIN).await;
+            }
+        }
+    }
+}
+
+fn step(
+    channels: &Channels,
+    job: &Job,
+    attempt: u32,
+    state: DeliveryState,
+    told: &Told,
+) -> Option<(String, Vec<u8>)> {
+    let delivery = Delivery {
+        v: WIRE_VERSION,
+        at: channels.now(),
+        channel: job.talk.key.channel,
+        account: job.talk.key.account.clone(),
+        conversation: job.conversation,
+        seq: job.entry.seq,
+        message: job.entry.message,
+        state,
+        attempt,
+        reason: told.reason.map(str::to_owned),
+        provider_hash: told.provider_hash,
+        again_at: told.again_at,
+    };
+    let id = format!("{}-{}-{attempt}-{}", job.conversation, job.entry.seq, state.as_str());
+    let bytes = serde_json::to_vec(&delivery).context("write a delivery");
+    match bytes {
+        Ok(bytes) => Some((id, bytes)),
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "failed to write a delivery");
+            None
+        }
+    }
+}
+
+/// Waits until the book has what was just written: until then it does not know that it happened.
+async fn read_to(channels: &Channels, seq: u64) {
+    if channels.read.subscribe().wait_for(|read| read.deliveries >= seq).await.is_err() {
+        tracing::error!("the book of deliveries is gone before those who write in it");
+    }
+}

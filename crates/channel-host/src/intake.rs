@@ -1,0 +1,177 @@
+//! From a message that an adapter read to an input in INBOUND: sealed, hashed, durable. What cannot become one is parked.
+
+use std::time::Duration;
+
+use bus::{Bus, Deadline, IdHasher, PublishError, Published, SealError, Sealer};
+use bytes::Bytes;
+use channel::{Content, Inbound, Rejected};
+use protocol::input::{CustomerMessage, Input, InputBody, MessageThread, WIRE_VERSION};
+use protocol::parked::Parked;
+use protocol::subjects::Subjects;
+use protocol::{ChannelKind, IdentityId, Language, MessageId, Millis, ParkedId, Subject, SubjectToken};
+use service::Kit;
+use uuid::Uuid;
+
+use crate::limits::PUBLISH_WITHIN;
+
+/// Longest that parking something may take.
+const PARK_WITHIN: Duration = Duration::from_secs(5);
+
+/// The way into INBOUND. Clones share everything.
+#[derive(Clone)]
+pub(crate) struct Intake {
+    pub(crate) kit: Kit,
+    pub(crate) bus: Bus,
+    pub(crate) sealer: Sealer,
+    pub(crate) hasher: IdHasher,
+    pub(crate) subjects: Subjects,
+}
+
+/// Why something did not become durable. It may have been all the same, and the same again is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotTaken {
+    /// The server or the keys are away; fate: retry.
+    #[error("the server is away")]
+    Unavailable,
+    /// INBOUND is full; fate: retry.
+    #[error("INBOUND is full")]
+    Full,
+    /// It is larger than an input may be; fate: refuse or park.
+    #[error("it is too large")]
+    TooLarge,
+    /// A person has to look at the log of this process; fate: retry.
+    #[error("something broke on our side")]
+    Broken,
+}
+
+/// A message and what its account knows of it.
+pub(crate) struct Said<'a> {
+    pub(crate) channel: ChannelKind,
+    pub(crate) account: &'a SubjectToken,
+    pub(crate) identity: IdentityId,
+    pub(crate) message: MessageId,
+    pub(crate) language: Option<Language>,
+    pub(crate) thread: Option<Box<MessageThread>>,
+    pub(crate) inbound: &'a Inbound,
+}
+
+impl Intake {
+    pub(crate) fn now(&self) -> Millis {
+        Millis(self.kit.clock.unix_ms())
+    }
+
+    /// Makes a message durable; the same id with the same words is the same message. Other words under it go on to the
+    /// core, which parks them: the server must not swallow them as a repetition.
+    pub(crate) async fn say(&self, said: Said<'_>) -> Result<Published, NotTaken> {
+        let Said { channel, account, identity, message, language, thread, inbound } = said;
+        let content = self.bytes_of(&inbound.content)?;
+        let body = self.seal(identity, &content).await?;
+        let provider_hash = self.hasher.provider_id(channel, account, &inbound.provider_id);
+        let content_hash = self.hasher.content(&content);
+        let message = CustomerMessage {
+            message,
+            channel,
+            account: account.clone(),
+            identity,
+            provider_hash,
+            content_hash,
+            sent_at: inbound.sent_at,
+            category: inbound.category.clone(),
+            replays: None,
+            callback: inbound.callback,
+            language,
+            facts: protocol::facts::FactValues::new(),
+            thread,
+            automatic: inbound.automatic,
+            body,
+        };
+        let id = format!("{provider_hash}-{content_hash}");
+        let published = self
+            .send(&self.subjects.inbound_message(channel, account), &id, InputBody::Message(message))
+            .await?;
+        let metrics = &self.kit.metrics;
+        metrics.retried_total.add([channel.as_str()], published.retries.into());
+        if published.duplicate {
+            metrics.duplicates_total.inc([channel.as_str()]);
+        } else {
+            metrics.messages_received_total.inc([channel.as_str()]);
+        }
+        Ok(published)
+    }
+
+    pub(crate) fn bytes_of(&self, content: &Content) -> Result<Vec<u8>, NotTaken> {
+        serde_json::to_vec(content).map_err(|error| broken("write the content", &error))
+    }
+
+    pub(crate) async fn seal(
+        &self,
+        identity: IdentityId,
+        content: &[u8],
+    ) -> Result<protocol::content::Sealed, NotTaken> {
+        self.sealer.seal(identity, content).await.map_err(|error| match error {
+            SealError::Unavailable(_) => NotTaken::Unavailable,
+            SealError::TooLarge => NotTaken::TooLarge,
+            SealError::WrongMasterKey | SealError::NoRandom => broken("seal a message", &error),
+        })
+    }
+
+    /// Makes an input durable; the same id again within the server's window is the same input, and beyond it the core knows.
+    pub(crate) async fn send(
+        &self,
+        subject: &Subject,
+        id: &str,
+        body: InputBody,
+    ) -> Result<Published, NotTaken> {
+        let input = Input { v: WIRE_VERSION, made_at: self.now(), body };
+        let bytes = serde_json::to_vec(&input).map_err(|error| broken("write an input", &error))?;
+        let deadline = Deadline::after(PUBLISH_WITHIN);
+        let published = self.bus.publish_durable(subject, id, Bytes::from(bytes), deadline).await;
+        published.map_err(|error| not_taken("store an input", &error))
+    }
+
+    /// Keeps bytes that cannot become an input for a person to look at.
+    pub(crate) async fn park(
+        &self,
+        channel: ChannelKind,
+        account: &SubjectToken,
+        rejected: &Rejected,
+        bytes: &[u8],
+    ) -> Result<(), NotTaken> {
+        let id = ParkedId(Uuid::now_v7());
+        let identity = self.hasher.identity(channel, "parked", &id.to_string());
+        let parked = Parked {
+            id,
+            at: self.now(),
+            channel: Some(channel),
+            account: Some(account.clone()),
+            reason: rejected.code.to_owned(),
+            detail: rejected.words.clone(),
+            inbound_seq: None,
+            replays: None,
+            bytes: self.seal(identity, bytes).await?,
+        };
+        let payload = serde_json::to_vec(&parked).map_err(|error| broken("write what is parked", &error))?;
+        // The same bytes for the same reason within the server's window are kept once.
+        let msg_id = format!("{channel}-{account}-{}", self.hasher.content(bytes));
+        let deadline = Deadline::after(PARK_WITHIN);
+        let kept = self.bus.publish_durable(&self.subjects.parked(), &msg_id, payload.into(), deadline).await;
+        kept.map_err(|error| not_taken("park what came in", &error))?;
+        tracing::warn!(%channel, %account, reason = rejected.code, "parked what came in");
+        Ok(())
+    }
+}
+
+fn not_taken(what: &'static str, error: &PublishError) -> NotTaken {
+    match error {
+        PublishError::Full => NotTaken::Full,
+        PublishError::Unavailable(_) => NotTaken::Unavailable,
+        PublishError::TooLarge => NotTaken::TooLarge,
+        PublishError::Refused(_) => broken(what, error),
+    }
+}
+
+/// Whoever sent it keeps it and is told; a person has to look at why.
+fn broken(what: &'static str, error: &dyn std::fmt::Display) -> NotTaken {
+    tracing::error!(%error, what, "failed to take a message");
+    NotTaken::Broken
+}

@@ -1,0 +1,143 @@
+//! A partner's system: signs what it sends by itself, and keeps what it is sent with its headers.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::Value;
+use sha2::Sha256;
+use tests::eventually;
+
+/// How long something may take to arrive.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+const SECRET: [u8; 32] = [41; 32];
+
+/// The secret as both sides' configuration has it.
+pub(crate) fn secret() -> String {
+    format!("whsec_{}", STANDARD.encode(SECRET))
+}
+
+fn sign(id: &str, at: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&SECRET).unwrap();
+    mac.update(format!("{id}.{at}.").as_bytes());
+    mac.update(body);
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Got {
+    pub(crate) id: String,
+    pub(crate) body: Value,
+}
+
+#[derive(Default)]
+struct Desk {
+    got: Vec<Got>,
+    /// What the next requests are answered with; after that 200.
+    answers: VecDeque<u16>,
+    /// Texts that are never answered.
+    swallowed: Option<String>,
+    badly_signed: u32,
+}
+
+/// The partner's side.
+#[derive(Clone)]
+pub(crate) struct Partner {
+    pub(crate) url: String,
+    desk: Arc<Mutex<Desk>>,
+}
+
+impl Partner {
+    pub(crate) async fn open() -> Self {
+        let desk = Arc::new(Mutex::new(Desk::default()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/winterband", listener.local_addr().unwrap());
+        let routes = Router::new().route("/winterband", post(take)).with_state(Arc::clone(&desk));
+        tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        Self { url, desk }
+    }
+
+    /// Answers so to the next requests.
+    pub(crate) fn answers(&self, statuses: &[u16]) {
+        self.desk.lock().unwrap().answers = statuses.iter().copied().collect();
+    }
+
+    /// Takes requests with this text and never answers them.
+    pub(crate) fn swallows(&self, text: Option<&str>) {
+        self.desk.lock().unwrap().swallowed = text.map(str::to_owned);
+    }
+
+    pub(crate) fn got(&self) -> Vec<Got> {
+        let desk = self.desk.lock().unwrap();
+        assert_eq!(desk.badly_signed, 0);
+        desk.got.clone()
+    }
+
+    /// Waits for the request that says this.
+    pub(crate) async fn hears(&self, text: &str) -> Got {
+        let says = |got: &Got| got.body["data"]["text"] == text;
+        eventually(&format!("the partner hears {text:?}"), SOON, || async {
+            self.got().into_iter().find(says)
+        })
+        .await
+    }
+}
+
+async fn take(State(desk): State<Arc<Mutex<Desk>>>, headers: HeaderMap, body: Bytes) -> Response {
+    let header =
+        |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
+    let (id, at) = (header("webhook-id"), header("webhook-timestamp"));
+    let body_value: Value = serde_json::from_slice(&body).unwrap();
+    let status = {
+        let mut desk = desk.lock().unwrap();
+        if header("webhook-signature") != sign(&id, &at, &body) {
+            desk.badly_signed += 1;
+        }
+        let text = body_value["data"]["text"].as_str().map(str::to_owned);
+        desk.got.push(Got { id, body: body_value });
+        if text.is_some() && desk.swallowed == text {
+            None
+        } else {
+            Some(desk.answers.pop_front().unwrap_or(200))
+        }
+    };
+    match status {
+        Some(status) => StatusCode::from_u16(status).unwrap().into_response(),
+        None => std::future::pending().await,
+    }
+}
+
+/// Posts events to an account, signed; gives the status and what was said.
+pub(crate) async fn post_events(url: &str, id: &str, events: &Value) -> (u16, Value) {
+    let body = events.to_string();
+    let at =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().to_string();
+    let signature = sign(id, &at, body.as_bytes());
+    post_signed(
+        url,
+        [("webhook-id", id), ("webhook-timestamp", &at), ("webhook-signature", &signature)],
+        body,
+    )
+    .await
+}
+
+/// Posts bytes with these headers.
+pub(crate) async fn post_signed(url: &str, headers: [(&str, &str); 3], body: String) -> (u16, Value) {
+    let mut request = reqwest::Client::new().post(url).body(body);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    (status, answer.json().await.unwrap_or(Value::Null))
+}

@@ -1,0 +1,215 @@
+//! A partner's app: its customers write, our agents answer, whatever the partner's system does meanwhile.
+
+use std::time::Duration;
+
+use protocol::delivery::{AccountState, AccountsAnswer, Delivery, DeliveryState};
+use protocol::streams::DELIVERIES;
+use protocol::subjects::Subjects;
+use serde_json::{Value, json};
+use tests::desk::Desk;
+use tests::{Product, eventually};
+
+use crate::partner::{Partner, SOON, post_events, post_signed, secret};
+use crate::seat::{reply, take};
+
+struct Scene {
+    product: Product,
+    partner: Partner,
+    anna: Desk,
+    url: String,
+}
+
+async fn scene(variables: &[(&str, &str)]) -> Scene {
+    let partner = Partner::open().await;
+    let mut product = Product::empty().await;
+    let folder = product.folder().join("config");
+    std::fs::create_dir(&folder).unwrap();
+    let channels = format!(
+        "[[webhook]]\naccount = \"partner\"\nurl = \"{}\"\nsecret = {{ file = \"partner.secret\" }}\n",
+        partner.url
+    );
+    std::fs::write(folder.join("channels.toml"), channels).unwrap();
+    std::fs::write(folder.join("partner.secret"), secret()).unwrap();
+    let mut all = vec![("WINTERBAND_CONFIG", folder.to_str().unwrap())];
+    all.extend(variables);
+    product.start("routing", &["routing"]).await;
+    product.start("rest", &["views", "desk", "api"]).await;
+    product.start_with("channels", &["channels"], &all).await;
+    product.ready("channels").await;
+    let mut anna = Desk::open(&product, "rest", "rest", "anna").await;
+    anna.online().await;
+    let url = format!("{}/in/webhook/partner", product.url("channels"));
+    Scene { product, partner, anna, url }
+}
+
+fn created(id: &str, from: &str, text: &str) -> Value {
+    json!({"type": "message.created", "data": {"id": id, "from": {"id": from, "name": "Ann"}, "text": text}})
+}
+
+async fn deliveries(product: &Product) -> Vec<Delivery> {
+    let bus = product.bus().await;
+    let items = bus.read_range(DELIVERIES, 1, u64::MAX, 10_000).await.unwrap();
+    items.iter().map(|item| serde_json::from_slice(&item.payload).unwrap()).collect()
+}
+
+/// Waits until a message of ours has come so far.
+async fn reaches(product: &Product, message: protocol::MessageId, state: DeliveryState) {
+    eventually(&format!("a message is {}", state.as_str()), SOON, || async {
+        deliveries(product)
+            .await
+            .into_iter()
+            .find(|delivery| delivery.message == Some(message) && delivery.state == state)
+    })
+    .await;
+}
+
+async fn account(product: &Product) -> AccountState {
+    let bus = product.bus().await;
+    let subject = Subjects::new("c1".parse().unwrap()).channel_accounts();
+    let answer = bus.request(&subject, "{}".into(), bus::Deadline::after(SOON)).await.unwrap();
+    serde_json::from_slice::<AccountsAnswer>(&answer).unwrap().accounts[0].state
+}
+
+#[tokio::test]
+async fn a_partners_customers_are_answered() {
+    let Scene { product, partner, mut anna, url } = scene(&[]).await;
+    let (status, answer) = post_events(&url, "evt_1", &created("m-1", "cust-17", "Where is my tyre?")).await;
+    assert_eq!((status, &answer["taken"]), (202, &json!(1)));
+    let (card, contact) = take(&mut anna).await;
+    assert_eq!(card.queue, "Customer service");
+    let said = reply(&mut anna, contact.contact, "On its way").await;
+    let heard = partner.hears("On its way").await;
+    assert_eq!(
+        (heard.id.as_str(), &heard.body["data"]["to"]),
+        (said.to_string().as_str(), &json!("cust-17"))
+    );
+    assert_eq!(heard.body["data"]["by"], "Anna");
+    reaches(&product, said, DeliveryState::Accepted).await;
+    // The same again, also by another delivery, is the same; its own words shown again are not taken.
+    for id in ["evt_1", "evt_2"] {
+        assert_eq!(post_events(&url, id, &created("m-1", "cust-17", "Where is my tyre?")).await.0, 202);
+    }
+    assert_eq!(post_events(&url, "evt_3", &heard.body).await.0, 202);
+    // Statuses in whatever order: it only moves forward.
+    for state in ["read", "delivered", "sent"] {
+        let status = json!({"type": "message.status", "data": {"id": said.to_string(), "state": state}});
+        assert_eq!(post_events(&url, state, &status).await.0, 202);
+    }
+    reaches(&product, said, DeliveryState::Read).await;
+    assert_eq!(account(&product).await, AccountState::Working);
+    // One bad item of three: the others pass, and it is kept.
+    let batch = json!([created("m-2", "cust-17", "and one"), {"type": "nonsense", "data": {}}, created("m-3", "cust-17", "two")]);
+    let (status, answer) = post_events(&url, "evt_4", &batch).await;
+    assert_eq!((status, answer), (202, json!({"taken": 2, "parked": 1})));
+    let (_, ledger) = product.ledger().await;
+    assert_eq!(ledger["messages"]["recorded"], 3, "{ledger:#}");
+}
+
+#[tokio::test]
+async fn nothing_is_taken_from_a_stranger() {
+    let Scene { product, url, .. } = scene(&[]).await;
+    let body = created("m-1", "cust-17", "give me a refund").to_string();
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().to_string();
+    let forged =
+        [("webhook-id", "evt_1"), ("webhook-timestamp", now.as_str()), ("webhook-signature", "v1,AAAA")];
+    let (status, answer) = post_signed(&url, forged, body.clone()).await;
+    assert_eq!((status, &answer["code"]), (401, &json!("wrong_signature")));
+    let unsigned = [("a", "b"), ("c", "d"), ("e", "f")];
+    assert_eq!(post_signed(&url, unsigned, "{ no json".to_owned()).await.0, 401, "before anything is read");
+    let elsewhere = url.replace("partner", "other");
+    assert_eq!(post_events(&elsewhere, "evt_1", &created("m-1", "c", "x")).await.0, 404);
+    assert_eq!(post_events(&url, "evt_1", &json!("no event")).await.0, 202, "kept for a person");
+    let (_, ledger) = product.ledger().await;
+    assert_eq!(ledger["messages"]["recorded"], 0, "{ledger:#}");
+    let metrics =
+        reqwest::get(format!("{}/metrics", product.url("channels"))).await.unwrap().text().await.unwrap();
+    for code in ["wrong_signature", "no_signature"] {
+        let line = format!("winterband_refused_total{{channel=\"webhook\",reason=\"{code}\"}} 1");
+        assert!(metrics.contains(&line), "{line} is not in\n{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn one_conversation_that_is_refused_holds_up_no_other() {
+    let Scene { product, partner, mut anna, url } = scene(&[]).await;
+    post_events(&url, "1", &created("m-1", "slow", "hello")).await;
+    let (_, slow) = take(&mut anna).await;
+    post_events(&url, "2", &created("m-2", "quick", "hello")).await;
+    let (_, quick) = take(&mut anna).await;
+    partner.swallows(Some("never answered"));
+    let first = reply(&mut anna, slow.contact, "never answered").await;
+    partner.hears("never answered").await;
+    reply(&mut anna, slow.contact, "behind it").await;
+    reply(&mut anna, quick.contact, "at once").await;
+    partner.hears("at once").await;
+    assert!(
+        partner.got().iter().all(|got| got.body["data"]["text"] != "behind it"),
+        "a conversation goes in order"
+    );
+    partner.swallows(None);
+    // The answer is waited for, then the same message goes again under the same id.
+    let again = eventually("it is sent again", Duration::from_secs(60), || async {
+        let got = partner.got();
+        let same: Vec<_> = got.into_iter().filter(|got| got.id == first.to_string()).collect();
+        (same.len() == 2).then_some(same)
+    })
+    .await;
+    assert_eq!(again[0].body["data"]["text"], again[1].body["data"]["text"]);
+    partner.hears("behind it").await;
+    reaches(&product, first, DeliveryState::Accepted).await;
+    // What is refused for good fails, and what comes after it goes all the same.
+    partner.answers(&[422]);
+    let failed = reply(&mut anna, quick.contact, "not wanted").await;
+    reaches(&product, failed, DeliveryState::Failed).await;
+    reply(&mut anna, quick.contact, "but this").await;
+    partner.hears("but this").await;
+    // An account that is not let in waits as a whole, and is told.
+    partner.answers(&[401]);
+    let kept = reply(&mut anna, quick.contact, "kept meanwhile").await;
+    reaches(&product, kept, DeliveryState::Queued).await;
+    assert_eq!(account(&product).await, AccountState::Refused);
+    reaches(&product, kept, DeliveryState::Accepted).await;
+    assert_eq!(account(&product).await, AccountState::Working);
+}
+
+#[tokio::test]
+async fn a_process_that_died_between_handing_over_and_the_result_loses_and_doubles_nothing() {
+    let window = ("WINTERBAND_FAILPOINT", "channels.after_handover_before_result");
+    let Scene { mut product, partner, mut anna, url } = scene(&[window]).await;
+    post_events(&url, "1", &created("m-1", "cust-17", "hello")).await;
+    let (_, contact) = take(&mut anna).await;
+    let said = reply(&mut anna, contact.contact, "said once").await;
+    partner.hears("said once").await;
+    eventually("the process died", SOON, || {
+        let ended = product.process("channels").ended();
+        async move { ended }
+    })
+    .await;
+    let states: Vec<DeliveryState> =
+        deliveries(&product).await.iter().map(|delivery| delivery.state).collect();
+    assert_eq!(states, [DeliveryState::Sending], "it stood there before it was tried");
+    product.arm("channels", "WINTERBAND_FAILPOINT", "");
+    product.again("channels");
+    reaches(&product, said, DeliveryState::Accepted).await;
+    let ids: Vec<String> = partner.got().into_iter().map(|got| got.id).collect();
+    assert_eq!(ids, [said.to_string(), said.to_string()], "the same id: the partner knows it is the same");
+    let attempts: Vec<u32> = deliveries(&product).await.iter().map(|delivery| delivery.attempt).collect();
+    assert_eq!(attempts, [1, 2, 2]);
+}
+
+#[tokio::test]
+async fn credentials_are_tried_by_a_command() {
+    let Scene { product, partner, .. } = scene(&[]).await;
+    let folder = product.folder().join("config");
+    let config = ["--config", folder.to_str().unwrap(), "channel", "check"];
+    let (code, out, err) = product.command(&[&config[..], &["partner"]].concat()).await;
+    assert_eq!((code, out.trim()), (0, "ok      send a signed ping: answered 200"), "{err}");
+    partner.answers(&[401]);
+    let (code, out, _) = product.command(&[&config[..], &["partner"]].concat()).await;
+    assert_eq!(code, 1);
+    assert!(out.contains("compare the secret on both sides"), "{out}");
+    let (code, _, err) = product.command(&[&config[..], &["other"]].concat()).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("no account is called other; there are partner"), "{err}");
+}
