@@ -113,7 +113,7 @@ async fn a_standby_takes_over_within_three_seconds() {
 async fn reply(agent: &mut Desk, contact: ContactId) -> (CommandId, DeskCommand) {
     let id = CommandId(uuid::Uuid::now_v7());
     let message = MessageId(uuid::Uuid::now_v7());
-    let command = DeskCommand::Reply { contact, message, text: "one moment".to_owned() };
+    let command = DeskCommand::Reply { contact, message, text: "one moment".to_owned(), with: None };
     agent.send(&FromDesk::Command { id, command: command.clone() }).await;
     (id, command)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The arrows of ARCHITECTURE.md: a crate, and what it may use of ours.
-const ARROWS: [(&str, &[&str]); 20] = [
+const ARROWS: [(&str, &[&str]); 21] = [
     ("protocol", &[]),
     ("conditions", &["protocol"]),
     ("routing-core", &["conditions", "protocol"]),
@@ -19,11 +19,21 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ),
     ("reference-shop", &[]),
     ("channel", &["protocol"]),
+    ("channel-email", &["channel", "protocol"]),
     ("channel-web", &["channel"]),
     ("channel-webhook", &["channel"]),
     (
         "channel-host",
-        &["bus", "channel", "channel-web", "channel-webhook", "forecast", "protocol", "service"],
+        &[
+            "bus",
+            "channel",
+            "channel-email",
+            "channel-web",
+            "channel-webhook",
+            "forecast",
+            "protocol",
+            "service",
+        ],
     ),
     ("bus", &["protocol"]),
     ("service", &[]),

@@ -1,7 +1,7 @@
 //! Keyed hashes: ids that show nothing of what they stand for. A WhatsApp message id contains a phone number,
 //! and a plain hash of a phone number is found by trying them all.
 
-use protocol::{ChannelKind, Hash128, IdentityId, SubjectToken};
+use protocol::{ChannelKind, Hash128, IdentityId, Millis, SubjectToken};
 
 use crate::master_key::MasterKey;
 
@@ -44,6 +44,25 @@ impl IdHasher {
     #[must_use]
     pub fn content(&self, bytes: &[u8]) -> Hash128 {
         hash(&self.content, &[bytes])
+    }
+
+    /// The name of a customer's file in the store.
+    #[must_use]
+    pub fn file(&self, identity: IdentityId, bytes: &[u8]) -> Hash128 {
+        hash(&self.content, &[b"file", &identity.0.0, bytes])
+    }
+
+    /// The signature of a link to a file.
+    #[must_use]
+    pub fn link(&self, identity: IdentityId, object: Hash128, name: &str, until: Millis) -> Hash128 {
+        let until = until.0.to_be_bytes();
+        hash(&self.content, &[b"link", &identity.0.0, &object.0, name.as_bytes(), &until])
+    }
+
+    /// A key of its own for a purpose, of 256 bits: who has one knows nothing of the others.
+    #[must_use]
+    pub fn key_for(&self, purpose: &str) -> [u8; 32] {
+        *blake3::keyed_hash(&self.content, format!("key for {purpose}").as_bytes()).as_bytes()
     }
 }
 

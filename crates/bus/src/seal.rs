@@ -86,6 +86,11 @@ impl Sealer {
         if plain.len() > INPUT_BYTES_MAX {
             return Err(SealError::TooLarge);
         }
+        let (generation, closed) = self.close(identity, plain).await?;
+        Ok(Sealed::from_parts(identity, generation, &URL_SAFE_NO_PAD.encode(closed)))
+    }
+
+    async fn close(&self, identity: IdentityId, plain: &[u8]) -> Result<(u32, Vec<u8>), SealError> {
         let (generation, key) = match self.cached(identity) {
             Some(found) => found,
             None => {
@@ -97,7 +102,28 @@ impl Sealer {
         };
         let cipher = XChaCha20Poly1305::new(&key.into());
         let closed = close(&cipher, &bound_to(identity, generation), plain).ok_or(SealError::NoRandom)?;
-        Ok(Sealed::from_parts(identity, generation, &URL_SAFE_NO_PAD.encode(closed)))
+        Ok((generation, closed))
+    }
+
+    /// Seals a file for an identity: the key's generation, then nonce and ciphertext.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub async fn seal_file(&self, identity: IdentityId, plain: &[u8]) -> Result<Vec<u8>, SealError> {
+        let (generation, closed) = self.close(identity, plain).await?;
+        Ok([generation.to_be_bytes().as_slice(), &closed].concat())
+    }
+
+    /// Opens a sealed file of an identity.
+    ///
+    /// # Errors
+    /// [`UnsealError`].
+    pub async fn unseal_file(&self, identity: IdentityId, sealed: &[u8]) -> Result<Vec<u8>, UnsealError> {
+        let (generation, closed) = sealed.split_first_chunk().ok_or(UnsealError::Damaged)?;
+        let generation = u32::from_be_bytes(*generation);
+        let key = self.key_of(identity, generation).await?;
+        let cipher = XChaCha20Poly1305::new(&key.into());
+        open(&cipher, &bound_to(identity, generation), closed).ok_or(UnsealError::Damaged)
     }
 
     /// Opens sealed bytes.

@@ -51,6 +51,8 @@ pub struct Correspondent {
     pub copies: Vec<MailAddress>,
     /// What they wrote last, before this entry.
     pub last: Option<Content>,
+    /// The same as it came, where it is passed on.
+    pub raw: Option<Vec<u8>>,
 }
 
 /// Why an entry can never be sent.

@@ -253,7 +253,7 @@ mod tests {
     fn words_of_commands_have_limits() {
         let (contact, message) = (ContactId { log_seq: 1, n: 0 }, MessageId(uuid::Uuid::from_u128(1)));
         let refused = |why| Some(AnsweredBy::Routing.refusing(why));
-        let reply = |text: String| LIMITS.refusal(&DeskCommand::Reply { contact, message, text });
+        let reply = |text: String| LIMITS.refusal(&DeskCommand::Reply { contact, message, text, with: None });
         assert_eq!(reply("x".repeat(TEXT_BYTES_MAX)), None);
         assert_eq!(reply("x".repeat(TEXT_BYTES_MAX + 1)), refused(Refusal::TooLong));
         assert_eq!(reply(" \n".to_owned()), refused(Refusal::EmptyText));

@@ -57,10 +57,14 @@ async fn content(gateway: &Gateway, entry: &Entry) -> Result<Option<Content>, Wo
 
 pub(crate) async fn entry(gateway: &Gateway, picture: &EntryPicture) -> Result<DeskEntry, WordsAway> {
     let EntryPicture { entry, by } = picture;
-    let text = if let EntryKind::IncidentTold { text, .. } = &entry.kind {
-        Some(text.clone())
+    let content = if let EntryKind::IncidentTold { text, .. } = &entry.kind {
+        Some(Content::words(text.clone()))
     } else {
-        content(gateway, entry).await?.map(|content| content.text)
+        content(gateway, entry).await?
+    };
+    let (text, attachments, mail) = match content {
+        Some(Content { text, attachments, mail, .. }) => (Some(text), attachments, mail),
+        None => (None, Vec::new(), None),
     };
     Ok(DeskEntry {
         seq: entry.seq,
@@ -70,6 +74,8 @@ pub(crate) async fn entry(gateway: &Gateway, picture: &EntryPicture) -> Result<D
         message: entry.message,
         text,
         by: by.as_ref().map(ToString::to_string),
+        attachments,
+        mail,
     })
 }
 

@@ -130,6 +130,9 @@ pub struct MailHead {
     /// Who wrote it; of one to be sent nobody: it is the inbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<MailAddress>,
+    /// Where answers should go, if it says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reply_to: Vec<MailAddress>,
     /// To whom; of one to be sent: another than the customer (it is forwarded).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub to: Vec<MailAddress>,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Outcome, Presence};
 use crate::config::Field;
+use crate::content::{Attachment, MailHead};
 use crate::ids::{
     AgentId, AskId, CommandId, ContactId, ConversationId, IncidentId, MessageId, OfferId, PromiseId, RemedyId,
 };
@@ -24,7 +25,7 @@ use crate::token::{ChannelKind, SubjectToken};
 
 mod asks;
 
-pub use asks::{DeskCommand, DeskGift, FromDesk};
+pub use asks::{DeskCommand, DeskGift, FromDesk, ReplyWith};
 
 /// What the gateway sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -486,4 +487,10 @@ pub struct DeskEntry {
     /// The name of the agent in the kind, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// What is attached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+    /// The head of a mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Box<MailHead>>,
 }

@@ -22,6 +22,8 @@ pub const ACCOUNTS: &str = "ACCOUNTS";
 pub const SESSIONS: &str = "SESSIONS";
 /// Unsent words of agents, sealed.
 pub const DRAFTS: &str = "DRAFTS";
+/// How far mailboxes were read, by account.
+pub const CURSORS: &str = "CURSORS";
 /// Attached files and mails as they came, sealed (object store).
 pub const FILES: &str = "FILES";
 /// Snapshots of the routing core's state (object store).

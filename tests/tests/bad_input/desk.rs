@@ -68,7 +68,7 @@ async fn limits(anna: &mut Desk) {
     assert_eq!(refusal(anna, decline(REASON_BYTES_MAX + 1)).await, Refusal::TooLong);
     assert_eq!(anna.command(DeskCommand::Accept { offer }).await, Outcome::Done);
     let message = MessageId(uuid::Uuid::now_v7());
-    let reply = |text: String| DeskCommand::Reply { contact, message, text };
+    let reply = |text: String| DeskCommand::Reply { contact, message, text, with: None };
     assert_eq!(refusal(anna, reply("x".repeat(TEXT_BYTES_MAX + 1))).await, Refusal::TooLong);
     assert_eq!(refusal(anna, reply("\u{1f6b2}".repeat(16 * 1024))).await, Refusal::TooLong);
     assert_eq!(refusal(anna, reply(" ".to_owned())).await, Refusal::EmptyText);

@@ -15,7 +15,12 @@ const ALT: &str = "\u{E00A}";
 const LATE: &str = "It left our house yesterday.";
 
 fn reply(contact: protocol::ContactId, text: &str) -> DeskCommand {
-    DeskCommand::Reply { contact, message: MessageId(uuid::Uuid::now_v7()), text: text.to_owned() }
+    DeskCommand::Reply {
+        contact,
+        message: MessageId(uuid::Uuid::now_v7()),
+        text: text.to_owned(),
+        with: None,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

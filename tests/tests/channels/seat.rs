@@ -24,7 +24,7 @@ pub(crate) async fn take(desk: &mut Desk) -> (OfferCard, DeskContact) {
 
 pub(crate) async fn reply(desk: &mut Desk, contact: ContactId, text: &str) -> MessageId {
     let message = MessageId(uuid::Uuid::now_v7());
-    let reply = DeskCommand::Reply { contact, message, text: text.to_owned() };
+    let reply = DeskCommand::Reply { contact, message, text: text.to_owned(), with: None };
     assert_eq!(desk.command(reply).await, Outcome::Done);
     message
 }

@@ -40,7 +40,12 @@ pub(crate) async fn take(desk: &mut Desk) -> (OfferCard, DeskContact) {
 }
 
 pub(crate) fn reply_of(contact: ContactId, text: &str) -> DeskCommand {
-    DeskCommand::Reply { contact, message: MessageId(uuid::Uuid::now_v7()), text: text.to_owned() }
+    DeskCommand::Reply {
+        contact,
+        message: MessageId(uuid::Uuid::now_v7()),
+        text: text.to_owned(),
+        with: None,
+    }
 }
 
 pub(crate) async fn reply(desk: &mut Desk, contact: ContactId, text: &str) {

@@ -39,7 +39,8 @@ impl Steady {
         let (asked, open, originals) = (vec![], vec![], vec![]);
         let mut steady = Self { desk: anna, bus, contact, asked, open, originals, repeated: 0 };
         let message = MessageId(Uuid::now_v7());
-        let reply = DeskCommand::Reply { contact: card.contact, message, text: "hello!".to_owned() };
+        let reply =
+            DeskCommand::Reply { contact: card.contact, message, text: "hello!".to_owned(), with: None };
         let away = DeskCommand::SetPresence { presence: Presence::Away, reason: None, when_free: false };
         assert_eq!(steady.ask(DeskCommand::Accept { offer: card.offer }).await, Outcome::Done);
         assert_eq!(steady.ask(reply).await, Outcome::Done);

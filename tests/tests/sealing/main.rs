@@ -120,7 +120,7 @@ impl Scene {
         let contact = contact.contact;
         write(&self.product, SECOND).await;
         let message = MessageId(uuid::Uuid::now_v7());
-        let reply = DeskCommand::Reply { contact, message, text: REPLY.to_owned() };
+        let reply = DeskCommand::Reply { contact, message, text: REPLY.to_owned(), with: None };
         assert_eq!(self.desk.command(reply).await, Outcome::Done);
         let note = DeskCommand::Note { contact, message, text: NOTE.to_owned() };
         assert_eq!(self.desk.command(note).await, Outcome::Done);

@@ -2,10 +2,10 @@
 
 use bus::SealError;
 use protocol::command::Command;
-use protocol::content::{Content, Sealed};
-use protocol::desk::{DeskCommand, DeskGift};
+use protocol::content::{Content, MailHead, Sealed};
+use protocol::desk::{DeskCommand, DeskGift, ReplyWith};
 use protocol::remedy::{Gift, RemedyCommand};
-use protocol::{ContactId, Refusal};
+use protocol::{ContactId, MessageId, Refusal};
 
 use super::{Lane, NotTaken};
 use crate::answer::AnsweredBy;
@@ -19,8 +19,8 @@ impl Lane {
             }
             DeskCommand::Accept { offer } => Command::Accept { offer },
             DeskCommand::Decline { offer, reason } => Command::Decline { offer, reason },
-            DeskCommand::Reply { contact, message, text } => {
-                Command::Reply { contact, message, body: self.seal_words(by, contact, text).await? }
+            DeskCommand::Reply { contact, message, text, with } => {
+                self.reply(contact, message, content_of(text, with)).await?
             }
             DeskCommand::Note { contact, message, text } => {
                 Command::Note { contact, message, body: self.seal_words(by, contact, text).await? }
@@ -82,6 +82,16 @@ impl Lane {
         })
     }
 
+    async fn reply(
+        &self,
+        contact: ContactId,
+        message: MessageId,
+        content: Content,
+    ) -> Result<Command, NotTaken> {
+        let body = self.seal_content(AnsweredBy::Routing, contact, &content).await?;
+        Ok(Command::Reply { contact, message, body })
+    }
+
     async fn seal_gift(&self, contact: ContactId, gift: DeskGift) -> Result<Gift, NotTaken> {
         let DeskGift { kind, occasion, claim, money, due, words, tell, on_top_of } = gift;
         let words = self.seal_some(contact, words).await?;
@@ -109,10 +119,19 @@ impl Lane {
 
     /// Whose the contact is, the core decides: it may have changed hands a moment ago.
     async fn seal_words(&self, by: AnsweredBy, contact: ContactId, text: String) -> Result<Sealed, NotTaken> {
+        self.seal_content(by, contact, &Content::words(text)).await
+    }
+
+    async fn seal_content(
+        &self,
+        by: AnsweredBy,
+        contact: ContactId,
+        content: &Content,
+    ) -> Result<Sealed, NotTaken> {
         let refused = |refusal| NotTaken::Refused(by.refusing(refusal));
         let identity = self.gateway.hub.identity_of(contact);
         let identity = identity.ok_or_else(|| refused(Refusal::UnknownContact))?;
-        let content = serde_json::to_vec(&Content::words(text));
+        let content = serde_json::to_vec(content);
         let content = content.map_err(|error| NotTaken::Broken(error.to_string()))?;
         self.gateway.sealer.seal(identity, &content).await.map_err(|error| match error {
             SealError::Unavailable(error) => NotTaken::Away(error.to_string()),
@@ -124,4 +143,12 @@ impl Lane {
 
 fn for_worker(ask: RemedyCommand) -> Command {
     Command::Empower { ask: Box::new(ask) }
+}
+
+/// An answer with what goes with it.
+fn content_of(text: String, with: Option<Box<ReplyWith>>) -> Content {
+    let ReplyWith { attachments, cc, forward_to, subject } = with.map(|with| *with).unwrap_or_default();
+    let is_mail = !cc.is_empty() || !forward_to.is_empty() || subject.is_some();
+    let head = MailHead { to: forward_to, cc, subject: subject.unwrap_or_default(), ..MailHead::default() };
+    Content { attachments, mail: is_mail.then(|| Box::new(head)), ..Content::words(text) }
 }

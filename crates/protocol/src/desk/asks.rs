@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::command::Presence;
+use crate::content::{Attachment, MailAddress};
 use crate::ids::{
     AgentId, AskId, CommandId, ContactId, ConversationId, IncidentId, MessageId, OfferId, PromiseId,
     RemedyId, SignalId,
@@ -105,6 +106,9 @@ pub enum DeskCommand {
         message: MessageId,
         /// The words.
         text: String,
+        /// What goes with them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        with: Option<Box<ReplyWith>>,
     },
     /// See [`crate::command::Command::Note`].
     Note {
@@ -365,4 +369,22 @@ pub struct DeskGift {
     /// Given knowing of this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_top_of: Option<RemedyId>,
+}
+
+/// What goes with an answer: files, and what only mail has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplyWith {
+    /// Files that the desk has uploaded, at most [`crate::limits::ATTACHMENTS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+    /// Who has a copy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cc: Vec<MailAddress>,
+    /// To whom instead of the customer: the customer's last mail is passed on, and the answer comes back here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forward_to: Vec<MailAddress>,
+    /// The subject, if it is not the customer's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
 }

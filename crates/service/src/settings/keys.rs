@@ -190,6 +190,7 @@ fn streams(fields: &mut Fields) -> StreamSettings {
         contacts_max_bytes: fields.size("streams.contacts_max", &range),
         remedies_max_bytes: fields.size("streams.remedies_max", &range),
         parked_max_bytes: fields.size("streams.parked_max", &range),
+        files_max_bytes: fields.size("streams.files_max", &range),
         deliveries_max_bytes: fields.size("streams.deliveries_max", &range),
         alarms_at_percent: ["streams.alarm_at_percent", "streams.second_alarm_at_percent"]
             .map(|path| fields.integer(path, &FILL_PERCENT)),

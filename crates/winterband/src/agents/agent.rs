@@ -230,7 +230,7 @@ impl SimulatedAgent {
         let command = match step {
             Step::Reply => {
                 let message = MessageId(self.ids.uuid(now.0));
-                DeskCommand::Reply { contact, message, text: words::reply(&mut self.dice) }
+                DeskCommand::Reply { contact, message, text: words::reply(&mut self.dice), with: None }
             }
             Step::Resolve => match self.dice.pick(&self.dispositions) {
                 Some(disposition) => {

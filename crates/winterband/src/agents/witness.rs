@@ -185,6 +185,8 @@ mod tests {
             message: Some(MessageId(Uuid::from_u128(message))),
             text: None,
             by: None,
+            attachments: Vec::new(),
+            mail: None,
         }
     }
 

@@ -107,7 +107,7 @@ async fn work(socket: &mut Socket, tell: &mpsc::UnboundedSender<Seen>) -> Result
 
 async fn answer(socket: &mut Socket, contact: ContactId, disposition: &SubjectToken) -> Result<()> {
     let message = MessageId(uuid::Uuid::now_v7());
-    let reply = command(DeskCommand::Reply { contact, message, text: ANSWER.to_owned() });
+    let reply = command(DeskCommand::Reply { contact, message, text: ANSWER.to_owned(), with: None });
     let resolve =
         command(DeskCommand::Resolve { contact, disposition: disposition.clone(), fields: [].into() });
     // Fed and flushed once: two frames, one write, as a fast client does it.

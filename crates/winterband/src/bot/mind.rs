@@ -111,7 +111,12 @@ impl Mind {
         let said = entry.text.as_deref().and_then(|text| self.answers.to(text)).map(str::to_owned);
         match (said, SubjectToken::new(NO_ANSWER)) {
             (Some(text), _) => {
-                self.ask(DeskCommand::Reply { contact, message: MessageId(Uuid::now_v7()), text });
+                self.ask(DeskCommand::Reply {
+                    contact,
+                    message: MessageId(Uuid::now_v7()),
+                    text,
+                    with: None,
+                });
             }
             (None, Ok(reason)) => self.ask(DeskCommand::CallForHelp { contact, reason }),
             (None, Err(_)) => {}
@@ -135,7 +140,17 @@ mod tests {
 
     fn entry(seq: u64, kind: EntryKind, text: &str) -> DeskEntry {
         let text = Some(text.to_owned());
-        DeskEntry { seq, at: Millis(seq), contact: CONTACT, kind, message: None, text, by: None }
+        DeskEntry {
+            seq,
+            at: Millis(seq),
+            contact: CONTACT,
+            kind,
+            message: None,
+            text,
+            by: None,
+            attachments: Vec::new(),
+            mail: None,
+        }
     }
 
     fn says(mind: &mut Mind, seq: u64, text: &str) -> Vec<DeskCommand> {

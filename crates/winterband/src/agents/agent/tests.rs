@@ -196,7 +196,17 @@ fn contact(is_in_wrap_up: bool, entries: Vec<DeskEntry>) -> ToDesk {
 fn entry(seq: u64, kind: EntryKind) -> DeskEntry {
     let message = matches!(kind, EntryKind::FromCustomer | EntryKind::FromAgent { .. })
         .then(|| MessageId(Uuid::from_u128(u128::from(seq))));
-    DeskEntry { seq, at: Millis(T0), contact: CONTACT, kind, message, text: None, by: None }
+    DeskEntry {
+        seq,
+        at: Millis(T0),
+        contact: CONTACT,
+        kind,
+        message,
+        text: None,
+        by: None,
+        attachments: Vec::new(),
+        mail: None,
+    }
 }
 
 fn grew(seq: u64, kind: EntryKind) -> ToDesk {

@@ -1,0 +1,134 @@
+//! Files of customers: each sealed with the key of whose it is, named by a keyed hash of whose it is and what it holds.
+//!
+//! Erasing a customer destroys the key: what lies in the store is unreadable from then on. The same file of the same customer
+//! is kept once.
+
+use bytes::Bytes;
+use protocol::{Hash128, IdentityId, Millis};
+
+use crate::connection::Bus;
+use crate::hasher::IdHasher;
+use crate::objects::{ObjectError, Objects};
+use crate::places;
+use crate::seal::{SealError, Sealer, UnsealError};
+
+/// The store of files. Clones share the connection.
+#[derive(Clone)]
+pub struct Files {
+    objects: Objects,
+    sealer: Sealer,
+    hasher: IdHasher,
+}
+
+/// Why a file could not be kept or had.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The store or the keys are away, or the store is full; fate: retry.
+    #[error("use the store of files: {0}")]
+    Unavailable(String),
+    /// Its customer was erased; fate: say so.
+    #[error("use the store of files: erased")]
+    Erased,
+    /// It does not open; fate: a person must look.
+    #[error("use the store of files: damaged")]
+    Damaged,
+}
+
+impl From<ObjectError> for FileError {
+    fn from(error: ObjectError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl Files {
+    /// Opens the store, making it with at most `max_bytes` if it is not there.
+    ///
+    /// # Errors
+    /// [`FileError::Unavailable`]; fate: retry.
+    pub async fn open(
+        bus: &Bus,
+        sealer: Sealer,
+        hasher: IdHasher,
+        max_bytes: u64,
+    ) -> Result<Self, FileError> {
+        let objects = bus.ensure_objects(&places::files(), max_bytes).await?;
+        Ok(Self { objects, sealer, hasher })
+    }
+
+    /// Keeps a file of a customer; gives its name in the store.
+    ///
+    /// # Errors
+    /// [`FileError`]; fate: retry, unless it is damaged.
+    pub async fn keep(&self, identity: IdentityId, bytes: &[u8]) -> Result<Hash128, FileError> {
+        let object = self.hasher.file(identity, bytes);
+        let name = object.to_string();
+        // One that was sealed with a key that is destroyed by now is written anew.
+        if let Ok(Some(_)) = self.fetch(identity, object).await {
+            return Ok(object);
+        }
+        let sealed = self.sealer.seal_file(identity, bytes).await.map_err(|error| match error {
+            SealError::Unavailable(error) => FileError::Unavailable(error.to_string()),
+            SealError::WrongMasterKey | SealError::TooLarge | SealError::NoRandom => FileError::Damaged,
+        })?;
+        self.objects.put(&name, sealed.into()).await?;
+        Ok(object)
+    }
+
+    /// A customer's file; `None` if there is none of that name.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub async fn fetch(&self, identity: IdentityId, object: Hash128) -> Result<Option<Bytes>, FileError> {
+        let Some(sealed) = self.objects.get(&object.to_string()).await? else { return Ok(None) };
+        match self.sealer.unseal_file(identity, &sealed).await {
+            Ok(bytes) => Ok(Some(bytes.into())),
+            Err(UnsealError::Unavailable(error)) => Err(FileError::Unavailable(error.to_string())),
+            Err(UnsealError::Erased) => Err(FileError::Erased),
+            Err(UnsealError::NoKey | UnsealError::Damaged) => Err(FileError::Damaged),
+        }
+    }
+
+    /// The path and query of a link to a file that works until then, for whoever has it.
+    #[must_use]
+    pub fn link(&self, identity: IdentityId, object: Hash128, name: &str, until: Millis) -> String {
+        let signature = self.hasher.link(identity, object, name, until);
+        let name: String = url_safe(name);
+        format!("/files/{identity}/{object}/{name}?until={}&signature={signature}", until.0)
+    }
+
+    /// Whether a link is ours and still works.
+    #[must_use]
+    pub fn admits(&self, link: &FileLink<'_>, now: Millis) -> bool {
+        let signature = self.hasher.link(link.identity, link.object, link.name, link.until);
+        // Compared as a keyed hash of both, so that how long it takes says nothing.
+        let (ours, theirs) = (self.hasher.content(&signature.0), self.hasher.content(&link.signature.0));
+        ours == theirs && now <= link.until
+    }
+}
+
+/// The parts of a link to a file.
+#[derive(Clone, Copy, Debug)]
+pub struct FileLink<'a> {
+    /// Whose.
+    pub identity: IdentityId,
+    /// Which.
+    pub object: Hash128,
+    /// What it is called, decoded.
+    pub name: &'a str,
+    /// Until when it works.
+    pub until: Millis,
+    /// Its signature.
+    pub signature: Hash128,
+}
+
+fn url_safe(name: &str) -> String {
+    let mut safe = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            safe.push(char::from(byte));
+        } else {
+            safe.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    safe
+}
