@@ -9,6 +9,7 @@ mod compose;
 mod door;
 mod follow;
 mod lanes;
+mod mail;
 mod send;
 mod standing;
 
@@ -20,13 +21,14 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::post;
-use bus::{Bucket, Bus, IdHasher, Sealer, places};
+use bus::{Bucket, Bus, Files, IdHasher, Sealer, places};
 use bytes::Bytes;
+use channel_email::sign::Key;
 use protocol::delivery::AccountsAnswer;
 use protocol::ids::GatewayId;
 use protocol::subjects::Subjects;
-use protocol::{ConversationId, Millis, SubjectToken};
-use service::Kit;
+use protocol::{ChannelKind, ConversationId, IdentityId, Millis, SubjectToken};
+use service::{Kit, Rate, RateLimiter};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
@@ -37,6 +39,7 @@ use self::book::{AccountKey, Book};
 use self::carrier::{ANSWER_WITHIN, Client};
 use self::standing::Standings;
 use crate::intake::Intake;
+use crate::limits::{LOOP_MAILS, LOOP_WITHIN, RATE_KEYS_MAX};
 
 /// Largest request that is read at all, bytes; an adapter's own limit is lower.
 const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -49,6 +52,9 @@ struct Channels {
     accounts: BTreeMap<AccountKey, Account>,
     book: Mutex<Book>,
     standings: Standings,
+    files: Files,
+    /// Mails of machines, by their sender.
+    machines: RateLimiter<IdentityId>,
     /// Conversations that have something new to send, for whoever leads.
     grown: Mutex<BTreeSet<ConversationId>>,
     wake: Notify,
@@ -72,6 +78,11 @@ impl Channels {
     fn book(&self) -> MutexGuard<'_, Book> {
         // The book is whole between any two of its records.
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a sender's machine wrote so often that it must be answering a machine.
+    fn is_loop(&self, sender: IdentityId) -> bool {
+        self.machines.check(&sender).is_err()
     }
 
     fn grow(&self, conversations: impl IntoIterator<Item = ConversationId>) {
@@ -98,12 +109,17 @@ impl Channels {
 /// When `channels.toml` has faults, or the bus gives no bucket for leases; the process does not start then.
 pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> anyhow::Result<Router> {
     let cell = SubjectToken::new(&kit.settings.cell.token).context("read the cell's name")?;
-    let accounts = accounts::load(kit.settings.folder.as_deref(), &Client::new(ANSWER_WITHIN)?)?;
+    let mail_key = mail_key(&hasher);
+    let accounts = accounts::load(kit.settings.folder.as_deref(), &Client::new(ANSWER_WITHIN)?, &mail_key)?;
     if accounts.is_empty() {
         tracing::info!("no accounts of channels: write {} to have some", accounts::FILE_NAME);
         return Ok(Router::new());
     }
     let leases = bus.ensure_bucket(&places::leases()).await.context("make the bucket for leases")?;
+    let files_max = kit.settings.streams.files_max_bytes;
+    let files = Files::open(&bus, sealer.clone(), hasher.clone(), files_max)
+        .await
+        .context("open the store of files")?;
     let intake = Intake { kit: kit.clone(), bus, sealer, hasher, subjects: Subjects::new(cell) };
     let silences = accounts.iter().map(|account| {
         let silent_after = account.common.silent_after.as_millis();
@@ -117,6 +133,8 @@ pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHashe
         accounts: accounts.into_iter().map(|account| (account.key.clone(), account)).collect(),
         book: Mutex::new(Book::new(kinds.into_iter().collect())),
         standings,
+        files,
+        machines: RateLimiter::new(Rate::new(LOOP_MAILS, LOOP_WITHIN), RATE_KEYS_MAX, kit.clock.clone()),
         grown: Mutex::default(),
         wake: Notify::new(),
         read: watch::Sender::new(Read::default()),
@@ -126,9 +144,34 @@ pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHashe
     let health = kit.health.register("channels sending");
     kit.drain.spawn("channels sending", send::run(Arc::clone(&channels), health));
     kit.drain.spawn("channels standing", tell_standings(Arc::clone(&channels)));
+    for (key, account) in &channels.accounts {
+        if let Some(mailbox) = &account.mailbox {
+            let name = format!("mailbox {}", key.account);
+            let health = kit.health.register(&name);
+            kit.drain.spawn(name, mail::run(Arc::clone(&channels), key.clone(), Arc::clone(mailbox), health));
+        }
+    }
     tracing::info!(accounts = channels.accounts.len(), "channels started");
     let limit = DefaultBodyLimit::max(REQUEST_BYTES_MAX);
     Ok(Router::new().route("/in/{channel}/{account}", post(door::receive)).layer(limit).with_state(channels))
+}
+
+/// How connections to providers are kept private: by the certificates that this machine trusts.
+fn tls_config() -> anyhow::Result<Arc<rustls::ClientConfig>> {
+    use rustls_platform_verifier::ConfigVerifierExt as _;
+    // The first one to ask installs it; all later ones find it there.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Ok(Arc::new(rustls::ClientConfig::with_platform_verifier().context("read this machine's certificates")?))
+}
+
+/// What signs reply addresses and the ids of mails, for as long as the master key is the same.
+fn mail_key(hasher: &IdHasher) -> Key {
+    Key::new(hasher.key_for("mail addresses and ids"))
+}
+
+/// Whoever writes by mail: the same address is the same, in whatever inbox.
+fn email_identity(hasher: &IdHasher, address: &str) -> IdentityId {
+    hasher.identity(ChannelKind::Email, "address", address)
 }
 
 /// Looks now and then who is silent, and answers who asks how the accounts are doing.
@@ -175,7 +218,8 @@ fn count_waiting(channels: &Channels) {
 /// # Errors
 /// When `channels.toml` has faults, or no such account stands there.
 pub async fn check_channel(folder: Option<&Path>, name: &str, now: Millis) -> anyhow::Result<Vec<Finding>> {
-    let accounts = accounts::load(folder, &Client::new(ANSWER_WITHIN)?)?;
+    // Nothing is signed with it here.
+    let accounts = accounts::load(folder, &Client::new(ANSWER_WITHIN)?, &Key::new([0; 32]))?;
     let known: Vec<String> = accounts.iter().map(|account| account.key.account.to_string()).collect();
     let account = accounts.into_iter().find(|account| account.key.account.as_str() == name);
     let account = account.with_context(|| match known.as_slice() {

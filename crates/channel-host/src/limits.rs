@@ -59,3 +59,8 @@ pub(crate) const STANDING_EVERY: Duration = Duration::from_secs(5);
 pub(crate) const SENDS_AT_ONCE_MAX: usize = 16;
 /// How long the end of the process waits for what is on its way.
 pub(crate) const SENDS_END_WITHIN: Duration = Duration::from_secs(10);
+/// Mails that a machine of one sender may write in [`LOOP_WITHIN`]; more are kept for a person, and open nothing.
+pub(crate) const LOOP_MAILS: u32 = 20;
+pub(crate) const LOOP_WITHIN: Duration = Duration::from_secs(120 * 60);
+/// How long a link to a file works that goes to another system.
+pub(crate) const LINK_MS: u64 = 7 * 24 * 3_600_000;

@@ -160,12 +160,23 @@ pub struct MailHead {
     /// Whether it could not be read: what there is of it is the file.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unreadable: bool,
+    /// Whether it is shown in part, because it has more than is shown; the whole is the file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_cut: bool,
+    /// How many pictures from elsewhere its HTML has, which are not loaded unless they are asked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub images_aside: u32,
     /// Whether it is somebody's who is not the customer of the conversation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub third_party: bool,
     /// Whether who wrote it was verified by the mail server that took it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub verified: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Why a content is refused.

@@ -6,6 +6,8 @@
     reason = "a test fails by panicking, and looks only at what it waits for"
 )]
 
+mod mail;
+mod mailhost;
 mod partner;
 mod seat;
 mod webhook;

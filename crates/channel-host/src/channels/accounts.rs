@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use channel_email::sign::Key;
 use channel_webhook::{Secrets, Webhook};
 use protocol::{ChannelKind, SubjectToken};
 use serde::Deserialize;
@@ -14,6 +15,7 @@ use service::Secret;
 
 use crate::channels::book::AccountKey;
 use crate::channels::carrier::{Carrier, Client, Door, Http};
+use crate::channels::mail::{self, Mailbox};
 
 /// The name of the file.
 pub(crate) const FILE_NAME: &str = "channels.toml";
@@ -27,6 +29,8 @@ pub(crate) struct Account {
     pub(crate) carrier: Arc<dyn Carrier>,
     /// How what is posted to it is read; `None`: nothing is.
     pub(crate) door: Option<Arc<dyn Door>>,
+    /// The mailbox that it reads; `None`: it is no mail account.
+    pub(crate) mailbox: Option<Arc<Mailbox>>,
     pub(crate) common: Common,
 }
 
@@ -91,9 +95,15 @@ pub(crate) enum SecretRef {
 pub(crate) struct Reader<'a> {
     folder: &'a Path,
     variables: &'a dyn Fn(&str) -> Option<String>,
+    mail_key: &'a Key,
 }
 
 impl Reader<'_> {
+    /// What signs reply addresses and ids of mails.
+    pub(crate) fn mail_key(&self) -> Key {
+        self.mail_key.clone()
+    }
+
     pub(crate) fn secret(&self, reference: &SecretRef) -> anyhow::Result<Secret> {
         let text = match reference {
             SecretRef::File { file } => {
@@ -115,7 +125,7 @@ impl Reader<'_> {
 ///
 /// # Errors
 /// Every fault at once, each with the account that it is about; the process does not start then.
-pub(crate) fn load(folder: Option<&Path>, client: &Client) -> anyhow::Result<Vec<Account>> {
+pub(crate) fn load(folder: Option<&Path>, client: &Client, mail_key: &Key) -> anyhow::Result<Vec<Account>> {
     let Some(folder) = folder else { return Ok(Vec::new()) };
     let file = folder.join(FILE_NAME);
     let text = match std::fs::read_to_string(&file) {
@@ -123,27 +133,21 @@ pub(crate) fn load(folder: Option<&Path>, client: &Client) -> anyhow::Result<Vec
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error).with_context(|| format!("read {}", file.display())),
     };
-    read(&text, folder, &|name| std::env::var(name).ok(), client)
-        .with_context(|| format!("use {}", file.display()))
+    let reader = Reader { folder, variables: &|name| std::env::var(name).ok(), mail_key };
+    read(&text, &reader, client).with_context(|| format!("use {}", file.display()))
 }
 
-fn read(
-    text: &str,
-    folder: &Path,
-    variables: &dyn Fn(&str) -> Option<String>,
-    client: &Client,
-) -> anyhow::Result<Vec<Account>> {
+fn read(text: &str, reader: &Reader<'_>, client: &Client) -> anyhow::Result<Vec<Account>> {
     // The parser's own message may quote a secret that somebody wrote in here all the same.
     let tables: BTreeMap<String, Vec<toml::Table>> = toml::from_str(text).map_err(|error| {
         let line =
             error.span().map_or(0, |span| text.get(..span.start).map_or(0, |before| before.lines().count()));
         anyhow::anyhow!("line {line}: expected [[webhook]] or [[email]] with keys and values")
     })?;
-    let reader = Reader { folder, variables };
     let (mut accounts, mut faults) = (BTreeMap::new(), Vec::new());
     for (channel, tables) in tables {
         for (n, table) in tables.into_iter().enumerate() {
-            match account(&reader, &channel, table, client) {
+            match account(reader, &channel, table, client) {
                 Ok(account) => {
                     let key = account.key.clone();
                     if accounts.insert(key.clone(), account).is_some() {
@@ -169,8 +173,11 @@ fn account(
     mut table: toml::Table,
     client: &Client,
 ) -> anyhow::Result<Account> {
-    let Some((kind, make)) = HTTP.iter().find(|(kind, _)| kind.as_str() == channel) else {
-        bail!("no such channel: use webhook or email");
+    let made = HTTP.iter().find(|(kind, _)| kind.as_str() == channel);
+    let kind = match made {
+        Some((kind, _)) => *kind,
+        None if channel == ChannelKind::Email.as_str() => ChannelKind::Email,
+        None => bail!("no such channel: use webhook or email"),
     };
     let name = table.remove("account").context("account is missing: the name it has in routing.toml")?;
     let name = SubjectToken::new(name.as_str().unwrap_or_default())
@@ -181,8 +188,15 @@ fn account(
     }
     let common: Common = typed(toml::Value::Table(common))?;
     anyhow::ensure!((1..=100_000).contains(&common.sends_per_minute), "sends_per_minute: 1 to 100000");
-    let (carrier, door) = make(reader, name.as_str(), toml::Value::Table(table), client)?;
-    Ok(Account { key: AccountKey { channel: *kind, account: name }, carrier, door, common })
+    let table = toml::Value::Table(table);
+    let ((carrier, door), mailbox) = match made {
+        Some((_, make)) => (make(reader, name.as_str(), table, client)?, None),
+        None => {
+            let (ways, mailbox) = mail::account(reader, name.as_str(), table, client)?;
+            (ways, Some(Arc::new(mailbox)))
+        }
+    };
+    Ok(Account { key: AccountKey { channel: kind, account: name }, carrier, door, mailbox, common })
 }
 
 pub(crate) fn typed<T: DeserializeOwned>(value: toml::Value) -> anyhow::Result<T> {
@@ -191,8 +205,9 @@ pub(crate) fn typed<T: DeserializeOwned>(value: toml::Value) -> anyhow::Result<T
 }
 
 fn url(text: &str) -> anyhow::Result<String> {
-    let url: reqwest::Url = text.parse().ok().context("url: use https://host/path")?;
-    anyhow::ensure!(matches!(url.scheme(), "https" | "http") && url.has_host(), "url: use https://host/path");
+    let url: axum::http::Uri = text.parse().ok().context("url: use https://host/path")?;
+    let is_whole = matches!(url.scheme_str(), Some("https" | "http")) && url.host().is_some();
+    anyhow::ensure!(is_whole, "url: use https://host/path");
     Ok(text.to_owned())
 }
 
@@ -218,7 +233,9 @@ mod tests {
         let variables =
             |name: &str| (name == "CRM").then(|| "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
         let client = Client::new(Duration::from_secs(1)).map_err(|error| error.to_string())?;
-        match read(text, Path::new("/nowhere"), &variables, &client) {
+        let key = Key::new([0; 32]);
+        let reader = Reader { folder: Path::new("/nowhere"), variables: &variables, mail_key: &key };
+        match read(text, &reader, &client) {
             Ok(accounts) => Ok(accounts.iter().map(|account| account.key.account.to_string()).collect()),
             Err(error) => Err(format!("{error:#}")),
         }

@@ -1,6 +1,6 @@
 //! What the logs say about messages to be sent and the threads they belong to. A pure fold of CONTACTS and DELIVERIES.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use protocol::delivery::{Delivery, DeliveryState};
 use protocol::input::CustomerMessage;
@@ -19,6 +19,9 @@ const STEPS_KEPT_MAX: usize = 200;
 /// Messages of ours by whose id a provider's status is matched; the oldest go.
 const SENT_KEPT_MAX: usize = 1_000_000;
 
+/// The reason of a failure after which nothing more is sent to that address until it writes again.
+pub(crate) const ADDRESS_UNKNOWN: &str = "address_unknown";
+
 /// An account of a channel.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct AccountKey {
@@ -33,6 +36,10 @@ pub(crate) struct Book {
     conversations: HashMap<ConversationId, Talk>,
     threads: HashMap<Hash128, ConversationId>,
     aliases: Bounded<Hash128, Hash128>,
+    /// Whose each thread is.
+    owners: Bounded<Hash128, IdentityId>,
+    by_identity: HashMap<IdentityId, Vec<ConversationId>>,
+    suppressed: HashSet<IdentityId>,
     sent: Bounded<MessageId, (ConversationId, u64)>,
     by_provider: Bounded<Hash128, (ConversationId, u64)>,
     /// What DELIVERIES said of entries that CONTACTS has not shown yet.
@@ -50,7 +57,6 @@ struct Agent {
 #[derive(Clone, Debug)]
 pub(crate) struct Talk {
     pub(crate) key: AccountKey,
-    #[expect(dead_code, reason = "mail seals what belongs to a thread for its customer")]
     pub(crate) identity: IdentityId,
     pub(crate) thread: Option<Hash128>,
     /// The record of the first message, and of the latest ones: where they can be read again.
@@ -81,6 +87,9 @@ impl Book {
             conversations: HashMap::new(),
             threads: HashMap::new(),
             aliases: Bounded::new(ALIASES_KEPT_MAX),
+            owners: Bounded::new(ALIASES_KEPT_MAX),
+            by_identity: HashMap::new(),
+            suppressed: HashSet::new(),
             sent: Bounded::new(SENT_KEPT_MAX),
             by_provider: Bounded::new(SENT_KEPT_MAX),
             early: HashMap::new(),
@@ -131,6 +140,9 @@ impl Book {
             if let Some(thread) = talk.thread {
                 self.threads.remove(&thread);
             }
+            if let Some(of) = self.by_identity.get_mut(&talk.identity) {
+                of.retain(|id| id != conversation);
+            }
             self.conversations.remove(conversation);
         }
         if let Event::ConversationOpened { conversation, identity, channel, account, thread } = event
@@ -147,6 +159,7 @@ impl Book {
                 steps: BTreeMap::new(),
             };
             self.conversations.insert(*conversation, talk);
+            self.by_identity.entry(*identity).or_default().push(*conversation);
             if let Some(thread) = thread {
                 self.threads.insert(*thread, *conversation);
             }
@@ -160,6 +173,7 @@ impl Book {
         });
         let Some(talk) = conversation.and_then(|id| self.conversations.get_mut(&id)) else { return };
         if !message.automatic {
+            self.suppressed.remove(&message.identity);
             talk.is_open = true;
             talk.heard_at = record.at;
         }
@@ -169,7 +183,7 @@ impl Book {
         }
         talk.heard.push_back(log_seq);
         if let Some(thread) = &message.thread {
-            self.expect(thread.id, &thread.aliases);
+            self.expect(thread.id, &thread.aliases, message.identity);
         }
     }
 
@@ -218,6 +232,9 @@ impl Book {
         if step.state.is_settled() {
             talk.pending.retain(|entry| entry.seq != delivery.seq);
         }
+        if step.state == DeliveryState::Failed && delivery.reason.as_deref() == Some(ADDRESS_UNKNOWN) {
+            self.suppressed.insert(talk.identity);
+        }
         (before.map(|before| before.state) != Some(step.state)).then_some(step.state)
     }
 
@@ -245,13 +262,39 @@ impl Book {
     }
 
     /// The thread that a hash of a provider's id belongs to.
-    #[cfg(test)]
     pub(crate) fn thread_of(&self, alias: Hash128) -> Option<Hash128> {
         self.aliases.get(&alias).copied()
     }
 
+    /// Whose thread it is: of whoever began it.
+    pub(crate) fn owner_of(&self, thread: Hash128) -> Option<IdentityId> {
+        self.owners.get(&thread).copied()
+    }
+
+    /// The customer's open thread of an account that was used last, and the one that was, open or not.
+    pub(crate) fn threads_of(
+        &self,
+        key: &AccountKey,
+        identity: IdentityId,
+    ) -> (Option<Hash128>, Option<Hash128>) {
+        let all = self.by_identity.get(&identity).into_iter().flatten();
+        let mut all: Vec<&Talk> =
+            all.filter_map(|id| self.conversations.get(id)).filter(|talk| talk.key == *key).collect();
+        all.sort_by_key(|talk| std::cmp::Reverse(talk.heard_at));
+        let open = all.iter().find(|talk| talk.is_open).and_then(|talk| talk.thread);
+        (open, all.first().and_then(|talk| talk.thread))
+    }
+
+    /// Whether nothing is to be sent to a customer: their address gave everything back, and they have not written since.
+    pub(crate) fn is_suppressed(&self, identity: IdentityId) -> bool {
+        self.suppressed.contains(&identity)
+    }
+
     /// Remembers a message that was just made durable: the next one may name it before the log shows it.
-    pub(crate) fn expect(&mut self, thread: Hash128, aliases: &[Hash128]) {
+    pub(crate) fn expect(&mut self, thread: Hash128, aliases: &[Hash128], owner: IdentityId) {
+        if self.owners.get(&thread).is_none() {
+            self.owners.insert(thread, owner);
+        }
         for alias in aliases {
             self.aliases.insert(*alias, thread);
         }

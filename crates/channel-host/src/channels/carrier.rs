@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
+use axum::http::Request;
+use axum::http::header::RETRY_AFTER;
+use bytes::Bytes;
 use channel::{Adapter, EntryKind, HttpAnswer, HttpRequest, Outbound, Parsed, Raw, Rejected, Verdict};
-use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::{self, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
 use protocol::Millis;
-use reqwest::header::RETRY_AFTER;
-use reqwest::redirect;
+
+use crate::channels::tls_config;
 
 /// How long reaching a provider may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -23,6 +29,9 @@ pub(crate) trait Carrier: Send + Sync {
 
     /// Whether what was handed over when we crashed may be handed over again.
     fn is_resendable(&self) -> bool;
+
+    /// Whether files go as bytes; as links otherwise.
+    fn wants_bytes(&self) -> bool;
 
     /// Hands one entry over.
     fn send<'a>(&'a self, outbound: &'a Outbound<'a>) -> BoxFuture<'a, Verdict>;
@@ -68,6 +77,10 @@ where
 
     fn is_resendable(&self) -> bool {
         A::IS_RESENDABLE
+    }
+
+    fn wants_bytes(&self) -> bool {
+        false
     }
 
     fn send<'a>(&'a self, outbound: &'a Outbound<'a>) -> BoxFuture<'a, Verdict> {
@@ -120,10 +133,11 @@ where
     }
 }
 
-/// Posts requests: bounded in time and size, never following where an answer points. Clones share its connections.
+/// Posts requests: bounded in time and size, never following where an answer points: a provider's token and our customers'
+/// words go nowhere else. Clones share its connections.
 #[derive(Clone)]
 pub(crate) struct Client {
-    client: reqwest::Client,
+    client: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     within: Duration,
 }
 
@@ -131,40 +145,43 @@ impl Client {
     /// Waits so long for an answer.
     ///
     /// # Errors
-    /// When no client can be made; the process does not start then.
+    /// When this machine's certificates cannot be read; the process does not start then.
     pub(crate) fn new(within: Duration) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT_WITHIN)
-            // A provider's token and our customers' words go nowhere else.
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .build()?;
-        Ok(Self { client, within })
+        let mut http = HttpConnector::new();
+        http.set_connect_timeout(Some(CONNECT_WITHIN));
+        http.set_nodelay(true);
+        // What the address says decides, not the connector: it gets https too.
+        http.enforce_http(false);
+        let tls = (*tls_config()?).clone();
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http);
+        Ok(Self { client: legacy::Client::builder(TokioExecutor::new()).build(connector), within })
     }
 
     pub(crate) async fn post(&self, request: HttpRequest) -> HttpAnswer {
-        let mut sent = self.client.post(request.url).timeout(self.within).body(request.body);
+        let mut sent = Request::post(request.url);
         for (name, value) in request.headers {
             sent = sent.header(name, value);
         }
-        let answer = match sent.send().await {
-            Ok(answer) => answer,
-            // Only what never left is known not to have been taken.
-            Err(error) if error.is_connect() || error.is_builder() => return HttpAnswer::Unreachable,
-            Err(_) => return HttpAnswer::NoAnswer,
+        // What cannot even be written never left.
+        let Ok(sent) = sent.body(Full::new(Bytes::from(request.body))) else {
+            return HttpAnswer::Unreachable;
+        };
+        let answer = match tokio::time::timeout(self.within, self.client.request(sent)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) if error.is_connect() => return HttpAnswer::Unreachable,
+            Ok(Err(_)) | Err(_) => return HttpAnswer::NoAnswer,
         };
         let status = answer.status().as_u16();
         let seconds =
             answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        let mut body = Vec::new();
-        let mut parts = answer.bytes_stream();
-        while let Some(Ok(part)) = parts.next().await {
-            let room = ANSWER_BYTES_MAX - body.len();
-            body.extend_from_slice(part.get(..part.len().min(room)).unwrap_or_default());
-            if body.len() == ANSWER_BYTES_MAX {
-                break;
-            }
-        }
+        // The status says it all; what stands below is for a person, and may be missing.
+        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect();
+        let body = tokio::time::timeout(self.within, body).await.ok().and_then(Result::ok);
+        let body = body.map(|body| body.to_bytes().to_vec()).unwrap_or_default();
         HttpAnswer::Status {
             status,
             retry_after_ms: seconds.map(|seconds| seconds.saturating_mul(1000)),

@@ -1,8 +1,9 @@
 //! What an entry needs to go out: its words, to whom, in answer to what; read from the log again and opened.
 
-use bus::UnsealError;
-use channel::{Content, Correspondent};
-use protocol::content::Sealed;
+use bus::{FileError, UnsealError};
+use bytes::Bytes;
+use channel::{Attached, Content, Correspondent};
+use protocol::content::{Attachment, Sealed};
 use protocol::input::InputBody;
 use protocol::record::{Cause, EntryKind, Record};
 use protocol::streams::CONTACTS;
@@ -10,6 +11,7 @@ use protocol::thread::Entry;
 
 use crate::channels::Channels;
 use crate::channels::book::Talk;
+use crate::limits::LINK_MS;
 
 /// An entry in the clear.
 pub(super) struct Composed {
@@ -36,7 +38,16 @@ pub(super) async fn compose(
         (None, EntryKind::IncidentTold { text, .. }) => Some(Content::words(text.clone())),
         (None, _) => None,
     };
-    Ok(Composed { content, to: correspondent(channels, talk).await? })
+    let mut to = correspondent(channels, talk).await?;
+    let is_forward =
+        content.as_ref().and_then(|content| content.mail.as_ref()).is_some_and(|mail| !mail.to.is_empty());
+    if is_forward {
+        let last = to.last.as_ref().and_then(|last| last.mail.as_ref()).and_then(|mail| mail.raw.as_ref());
+        if let Some(raw) = last {
+            to.raw = Some(bytes_of(channels, talk, raw).await?.to_vec());
+        }
+    }
+    Ok(Composed { content, to })
 }
 
 /// The customer's side: who they are by their first message, what they wrote last.
@@ -73,5 +84,50 @@ async fn open(channels: &Channels, body: &Sealed) -> Result<Option<Content>, Not
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(UnsealError::Erased | UnsealError::NoKey | UnsealError::Damaged) => Ok(None),
         Err(UnsealError::Unavailable(_)) => Err(NotComposed::Away),
+    }
+}
+
+/// A file of a message, as the channel can take it.
+pub(super) struct File {
+    file: Attachment,
+    bytes: Bytes,
+    url: String,
+}
+
+impl File {
+    pub(super) fn attached(&self) -> Attached<'_> {
+        Attached { file: &self.file, bytes: &self.bytes, url: &self.url }
+    }
+}
+
+/// What is attached to an entry: bytes, or links that work for a while.
+pub(super) async fn attached(
+    channels: &Channels,
+    talk: &Talk,
+    composed: &Composed,
+    wants_bytes: bool,
+) -> Result<Vec<File>, NotComposed> {
+    let mut files = Vec::new();
+    let Some(content) = &composed.content else { return Ok(files) };
+    for file in &content.attachments {
+        let until = channels.now().plus(LINK_MS);
+        let path = channels.files.link(talk.identity, file.object, &file.name, until);
+        let url = format!("{}{path}", channels.intake.kit.settings.http.public_url);
+        let bytes = if wants_bytes { bytes_of(channels, talk, file).await? } else { Bytes::new() };
+        files.push(File { file: file.clone(), bytes, url });
+    }
+    Ok(files)
+}
+
+async fn bytes_of(channels: &Channels, talk: &Talk, file: &Attachment) -> Result<Bytes, NotComposed> {
+    match channels.files.fetch(talk.identity, file.object).await {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(NotComposed::Never("file_missing")),
+        Err(FileError::Erased) => Err(NotComposed::Never("erased")),
+        Err(FileError::Damaged) => Err(NotComposed::Never("file_damaged")),
+        Err(FileError::Unavailable(error)) => {
+            tracing::warn!(error, "failed to read a file; tries again");
+            Err(NotComposed::Away)
+        }
     }
 }

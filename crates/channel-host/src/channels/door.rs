@@ -173,7 +173,7 @@ async fn message(channels: &Channels, key: &AccountKey, mut inbound: Inbound) ->
 
 /// Notes how far a message has come. What is about no message of ours is counted and let go: other systems may send by the
 /// same account.
-async fn status(channels: &Channels, key: &AccountKey, status: &Status) -> Result<(), NotTaken> {
+pub(super) async fn status(channels: &Channels, key: &AccountKey, status: &Status) -> Result<(), NotTaken> {
     let Some((conversation, seq)) = place(channels, key, &status.about).await else {
         channels.intake.kit.metrics.refused_total.inc([key.channel.as_str(), "unknown_message"]);
         return Ok(());

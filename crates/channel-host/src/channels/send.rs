@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bus::{Deadline, HeldLease, Lease, LeaseError, PublishError};
-use channel::{Outbound, Verdict, Whose};
+use channel::{Attached, Outbound, Verdict, Whose};
 use protocol::delivery::{AccountState, Delivery, DeliveryState};
 use protocol::input::WIRE_VERSION;
 use protocol::thread::Entry;
@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::channels::Channels;
 use crate::channels::book::{AccountKey, Step, Talk};
-use crate::channels::compose::{NotComposed, compose};
+use crate::channels::compose::{File, NotComposed, attached, compose};
 use crate::channels::door::provider_hash;
 use crate::channels::lanes::{Lanes, May, pause_ms};
 use crate::limits::{BEAT_EVERY, PUBLISH_WITHIN, SENDS_AT_ONCE_MAX, SENDS_END_WITHIN};
@@ -280,6 +280,19 @@ async fn attempt_one(channels: &Channels, job: &Job) -> End {
         }
     };
     let Some(account) = channels.accounts.get(&job.talk.key) else { return away() };
+    if channels.book().is_suppressed(job.talk.identity) {
+        record(channels, job, job.attempt, DeliveryState::Failed, Told::because("suppressed")).await;
+        return End::Dropped;
+    }
+    let attached = match attached(channels, &job.talk, &composed, account.carrier.wants_bytes()).await {
+        Ok(attached) => attached,
+        Err(NotComposed::Away) => return away(),
+        Err(NotComposed::Never(reason)) => {
+            record(channels, job, job.attempt, DeliveryState::Failed, Told::because(reason)).await;
+            return End::Dropped;
+        }
+    };
+    let attached: Vec<Attached<'_>> = attached.iter().map(File::attached).collect();
     match begin(channels, job).await {
         Begun::Ours => {}
         Begun::Others | Begun::Away => return away(),
@@ -289,7 +302,7 @@ async fn attempt_one(channels: &Channels, job: &Job) -> End {
         conversation: Some(job.conversation),
         text: composed.content.as_ref().map(|content| content.text.as_str()),
         content: composed.content.as_ref(),
-        attached: &[],
+        attached: &attached,
         by: job.by.as_deref(),
         bot: job.bot,
         to: Some(&composed.to),

@@ -143,7 +143,7 @@ fn the_two_logs_may_be_read_in_any_order() {
 #[test]
 fn threads_are_found_by_their_aliases_also_before_the_log_shows_them() {
     let mut book = book();
-    book.expect(Hash128([9; 16]), &[Hash128([5; 16])]);
+    book.expect(Hash128([9; 16]), &[Hash128([5; 16])], IdentityId(Hash128([7; 16])));
     assert_eq!(book.thread_of(Hash128([5; 16])), Some(Hash128([9; 16])));
     book.record(1, &heard(&[6]));
     assert_eq!(book.thread_of(Hash128([6; 16])), Some(Hash128([9; 16])));
@@ -168,4 +168,38 @@ fn of_a_customers_messages_the_first_and_the_last_are_remembered() {
         book.record(seq, &record);
     }
     assert_eq!(book.talk(TALK).unwrap().heard, [1, 6, 7, 8, 9]);
+}
+
+#[test]
+fn who_gave_everything_back_is_sent_nothing_until_they_write_again() {
+    let mut book = book();
+    let identity = IdentityId(Hash128([7; 16]));
+    book.record(1, &heard(&[]));
+    book.record(2, &timer(vec![added(2, from_agent())]));
+    book.delivery(&step(2, DeliveryState::Accepted, 1));
+    assert!(!book.is_suppressed(identity));
+    book.delivery(&Delivery {
+        reason: Some(ADDRESS_UNKNOWN.to_owned()),
+        ..step(2, DeliveryState::Failed, 0)
+    });
+    assert!(book.is_suppressed(identity));
+    let mut again = heard(&[]);
+    again.events = vec![added(3, EntryKind::FromCustomer)];
+    book.record(3, &again);
+    assert!(!book.is_suppressed(identity));
+}
+
+#[test]
+fn a_customers_threads_are_found_open_ones_first() {
+    let mut book = book();
+    let identity = IdentityId(Hash128([7; 16]));
+    assert_eq!(book.threads_of(&key(), identity), (None, None));
+    book.record(1, &heard(&[]));
+    let thread = Some(Hash128([9; 16]));
+    assert_eq!(book.threads_of(&key(), identity), (thread, thread));
+    let agent = AgentId(Uuid::nil());
+    let resolved = EntryKind::ClosedAfterSilence { agent };
+    book.record(2, &timer(vec![added(2, resolved)]));
+    assert_eq!(book.threads_of(&key(), identity), (None, thread));
+    assert_eq!(book.owner_of(Hash128([9; 16])), Some(identity));
 }

@@ -1,0 +1,231 @@
+//! From a mail as it came to a message in its thread: kept whole first, read, threaded, its files kept, made durable.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use channel::{Content, Inbound, MailHead, Parsed, Rejected};
+use channel_email::html::{CleanOptions, RemoteImages, clean};
+use channel_email::thread::{Evidence, Found, OfSender, Place, SubjectTokens, decide, evidence};
+use channel_email::{Mail, Part, Sorted, participant};
+use protocol::content::Attachment;
+use protocol::input::MessageThread;
+use protocol::limits::{ALIASES_MAX, ATTACHMENTS_MAX, FILE_NAME_BYTES_MAX};
+use protocol::{Hash128, IdentityId, Language, MessageId};
+use uuid::Uuid;
+
+use crate::channels::book::AccountKey;
+use crate::channels::door::status;
+use crate::channels::mail::Mailbox;
+use crate::channels::{Channels, email_identity};
+use crate::intake::Said;
+
+/// The thread of a mail, and whose it is.
+struct Threaded {
+    thread: Hash128,
+    identity: IdentityId,
+    is_third: bool,
+}
+
+/// Makes a mail durable; the same mail again is the same message.
+///
+/// # Errors
+/// When the server, the keys or the store are away; the mail lies in its mailbox still.
+pub(super) async fn take(
+    channels: &Channels,
+    key: &AccountKey,
+    mailbox: &Mailbox,
+    raw: Vec<u8>,
+) -> anyhow::Result<()> {
+    let raw = Bytes::from(raw);
+    let sorted = sort(mailbox, raw.clone()).await;
+    match sorted.parsed {
+        Parsed::Message(inbound) => message(channels, key, mailbox, sorted.mail, inbound, &raw).await,
+        Parsed::Status(told) => Ok(status(channels, key, &told).await?),
+        // Our own words came back: a copy to ourselves, a list, a loop.
+        Parsed::Echo { .. } => {
+            channels.intake.kit.metrics.duplicates_total.inc([key.channel.as_str()]);
+            Ok(())
+        }
+        Parsed::Signal(never) => match never {},
+    }
+}
+
+/// Reads it apart from everything else: what breaks its reader is a message all the same.
+async fn sort(mailbox: &Mailbox, raw: Bytes) -> Sorted {
+    let email = mailbox.email.clone();
+    match tokio::task::spawn_blocking(move || email.sort(&raw)).await {
+        Ok(sorted) => sorted,
+        Err(error) => {
+            tracing::error!(%error, "a mail broke its reader; it is shown as it came");
+            mailbox.email.sort(b"")
+        }
+    }
+}
+
+async fn message(
+    channels: &Channels,
+    key: &AccountKey,
+    mailbox: &Mailbox,
+    mail: Option<Mail>,
+    mut inbound: Inbound,
+    raw: &Bytes,
+) -> anyhow::Result<()> {
+    let who = inbound.identity.take().unwrap_or_default();
+    let sender = email_identity(&channels.intake.hasher, &who);
+    if inbound.automatic && channels.is_loop(sender) {
+        let words =
+            "a machine of this sender wrote far too often: look whether two machines answer each other";
+        let rejected = Rejected::park("loop", words);
+        channels.intake.park(key.channel, &key.account, &rejected, raw).await?;
+        channels.intake.kit.metrics.parked_total.inc([key.channel.as_str(), "loop"]);
+        return Ok(());
+    }
+    let message = MessageId(Uuid::now_v7());
+    let threaded = thread(channels, key, mailbox, mail.as_ref(), &inbound, sender);
+    keep(channels, threaded.identity, mail.as_ref(), &mut inbound.content, raw).await?;
+    if let Some(head) = &mut inbound.content.mail {
+        head.third_party = threaded.is_third;
+    }
+    let aliases = aliases(channels, key, mailbox, mail.as_ref(), &threaded, &who);
+    let language =
+        mail.as_ref().and_then(|mail| mail.language.as_deref()?.get(..2)?.parse::<Language>().ok());
+    let said = Said {
+        channel: key.channel,
+        account: &key.account,
+        identity: threaded.identity,
+        message,
+        language,
+        thread: Some(Box::new(MessageThread { id: threaded.thread, aliases: aliases.clone() })),
+        inbound: &inbound,
+    };
+    channels.intake.say(said).await?;
+    channels.book().expect(threaded.thread, &aliases, threaded.identity);
+    Ok(())
+}
+
+/// The thread that a mail belongs to, in the order of what can be trusted most, and only within its inbox.
+fn thread(
+    channels: &Channels,
+    key: &AccountKey,
+    mailbox: &Mailbox,
+    mail: Option<&Mail>,
+    inbound: &Inbound,
+    sender: IdentityId,
+) -> Threaded {
+    let hash = |text: &str| channels.intake.hasher.provider_id(key.channel, &key.account, text);
+    let fresh = || Threaded {
+        thread: hash(&format!("thread of {}", inbound.provider_id)),
+        identity: sender,
+        is_third: false,
+    };
+    let Some(mail) = mail else { return fresh() };
+    let book = channels.book();
+    let address = mail.from.as_ref().map(|from| from.email.to_ascii_lowercase()).unwrap_or_default();
+    let of = |evidence: Evidence| {
+        let thread = match &evidence {
+            Evidence::ReplyToken(thread) => Some(*thread),
+            Evidence::OwnInReplyTo(own) | Evidence::OwnReference(own) => Some(own.thread),
+            Evidence::InReplyTo(id) | Evidence::Reference(id) => book.thread_of(hash(&named(id))),
+            Evidence::SubjectToken(_) => None,
+        }?;
+        let owner = book.owner_of(thread)?;
+        let is_known =
+            owner == sender || book.thread_of(hash(&participant(thread, &address))) == Some(thread);
+        Some(Found { evidence, thread, sender_is_participant: is_known, subject: String::new() })
+    };
+    let own = &mailbox.email.address;
+    let all = evidence(mail, &mailbox.email.key, &mailbox.email.inbox, own, SubjectTokens::Off);
+    let found: Vec<Found> = all.into_iter().filter_map(of).collect();
+    let (open, last) = book.threads_of(key, sender);
+    let decision = decide(&found, OfSender { open, last }, mailbox.grouping, &mail.subject);
+    match decision.place {
+        Place::New => fresh(),
+        Place::Join { thread, .. } => {
+            let identity = book.owner_of(thread).unwrap_or(sender);
+            Threaded { thread, identity, is_third: identity != sender }
+        }
+    }
+}
+
+/// By what the next mails find this thread: the ids that it has and names, and who takes part in it.
+fn aliases(
+    channels: &Channels,
+    key: &AccountKey,
+    mailbox: &Mailbox,
+    mail: Option<&Mail>,
+    threaded: &Threaded,
+    who: &str,
+) -> Vec<Hash128> {
+    let hash = |text: &str| channels.intake.hasher.provider_id(key.channel, &key.account, text);
+    let Some(mail) = mail else { return Vec::new() };
+    // A colleague may have answered from elsewhere: what the thread names of mails that we never saw counts too.
+    let ids = mail.message_id.iter().chain(mail.in_reply_to.iter()).chain(mail.references.iter().rev());
+    let own = &mailbox.email.address;
+    let people = mail.to.iter().chain(&mail.cc).map(|address| address.email.to_ascii_lowercase());
+    let people = people.filter(|address| !own.same(address));
+    let mut all: Vec<Hash128> = vec![hash(&participant(threaded.thread, who))];
+    all.extend(ids.take(ALIASES_MAX / 2).map(|id| hash(&named(id))));
+    all.extend(people.map(|address| hash(&participant(threaded.thread, &address))));
+    let mut seen = std::collections::BTreeSet::new();
+    all.retain(|alias| seen.insert(*alias));
+    all.truncate(ALIASES_MAX);
+    all
+}
+
+fn named(id: &str) -> String {
+    format!("id {id}")
+}
+
+/// Keeps the mail as it came, its files and its cleaned HTML, sealed for whose it is.
+async fn keep(
+    channels: &Channels,
+    identity: IdentityId,
+    mail: Option<&Mail>,
+    content: &mut Content,
+    raw: &[u8],
+) -> anyhow::Result<()> {
+    let files = &channels.files;
+    let object = files.keep(identity, raw).await?;
+    let head = content.mail.get_or_insert_with(|| Box::new(MailHead::default()));
+    head.raw = Some(attachment(object, "mail.eml", "message/rfc822", raw.len(), false));
+    let Some(mail) = mail else { return Ok(()) };
+    let mut inline = BTreeMap::new();
+    for part in mail.parts.iter().take(ATTACHMENTS_MAX) {
+        let object = files.keep(identity, &part.bytes).await?;
+        if let Some(id) = part.content_id.as_ref().filter(|_| part.inline) {
+            inline.insert(id.clone(), format!("wb-file:{object}"));
+        }
+        content.attachments.push(of_part(object, part));
+    }
+    let left_out = mail.left_out + mail.parts.len().saturating_sub(ATTACHMENTS_MAX);
+    if left_out > 0 || mail.cut_bytes > 0 || mail.text_cut {
+        tracing::info!(left_out, "a mail is shown in part; the whole lies beside it");
+        head.is_cut = true;
+    }
+    if let Some(html) = &mail.html {
+        let options = CleanOptions { remote_images: RemoteImages::Aside, inline };
+        let cleaned = clean(html, &options);
+        let object = files.keep(identity, cleaned.html.as_bytes()).await?;
+        head.html = Some(attachment(object, "mail.html", "text/html", cleaned.html.len(), false));
+        head.images_aside = u32::try_from(cleaned.images_aside).unwrap_or(u32::MAX);
+    }
+    Ok(())
+}
+
+fn of_part(object: Hash128, part: &Part) -> Attachment {
+    attachment(object, &part.name, &part.media_type, part.bytes.len(), part.inline)
+}
+
+fn attachment(object: Hash128, name: &str, media_type: &str, bytes: usize, inline: bool) -> Attachment {
+    let mut end = name.len().min(FILE_NAME_BYTES_MAX);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    Attachment {
+        object,
+        name: name.get(..end).unwrap_or_default().to_owned(),
+        media_type: media_type.to_owned(),
+        bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+        inline,
+    }
+}

@@ -1,0 +1,340 @@
+//! Reads a mailbox: by UID and UIDVALIDITY, everything since the last time, with IDLE for what comes now.
+//!
+//! How far it came stands in CURSORS: up to where mails were seen, and which of them are still to be taken. A mail is marked
+//! read after INBOUND has acknowledged it; whatever happens in between, it is taken again and known again by its id.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_imap::extensions::idle::IdleResponse;
+use bus::{Bucket, HeldLease, Lease, LeaseError, places};
+use channel::Rejected;
+use protocol::Millis;
+use protocol::delivery::AccountState;
+use serde::{Deserialize, Serialize};
+use service::HealthHandle;
+
+use crate::channels::Channels;
+use crate::channels::book::AccountKey;
+use crate::channels::mail::imap::{self, NotIn, Signed};
+use crate::channels::mail::{Mailbox, intake};
+use crate::limits::BEAT_EVERY;
+
+/// Mails of one look; the rest comes with the next one.
+const BATCH_MAX: usize = 500;
+/// A mail up to this size is fetched at once; a larger one in pieces, between which the others pass, bytes.
+const SMALL_BYTES_MAX: u64 = 2 * 1024 * 1024;
+/// A piece of a large mail, bytes.
+const PIECE_BYTES: u64 = 1024 * 1024;
+/// How long one fetch may take.
+const FETCH_WITHIN: Duration = Duration::from_secs(120);
+/// Attempts at one mail; then its head is parked and the mail left where it is.
+const ATTEMPTS_MAX: u32 = 3;
+/// What of a mail that could not be fetched is parked, bytes.
+const PARKED_BYTES: u64 = 16 * 1024;
+/// After a mailbox was rebuilt, mails as old as this are looked at again: as long as their ids are remembered.
+const LOOK_BACK_DAYS: u64 = 30;
+/// Pauses before a server is tried again.
+const AGAIN: [Duration; 5] = [
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::from_secs(60),
+    Duration::from_secs(120),
+];
+
+/// How far a mailbox was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Cursor {
+    uid_validity: u32,
+    /// Every mail up to here was seen.
+    seen_to: u32,
+    /// Those of them that are still to be taken.
+    open: BTreeSet<u32>,
+}
+
+/// What a session shares.
+struct Reading<'a> {
+    channels: &'a Channels,
+    key: &'a AccountKey,
+    mailbox: &'a Mailbox,
+    cursors: &'a Bucket,
+    cursor: Cursor,
+    /// Attempts in vain, over all sessions.
+    attempts: &'a mut BTreeMap<u32, u32>,
+    /// Pieces of the large mail that is being fetched.
+    pieces: Option<(u32, Vec<u8>)>,
+}
+
+/// Reads for as long as the process lives and holds the account's lease.
+pub(crate) async fn run(
+    channels: Arc<Channels>,
+    key: AccountKey,
+    mailbox: Arc<Mailbox>,
+    health: HealthHandle,
+) -> anyhow::Result<()> {
+    let token = channels.intake.kit.drain.token();
+    let cursors =
+        channels.intake.bus.ensure_bucket(&places::cursors()).await.context("make the bucket of cursors")?;
+    while !token.is_cancelled() {
+        health.set_detail("standing by");
+        let lease = tokio::select! {
+            lease = acquire(&channels, &key) => lease,
+            () = beat(&health) => continue,
+        };
+        let lease = match lease {
+            Ok(lease) => lease,
+            Err(LeaseError::Cancelled) => break,
+            Err(error) => {
+                tracing::warn!(%error, "failed to take the lease of a mailbox, trying again");
+                tokio::time::sleep(BEAT_EVERY).await;
+                continue;
+            }
+        };
+        health.set_detail("reading");
+        tokio::select! {
+            () = read_for_ever(&channels, &key, &mailbox, &cursors) => {}
+            () = lease.lost() => {}
+            () = beat(&health) => {}
+            () = token.cancelled() => {}
+        }
+        lease.release().await;
+    }
+    health.retire();
+    Ok(())
+}
+
+async fn acquire(channels: &Channels, key: &AccountKey) -> Result<HeldLease, LeaseError> {
+    let ttl = channels.intake.kit.settings.routing.lease;
+    let cancel = channels.intake.kit.drain.token();
+    let name = format!("mailbox-{}", key.account);
+    Lease::acquire(&channels.leases, &name, &channels.me.to_string(), ttl, &cancel).await
+}
+
+async fn beat(health: &HealthHandle) {
+    loop {
+        health.beat();
+        tokio::time::sleep(BEAT_EVERY).await;
+    }
+}
+
+/// One session after another: a server that is away comes back, and everything since then is fetched.
+async fn read_for_ever(channels: &Channels, key: &AccountKey, mailbox: &Mailbox, cursors: &Bucket) {
+    channels.caught_up().await;
+    let (mut attempts, mut in_vain) = (BTreeMap::new(), 0_usize);
+    loop {
+        let session = match imap::sign_in(&mailbox.imap, &mailbox.user, &mailbox.auth).await {
+            Ok(session) => session,
+            Err(why) => {
+                let words = match why {
+                    NotIn::Refused(words) => words,
+                    NotIn::Away(error) => {
+                        format!("the mail server is not reached ({error:#}): look at host and port")
+                    }
+                };
+                channels.standings.ails(key, channels.now(), AccountState::Refused, &words);
+                pause(&mut in_vain).await;
+                continue;
+            }
+        };
+        channels.standings.works(key, channels.now());
+        in_vain = 0;
+        if let Err(error) = read(channels, key, mailbox, cursors, &mut attempts, session).await {
+            tracing::warn!(account = %key.account, error = format!("{error:#}"), "a mailbox's session ended; begins anew");
+        }
+        pause(&mut in_vain).await;
+    }
+}
+
+async fn pause(in_vain: &mut usize) {
+    let pause = AGAIN.get(*in_vain).or(AGAIN.last()).copied().unwrap_or_default();
+    *in_vain = in_vain.saturating_add(1);
+    tokio::time::sleep(pause).await;
+}
+
+async fn read(
+    channels: &Channels,
+    key: &AccountKey,
+    mailbox: &Mailbox,
+    cursors: &Bucket,
+    attempts: &mut BTreeMap<u32, u32>,
+    mut session: Signed,
+) -> anyhow::Result<()> {
+    let can_idle = session.capabilities().await?.has_str("IDLE");
+    let selected = session.select(&mailbox.folder).await.context("open the folder")?;
+    let uid_validity = selected.uid_validity.unwrap_or_default();
+    let cursor = load(cursors, key).await?;
+    let cursor = match cursor {
+        Some(cursor) if cursor.uid_validity == uid_validity => cursor,
+        other => {
+            let query = match other {
+                // What was never read may wait for us.
+                None => "UNSEEN".to_owned(),
+                Some(_) => {
+                    tracing::warn!(account = %key.account, "the mailbox was rebuilt: what came lately is looked at again");
+                    format!("SINCE {}", day(channels.now(), LOOK_BACK_DAYS)?)
+                }
+            };
+            let all = imap::search(&mut session, "ALL").await?;
+            let open = imap::search(&mut session, &query).await?.into_iter().collect();
+            Cursor { uid_validity, seen_to: all.last().copied().unwrap_or_default(), open }
+        }
+    };
+    let mut reading = Reading { channels, key, mailbox, cursors, cursor, attempts, pieces: None };
+    reading.store().await?;
+    loop {
+        reading.look(&mut session).await?;
+        let is_left = reading.take(&mut session).await?;
+        if is_left {
+            continue;
+        }
+        session = wait(session, can_idle, mailbox.poll_every).await?;
+    }
+}
+
+/// Waits until something changes, or for a while: a server may forget to say.
+async fn wait(mut session: Signed, can_idle: bool, poll_every: Duration) -> anyhow::Result<Signed> {
+    if !can_idle {
+        tokio::time::sleep(poll_every.min(Duration::from_secs(30))).await;
+        session.noop().await?;
+        return Ok(session);
+    }
+    let mut idle = session.idle();
+    tokio::time::timeout(imap::COMMAND_WITHIN, idle.init()).await.context("begin to wait")??;
+    let (changed, interrupt) = idle.wait_with_timeout(poll_every);
+    let changed = changed.await;
+    drop(interrupt);
+    if let Ok(IdleResponse::Timeout) = &changed {
+        tracing::trace!("nothing came; looks all the same");
+    }
+    changed?;
+    let done = tokio::time::timeout(imap::COMMAND_WITHIN, idle.done()).await.context("end the waiting")?;
+    Ok(done?)
+}
+
+impl Reading<'_> {
+    /// Notes what has come since.
+    async fn look(&mut self, session: &mut Signed) -> anyhow::Result<()> {
+        let from = self.cursor.seen_to.saturating_add(1);
+        // `n:*` always names the last mail, also when it is older than n.
+        let fresh = imap::search(session, &format!("UID {from}:*")).await?;
+        let fresh: Vec<u32> = fresh.into_iter().filter(|uid| *uid >= from).take(BATCH_MAX).collect();
+        let Some(last) = fresh.last().copied() else { return Ok(()) };
+        self.cursor.open.extend(fresh);
+        self.cursor.seen_to = last;
+        self.store().await
+    }
+
+    /// Takes what is open, the small ones first; whether something is left to be done at once.
+    async fn take(&mut self, session: &mut Signed) -> anyhow::Result<bool> {
+        if self.cursor.open.is_empty() {
+            return Ok(false);
+        }
+        let open: Vec<u32> = self.cursor.open.iter().copied().take(BATCH_MAX).collect();
+        let sizes: BTreeMap<u32, u64> = imap::sizes(session, &open).await?.into_iter().collect();
+        for uid in open.iter().filter(|uid| !sizes.contains_key(uid)) {
+            // Somebody else took it away.
+            self.cursor.open.remove(uid);
+        }
+        let small = sizes.iter().filter(|(_, size)| **size <= SMALL_BYTES_MAX);
+        for uid in small.map(|(uid, _)| *uid).collect::<Vec<_>>() {
+            self.attempt(session, uid).await?;
+            match imap::fetch(session, uid, None, FETCH_WITHIN).await? {
+                Some(raw) => self.taken(session, uid, raw).await?,
+                None => self.close(uid).await?,
+            }
+        }
+        if let Some((uid, size)) = sizes.into_iter().find(|(_, size)| *size > SMALL_BYTES_MAX) {
+            self.piece(session, uid, size).await?;
+        }
+        Ok(!self.cursor.open.is_empty())
+    }
+
+    /// One more piece of a large mail: what came meanwhile passes it.
+    async fn piece(&mut self, session: &mut Signed, uid: u32, size: u64) -> anyhow::Result<()> {
+        let mut have = match self.pieces.take() {
+            Some((of, have)) if of == uid => have,
+            Some(_) | None => {
+                self.attempt(session, uid).await?;
+                Vec::new()
+            }
+        };
+        let most = u64::try_from(channel_email::config::MESSAGE_BYTES_MAX).unwrap_or(u64::MAX);
+        let offset = u64::try_from(have.len()).unwrap_or(u64::MAX);
+        let piece = imap::fetch(session, uid, Some((offset, PIECE_BYTES)), FETCH_WITHIN).await?;
+        let Some(piece) = piece else { return self.close(uid).await };
+        let is_last = piece.is_empty() || offset + PIECE_BYTES >= size.min(most);
+        have.extend_from_slice(&piece);
+        if is_last {
+            return self.taken(session, uid, have).await;
+        }
+        self.pieces = Some((uid, have));
+        Ok(())
+    }
+
+    /// Counts an attempt. A mail that could not be had too often must not hold up the others for ever.
+    async fn attempt(&mut self, session: &mut Signed, uid: u32) -> anyhow::Result<()> {
+        let attempts = self.attempts.entry(uid).or_default();
+        *attempts += 1;
+        if *attempts <= ATTEMPTS_MAX {
+            return Ok(());
+        }
+        let head = imap::fetch(session, uid, Some((0, PARKED_BYTES)), imap::COMMAND_WITHIN)
+            .await?
+            .unwrap_or_default();
+        let words = format!(
+            "mail {uid} could not be fetched in {ATTEMPTS_MAX} attempts: it lies in the mailbox still"
+        );
+        let rejected = Rejected::park("unfetchable", words);
+        self.channels.intake.park(self.key.channel, &self.key.account, &rejected, &head).await?;
+        self.close(uid).await?;
+        anyhow::bail!("mail {uid} was given up");
+    }
+
+    async fn taken(&mut self, session: &mut Signed, uid: u32, raw: Vec<u8>) -> anyhow::Result<()> {
+        intake::take(self.channels, self.key, self.mailbox, raw).await?;
+        imap::mark_seen(session, uid).await?;
+        self.channels.standings.heard(self.key, self.channels.now());
+        self.close(uid).await
+    }
+
+    async fn close(&mut self, uid: u32) -> anyhow::Result<()> {
+        self.attempts.remove(&uid);
+        self.cursor.open.remove(&uid);
+        self.store().await
+    }
+
+    async fn store(&self) -> anyhow::Result<()> {
+        let bytes = serde_json::to_vec(&self.cursor)?;
+        self.cursors
+            .put(self.key.account.as_str(), bytes.into())
+            .await
+            .context("store how far a mailbox was read")?;
+        Ok(())
+    }
+}
+
+async fn load(cursors: &Bucket, key: &AccountKey) -> anyhow::Result<Option<Cursor>> {
+    let stored = cursors.get(key.account.as_str()).await.context("read how far a mailbox was read")?;
+    Ok(stored.and_then(|stored| serde_json::from_slice(&stored.value).ok()))
+}
+
+/// A day so long ago, as IMAP writes it.
+fn day(now: Millis, days_ago: u64) -> anyhow::Result<String> {
+    let at = i64::try_from(now.0.saturating_sub(days_ago * 86_400_000)).unwrap_or(i64::MAX);
+    let at = jiff::Timestamp::from_millisecond(at).context("read the clock")?;
+    Ok(at.strftime("%d-%b-%Y").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_written_as_imap_has_them() {
+        assert_eq!(day(Millis(1_780_000_000_000), 0).unwrap(), "28-May-2026");
+        assert_eq!(day(Millis(1_780_000_000_000), 30).unwrap(), "28-Apr-2026");
+    }
+}

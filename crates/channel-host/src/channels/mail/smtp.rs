@@ -1,0 +1,197 @@
+//! Mail out.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use channel::{Adapter as _, EntryKind, Outbound, Verdict};
+use channel_email::outbound::Composed;
+use channel_email::{Email, SmtpAnswer};
+use futures_util::future::BoxFuture;
+use lettre::address::Envelope;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::response::Response;
+use lettre::transport::smtp::{Error, PoolConfig};
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use protocol::Millis;
+use service::Secret;
+use tokio::sync::Mutex;
+
+use crate::channels::carrier::{Carrier, Finding};
+use crate::channels::mail::{Auth, Endpoint, Mailbox, TlsWay, imap};
+
+/// How long one step of a delivery may take.
+const STEP_WITHIN: Duration = Duration::from_secs(60);
+/// Connections kept to one server.
+const CONNECTIONS_MAX: u32 = 8;
+
+type Transport = AsyncSmtpTransport<Tokio1Executor>;
+
+/// The way out of one inbox.
+pub(super) struct MailCarrier {
+    email: Email,
+    smtp: Endpoint,
+    imap: Endpoint,
+    user: String,
+    folder: String,
+    auth: Auth,
+    tls: Tls,
+    /// Made for a password or token; another token makes another one.
+    transport: Mutex<Option<(Secret, Transport)>>,
+}
+
+impl MailCarrier {
+    pub(super) fn new(mailbox: &Mailbox) -> anyhow::Result<Self> {
+        let parameters =
+            || TlsParameters::new(mailbox.smtp.host.clone()).context("smtp: use the server's name");
+        let tls = match mailbox.smtp.tls {
+            TlsWay::Implicit => Tls::Wrapper(parameters()?),
+            TlsWay::StartTls => Tls::Required(parameters()?),
+            TlsWay::Off => Tls::None,
+        };
+        Ok(Self {
+            email: mailbox.email.clone(),
+            smtp: mailbox.smtp.clone(),
+            imap: mailbox.imap.clone(),
+            user: mailbox.user.clone(),
+            folder: mailbox.folder.clone(),
+            auth: mailbox.auth.clone(),
+            tls,
+            transport: Mutex::new(None),
+        })
+    }
+
+    async fn transport(&self) -> anyhow::Result<Transport> {
+        let secret = self.auth.secret().await?;
+        let mut held = self.transport.lock().await;
+        if let Some((of, transport)) = held.as_ref()
+            && *of == secret
+        {
+            return Ok(transport.clone());
+        }
+        let mechanisms = match &self.auth {
+            Auth::Password(_) => vec![Mechanism::Plain, Mechanism::Login],
+            Auth::OAuth(_) => vec![Mechanism::Xoauth2],
+        };
+        let mut builder = Transport::builder_dangerous(&self.smtp.host)
+            .port(self.smtp.port)
+            .tls(self.tls.clone())
+            .timeout(Some(STEP_WITHIN))
+            .pool_config(PoolConfig::new().max_size(CONNECTIONS_MAX));
+        // A server on this machine that needs no signing in takes none.
+        if self.smtp.tls != TlsWay::Off {
+            let credentials = Credentials::new(self.user.clone(), secret.reveal().to_owned());
+            builder = builder.credentials(credentials).authentication(mechanisms);
+        }
+        let transport = builder.build();
+        *held = Some((secret, transport.clone()));
+        Ok(transport)
+    }
+
+    async fn hand_over(&self, mail: &Composed) -> SmtpAnswer {
+        let Some(envelope) = envelope(mail) else {
+            return SmtpAnswer::Refused {
+                code: 553,
+                text: "5.1.3 no address that can be written".to_owned(),
+            };
+        };
+        let transport = match self.transport().await {
+            Ok(transport) => transport,
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "no way to sign in to the mail server");
+                return SmtpAnswer::Refused { code: 454, text: String::new() };
+            }
+        };
+        match transport.send_raw(&envelope, &mail.bytes).await {
+            Ok(response) => SmtpAnswer::Accepted { text: text(&response) },
+            Err(error) => {
+                let answer = answer(&error);
+                if let (SmtpAnswer::Refused { code: 535, .. }, Auth::OAuth(oauth)) = (&answer, &self.auth) {
+                    oauth.forget().await;
+                }
+                answer
+            }
+        }
+    }
+}
+
+fn envelope(mail: &Composed) -> Option<Envelope> {
+    let from = mail.envelope_from.as_ref().map(|from| from.parse()).transpose().ok()?;
+    let to = mail.envelope_to.iter().map(|to| to.parse()).collect::<Result<_, _>>().ok()?;
+    Envelope::new(from, to).ok()
+}
+
+fn text(response: &Response) -> String {
+    response.message().collect::<Vec<_>>().join(" ")
+}
+
+fn answer(error: &Error) -> SmtpAnswer {
+    if let Some(code) = error.status() {
+        let code: u16 = code.to_string().parse().unwrap_or(599);
+        let words = error.to_string();
+        // `permanent error (550): 5.1.1 no such user`
+        let text = words.split_once("): ").map_or("", |(_, text)| text).to_owned();
+        return SmtpAnswer::Refused { code, text };
+    }
+    let words = error.to_string();
+    tracing::debug!(error = words, "a mail was not handed over");
+    if error.is_tls() || error.is_client() || words.to_ascii_lowercase().starts_with("connection error") {
+        SmtpAnswer::Unreachable
+    } else {
+        SmtpAnswer::NoAnswer
+    }
+}
+
+impl Carrier for MailCarrier {
+    fn sends(&self, kind: &EntryKind) -> bool {
+        self.email.sends(kind)
+    }
+
+    fn is_resendable(&self) -> bool {
+        Email::IS_RESENDABLE
+    }
+
+    fn wants_bytes(&self) -> bool {
+        true
+    }
+
+    fn send<'a>(&'a self, outbound: &'a Outbound<'a>) -> BoxFuture<'a, Verdict> {
+        Box::pin(async move {
+            match self.email.render(outbound) {
+                Ok(mail) => self.email.judge(&self.hand_over(&mail).await),
+                Err(unsendable) => Verdict::Failed { reason: unsendable.reason },
+            }
+        })
+    }
+
+    fn check(&self, _: Millis) -> BoxFuture<'_, Vec<Finding>> {
+        Box::pin(async move {
+            let smtp = async {
+                let transport = self.transport().await.map_err(|error| format!("{error:#}"))?;
+                match transport.test_connection().await {
+                    Ok(true) => Ok("let us in".to_owned()),
+                    Ok(false) => Err("it closed the connection: look at its log".to_owned()),
+                    Err(error) => Err(what_to_do(&answer(&error), &error.to_string())),
+                }
+            };
+            let what = |protocol: &str, server: &Endpoint| {
+                format!("sign in by {protocol} at {}:{}", server.host, server.port)
+            };
+            let smtp = Finding { what: what("smtp", &self.smtp), found: smtp.await };
+            let found = imap::check(&self.imap, &self.user, &self.auth, &self.folder).await;
+            vec![Finding { what: what("imap", &self.imap), found }, smtp]
+        })
+    }
+}
+
+fn what_to_do(answer: &SmtpAnswer, words: &str) -> String {
+    match answer {
+        SmtpAnswer::Refused { code: 530 | 534 | 535 | 538 | 432 | 454, .. } => {
+            format!("{words}: look at user and password; some providers want an app password or oauth")
+        }
+        SmtpAnswer::Unreachable => {
+            format!("{words}: look at host, port and the scheme (smtps, smtp+starttls)")
+        }
+        SmtpAnswer::Refused { .. } | SmtpAnswer::NoAnswer | SmtpAnswer::Accepted { .. } => words.to_owned(),
+    }
+}
