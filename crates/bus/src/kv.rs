@@ -262,6 +262,14 @@ impl Bucket {
         }
     }
 
+    /// The newest revision of all keys.
+    ///
+    /// # Errors
+    /// [`StreamError`].
+    pub async fn last_revision(&self) -> Result<u64, StreamError> {
+        Ok(self.bus.stream_usage(&self.stream_name).await?.last_seq)
+    }
+
     /// All keys that have a value.
     ///
     /// # Errors

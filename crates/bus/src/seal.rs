@@ -174,6 +174,10 @@ impl Sealer {
         self.cache().keys.get(&identity).copied()
     }
 
+    pub(crate) fn store(&self) -> &KeyStore {
+        &self.store
+    }
+
     fn cache(&self) -> MutexGuard<'_, KeyCache> {
         lock(&self.cache)
     }

@@ -134,6 +134,14 @@ impl KeyStore {
         record.wrapped.is_none().then_some(record.generation)
     }
 
+    /// Up to which generation keys are destroyed, by a value in the bucket: a newer key is made only after the older was destroyed.
+    pub(crate) fn erased_up_to(value: &[u8]) -> Option<u32> {
+        let record: KeyRecord = serde_json::from_slice(value).ok()?;
+        let erased =
+            if record.wrapped.is_none() { record.generation } else { record.generation.saturating_sub(1) };
+        (erased > 0).then_some(erased)
+    }
+
     fn read(&self, identity: IdentityId, value: &[u8]) -> Result<KeyState, KeyFailure> {
         let record: KeyRecord = serde_json::from_slice(value).map_err(|_| KeyFailure::WrongMaster)?;
         let generation = record.generation;
@@ -174,4 +182,18 @@ pub(crate) fn close(cipher: &XChaCha20Poly1305, bound_to: &str, plain: &[u8]) ->
 pub(crate) fn open(cipher: &XChaCha20Poly1305, bound_to: &str, closed: &[u8]) -> Option<Vec<u8>> {
     let (nonce, text) = closed.split_first_chunk::<NONCE_BYTES>()?;
     cipher.decrypt(&XNonce::from(*nonce), Payload { msg: text, aad: bound_to.as_bytes() }).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_says_which_before_it_are_destroyed() {
+        let up_to = |text: &str| KeyStore::erased_up_to(text.as_bytes());
+        assert_eq!(up_to(r#"{"generation":1,"wrapped":"x"}"#), None);
+        assert_eq!(up_to(r#"{"generation":1}"#), Some(1));
+        assert_eq!(up_to(r#"{"generation":3,"wrapped":"x"}"#), Some(2));
+        assert_eq!(up_to("not a key"), None);
+    }
 }

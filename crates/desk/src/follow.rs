@@ -15,6 +15,7 @@ pub(crate) fn start(gateway: &Arc<Gateway>) {
     let drain = &gateway.kit.drain;
     drain.spawn("desk log", logs::read(Arc::clone(gateway), Log::Contacts));
     drain.spawn("desk remedies", logs::read(Arc::clone(gateway), Log::Remedies));
+    drain.spawn("desk deliveries", logs::read(Arc::clone(gateway), Log::Deliveries));
     drain.spawn("desk typing", until_drained(Arc::clone(gateway), typing(Arc::clone(gateway))));
     drain.spawn("desk drafts", until_drained(Arc::clone(gateway), drafts::follow(Arc::clone(gateway))));
     drain.spawn("desk sessions", until_drained(Arc::clone(gateway), sessions(Arc::clone(gateway))));

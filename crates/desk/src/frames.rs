@@ -1,10 +1,11 @@
 //! What a desk sends, read and checked against the limits.
 
 use protocol::Refusal;
-use protocol::desk::{DeskCommand, DeskGift, FromDesk, ToDesk};
+use protocol::desk::{DeskCommand, DeskGift, FromDesk, ReplyWith, ToDesk};
 use protocol::facts::FactValue;
 use protocol::limits::{
-    FACT_TEXT_BYTES_MAX, FACTS_MAX, NOTE_BYTES_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX, TITLE_BYTES_MAX,
+    ATTACHMENTS_MAX, FACT_TEXT_BYTES_MAX, FACTS_MAX, NOTE_BYTES_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX,
+    TITLE_BYTES_MAX,
 };
 use protocol::remedies::{RemedyOutcome, RemedyRefusal};
 use protocol::remedy::Claim;
@@ -94,18 +95,13 @@ impl TextLimits {
 
     /// Why a command's words cannot be taken; such a command is answered here and never becomes an input.
     pub(crate) fn refusal(self, command: &DeskCommand) -> Option<Answer> {
-        let text = |text: &str, max: usize| match text {
-            text if text.trim().is_empty() => Some(Refusal::EmptyText),
-            text if text.len() > max => Some(Refusal::TooLong),
-            _ => None,
-        };
         let reason = |reason: &str| (reason.len() > REASON_BYTES_MAX).then_some(Refusal::TooLong);
         let by_routing = |refusal: Option<Refusal>| refusal.map(|why| AnsweredBy::Routing.refusing(why));
         let by_worker = |refusal| Some(Answer::Worker(RemedyOutcome::Refused { refusal: refusal? }));
         match command {
-            DeskCommand::Reply { text: said, .. } => by_routing(text(said, self.text)),
+            DeskCommand::Reply { text: said, with, .. } => by_routing(self.reply(said, with.as_deref())),
             DeskCommand::Note { text: said, .. } | DeskCommand::Whisper { text: said, .. } => {
-                by_routing(text(said, self.note))
+                by_routing(bad_text(said, self.note))
             }
             DeskCommand::Decline { reason: why, .. } | DeskCommand::SetPresence { reason: Some(why), .. } => {
                 by_routing(reason(why))
@@ -153,12 +149,30 @@ impl TextLimits {
         }
     }
 
+    /// Files can go without words.
+    fn reply(self, said: &str, with: Option<&ReplyWith>) -> Option<Refusal> {
+        match with.map_or(0, |with| with.attachments.len()) {
+            0 => bad_text(said, self.text),
+            1..=ATTACHMENTS_MAX => (said.len() > self.text).then_some(Refusal::TooLong),
+            _ => Some(Refusal::TooLong),
+        }
+    }
+
     fn gift(self, gift: &DeskGift) -> Option<RemedyRefusal> {
         let words = gift.words.as_deref();
         let tell = gift.tell.as_deref();
         bad_claim(&gift.claim)
             .or_else(|| words.and_then(|words| bad_words("what is given", words, WORDS_BYTES_MAX)))
             .or_else(|| tell.and_then(|tell| bad_words("the message", tell, self.text)))
+    }
+}
+
+/// Why words for routing cannot be taken.
+fn bad_text(text: &str, max: usize) -> Option<Refusal> {
+    match text {
+        text if text.trim().is_empty() => Some(Refusal::EmptyText),
+        text if text.len() > max => Some(Refusal::TooLong),
+        _ => None,
     }
 }
 
@@ -257,6 +271,21 @@ mod tests {
         assert_eq!(reply("x".repeat(TEXT_BYTES_MAX)), None);
         assert_eq!(reply("x".repeat(TEXT_BYTES_MAX + 1)), refused(Refusal::TooLong));
         assert_eq!(reply(" \n".to_owned()), refused(Refusal::EmptyText));
+        let file = protocol::content::Attachment {
+            object: protocol::Hash128([1; 16]),
+            name: "a".to_owned(),
+            media_type: "image/png".to_owned(),
+            bytes: 1,
+            inline: false,
+        };
+        let with = |files: usize, text: &str| {
+            let with = ReplyWith { attachments: vec![file.clone(); files], ..ReplyWith::default() };
+            let (text, with) = (text.to_owned(), Some(Box::new(with)));
+            LIMITS.refusal(&DeskCommand::Reply { contact, message, text, with })
+        };
+        assert_eq!((with(1, ""), with(ATTACHMENTS_MAX, "x")), (None, None));
+        assert_eq!(with(0, ""), refused(Refusal::EmptyText));
+        assert_eq!(with(ATTACHMENTS_MAX + 1, "x"), refused(Refusal::TooLong));
         let note = |text: String| LIMITS.refusal(&DeskCommand::Note { contact, message, text });
         assert_eq!(note("x".repeat(NOTE_BYTES_MAX)), None);
         assert_eq!(note("x".repeat(NOTE_BYTES_MAX + 1)), refused(Refusal::TooLong));

@@ -1,11 +1,12 @@
 //! What was said before, asked of the read models with a deadline: a desk never waits for them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bus::Deadline;
-use protocol::ConversationId;
 use protocol::thread::Entry;
 use protocol::views::{History, HistoryQuestion};
+use protocol::{ContactId, ConversationId};
 
 use crate::Gateway;
 
@@ -13,6 +14,8 @@ use crate::Gateway;
 pub(crate) const OFFER_WAIT: Duration = Duration::from_millis(300);
 /// How long a desk that asked for older entries waits.
 pub(crate) const OLDER_WAIT: Duration = Duration::from_secs(1);
+/// How long a page waits for an entry that is not in memory.
+pub(crate) const ENTRY_WAIT: Duration = Duration::from_secs(2);
 /// Most entries of the past on an offer, and in one answer to a desk that asks for older ones.
 pub(crate) const ENTRIES_MAX: u32 = 50;
 
@@ -36,6 +39,20 @@ pub(crate) async fn before(
     joins(&history.entries, before_seq).then_some(history.entries)
 }
 
+/// One entry of a contact's conversation, from memory or from the read models; who asks has to be let in before.
+pub(crate) async fn entry(
+    gateway: &Gateway,
+    contact: ContactId,
+    conversation: ConversationId,
+    seq: u64,
+) -> Option<Arc<Entry>> {
+    if let Some(entry) = gateway.hub.entry_of(contact, seq) {
+        return Some(entry);
+    }
+    let mut found = before(gateway, conversation, seq.checked_add(1)?, ENTRY_WAIT).await?;
+    found.pop().map(Arc::new)
+}
+
 /// Whether entries lead up to a sequence without a hole. Read models lag and are rebuilt: what they do not have yet
 /// must not be shown as if it had never been. Old ones may be missing: those can be asked for.
 fn joins(entries: &[Entry], before_seq: u64) -> bool {
@@ -45,8 +62,8 @@ fn joins(entries: &[Entry], before_seq: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use protocol::Millis;
     use protocol::record::EntryKind;
-    use protocol::{ContactId, Millis};
 
     use super::*;
 

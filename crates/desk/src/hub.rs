@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
+use protocol::delivery::Delivery;
 use protocol::policy::Policy;
 use protocol::remedies::RemedyRefusal;
 use protocol::remedy::ContactContext;
@@ -118,6 +119,17 @@ impl Hub {
         }
     }
 
+    /// Folds what became of a message and tells the lines whose agents show its conversation.
+    pub(crate) fn fold_delivery(&self, seq: u64, record: &Delivery) {
+        let mut inner = self.lock();
+        let Some(delivered) = inner.shown.deliveries.fold(seq, record) else { return };
+        let conversation = record.conversation;
+        for agent in inner.shown.floor.shown_to(conversation) {
+            let push = Push::Delivered { conversation, delivered: delivered.clone() };
+            inner.tell(agent, ToLine::Pushed { log: Log::Deliveries, seq, push });
+        }
+    }
+
     /// Tells an agent's line, if there is one.
     pub(crate) fn tell(&self, agent: AgentId, what: ToLine) {
         self.lock().tell(agent, what);
@@ -220,6 +232,11 @@ impl Hub {
         inner.shown.floor.read(agent, contact).map(|contact| (contact.conversation, contact.identity()))
     }
 
+    /// The conversations that this agent may read now, those of the latest contacts first, at most so many.
+    pub(crate) fn readable(&self, agent: AgentId, most: usize) -> Vec<ConversationId> {
+        self.lock().shown.floor.readable(agent, most)
+    }
+
     /// Whether an agent is a machine.
     pub(crate) fn is_bot(&self, agent: AgentId) -> bool {
         self.lock().shown.floor.is_bot(agent)
@@ -235,6 +252,16 @@ impl Hub {
     ) -> Vec<EntryPicture> {
         let inner = self.lock();
         inner.shown.floor.entries_before(agent, contact, before, limit)
+    }
+
+    /// An entry of an open contact, as far as it is in memory; who asks has to be let in before.
+    pub(crate) fn entry_of(&self, contact: ContactId, seq: u64) -> Option<Arc<Entry>> {
+        self.lock().shown.floor.entry_of(contact, seq)
+    }
+
+    /// The conversation of an open contact.
+    pub(crate) fn conversation_of(&self, contact: ContactId) -> Option<ConversationId> {
+        self.lock().shown.floor.conversation_of(contact)
     }
 
     pub(crate) fn picture_entry(&self, entry: Entry) -> EntryPicture {

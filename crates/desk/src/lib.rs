@@ -8,7 +8,9 @@ pub mod accounts;
 mod answer;
 mod assets;
 mod commands;
+mod deliveries;
 mod drafts;
+mod files;
 mod floor;
 mod follow;
 mod frames;
@@ -16,12 +18,14 @@ mod history;
 mod hub;
 mod line;
 mod logs;
+mod mail;
 mod order;
 mod pages;
 mod presence;
 mod projection;
 mod remedies;
 mod render;
+mod search;
 mod sessions;
 mod shown;
 mod signin;
@@ -36,11 +40,12 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use bus::{Bucket, Bus, IdHasher, Sealer, places};
+use bus::{Bucket, Bus, Files, IdHasher, Sealer, places};
 use protocol::ids::GatewayId;
 use protocol::subjects::Subjects;
 use protocol::{Millis, SubjectToken};
 use service::Kit;
+use tokio::sync::Semaphore;
 
 use crate::accounts::Gatekeeper;
 use crate::drafts::Drafts;
@@ -63,6 +68,9 @@ struct Gateway {
     sessions: Bucket,
     drafts: Drafts,
     gateways: Bucket,
+    files: Files,
+    /// One permit for each upload that may be under way.
+    uploads: Semaphore,
 }
 
 impl Gateway {
@@ -75,12 +83,15 @@ impl Gateway {
 ///
 /// # Errors
 /// When the settings' cell is no token or the buckets cannot be made; the process does not start then.
-pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, _: IdHasher) -> anyhow::Result<Router> {
+pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> anyhow::Result<Router> {
     let cell = SubjectToken::new(&kit.settings.cell.token).context("read the cell's name")?;
     let accounts = bus.ensure_bucket(&places::accounts()).await.context("make the bucket for accounts")?;
     let sessions = bus.ensure_bucket(&places::sessions()).await.context("make the bucket for sessions")?;
     let drafts = bus.ensure_bucket(&places::drafts()).await.context("make the bucket for drafts")?;
     let gateways = bus.ensure_bucket(&places::gateways()).await.context("make the bucket for gateways")?;
+    let files_max_bytes = kit.settings.streams.files_max_bytes;
+    let files = Box::pin(Files::open(&bus, sealer.clone(), hasher, files_max_bytes));
+    let files = files.await.context("open the files")?;
     let gateway = Arc::new(Gateway {
         kit: kit.clone(),
         bus,
@@ -88,12 +99,14 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, _: IdHasher) -> anyhow::
         subjects: Subjects::new(cell),
         id: GatewayId(uuid::Uuid::now_v7()),
         hub: Hub::new(),
-        gatekeeper: Gatekeeper::new(accounts, &kit.settings.signin, &kit.clock).await?,
+        gatekeeper: Box::pin(Gatekeeper::new(accounts, &kit.settings.signin, &kit.clock)).await?,
         live: LiveSessions::default(),
         strangers: Strangers::new(&kit.clock),
         sessions,
         drafts: Drafts::new(drafts),
         gateways,
+        files,
+        uploads: Semaphore::new(files::UPLOADS_MAX),
     });
     follow::start(&gateway);
     presence::start(&gateway);
@@ -109,15 +122,21 @@ fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/desk/{*path}", get(assets::file))
         .route("/desk/report", get(pages::report))
         .route("/desk/floor/now", get(pages::floor_now))
+        .route("/desk/floor/accounts", get(pages::accounts))
         .route("/desk/floor/hours", get(pages::floor_hours))
         .route("/desk/floor/hours.csv", get(pages::floor_csv))
         .route("/desk/why/{contact}", get(pages::why))
         .route("/desk/why/{contact}/decisions", get(pages::decisions))
+        .route("/desk/search", post(search::search).layer(DefaultBodyLimit::max(search::BODY_BYTES_MAX)))
+        .route("/desk/history/{conversation}", get(search::part))
         .route("/desk/policy", get(pages::policy))
         .route("/desk/wallets", get(pages::wallets))
         .route("/desk/api/signin", post(signin::sign_in).layer(DefaultBodyLimit::max(signin::BODY_BYTES_MAX)))
         .route("/desk/api/signout", post(signin::sign_out))
         .route("/desk/api/me", get(signin::me))
         .route("/desk/api/socket", get(socket::upgrade))
+        .route("/desk/api/files/{contact}", post(files::upload))
+        .route("/desk/api/files/{contact}/{object}", get(files::download))
+        .route("/desk/api/mail/{contact}/{seq}/html", get(mail::html))
         .with_state(gateway)
 }

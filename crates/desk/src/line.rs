@@ -205,6 +205,7 @@ impl Line {
             | Push::Contact { .. }
             | Push::ContactGone { .. }
             | Push::Entry { .. }
+            | Push::Delivered { .. }
             | Push::Presence { .. }
             | Push::State(_)
             | Push::Remedy(_)
@@ -226,15 +227,15 @@ impl Line {
         Ok(match push {
             Push::Offer(picture) => ToDesk::Offer(Box::new(render::offer(gateway, *picture).await?)),
             Push::OfferEnded { offer, how } => ToDesk::OfferEnded { offer, how: how.to_owned() },
-            Push::Contact { contact, remedies } => {
-                let mut shown = render::contact(gateway, self.agent, *contact, Sought::AmongKnown).await?;
-                shown.remedies = render::remedies(gateway, &remedies).await?;
-                ToDesk::Contact(Box::new(shown))
+            Push::Contact { contact, with } => {
+                let sought = Sought::AmongKnown;
+                ToDesk::Contact(Box::new(render::contact(gateway, self.agent, *contact, with, sought).await?))
             }
             Push::ContactGone { contact, why } => ToDesk::ContactGone { contact, why: why.to_owned() },
             Push::Entry { conversation, entry } => {
                 ToDesk::Entry { conversation, entry: render::entry(gateway, &entry).await? }
             }
+            Push::Delivered { conversation, delivered } => ToDesk::Delivered { conversation, delivered },
             Push::Presence { presence, next, reason } => ToDesk::Presence { presence, next, reason },
             Push::Settled { command, answer } => answer.frame(command),
             Push::State(picture) => {

@@ -1,9 +1,10 @@
-//! The two logs that the gateway shows, each read from its first record by a reader of its own.
+//! The logs that the gateway shows, each read from its first record by a reader of its own.
 
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use bus::{Tail, TailError, TailItem, TailOptions};
+use protocol::delivery::Delivery;
 use protocol::input::WIRE_VERSION;
 use protocol::{Record, RemedyRecord, streams};
 use service::{Health, HealthHandle};
@@ -18,6 +19,8 @@ pub(crate) enum Log {
     Contacts,
     /// The empowerment worker's.
     Remedies,
+    /// What became of messages.
+    Deliveries,
 }
 
 /// A record's place, or up to where something is true, in each log.
@@ -25,6 +28,7 @@ pub(crate) enum Log {
 pub(crate) struct Upto {
     pub(crate) contacts: u64,
     pub(crate) remedies: u64,
+    pub(crate) deliveries: u64,
 }
 
 impl Upto {
@@ -37,6 +41,7 @@ impl Upto {
         match log {
             Log::Contacts => self.contacts,
             Log::Remedies => self.remedies,
+            Log::Deliveries => self.deliveries,
         }
     }
 }
@@ -53,6 +58,8 @@ impl CaughtUp {
         match log {
             Log::Contacts => self.contacts = true,
             Log::Remedies => self.remedies = true,
+            // Nobody waits for it: a desk is worth having without.
+            Log::Deliveries => {}
         }
     }
 }
@@ -62,6 +69,7 @@ impl Log {
         match self {
             Self::Contacts => streams::CONTACTS,
             Self::Remedies => streams::REMEDIES,
+            Self::Deliveries => streams::DELIVERIES,
         }
     }
 
@@ -70,6 +78,7 @@ impl Log {
         match self {
             Self::Contacts => "desk log",
             Self::Remedies => "desk remedies",
+            Self::Deliveries => "desk deliveries",
         }
     }
 
@@ -78,6 +87,7 @@ impl Log {
         match self {
             Self::Contacts => "desk",
             Self::Remedies => "desk_remedies",
+            Self::Deliveries => "desk_deliveries",
         }
     }
 
@@ -85,7 +95,7 @@ impl Log {
     fn standing(self, gateway: &Gateway, is_live: bool) -> Standing {
         match (self, is_live) {
             (Self::Contacts, true) if !gateway.hub.is_configured() => Standing::Unconfigured,
-            (Self::Contacts | Self::Remedies, true) => Standing::Live,
+            (Self::Contacts | Self::Remedies | Self::Deliveries, true) => Standing::Live,
             (log, false) => Standing::Reading { log_seq: gateway.hub.upto().of(log) },
         }
     }
@@ -106,6 +116,11 @@ impl Log {
                 let record: RemedyRecord = serde_json::from_slice(&item.payload)?;
                 check_version(record.v)?;
                 gateway.hub.fold_remedies(item.seq, &record);
+            }
+            Self::Deliveries => {
+                let record: Delivery = serde_json::from_slice(&item.payload)?;
+                check_version(record.v)?;
+                gateway.hub.fold_delivery(item.seq, &record);
             }
         }
         Ok(())
@@ -253,8 +268,9 @@ mod tests {
 
     #[test]
     fn each_log_counts_by_itself() {
-        let upto = Upto { contacts: 5, remedies: 2 };
+        let upto = Upto { contacts: 5, remedies: 2, deliveries: 3 };
         assert!(upto.holds(Log::Contacts, 5) && !upto.holds(Log::Contacts, 6));
         assert!(upto.holds(Log::Remedies, 2) && !upto.holds(Log::Remedies, 3));
+        assert!(upto.holds(Log::Deliveries, 3) && !upto.holds(Log::Deliveries, 4));
     }
 }

@@ -9,6 +9,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bus::Deadline;
+use protocol::delivery::AccountsAnswer;
 use protocol::policy::Policy;
 use protocol::till::{Wallets, WalletsQuestion};
 use protocol::views::{
@@ -104,6 +105,17 @@ pub(crate) async fn floor_now(
     leading(&gateway, &extensions, &headers).await?;
     let Query(sought) = sought.map_err(|_| wrong_filter())?;
     Ok(shown(gateway.hub.supervised(gateway.now(), &sought)))
+}
+
+/// How the accounts of channels are doing, for who leads; none if nobody says.
+pub(crate) async fn accounts(
+    State(gateway): State<Arc<Gateway>>,
+    extensions: Extensions,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    leading(&gateway, &extensions, &headers).await?;
+    let answer: Option<AccountsAnswer> = ask(&gateway, &gateway.subjects.channel_accounts(), &()).await;
+    Ok(shown(answer.unwrap_or_default()))
 }
 
 /// How queues went, hour by hour, for who leads.
@@ -234,7 +246,7 @@ fn wrong_filter() -> Problem {
 }
 
 /// Who asks, once the logs say who leads and what is in force.
-async fn signed_in(
+pub(crate) async fn signed_in(
     gateway: &Gateway,
     extensions: &Extensions,
     headers: &HeaderMap,
@@ -250,7 +262,7 @@ fn own_only(gateway: &Gateway, agent: AgentId) -> Option<AgentId> {
     (!gateway.hub.is_lead(agent)).then_some(agent)
 }
 
-async fn ask<T: DeserializeOwned>(
+pub(crate) async fn ask<T: DeserializeOwned>(
     gateway: &Gateway,
     subject: &Subject,
     question: &impl Serialize,
@@ -265,11 +277,11 @@ async fn ask<T: DeserializeOwned>(
         .ok()
 }
 
-fn shown(page: impl Serialize) -> Response {
+pub(crate) fn shown(page: impl Serialize) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(page)).into_response()
 }
 
-fn silent(code: &'static str, title: &'static str) -> Problem {
+pub(crate) fn silent(code: &'static str, title: &'static str) -> Problem {
     let detail = "look again in a moment; everything else at the desk works without it";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, title, detail).retry_after(ASK_AGAIN)
 }

@@ -182,6 +182,14 @@ impl Projection {
         self.contacts.get(&id).filter(|contact| contact.is_read_by(agent))
     }
 
+    /// The conversations of the contacts that this agent may read, the latest contacts first, at most so many.
+    pub(crate) fn readable(&self, agent: AgentId, most: usize) -> Vec<ConversationId> {
+        let Some(seat) = self.seats.get(&agent) else { return Vec::new() };
+        let ids: BTreeSet<ContactId> = seat.contacts.union(&seat.company).copied().collect();
+        let contacts = ids.into_iter().rev().filter_map(|id| self.read(agent, id));
+        contacts.map(|contact| contact.conversation).take(most).collect()
+    }
+
     /// A contact in which this agent may write to the customer.
     pub(crate) fn written(&self, agent: AgentId, id: ContactId) -> Option<&Contact> {
         let may = |contact: &&Contact| {
@@ -223,13 +231,14 @@ impl Projection {
 struct InputOf {
     channel: protocol::ChannelKind,
     identity: Option<IdentityId>,
+    is_automatic: bool,
 }
 
 impl InputOf {
     fn read(cause: &Cause) -> Self {
-        let unknown = Self { channel: protocol::ChannelKind::Web, identity: None };
+        let unknown = Self { channel: protocol::ChannelKind::Web, identity: None, is_automatic: false };
         let Cause::Input { input, .. } = cause else { return unknown };
         let InputBody::Message(message) = &input.body else { return unknown };
-        Self { channel: message.channel, identity: Some(message.identity) }
+        Self { channel: message.channel, identity: Some(message.identity), is_automatic: message.automatic }
     }
 }

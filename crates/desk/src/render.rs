@@ -12,9 +12,9 @@ use protocol::thread::Entry;
 
 use crate::drafts::Sought;
 use crate::projection::{ContactPicture, EntryPicture, OfferPicture};
-use crate::shown::AgentPicture;
+use crate::shown::{AgentPicture, ContactWith};
 use crate::{Gateway, history};
-pub(crate) use given::{ask, kudos, promise, remedies, remedy};
+pub(crate) use given::{ask, kudos, promise, remedy};
 
 /// Keys or drafts could not be had: showing the words as erased would be a lie, so the desk is to come back.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +48,7 @@ async fn open(gateway: &Gateway, sealed: &Sealed) -> Result<Option<Content>, Wor
     }
 }
 
-async fn content(gateway: &Gateway, entry: &Entry) -> Result<Option<Content>, WordsAway> {
+pub(crate) async fn content(gateway: &Gateway, entry: &Entry) -> Result<Option<Content>, WordsAway> {
     match &entry.body {
         Some(sealed) => open(gateway, sealed).await,
         None => Ok(None),
@@ -56,7 +56,7 @@ async fn content(gateway: &Gateway, entry: &Entry) -> Result<Option<Content>, Wo
 }
 
 pub(crate) async fn entry(gateway: &Gateway, picture: &EntryPicture) -> Result<DeskEntry, WordsAway> {
-    let EntryPicture { entry, by } = picture;
+    let EntryPicture { entry, by, is_automatic } = picture;
     let content = if let EntryKind::IncidentTold { text, .. } = &entry.kind {
         Some(Content::words(text.clone()))
     } else {
@@ -74,6 +74,7 @@ pub(crate) async fn entry(gateway: &Gateway, picture: &EntryPicture) -> Result<D
         message: entry.message,
         text,
         by: by.as_ref().map(ToString::to_string),
+        automatic: *is_automatic,
         attachments,
         mail,
     })
@@ -128,11 +129,12 @@ async fn past(gateway: &Gateway, picture: &OfferPicture) -> Result<Option<Vec<De
     Ok(Some(shown))
 }
 
-/// A contact, without what was given for it.
+/// A contact with what goes with it.
 pub(crate) async fn contact(
     gateway: &Gateway,
     agent: AgentId,
     picture: ContactPicture,
+    with: ContactWith,
     sought: Sought,
 ) -> Result<DeskContact, WordsAway> {
     let mut customer_name = None;
@@ -154,7 +156,8 @@ pub(crate) async fn contact(
         customer_name,
         draft: draft.map_err(|error| WordsAway(error.to_string()))?,
         entries: entries(gateway, &picture.entries).await?,
-        remedies: Vec::new(),
+        deliveries: with.deliveries,
+        remedies: given::remedies(gateway, &with.remedies).await?,
         role: picture.role,
         owner: picture.owner.map(|owner| owner.to_string()),
         with_bot: picture.with_bot,
@@ -168,16 +171,14 @@ pub(crate) async fn state(
     agent: AgentId,
     picture: AgentPicture,
 ) -> Result<DeskState, WordsAway> {
-    let AgentPicture { floor, mut remedies, .. } = picture;
+    let AgentPicture { floor, mut with, .. } = picture;
     let (mut offers, mut contacts) = (Vec::new(), Vec::new());
     for each in floor.offers {
         offers.push(offer(gateway, each).await?);
     }
     for each in floor.contacts {
-        let for_it = remedies.remove(&each.contact).unwrap_or_default();
-        let mut shown = contact(gateway, agent, each, Sought::InBucket).await?;
-        shown.remedies = given::remedies(gateway, &for_it).await?;
-        contacts.push(shown);
+        let with = with.remove(&each.contact).unwrap_or_default();
+        contacts.push(contact(gateway, agent, each, with, Sought::InBucket).await?);
     }
     let (mut asks, mut promises, mut kudos) = (Vec::new(), Vec::new(), Vec::new());
     for each in &picture.asks {

@@ -1,12 +1,14 @@
-//! What the two logs show together: contacts with what was given for them, agents with what they hold and are asked.
+//! What the logs show together: contacts with what was given for them, agents with what they hold and are asked.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::command::Presence;
+use protocol::desk::DeskDelivered;
 use protocol::{AgentId, AskId, CommandId, ContactId, ConversationId, OfferId, Record, RemedyRecord};
 
 use crate::answer::Answer;
+use crate::deliveries::Deliveries;
 use crate::logs::Upto;
 use crate::projection::{
     Change, ContactPicture, EntryPicture, Lacks, OfferPicture, Projection, StatePicture,
@@ -20,9 +22,10 @@ use crate::remedies::{
 pub(crate) enum Push {
     Offer(Box<OfferPicture>),
     OfferEnded { offer: OfferId, how: &'static str },
-    Contact { contact: Box<ContactPicture>, remedies: Vec<RemedyPicture> },
+    Contact { contact: Box<ContactPicture>, with: ContactWith },
     ContactGone { contact: ContactId, why: &'static str },
     Entry { conversation: ConversationId, entry: EntryPicture },
+    Delivered { conversation: ConversationId, delivered: DeskDelivered },
     Presence { presence: Presence, next: Option<Presence>, reason: Option<String> },
     Settled { command: CommandId, answer: Answer },
     State(Box<AgentPicture>),
@@ -33,30 +36,44 @@ pub(crate) enum Push {
     Kudos(Box<KudosPicture>),
 }
 
+/// What other logs than routing's say of a contact.
+#[derive(Debug, Default)]
+pub(crate) struct ContactWith {
+    /// What was given for it.
+    pub(crate) remedies: Vec<RemedyPicture>,
+    /// What became of its messages.
+    pub(crate) deliveries: Vec<DeskDelivered>,
+}
+
 /// Everything of one agent.
 #[derive(Debug)]
 pub(crate) struct AgentPicture {
     /// Up to where it is true.
     pub(crate) upto: Upto,
     pub(crate) floor: StatePicture,
-    /// What was given for each of the contacts.
-    pub(crate) remedies: BTreeMap<ContactId, Vec<RemedyPicture>>,
+    /// What goes with each of the contacts.
+    pub(crate) with: BTreeMap<ContactId, ContactWith>,
     pub(crate) asks: Vec<AskPicture>,
     pub(crate) promises: Vec<Arc<Promised>>,
     pub(crate) kudos: Vec<KudosPicture>,
 }
 
-/// Both projections.
+/// All projections.
 #[derive(Debug, Default)]
 pub(crate) struct Shown {
     pub(crate) floor: Projection,
     pub(crate) remedies: Remedies,
+    pub(crate) deliveries: Deliveries,
 }
 
 impl Shown {
-    /// Up to where both logs are folded.
+    /// Up to where the logs are folded.
     pub(crate) fn upto(&self) -> Upto {
-        Upto { contacts: self.floor.log_seq(), remedies: self.remedies.log_seq() }
+        Upto {
+            contacts: self.floor.log_seq(),
+            remedies: self.remedies.log_seq(),
+            deliveries: self.deliveries.log_seq(),
+        }
     }
 
     /// How a command of this agent was answered, if that is not too long ago.
@@ -111,7 +128,7 @@ impl Shown {
 
     fn contact(&self, agent: AgentId, id: ContactId, lacks: Lacks<'_>) -> Option<Push> {
         let contact = Box::new(self.floor.contact_picture(agent, id, lacks)?);
-        Some(Push::Contact { contact, remedies: self.remedies_of(id) })
+        Some(Push::Contact { with: self.with(id, contact.conversation), contact })
     }
 
     /// What an agent's desks get of a change of the worker.
@@ -130,15 +147,21 @@ impl Shown {
 
     pub(crate) fn state_of(&self, agent: AgentId, lacks: Lacks<'_>) -> AgentPicture {
         let floor = self.floor.state_of(agent, lacks);
-        let contacts = floor.contacts.iter().map(|contact| contact.contact);
+        let with =
+            |contact: &ContactPicture| (contact.contact, self.with(contact.contact, contact.conversation));
         AgentPicture {
             upto: self.upto(),
-            remedies: contacts.map(|contact| (contact, self.remedies_of(contact))).collect(),
+            with: floor.contacts.iter().map(with).collect(),
             asks: self.remedies.asks_of(agent).map(|ask| self.ask_picture(agent, ask)).collect(),
             promises: self.remedies.promises_of(agent).cloned().collect(),
             kudos: self.remedies.kudos_of(agent).map(|kudos| self.kudos_picture(kudos)).collect(),
             floor,
         }
+    }
+
+    fn with(&self, contact: ContactId, conversation: ConversationId) -> ContactWith {
+        let deliveries = self.deliveries.of(conversation).collect();
+        ContactWith { remedies: self.remedies_of(contact), deliveries }
     }
 
     fn remedies_of(&self, contact: ContactId) -> Vec<RemedyPicture> {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::{Outcome, Presence};
 use crate::config::Field;
 use crate::content::{Attachment, MailHead};
+use crate::delivery::DeliveryState;
 use crate::ids::{
     AgentId, AskId, CommandId, ContactId, ConversationId, IncidentId, MessageId, OfferId, PromiseId, RemedyId,
 };
@@ -121,6 +122,14 @@ pub enum ToDesk {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// Something became of a message to a customer whose conversation the agent shows.
+    Delivered {
+        /// The conversation.
+        conversation: ConversationId,
+        /// What became of which entry.
+        #[serde(flatten)]
+        delivered: DeskDelivered,
+    },
     /// The customer is typing.
     Typing {
         /// The conversation.
@@ -142,6 +151,18 @@ pub enum ToDesk {
         /// The gateway's clock, so that countdowns are right on a machine whose clock is off.
         now: Millis,
     },
+}
+
+/// What became of a message to a customer, as a desk shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeskDelivered {
+    /// The entry of the conversation.
+    pub seq: u64,
+    /// How far it has come.
+    pub state: DeliveryState,
+    /// Why, as a stable word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Everything an agent holds.
@@ -436,6 +457,9 @@ pub struct DeskContact {
     pub draft: Option<String>,
     /// Entries that the desk does not have yet, in order.
     pub entries: Vec<DeskEntry>,
+    /// What became of its messages to the customer, as far as it is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliveries: Vec<DeskDelivered>,
     /// What was given for it, oldest first.
     #[serde(default)]
     pub remedies: Vec<DeskRemedy>,
@@ -487,6 +511,9 @@ pub struct DeskEntry {
     /// The name of the agent in the kind, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// Whether a machine of the customer's wrote it in answer, as far as the gateway still knows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub automatic: bool,
     /// What is attached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,

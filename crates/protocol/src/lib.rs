@@ -24,6 +24,7 @@ pub mod policy;
 pub mod record;
 pub mod remedies;
 pub mod remedy;
+pub mod search;
 pub mod signin;
 pub mod streams;
 pub mod subjects;

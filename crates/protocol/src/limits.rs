@@ -116,6 +116,18 @@ pub const ALIASES_MAX: usize = 24;
 pub const RUNNERS_UP_MAX: usize = 5;
 /// Most entries of one conversation's history sent in one answer.
 pub const HISTORY_ENTRIES_MAX: usize = 200;
+/// Longest text that is searched for, bytes.
+pub const SEARCH_WORDS_BYTES_MAX: usize = 500;
+/// Most words searched for at once, those within quotes counted one by one.
+pub const SEARCH_TERMS_MAX: usize = 16;
+/// Fewest letters before a `*`: one letter begins too many words.
+pub const SEARCH_PREFIX_CHARS_MIN: usize = 2;
+/// Most hits in one answer of a search.
+pub const SEARCH_HITS_MAX: usize = 50;
+/// Most conversations that a search can be confined to.
+pub const SEARCH_CONVERSATIONS_MAX: usize = 1_000;
+/// Most hits that are weighed against each other, the newest of them.
+pub const SEARCH_RANKED_MAX: usize = 20_000;
 /// How far the clock of a sender may be off before its time is ignored, ms.
 pub const CLOCK_SKEW_MS_MAX: u64 = 24 * 3_600_000;
 /// Oldest command that is still carried out, ms (law 5).

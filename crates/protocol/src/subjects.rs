@@ -166,6 +166,12 @@ impl Subjects {
         self.of("svc.views.floor")
     }
 
+    /// Where words were said: a [`crate::search::SearchQuestion`] to the read models.
+    #[must_use]
+    pub fn views_search(&self) -> Subject {
+        self.of("svc.views.search")
+    }
+
     /// Why a contact is where it is: a [`crate::views::WhyQuestion`] to the leading router.
     #[must_use]
     pub fn explain(&self) -> Subject {

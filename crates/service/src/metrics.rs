@@ -57,6 +57,8 @@ pub struct Metrics {
     pub channel_waiting: Gauges<2>,
     /// What became of messages to customers, each step once; labels: channel, state.
     pub deliveries_total: Counters<2>,
+    /// Entries with words on their way into the search's index; labels: end (indexed, erased, unreadable, forgotten).
+    pub search_entries_total: Counters<1>,
     /// Open sockets; labels: kind.
     pub sockets_open: Gauges<1>,
     /// Used share of a stream's size, 0 to 1; labels: stream.
@@ -125,6 +127,12 @@ impl Metrics {
                 "deliveries",
                 "Steps of messages to customers",
                 ["channel", "state"],
+            ),
+            search_entries_total: counters(
+                r,
+                "search_entries",
+                "Entries with words, by what became of them in the search's index",
+                ["end"],
             ),
             sockets_open: gauges(r, "sockets_open", "Open sockets", ["kind"]),
             stream_used_ratio: gauges(r, "stream_used_ratio", "Used share of a stream's size", ["stream"]),
@@ -268,6 +276,7 @@ mod tests {
         m.commands_total.inc(["accepted"]);
         m.remedies_total.inc(["granted"]);
         m.asks_total.inc(["yes"]);
+        m.search_entries_total.inc(["indexed"]);
         m.facts_asked_total.inc(["shop", "silent"]);
         for gauges in [&m.contacts_waiting, &m.contacts_with_agents, &m.log_lag_records, &m.sockets_open] {
             gauges.set(["a"], 1.0);
@@ -303,6 +312,7 @@ mod tests {
             "refused counter",
             "remedies counter",
             "retried counter",
+            "search_entries counter",
             "sockets_open gauge",
             "stream_used_ratio gauge",
             "takeovers counter",

@@ -42,6 +42,7 @@ pub(crate) struct Conversations;
 
 impl Model for Conversations {
     type Record = Record;
+    type Given = Record;
     const LOG: &'static str = CONTACTS;
     const NAME: &'static str = "views";
     const VERSION: i64 = 2;

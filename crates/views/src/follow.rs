@@ -1,5 +1,6 @@
 //! The fold's loop: tails the log and writes the rows, many records a transaction while it is behind.
 
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use service::{HealthHandle, Kit, Metrics};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::claim::Claim;
 use crate::store::{Model, Origin, Progress, Row, Store};
 
 /// Most records folded in one transaction.
@@ -55,7 +57,7 @@ async fn foreign(bus: &Bus, log: &str, progress: &Progress) -> anyhow::Result<Op
 }
 
 /// The log's last sequence; waits for a log that is just being made by another role.
-async fn log_end(bus: &Bus, log: &str) -> anyhow::Result<u64> {
+pub(crate) async fn log_end(bus: &Bus, log: &str) -> anyhow::Result<u64> {
     let deadline = Instant::now() + LOG_WAIT_MAX;
     loop {
         match bus.stream_usage(log).await {
@@ -69,18 +71,60 @@ async fn log_end(bus: &Bus, log: &str) -> anyhow::Result<u64> {
     }
 }
 
-/// Folds the log into the rows until told to end.
-pub(crate) struct Follower<M: Model> {
-    store: Arc<Mutex<Store<M>>>,
-    tail: Tail,
-    health: HealthHandle,
-    metrics: Metrics,
+/// A store that several tasks write, one at a time.
+pub(crate) type Shared<M> = Arc<Mutex<Store<M>>>;
+
+/// Makes what is folded of what was read, outside of any transaction.
+pub(crate) trait Prepare<M: Model>: Send + Sync + 'static {
+    /// Waits for as long as it cannot be made, without a beat of health, so that readiness shows it.
+    fn prepare(
+        &self,
+        rows: Vec<Row<M::Record>>,
+        health: &HealthHandle,
+    ) -> impl Future<Output = Vec<Row<M::Given>>> + Send;
 }
 
-impl<M: Model> Follower<M> {
-    pub(crate) fn new(kit: &Kit, store: Store<M>, tail: Tail) -> Self {
-        let store = Arc::new(Mutex::new(store));
-        Self { store, tail, health: kit.health.register(M::NAME), metrics: kit.metrics.clone() }
+/// Records are folded as they are.
+pub(crate) struct AsRead;
+
+impl<R: Send + Sync + 'static, M: Model<Record = R, Given = R>> Prepare<M> for AsRead {
+    async fn prepare(&self, rows: Vec<Row<R>>, _health: &HealthHandle) -> Vec<Row<R>> {
+        rows
+    }
+}
+
+/// Folds the log into the rows until told to end.
+pub(crate) struct Follower<M: Model, P> {
+    store: Shared<M>,
+    tail: Tail,
+    prepare: P,
+    health: HealthHandle,
+    metrics: Metrics,
+    /// Nobody throws the files away meanwhile.
+    _claim: Arc<Claim>,
+}
+
+impl<M: Model, P: Prepare<M>> Follower<M, P> {
+    pub(crate) fn new(kit: &Kit, claim: &Arc<Claim>, store: Shared<M>, tail: Tail, prepare: P) -> Self {
+        let (health, metrics) = (kit.health.register(M::NAME), kit.metrics.clone());
+        Self { store, tail, prepare, health, metrics, _claim: Arc::clone(claim) }
+    }
+
+    /// Folds up to this record, and says after each batch at which it is.
+    pub(crate) async fn catch_up(mut self, last_seq: u64, mut told: impl FnMut(u64)) -> anyhow::Result<()> {
+        let mut at = 0;
+        while at < last_seq {
+            self.health.beat();
+            // The newest records may have been deleted: a log that gives no more has ended.
+            match self.come_round().await? {
+                Some(log_seq) => at = log_seq,
+                None if self.tail.pending() == 0 && at > 0 => break,
+                None => {}
+            }
+            told(at);
+        }
+        self.health.retire();
+        Ok(())
     }
 
     pub(crate) async fn run(mut self, ended: CancellationToken) -> anyhow::Result<()> {
@@ -88,7 +132,7 @@ impl<M: Model> Follower<M> {
         loop {
             tokio::select! {
                 () = ended.cancelled() => break,
-                came_round = self.come_round() => came_round?,
+                came_round = self.come_round() => drop(came_round?),
             }
             self.health.beat();
         }
@@ -96,17 +140,19 @@ impl<M: Model> Follower<M> {
         Ok(())
     }
 
-    async fn come_round(&mut self) -> anyhow::Result<()> {
+    /// Folds the next batch and gives the cursor after it; none if the log is quiet.
+    async fn come_round(&mut self) -> anyhow::Result<Option<u64>> {
         let batch = self.next_batch().await?;
         if batch.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let rows = Arc::new(batch.iter().map(row::<M>).collect::<anyhow::Result<Vec<_>>>()?);
+        let rows = batch.iter().map(row::<M>).collect::<anyhow::Result<Vec<_>>>()?;
+        let rows = Arc::new(self.prepare.prepare(rows, &self.health).await);
         let log_seq = self.fold(&rows).await?;
         #[expect(clippy::cast_precision_loss, reason = "a gauge needs no exact count past 2^53")]
         self.metrics.log_lag_records.set([M::NAME], self.tail.pending() as f64);
         self.health.set_detail(format!("at record {log_seq}"));
-        Ok(())
+        Ok(Some(log_seq))
     }
 
     /// Waits for a record, then takes what follows while the log has more; empty when it was quiet.
@@ -126,7 +172,7 @@ impl<M: Model> Follower<M> {
 
     /// Writes one batch on a thread that may block. A full disk is waited out: the loop is silent meanwhile, which
     /// turns readiness red, and goes on when there is room.
-    async fn fold(&mut self, rows: &Arc<Vec<Row<M::Record>>>) -> anyhow::Result<u64> {
+    async fn fold(&mut self, rows: &Arc<Vec<Row<M::Given>>>) -> anyhow::Result<u64> {
         loop {
             let (store, rows) = (Arc::clone(&self.store), Arc::clone(rows));
             let applied = tokio::task::spawn_blocking(move || {

@@ -33,6 +33,7 @@ pub(crate) struct Remedies;
 
 impl Model for Remedies {
     type Record = RemedyRecord;
+    type Given = RemedyRecord;
     const LOG: &'static str = REMEDIES;
     const NAME: &'static str = "views remedies";
     const VERSION: i64 = 1;

@@ -27,7 +27,9 @@ INSERT INTO progress (one, log_seq) VALUES (1, 0);
 /// A log and the tables that are folded from it.
 pub(crate) trait Model: Send + 'static {
     /// A record of the log.
-    type Record: DeserializeOwned + Send + Sync + Clone + std::fmt::Debug;
+    type Record: DeserializeOwned + Send + Sync + 'static;
+    /// What is folded of a record: itself, or what was made of it before the transaction.
+    type Given: Send + Sync + 'static;
     /// The log's stream.
     const LOG: &'static str;
     /// What the read models are called in logs, metrics and health.
@@ -44,7 +46,7 @@ pub(crate) trait Model: Send + 'static {
     ///
     /// # Errors
     /// When the database refuses.
-    fn fold(tx: &Connection, seq: u64, record: &Self::Record) -> Result<(), StoreError>;
+    fn fold(tx: &Connection, seq: u64, record: &Self::Given) -> Result<(), StoreError>;
 }
 
 /// Why the database cannot be used.
@@ -130,10 +132,7 @@ pub(crate) struct Store<M> {
 impl<M: Model> Store<M> {
     /// Opens the file; one that is broken or of another schema version is thrown away first.
     pub(crate) fn open(path: PathBuf) -> Result<Self, StoreError> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .map_err(|source| StoreError::File { path: folder.to_owned(), source })?;
-        }
+        make_folder(&path)?;
         match open_present(&path, M::VERSION) {
             Ok(Present::Usable(connection)) => Ok(Self { connection, path, model: PhantomData }),
             Ok(Present::Empty(connection)) => Self::fill(connection, path),
@@ -177,7 +176,7 @@ impl<M: Model> Store<M> {
     /// Folds the records in one transaction, cursor included; those at or before the cursor are passed over.
     /// Gives the cursor after it.
     /// A file that turns out to be damaged is removed, so that the next start builds it again.
-    pub(crate) fn apply(&mut self, rows: &[Row<M::Record>]) -> Result<u64, StoreError> {
+    pub(crate) fn apply(&mut self, rows: &[Row<M::Given>]) -> Result<u64, StoreError> {
         let applied = self.apply_all(rows);
         if applied.as_ref().is_err_and(StoreError::is_broken_file) {
             remove(&self.path)?;
@@ -185,7 +184,24 @@ impl<M: Model> Store<M> {
         applied
     }
 
-    fn apply_all(&mut self, rows: &[Row<M::Record>]) -> Result<u64, StoreError> {
+    /// Changes rows beside the log, in one transaction.
+    pub(crate) fn change<T>(
+        &mut self,
+        change: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let changed = change(&tx)?;
+        tx.commit()?;
+        Ok(changed)
+    }
+
+    /// Moves the journal into the file and empties it, so that nothing deleted is left in either; false while somebody reads.
+    pub(crate) fn empty_journal(&self) -> Result<bool, StoreError> {
+        let busy: i64 = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        Ok(busy == 0)
+    }
+
+    fn apply_all(&mut self, rows: &[Row<M::Given>]) -> Result<u64, StoreError> {
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Read under the write lock: a second process on the same folder then does no harm.
         let mut progress = read_progress(&tx)?;
@@ -203,7 +219,16 @@ impl<M: Model> Store<M> {
     }
 }
 
-fn remove(path: &Path) -> Result<(), StoreError> {
+/// Only this user reads it: the search keeps words in the clear.
+fn make_folder(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let Some(folder) = path.parent() else { return Ok(()) };
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|source| StoreError::File { path: folder.to_owned(), source })
+}
+
+/// Throws a file away with what belongs to it.
+pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
     for end in ["", "-wal", "-shm"] {
         let mut name = path.to_owned().into_os_string();
         name.push(end);
@@ -242,6 +267,7 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     // A power cut may take the last transactions with it, cursor and rows alike; the log gives them again.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)
 }
 
@@ -250,6 +276,8 @@ pub(crate) fn connect_reader(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
+    // What is sorted is never written to a file beside.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)
 }
 

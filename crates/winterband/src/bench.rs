@@ -10,6 +10,7 @@ mod product;
 mod raw;
 mod reload;
 mod routing;
+mod search;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,7 +30,7 @@ const AGENTS: usize = 40;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Measures something else instead, and tells it as one JSON object: what agents may give, the till beside a bare round trip;
-    /// the routing core alone, without bus and disk; or the router on the bus with a backlog.
+    /// the routing core alone, without bus and disk; the router on the bus with a backlog; or the search alone.
     #[arg(value_enum)]
     what: Option<What>,
     /// Rounds; the medians are told.
@@ -38,7 +39,7 @@ pub(crate) struct Args {
     /// Messages of a latency round, one after another.
     #[arg(long, default_value_t = 500)]
     samples: usize,
-    /// Contacts of a throughput round, 4,000 if not given; of a backlog, 50,000.
+    /// Contacts of a throughput round, 4,000 if not given; of a backlog, 50,000; messages that are searched, 1,000,000.
     #[arg(long)]
     contacts: Option<usize>,
     /// Agents who take them, each on a socket of their own, 40 if not given; of a backlog, without sockets, 500.
@@ -58,12 +59,18 @@ pub(crate) enum What {
     Routing,
     /// The router on the bus: an agent who comes free to their next offer, a backlog worked off, and the log read again at a start.
     Backlog,
+    /// The search: words found among a million messages.
+    Search,
 }
 
 /// Runs it on a server and a data folder of its own, which are gone afterwards.
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     if args.what == Some(What::Routing) {
         println!("{}", tokio::task::spawn_blocking(routing::run).await??);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.what == Some(What::Search) {
+        println!("{}", tokio::task::spawn_blocking(move || search::run(args.contacts)).await??);
         return Ok(ExitCode::SUCCESS);
     }
     let folder = tempfile::tempdir().context("make a folder for the bench")?;

@@ -16,6 +16,7 @@ mod room;
 mod rules;
 mod simulate;
 mod up;
+mod views;
 mod why;
 
 use std::path::PathBuf;
@@ -69,6 +70,9 @@ enum Command {
     /// Tries the accounts of channels.
     #[command(subcommand)]
     Channel(channel::Command),
+    /// Rebuilds the read models: history, reports, search.
+    #[command(subcommand)]
+    Views(views::Command),
     /// Shows what could not be handled.
     Parked(parked::Args),
     /// Plays floors on the product's own routing core: against theory, on real arrivals.
@@ -106,6 +110,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Why(args) => why::run(folder, args).await,
         Command::Receipts(args) => receipts::run(folder, args).await,
         Command::Channel(command) => channel::run(folder, command).await,
+        Command::Views(command) => views::run(folder, command).await,
         Command::Parked(args) => parked::run(folder, args).await,
         Command::Simulate(args) => simulate::run(folder, args).await,
         Command::Bench(args) => Box::pin(bench::run(args)).await,

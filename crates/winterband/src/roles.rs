@@ -90,7 +90,7 @@ async fn start_one(shared: &Shared, role: Role, bus: Bus) -> anyhow::Result<Rout
     match role {
         Role::Routing => routing_service::start(&kit, bus, sealer, hasher).await.map(|()| Router::new()),
         Role::Empowerment => empowerment_service::start(&kit, bus, sealer).await.map(|()| Router::new()),
-        Role::Views => views::start(&kit, bus).await.map(|()| Router::new()),
+        Role::Views => views::start(&kit, bus, sealer).await.map(|()| Router::new()),
         Role::Desk => desk::start(&kit, bus, sealer, hasher).await,
         Role::Chat => channel_host::start(&kit, bus, sealer, hasher).await,
         Role::Channels => channel_host::start_channels(&kit, bus, sealer, hasher).await,

@@ -14,7 +14,7 @@ use crate::roles::{self, Role, Running, Shared};
 use crate::{boot, first_start::Floor};
 
 /// Where `deploy/run` puts a nats-server that it fetched.
-const TOOLS_FOLDER: &str = ".tools";
+pub(crate) const TOOLS_FOLDER: &str = ".tools";
 
 /// Runs everything until a signal.
 pub(crate) async fn run(folder: Option<&Path>) -> Result<ExitCode> {

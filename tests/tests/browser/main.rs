@@ -14,6 +14,7 @@ mod incidents;
 mod line;
 mod pages;
 mod scene;
+mod search;
 mod shop;
 mod story;
 mod thread;

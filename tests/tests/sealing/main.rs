@@ -56,7 +56,9 @@ async fn words_are_sealed_everywhere_and_erased_everywhere() {
     scene.the_desk_shows_it(contact).await;
     let before = scene.sealed().await;
     assert_eq!(before.len(), 9, "two messages, a reply and a note in two streams each, and a draft");
+    scene.the_index_holds(&[FIRST, SECOND, REPLY, NOTE, NAME], true).await;
     scene.erase().await;
+    scene.the_index_holds(&[FIRST, SECOND, REPLY, NOTE, NAME, "hydraulic", "calliper"], false).await;
     scene.parked_opens_no_further().await;
     scene.nothing_opens(&before).await;
     scene.the_desk_shows_nothing(contact).await;
@@ -216,6 +218,17 @@ impl Scene {
             assert!(sealer.unseal(sealed).await.is_ok());
         }
         found
+    }
+
+    /// Words stand in the clear in the index of the search, until their key is destroyed.
+    async fn the_index_holds(&self, words: &[&str], expected: bool) {
+        let data = self.product.data();
+        for words in words {
+            eventually("the search's index", SOON, || async {
+                (traces::index_holds(&data, words) == expected).then_some(())
+            })
+            .await;
+        }
     }
 
     async fn erase(&self) {

@@ -1,6 +1,6 @@
 //! An open contact.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use protocol::record::{AsideWhy, CompanyRole, EntryKind, QueuedWhy, Receipt, ServiceMeasure};
@@ -64,6 +64,8 @@ pub(crate) struct Contact {
     pub(super) callback: bool,
     /// Who is with it besides its owner.
     pub(super) company: Vec<(AgentId, CompanyRole)>,
+    /// The entries in memory that machines of the customer's wrote.
+    pub(super) automatic: BTreeSet<u64>,
     /// Who had it.
     pub(super) had_by: Vec<AgentId>,
     identity: Option<IdentityId>,
@@ -93,6 +95,7 @@ impl Contact {
             late: BTreeMap::new(),
             callback: false,
             company: Vec::new(),
+            automatic: BTreeSet::new(),
             had_by: Vec::new(),
             identity: InputOf::read(cause).identity,
         }
@@ -111,6 +114,8 @@ impl Contact {
         self.entries.push_back(entry);
         if self.entries.len() > ENTRIES_PER_CONTACT_MAX {
             self.entries.pop_front();
+            let first = self.first_seq();
+            self.automatic.retain(|seq| *seq >= first);
         }
     }
 

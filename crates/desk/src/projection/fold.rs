@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::command::{Command, Outcome};
-use protocol::record::{CompanyRole, OfferEnd, QueuedWhy, ServiceMeasure};
+use protocol::record::{CompanyRole, EntryKind, OfferEnd, QueuedWhy, ServiceMeasure};
 use protocol::remedy::Effort;
 use protocol::thread::{self, Entry};
 use protocol::{
@@ -60,6 +60,7 @@ impl Projection {
             if let Event::EntryAdded { conversation, contact, .. } = event {
                 self.learn_language(*conversation, &record.cause);
                 if let Some(entry) = entries.next() {
+                    self.learn_automatic(&entry, &record.cause);
                     self.entry_added(&mut step, *conversation, *contact, &entry);
                 }
             } else {
@@ -264,6 +265,13 @@ impl Projection {
         }
         // Who had it before, in wrap-up or aside, has its entries.
         self.tell_all_of(step, id);
+    }
+
+    fn learn_automatic(&mut self, entry: &Entry, cause: &Cause) {
+        let is_automatic = entry.kind == EntryKind::FromCustomer && InputOf::read(cause).is_automatic;
+        if is_automatic && let Some(contact) = self.contacts.get_mut(&entry.contact) {
+            contact.automatic.insert(entry.seq);
+        }
     }
 
     fn entry_added(

@@ -21,6 +21,8 @@ pub(crate) const WORDS_IN_OFFER_MAX: usize = 20;
 pub(crate) struct EntryPicture {
     pub(crate) entry: Arc<Entry>,
     pub(crate) by: Option<Arc<str>>,
+    /// Whether a machine of the customer's wrote it; of entries that are not in memory nobody knows.
+    pub(crate) is_automatic: bool,
 }
 
 /// An open offer.
@@ -205,7 +207,9 @@ impl Projection {
     }
 
     pub(crate) fn entry_picture(&self, entry: &Arc<Entry>) -> EntryPicture {
+        let contact = self.contacts.get(&entry.contact);
         EntryPicture {
+            is_automatic: contact.is_some_and(|contact| contact.automatic.contains(&entry.seq)),
             entry: Arc::clone(entry),
             by: agent_in(&entry.kind).and_then(|agent| self.title_of(agent)),
         }
@@ -228,6 +232,16 @@ impl Projection {
         let older: Vec<_> = contact.entries.iter().filter(|entry| entry.seq < before).collect();
         let latest = older.iter().skip(older.len().saturating_sub(limit));
         latest.map(|entry| self.entry_picture(entry)).collect()
+    }
+
+    /// An entry of an open contact, as far as it is in memory; who asks has to be let in before.
+    pub(crate) fn entry_of(&self, id: ContactId, seq: u64) -> Option<Arc<Entry>> {
+        self.contacts.get(&id)?.entries.iter().find(|entry| entry.seq == seq).cloned()
+    }
+
+    /// The conversation of an open contact.
+    pub(crate) fn conversation_of(&self, id: ContactId) -> Option<ConversationId> {
+        self.contacts.get(&id).map(|contact| contact.conversation)
     }
 
     pub(crate) fn presence_of(&self, agent: AgentId) -> (Presence, Option<Presence>, Option<String>) {

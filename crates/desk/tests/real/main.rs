@@ -10,12 +10,15 @@
 
 mod asking;
 mod conversation;
+mod deliveries;
 mod door;
+mod files;
 mod frames;
 mod giving;
 mod pages;
 mod past;
 mod presence;
+mod search;
 mod till;
 mod worker;
 mod world;

@@ -29,7 +29,7 @@ pub(crate) async fn floor() -> World {
 }
 
 pub(crate) async fn floor_with(settings: &[(&str, &str)]) -> World {
-    let mut world = World::bare(settings, 64 << 20).await;
+    let mut world = Box::pin(World::bare(settings, 64 << 20)).await;
     let general = SubjectToken::new("general").unwrap();
     let agent = |id, name: &str, title: &str| Agent {
         title: title.to_owned(),
@@ -58,7 +58,8 @@ pub(crate) async fn floor_with(settings: &[(&str, &str)]) -> World {
 
 /// Anna holds the contact.
 pub(crate) async fn held() -> (World, Desk) {
-    let mut world = floor().await;
+    // Boxed: a world and how it begins is a large thing to keep on a stack.
+    let mut world = Box::pin(floor()).await;
     let (mut desk, _) = world.desk(&world.token_of("anna").await, json!({})).await;
     hold(&mut world, &mut desk).await;
     (world, desk)

@@ -75,7 +75,8 @@ pub(crate) async fn make_streams(bus: &Bus, inbound: u64) {
 }
 
 async fn serve(kit: &Kit, bus: &Bus, sealer: &Sealer, master: &MasterKey) -> std::net::SocketAddr {
-    let router = ::desk::start(kit, bus.clone(), sealer.clone(), IdHasher::new(master)).await.unwrap();
+    let router =
+        Box::pin(::desk::start(kit, bus.clone(), sealer.clone(), IdHasher::new(master))).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(service::http::serve(listener, router, kit.drain.token()));
@@ -89,7 +90,7 @@ impl World {
     }
 
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
-        let mut world = Self::bare(settings, 64 << 20).await;
+        let mut world = Box::pin(Self::bare(settings, 64 << 20)).await;
         world.configure().await;
         world
     }
@@ -108,6 +109,10 @@ impl World {
         let address = serve(&kit, &bus, &sealer, &master).await;
         let inputs = Tail::open(&bus, streams::INBOUND, 1, TailOptions::default()).await.unwrap();
         Self { bus, sealer, kit, address, inputs, records: 0, entries: 0, server, dir }
+    }
+
+    pub(crate) fn master(&self) -> MasterKey {
+        MasterKey::load_or_create(&self.dir.path().join("master")).unwrap()
     }
 
     /// Ends the gateway as a process that drains, and starts another one.

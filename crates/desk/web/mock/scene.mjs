@@ -45,6 +45,38 @@ export class Scene {
     this.add(lise, { is: 'from_customer' }, 'Perfect, that is all. Bye!', now - 4 * MIN);
     this.add(lise, { is: 'resolved', agent: ME, disposition: 'solved' }, undefined, now - MIN, this.me.title);
     lise.wrap_up_until = now + 95_000;
+    this.mails(now);
+  }
+
+  accounts() {
+    const now = Date.now();
+    return [
+      { channel: 'email', account: 'service', state: 'working', since: now, heard_at: now - 40_000, waiting: 0 },
+      { channel: 'email', account: 'orders', state: 'refused', since: now, words: 'the server refused the password: set a new one', waiting: 4 },
+    ];
+  }
+
+  /** A conversation by mail: pictures, a third party, a machine, and answers that went in several ways. */
+  mails(now) {
+    const card = this.open('Noor Haddad', 'Workshop', undefined, now - 50 * MIN, receipt('longest_idle'));
+    card.channel = 'email';
+    const [noor, garage] = [{ address: 'noor@mail.example', name: 'Noor Haddad' }, { address: 'desk@garage.example' }];
+    const us = { address: 'service@winter.example' };
+    const file = (object, name, media_type, bytes, inline) => ({ object: object.repeat(32), name, media_type, bytes, ...(inline ? { inline } : {}) });
+    const fresh = 'Good morning,\n\nthe tyre in the picture has a crack. Is it safe?\n\nNoor';
+    const words = `${fresh}\n\n> On Monday you wrote:\n> your tyres are ready.`;
+    const say = (kind, text, at, over) => Object.assign(this.add(card, kind, text, now - at * MIN, kind.agent ? this.me.title : undefined), over);
+    say({ is: 'from_customer' }, words, 50, {
+      attachments: [file('a', 'crack.png', 'image/png', 120_000), file('b', 'invoice 2041.pdf', 'application/pdf', 1_840_000), file('c', 'logo.png', 'image/png', 900, true)],
+      mail: { from: noor, to: [us], cc: [garage], subject: 'Crack in a tyre', new_bytes: fresh.length, html: file('d', 'mail.html', 'text/html', 2_000), raw: file('e', 'mail.eml', 'message/rfc822', 9_000), verified: true },
+    });
+    say({ is: 'from_agent', agent: ME }, 'Please do not drive with it. I ask the garage.', 45);
+    say({ is: 'from_agent', agent: ME }, 'Could you look at this tyre?', 44);
+    say({ is: 'from_customer' }, 'It has to be replaced.', 20, { mail: { from: garage, to: [us], subject: 'Re: Crack in a tyre', third_party: true } });
+    say({ is: 'from_customer' }, 'I am away until Monday.', 10, { automatic: true, mail: { from: noor, subject: 'Out of office', verified: true } });
+    say({ is: 'from_customer' }, '', 5, { mail: { from: noor, subject: 'Out of office', unreadable: true, raw: file('e', 'mail.eml', 'message/rfc822', 9_000) } });
+    say({ is: 'from_agent', agent: ME }, 'It has to be replaced; when can you come?', 4);
+    card.deliveries = [{ seq: 2, state: 'delivered' }, { seq: 3, state: 'failed', reason: 'address_unknown' }, { seq: 7, state: 'unknown', reason: 'no_answer' }];
   }
 
   past(anna, now) {
@@ -241,6 +273,7 @@ export class Scene {
         if (command.text.includes('REFUSE')) return refused('contact_closed', 'this contact is closed: it opens again when the customer writes');
         const kind = { is: command.do === 'reply' ? 'from_agent' : 'note', agent: ME };
         const entry = this.add(card, kind, command.text, Date.now(), this.me.title, command.message);
+        if (command.with?.attachments) entry.attachments = command.with.attachments;
         const delay = command.text.includes('SLOW') ? 3_000 : 40;
         setTimeout(() => this.tell(card, entry), delay);
         return done;

@@ -47,6 +47,9 @@ const server = createServer((request, response) => {
   if (pathname === '/desk/api/me') {
     return signedIn ? json(response, 200, scene.me) : problem(response, 401, 'Not signed in', 'signed_out');
   }
+  if (pathname === '/desk/floor/accounts') return json(response, 200, { accounts: scene.accounts() });
+  if (pathname.startsWith('/desk/api/mail/')) return mail(request, response);
+  if (pathname.startsWith('/desk/api/files/')) return request.method === 'POST' ? upload(request, response) : picture(response);
   if (pathname.startsWith('/mock/')) {
     const cue = cues[pathname.slice('/mock/'.length)];
     cue?.();
@@ -54,6 +57,30 @@ const server = createServer((request, response) => {
   }
   return file(pathname, response);
 });
+
+/** A mail as it was sent, under the headers that the gateway sets. */
+function mail(request, response) {
+  const { searchParams } = new URL(request.url, 'http://mock');
+  const elsewhere = searchParams.get('images') === '1' ? ' https:' : '';
+  response.writeHead(200, {
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy': `sandbox allow-popups; default-src 'none'; img-src 'self' data:${elsewhere}; style-src 'unsafe-inline'`,
+  });
+  response.end('<!doctype html><base target="_blank"><h1 style="color:#0a5">Good morning</h1><p>The tyre has a <b>crack</b>.</p><img alt="kept" src="/desk/api/files/x/y"><script>document.body.textContent = "it ran"</script>');
+}
+
+async function upload(request, response) {
+  let bytes = 0;
+  for await (const chunk of request) bytes += chunk.length;
+  const { searchParams } = new URL(request.url, 'http://mock');
+  return json(response, 200, { object: 'f'.repeat(32), name: searchParams.get('name'), media_type: 'application/octet-stream', bytes });
+}
+
+const SQUARE = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAeklEQVR4nO3PUQkAIBTAwNfIikYzmiH8OITBAtxm7fN1wwUNaEEDWtCAFjSgBQ1oQQNa0IAWNKAFDWhBA1rQgBY0oAUNaEEDWtCAFjSgBQ1oQQNa0IAWNKAFDWhBA1rQgBY0oAUNaEEDWtCAFjSgBQ1oQQNa0IAWPHYBjhvxS4J5aDsAAAAASUVORK5CYII=', 'base64');
+
+function picture(response) {
+  response.writeHead(200, { 'content-type': 'image/png', 'content-security-policy': "sandbox; default-src 'none'" }).end(SQUARE);
+}
 
 async function signIn(request, response) {
   let body = '';

@@ -54,6 +54,13 @@ export function effortWords(effort: Effort, language: string, t: Texts): string[
   return said;
 }
 
+/** A size as people say it: `1.2 MB`. */
+export function sizeOf(bytes: number, language: string): string {
+  const [value, unit] = bytes < 1_000 ? [bytes, 'byte'] : bytes < 1_000_000 ? [bytes / 1_000, 'kilobyte'] : [bytes / 1_000_000, 'megabyte'];
+  const most = unit === 'megabyte' ? 1 : 0;
+  return new Intl.NumberFormat(language, { style: 'unit', unit: unit as string, unitDisplay: 'short', maximumFractionDigits: most }).format(value as number);
+}
+
 /** A name for people, when the customer gave none. */
 export function customerName(name: string | undefined, t: Texts): string {
   return name?.trim() || t.contacts.unknownName;

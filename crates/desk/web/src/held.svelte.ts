@@ -1,10 +1,12 @@
 // A contact at this desk: its card, its conversation, and the agent's unsent words.
 
 import { Giving } from './giving.svelte';
+import { Extras } from './extras.svelte';
 import { lastWords, mayHaveOlder, unreadOf, waitingSince } from './thread';
 import type {
   ContactId,
   ConversationId,
+  Delivered,
   DeskContact,
   DeskEntry,
   DeskRemedy,
@@ -29,7 +31,7 @@ export interface Kept {
 export class Held {
   readonly id: ContactId;
   readonly conversation: ConversationId;
-  card = $state.raw<Omit<DeskContact, 'entries' | 'remedies'>>()!;
+  card = $state.raw<Omit<DeskContact, 'entries' | 'remedies' | 'deliveries'>>()!;
   entries = $state.raw<readonly DeskEntry[]>([]);
   readSeq = $state(0);
   typingUntil = $state<Millis>(0);
@@ -44,6 +46,10 @@ export class Held {
   /** What can be given, and what is being given. */
   readonly giving = new Giving();
   remedies = $state.raw<readonly DeskRemedy[]>([]);
+  /** What became of messages to the customer, by their entries. */
+  deliveries = $state.raw<ReadonlyMap<number, Delivered>>(new Map());
+  /** What goes with the next reply: files, and what only mail has. */
+  readonly extras = new Extras();
   dirty = false;
   isOwn = false;
   /** When the reply draft went to the server as it stands, by this page's own clock, ms; `null` if it did not. */
@@ -81,8 +87,9 @@ export class Held {
 
   /** Takes a newer card; the entries in it are merged by the store. */
   take(card: DeskContact): void {
-    const { entries: _, remedies, ...rest } = card;
+    const { entries: _, remedies, deliveries, ...rest } = card;
     this.card = rest;
+    this.deliveries = new Map((deliveries ?? []).map((one) => [one.seq, one]));
     if (!this.isWithBot) this.hasAskedForVoice = false;
     this.remedies = remedies ?? [];
     this.gone = null;
@@ -117,13 +124,18 @@ export class Held {
 
   /** Words typed but not sent. */
   get hasUnsent(): boolean {
-    return this.reply.trim() !== '' || this.note.trim() !== '';
+    return this.reply.trim() !== '' || this.note.trim() !== '' || this.extras.files.length > 0;
   }
 
   /** Something given for it is new, or changed. */
   takeRemedy(remedy: DeskRemedy): void {
     const others = this.remedies.filter((one) => one.remedy !== remedy.remedy);
     this.remedies = [...others, remedy].sort((a, b) => a.at - b.at || (a.remedy < b.remedy ? -1 : 1));
+  }
+
+  /** Something became of a message to the customer. */
+  takeDelivered(delivered: Delivered): void {
+    this.deliveries = new Map(this.deliveries).set(delivered.seq, delivered);
   }
 
   markRead(): void {

@@ -2,7 +2,7 @@
 
 import type { Texts } from './i18n/en';
 
-export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'wrapUp' | 'join' | 'leave' | 'presence' | 'suggestion' | 'help';
+export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'wrapUp' | 'join' | 'leave' | 'presence' | 'suggestion' | 'search' | 'help';
 
 /** By the place of the key, not by its letter: with Alt many layouts write another sign. */
 const BY_CODE: Readonly<Record<string, Action>> = {
@@ -22,7 +22,13 @@ const BY_CODE: Readonly<Record<string, Action>> = {
   Slash: 'help',
 };
 
-export const KEYS: Readonly<Record<Exclude<Action, 'help'>, string>> = {
+/** Signs that ask for something while nothing is being written. */
+const BY_SIGN: ReadonlyMap<string, Press> = new Map<string, Press>([
+  ['?', { is: 'action', action: 'help' }],
+  ['/', { is: 'action', action: 'search' }],
+]);
+
+export const KEYS: Readonly<Record<Exclude<Action, 'help' | 'search'>, string>> = {
   accept: 'Alt+A',
   decline: 'Alt+D',
   reply: 'Alt+R',
@@ -52,7 +58,7 @@ interface Key {
 /** What a key asks for; AltGr (Alt with Ctrl) writes signs and asks for nothing. */
 export function pressOf(event: Key, isWriting: boolean): Press {
   if (event.ctrlKey || event.metaKey) return null;
-  if (!event.altKey) return event.key === '?' && !isWriting ? { is: 'action', action: 'help' } : null;
+  if (!event.altKey) return isWriting ? null : (BY_SIGN.get(event.key) ?? null);
   if (event.shiftKey) return null;
   const action = BY_CODE[event.code];
   if (action !== undefined) return { is: 'action', action };
@@ -79,6 +85,7 @@ export function helpLines(t: Texts): [keys: string, does: string][] {
     [KEYS.leave, t.keys.leave],
     [KEYS.suggestion, t.keys.suggestion],
     [KEYS.presence, t.keys.presence],
+    ['/', t.keys.search],
     ['Esc', t.keys.escape],
     ['?', t.keys.help],
   ];

@@ -16,6 +16,12 @@ export function agentName(agent: AgentId, names: Names, t: Texts, by?: string): 
   return by ?? names.floor.colleagues.find((colleague) => colleague.agent === agent)?.title ?? t.entry.someone;
 }
 
+/** An entry with words in one line: its words, or the names of its files. */
+export function inOneLine(entry: DeskEntry, t: Texts): string {
+  const text = entry.text || (entry.attachments ?? []).map((file) => file.name).join(', ');
+  return (entry.text === undefined ? t.conversation.erased : text).replace(/\s+/gu, ' ');
+}
+
 /** Who wrote an entry with words. */
 export function authorOf(entry: DeskEntry, customer: string | undefined, names: Names, t: Texts): string {
   const { kind } = entry;
@@ -23,6 +29,8 @@ export function authorOf(entry: DeskEntry, customer: string | undefined, names: 
   if (kind.is === 'suggested') return t.entry.suggestion(agentName(kind.agent, names, t, entry.by));
   if (kind.is === 'from_agent' || kind.is === 'told' || kind.is === 'note' || kind.is === 'whispered') return agentName(kind.agent, names, t, entry.by);
   if (kind.is === 'incident_told') return t.entry.toEverybody;
+  const from = entry.mail?.from;
+  if (entry.mail?.third_party === true && from !== undefined) return from.name ?? from.address;
   return customerName(customer, t);
 }
 

@@ -3,7 +3,7 @@
 import type { IncidentTerms, Receipt, Ask, AsideWhy, ChannelKind, Effort, FactValue, LangWords, Millis, Money, Occasion, Per, Presence, RemedyKind } from './wire';
 
 /** The pages beside the desk, by the part of the address after `#`. */
-export const PAGES = ['policy', 'figures', 'floor'] as const;
+export const PAGES = ['search', 'policy', 'figures', 'floor'] as const;
 export type PageName = (typeof PAGES)[number];
 
 /** The page that an address asks for. */
@@ -56,7 +56,7 @@ export interface PolicyPage {
 export interface GestureCount {
   card?: string;
   queue: string;
-  channel: 'web' | 'api';
+  channel: ChannelKind;
   kind: RemedyKind;
   currency?: string;
   count: number;
@@ -331,6 +331,19 @@ export function sums(hours: readonly HourCount[], queue: string): Sums {
     level: answered + abandoned === 0 ? null : sum((one) => one.in_time) / (answered + abandoned),
     mean_wait_ms: answered === 0 ? null : sum((one) => one.waited_ms) / answered,
   };
+}
+
+export type AccountState = 'unknown' | 'working' | 'refused' | 'limited' | 'silent';
+
+/** An account of a channel as those who look after it see it. */
+export interface AccountNow {
+  channel: ChannelKind;
+  account: string;
+  state: AccountState;
+  /** What is wrong and what to do. */
+  words?: string;
+  heard_at?: Millis;
+  waiting: number;
 }
 
 /** What a page got: `silent` cannot be had now, `missing` is not there. */

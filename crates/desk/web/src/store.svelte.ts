@@ -174,6 +174,11 @@ export class Desk {
           held.typingUntil = this.clock.exact() + TYPING_SHOWN_MS;
         }
         return;
+      case 'delivered': {
+        const { t: _, conversation, ...delivered } = frame;
+        for (const held of this.#heldsOf(conversation)) held.takeDelivered(delivered);
+        return;
+      }
       case 'floor':
         this.floor = { ...frame, colleagues: frame.colleagues.filter((one) => one.agent !== this.me.agent) };
         return;
@@ -527,13 +532,16 @@ export class Desk {
   /** Sends the words in the composer; they stand in the conversation at once. `false` if there are none, or too many. */
   say(held: Held, mode: Mode): boolean {
     const text = held[mode].trim();
-    if (text === '' || held.gone !== null) return false;
+    const extras = mode === 'reply' && held.mayReply ? held.extras.ready() : undefined;
+    if (extras === null || held.gone !== null || (text === '' && extras?.attachments === undefined)) return false;
     if (bytesOf(text) > TEXT_BYTES_MAX) {
       this.notices.post({ is: 'too_long' });
       return false;
     }
     const what = mode === 'note' && !held.isOwner ? 'whisper' : mode;
-    this.command({ do: what, contact: held.id, message: newId('msg', this.clock.exact()), text });
+    const words = { contact: held.id, message: newId('msg', this.clock.exact()), text };
+    this.command(what === 'reply' && extras !== undefined ? { do: what, ...words, with: extras } : { do: what, ...words });
+    if (mode === 'reply') held.extras.clear();
     this.write(held, mode, '');
     if (mode === 'reply') this.#drafts.toServer(held);
     this.#remember();
@@ -567,6 +575,12 @@ export class Desk {
     held.mode = 'reply';
     this.write(held, 'reply', words);
     this.wantsComposer = true;
+  }
+
+  /** A message of which nobody knows whether it went: it becomes a new reply, with all that went along. */
+  takeUp(held: Held, entry: DeskEntry): void {
+    held.extras.takeUp(held.id, entry);
+    this.insertSuggestion(held, entry.text ?? '');
   }
 
   askOlder(held: Held): void {

@@ -15,11 +15,15 @@ export type SignalId = string;
 /** Milliseconds since the Unix epoch, by the server's clock. */
 export type Millis = number;
 
-export type ChannelKind = 'web' | 'api';
+export type ChannelKind = 'web' | 'api' | 'email' | 'webhook';
 export type Presence = 'online' | 'away' | 'offline';
 
 /** Longest text of a reply, note or draft, bytes of UTF-8 (TEXT_BYTES_MAX, NOTE_BYTES_MAX). */
 export const TEXT_BYTES_MAX = 16 * 1024;
+/** Most files of one message (ATTACHMENTS_MAX). */
+export const ATTACHMENTS_MAX = 15;
+/** Largest file, bytes (FILE_BYTES_MAX). */
+export const FILE_BYTES_MAX = 25 * 1024 * 1024;
 /** Longest reason of a decline, bytes of UTF-8 (REASON_BYTES_MAX). */
 export const REASON_BYTES_MAX = 200;
 /** Most runners-up that a receipt names (RUNNERS_UP_MAX). */
@@ -40,7 +44,7 @@ export type DeskCommand =
   | { do: 'set_presence'; presence: Presence; reason?: string; when_free?: boolean }
   | { do: 'accept'; offer: OfferId }
   | { do: 'decline'; offer: OfferId; reason: string }
-  | { do: 'reply'; contact: ContactId; message: MessageId; text: string }
+  | { do: 'reply'; contact: ContactId; message: MessageId; text: string; with?: ReplyWith }
   | { do: 'note'; contact: ContactId; message: MessageId; text: string }
   | { do: 'transfer_to_queue'; contact: ContactId; queue: string }
   | { do: 'transfer_to_agent'; contact: ContactId; agent: AgentId; back?: boolean }
@@ -90,6 +94,7 @@ export type ToDesk =
   | ({ t: 'kudos' } & DeskKudos)
   | { t: 'presence'; presence: Presence; next?: Presence; reason?: string }
   | { t: 'typing'; conversation: ConversationId }
+  | ({ t: 'delivered'; conversation: ConversationId } & Delivered)
   | ({ t: 'floor' } & Floor)
   | { t: 'error'; code: string; words: string }
   | { t: 'pong'; n: number; now: Millis };
@@ -203,6 +208,8 @@ export interface DeskContact {
   language?: string;
   draft?: string;
   entries: DeskEntry[];
+  /** What became of its messages to the customer, as far as it is known. */
+  deliveries?: Delivered[];
   remedies: DeskRemedy[];
   /** How this agent is with it; absent: they own it. */
   /** A bot has it: who is with it takes it by beginning to write. */
@@ -246,6 +253,61 @@ export interface DeskEntry {
   message?: MessageId;
   text?: string;
   by?: string;
+  /** A machine of the customer's answered, as when they are away. */
+  automatic?: boolean;
+  attachments?: Attachment[];
+  mail?: MailHead;
+}
+
+/** A file of a message. */
+export interface Attachment {
+  object: string;
+  name: string;
+  media_type: string;
+  bytes: number;
+  /** It stands within the words, as pictures in a mail do. */
+  inline?: boolean;
+}
+
+export interface MailAddress {
+  address: string;
+  name?: string;
+}
+
+export interface MailHead {
+  from?: MailAddress;
+  reply_to?: MailAddress[];
+  to?: MailAddress[];
+  cc?: MailAddress[];
+  subject?: string;
+  message_id?: string;
+  references?: string[];
+  /** How many bytes of the text, from its start, are new. */
+  new_bytes?: number;
+  /** The whole mail as it came. */
+  raw?: Attachment;
+  html?: Attachment;
+  unreadable?: boolean;
+  third_party?: boolean;
+  verified?: boolean;
+}
+
+/** What goes with an answer: files, and what only mail has. */
+export interface ReplyWith {
+  attachments?: Attachment[];
+  cc?: MailAddress[];
+  forward_to?: MailAddress[];
+  subject?: string;
+}
+
+export type DeliveryState = 'queued' | 'sending' | 'accepted' | 'sent' | 'delivered' | 'read' | 'failed' | 'unknown';
+
+/** What became of one message to the customer. */
+export interface Delivered {
+  seq: number;
+  state: DeliveryState;
+  /** Why, as a stable word. */
+  reason?: string;
 }
 
 export type EntryKind =

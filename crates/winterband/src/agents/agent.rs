@@ -305,6 +305,7 @@ impl SimulatedAgent {
             | ToDesk::AskEnded { .. }
             | ToDesk::Promise(_)
             | ToDesk::Kudos(_)
+            | ToDesk::Delivered { .. }
             | ToDesk::Typing { .. }
             | ToDesk::Floor(_)
             | ToDesk::Pong { .. } => {}

@@ -185,6 +185,7 @@ mod tests {
             message: Some(MessageId(Uuid::from_u128(message))),
             text: None,
             by: None,
+            automatic: false,
             attachments: Vec::new(),
             mail: None,
         }

@@ -68,6 +68,7 @@ impl Mind {
             | ToDesk::AskEnded { .. }
             | ToDesk::Promise(_)
             | ToDesk::Kudos(_)
+            | ToDesk::Delivered { .. }
             | ToDesk::Typing { .. }
             | ToDesk::Floor(_)
             | ToDesk::Error { .. }
@@ -148,6 +149,7 @@ mod tests {
             message: None,
             text,
             by: None,
+            automatic: false,
             attachments: Vec::new(),
             mail: None,
         }

@@ -1,6 +1,7 @@
 // English. The shape of this object is the type of every other language: a missing text fails the type check.
 
 import { giving } from './giving.en';
+import { mail } from './mail.en';
 import type { ChannelKind, FaultCode, GoneWhy, OfferEnd, Presence, Refusal } from '../wire';
 
 const s = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
@@ -142,7 +143,9 @@ export const en = {
     alone: 'No colleagues yet.',
   },
 
-  channel: { web: 'Web chat', api: 'Message' } satisfies Record<ChannelKind, string>,
+  channel: { web: 'Web chat', api: 'Message', email: 'Mail', webhook: 'Webhook' } satisfies Record<ChannelKind, string>,
+
+  mail,
 
   conversation: {
     label: (name: string) => `Conversation with ${name}`,
@@ -267,6 +270,35 @@ export const en = {
     none: 'No dispositions are configured: ask a supervisor.',
     name: 'Letters, digits, - and _',
     other: 'Another end',
+  },
+  search: {
+    title: 'Search',
+    words: 'Words to find',
+    hint: 'Every word has to occur. “Words in quotes” stand together; begin* finds words that begin so.',
+    submit: 'Search',
+    busy: 'Searching …',
+    order: 'Order',
+    best: 'Best first',
+    newest: 'Newest first',
+    by: 'Written by',
+    anybody: 'Anybody',
+    from: 'From',
+    to: 'Until',
+    everything: 'All conversations are searched.',
+    own: 'The conversations of your contacts are searched, their past too.',
+    none: 'Nothing was found.',
+    cut: 'These are very many: only the newest were weighed against each other.',
+    more: 'More',
+    results: 'Back to what was found',
+    earlier: 'Earlier',
+    later: 'Later',
+    silent: 'Nothing can be searched now: try again in a moment.',
+    refused: {
+      no_words: 'There is no word in it.',
+      too_long: 'This is too long to search for.',
+      too_many_words: 'These are too many words at once.',
+    },
+    said: { bot: 'Bot', suggested: 'A bot’s draft', told: 'Told', note: 'Note', whispered: 'To the owner' },
   },
   supervisor: {
     badge: {
@@ -542,6 +574,7 @@ export const en = {
     join: 'Join a contact that you are with',
     leave: 'Leave a contact that you are with',
     suggestion: 'Insert what a bot suggests',
+    search: 'Search words in conversations',
     presence: 'Online or away',
     help: 'This help (Alt+/ while writing)',
     send: 'Send',

@@ -175,6 +175,7 @@ export const giving = {
     already_given: () => 'This was given already: look at it, or give on top of it.',
   } satisfies Record<RemedyRefusal['why'], () => string>,
 
+  search: 'Search',
   policy: 'Policy',
   figures: 'Figures',
 

@@ -172,6 +172,7 @@ export const giving: GivingTexts = {
     already_given: () => 'Dit is al gegeven: kijk ernaar, of geef er iets bovenop.',
   },
 
+  search: 'Zoeken',
   policy: 'Beleid',
   figures: 'Cijfers',
 

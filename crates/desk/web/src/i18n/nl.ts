@@ -1,6 +1,7 @@
 // Dutch.
 
 import { giving } from './giving.nl';
+import { mail } from './mail.nl';
 import type { Texts } from './en';
 
 const s = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
@@ -142,7 +143,9 @@ export const nl: Texts = {
     alone: 'Nog geen collega’s.',
   },
 
-  channel: { web: 'Webchat', api: 'Bericht' },
+  channel: { web: 'Webchat', api: 'Bericht', email: 'Mail', webhook: 'Webhook' },
+
+  mail,
 
   conversation: {
     label: (name) => `Gesprek met ${name}`,
@@ -267,6 +270,35 @@ export const nl: Texts = {
     none: 'Er zijn geen afrondingen ingesteld: vraag een supervisor.',
     name: 'Letters, cijfers, - en _',
     other: 'Een andere afloop',
+  },
+  search: {
+    title: 'Zoeken',
+    words: 'Woorden om te vinden',
+    hint: 'Elk woord moet voorkomen. “Woorden tussen aanhalingstekens” staan bij elkaar; begin* vindt woorden die zo beginnen.',
+    submit: 'Zoeken',
+    busy: 'Bezig met zoeken …',
+    order: 'Volgorde',
+    best: 'Beste eerst',
+    newest: 'Nieuwste eerst',
+    by: 'Geschreven door',
+    anybody: 'Wie dan ook',
+    from: 'Vanaf',
+    to: 'Tot en met',
+    everything: 'Alle gesprekken worden doorzocht.',
+    own: 'De gesprekken van je contacten worden doorzocht, ook hun verleden.',
+    none: 'Er is niets gevonden.',
+    cut: 'Dit zijn er heel veel: alleen de nieuwste zijn tegen elkaar afgewogen.',
+    more: 'Meer',
+    results: 'Terug naar wat is gevonden',
+    earlier: 'Eerder',
+    later: 'Later',
+    silent: 'Er kan nu niet worden gezocht: probeer het zo nog eens.',
+    refused: {
+      no_words: 'Er staat geen woord in.',
+      too_long: 'Dit is te lang om naar te zoeken.',
+      too_many_words: 'Dit zijn te veel woorden tegelijk.',
+    },
+    said: { bot: 'Bot', suggested: 'Concept van een bot', told: 'Verteld', note: 'Notitie', whispered: 'Aan de eigenaar' },
   },
   supervisor: {
     badge: {
@@ -542,6 +574,7 @@ export const nl: Texts = {
     join: 'Meedoen met een contact waar u bij bent',
     leave: 'Weggaan bij een contact waar u bij bent',
     suggestion: 'Voorstel van een bot invoegen',
+    search: 'Woorden in gesprekken zoeken',
     presence: 'Online of even weg',
     help: 'Deze hulp (Alt+/ tijdens het schrijven)',
     send: 'Verzenden',

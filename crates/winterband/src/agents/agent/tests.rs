@@ -180,6 +180,7 @@ fn picture(is_in_wrap_up: bool, entries: Vec<DeskEntry>) -> DeskContact {
         customer_name: None,
         draft: None,
         entries,
+        deliveries: Vec::new(),
         remedies: Vec::new(),
         role: None,
         owner: None,
@@ -204,6 +205,7 @@ fn entry(seq: u64, kind: EntryKind) -> DeskEntry {
         message,
         text: None,
         by: None,
+        automatic: false,
         attachments: Vec::new(),
         mail: None,
     }

@@ -1,12 +1,14 @@
 //! The read models against a real nats-server; the test plays the router and the asker.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod search;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bus::places::{self, StreamSizes};
-use bus::{Bus, Deadline, SupervisedServer};
+use bus::{Bus, Deadline, MasterKey, Sealer, SupervisedServer};
 use protocol::content::Sealed;
 use protocol::input::{CustomerMessage, WIRE_VERSION};
 use protocol::limits::HISTORY_ENTRIES_MAX;
@@ -45,6 +47,16 @@ async fn log(server: &SupervisedServer) -> Bus {
         bus.ensure_stream(&spec).await.unwrap();
     }
     bus
+}
+
+async fn sealer(folder: &Path, bus: &Bus) -> Sealer {
+    let secrets = folder.join("secrets");
+    std::fs::create_dir_all(&secrets).unwrap();
+    Sealer::open(bus, &MasterKey::load_or_create(&secrets.join("master.key")).unwrap()).await.unwrap()
+}
+
+async fn start(kit: &Kit, folder: &Path, bus: &Bus) {
+    views::start(kit, bus.clone(), sealer(folder, bus).await).await.unwrap();
 }
 
 fn kit(folder: &Path) -> Kit {
@@ -143,7 +155,7 @@ async fn the_past_is_answered_and_outlives_restarts_deletion_and_another_log() {
     append(&bus, 1..=3).await;
 
     let first = kit(folder.path());
-    views::start(&first, bus.clone()).await.unwrap();
+    start(&first, folder.path(), &bus).await;
     assert_eq!(history(&bus, 200).await.entries.len(), 3);
     append(&bus, 4..=4).await;
     let past = history(&bus, 200).await;
@@ -156,13 +168,13 @@ async fn the_past_is_answered_and_outlives_restarts_deletion_and_another_log() {
 
     append(&bus, 6..=6).await;
     let second = kit(folder.path());
-    views::start(&second, bus.clone()).await.unwrap();
+    start(&second, folder.path(), &bus).await;
     assert_eq!(history(&bus, 200).await.entries.len(), 6, "it goes on where it was");
     end(second).await;
 
     std::fs::remove_dir_all(folder.path().join("views")).unwrap();
     let third = kit(folder.path());
-    views::start(&third, bus.clone()).await.unwrap();
+    start(&third, folder.path(), &bus).await;
     assert_eq!(history(&bus, 200).await.entries.len(), 6, "it is built again");
     end(third).await;
 
@@ -171,13 +183,13 @@ async fn the_past_is_answered_and_outlives_restarts_deletion_and_another_log() {
     let other_bus = log(&other_server).await;
     append(&other_bus, 1..=2).await;
     let fourth = kit(folder.path());
-    views::start(&fourth, other_bus.clone()).await.unwrap();
+    start(&fourth, folder.path(), &other_bus).await;
     assert_eq!(history(&other_bus, 200).await.entries.len(), 2, "rows ahead of the log are thrown away");
     end(fourth).await;
 
     append(&bus, 7..=7).await;
     let fifth = kit(folder.path());
-    views::start(&fifth, bus.clone()).await.unwrap();
+    start(&fifth, folder.path(), &bus).await;
     assert_eq!(history(&bus, 200).await.entries.len(), 7, "rows of another log, behind this one, too");
     end(fifth).await;
     assert!(database(folder.path()).exists());
@@ -191,7 +203,7 @@ async fn many_ask_at_once_while_the_log_grows() {
     let server = SupervisedServer::start(&folder.path().join("nats")).await.unwrap();
     let bus = log(&server).await;
     let kit = kit(folder.path());
-    views::start(&kit, bus.clone()).await.unwrap();
+    start(&kit, folder.path(), &bus).await;
     let most = u64::try_from(HISTORY_ENTRIES_MAX).unwrap();
     let askers: Vec<_> = (0..32)
         .map(|_| {
@@ -227,7 +239,7 @@ async fn a_question_that_does_not_read_harms_nobody() {
     let bus = log(&server).await;
     append(&bus, 1..=1).await;
     let kit = kit(folder.path());
-    views::start(&kit, bus.clone()).await.unwrap();
+    start(&kit, folder.path(), &bus).await;
     let wait = Deadline::after(Duration::from_millis(200));
     assert!(bus.request(&subjects().views_history(), "nonsense".into(), wait).await.is_err());
     assert_eq!(history(&bus, 9).await.entries.len(), 1);

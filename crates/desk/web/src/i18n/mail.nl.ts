@@ -1,0 +1,102 @@
+// Mail, bestanden en wat er van berichten wordt, in het Nederlands.
+
+import type { mail as english } from './mail.en';
+
+export const mail: typeof english = {
+  subject: 'Onderwerp',
+  from: 'Van',
+  to: 'Aan',
+  cc: 'Cc',
+  replyTo: 'Antwoorden gaan naar',
+  more: 'Aan en kopieën',
+  notCustomer: 'niet de klant',
+  verified: 'Afzender gecontroleerd',
+  notVerified: 'Afzender niet gecontroleerd: pas op met wat er gevraagd wordt',
+  automatic: 'Antwoord van een machine',
+  earlier: 'Eerdere mail tonen',
+  asSent: 'Zoals verstuurd',
+  asSentClose: 'Sluiten',
+  frame: 'De mail zoals die verstuurd is',
+  images: 'Plaatjes van elders tonen',
+  imagesHint: 'De afzender kan dan merken dat de mail gelezen wordt.',
+  unreadable: 'Deze mail was niet te lezen. Het bestand is alles wat ervan is.',
+  raw: 'De hele mail (.eml)',
+
+  files: {
+    title: 'Bestanden',
+    open: (name) => `${name} openen`,
+    download: (name) => `${name} downloaden`,
+    attach: 'Bestanden toevoegen',
+    drop: 'Laat los om toe te voegen',
+    remove: (name) => `${name} weghalen`,
+    progress: (name) => `${name} is onderweg`,
+    full: (most) => `Er gaan hoogstens ${most} bestanden met één bericht mee.`,
+    refused: {
+      too_large: 'te groot: hoogstens 25 MB',
+      empty: 'het bestand is leeg',
+      not_yours: 'het contact is niet meer van jou',
+      away: 'niet aangekomen: haal het weg en probeer het opnieuw',
+      stopped: 'gestopt',
+    },
+  },
+
+  compose: {
+    open: 'Cc, doorsturen, onderwerp',
+    cc: 'Cc',
+    forward: 'Doorsturen aan',
+    forwardHint: 'Gaat naar hen in plaats van naar de klant, met de laatste mail van de klant; hun antwoord komt hier terug.',
+    subject: 'Onderwerp',
+    subjectHint: 'Leeg: dat van de klant',
+    addressHint: 'Adressen met komma’s ertussen',
+    badAddress: 'Een van de adressen is geen adres.',
+  },
+
+  delivery: {
+    state: {
+      queued: 'Verzenden …',
+      sending: 'Verzenden …',
+      accepted: 'Aangenomen',
+      sent: 'Verzonden',
+      delivered: 'Afgeleverd',
+      read: 'Gelezen',
+      failed: 'Niet afgeleverd',
+      unknown: 'Het is niet bekend of het verzonden is',
+    },
+    reason: {
+      refused: 'de andere kant weigerde het',
+      unreachable: 'de andere kant was niet te bereiken',
+      no_answer: 'de andere kant antwoordde niet',
+      address_unknown: 'het adres bestaat niet',
+      erased: 'de klant is gewist',
+      too_large: 'het is te groot',
+      too_old: 'het heeft te lang gewacht',
+    },
+    again: 'Opnieuw verzenden',
+    againHint: 'Dezelfde woorden komen in een nieuw antwoord',
+  },
+
+  accounts: {
+    title: 'Kanalen',
+    channel: 'Kanaal',
+    account: 'Account',
+    state: 'Toestand',
+    waiting: 'Te verzenden',
+    heard: 'Laatst gehoord',
+    never: 'nog niet',
+    ago: (time) => `${time} geleden`,
+    states: {
+      unknown: 'Nog niet bekend',
+      working: 'Werkt',
+      refused: 'Niet toegelaten',
+      limited: 'Moet wachten',
+      silent: 'Stil',
+    },
+    todo: {
+      unknown: '',
+      working: '',
+      refused: 'Controleer de inloggegevens en rechten.',
+      limited: 'Het gaat vanzelf verder; verstuur minder als het zo blijft.',
+      silent: 'Controleer of de berichten hier nog aankomen.',
+    },
+  },
+};
