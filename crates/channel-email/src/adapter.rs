@@ -342,7 +342,10 @@ fn forward(to: &Correspondent) -> Purpose {
 fn answer_to(to: &Correspondent) -> Result<Address, Unsendable> {
     let none = Unsendable { reason: "no_address" };
     let head = to.last.as_ref().and_then(|last| last.mail.as_deref()).filter(|head| !head.third_party);
-    let reply_to = head.and_then(|head| head.reply_to.first());
+    // Whoever writes in somebody's name into a running thread must not lead the answer to themselves. The first mail may be a
+    // form's, which answers for its customer.
+    let may_lead = |head: &&MailHead| head.verified || head.references.is_empty();
+    let reply_to = head.filter(may_lead).and_then(|head| head.reply_to.first());
     let address =
         reply_to.and_then(|person| Address::new(&person.address)).or_else(|| Address::new(&to.identity));
     Ok(address.ok_or(none)?.named(to.name.as_deref().unwrap_or_default()))

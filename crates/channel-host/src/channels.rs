@@ -9,6 +9,7 @@ mod compose;
 mod door;
 mod follow;
 mod lanes;
+mod links;
 mod mail;
 mod send;
 mod standing;
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::post;
+use axum::routing::{get, post};
 use bus::{Bucket, Bus, Files, IdHasher, Sealer, places};
 use bytes::Bytes;
 use channel_email::sign::Key;
@@ -153,7 +154,11 @@ pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHashe
     }
     tracing::info!(accounts = channels.accounts.len(), "channels started");
     let limit = DefaultBodyLimit::max(REQUEST_BYTES_MAX);
-    Ok(Router::new().route("/in/{channel}/{account}", post(door::receive)).layer(limit).with_state(channels))
+    Ok(Router::new()
+        .route("/in/{channel}/{account}", post(door::receive))
+        .layer(limit)
+        .route("/files/{identity}/{object}/{name}", get(links::fetch))
+        .with_state(channels))
 }
 
 /// How connections to providers are kept private: by the certificates that this machine trusts.

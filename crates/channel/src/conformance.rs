@@ -236,6 +236,41 @@ fn noise<A: Adapter>(adapter: &A, fixtures: &[Fixture]) -> Vec<String> {
     found
 }
 
+/// Inputs tried by [`hammer`]: many more with `WINTERBAND_SLOW`, minutes' worth for a parser of mails.
+#[must_use]
+pub fn rounds() -> u32 {
+    if std::env::var_os("WINTERBAND_SLOW").is_some() { 400_000 } else { 4_000 }
+}
+
+/// Damages what is known in every way: cut, spliced with another, words of the format put in, bytes changed, several times over.
+/// The same inputs in every run; whatever is tried must not panic.
+pub fn hammer(corpus: &[Vec<u8>], words: &[&[u8]], rounds: u32, mut try_: impl FnMut(&[u8])) {
+    /// Damaged inputs grow no larger than this, or the rounds would be few.
+    const BYTES_MAX: usize = 64 * 1024;
+    let mut dice = Dice(0x2545_F491_4F6C_DD1D);
+    for _ in 0..rounds {
+        let mut bytes = corpus.get(dice.below(corpus.len())).cloned().unwrap_or_default();
+        for _ in 0..=dice.below(6) {
+            let place = dice.below(bytes.len());
+            match dice.below(3) {
+                0 => bytes = dice.mutate(&bytes),
+                1 => {
+                    let word = words.get(dice.below(words.len())).copied().unwrap_or_default();
+                    bytes.splice(place..place, word.iter().copied());
+                }
+                _ => {
+                    let other = corpus.get(dice.below(corpus.len())).map(Vec::as_slice).unwrap_or_default();
+                    let from = dice.below(other.len());
+                    bytes.truncate(place);
+                    bytes.extend_from_slice(other.get(from..).unwrap_or_default());
+                }
+            }
+        }
+        bytes.truncate(BYTES_MAX);
+        try_(&bytes);
+    }
+}
+
 /// Xorshift: the same bytes in every run, so that a fault found once is found again.
 struct Dice(u64);
 

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use bus::{Files, IdHasher, MasterKey, Sealer};
 use protocol::delivery::{AccountState, AccountsAnswer, Delivery, DeliveryState};
 use protocol::streams::DELIVERIES;
 use protocol::subjects::Subjects;
+use protocol::{ChannelKind, Millis};
 use serde_json::{Value, json};
 use tests::desk::Desk;
 use tests::{Product, eventually};
@@ -212,4 +214,45 @@ async fn credentials_are_tried_by_a_command() {
     let (code, _, err) = product.command(&[&config[..], &["other"]].concat()).await;
     assert_eq!(code, 1);
     assert!(err.contains("no account is called other; there are partner"), "{err}");
+}
+
+#[tokio::test]
+async fn a_link_to_a_file_works_for_its_time_and_runs_nothing() {
+    let Scene { product, .. } = scene(&[]).await;
+    let bus = product.bus().await;
+    let master = MasterKey::load_or_create(&product.data().join("secrets/master.key")).unwrap();
+    let hasher = IdHasher::new(&master);
+    let identity = hasher.identity(ChannelKind::Webhook, "partner", "cust-17");
+    let sealer = Sealer::open(&bus, &master).await.unwrap();
+    let files = Files::open(&bus, sealer.clone(), hasher, 1 << 30).await.unwrap();
+    let page = b"<script>alert(1)</script>";
+    let object = files.keep(identity, page).await.unwrap();
+    assert_eq!(files.keep(identity, page).await.unwrap(), object, "the same file is kept once");
+    let base = product.url("channels");
+    let link =
+        |name: &str, until: u64| format!("{base}{}", files.link(identity, object, name, Millis(until)));
+    let later = 4_000_000_000_000;
+    let good = link("a page.html", later);
+    let answer = reqwest::get(&good).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-type"], "application/octet-stream");
+    assert_eq!(answer.headers()["content-disposition"], "attachment");
+    assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+    assert_eq!(answer.headers()["content-security-policy"], "sandbox; default-src 'none'");
+    assert_eq!(answer.bytes().await.unwrap(), &page[..]);
+    let other = IdHasher::new(&master).identity(ChannelKind::Webhook, "partner", "cust-18");
+    for bad in [
+        link("a page.html", 1),
+        good.replace("4000000000000", "4000000000001"),
+        good.replace("a%20page", "another"),
+        good.replace(&identity.to_string(), &other.to_string()),
+    ] {
+        assert_eq!(reqwest::get(&bad).await.unwrap().status(), 403, "{bad}");
+    }
+    // Erased: nobody reads it any more.
+    sealer.erase_identity(identity).await.unwrap();
+    eventually("the file is gone", SOON, || async {
+        (reqwest::get(&good).await.unwrap().status() == 410).then_some(())
+    })
+    .await;
 }

@@ -68,7 +68,8 @@ fn manual_clock() -> (Clock, ManualClock) {
 impl World {
     /// With a worker that leads, and Anna there.
     pub(crate) async fn start() -> Self {
-        let mut world = Self::without_worker(&policy()).await;
+        // Boxed: how a world begins is a large thing to keep on a stack.
+        let mut world = Box::pin(Self::without_worker(&policy())).await;
         world.start_worker().await;
         world.come(ANNA).await;
         world
