@@ -176,6 +176,10 @@ impl MailHost {
     }
 
     pub(crate) async fn send_bytes(&self, from: &str, to: &str, mail: &[u8]) {
+        tokio::time::timeout(SOON * 3, self.try_send(from, to, mail)).await.unwrap();
+    }
+
+    async fn try_send(&self, from: &str, to: &str, mail: &[u8]) {
         let stream = tokio::net::TcpStream::connect(("127.0.0.1", self.smtp_port)).await.unwrap();
         let (read, mut write) = stream.into_split();
         let mut lines = BufReader::new(read).lines();
@@ -222,17 +226,28 @@ impl MailHost {
 
     /// How the server groups a mailbox's mails into threads (RFC 5256, as mail clients do it).
     pub(crate) async fn threads(&self, user: &str) -> String {
+        tokio::time::timeout(SOON, self.try_threads(user)).await.unwrap()
+    }
+
+    async fn try_threads(&self, user: &str) -> String {
         let stream = tokio::net::TcpStream::connect(("127.0.0.1", self.imap_port)).await.unwrap();
         let (read, mut write) = stream.into_split();
         let mut lines = BufReader::new(read).lines();
-        let commands = format!(
-            "a LOGIN {user} {PASSWORD}\r\nb SELECT INBOX\r\nc THREAD REFERENCES UTF-8 ALL\r\nd LOGOUT\r\n"
-        );
-        write.write_all(commands.as_bytes()).await.unwrap();
         let mut threads = String::new();
-        while let Ok(Some(line)) = lines.next_line().await {
-            if let Some(found) = line.strip_prefix("* THREAD ") {
-                found.clone_into(&mut threads);
+        let login = format!("LOGIN {user} {PASSWORD}");
+        for (tag, command) in
+            [("a", login.as_str()), ("b", "SELECT INBOX"), ("c", "THREAD REFERENCES UTF-8 ALL")]
+        {
+            write.write_all(format!("{tag} {command}\r\n").as_bytes()).await.unwrap();
+            loop {
+                let line = lines.next_line().await.unwrap().unwrap();
+                if let Some(found) = line.strip_prefix("* THREAD ") {
+                    found.clone_into(&mut threads);
+                }
+                if let Some(done) = line.strip_prefix(&format!("{tag} ")) {
+                    assert!(done.starts_with("OK"), "{line}");
+                    break;
+                }
             }
         }
         threads

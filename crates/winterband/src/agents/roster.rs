@@ -204,7 +204,11 @@ mod tests {
         let first = config.agents[0].clone();
         assert_eq!((first.name.as_str(), first.title.as_str()), ("sim-001", "Sim 001"));
         assert_eq!((first.queues.len(), first.skills[&token("magic")]), (2, SkillLevel::HIGHEST));
-        assert_eq!(first.capacity, [(ChannelKind::Web, 3), (ChannelKind::Api, 3)].into());
+        assert_eq!(
+            first.capacity,
+            ChannelKind::ALL.map(|channel| (channel, 3)).into(),
+            "every channel there is an account of"
+        );
         assert!(put_in(&mut config, &names("sim", 3).unwrap(), 4, &mut new_id));
         assert_eq!(config.agents.len(), 3);
         assert_eq!(config.agents[0].id, first.id);
