@@ -293,10 +293,13 @@ impl Adapter for Email {
 fn refusal(code: u16, text: &str) -> &'static str {
     let says = |status: &str| text.trim_start().starts_with(status);
     match code {
+        // 5.1.7 and 5.1.8 are about the sender.
+        _ if says("5.1.7") || says("5.1.8") => "rejected",
         _ if says("5.1.") || says("5.2.1") => "address_unknown",
         _ if says("5.2.2") => "mailbox_full",
         _ if says("5.3.4") || says("5.2.3") || code == 552 => "too_large",
-        550 | 551 | 553 => "address_unknown",
+        // Without an enhanced status the code is all there is; with another one it says something else.
+        550 | 551 | 553 if !text.trim_start().starts_with("5.") => "address_unknown",
         _ => "rejected",
     }
 }

@@ -296,7 +296,10 @@ impl Book {
             self.owners.insert(thread, owner);
         }
         for alias in aliases {
-            self.aliases.insert(*alias, thread);
+            // The first thread that an id is of keeps it: nobody takes another's mails over by naming them.
+            if self.aliases.get(alias).is_none() {
+                self.aliases.insert(*alias, thread);
+            }
         }
     }
 

@@ -62,7 +62,7 @@ async fn try_sign_in(server: &Endpoint, user: &str, auth: &Auth) -> Result<Signe
             let words = "it does not let us in: look at user and password; some providers want an app password or oauth";
             Err(NotIn::Refused(words.to_owned()))
         }
-        Err((error, _)) => Err(NotIn::Away(error.into())),
+        Err((error, _)) => Err(NotIn::Away(told(&error))),
     }
 }
 
@@ -182,7 +182,20 @@ async fn within<T>(
     what: impl Future<Output = Result<T, async_imap::error::Error>>,
 ) -> anyhow::Result<T> {
     match tokio::time::timeout(wait, what).await {
-        Ok(done) => Ok(done?),
+        Ok(done) => done.map_err(|error| told(&error)),
         Err(_) => bail!("it did not answer within {} s", wait.as_secs()),
     }
+}
+
+/// What went wrong, without what the server sent: its own words may hold a customer's mail.
+fn told(error: &async_imap::error::Error) -> anyhow::Error {
+    use async_imap::error::Error;
+    let words = match error {
+        Error::Io(_) => "the connection broke, or what came could not be read",
+        Error::No(_) | Error::Bad(_) => "it refuses a command",
+        Error::ConnectionLost => "the connection was lost",
+        Error::Parse(_) => "its answer could not be read",
+        Error::Validate(_) | Error::Append | _ => "it does not do what was asked",
+    };
+    anyhow::anyhow!(words)
 }

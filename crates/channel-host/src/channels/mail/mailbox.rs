@@ -294,7 +294,11 @@ impl Reading<'_> {
     }
 
     async fn taken(&mut self, session: &mut Signed, uid: u32, raw: Vec<u8>) -> anyhow::Result<()> {
-        intake::take(self.channels, self.key, self.mailbox, raw).await?;
+        if let Err(error) = intake::take(self.channels, self.key, self.mailbox, raw).await {
+            // Our own side is away: that is nothing which the mail could be given up for.
+            self.attempts.remove(&uid);
+            return Err(error);
+        }
         imap::mark_seen(session, uid).await?;
         self.channels.standings.heard(self.key, self.channels.now());
         self.close(uid).await
