@@ -347,7 +347,7 @@ fn answer_to(to: &Correspondent) -> Result<Address, Unsendable> {
     let head = to.last.as_ref().and_then(|last| last.mail.as_deref()).filter(|head| !head.third_party);
     // Whoever writes in somebody's name into a running thread must not lead the answer to themselves. The first mail may be a
     // form's, which answers for its customer.
-    let may_lead = |head: &&MailHead| head.verified || head.references.is_empty();
+    let may_lead = |head: &&MailHead| head.verified || to.is_first;
     let reply_to = head.filter(may_lead).and_then(|head| head.reply_to.first());
     let address =
         reply_to.and_then(|person| Address::new(&person.address)).or_else(|| Address::new(&to.identity));

@@ -49,6 +49,8 @@ pub struct Correspondent {
     pub thread: Option<Hash128>,
     /// Who else takes part.
     pub copies: Vec<MailAddress>,
+    /// Whether what they wrote last is all that they wrote.
+    pub is_first: bool,
     /// What they wrote last, before this entry.
     pub last: Option<Content>,
     /// The same as it came, where it is passed on.

@@ -52,7 +52,8 @@ pub(super) async fn compose(
 
 /// The customer's side: who they are by their first message, what they wrote last.
 async fn correspondent(channels: &Channels, talk: &Talk) -> Result<Correspondent, NotComposed> {
-    let mut to = Correspondent { thread: talk.thread, ..Correspondent::default() };
+    let mut to =
+        Correspondent { thread: talk.thread, is_first: talk.heard.len() == 1, ..Correspondent::default() };
     for seq in &talk.heard {
         let Some(body) = message_at(channels, *seq).await? else { continue };
         let Some(content) = open(channels, &body).await? else { continue };

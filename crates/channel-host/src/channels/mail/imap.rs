@@ -177,7 +177,7 @@ pub(super) async fn mark_seen(session: &mut Signed, uid: u32) -> anyhow::Result<
     within(COMMAND_WITHIN, mark).await
 }
 
-async fn within<T>(
+pub(super) async fn within<T>(
     wait: Duration,
     what: impl Future<Output = Result<T, async_imap::error::Error>>,
 ) -> anyhow::Result<T> {

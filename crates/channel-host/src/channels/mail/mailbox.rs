@@ -162,8 +162,10 @@ async fn read(
     attempts: &mut BTreeMap<u32, u32>,
     mut session: Signed,
 ) -> anyhow::Result<()> {
-    let can_idle = session.capabilities().await?.has_str("IDLE");
-    let selected = session.select(&mailbox.folder).await.context("open the folder")?;
+    let can_idle = imap::within(imap::COMMAND_WITHIN, session.capabilities()).await?.has_str("IDLE");
+    let selected = imap::within(imap::COMMAND_WITHIN, session.select(&mailbox.folder))
+        .await
+        .context("open the folder")?;
     let uid_validity = selected.uid_validity.unwrap_or_default();
     let cursor = load(cursors, key).await?;
     let cursor = match cursor {
@@ -198,7 +200,7 @@ async fn read(
 async fn wait(mut session: Signed, can_idle: bool, poll_every: Duration) -> anyhow::Result<Signed> {
     if !can_idle {
         tokio::time::sleep(poll_every.min(Duration::from_secs(30))).await;
-        session.noop().await?;
+        imap::within(imap::COMMAND_WITHIN, session.noop()).await?;
         return Ok(session);
     }
     let mut idle = session.idle();
