@@ -61,16 +61,12 @@ impl Files {
     /// [`FileError`]; fate: retry, unless it is damaged.
     pub async fn keep(&self, identity: IdentityId, bytes: &[u8]) -> Result<Hash128, FileError> {
         let object = self.hasher.file(identity, bytes);
-        let name = object.to_string();
-        // One that was sealed with a key that is destroyed by now is written anew.
-        if let Ok(Some(_)) = self.fetch(identity, object).await {
-            return Ok(object);
-        }
         let sealed = self.sealer.seal_file(identity, bytes).await.map_err(|error| match error {
             SealError::Unavailable(error) => FileError::Unavailable(error.to_string()),
             SealError::WrongMasterKey | SealError::TooLarge | SealError::NoRandom => FileError::Damaged,
         })?;
-        self.objects.put(&name, sealed.into()).await?;
+        // One that is there already is written once more: it may be sealed with a key that was destroyed.
+        self.objects.put(&object.to_string(), sealed.into()).await?;
         Ok(object)
     }
 

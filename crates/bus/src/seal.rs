@@ -91,18 +91,20 @@ impl Sealer {
     }
 
     async fn close(&self, identity: IdentityId, plain: &[u8]) -> Result<(u32, Vec<u8>), SealError> {
-        let (generation, key) = match self.cached(identity) {
-            Some(found) => found,
-            None => {
-                let erasures = self.cache().erasures;
-                let found = self.store.current(identity).await.map_err(seal_error)?;
-                self.cache().keep(identity, found, erasures);
-                found
-            }
-        };
+        let (generation, key) = self.key_for(identity).await?;
         let cipher = XChaCha20Poly1305::new(&key.into());
         let closed = close(&cipher, &bound_to(identity, generation), plain).ok_or(SealError::NoRandom)?;
         Ok((generation, closed))
+    }
+
+    async fn key_for(&self, identity: IdentityId) -> Result<(u32, DataKey), SealError> {
+        if let Some(found) = self.cached(identity) {
+            return Ok(found);
+        }
+        let erasures = self.cache().erasures;
+        let found = self.store.current(identity).await.map_err(seal_error)?;
+        self.cache().keep(identity, found, erasures);
+        Ok(found)
     }
 
     /// Seals a file for an identity: the key's generation, then nonce and ciphertext.
@@ -110,7 +112,13 @@ impl Sealer {
     /// # Errors
     /// [`SealError`].
     pub async fn seal_file(&self, identity: IdentityId, plain: &[u8]) -> Result<Vec<u8>, SealError> {
-        let (generation, closed) = self.close(identity, plain).await?;
+        let (generation, key) = self.key_for(identity).await?;
+        let plain = plain.to_vec();
+        let closed = apart(move || {
+            let cipher = XChaCha20Poly1305::new(&key.into());
+            close(&cipher, &bound_to(identity, generation), &plain)
+        });
+        let closed = closed.await.flatten().ok_or(SealError::NoRandom)?;
         Ok([generation.to_be_bytes().as_slice(), &closed].concat())
     }
 
@@ -122,8 +130,12 @@ impl Sealer {
         let (generation, closed) = sealed.split_first_chunk().ok_or(UnsealError::Damaged)?;
         let generation = u32::from_be_bytes(*generation);
         let key = self.key_of(identity, generation).await?;
-        let cipher = XChaCha20Poly1305::new(&key.into());
-        open(&cipher, &bound_to(identity, generation), closed).ok_or(UnsealError::Damaged)
+        let closed = closed.to_vec();
+        let opened = apart(move || {
+            let cipher = XChaCha20Poly1305::new(&key.into());
+            open(&cipher, &bound_to(identity, generation), &closed)
+        });
+        opened.await.flatten().ok_or(UnsealError::Damaged)
     }
 
     /// Opens sealed bytes.
@@ -181,6 +193,11 @@ impl Sealer {
     fn cache(&self) -> MutexGuard<'_, KeyCache> {
         lock(&self.cache)
     }
+}
+
+/// Works through the bytes of a file where it holds up nobody: a lease has to be renewed meanwhile.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
 }
 
 fn lock(cache: &Mutex<KeyCache>) -> MutexGuard<'_, KeyCache> {

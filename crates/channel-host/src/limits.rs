@@ -64,3 +64,6 @@ pub(crate) const LOOP_MAILS: u32 = 20;
 pub(crate) const LOOP_WITHIN: Duration = Duration::from_secs(120 * 60);
 /// How long a link to a file works that goes to another system.
 pub(crate) const LINK_MS: u64 = 7 * 24 * 3_600_000;
+/// How long who sends, or reads a mailbox, may go without renewing that: another takes over then. Longer than the router's, since
+/// nobody waits for it in a conversation, and since the work of whoever loses it is begun anew.
+pub(crate) const LEASE: Duration = Duration::from_secs(10);

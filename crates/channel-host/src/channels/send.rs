@@ -20,7 +20,7 @@ use crate::channels::book::{AccountKey, Step, Talk};
 use crate::channels::compose::{File, NotComposed, attached, compose};
 use crate::channels::door::provider_hash;
 use crate::channels::lanes::{Lanes, May, pause_ms};
-use crate::limits::{BEAT_EVERY, PUBLISH_WITHIN, SENDS_AT_ONCE_MAX, SENDS_END_WITHIN};
+use crate::limits::{BEAT_EVERY, LEASE, PUBLISH_WITHIN, SENDS_AT_ONCE_MAX, SENDS_END_WITHIN};
 
 /// The lease of who sends.
 const LEASE_KEY: &str = "channels";
@@ -61,9 +61,8 @@ pub(super) async fn run(channels: Arc<Channels>, health: HealthHandle) -> anyhow
 }
 
 async fn acquire(channels: &Channels) -> Result<HeldLease, LeaseError> {
-    let ttl = channels.intake.kit.settings.routing.lease;
     let cancel = channels.intake.kit.drain.token();
-    Lease::acquire(&channels.leases, LEASE_KEY, &channels.me.to_string(), ttl, &cancel).await
+    Lease::acquire(&channels.leases, LEASE_KEY, &channels.me.to_string(), LEASE, &cancel).await
 }
 
 /// Says for ever that this process lives.

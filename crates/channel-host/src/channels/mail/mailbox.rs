@@ -20,7 +20,7 @@ use crate::channels::Channels;
 use crate::channels::book::AccountKey;
 use crate::channels::mail::imap::{self, NotIn, Signed};
 use crate::channels::mail::{Mailbox, intake};
-use crate::limits::BEAT_EVERY;
+use crate::limits::{BEAT_EVERY, LEASE};
 
 /// Mails of one look; the rest comes with the next one.
 const BATCH_MAX: usize = 500;
@@ -107,10 +107,9 @@ pub(crate) async fn run(
 }
 
 async fn acquire(channels: &Channels, key: &AccountKey) -> Result<HeldLease, LeaseError> {
-    let ttl = channels.intake.kit.settings.routing.lease;
     let cancel = channels.intake.kit.drain.token();
     let name = format!("mailbox-{}", key.account);
-    Lease::acquire(&channels.leases, &name, &channels.me.to_string(), ttl, &cancel).await
+    Lease::acquire(&channels.leases, &name, &channels.me.to_string(), LEASE, &cancel).await
 }
 
 async fn beat(health: &HealthHandle) {
