@@ -116,6 +116,7 @@ async fn accept(api: &Api, fit: Fit, source: Source) -> Result<MessageTaken, Pro
         facts: fit.facts,
         thread: None,
         automatic: false,
+        keys: None,
         body,
     };
     publish(api, message).await

@@ -46,6 +46,12 @@ impl IdHasher {
         hash(&self.content, &[bytes])
     }
 
+    /// What a person is known by on every channel: `kind` says what `value` is, a mail address or a number.
+    #[must_use]
+    pub fn person(&self, kind: &str, value: &str) -> Hash128 {
+        hash(&self.identity, &[b"person", kind.as_bytes(), value.as_bytes()])
+    }
+
     /// The name of a customer's file in the store.
     #[must_use]
     pub fn file(&self, identity: IdentityId, bytes: &[u8]) -> Hash128 {

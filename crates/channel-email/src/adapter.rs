@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use channel::known::{Known, PersonKey};
 use channel::limits::{IDENTITY_BYTES_MAX, NAME_BYTES_MAX, PROVIDER_ID_BYTES_MAX, TEXT_BYTES_MAX};
 use channel::{
     Adapter, ChannelKind, Content, Correspondent, DeliveryState, EntryKind, Hash128, Inbound, MailAddress,
@@ -108,10 +109,14 @@ impl Email {
         let from = mail.from.as_ref().map(|from| from.email.to_ascii_lowercase());
         let identity =
             from.filter(|from| from.len() <= IDENTITY_BYTES_MAX).unwrap_or_else(|| nobody(&provider_id));
+        let content = self.content(mail, identity.clone());
+        let verified = content.mail.as_ref().is_some_and(|head| head.verified);
+        let known = PersonKey::email(&identity).map(|by| Known { by, verified });
         Parsed::Message(Inbound {
             provider_id,
-            identity: Some(identity.clone()),
-            content: self.content(mail, identity),
+            identity: Some(identity),
+            known: known.into_iter().collect(),
+            content,
             sent_at: mail.date,
             automatic: mail.auto.is_some() || mail.bounce.is_some(),
             ..Inbound::default()

@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use bus::{Bus, Deadline, IdHasher, PublishError, Published, SealError, Sealer};
 use bytes::Bytes;
+use channel::known::{Known, PersonKey};
 use channel::{Content, Inbound, Rejected};
+use protocol::customer::CustomerKeys;
 use protocol::input::{CustomerMessage, Input, InputBody, MessageThread, WIRE_VERSION};
+use protocol::limits::CUSTOMER_KEYS_MAX;
 use protocol::parked::Parked;
 use protocol::subjects::Subjects;
-use protocol::{ChannelKind, IdentityId, Language, MessageId, Millis, ParkedId, Subject, SubjectToken};
+use protocol::{
+    ChannelKind, Hash128, IdentityId, Language, MessageId, Millis, ParkedId, Subject, SubjectToken,
+};
 use service::Kit;
 use uuid::Uuid;
 
@@ -83,6 +88,7 @@ impl Intake {
             facts: protocol::facts::FactValues::new(),
             thread,
             automatic: inbound.automatic,
+            keys: self.keys(&inbound.known).map(Box::new),
             body,
         };
         let id = format!("{provider_hash}-{content_hash}");
@@ -97,6 +103,20 @@ impl Intake {
             metrics.messages_received_total.inc([channel.as_str()]);
         }
         Ok(published)
+    }
+
+    /// What its customer is known by, hashed; `None` if by nothing.
+    fn keys(&self, known: &[Known]) -> Option<CustomerKeys> {
+        let hashed = |verified: bool| -> Vec<Hash128> {
+            let those = known.iter().filter(|one| one.verified == verified);
+            let hash = |one: &Known| match &one.by {
+                PersonKey::Email(address) => self.hasher.person("email", address),
+                PersonKey::Phone(number) => self.hasher.person("phone", number),
+            };
+            those.take(CUSTOMER_KEYS_MAX).map(hash).collect()
+        };
+        let keys = CustomerKeys { verified: hashed(true), claimed: hashed(false) };
+        (!keys.is_empty()).then_some(keys)
     }
 
     pub(crate) fn bytes_of(&self, content: &Content) -> Result<Vec<u8>, NotTaken> {

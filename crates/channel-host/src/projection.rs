@@ -272,6 +272,7 @@ fn state_after(event: &Event, about: ContactId) -> Option<CustomerState> {
         | Event::PresenceQueued { .. }
         | Event::HoursChanged { .. }
         | Event::ServiceWarned { .. }
+        | Event::CustomerChanged { .. }
         | Event::ServiceMissed { .. }
         | Event::SetAside { .. }
         | Event::CompanyChanged { .. }

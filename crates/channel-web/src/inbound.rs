@@ -1,5 +1,6 @@
 //! Frames of the widget, checked field by field, so that every refusal says what is wrong.
 
+use channel::known::said_in;
 use channel::limits::NAME_BYTES_MAX;
 use channel::{Content, ContentError, Inbound, MessageId, Parsed, Rejected};
 use serde_json::{Map, Value};
@@ -118,7 +119,8 @@ fn say(fields: &mut Fields, text_bytes_max: usize) -> Result<Inbound, Rejected> 
         Content { text: fields.text("text")?, name: fields.maybe_text("name")?, ..Content::default() };
     check(&content, text_bytes_max)?;
     let callback = fields.maybe_yes("callback")?;
-    Ok(Inbound { message: Some(message), provider_id, content, callback, ..Inbound::default() })
+    let known = said_in(&content.text);
+    Ok(Inbound { message: Some(message), provider_id, known, content, callback, ..Inbound::default() })
 }
 
 fn thank(fields: &mut Fields, text_bytes_max: usize) -> Result<Thanks, Rejected> {

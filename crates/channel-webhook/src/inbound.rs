@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use channel::known::{Known, PersonKey, said_in};
 use channel::limits::{IDENTITY_BYTES_MAX, PROVIDER_ID_BYTES_MAX};
 use channel::{
     Content, DeliveryState, Inbound, MessageId, Millis, Parsed, Rejected, Status, StatusOf, SubjectToken,
@@ -42,6 +43,9 @@ struct Created {
 struct From {
     id: String,
     name: Option<String>,
+    email: Option<String>,
+    #[serde(default)]
+    email_verified: bool,
 }
 
 #[derive(Deserialize)]
@@ -115,11 +119,19 @@ fn created(data: Value) -> Read {
     let Ok(category) = category else {
         return Err(Rejected::park("wrong_category", "data.category is a word of a-z, 0-9, - and _"));
     };
+    let known = match created.from.email.as_deref().map(PersonKey::email) {
+        Some(Some(by)) => vec![Known { by, verified: created.from.email_verified }],
+        Some(None) => {
+            return Err(Rejected::park("wrong_email", "data.from.email is a mail address, or left out"));
+        }
+        None => said_in(&created.text),
+    };
     let content = Content { name: created.from.name, ..Content::words(created.text) };
     content.check().map_err(|error| Rejected::park("wrong_content", error.to_string()))?;
     Ok(Parsed::Message(Inbound {
         provider_id: created.id,
         identity: Some(identity),
+        known,
         content,
         sent_at: created.sent_at.map(Millis),
         category,

@@ -1,5 +1,6 @@
 //! What comes in.
 
+use crate::known::Known;
 use protocol::content::Content;
 use protocol::delivery::DeliveryState;
 use protocol::{Hash128, MessageId, Millis, SubjectToken};
@@ -52,6 +53,8 @@ pub struct Inbound {
     pub provider_id: String,
     /// Who wrote, as the provider knows them; `None` where the transport knows it (a signed-in socket).
     pub identity: Option<String>,
+    /// By what they are known on other channels too.
+    pub known: Vec<Known>,
     /// The words.
     pub content: Content,
     /// When it was written, if the provider says so.

@@ -9,6 +9,7 @@
 pub mod conformance;
 mod http;
 mod inbound;
+pub mod known;
 mod outbound;
 
 pub use http::{HttpAnswer, HttpRequest};

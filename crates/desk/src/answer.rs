@@ -38,6 +38,7 @@ impl AnsweredBy {
             | DeskCommand::Consult { .. }
             | DeskCommand::AnswerConsult { .. }
             | DeskCommand::Watch { .. }
+            | DeskCommand::ChangeCustomer { .. }
             | DeskCommand::Whisper { .. }
             | DeskCommand::Join { .. }
             | DeskCommand::Leave { .. }

@@ -132,6 +132,7 @@ impl TextLimits {
             | DeskCommand::Consult { .. }
             | DeskCommand::AnswerConsult { .. }
             | DeskCommand::Watch { .. }
+            | DeskCommand::ChangeCustomer { .. }
             | DeskCommand::Join { .. }
             | DeskCommand::Leave { .. }
             | DeskCommand::TakeVoice { .. }

@@ -168,6 +168,7 @@ impl Forecast {
             | Event::DeclinesLapsed { .. }
             | Event::Widened { .. }
             | Event::ServiceWarned { .. }
+            | Event::CustomerChanged { .. }
             | Event::ServiceMissed { .. }
             | Event::Passed { .. }
             | Event::ColleaguesAsked { .. }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::content::Sealed;
+use crate::customer::CustomerWish;
 use crate::ids::{AgentId, CommandId, ContactId, IncidentId, MessageId, OfferId};
 use crate::incident::IncidentTerms;
 use crate::policy::Words;
@@ -138,6 +139,13 @@ tagged! {
             /// The contact.
             contact: ContactId,
         },
+        /// Say that the customer of a contact that one holds is somebody who is known already, or is not.
+        ChangeCustomer {
+            /// The contact that one holds.
+            contact: ContactId,
+            /// What is said.
+            wish: CustomerWish,
+        },
         /// Write to the owner of a contact that one is with; its customer never sees it.
         Whisper {
             /// The contact.
@@ -255,6 +263,7 @@ impl Command {
             Self::Consult { .. } => "consult",
             Self::AnswerConsult { .. } => "answer_consult",
             Self::Watch { .. } => "watch",
+            Self::ChangeCustomer { .. } => "change_customer",
             Self::Whisper { .. } => "whisper",
             Self::Join { .. } => "join",
             Self::Leave { .. } => "leave",

@@ -156,28 +156,37 @@ born_inside!(/// A wish of the worker that routing carries out once.
 born_inside!(/// A story in the story book.
     StoryId, "sty");
 
-/// A customer's identity (channel kind, scope, value) as a keyed hash: it names the sealing key and shows nothing.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Cow<'_, str>", into = "String")]
-pub struct IdentityId(pub Hash128);
+macro_rules! of_hash {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "Cow<'_, str>", into = "String")]
+        pub struct $name(pub Hash128);
 
-impl fmt::Display for IdentityId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "idn_{}", self.0)
-    }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "_{}"), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                text.strip_prefix(concat!($prefix, "_"))
+                    .and_then(|rest| rest.parse().ok())
+                    .map(Self)
+                    .ok_or_else(|| not_an_id(concat!($prefix, "_<32 hex digits>"), text))
+            }
+        }
+
+        text_form!($name);
+    };
 }
 
-impl FromStr for IdentityId {
-    type Err = NotAnId;
-    fn from_str(text: &str) -> Result<Self, NotAnId> {
-        text.strip_prefix("idn_")
-            .and_then(|rest| rest.parse().ok())
-            .map(Self)
-            .ok_or_else(|| not_an_id("idn_<32 hex digits>", text))
-    }
-}
-
-text_form!(IdentityId);
+of_hash!(/// A customer's identity (channel kind, scope, value) as a keyed hash: it names the sealing key and shows nothing.
+    IdentityId, "idn");
+of_hash!(/// What joins two identities to one customer: see [`crate::customer`].
+    LinkId, "lnk");
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::AgentCommand;
 use crate::config::RoutingConfig;
 use crate::content::Sealed;
+use crate::customer::CustomerKeys;
 use crate::facts::FactValues;
 use crate::hash::Hash128;
 use crate::ids::{AgentId, GatewayId, IdentityId, MessageId, NoticeId, ParkedId};
@@ -151,6 +152,9 @@ pub struct CustomerMessage {
     /// Whether a machine of the customer's wrote it in answer (out of office): it asks nobody to do anything.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub automatic: bool,
+    /// What names the customer on other channels too, where there is such a thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Box<CustomerKeys>>,
     /// Sealed [`crate::content::Content`].
     pub body: Sealed,
 }

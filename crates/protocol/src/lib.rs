@@ -9,6 +9,7 @@ pub mod api;
 pub mod command;
 pub mod config;
 pub mod content;
+pub mod customer;
 pub mod delivery;
 pub mod desk;
 pub mod facts;
@@ -38,8 +39,8 @@ pub mod views;
 pub use command::{Command, Outcome, Refusal};
 pub use hash::Hash128;
 pub use ids::{
-    AgentId, AskId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, IncidentId, MessageId,
-    NoticeId, OfferId, ParkedId, PromiseId, RemedyId, SessionId, SignalId, StoryId, TellId,
+    AgentId, AskId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, IncidentId, LinkId,
+    MessageId, NoticeId, OfferId, ParkedId, PromiseId, RemedyId, SessionId, SignalId, StoryId, TellId,
 };
 pub use input::{Input, InputBody};
 pub use money::{Currency, Money};

@@ -112,6 +112,10 @@ pub const FILE_NAME_BYTES_MAX: usize = 120;
 pub const FILE_BYTES_MAX: usize = 25 * 1024 * 1024;
 /// Most hashes by which a message's thread is found again.
 pub const ALIASES_MAX: usize = 24;
+/// Most of what a message names its customer by, verified and claimed each.
+pub const CUSTOMER_KEYS_MAX: usize = 4;
+/// Most identities of one customer that are looked through.
+pub const IDENTITIES_MAX: usize = 50;
 /// Most runners-up named in a receipt.
 pub const RUNNERS_UP_MAX: usize = 5;
 /// Most entries of one conversation's history sent in one answer.

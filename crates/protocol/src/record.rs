@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Outcome, Presence};
 use crate::config::ConfigFault;
+use crate::customer::CustomerChange;
 use crate::facts::FactValues;
 use crate::hash::Hash128;
 use crate::ids::{
@@ -296,6 +297,15 @@ tagged! {
             queue: SubjectToken,
             /// Whether it is open from here.
             open: bool,
+        },
+        /// An agent said who the customer of a contact is.
+        CustomerChanged {
+            /// The contact.
+            contact: ContactId,
+            /// Who said it.
+            agent: AgentId,
+            /// What.
+            change: CustomerChange,
         },
         /// A promise of the queue to this customer is nearly over.
         ServiceWarned {

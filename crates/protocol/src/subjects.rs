@@ -172,6 +172,12 @@ impl Subjects {
         self.of("svc.views.search")
     }
 
+    /// Who a customer is and what they ever wrote: a [`crate::customer::CustomerQuestion`] to the read models.
+    #[must_use]
+    pub fn views_customer(&self) -> Subject {
+        self.of("svc.views.customer")
+    }
+
     /// Why a contact is where it is: a [`crate::views::WhyQuestion`] to the leading router.
     #[must_use]
     pub fn explain(&self) -> Subject {

@@ -70,6 +70,7 @@ fn words(cause: &Cause, entry: &EntryKind) -> Option<(MessageId, Sealed)> {
             | Command::Consult { .. }
             | Command::AnswerConsult { .. }
             | Command::Watch { .. }
+            | Command::ChangeCustomer { .. }
             | Command::Join { .. }
             | Command::Leave { .. }
             | Command::TakeVoice { .. }

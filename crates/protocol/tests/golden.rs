@@ -52,6 +52,8 @@ const KINDS: &str = "
     reason:unreadable reason:content_differs reason:unknown_account reason:later_version
     reason:floor_full
     presence:online presence:away presence:offline
+    do:change_customer event:customer_changed is:link is:part is:linked is:parted automatic:true is:automatic
+    channel:email
     lead:true language:nl route:gold
     occasion:trust occasion:surprise gives:refund gives:service gives:repair
     helps_first:refund helps_first:voucher helps_first:replacement helps_first:exchange helps_first:repair

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use protocol::command::{AgentCommand, Command, Outcome, Presence, Refusal};
 use protocol::config::Field;
+use protocol::customer::{CustomerChange, CustomerWish};
 use protocol::limits::{CLOCK_SKEW_MS_MAX, COMMAND_AGE_MS_MAX, REASON_BYTES_MAX};
 use protocol::record::{EntryKind, Event, HandOverWhy, NotTaken, OfferEnd, Preferred, QueuedWhy};
-use protocol::{AgentId, CommandId, ContactId, ConversationId, OfferId, SubjectToken};
+use protocol::{AgentId, CommandId, ContactId, ConversationId, LinkId, OfferId, SubjectToken};
 
 use crate::contact::{Contact, Phase};
 use crate::index::Desk;
@@ -26,7 +27,7 @@ impl Turn<'_> {
             // The worker knows which ids it has answered, and answers again.
             return self.pass_command(ask.contact());
         }
-        let settled = self.check_age(asked.id).and_then(|()| self.carry_out(asked.agent, &asked.command));
+        let settled = self.check_age(asked.id).and_then(|()| self.carry_out(asked));
         let outcome = match settled {
             Ok(()) => Outcome::Done,
             Err(refusal) => Outcome::Refused { refusal },
@@ -43,11 +44,12 @@ impl Turn<'_> {
         if too_old || too_new { Err(Refusal::TooOld) } else { Ok(()) }
     }
 
-    fn carry_out(&mut self, agent: AgentId, command: &Command) -> Settled {
+    fn carry_out(&mut self, asked: &AgentCommand) -> Settled {
+        let agent = asked.agent;
         if self.state.agent(agent).is_none() {
             return Err(Refusal::UnknownAgent);
         }
-        match command {
+        match &asked.command {
             Command::SetPresence { presence, reason, when_free } => {
                 self.set_presence(agent, *presence, reason.as_deref(), *when_free)
             }
@@ -73,6 +75,7 @@ impl Turn<'_> {
             Command::Consult { contact, agent: colleague } => self.consult(agent, *contact, *colleague),
             Command::AnswerConsult { contact, yes } => self.answer_consult(agent, *contact, *yes),
             Command::Watch { contact } => self.watch(agent, *contact),
+            Command::ChangeCustomer { contact, wish } => self.change_customer(asked, *contact, *wish),
             Command::Whisper { contact, .. } => self.whisper(agent, *contact),
             Command::Join { contact } => self.join(agent, *contact),
             Command::Leave { contact, agent: who } => self.leave_company(agent, *contact, *who),
@@ -104,6 +107,30 @@ impl Turn<'_> {
                 }
             }
         }
+    }
+
+    /// Who may look after the contact knows best who it is; what follows from it, readers of the log work out.
+    fn change_customer(&mut self, asked: &AgentCommand, contact: ContactId, wish: CustomerWish) -> Settled {
+        let agent = asked.agent;
+        let conversation = match self.own_or_wrap_up(agent, contact) {
+            Ok(conversation) => conversation,
+            Err(refusal) => {
+                self.must_lead(agent).map_err(|_| refusal)?;
+                self.open_contact(contact)?.conversation
+            }
+        };
+        let known = self.state.conversation(conversation).ok_or(Refusal::UnknownContact)?;
+        let change = match wish {
+            CustomerWish::Link { identity } if identity == known.identity => return Ok(()),
+            CustomerWish::Link { identity } => CustomerChange::Linked {
+                link: LinkId::of_command(asked.id),
+                one: known.identity,
+                other: identity,
+            },
+            CustomerWish::Part { link } => CustomerChange::Parted { link },
+        };
+        self.emit(Event::CustomerChanged { contact, agent, change });
+        Ok(())
     }
 
     fn set_presence(

@@ -79,6 +79,7 @@ impl State {
             | Event::Passed { .. }
             | Event::ColleaguesAsked { .. }
             | Event::CustomerTold { .. }
+            | Event::CustomerChanged { .. }
             | Event::CommandSettled { .. }
             | Event::DuplicateSkipped
             | Event::Parked { .. } => Ok(()),
@@ -145,6 +146,7 @@ impl State {
             | Event::IncidentAsked { .. }
             | Event::IncidentWorked { .. }
             | Event::IncidentEnded { .. }
+            | Event::CustomerChanged { .. }
             | Event::ServiceWarned { .. }
             | Event::ServiceMissed { .. }
             | Event::Passed { .. }

@@ -263,6 +263,7 @@ fn contact_of(event: &Event) -> Option<ContactId> {
         | Event::PresenceQueued { .. }
         | Event::HoursChanged { .. }
         | Event::ServiceWarned { .. }
+        | Event::CustomerChanged { .. }
         | Event::ServiceMissed { .. }
         | Event::CompanyChanged { .. }
         | Event::Passed { .. }
@@ -308,6 +309,7 @@ fn agent_of(event: &Event) -> Option<AgentId> {
         | Event::CompanyChanged { .. }
         | Event::HoursChanged { .. }
         | Event::ServiceWarned { .. }
+        | Event::CustomerChanged { .. }
         | Event::ServiceMissed { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }

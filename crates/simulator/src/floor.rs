@@ -130,6 +130,7 @@ impl Core {
             facts: protocol::facts::FactValues::new(),
             thread: None,
             automatic: false,
+            keys: None,
             body: Sealed::from_parts(identity, 1, ""),
         }))
     }

@@ -172,6 +172,7 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
         | Event::PresenceQueued { .. }
         | Event::HoursChanged { .. }
         | Event::ServiceWarned { .. }
+        | Event::CustomerChanged { .. }
         | Event::ServiceMissed { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }

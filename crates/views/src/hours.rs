@@ -108,6 +108,7 @@ pub(crate) fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(
         | Event::PresenceQueued { .. }
         | Event::HoursChanged { .. }
         | Event::ServiceWarned { .. }
+        | Event::CustomerChanged { .. }
         | Event::ServiceMissed { .. }
         | Event::Passed { .. }
         | Event::ColleaguesAsked { .. }

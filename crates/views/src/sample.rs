@@ -73,6 +73,7 @@ fn wrote(seq: u64, text: &str) -> Cause {
             facts: protocol::facts::FactValues::new(),
             thread: None,
             automatic: false,
+            keys: None,
             body: sealed(text),
         }),
     )

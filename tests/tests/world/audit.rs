@@ -260,6 +260,8 @@ impl Audit {
             | Command::TakeVoice { .. }
             | Command::CallForHelp { .. }
             | Command::Fail { .. } => (false, 0),
+            // Nor says anybody who a customer is.
+            Command::ChangeCustomer { .. } => (false, 0),
             // Nor asks anybody for a word.
             Command::Consult { .. }
             | Command::AnswerConsult { .. }

@@ -106,6 +106,7 @@ impl World {
             facts: protocol::facts::FactValues::new(),
             thread: None,
             automatic: false,
+            keys: None,
             body: floor::sealed(customer.identity),
         }
     }

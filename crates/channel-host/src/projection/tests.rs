@@ -180,6 +180,7 @@ fn the_words_of_an_entry_stand_in_its_cause() {
         facts: protocol::facts::FactValues::new(),
         thread: None,
         automatic: false,
+        keys: None,
         body: body.clone(),
     };
     let events = vec![opened(1, ChannelKind::Web), added(1, 1, EntryKind::FromCustomer)];

@@ -32,6 +32,7 @@ impl Lane {
             DeskCommand::Consult { contact, agent } => Command::Consult { contact, agent },
             DeskCommand::AnswerConsult { contact, yes } => Command::AnswerConsult { contact, yes },
             DeskCommand::Watch { contact } => Command::Watch { contact },
+            DeskCommand::ChangeCustomer { contact, wish } => Command::ChangeCustomer { contact, wish },
             DeskCommand::Whisper { contact, message, text } => {
                 Command::Whisper { contact, message, body: self.seal_words(by, contact, text).await? }
             }

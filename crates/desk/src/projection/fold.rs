@@ -125,6 +125,7 @@ impl Projection {
                 self.conversations.remove(conversation);
             }
             Event::EntryAdded { .. }
+            | Event::CustomerChanged { .. }
             | Event::ConfigRefused { .. }
             | Event::ConversationOpened { .. }
             | Event::PreferenceEnded { .. }

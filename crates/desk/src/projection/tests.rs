@@ -115,6 +115,7 @@ impl Log {
             facts: protocol::facts::FactValues::new(),
             thread: None,
             automatic: false,
+            keys: None,
             body: Sealed::from_parts(CUSTOMER, 1, "AAAA"),
         }))
     }

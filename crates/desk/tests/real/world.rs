@@ -199,6 +199,7 @@ impl World {
             facts: protocol::facts::FactValues::new(),
             thread: None,
             automatic: false,
+            keys: None,
             body,
         })
     }

@@ -83,6 +83,7 @@ impl World {
             facts: protocol::facts::FactValues::new(),
             thread: None,
             automatic: false,
+            keys: None,
             body,
         };
         self.input(&subjects().inbound_message(ChannelKind::Web, &token("shop")), InputBody::Message(said))

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::Presence;
 use crate::content::{Attachment, MailAddress};
+use crate::customer::CustomerWish;
 use crate::ids::{
     AgentId, AskId, CommandId, ContactId, ConversationId, IncidentId, MessageId, OfferId, PromiseId,
     RemedyId, SignalId,
@@ -154,6 +155,13 @@ pub enum DeskCommand {
     Watch {
         /// The contact.
         contact: ContactId,
+    },
+    /// See [`crate::command::Command::ChangeCustomer`].
+    ChangeCustomer {
+        /// The contact.
+        contact: ContactId,
+        /// What is said.
+        wish: CustomerWish,
     },
     /// See [`crate::command::Command::Whisper`].
     Whisper {

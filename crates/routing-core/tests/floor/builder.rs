@@ -311,6 +311,7 @@ impl Floor {
             facts: if self.state.config().facts.is_empty() { FactValues::new() } else { facts_of(customer) },
             thread: None,
             automatic: false,
+            keys: None,
             body: sealed(),
         }
     }

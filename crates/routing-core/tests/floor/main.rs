@@ -35,4 +35,5 @@ mod service_rules;
 mod small_floors;
 mod tell;
 mod thread_rules;
+mod who_rules;
 mod wishes;

@@ -99,6 +99,9 @@ fn other_line(state: &State, at: Millis, event: &Event) -> String {
             format!("{contact}: {measure:?} is due in {} ms", within(due))
         }
         Event::ServiceMissed { contact, measure, .. } => format!("{contact}: {measure:?} was not kept"),
+        Event::CustomerChanged { contact, agent, change } => {
+            format!("{contact}: {} says {change:?}", name(agent))
+        }
         Event::HoursChanged { queue, open } => format!("{queue} {}", if *open { "opens" } else { "closes" }),
         Event::Passed { context: None } => "passed on".into(),
         Event::Passed { context: Some(context) } => format!("passed on, {}", context_words(state, context)),

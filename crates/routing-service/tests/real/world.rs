@@ -158,6 +158,7 @@ impl World {
             facts: protocol::facts::FactValues::new(),
             thread: None,
             automatic: false,
+            keys: None,
             body: Sealed::from_parts(identity, 1, "c2VhbGVk"),
         };
         self.input(InputBody::Message(message)).await;

@@ -93,6 +93,7 @@ fn record(n: u64) -> Record {
         facts: protocol::facts::FactValues::new(),
         thread: None,
         automatic: false,
+        keys: None,
         body: Sealed::from_parts(identity, 1, &format!("words{n}")),
     };
     let mut events = Vec::new();

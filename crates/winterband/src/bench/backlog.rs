@@ -211,6 +211,7 @@ impl Bench {
             facts: protocol::facts::FactValues::new(),
             thread: None,
             automatic: false,
+            keys: None,
             body: body.clone(),
         })
     }

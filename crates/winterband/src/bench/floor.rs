@@ -103,6 +103,7 @@ impl Floor {
             facts: protocol::facts::FactValues::new(),
             thread: None,
             automatic: false,
+            keys: None,
             body: sealer.seal(identity, &content).await?,
         };
         Ok(input(kit, InputBody::Message(message)))

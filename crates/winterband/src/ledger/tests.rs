@@ -134,6 +134,7 @@ fn message(n: u8, replays: Option<ParkedId>) -> CustomerMessage {
         facts: protocol::facts::FactValues::new(),
         thread: None,
         automatic: false,
+        keys: None,
         body: sealed(),
     }
 }

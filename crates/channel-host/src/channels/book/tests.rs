@@ -57,6 +57,7 @@ fn heard(aliases: &[u8]) -> Record {
             aliases: aliases.iter().map(|n| Hash128([*n; 16])).collect(),
         })),
         automatic: false,
+        keys: None,
         body: protocol::content::Sealed::from_parts(identity, 1, "x"),
     };
     let input = Input { v: 1, made_at: Millis(17), body: InputBody::Message(message) };

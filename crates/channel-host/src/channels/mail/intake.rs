@@ -86,6 +86,10 @@ async fn message(
     if let Some(head) = &mut inbound.content.mail {
         head.third_party = threaded.is_third;
     }
+    if threaded.is_third {
+        // Whoever wrote, they are not the customer of this thread.
+        inbound.known.clear();
+    }
     let aliases = aliases(channels, key, mailbox, mail.as_ref(), &threaded, &who);
     let language =
         mail.as_ref().and_then(|mail| mail.language.as_deref()?.get(..2)?.parse::<Language>().ok());
