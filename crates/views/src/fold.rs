@@ -6,8 +6,8 @@ use protocol::thread::{Entry, entries};
 use protocol::{AgentId, ContactId, ConversationId, Event, Millis, Record};
 use rusqlite::{Connection, params};
 
-use crate::hours;
 use crate::store::{Model, StoreError, signed};
+use crate::{customer, hours};
 
 /// Where a contact stands, as the word in its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,18 +37,9 @@ impl State {
     }
 }
 
-/// Conversations and contacts, from CONTACTS.
-pub(crate) struct Conversations;
-
-impl Model for Conversations {
-    type Record = Record;
-    type Given = Record;
-    const LOG: &'static str = CONTACTS;
-    const NAME: &'static str = "views";
-    const VERSION: i64 = 2;
-    /// `owner` is who has the contact, or had it when it ended; `ended` is the last entry that ends one, and counts only in a
-    /// state that is an end. Bodies are sealed.
-    const TABLES: &'static str = "
+/// `owner` is who has the contact, or had it when it ended; `ended` is the last entry that ends one, and counts only in a
+/// state that is an end. Bodies are sealed.
+const TABLES: &str = "
 CREATE TABLE conversations (
   conversation TEXT PRIMARY KEY,
   identity TEXT NOT NULL,
@@ -99,6 +90,17 @@ CREATE TABLE entries (
 ) STRICT;
 ";
 
+/// Conversations and contacts, from CONTACTS.
+pub(crate) struct Conversations;
+
+impl Model for Conversations {
+    type Record = Record;
+    type Given = Record;
+    const LOG: &'static str = CONTACTS;
+    const NAME: &'static str = "views";
+    const VERSION: i64 = 3;
+    const TABLES: &'static [&'static str] = &[TABLES, customer::TABLES];
+
     fn version(record: &Record) -> u8 {
         record.v
     }
@@ -111,7 +113,7 @@ CREATE TABLE entries (
         for (conversation, entry) in entries(record) {
             add_entry(tx, conversation, &entry)?;
         }
-        Ok(())
+        customer::fold(tx, record)
     }
 }
 
@@ -189,7 +191,7 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
 }
 
 fn conversation_opened(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreError> {
-    let Event::ConversationOpened { conversation, identity, channel, account, thread: None } = event else {
+    let Event::ConversationOpened { conversation, identity, channel, account, .. } = event else {
         return Ok(());
     };
     tx.prepare_cached(

@@ -75,7 +75,7 @@ fn entries(connection: &Connection, question: &HistoryQuestion) -> Result<Vec<En
     Ok(found)
 }
 
-fn entry(row: &Row<'_>) -> Result<Entry, StoreError> {
+pub(crate) fn entry(row: &Row<'_>) -> Result<Entry, StoreError> {
     Ok(Entry {
         seq: unsigned(row.get(0)?)?,
         at: Millis(unsigned(row.get(1)?)?),
@@ -106,7 +106,7 @@ fn contacts(connection: &Connection, conversation: ConversationId) -> Result<Vec
     Ok(found)
 }
 
-fn word<T>(text: &str) -> Result<T, StoreError>
+pub(crate) fn word<T>(text: &str) -> Result<T, StoreError>
 where
     T: FromStr,
     T::Err: std::fmt::Display,

@@ -8,6 +8,7 @@
 
 mod answer;
 mod claim;
+mod customer;
 mod fold;
 mod follow;
 mod history;
@@ -34,6 +35,7 @@ pub use crate::rebuild::{Rebuilding, check_free, rebuild};
 
 use crate::answer::{Asked, Readers};
 use crate::claim::Claim;
+use crate::customer::Customer;
 use crate::fold::Conversations;
 use crate::follow::{AsRead, Follower, Prepare, Shared};
 use crate::history::Past;
@@ -66,6 +68,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer) -> anyhow::Result<()> {
     let (store, next_seq) = opened::<Conversations>(&bus, folder.join(CONVERSATIONS)).await?;
     follow(kit, &bus, &claim, (store, next_seq), AsRead).await?;
     serve::<Past>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_history()).await?;
+    serve::<Customer>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_customer()).await?;
     serve::<Hours>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_floor()).await?;
     let (store, next_seq) = opened::<Remedies>(&bus, folder.join(REMEDIES)).await?;
     follow(kit, &bus, &claim, (store, next_seq), AsRead).await?;

@@ -37,7 +37,7 @@ impl Model for Remedies {
     const LOG: &'static str = REMEDIES;
     const NAME: &'static str = "views remedies";
     const VERSION: i64 = 1;
-    const TABLES: &'static str = "
+    const TABLES: &'static [&'static str] = &["
 CREATE TABLE policy (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   hash TEXT NOT NULL,
@@ -85,7 +85,7 @@ CREATE TABLE stories (
   title TEXT NOT NULL,
   consent INTEGER NOT NULL
 ) STRICT;
-";
+"];
 
     fn version(record: &RemedyRecord) -> u8 {
         record.v

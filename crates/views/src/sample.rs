@@ -239,7 +239,7 @@ pub(crate) fn many_contacts(contacts: u32) -> Vec<Row<Record>> {
 
 /// Every row of every table, to compare two databases by.
 pub(crate) fn dump(connection: &Connection) -> Vec<String> {
-    ["progress", "conversations", "contacts", "entries"]
+    ["progress", "conversations", "contacts", "entries", "customer_keys", "customer_links", "customer_parted"]
         .iter()
         .flat_map(|table| {
             let mut select = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1")).unwrap();

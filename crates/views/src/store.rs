@@ -37,7 +37,7 @@ pub(crate) trait Model: Send + 'static {
     /// Raised with every change of the tables: an older or newer file is thrown away and built again.
     const VERSION: i64;
     /// The tables.
-    const TABLES: &'static str;
+    const TABLES: &'static [&'static str];
 
     /// The version of the writer.
     fn version(record: &Self::Record) -> u8;
@@ -162,7 +162,9 @@ impl<M: Model> Store<M> {
     fn fill(mut connection: Connection, path: PathBuf) -> Result<Self, StoreError> {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         tx.execute_batch(PROGRESS)?;
-        tx.execute_batch(M::TABLES)?;
+        for tables in M::TABLES {
+            tx.execute_batch(tables)?;
+        }
         tx.pragma_update(None, "user_version", M::VERSION)?;
         tx.commit()?;
         Ok(Self { connection, path, model: PhantomData })

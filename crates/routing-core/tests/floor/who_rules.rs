@@ -55,17 +55,18 @@ fn every_link_has_a_name_of_its_own_and_nobody_is_linked_to_themselves() {
 
 #[test]
 fn a_contact_that_has_ended_says_nothing_of_its_customer() {
-    let (mut floor, contact) = three();
-    floor.resolves("ada");
-    let link = LinkId::of_key(identity("carl"), hash("carl@shop.example"));
+    let (mut floor, _) = three();
+    let contact = floor.mails("mia").accepts("bob").contact_of("mia");
+    floor.resolves("bob");
+    let link = LinkId::of_key(identity("mia"), hash("mia@shop.example"));
     let part = CustomerWish::Part { link };
     assert_eq!(
-        floor.says("ada", contact, part),
+        floor.says("bob", contact, part),
         Some(CustomerChange::Parted { link }),
         "while it is wrapped up"
     );
-    floor.asks("ada", Command::EndWrapUp { contact });
-    for name in ["ada", "lea"] {
+    floor.ends_wrap_up("bob");
+    for name in ["bob", "lea"] {
         assert_eq!(floor.says(name, contact, part), None);
         assert!(floor.refused().is_some(), "{name}");
     }

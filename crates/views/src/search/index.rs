@@ -114,7 +114,7 @@ impl Model for Search {
     /// Words stand once, in `entries`; `words` is an index over them that keeps no copy. Rows come in the order of the log, so
     /// that a time is a place among them. `tags` makes what is filtered by a word like any other: then a filter that holds for
     /// few rows among many hits costs no look at each of them.
-    const TABLES: &'static str = "
+    const TABLES: &'static [&'static str] = &["
 CREATE TABLE conversations (
   row INTEGER PRIMARY KEY,
   conversation TEXT NOT NULL UNIQUE,
@@ -166,7 +166,7 @@ CREATE VIRTUAL TABLE words USING fts5(
   tokenize='unicode61 remove_diacritics 2', prefix='2 3 4'
 );
 INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
-";
+"];
 
     fn version(record: &Record) -> u8 {
         record.v
