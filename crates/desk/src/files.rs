@@ -169,7 +169,7 @@ fn picture_name(contact: ContactId, seq: u64) -> String {
     format!("picture {contact} {seq}")
 }
 
-fn handed_out(bytes: Bytes, name: &str) -> Response {
+pub(crate) fn handed_out(bytes: Bytes, name: &str) -> Response {
     let kind = kind::kind_of(&bytes, name);
     let disposition = HeaderValue::from_str(&name::disposition(kind.is_shown, name));
     let disposition = disposition.unwrap_or(HeaderValue::from_static("attachment"));

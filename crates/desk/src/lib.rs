@@ -8,6 +8,7 @@ pub mod accounts;
 mod answer;
 mod assets;
 mod commands;
+mod customer;
 mod deliveries;
 mod drafts;
 mod files;
@@ -129,6 +130,7 @@ fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/desk/why/{contact}/decisions", get(pages::decisions))
         .route("/desk/search", post(search::search).layer(DefaultBodyLimit::max(search::BODY_BYTES_MAX)))
         .route("/desk/history/{conversation}", get(search::part))
+        .route("/desk/customer/{conversation}", get(customer::page))
         .route("/desk/policy", get(pages::policy))
         .route("/desk/wallets", get(pages::wallets))
         .route("/desk/api/signin", post(signin::sign_in).layer(DefaultBodyLimit::max(signin::BODY_BYTES_MAX)))
@@ -137,6 +139,7 @@ fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/desk/api/socket", get(socket::upgrade))
         .route("/desk/api/files/{contact}", post(files::upload))
         .route("/desk/api/files/{contact}/{object}", get(files::download))
+        .route("/desk/api/files/{contact}/{object}/{name}", get(customer::file))
         .route("/desk/api/mail/{contact}/{seq}/html", get(mail::html))
         .with_state(gateway)
 }

@@ -5,7 +5,7 @@ use protocol::command::Command;
 use protocol::content::{Content, MailHead, Sealed};
 use protocol::desk::{DeskCommand, DeskGift, ReplyWith};
 use protocol::remedy::{Gift, RemedyCommand};
-use protocol::{ContactId, MessageId, Refusal};
+use protocol::{ContactId, MessageId, Millis, Refusal};
 
 use super::{Lane, NotTaken};
 use crate::answer::AnsweredBy;
@@ -64,11 +64,7 @@ impl Lane {
                 let gift = Box::new(self.seal_gift(contact, *gift).await?);
                 for_worker(RemedyCommand::Give { contact, gift, ask, case })
             }
-            DeskCommand::Promise { contact, words, due } => {
-                self.require_had(contact)?;
-                let words = self.seal_words(by, contact, words).await?;
-                for_worker(RemedyCommand::Promise { contact, words, due })
-            }
+            DeskCommand::Promise { contact, words, due } => self.promise(contact, words, due).await?,
             DeskCommand::Undo { remedy } => for_worker(RemedyCommand::Undo { remedy }),
             DeskCommand::Answer { ask, yes } => for_worker(RemedyCommand::Answer { ask, yes }),
             DeskCommand::Retry { remedy } => for_worker(RemedyCommand::Retry { remedy }),
@@ -81,6 +77,12 @@ impl Lane {
             }
             DeskCommand::Contest { signal, reason } => for_worker(RemedyCommand::Contest { signal, reason }),
         })
+    }
+
+    async fn promise(&self, contact: ContactId, words: String, due: Millis) -> Result<Command, NotTaken> {
+        self.require_had(contact)?;
+        let words = self.seal_words(AnsweredBy::Worker, contact, words).await?;
+        Ok(for_worker(RemedyCommand::Promise { contact, words, due }))
     }
 
     async fn reply(

@@ -48,6 +48,26 @@ export class Scene {
     this.mails(now);
   }
 
+  /** One customer who chats and mails, and somebody who says to be them. */
+  customer() {
+    const at = Date.now() - 3 * 86_400_000;
+    const contact = 'con_3_0';
+    const person = (identity, channel, rest) => ({ identity, channel, account: 'shop', conversations: 1, since: at, ...rest });
+    const says = (n, channel, kind, text, rest) => ({ place: n, conversation: `cnv_${channel}`, channel, files: [], seq: n, at: at + n * 3_600_000, contact, kind, text, ...rest });
+    return {
+      identities: [person('idn_1', 'web', { name: 'Ann Bakker' }), person('idn_2', 'email', { name: 'Ann Bakker', address: 'ann@example.org', conversations: 3 })],
+      is_cut: false,
+      links: [{ link: 'lnk_1', identity: 'idn_2', at, by: 'Bram' }],
+      suggestions: [{ ...person('idn_3', 'webhook', { name: 'A. Bakker' }), link: 'lnk_2' }],
+      timeline: [
+        says(1, 'email', { is: 'from_customer' }, 'The tyre has a crack.', { mail: { subject: 'My tyre', from: { address: 'ann@example.org', name: 'Ann Bakker' } }, files: [{ name: 'crack.jpg', media_type: 'image/jpeg', bytes: 81_000, address: '#' }] }),
+        says(2, 'email', { is: 'from_agent', agent: this.me.agent }, 'A new one is on its way.'),
+        says(3, 'web', { is: 'from_customer' }, 'Hello, is it there yet?'),
+      ],
+      has_more: true,
+    };
+  }
+
   accounts() {
     const now = Date.now();
     return [

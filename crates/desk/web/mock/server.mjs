@@ -48,6 +48,7 @@ const server = createServer((request, response) => {
     return signedIn ? json(response, 200, scene.me) : problem(response, 401, 'Not signed in', 'signed_out');
   }
   if (pathname === '/desk/floor/accounts') return json(response, 200, { accounts: scene.accounts() });
+  if (pathname.startsWith('/desk/customer/')) return json(response, 200, scene.customer());
   if (pathname.startsWith('/desk/api/mail/')) return mail(request, response);
   if (pathname.startsWith('/desk/api/files/')) return request.method === 'POST' ? upload(request, response) : picture(response);
   if (pathname.startsWith('/mock/')) {

@@ -51,6 +51,7 @@ export type DeskCommand =
   | { do: 'consult'; contact: ContactId; agent: AgentId }
   | { do: 'answer_consult'; contact: ContactId; yes: boolean }
   | { do: 'watch'; contact: ContactId }
+  | { do: 'change_customer'; contact: ContactId; wish: { is: 'link'; identity: string } | { is: 'part'; link: string } }
   | { do: 'whisper'; contact: ContactId; message: MessageId; text: string }
   | { do: 'join'; contact: ContactId }
   | { do: 'leave'; contact: ContactId; agent?: AgentId }

@@ -1,6 +1,7 @@
 // English. The shape of this object is the type of every other language: a missing text fails the type check.
 
 import { giving } from './giving.en';
+import { customer } from './customer.en';
 import { mail } from './mail.en';
 import type { ChannelKind, FaultCode, GoneWhy, OfferEnd, Presence, Refusal } from '../wire';
 
@@ -145,6 +146,7 @@ export const en = {
 
   channel: { web: 'Web chat', api: 'Message', email: 'Mail', webhook: 'Webhook' } satisfies Record<ChannelKind, string>,
 
+  customer,
   mail,
 
   conversation: {
@@ -516,6 +518,7 @@ export const en = {
     consult: 'The colleague was not asked.',
     answer_consult: 'Your answer did not count.',
     watch: 'The contact is not watched.',
+    change_customer: 'Who the customer is did not change.',
     whisper: 'The whisper was not sent.',
     join: 'You did not join.',
     leave: 'Nothing changed.',

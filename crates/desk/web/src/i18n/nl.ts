@@ -1,6 +1,7 @@
 // Dutch.
 
 import { giving } from './giving.nl';
+import { customer } from './customer.nl';
 import { mail } from './mail.nl';
 import type { Texts } from './en';
 
@@ -145,6 +146,7 @@ export const nl: Texts = {
 
   channel: { web: 'Webchat', api: 'Bericht', email: 'Mail', webhook: 'Webhook' },
 
+  customer,
   mail,
 
   conversation: {
@@ -520,6 +522,7 @@ export const nl: Texts = {
     consult: 'De collega is niet gevraagd.',
     answer_consult: 'Uw antwoord telde niet.',
     watch: 'U leest niet mee.',
+    change_customer: 'Wie de klant is, is niet veranderd.',
     whisper: 'Het gefluister is niet verstuurd.',
     join: 'U doet niet mee.',
     leave: 'Er is niets veranderd.',

@@ -1,0 +1,140 @@
+//! One customer on several channels: who they are, what they ever wrote, and what becomes of both when that was wrong.
+
+use protocol::customer::CustomerWish;
+use protocol::desk::DeskCommand;
+use protocol::{ConversationId, Outcome};
+use serde_json::{Value, json};
+use tests::chat::Chat;
+use tests::desk::Desk;
+use tests::{Product, eventually};
+
+use crate::partner::{Partner, SOON, post_events, secret};
+use crate::seat::{reply, take};
+
+struct Scene {
+    product: Product,
+    _partner: Partner,
+    url: String,
+}
+
+async fn scene() -> Scene {
+    let partner = Partner::open().await;
+    let mut product = Product::empty().await;
+    let folder = product.folder().join("config");
+    std::fs::create_dir(&folder).unwrap();
+    let channels = format!(
+        "[[webhook]]\naccount = \"partner\"\nurl = \"{}\"\nsecret = {{ file = \"partner.secret\" }}\n",
+        partner.url
+    );
+    std::fs::write(folder.join("channels.toml"), channels).unwrap();
+    std::fs::write(folder.join("partner.secret"), secret()).unwrap();
+    let config = [("WINTERBAND_CONFIG", folder.to_str().unwrap())];
+    product.start("routing", &["routing"]).await;
+    product.start("rest", &["views", "desk", "api", "chat"]).await;
+    product.start_with("channels", &["channels"], &config).await;
+    product.ready("channels").await;
+    let url = format!("{}/in/webhook/partner", product.url("channels"));
+    Scene { product, _partner: partner, url }
+}
+
+impl Scene {
+    /// A customer of the partner writes, whose mail address the partner has verified.
+    async fn verified(&self, id: &str, from: &str, text: &str) {
+        let from = json!({"id": from, "name": "Ann", "email": "Ann@Example.org", "email_verified": true});
+        let event = json!({"type": "message.created", "data": {"id": id, "from": from, "text": text}});
+        assert_eq!(post_events(&self.url, id, &event).await.0, 202);
+    }
+
+    async fn token(&self, name: &str) -> String {
+        let body = json!({ "agent": name });
+        let url = format!("{}/api/v1/sessions", self.product.url("rest"));
+        let client = reqwest::Client::new();
+        let made = client.post(url).bearer_auth(self.product.admin_key()).json(&body).send().await.unwrap();
+        let made: Value = made.json().await.unwrap();
+        made["token"].as_str().unwrap().to_owned()
+    }
+
+    async fn get(&self, token: &str, path: &str) -> reqwest::Response {
+        let url = format!("{}{path}", self.product.url("rest"));
+        reqwest::Client::new().get(url).bearer_auth(token).send().await.unwrap()
+    }
+
+    /// Who the customer of a conversation is, once it is as wanted.
+    async fn customer(&self, token: &str, of: ConversationId, wanted: impl Fn(&Value) -> bool) -> Value {
+        eventually("the customer is known", SOON, || async {
+            let response = self.get(token, &format!("/desk/customer/{of}")).await;
+            let mut page: Value = response.error_for_status().ok()?.json().await.ok()?;
+            page["log_seq"] = Value::Null;
+            wanted(&page).then_some(page)
+        })
+        .await
+    }
+}
+
+fn texts(page: &Value) -> Vec<&str> {
+    let all = page["timeline"].as_array().unwrap();
+    all.iter().filter_map(|line| line["text"].as_str()).collect()
+}
+
+fn channels(page: &Value) -> Vec<&str> {
+    let all = page["identities"].as_array().unwrap();
+    all.iter().filter_map(|one| one["channel"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn what_is_verified_joins_what_is_said_is_offered_and_a_wrong_merge_is_undone() {
+    let scene = scene().await;
+    let mut anna = Desk::open(&scene.product, "rest", "rest", "anna").await;
+    anna.online().await;
+    let token = scene.token("anna").await;
+    scene.verified("m-1", "cust-1", "first of the partner").await;
+    let (_, first) = take(&mut anna).await;
+    scene.verified("m-2", "cust-2", "by another account of mine").await;
+    let (_, second) = take(&mut anna).await;
+    reply(&mut anna, second.contact, "We know you").await;
+    let page = scene.customer(&token, second.conversation, |page| texts(page).len() == 3).await;
+    assert_eq!(texts(&page), ["first of the partner", "by another account of mine", "We know you"]);
+    assert_eq!((page["links"].as_array().unwrap().len(), &page["links"][0]["by"]), (1, &Value::Null));
+    assert_eq!(page["identities"][0]["name"], "Ann");
+
+    let mut chat = Chat::open(&scene.product, "rest").await;
+    chat.say("I am ann@example.org, and still wait").await;
+    let (_, web) = take(&mut anna).await;
+    let alone = scene.customer(&token, web.conversation, |page| texts(page).len() == 1).await;
+    assert_eq!(channels(&alone), ["web"], "who only says so is not joined");
+    let suggested = alone["suggestions"].as_array().unwrap();
+    assert_eq!(suggested.len(), 2, "{alone:#}");
+    let identity = suggested[0]["identity"].as_str().unwrap().parse().unwrap();
+    let link = DeskCommand::ChangeCustomer { contact: web.contact, wish: CustomerWish::Link { identity } };
+    assert_eq!(anna.command(link).await, Outcome::Done);
+    let one = scene.customer(&token, web.conversation, |page| channels(page).len() == 3).await;
+    assert_eq!(texts(&one).len(), 4, "{one:#}");
+    let by = one["links"].as_array().unwrap().iter().find(|link| link["by"] == "Anna").unwrap();
+    let seen = scene.customer(&token, first.conversation, |page| texts(page).len() == 4).await;
+    assert_eq!(texts(&seen), texts(&one), "from whichever side");
+
+    let link = by["link"].as_str().unwrap().parse().unwrap();
+    let part = DeskCommand::ChangeCustomer { contact: web.contact, wish: CustomerWish::Part { link } };
+    assert_eq!(anna.command(part).await, Outcome::Done);
+    let again = scene.customer(&token, web.conversation, |page| channels(page).len() == 1).await;
+    assert_eq!(again, alone, "as if it had not been");
+    let again = scene.customer(&token, second.conversation, |page| channels(page).len() == 2).await;
+    assert_eq!((texts(&again), &again["links"]), (texts(&page), &page["links"]));
+}
+
+#[tokio::test]
+async fn who_has_no_contact_of_a_customer_does_not_learn_who_they_are() {
+    let scene = scene().await;
+    let mut bram = Desk::open(&scene.product, "rest", "rest", "bram").await;
+    bram.online().await;
+    scene.verified("m-1", "cust-1", "for one only").await;
+    let (_, contact) = take(&mut bram).await;
+    let path = format!("/desk/customer/{}", contact.conversation);
+    let anna = scene.token("anna").await;
+    assert_eq!(scene.get(&anna, &path).await.status(), 403);
+    assert_eq!(scene.get("nonsense", &path).await.status(), 401);
+    let own = scene.token("bram").await;
+    assert_eq!(scene.get(&own, &path).await.status(), 200);
+    assert_eq!(scene.get(&anna, "/desk/customer/cnv_999_0").await.status(), 403);
+    assert_eq!(scene.get(&own, &format!("{path}?before=x")).await.status(), 400);
+}
