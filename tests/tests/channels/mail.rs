@@ -14,25 +14,37 @@ use crate::mailhost::MailHost;
 use crate::partner::SOON;
 use crate::seat::{reply, take};
 
-const SUPPORT: &str = "support@example.test";
-const SALES: &str = "sales@example.test";
-const ANN: &str = "ann@customer.test";
+pub(crate) const SUPPORT: &str = "support@example.test";
+pub(crate) const SALES: &str = "sales@example.test";
+pub(crate) const ANN: &str = "ann@customer.test";
 const BEN: &str = "ben@customer.test";
 
-struct Scene {
-    product: Product,
-    host: MailHost,
-    anna: Desk,
+pub(crate) struct Scene {
+    pub(crate) product: Product,
+    pub(crate) host: MailHost,
+    pub(crate) anna: Desk,
 }
 
 async fn scene(variables: &[(&str, &str)], inboxes: &[(&str, &str)]) -> Option<Scene> {
     let host = MailHost::start(&[SUPPORT, SALES, ANN, BEN]).await?;
+    let tables: Vec<String> = inboxes.iter().map(|(name, address)| host.account(name, address)).collect();
+    Some(scene_of(host, variables, &tables.join("\n"), &[]).await)
+}
+
+/// The product with these accounts, and files beside their configuration.
+pub(crate) async fn scene_of(
+    host: MailHost,
+    variables: &[(&str, &str)],
+    tables: &str,
+    files: &[(&str, &str)],
+) -> Scene {
     let mut product = Product::empty().await;
     let folder = product.folder().join("config");
     std::fs::create_dir(&folder).unwrap();
-    let tables: Vec<String> = inboxes.iter().map(|(name, address)| host.account(name, address)).collect();
-    std::fs::write(folder.join("channels.toml"), tables.join("\n")).unwrap();
-    std::fs::write(folder.join("mail.secret"), MailHost::password()).unwrap();
+    std::fs::write(folder.join("channels.toml"), tables).unwrap();
+    for (name, content) in files.iter().chain(&[("mail.secret", MailHost::password())]) {
+        std::fs::write(folder.join(name), content).unwrap();
+    }
     let routing = include_str!("../../../deploy/config/routing.toml");
     let more = "\n[[account]]\nchannel = \"email\"\nname = \"sales\"\ntitle = \"Sales\"\nqueue = \"service\"\npriority = 3\n";
     std::fs::write(folder.join("routing.toml"), format!("{routing}{more}")).unwrap();
@@ -45,10 +57,10 @@ async fn scene(variables: &[(&str, &str)], inboxes: &[(&str, &str)]) -> Option<S
     product.ready("channels").await;
     let mut anna = Desk::open(&product, "rest", "rest", "anna").await;
     anna.online().await;
-    Some(Scene { product, host, anna })
+    Scene { product, host, anna }
 }
 
-fn mail(id: &str, from: &str, subject: &str, more: &str, text: &str) -> String {
+pub(crate) fn mail(id: &str, from: &str, subject: &str, more: &str, text: &str) -> String {
     format!(
         "From: Ann Customer <{from}>\nTo: {SUPPORT}\nMessage-ID: <{id}@customer.test>\nDate: Sat, 28 Nov 2026 10:00:00 +0000\nSubject: {subject}\n{more}\n{text}\n"
     )
@@ -60,7 +72,7 @@ async fn deliveries(product: &Product) -> Vec<Delivery> {
     items.iter().map(|item| serde_json::from_slice(&item.payload).unwrap()).collect()
 }
 
-async fn reaches(scene: &Scene, message: MessageId, state: DeliveryState) -> Delivery {
+pub(crate) async fn reaches(scene: &Scene, message: MessageId, state: DeliveryState) -> Delivery {
     let what = format!("a message is {}", state.as_str());
     eventually(&what, std::time::Duration::from_secs(40), || async {
         let all = deliveries(&scene.product).await;
@@ -99,6 +111,26 @@ fn said(contact: &DeskContact, text: &str) -> protocol::desk::DeskEntry {
         .find(|entry| entry.text.as_deref().is_some_and(|said| said.contains(text)))
         .unwrap()
         .clone()
+}
+
+#[tokio::test]
+async fn a_mailbox_that_was_set_up_anew_loses_and_repeats_nothing() {
+    let Some(mut scene) = scene(&[], &[("support", SUPPORT)]).await else { return };
+    for n in 1..=3 {
+        let id = format!("old-{n}");
+        scene.host.send(ANN, SUPPORT, &mail(&id, ANN, &id, "", &format!("Before, number {n}"))).await;
+        take(&mut scene.anna).await;
+    }
+    scene.host.stop_dovecot();
+    scene.host.renumber(SUPPORT);
+    scene.host.start_dovecot().await;
+    scene.host.send(ANN, SUPPORT, &mail("new", ANN, "new", "", "After it was set up anew")).await;
+    let (_, contact) = take(&mut scene.anna).await;
+    said(&contact, "After it was set up anew");
+    // All four lie there under numbers that mean other mails by now; each was taken once.
+    assert_eq!(scene.host.mails(SUPPORT).len(), 4);
+    let (_, ledger) = scene.product.ledger().await;
+    assert_eq!(ledger["messages"]["recorded"], 4, "{ledger:#}");
 }
 
 #[tokio::test]

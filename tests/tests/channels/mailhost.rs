@@ -23,6 +23,10 @@ pub(crate) struct MailHost {
     pub(crate) imap_port: u16,
     lmtp_port: u16,
     pub(crate) smtp_port: u16,
+    /// Where they speak encrypted from the first byte: IMAP, SMTP with signing in; and SMTP with STARTTLS and signing in.
+    imaps_port: u16,
+    smtps_port: u16,
+    submission_port: u16,
     dovecot: Option<Child>,
 }
 
@@ -32,8 +36,13 @@ fn free_port() -> u16 {
 
 impl MailHost {
     /// Starts both with these mailboxes; `None` where that cannot be.
-    #[expect(clippy::print_stderr, reason = "whoever reads the result should know what it does not say")]
     pub(crate) async fn start(users: &[&str]) -> Option<Self> {
+        Self::start_with(users, None).await
+    }
+
+    #[expect(clippy::print_stderr, reason = "whoever reads the result should know what it does not say")]
+    /// As [`MailHost::start`]; who shows a token instead of a password is whom this address says they are.
+    pub(crate) async fn start_with(users: &[&str], tokens: Option<&str>) -> Option<Self> {
         let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
         let installed = Path::new("/usr/sbin/dovecot").exists() && Path::new("/usr/sbin/postfix").exists();
         if !is_root || !installed {
@@ -43,9 +52,18 @@ impl MailHost {
         let folder = tempfile::tempdir().unwrap();
         // Servers run as users of their own, who have to get through.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let (imap_port, lmtp_port, smtp_port) = (free_port(), free_port(), free_port());
-        let mut host = Self { folder, imap_port, lmtp_port, smtp_port, dovecot: None };
-        host.write_dovecot(users);
+        let mut host = Self {
+            folder,
+            imap_port: free_port(),
+            lmtp_port: free_port(),
+            smtp_port: free_port(),
+            imaps_port: free_port(),
+            smtps_port: free_port(),
+            submission_port: free_port(),
+            dovecot: None,
+        };
+        host.write_certificates();
+        host.write_dovecot(users, tokens);
         host.write_postfix();
         host.start_dovecot().await;
         host.postfix("start");
@@ -58,20 +76,73 @@ impl MailHost {
         self.folder.path().join(name)
     }
 
-    fn write_dovecot(&self, users: &[&str]) {
+    /// An authority of our own, and what it says of `localhost`.
+    fn write_certificates(&self) {
+        let made = |what: &str, options: &[&str]| {
+            let mut command = Command::new("openssl");
+            command.args(options).current_dir(self.folder.path());
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
+        };
+        let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+        let ca = [
+            "req",
+            "-x509",
+            "-subj",
+            "/CN=Test authority",
+            "-days",
+            "2",
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.pem",
+        ];
+        made("authority", &[&ca[..], &key].concat());
+        let asked = ["req", "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr"];
+        made("request", &[&asked[..], &key].concat());
+        fs::write(self.at("names"), "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n").unwrap();
+        let sign =
+            ["x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
+        made(
+            "certificate",
+            &[&sign[..], &["-days", "2", "-extfile", "names", "-out", "server.pem"]].concat(),
+        );
+    }
+
+    /// The authority that its certificates are of.
+    pub(crate) fn authority(&self) -> String {
+        self.at("ca.pem").to_str().unwrap().to_owned()
+    }
+
+    fn write_dovecot(&self, users: &[&str], tokens: Option<&str>) {
         let (dir, imap, lmtp) = (self.folder.path().display(), self.imap_port, self.lmtp_port);
+        let imaps = self.imaps_port;
+        let by_token = match tokens {
+            Some(url) => {
+                let ways =
+                    format!("tokeninfo_url = {url}\nintrospection_mode = auth\nusername_attribute = email\n");
+                fs::write(self.at("oauth.conf"), ways).unwrap();
+                format!(
+                    "auth_mechanisms = plain login xoauth2\n\
+                     passdb {{\n driver = oauth2\n mechanisms = xoauth2\n args = {dir}/oauth.conf\n}}\n"
+                )
+            }
+            None => "auth_mechanisms = plain login\n".to_owned(),
+        };
         fs::create_dir(self.at("mail")).unwrap();
         fs::create_dir(self.at("dc")).unwrap();
         run(Command::new("chown").arg("mail:mail").arg(self.at("mail")));
         let lines: Vec<String> = users.iter().map(|user| format!("{user}:{PASSWORD}")).collect();
         fs::write(self.at("users"), lines.join("\n") + "\n").unwrap();
         let config = format!(
-            "base_dir = {dir}/dc\nprotocols = imap lmtp\nlisten = 127.0.0.1\nlog_path = {dir}/dovecot.log\nssl = no\n\
+            "base_dir = {dir}/dc\nprotocols = imap lmtp\nlisten = 127.0.0.1\nlog_path = {dir}/dovecot.log\nssl = yes\nssl_cert = <{dir}/server.pem\nssl_key = <{dir}/server.key\n\
              disable_plaintext_auth = no\nmail_location = maildir:{dir}/mail/%u\nfirst_valid_uid = 1\n\
              recipient_delimiter = +\nmail_max_userip_connections = 50\n\
+             {by_token}\
+             service auth {{\n unix_listener smtp-auth {{\n  mode = 0666\n }}\n}}\n\
              passdb {{\n driver = passwd-file\n args = scheme=PLAIN username_format=%u {dir}/users\n}}\n\
              userdb {{\n driver = static\n args = uid=mail gid=mail home={dir}/mail/%u\n}}\n\
-             service imap-login {{\n inet_listener imap {{\n  port = {imap}\n }}\n inet_listener imaps {{\n  port = 0\n }}\n}}\n\
+             service imap-login {{\n inet_listener imap {{\n  port = {imap}\n }}\n inet_listener imaps {{\n  port = {imaps}\n  ssl = yes\n }}\n}}\n\
              service lmtp {{\n inet_listener lmtp {{\n  address = 127.0.0.1\n  port = {lmtp}\n }}\n}}\n\
              service stats {{\n client_limit = 200\n}}\n"
         );
@@ -92,6 +163,8 @@ impl MailHost {
              virtual_transport = lmtp:inet:127.0.0.1:{lmtp}\nrecipient_delimiter = +\nrelay_domains =\n\
              default_transport = error:no external delivery\nmaillog_file = {dir}/pf/maillog\nmaillog_file_prefixes = {dir}\n\
              smtpd_relay_restrictions = permit_mynetworks, reject\nmynetworks = 127.0.0.0/8\nmessage_size_limit = 104857600\n\
+             smtpd_tls_cert_file = {dir}/server.pem\nsmtpd_tls_key_file = {dir}/server.key\nsmtpd_tls_security_level = may\n\
+             smtpd_sasl_type = dovecot\nsmtpd_sasl_path = {dir}/dc/smtp-auth\n\
              mailbox_size_limit = 0\nvirtual_mailbox_limit = 0\nminimal_backoff_time = 2s\nmaximal_backoff_time = 4s\nqueue_run_delay = 2s\n"
         );
         fs::write(self.at("pf/etc/main.cf"), main).unwrap();
@@ -117,7 +190,15 @@ impl MailHost {
             "scache unix - - n - 1 scache",
             "postlog unix-dgram n - n - 1 postlogd",
         ];
-        let master = format!("127.0.0.1:{smtp} inet n - n - - smtpd\n{}\n", services.join("\n"));
+        let (smtps, submission) = (self.smtps_port, self.submission_port);
+        let signed_in = "-o smtpd_sasl_auth_enable=yes -o smtpd_tls_auth_only=yes -o smtpd_relay_restrictions=permit_sasl_authenticated,reject \
+             -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject";
+        let master = format!(
+            "127.0.0.1:{smtp} inet n - n - - smtpd\n\
+             127.0.0.1:{smtps} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes {signed_in}\n\
+             127.0.0.1:{submission} inet n - n - - smtpd -o smtpd_tls_security_level=encrypt {signed_in}\n{}\n",
+            services.join("\n")
+        );
         fs::write(self.at("pf/etc/master.cf"), master).unwrap();
     }
 
@@ -164,6 +245,35 @@ impl MailHost {
             "[[email]]\naccount = \"{name}\"\naddress = \"{address}\"\nname = \"North & Needle\"\nimap = \"imap://127.0.0.1:{imap}\"\n\
              smtp = \"smtp://127.0.0.1:{smtp}\"\npassword = {{ file = \"mail.secret\" }}\nsignature = \"North & Needle\"\n"
         )
+    }
+
+    /// As [`MailHost::account`], encrypted from the first byte, signed in to as `sign_in` says.
+    pub(crate) fn encrypted_account(&self, name: &str, address: &str, sign_in: &str) -> String {
+        let (imap, smtp) = (self.imaps_port, self.smtps_port);
+        format!(
+            "[[email]]\naccount = \"{name}\"\naddress = \"{address}\"\nimap = \"imaps://localhost:{imap}\"\n\
+             smtp = \"smtps://localhost:{smtp}\"\n{sign_in}\n"
+        )
+    }
+
+    /// As [`MailHost::account`], encrypted after STARTTLS.
+    pub(crate) fn starttls_account(&self, name: &str, address: &str, sign_in: &str) -> String {
+        let (imap, smtp) = (self.imap_port, self.submission_port);
+        format!(
+            "[[email]]\naccount = \"{name}\"\naddress = \"{address}\"\nimap = \"imap+starttls://localhost:{imap}\"\n\
+             smtp = \"smtp+starttls://localhost:{smtp}\"\n{sign_in}\n"
+        )
+    }
+
+    /// The mailbox is set up anew on the server: its mails have other numbers from now on.
+    pub(crate) fn renumber(&self, user: &str) {
+        for entry in fs::read_dir(self.at("mail").join(user)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.starts_with("dovecot-uid") || name.starts_with("dovecot.index") {
+                fs::remove_file(path).unwrap();
+            }
+        }
     }
 
     pub(crate) fn password() -> &'static str {

@@ -11,4 +11,5 @@ mod mail;
 mod mailhost;
 mod partner;
 mod seat;
+mod secure;
 mod webhook;

@@ -17,7 +17,7 @@ use service::Secret;
 
 use crate::channels::accounts::{Reader, SecretRef, Ways, duration, typed};
 use crate::channels::carrier::Client;
-use crate::channels::mail::oauth::OAuth;
+use crate::channels::mail::oauth::{NoToken, OAuth};
 
 pub(super) use mailbox::run;
 
@@ -68,7 +68,7 @@ pub(super) enum Auth {
 
 impl Auth {
     /// What is shown to the server now: a password, or a token that is valid for a while.
-    pub(super) async fn secret(&self) -> anyhow::Result<Secret> {
+    async fn secret(&self) -> Result<Secret, NoToken> {
         match self {
             Self::Password(password) => Ok(password.clone()),
             Self::OAuth(oauth) => oauth.token().await,

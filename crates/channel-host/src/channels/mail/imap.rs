@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::channels::mail::oauth::NoToken;
 use crate::channels::mail::{Auth, Endpoint, TlsWay};
 use crate::channels::tls_config;
 
@@ -45,7 +46,10 @@ pub(super) async fn sign_in(server: &Endpoint, user: &str, auth: &Auth) -> Resul
 
 async fn try_sign_in(server: &Endpoint, user: &str, auth: &Auth) -> Result<Signed, NotIn> {
     let client = connect(server).await.map_err(NotIn::Away)?;
-    let secret = auth.secret().await.map_err(|error| NotIn::Refused(format!("{error:#}")))?;
+    let secret = auth.secret().await.map_err(|error| match error {
+        NoToken::Refused => NotIn::Refused(error.to_string()),
+        NoToken::Away(_) => NotIn::Away(error.into()),
+    })?;
     let signed = match auth {
         Auth::Password(_) => client.login(user, secret.reveal()).await,
         Auth::OAuth(_) => {

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
 use channel::{HttpAnswer, HttpRequest};
 use serde::Deserialize;
 use service::Secret;
@@ -33,6 +32,17 @@ struct Held {
     token: Option<(Secret, Instant)>,
 }
 
+/// Why there is no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoToken {
+    /// The token server says no; fate: a person has to look.
+    #[error("the token server says no: grant access again and put the new refresh token there")]
+    Refused,
+    /// It may give one later; fate: retry.
+    #[error("the token server: {0}")]
+    Away(&'static str),
+}
+
 #[derive(Deserialize)]
 struct Granted {
     access_token: String,
@@ -57,8 +67,8 @@ impl OAuth {
     /// A token that is valid now.
     ///
     /// # Errors
-    /// What to do, in words that hold no secret; fate: retry.
-    pub(super) async fn token(&self) -> anyhow::Result<Secret> {
+    /// [`NoToken`], in words that hold no secret.
+    pub(super) async fn token(&self) -> Result<Secret, NoToken> {
         let mut held = self.held.lock().await;
         if let Some((token, until)) = &held.token
             && Instant::now() < *until
@@ -80,7 +90,7 @@ impl OAuth {
         self.held.lock().await.token = None;
     }
 
-    async fn renew(&self, refresh_token: &Secret) -> anyhow::Result<Granted> {
+    async fn renew(&self, refresh_token: &Secret) -> Result<Granted, NoToken> {
         let mut form = vec![
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.reveal()),
@@ -101,15 +111,11 @@ impl OAuth {
         };
         match self.client.post(request).await {
             HttpAnswer::Status { status: 200, body, .. } => {
-                serde_json::from_slice(&body).ok().context("the token server's answer has no access_token")
+                serde_json::from_slice(&body).map_err(|_| NoToken::Away("its answer has no access_token"))
             }
-            HttpAnswer::Status { status: status @ 400..=403, .. } => {
-                bail!(
-                    "the token server says no ({status}): grant access again and put the new refresh token there"
-                )
-            }
-            HttpAnswer::Status { status, .. } => bail!("the token server answered {status}"),
-            HttpAnswer::NoAnswer | HttpAnswer::Unreachable => bail!("the token server is not reached"),
+            HttpAnswer::Status { status: 400..=403, .. } => Err(NoToken::Refused),
+            HttpAnswer::Status { .. } => Err(NoToken::Away("it gives none now")),
+            HttpAnswer::NoAnswer | HttpAnswer::Unreachable => Err(NoToken::Away("it is not reached")),
         }
     }
 }
