@@ -8,6 +8,8 @@ use tests::chat::Chat;
 use tests::desk::Desk;
 use tests::{Product, eventually};
 
+use crate::mail::{ANN, SUPPORT, mail, scene_of};
+use crate::mailhost::MailHost;
 use crate::partner::{Partner, SOON, post_events, secret};
 use crate::seat::{reply, take};
 
@@ -137,4 +139,60 @@ async fn who_has_no_contact_of_a_customer_does_not_learn_who_they_are() {
     assert_eq!(scene.get(&own, &path).await.status(), 200);
     assert_eq!(scene.get(&anna, "/desk/customer/cnv_999_0").await.status(), 403);
     assert_eq!(scene.get(&own, &format!("{path}?before=x")).await.status(), 400);
+}
+
+/// A mail with a file, as the mail server hands it on that looked at who sent it.
+fn verified_mail() -> String {
+    let more = format!(
+        "Authentication-Results: mx.test; dmarc=pass header.from={}\nMIME-Version: 1.0\n\
+         Content-Type: multipart/mixed; boundary=b\n",
+        ANN.split_once('@').unwrap().1
+    );
+    let parts = "--b\nContent-Type: text/plain\n\nThe crack is in the picture.\n--b\n\
+                 Content-Type: text/html; name=crack.html\nContent-Disposition: attachment; filename=crack.html\n\n\
+                 <b>this wide</b>\n--b--\n";
+    mail("crack", ANN, "My tyre", &more, parts)
+}
+
+#[tokio::test]
+async fn a_verified_mail_is_the_partners_customer_and_its_files_are_had_from_either_side() {
+    let Some(host) = MailHost::start(&[SUPPORT, ANN]).await else { return };
+    let partner = Partner::open().await;
+    let tables = format!(
+        "{}trusted_server = \"mx.test\"\n\n[[webhook]]\naccount = \"partner\"\nurl = \"{}\"\nsecret = {{ file = \"partner.secret\" }}\n",
+        host.account("support", SUPPORT),
+        partner.url
+    );
+    let mut mails = scene_of(host, &[], &tables, &[("partner.secret", &secret())]).await;
+    mails.host.send(ANN, SUPPORT, &verified_mail()).await;
+    let (_, mailed) = take(&mut mails.anna).await;
+    // A second thread of hers, which nobody has verified, is the same address and so the same identity.
+    mails.host.send(ANN, SUPPORT, &mail("second", ANN, "And my invoice", "", "Where is it?")).await;
+    take(&mut mails.anna).await;
+    let url = format!("{}/in/webhook/partner", mails.product.url("channels"));
+    let scene = Scene { product: mails.product, _partner: partner, url };
+    let from = json!({"id": "cust-9", "email": ANN, "email_verified": true});
+    let event =
+        json!({"type": "message.created", "data": {"id": "m-1", "from": from, "text": "now by the app"}});
+    assert_eq!(post_events(&scene.url, "m-1", &event).await.0, 202);
+    let (_, by_app) = take(&mut mails.anna).await;
+    let token = scene.token("anna").await;
+    let page = scene.customer(&token, by_app.conversation, |page| texts(page).len() == 3).await;
+    assert_eq!(channels(&page), ["webhook", "email"]);
+    assert_eq!(
+        (&page["identities"][1]["address"], &page["identities"][1]["conversations"]),
+        (&json!(ANN), &json!(2))
+    );
+    assert_eq!(page["links"][0]["by"], Value::Null, "nobody had to say so");
+    let from_mail = scene.customer(&token, mailed.conversation, |page| texts(page).len() == 3).await;
+    assert_eq!(texts(&from_mail), texts(&page));
+    let address =
+        page["timeline"][0]["files"].as_array().unwrap().iter().find(|file| file["name"] == "crack.html");
+    let address = address.unwrap_or_else(|| panic!("{page:#}"))["address"].as_str().unwrap();
+    let file = scene.get(&token, address).await;
+    assert_eq!(file.headers()["content-disposition"].to_str().unwrap().split(';').next(), Some("attachment"));
+    assert_eq!(file.text().await.unwrap().trim(), "<b>this wide</b>");
+    assert_eq!(scene.get("nonsense", address).await.status(), 401);
+    let forged = address.replace("signature=", "signature=0");
+    assert_eq!(scene.get(&token, &forged).await.status(), 404);
 }
