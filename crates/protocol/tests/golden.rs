@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use protocol::delivery::Delivery;
 use protocol::{Record, Refusal, RemedyRecord, thread};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +17,8 @@ use serde_json::Value;
 const CONTACTS: &str = "golden";
 /// Records of REMEDIES.
 const REMEDIES: &str = "golden-remedies";
+/// Steps of messages in DELIVERIES.
+const DELIVERIES: &str = "golden-deliveries";
 
 /// Every word by which a reader of CONTACTS tells kinds apart, as `key:word`.
 const KINDS: &str = "
@@ -81,6 +84,11 @@ const REMEDY_KINDS: &str = "
     per:contact per:agent_day per:team_day per:customer_year per:incident per:surprise_year
 ";
 
+/// As [`KINDS`], of DELIVERIES.
+const DELIVERY_KINDS: &str = "
+    state:queued state:sending state:accepted state:sent state:delivered state:read state:failed state:unknown
+";
+
 fn files(folder: &str) -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
     let read = |entry: std::io::Result<std::fs::DirEntry>| {
@@ -125,6 +133,7 @@ fn words(key: &str, field: &Value, found: &mut BTreeSet<String>) {
 fn old_records_are_read_and_written_the_same() {
     read_and_written_the_same::<Record>(CONTACTS);
     read_and_written_the_same::<RemedyRecord>(REMEDIES);
+    read_and_written_the_same::<Delivery>(DELIVERIES);
 }
 
 fn read_and_written_the_same<R: DeserializeOwned + Serialize>(folder: &str) {
@@ -138,7 +147,7 @@ fn read_and_written_the_same<R: DeserializeOwned + Serialize>(folder: &str) {
 
 #[test]
 fn every_kind_has_a_golden_record() {
-    for (folder, wanted) in [(CONTACTS, KINDS), (REMEDIES, REMEDY_KINDS)] {
+    for (folder, wanted) in [(CONTACTS, KINDS), (REMEDIES, REMEDY_KINDS), (DELIVERIES, DELIVERY_KINDS)] {
         let mut found = BTreeSet::new();
         for (_, text) in files(folder) {
             kinds(&serde_json::from_str(&text).unwrap(), &mut found);
