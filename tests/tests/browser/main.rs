@@ -6,6 +6,7 @@ mod bots;
 mod browser;
 mod busy_floor;
 mod company;
+mod customer;
 mod desk;
 mod driver;
 mod floor;
