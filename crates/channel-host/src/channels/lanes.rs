@@ -1,6 +1,6 @@
 //! When what may be sent: a lane for each conversation, a gate for each account. Pure; times are given.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use protocol::{ConversationId, Hash128, Millis};
 
@@ -33,6 +33,19 @@ fn with_jitter(pause: u64, dice: Hash128) -> u64 {
 pub(crate) struct Lanes {
     lanes: HashMap<ConversationId, Lane>,
     gates: HashMap<AccountKey, Gate>,
+    /// Conversations whose message the account refused when it was tried last.
+    refused: HashMap<ConversationId, Refused>,
+    /// Counts refusals, so that it is known which came first.
+    refusals: u64,
+}
+
+/// A conversation that its account refused.
+#[derive(Clone, Copy, Debug)]
+struct Refused {
+    /// The number of its latest refusal.
+    number: u64,
+    /// How often in a row, for the pauses.
+    in_vain: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,22 +125,44 @@ impl Lanes {
         (gate.until, gate.in_vain) = (None, 0);
     }
 
-    /// The account does not take anything for so long, or by the usual pauses; gives until when.
+    /// The account does not take anything for so long, or by the usual pauses; gives from when on the conversation may go.
     pub(crate) fn shuts(
         &mut self,
+        conversation: ConversationId,
         key: &AccountKey,
         after_ms: Option<u64>,
         now: Millis,
         dice: Hash128,
     ) -> Millis {
         let gate = self.gates.entry(key.clone()).or_default();
-        let n = usize::try_from(gate.in_vain).unwrap_or(usize::MAX).min(GATE_PAUSES_MS.len() - 1);
-        let usual = GATE_PAUSES_MS.get(n).copied().unwrap_or_default();
-        let until = now.plus(after_ms.unwrap_or_else(|| with_jitter(usual, dice)));
+        let until = now.plus(after_ms.unwrap_or_else(|| gate_pause_ms(gate.in_vain, dice)));
         gate.in_vain = gate.in_vain.saturating_add(1);
-        gate.until = Some(gate.until.map_or(until, |before| before.max(until)));
-        until
+        let until = gate.until.map_or(until, |before| before.max(until));
+        gate.until = Some(until);
+        self.refusals += 1;
+        let refused = self.refused.entry(conversation).or_insert(Refused { number: 0, in_vain: 0 });
+        // Where others pass and this one never does, its own pauses grow while the account's begin anew.
+        let own = after_ms.map_or_else(|| now.plus(gate_pause_ms(refused.in_vain, dice)), |_| until);
+        (refused.number, refused.in_vain) = (self.refusals, refused.in_vain.saturating_add(1));
+        until.max(own)
     }
+
+    /// The conversation's message was taken, or came to an end that says nothing about the account.
+    pub(crate) fn passes(&mut self, conversation: ConversationId) {
+        self.refused.remove(&conversation);
+    }
+
+    /// In which order conversations may try: who was refused last comes last, so that no one message keeps an account shut.
+    pub(crate) fn in_turn(&self, ready: BTreeSet<ConversationId>) -> Vec<ConversationId> {
+        let mut ready: Vec<ConversationId> = ready.into_iter().collect();
+        ready.sort_by_key(|id| self.refused.get(id).map(|refused| refused.number));
+        ready
+    }
+}
+
+fn gate_pause_ms(in_vain: u32, dice: Hash128) -> u64 {
+    let n = usize::try_from(in_vain).unwrap_or(usize::MAX).min(GATE_PAUSES_MS.len() - 1);
+    with_jitter(GATE_PAUSES_MS.get(n).copied().unwrap_or_default(), dice)
 }
 
 #[cfg(test)]
@@ -163,7 +198,7 @@ mod tests {
     fn a_refused_account_holds_up_its_own_and_one_message_tries_again() {
         let (crm, shop, now) = (key("crm"), key("shop"), Millis(1000));
         let mut lanes = Lanes::default();
-        let until = lanes.shuts(&crm, None, now, Hash128([0; 16]));
+        let until = lanes.shuts(talk(1), &crm, None, now, Hash128([0; 16]));
         assert_eq!(until, Millis(6000));
         assert_eq!(lanes.may(talk(1), &crm, 9, now), May::From(until));
         assert_eq!(lanes.may(talk(2), &shop, 9, now), May::Go);
@@ -171,7 +206,7 @@ mod tests {
         lanes.leaves(talk(1), &crm);
         assert_eq!(lanes.may(talk(3), &crm, 9, until), May::Later);
         assert_eq!(
-            lanes.shuts(&crm, None, until, Hash128([255; 16])),
+            lanes.shuts(talk(1), &crm, None, until, Hash128([255; 16])),
             Millis(6000 + 18_000),
             "longer, and scattered"
         );
@@ -180,10 +215,39 @@ mod tests {
         lanes.leaves(talk(1), &crm);
         assert_eq!(lanes.may(talk(3), &crm, 9, until), May::Go);
         assert_eq!(
-            lanes.shuts(&crm, Some(90), Millis(50_000), Hash128([0; 16])),
+            lanes.shuts(talk(1), &crm, Some(90), Millis(50_000), Hash128([0; 16])),
             Millis(50_090),
             "as the provider says"
         );
+    }
+
+    #[test]
+    fn a_message_that_the_account_never_takes_starves_no_other() {
+        let (crm, dice) = (key("crm"), Hash128([0; 16]));
+        let mut lanes = Lanes::default();
+        let mut now = Millis(1000);
+        let mut tried = Vec::new();
+        // 1 and 2 are refused whenever they are tried, 3 and 4 would be taken.
+        for _ in 0..4 {
+            let ready: BTreeSet<ConversationId> = (1..=4).map(talk).collect();
+            let goes = |id: &ConversationId| lanes.may(*id, &crm, 9, now) == May::Go;
+            let first = lanes.in_turn(ready).into_iter().find(goes).unwrap();
+            tried.push(first.log_seq);
+            lanes.leaves(first, &crm);
+            if first.log_seq > 2 {
+                lanes.opens(&crm);
+                lanes.passes(first);
+                lanes.returns(first, &crm, Some(Millis(u64::MAX)));
+            } else {
+                let from = lanes.shuts(first, &crm, None, now, dice);
+                lanes.returns(first, &crm, Some(from));
+                now = now.max(from);
+            }
+        }
+        assert_eq!(tried, [1, 2, 3, 4]);
+        let again = lanes.shuts(talk(1), &crm, None, now, dice);
+        assert_eq!(again, now.plus(15_000), "the account begins anew at 5 s, the conversation does not");
+        assert_eq!(lanes.may(talk(5), &crm, 9, now.plus(5_000)), May::Go);
     }
 
     #[test]

@@ -158,7 +158,7 @@ impl<'a> Leader<'a> {
     fn start_ready(&mut self) -> Option<Millis> {
         let now = self.channels.now();
         let mut next: Option<Millis> = None;
-        for conversation in std::mem::take(&mut self.ready) {
+        for conversation in self.lanes.in_turn(std::mem::take(&mut self.ready)) {
             let (keep, from) = self.start(conversation, now);
             if keep {
                 self.ready.insert(conversation);
@@ -221,18 +221,23 @@ impl<'a> Leader<'a> {
         let next_from = match end {
             End::Settled => {
                 self.lanes.opens(&key);
+                self.lanes.passes(conversation);
                 self.channels.standings.works(&key, now);
                 self.channels.intake.kit.metrics.messages_sent_total.inc([key.channel.as_str()]);
                 None
             }
-            End::Dropped => None,
+            End::Dropped => {
+                self.lanes.passes(conversation);
+                None
+            }
             End::Again(at) => {
                 self.lanes.opens(&key);
+                self.lanes.passes(conversation);
                 self.channels.intake.kit.metrics.retried_total.inc([key.channel.as_str()]);
                 Some(at)
             }
             End::Shut { state, after_ms, reason } => {
-                let until = self.lanes.shuts(&key, after_ms, now, dice(conversation, 0));
+                let until = self.lanes.shuts(conversation, &key, after_ms, now, dice(conversation, 0));
                 self.channels.standings.ails(&key, now, state, words(reason));
                 Some(until)
             }

@@ -135,11 +135,24 @@ fn answer(error: &Error) -> SmtpAnswer {
     }
     let words = error.to_string();
     tracing::debug!(error = words, "a mail was not handed over");
-    if error.is_tls() || error.is_client() || words.to_ascii_lowercase().starts_with("connection error") {
+    if error.is_client() && !is_of_signing_in(&words) {
+        // RFC 6531: this one mail needs what the server has not; every other one may go.
+        SmtpAnswer::Refused { code: 553, text: "5.6.7 the server cannot take this mail".to_owned() }
+    } else if error.is_tls()
+        || error.is_client()
+        || words.to_ascii_lowercase().starts_with("connection error")
+    {
         SmtpAnswer::Unreachable
     } else {
         SmtpAnswer::NoAnswer
     }
+}
+
+/// Whether our own side gave up before it was let in, which every mail of the account would meet. There is no other way to
+/// tell than by the library's words.
+fn is_of_signing_in(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    ["mechanism", "challenge", "starttls", "encrypted"].iter().any(|word| words.contains(word))
 }
 
 impl Carrier for MailCarrier {
@@ -193,5 +206,95 @@ fn what_to_do(answer: &SmtpAnswer, words: &str) -> String {
             format!("{words}: look at host, port and the scheme (smtps, smtp+starttls)")
         }
         SmtpAnswer::Refused { .. } | SmtpAnswer::NoAnswer | SmtpAnswer::Accepted { .. } => words.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use channel_email::{Address, Limits, sign::Key};
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that takes what any server takes, and has no extension.
+    async fn plain_server() -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                tokio::spawn(converse(BufReader::new(socket)));
+            }
+        });
+        port
+    }
+
+    async fn converse(mut socket: BufReader<tokio::net::TcpStream>) {
+        socket.write_all(b"220 here\r\n").await.unwrap();
+        let mut line = String::new();
+        while socket.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+            let answer: &[u8] = match line.trim() {
+                "DATA" => b"354 go on\r\n",
+                "." => b"250 queued as A1\r\n",
+                "NOOP" | "RSET" | "QUIT" => b"250 yes\r\n",
+                line if line.contains(':') || line.starts_with("EHLO") => b"250 yes\r\n",
+                _ => b"",
+            };
+            socket.write_all(answer).await.unwrap();
+            line.clear();
+        }
+    }
+
+    fn carrier(port: u16) -> MailCarrier {
+        let here = Endpoint { host: "127.0.0.1".into(), port, tls: TlsWay::Off };
+        let mailbox = Mailbox {
+            email: Email {
+                inbox: "support".into(),
+                address: Address::new("support@shop.test").unwrap(),
+                key: Key::new([1; 32]),
+                signature: String::new(),
+                trusted_server: String::new(),
+                closing_text: String::new(),
+                bytes_max: 1 << 20,
+                limits: Limits::default(),
+            },
+            imap: here.clone(),
+            smtp: here,
+            user: String::new(),
+            auth: Auth::Password(Secret::new("x")),
+            folder: "INBOX".into(),
+            grouping: channel_email::thread::Grouping::default(),
+            poll_every: Duration::from_secs(1),
+        };
+        MailCarrier::new(&mailbox).unwrap()
+    }
+
+    fn mail(to: &[&str]) -> Composed {
+        Composed {
+            bytes: b"hello\r\n".to_vec(),
+            message_id: "a@shop.test".into(),
+            envelope_from: Some("support@shop.test".into()),
+            envelope_to: to.iter().map(|to| (*to).to_owned()).collect(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_mail_that_the_server_cannot_take_is_no_fault_of_the_account() {
+        let carrier = carrier(plain_server().await);
+        let taken = carrier.hand_over(&mail(&["ann@customer.test"])).await;
+        assert_eq!(taken, SmtpAnswer::Accepted { text: "queued as A1".into() });
+        let not = carrier.hand_over(&mail(&["änn@customer.test"])).await;
+        assert_eq!(carrier.email.judge(&not), Verdict::Failed { reason: "rejected" }, "{not:?}");
+        for (words, is) in [
+            ("internal client error: No compatible authentication mechanism was found", true),
+            ("internal client error: STARTTLS is not supported on this server", true),
+            ("internal client error: Unrecognized challenge", true),
+            (
+                "internal client error: Message contains non-ascii chars but server does not support 8BITMIME",
+                false,
+            ),
+        ] {
+            assert_eq!(is_of_signing_in(words), is, "{words}");
+        }
     }
 }
