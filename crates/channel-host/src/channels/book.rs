@@ -21,6 +21,9 @@ const SENT_KEPT_MAX: usize = 1_000_000;
 
 /// The reason of a failure after which nothing more is sent to that address until it writes again.
 pub(crate) const ADDRESS_UNKNOWN: &str = "address_unknown";
+/// The same of somebody else whom a message went to, a copy or who it was passed on to: the customer's address is as good as
+/// before.
+pub(crate) const RECIPIENT_UNKNOWN: &str = "recipient_unknown";
 
 /// An account of a channel.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

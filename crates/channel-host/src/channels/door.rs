@@ -13,14 +13,14 @@ use bus::{Deadline, PublishError, RoomLevel};
 use channel::{Fate, Inbound, Parsed, Raw, Rejected, Status, StatusOf};
 use protocol::delivery::Delivery;
 use protocol::input::{MessageThread, WIRE_VERSION};
-use protocol::{ConversationId, MessageId};
+use protocol::{ConversationId, IdentityId, MessageId};
 use serde::Serialize;
 use service::Problem;
 use service::rate::RetryAfter;
 use uuid::Uuid;
 
 use crate::channels::Channels;
-use crate::channels::book::AccountKey;
+use crate::channels::book::{ADDRESS_UNKNOWN, AccountKey, RECIPIENT_UNKNOWN};
 use crate::intake::{NotTaken, Said};
 use crate::limits::PUBLISH_WITHIN;
 
@@ -102,7 +102,7 @@ async fn take(
                 answer.taken += 1;
             }
             Ok(Parsed::Status(status)) => {
-                self::status(channels, key, &status).await.map_err(not_now)?;
+                self::status(channels, key, &status, None).await.map_err(not_now)?;
                 answer.taken += 1;
             }
             Ok(Parsed::Echo { .. } | Parsed::Signal(())) => answer.taken += 1,
@@ -172,12 +172,19 @@ async fn message(channels: &Channels, key: &AccountKey, mut inbound: Inbound) ->
 }
 
 /// Notes how far a message has come. What is about no message of ours is counted and let go: other systems may send by the
-/// same account.
-pub(super) async fn status(channels: &Channels, key: &AccountKey, status: &Status) -> Result<(), NotTaken> {
+/// same account. `gone` are those whose addresses are gone for good by that word; `None` where messages have no other recipient
+/// than the customer.
+pub(super) async fn status(
+    channels: &Channels,
+    key: &AccountKey,
+    status: &Status,
+    gone: Option<&[IdentityId]>,
+) -> Result<(), NotTaken> {
     let Some((conversation, seq)) = place(channels, key, &status.about).await else {
         channels.intake.kit.metrics.refused_total.inc([key.channel.as_str(), "unknown_message"]);
         return Ok(());
     };
+    let customer = channels.book().talk(conversation).map(|talk| talk.identity);
     let message = if let StatusOf::Ours(message) = status.about { Some(message) } else { None };
     let delivery = Delivery {
         v: WIRE_VERSION,
@@ -189,7 +196,7 @@ pub(super) async fn status(channels: &Channels, key: &AccountKey, status: &Statu
         message,
         state: status.state,
         attempt: 0,
-        reason: status.reason.clone(),
+        reason: reason_for(customer, status.reason.clone(), gone),
         provider_hash: None,
         again_at: None,
     };
@@ -204,6 +211,20 @@ pub(super) async fn status(channels: &Channels, key: &AccountKey, status: &Statu
         Err(PublishError::Unavailable(_)) => Err(NotTaken::Unavailable),
         Err(PublishError::TooLarge | PublishError::Refused(_)) => Err(NotTaken::Broken),
     }
+}
+
+/// Why it failed, as seen from the customer: that a copy reached nobody says nothing about them.
+fn reason_for(
+    customer: Option<IdentityId>,
+    reason: Option<String>,
+    gone: Option<&[IdentityId]>,
+) -> Option<String> {
+    let is_another =
+        |gone: &[IdentityId]| customer.is_none_or(|customer| gone.iter().all(|one| *one != customer));
+    if reason.as_deref() == Some(ADDRESS_UNKNOWN) && gone.is_some_and(is_another) {
+        return Some(RECIPIENT_UNKNOWN.to_owned());
+    }
+    reason
 }
 
 async fn place(channels: &Channels, key: &AccountKey, about: &StatusOf) -> Option<(ConversationId, u64)> {
@@ -229,4 +250,25 @@ async fn place(channels: &Channels, key: &AccountKey, about: &StatusOf) -> Optio
 /// By what a provider's id of a message of ours is known again.
 pub(super) fn provider_hash(channels: &Channels, key: &AccountKey, id: &str) -> protocol::Hash128 {
     channels.intake.hasher.provider_id(key.channel, &key.account, &format!("sent {id}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::Hash128;
+
+    use super::*;
+
+    #[test]
+    fn only_the_customers_own_address_counts_as_theirs() {
+        let (ann, carrier) = (IdentityId(Hash128([1; 16])), IdentityId(Hash128([2; 16])));
+        let of = |reason: &str, gone: Option<&[IdentityId]>| {
+            reason_for(Some(ann), Some(reason.to_owned()), gone).unwrap()
+        };
+        assert_eq!(of("address_unknown", None), "address_unknown");
+        assert_eq!(of("address_unknown", Some(&[carrier, ann])), "address_unknown");
+        assert_eq!(of("address_unknown", Some(&[carrier])), "recipient_unknown");
+        assert_eq!(of("address_unknown", Some(&[])), "recipient_unknown", "a report that hides whom");
+        assert_eq!(of("mailbox_full", Some(&[carrier])), "mailbox_full");
+        assert_eq!(reason_for(Some(ann), None, Some(&[carrier])), None);
+    }
 }

@@ -179,14 +179,20 @@ fn who_gave_everything_back_is_sent_nothing_until_they_write_again() {
     book.record(2, &timer(vec![added(2, from_agent())]));
     book.delivery(&step(2, DeliveryState::Accepted, 1));
     assert!(!book.is_suppressed(identity));
+    book.record(3, &timer(vec![added(3, from_agent())]));
+    book.delivery(&Delivery {
+        reason: Some(RECIPIENT_UNKNOWN.to_owned()),
+        ..step(3, DeliveryState::Failed, 1)
+    });
+    assert!(!book.is_suppressed(identity), "a copy reached nobody");
     book.delivery(&Delivery {
         reason: Some(ADDRESS_UNKNOWN.to_owned()),
         ..step(2, DeliveryState::Failed, 0)
     });
     assert!(book.is_suppressed(identity));
     let mut again = heard(&[]);
-    again.events = vec![added(3, EntryKind::FromCustomer)];
-    book.record(3, &again);
+    again.events = vec![added(4, EntryKind::FromCustomer)];
+    book.record(4, &again);
     assert!(!book.is_suppressed(identity));
 }
 

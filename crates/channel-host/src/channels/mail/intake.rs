@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bus::IdHasher;
 use bytes::Bytes;
 use channel::{Content, Inbound, MailHead, Parsed, Rejected};
 use channel_email::html::{CleanOptions, RemoteImages, clean};
@@ -40,7 +41,10 @@ pub(super) async fn take(
     let sorted = sort(mailbox, raw.clone()).await;
     match sorted.parsed {
         Parsed::Message(inbound) => message(channels, key, mailbox, sorted.mail, inbound, &raw).await,
-        Parsed::Status(told) => Ok(status(channels, key, &told).await?),
+        Parsed::Status(told) => {
+            let gone = gone(&channels.intake.hasher, sorted.mail.as_ref());
+            Ok(status(channels, key, &told, Some(&gone)).await?)
+        }
         // Our own words came back: a copy to ourselves, a list, a loop.
         Parsed::Echo { .. } => {
             channels.intake.kit.metrics.duplicates_total.inc([key.channel.as_str()]);
@@ -48,6 +52,13 @@ pub(super) async fn take(
         }
         Parsed::Signal(never) => match never {},
     }
+}
+
+/// Whose addresses are gone for good, as a report says.
+fn gone(hasher: &IdHasher, mail: Option<&Mail>) -> Vec<IdentityId> {
+    let recipients = mail.and_then(|mail| mail.bounce.as_ref()).map(|bounce| &bounce.recipients);
+    let hard = recipients.into_iter().flatten().filter(|recipient| recipient.is_hard());
+    hard.map(|recipient| email_identity(hasher, &recipient.address.to_ascii_lowercase())).collect()
 }
 
 /// Reads it apart from everything else: what breaks its reader is a message all the same.

@@ -17,6 +17,7 @@ use protocol::Millis;
 use service::Secret;
 use tokio::sync::Mutex;
 
+use crate::channels::book::{ADDRESS_UNKNOWN, RECIPIENT_UNKNOWN};
 use crate::channels::carrier::{Carrier, Finding};
 use crate::channels::mail::{Auth, Endpoint, Mailbox, TlsWay, imap};
 
@@ -148,6 +149,25 @@ fn answer(error: &Error) -> SmtpAnswer {
     }
 }
 
+/// What an answer means for the customer: a server refuses a mail whichever of its recipients it does not know.
+fn as_of(customer: &str, mail: &Composed, answer: &SmtpAnswer, verdict: Verdict) -> Verdict {
+    let Verdict::Failed { reason: ADDRESS_UNKNOWN } = verdict else { return verdict };
+    let is_customer = |address: &String| address.eq_ignore_ascii_case(customer);
+    let is_named = |address: &&String| match answer {
+        SmtpAnswer::Refused { text, .. } => text.to_lowercase().contains(&address.to_lowercase()),
+        SmtpAnswer::Accepted { .. } | SmtpAnswer::Unreachable | SmtpAnswer::NoAnswer => false,
+    };
+    let is_theirs = match mail.envelope_to.as_slice() {
+        [only] => is_customer(only),
+        // Most servers name whom they do not know; one that does not leaves it open.
+        several => {
+            let mut named = several.iter().filter(is_named).peekable();
+            named.peek().is_some() && named.all(is_customer)
+        }
+    };
+    Verdict::Failed { reason: if is_theirs { ADDRESS_UNKNOWN } else { RECIPIENT_UNKNOWN } }
+}
+
 /// Whether our own side gave up before it was let in, which every mail of the account would meet. There is no other way to
 /// tell than by the library's words.
 fn is_of_signing_in(words: &str) -> bool {
@@ -171,7 +191,11 @@ impl Carrier for MailCarrier {
     fn send<'a>(&'a self, outbound: &'a Outbound<'a>) -> BoxFuture<'a, Verdict> {
         Box::pin(async move {
             match self.email.render(outbound) {
-                Ok(mail) => self.email.judge(&self.hand_over(&mail).await),
+                Ok(mail) => {
+                    let answer = self.hand_over(&mail).await;
+                    let customer = outbound.to.map_or("", |to| to.identity.as_str());
+                    as_of(customer, &mail, &answer, self.email.judge(&answer))
+                }
                 Err(unsendable) => Verdict::Failed { reason: unsendable.reason },
             }
         })
@@ -276,6 +300,29 @@ mod tests {
             envelope_from: Some("support@shop.test".into()),
             envelope_to: to.iter().map(|to| (*to).to_owned()).collect(),
         }
+    }
+
+    #[test]
+    fn a_copy_that_reaches_nobody_says_nothing_about_the_customer() {
+        let of = |to: &[&str], text: &str| {
+            let answer = SmtpAnswer::Refused { code: 550, text: text.into() };
+            match as_of("ann@c.test", &mail(to), &answer, Verdict::Failed { reason: "address_unknown" }) {
+                Verdict::Failed { reason } => reason,
+                Verdict::Accepted { .. } | Verdict::Retry { .. } | Verdict::Unknown { .. } => "",
+            }
+        };
+        let (ann, ben) = ("<Ann@c.test>: user unknown", "<ben@c.test>: user unknown");
+        assert_eq!(of(&["Ann@c.test"], "user unknown"), "address_unknown");
+        assert_eq!(of(&["ann@c.test", "ben@c.test"], ann), "address_unknown");
+        assert_eq!(of(&["ann@c.test", "ben@c.test"], ben), "recipient_unknown", "a copy");
+        assert_eq!(
+            of(&["ann@c.test", "ben@c.test"], "user unknown"),
+            "recipient_unknown",
+            "nobody knows whose"
+        );
+        assert_eq!(of(&["ben@c.test"], "user unknown"), "recipient_unknown", "passed on");
+        let other = Verdict::Failed { reason: "too_large" };
+        assert_eq!(as_of("ann@c.test", &mail(&["ben@c.test"]), &SmtpAnswer::NoAnswer, other.clone()), other);
     }
 
     #[tokio::test]
