@@ -80,19 +80,26 @@ pub struct Sorted {
     pub parsed: Parsed<Infallible>,
 }
 
+impl Sorted {
+    /// What a mail means that cannot be read, known again by this id.
+    #[must_use]
+    pub fn unreadable(provider_id: String) -> Self {
+        let content = Content {
+            mail: Some(Box::new(MailHead { unreadable: true, ..MailHead::default() })),
+            ..Content::words("(This mail could not be read. It is attached as it came.)")
+        };
+        let identity = Some(nobody(&provider_id));
+        let inbound = Inbound { provider_id, identity, content, ..Inbound::default() };
+        Self { mail: None, parsed: Parsed::Message(inbound) }
+    }
+}
+
 impl Email {
     /// Reads a mail and says what it means. Every mail means something: what cannot be read is a message that says so.
     #[must_use]
     pub fn sort(&self, raw: &[u8]) -> Sorted {
         let Ok(mail) = read(raw, &self.limits) else {
-            let content = Content {
-                mail: Some(Box::new(MailHead { unreadable: true, ..MailHead::default() })),
-                ..Content::words("(This mail could not be read. It is attached as it came.)")
-            };
-            let provider_id = key_text(&content_key(raw, &Mail::default()));
-            let identity = Some(nobody(&provider_id));
-            let inbound = Inbound { provider_id, identity, content, ..Inbound::default() };
-            return Sorted { mail: None, parsed: Parsed::Message(inbound) };
+            return Sorted::unreadable(key_text(&content_key(raw, &Mail::default())));
         };
         let parsed = self.meaning(raw, &mail);
         Sorted { mail: Some(mail), parsed }
@@ -377,8 +384,9 @@ fn nobody(provider_id: &str) -> String {
     format!("nobody {provider_id}")
 }
 
-/// An id that says where the entry stands.
-fn place_id(log_seq: u64, seq: u64) -> Option<MessageId> {
+/// The id of a mail that the house writes by itself: it says where its entry stands.
+#[must_use]
+pub fn place_id(log_seq: u64, seq: u64) -> Option<MessageId> {
     format!("msg_{log_seq:016x}{seq:016x}").parse().ok()
 }
 

@@ -4,7 +4,7 @@ use conditions::routing::RoutingFacts;
 use protocol::facts::FactValues;
 use protocol::input::CustomerMessage;
 use protocol::record::{EntryKind, Event, OfferEnd, ParkReason, Preferred, QueuedWhy};
-use protocol::{AgentId, ContactId, ConversationId, IdentityId, Language};
+use protocol::{AgentId, ContactId, ConversationId, Hash128, IdentityId, Language};
 
 use crate::apply::FORGOTTEN_PER_RECORD;
 use crate::contact::{Ended, Phase};
@@ -62,8 +62,9 @@ impl Turn<'_> {
 
     /// The customer's conversation; `None` if there is no room for a new one.
     fn conversation(&mut self, message: &CustomerMessage) -> Option<ConversationId> {
-        let known = match &message.thread {
-            Some(thread) => self.state.conversation_of_thread(thread.id),
+        let thread = message.thread.as_ref().map(|thread| self.own_thread(thread.id, message.identity));
+        let known = match thread {
+            Some(thread) => self.state.conversation_of_thread(thread),
             None => self.state.conversation_of(message.identity),
         };
         if known.is_some() {
@@ -79,9 +80,23 @@ impl Turn<'_> {
             identity: message.identity,
             channel: message.channel,
             account: message.account.clone(),
-            thread: message.thread.as_ref().map(|thread| thread.id),
+            thread,
         });
         Some(conversation)
+    }
+
+    /// The thread that a message of this identity is of. Whom a channel lets into another's thread writes in it under its
+    /// customer's identity; anybody else who names it has a thread of their own of that name, the same one each time.
+    fn own_thread(&self, thread: Hash128, identity: IdentityId) -> Hash128 {
+        let known = self.state.conversation_of_thread(thread).and_then(|id| self.state.conversation(id));
+        if known.is_none_or(|known| known.identity == identity) {
+            return thread;
+        }
+        let mut own = thread;
+        for (byte, of_identity) in own.0.iter_mut().zip(identity.0.0) {
+            *byte ^= of_identity;
+        }
+        own
     }
 
     fn has_room(&self) -> bool {

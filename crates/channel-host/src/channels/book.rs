@@ -165,6 +165,8 @@ impl Book {
             self.by_identity.entry(*identity).or_default().push(*conversation);
             if let Some(thread) = thread {
                 self.threads.insert(*thread, *conversation);
+                // A thread of the core's own making stands in no message.
+                self.expect(*thread, &[], *identity);
             }
         }
     }

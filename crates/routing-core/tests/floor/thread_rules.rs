@@ -26,7 +26,7 @@ impl Floor {
 }
 
 #[test]
-fn each_thread_is_a_conversation_and_whoever_writes_in_it_continues_it() {
+fn each_thread_is_a_conversation_of_its_customer() {
     let mut floor = Floor::online([agent("ada"), agent("bob")]);
     floor.writes_in("carl", "one").accepts("ada");
     floor.writes_in("carl", "two").check(expect![[r#"
@@ -42,8 +42,8 @@ fn each_thread_is_a_conversation_and_whoever_writes_in_it_continues_it() {
     floor.writes_in("carl", "one").check(expect![[r#"
         con_6_1 entry 3: customer
     "#]]);
-    // Somebody whom the agent asked answers in the customer's thread.
-    floor.writes_in("dora", "two").check(expect![[r#"
+    // Somebody whom the agent asked answers in the customer's thread: their channel files it under its customer.
+    floor.writes_in("carl", "two").check(expect![[r#"
         con_8_1 entry 3: customer
     "#]]);
     // Without a thread it is the customer's one conversation of the channel.
@@ -52,6 +52,24 @@ fn each_thread_is_a_conversation_and_whoever_writes_in_it_continues_it() {
         con_12_1 opened
         con_12_1 entry 1: customer
         con_12_1 waits in support at 5 since 0 ms (Opened)
+    "#]]);
+}
+
+#[test]
+fn who_names_anothers_thread_has_one_of_their_own() {
+    let mut floor = Floor::online([agent("ada")]);
+    floor.writes_in("carl", "one").accepts("ada");
+    floor.writes_in("dora", "one").check(expect![[r#"
+        cnv_6_0 opened by api mail
+        con_6_1 opened
+        con_6_1 entry 1: customer
+        con_6_1 waits in support at 5 since 0 ms (Opened)
+    "#]]);
+    floor.writes_in("dora", "one").check(expect![[r#"
+        con_6_1 entry 2: customer
+    "#]]);
+    floor.writes_in("carl", "one").check(expect![[r#"
+        con_4_1 entry 3: customer
     "#]]);
 }
 

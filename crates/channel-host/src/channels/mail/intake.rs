@@ -38,7 +38,8 @@ pub(super) async fn take(
     raw: Vec<u8>,
 ) -> anyhow::Result<()> {
     let raw = Bytes::from(raw);
-    let sorted = sort(mailbox, raw.clone()).await;
+    let email = mailbox.email.clone();
+    let sorted = sort(&channels.intake.hasher, raw.clone(), move |raw| email.sort(raw)).await;
     match sorted.parsed {
         Parsed::Message(inbound) => message(channels, key, mailbox, sorted.mail, inbound, &raw).await,
         Parsed::Status(told) => {
@@ -61,14 +62,14 @@ fn gone(hasher: &IdHasher, mail: Option<&Mail>) -> Vec<IdentityId> {
     hard.map(|recipient| email_identity(hasher, &recipient.address.to_ascii_lowercase())).collect()
 }
 
-/// Reads it apart from everything else: what breaks its reader is a message all the same.
-async fn sort(mailbox: &Mailbox, raw: Bytes) -> Sorted {
-    let email = mailbox.email.clone();
-    match tokio::task::spawn_blocking(move || email.sort(&raw)).await {
+/// Reads it apart from everything else: what breaks its reader is a message all the same, and one of its own.
+async fn sort(hasher: &IdHasher, raw: Bytes, read: impl FnOnce(&[u8]) -> Sorted + Send + 'static) -> Sorted {
+    let bytes = raw.clone();
+    match tokio::task::spawn_blocking(move || read(&bytes)).await {
         Ok(sorted) => sorted,
         Err(error) => {
             tracing::error!(%error, "a mail broke its reader; it is shown as it came");
-            mailbox.email.sort(b"")
+            Sorted::unreadable(hasher.content(&raw).to_string())
         }
     }
 }
@@ -129,7 +130,8 @@ fn thread(
 ) -> Threaded {
     let hash = |text: &str| channels.intake.hasher.provider_id(key.channel, &key.account, text);
     let fresh = || Threaded {
-        thread: hash(&format!("thread of {}", inbound.provider_id)),
+        // Its id is the sender's to write: the same one from somebody else is another thread.
+        thread: hash(&fresh_thread(sender, &inbound.provider_id)),
         identity: sender,
         is_third: false,
     };
@@ -187,6 +189,11 @@ fn aliases(
     all
 }
 
+/// By what a mail's own thread is known: the mail, and who sent it.
+fn fresh_thread(sender: IdentityId, provider_id: &str) -> String {
+    format!("thread of {sender} {provider_id}")
+}
+
 fn named(id: &str) -> String {
     format!("id {id}")
 }
@@ -242,5 +249,39 @@ fn attachment(object: Hash128, name: &str, media_type: &str, bytes: usize, inlin
         media_type: media_type.to_owned(),
         bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
         inline,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bus::MasterKey;
+
+    use super::*;
+
+    fn hasher() -> IdHasher {
+        let dir = tempfile::tempdir().unwrap();
+        IdHasher::new(&MasterKey::load_or_create(&dir.path().join("key")).unwrap())
+    }
+
+    #[tokio::test]
+    async fn mails_that_break_their_reader_are_messages_of_their_own() {
+        let hasher = hasher();
+        let mut ids = Vec::new();
+        for raw in ["one", "two", "two"] {
+            let sorted = sort(&hasher, Bytes::from(raw), |_| panic!("it breaks")).await;
+            let Parsed::Message(inbound) = sorted.parsed else { panic!("no message") };
+            assert!(inbound.content.mail.unwrap().unreadable);
+            ids.push((inbound.provider_id, inbound.identity));
+        }
+        assert_ne!(ids[0], ids[1]);
+        assert_eq!(ids[1], ids[2], "the same bytes are the same mail");
+    }
+
+    #[test]
+    fn the_same_id_of_two_senders_is_two_threads() {
+        let hasher = hasher();
+        let (ann, ben) = (email_identity(&hasher, "ann@c.test"), email_identity(&hasher, "ben@c.test"));
+        assert_ne!(fresh_thread(ann, "<1@c.test>"), fresh_thread(ben, "<1@c.test>"));
+        assert_eq!(fresh_thread(ann, "<1@c.test>"), fresh_thread(ann, "<1@c.test>"));
     }
 }
