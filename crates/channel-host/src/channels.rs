@@ -11,6 +11,7 @@ mod follow;
 mod lanes;
 mod links;
 mod mail;
+mod reading;
 mod send;
 mod standing;
 
@@ -22,14 +23,14 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use bus::{Bucket, Bus, Files, IdHasher, Sealer, places};
+use bus::{Bucket, Bus, Files, IdHasher, Sealer, StreamError, places};
 use bytes::Bytes;
 use channel_email::sign::Key;
 use protocol::delivery::AccountsAnswer;
 use protocol::ids::GatewayId;
 use protocol::subjects::Subjects;
 use protocol::{ChannelKind, ConversationId, IdentityId, Millis, SubjectToken};
-use service::{Kit, Rate, RateLimiter};
+use service::{HealthHandle, Kit, Rate, RateLimiter};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
@@ -38,9 +39,10 @@ pub use self::carrier::Finding;
 use self::accounts::Account;
 use self::book::{AccountKey, Book};
 use self::carrier::{ANSWER_WITHIN, Client};
+use self::reading::{Log, Read};
 use self::standing::Standings;
 use crate::intake::Intake;
-use crate::limits::{LOOP_MAILS, LOOP_WITHIN, RATE_KEYS_MAX};
+use crate::limits::{BEAT_EVERY, LOOP_MAILS, LOOP_WITHIN, RATE_KEYS_MAX, REOPEN_PAUSE};
 
 /// Largest request that is read at all, bytes; an adapter's own limit is lower.
 const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -59,16 +61,8 @@ struct Channels {
     /// Conversations that have something new to send, for whoever leads.
     grown: Mutex<BTreeSet<ConversationId>>,
     wake: Notify,
-    /// The last record of DELIVERIES that the book has, and whether both logs were read to their ends.
+    /// How far both logs are in the book.
     read: watch::Sender<Read>,
-}
-
-/// How far the logs are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Read {
-    deliveries: u64,
-    contacts_caught_up: bool,
-    deliveries_caught_up: bool,
 }
 
 impl Channels {
@@ -95,12 +89,25 @@ impl Channels {
         std::mem::take(&mut *self.grown.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Waits until both logs were read to their ends.
+    /// Waits until the book has all that stands in both logs now: having read them to their ends once says nothing about what
+    /// another process wrote since.
     async fn caught_up(&self) {
-        let caught_up = |read: &Read| read.contacts_caught_up && read.deliveries_caught_up;
-        if self.read.subscribe().wait_for(caught_up).await.is_err() {
+        let (contacts, deliveries) = loop {
+            match (self.end_of(Log::Contacts).await, self.end_of(Log::Deliveries).await) {
+                (Ok(contacts), Ok(deliveries)) => break (contacts, deliveries),
+                (Err(error), _) | (_, Err(error)) => {
+                    tracing::warn!(%error, "failed to look how long the logs are; tries again");
+                    tokio::time::sleep(REOPEN_PAUSE).await;
+                }
+            }
+        };
+        if self.read.subscribe().wait_for(|read| read.has(contacts, deliveries)).await.is_err() {
             tracing::error!("the logs' readers are gone before those who wait for them");
         }
+    }
+
+    async fn end_of(&self, log: Log) -> Result<u64, StreamError> {
+        Ok(self.intake.bus.read_last(log.stream()).await?.map_or(0, |item| item.seq))
     }
 }
 
@@ -159,6 +166,14 @@ pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHashe
         .layer(limit)
         .route("/files/{identity}/{object}/{name}", get(links::fetch))
         .with_state(channels))
+}
+
+/// Says for ever that a task lives.
+async fn beat(health: &HealthHandle) {
+    loop {
+        health.beat();
+        tokio::time::sleep(BEAT_EVERY).await;
+    }
 }
 
 /// How connections to providers are kept private: by the certificates that this machine trusts.

@@ -14,7 +14,7 @@ use protocol::{
 const HEARD_KEPT_MAX: usize = 4;
 /// Hashes of providers' ids by which threads are found again; the oldest go.
 const ALIASES_KEPT_MAX: usize = 2_000_000;
-/// Latest entries of a conversation whose state is remembered; more cannot wait, since they go one by one.
+/// Steps of a conversation that are remembered of what is over, the latest ones; what is to come or waits has all of its own.
 const STEPS_KEPT_MAX: usize = 200;
 /// Messages of ours by whose id a provider's status is matched; the oldest go.
 const SENT_KEPT_MAX: usize = 1_000_000;
@@ -45,8 +45,10 @@ pub(crate) struct Book {
     suppressed: HashSet<IdentityId>,
     sent: Bounded<MessageId, (ConversationId, u64)>,
     by_provider: Bounded<Hash128, (ConversationId, u64)>,
-    /// What DELIVERIES said of entries that CONTACTS has not shown yet.
-    early: HashMap<(ConversationId, u64), Step>,
+    /// The last record of CONTACTS that is folded.
+    contacts: u64,
+    /// What DELIVERIES said of conversations that CONTACTS has not shown yet.
+    early: BTreeMap<ConversationId, Vec<(u64, Delivery)>>,
     agents: HashMap<AgentId, Agent>,
 }
 
@@ -72,6 +74,10 @@ pub(crate) struct Talk {
     pending: VecDeque<Entry>,
     /// How far each entry has come, of those that are not behind everybody.
     steps: BTreeMap<u64, Step>,
+    /// The last entry that CONTACTS has shown.
+    seen_to: u64,
+    /// The router has forgotten it: it goes when all of it is sent.
+    is_forgotten: bool,
 }
 
 /// The latest word about an entry.
@@ -95,7 +101,8 @@ impl Book {
             suppressed: HashSet::new(),
             sent: Bounded::new(SENT_KEPT_MAX),
             by_provider: Bounded::new(SENT_KEPT_MAX),
-            early: HashMap::new(),
+            contacts: 0,
+            early: BTreeMap::new(),
             agents: HashMap::new(),
         }
     }
@@ -132,21 +139,24 @@ impl Book {
                 grown.push(conversation);
             }
         }
+        self.contacts = log_seq;
+        // What came of a conversation that is born by now has been told; what is of none of ours is nothing to us.
+        while let Some(early) = self.early.first_entry()
+            && early.key().log_seq <= log_seq
+        {
+            for (at, delivery) in early.remove() {
+                self.delivery(at, &delivery);
+            }
+        }
         grown
     }
 
     fn event(&mut self, event: &Event) {
         if let Event::ConversationForgotten { conversation } = event
-            && let Some(talk) = self.conversations.get(conversation)
-            && talk.pending.is_empty()
+            && let Some(talk) = self.conversations.get_mut(conversation)
         {
-            if let Some(thread) = talk.thread {
-                self.threads.remove(&thread);
-            }
-            if let Some(of) = self.by_identity.get_mut(&talk.identity) {
-                of.retain(|id| id != conversation);
-            }
-            self.conversations.remove(conversation);
+            talk.is_forgotten = true;
+            self.forget_if_over(*conversation);
         }
         if let Event::ConversationOpened { conversation, identity, channel, account, thread } = event
             && self.channels.contains(channel)
@@ -160,6 +170,8 @@ impl Book {
                 is_open: false,
                 pending: VecDeque::new(),
                 steps: BTreeMap::new(),
+                seen_to: 0,
+                is_forgotten: false,
             };
             self.conversations.insert(*conversation, talk);
             self.by_identity.entry(*identity).or_default().push(*conversation);
@@ -167,6 +179,25 @@ impl Book {
                 self.threads.insert(*thread, *conversation);
                 // A thread of the core's own making stands in no message.
                 self.expect(*thread, &[], *identity);
+            }
+        }
+    }
+
+    fn forget_if_over(&mut self, id: ConversationId) {
+        let is_over = |talk: &Talk| talk.is_forgotten && talk.pending.is_empty();
+        if !self.conversations.get(&id).is_some_and(is_over) {
+            return;
+        }
+        let Some(talk) = self.conversations.remove(&id) else { return };
+        if let Some(thread) = talk.thread
+            && self.threads.get(&thread) == Some(&id)
+        {
+            self.threads.remove(&thread);
+        }
+        if let Some(of) = self.by_identity.get_mut(&talk.identity) {
+            of.retain(|other| *other != id);
+            if of.is_empty() {
+                self.by_identity.remove(&talk.identity);
             }
         }
     }
@@ -198,16 +229,13 @@ impl Book {
         if matches!(entry.kind, EntryKind::Resolved { .. } | EntryKind::ClosedAfterSilence { .. }) {
             talk.is_open = false;
         }
+        talk.seen_to = talk.seen_to.max(entry.seq);
         if let Some(message) = entry.message {
             self.sent.insert(message, (id, entry.seq));
         }
         let is_ours = !matches!(entry.kind, EntryKind::FromCustomer | EntryKind::Automatic);
         if !is_ours || !entry.kind.is_for_customer() {
             return false;
-        }
-        if let Some(early) = self.early.remove(&(id, entry.seq)) {
-            let step = talk.steps.get(&entry.seq).map_or(early, |later| early.then(*later));
-            talk.steps.insert(entry.seq, step);
         }
         if talk.steps.get(&entry.seq).is_some_and(|step| step.state.is_settled()) {
             return false;
@@ -216,30 +244,29 @@ impl Book {
         true
     }
 
-    /// Folds one record of DELIVERIES in; gives the state that its message has now, if that changed.
-    pub(crate) fn delivery(&mut self, delivery: &Delivery) -> Option<DeliveryState> {
-        let place = (delivery.conversation, delivery.seq);
-        if let Some(hash) = delivery.provider_hash {
-            self.by_provider.insert(hash, place);
-        }
-        let told = Step { state: delivery.state, attempt: delivery.attempt, again_at: delivery.again_at };
-        let Some(talk) = self.conversations.get_mut(&delivery.conversation) else {
-            let known = self.early.entry(place).or_insert(told);
-            *known = known.then(told);
+    /// Folds one record of DELIVERIES in, which stands there at `at`; gives the state that its message has now, if that changed.
+    pub(crate) fn delivery(&mut self, at: u64, delivery: &Delivery) -> Option<DeliveryState> {
+        if delivery.conversation.log_seq > self.contacts {
+            self.early.entry(delivery.conversation).or_default().push((at, delivery.clone()));
             return None;
-        };
+        }
+        // Of one that CONTACTS has shown and that is not here, nothing is sent any more.
+        let talk = self.conversations.get_mut(&delivery.conversation)?;
+        if let Some(hash) = delivery.provider_hash {
+            self.by_provider.insert(hash, (delivery.conversation, delivery.seq));
+        }
         let before = talk.steps.get(&delivery.seq).copied();
+        let told = Step { state: delivery.state, attempt: delivery.attempt, again_at: delivery.again_at };
         let step = before.map_or(told, |before| before.then(told));
         talk.steps.insert(delivery.seq, step);
-        while talk.steps.len() > STEPS_KEPT_MAX {
-            talk.steps.pop_first();
-        }
         if step.state.is_settled() {
             talk.pending.retain(|entry| entry.seq != delivery.seq);
         }
+        talk.forget_steps();
         if step.state == DeliveryState::Failed && delivery.reason.as_deref() == Some(ADDRESS_UNKNOWN) {
             self.suppressed.insert(talk.identity);
         }
+        self.forget_if_over(delivery.conversation);
         (before.map(|before| before.state) != Some(step.state)).then_some(step.state)
     }
 
@@ -259,6 +286,7 @@ impl Book {
         if let Some(talk) = self.conversations.get_mut(&id) {
             talk.pending.retain(|entry| entry.seq != seq);
         }
+        self.forget_if_over(id);
     }
 
     /// All conversations that have something to send.
@@ -340,6 +368,17 @@ impl Talk {
     /// Messages that wait.
     pub(crate) fn waiting(&self) -> usize {
         self.pending.len()
+    }
+
+    /// Lets the oldest steps go of what is over. One of an entry that is to come must stay, however many there are: without it
+    /// the entry would be sent again.
+    fn forget_steps(&mut self) {
+        let over_to = self.pending.front().map_or(self.seen_to, |first| first.seq.saturating_sub(1));
+        while self.steps.len() > STEPS_KEPT_MAX
+            && self.steps.first_key_value().is_some_and(|(seq, _)| *seq <= over_to)
+        {
+            self.steps.pop_first();
+        }
     }
 }
 

@@ -1,32 +1,21 @@
 //! Reads CONTACTS and DELIVERIES into the book.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bus::{Tail, TailError, TailItem, TailOptions};
 use protocol::delivery::Delivery;
 use protocol::input::WIRE_VERSION;
 use protocol::record::Record;
-use protocol::streams::{CONTACTS, DELIVERIES};
 use service::HealthHandle;
 
-use crate::channels::Channels;
+use crate::channels::reading::Log;
+use crate::channels::{Channels, beat};
 use crate::limits::{BEAT_EVERY, REOPEN_PAUSE};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Log {
-    Contacts,
-    Deliveries,
-}
-
-impl Log {
-    fn stream(self) -> &'static str {
-        match self {
-            Self::Contacts => CONTACTS,
-            Self::Deliveries => DELIVERIES,
-        }
-    }
-}
+/// How long a log that stands still holds up the other one: reading ahead costs memory and nothing else.
+const PACE_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) fn start(channels: &Arc<Channels>) {
     let kit = &channels.intake.kit;
@@ -48,21 +37,17 @@ async fn follow(channels: Arc<Channels>, log: Log, health: HealthHandle) -> anyh
     let mut beat = tokio::time::interval(BEAT_EVERY);
     loop {
         if tail.caught_up() {
-            channels.read.send_if_modified(|read| {
-                let flag = match log {
-                    Log::Contacts => &mut read.contacts_caught_up,
-                    Log::Deliveries => &mut read.deliveries_caught_up,
-                };
-                !std::mem::replace(flag, true)
-            });
+            channels.read.send_if_modified(|read| !std::mem::replace(&mut read.of(log).caught_up, true));
         }
         tokio::select! {
             item = tail.next() => {
                 let item = item.with_context(|| format!("read {}", log.stream()))?;
+                turn(&channels, log, item.published_at_ms, &health).await;
                 match log {
                     Log::Contacts => contacts(&channels, &item)?,
                     Log::Deliveries => deliveries(&channels, &item)?,
                 }
+                channels.read.send_modify(|read| read.of(log).seq = item.seq);
             }
             _ = beat.tick() => health.beat(),
             () = token.cancelled() => {
@@ -70,6 +55,25 @@ async fn follow(channels: Arc<Channels>, log: Log, health: HealthHandle) -> anyh
                 return Ok(());
             }
         }
+    }
+}
+
+/// Waits while the other log is behind a record that was stored then.
+async fn turn(channels: &Channels, log: Log, at_ms: u64, health: &HealthHandle) {
+    channels.read.send_modify(|read| read.of(log).at_ms = at_ms);
+    if channels.read.borrow().may_fold(log, at_ms) {
+        return;
+    }
+    let token = channels.intake.kit.drain.token();
+    let mut read = channels.read.subscribe();
+    let is_turn = read.wait_for(|read| read.may_fold(log, at_ms));
+    tokio::select! {
+        told = tokio::time::timeout(PACE_WITHIN, is_turn) => match told {
+            Ok(_) => {}
+            Err(_) => tracing::info!(log = log.stream(), "goes on reading ahead of the other log"),
+        },
+        () = beat(health) => {}
+        () = token.cancelled() => {}
     }
 }
 
@@ -107,11 +111,10 @@ fn deliveries(channels: &Channels, item: &TailItem) -> anyhow::Result<()> {
     let delivery: Delivery =
         serde_json::from_slice(&item.payload).with_context(|| format!("read delivery {}", item.seq))?;
     anyhow::ensure!(delivery.v <= WIRE_VERSION, "read delivery {}: written by a later version", item.seq);
-    let changed = channels.book().delivery(&delivery);
-    let is_live = channels.read.borrow().deliveries_caught_up;
+    let changed = channels.book().delivery(item.seq, &delivery);
+    let is_live = channels.read.borrow().deliveries.caught_up;
     if let Some(state) = changed.filter(|_| is_live) {
         channels.intake.kit.metrics.deliveries_total.inc([delivery.channel.as_str(), state.as_str()]);
     }
-    channels.read.send_modify(|read| read.deliveries = item.seq);
     Ok(())
 }

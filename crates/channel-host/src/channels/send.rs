@@ -15,11 +15,11 @@ use service::rate::RetryAfter;
 use service::{HealthHandle, Rate, RateLimiter, failpoint};
 use tokio::task::JoinSet;
 
-use crate::channels::Channels;
 use crate::channels::book::{AccountKey, Step, Talk};
 use crate::channels::compose::{File, NotComposed, attached, compose};
 use crate::channels::door::provider_hash;
 use crate::channels::lanes::{Lanes, May, pause_ms};
+use crate::channels::{Channels, beat};
 use crate::limits::{BEAT_EVERY, LEASE, PUBLISH_WITHIN, SENDS_AT_ONCE_MAX, SENDS_END_WITHIN};
 
 /// The lease of who sends.
@@ -63,14 +63,6 @@ pub(super) async fn run(channels: Arc<Channels>, health: HealthHandle) -> anyhow
 async fn acquire(channels: &Channels) -> Result<HeldLease, LeaseError> {
     let cancel = channels.intake.kit.drain.token();
     Lease::acquire(&channels.leases, LEASE_KEY, &channels.me.to_string(), LEASE, &cancel).await
-}
-
-/// Says for ever that this process lives.
-async fn beat(health: &HealthHandle) {
-    loop {
-        health.beat();
-        tokio::time::sleep(BEAT_EVERY).await;
-    }
 }
 
 /// One attempt and what it needs.
@@ -458,7 +450,7 @@ fn step(
 
 /// Waits until the book has what was just written: until then it does not know that it happened.
 async fn read_to(channels: &Channels, seq: u64) {
-    if channels.read.subscribe().wait_for(|read| read.deliveries >= seq).await.is_err() {
+    if channels.read.subscribe().wait_for(|read| read.deliveries.seq >= seq).await.is_err() {
         tracing::error!("the book of deliveries is gone before those who write in it");
     }
 }

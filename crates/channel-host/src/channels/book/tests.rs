@@ -100,14 +100,14 @@ fn entries_go_in_order_and_each_until_it_is_settled() {
         &timer(vec![added(3, EntryKind::Note { agent: AgentId(Uuid::nil()) }), added(4, from_agent())]),
     );
     assert_eq!(next_seq(&book), Some(2));
-    assert_eq!(book.delivery(&step(2, DeliveryState::Sending, 1)), Some(DeliveryState::Sending));
-    assert_eq!(book.delivery(&step(2, DeliveryState::Queued, 1)), Some(DeliveryState::Queued));
+    assert_eq!(book.delivery(1, &step(2, DeliveryState::Sending, 1)), Some(DeliveryState::Sending));
+    assert_eq!(book.delivery(1, &step(2, DeliveryState::Queued, 1)), Some(DeliveryState::Queued));
     assert_eq!(next_seq(&book), Some(2), "it waits to be tried again, and what is behind it waits too");
-    assert_eq!(book.delivery(&step(2, DeliveryState::Sending, 2)), Some(DeliveryState::Sending));
-    assert_eq!(book.delivery(&step(2, DeliveryState::Accepted, 2)), Some(DeliveryState::Accepted));
+    assert_eq!(book.delivery(1, &step(2, DeliveryState::Sending, 2)), Some(DeliveryState::Sending));
+    assert_eq!(book.delivery(1, &step(2, DeliveryState::Accepted, 2)), Some(DeliveryState::Accepted));
     assert_eq!(next_seq(&book), Some(4));
-    assert_eq!(book.delivery(&step(2, DeliveryState::Sent, 0)), Some(DeliveryState::Sent));
-    assert_eq!(book.delivery(&step(2, DeliveryState::Accepted, 0)), None, "never back");
+    assert_eq!(book.delivery(1, &step(2, DeliveryState::Sent, 0)), Some(DeliveryState::Sent));
+    assert_eq!(book.delivery(1, &step(2, DeliveryState::Accepted, 0)), None, "never back");
     book.skip(TALK, 4);
     assert_eq!(next_seq(&book), None);
     assert_eq!(book.waiting().count(), 0);
@@ -132,7 +132,7 @@ fn the_two_logs_may_be_read_in_any_order() {
             if turns >> n & 1 == 1 {
                 book.record(u64::try_from(n).unwrap() + 1, records.next().unwrap());
             } else {
-                book.delivery(steps.next().unwrap());
+                book.delivery(1, steps.next().unwrap());
             }
         }
         let (_, entry, step) = book.next(TALK).unwrap();
@@ -177,18 +177,18 @@ fn who_gave_everything_back_is_sent_nothing_until_they_write_again() {
     let identity = IdentityId(Hash128([7; 16]));
     book.record(1, &heard(&[]));
     book.record(2, &timer(vec![added(2, from_agent())]));
-    book.delivery(&step(2, DeliveryState::Accepted, 1));
+    book.delivery(1, &step(2, DeliveryState::Accepted, 1));
     assert!(!book.is_suppressed(identity));
     book.record(3, &timer(vec![added(3, from_agent())]));
-    book.delivery(&Delivery {
-        reason: Some(RECIPIENT_UNKNOWN.to_owned()),
-        ..step(3, DeliveryState::Failed, 1)
-    });
+    book.delivery(
+        1,
+        &Delivery { reason: Some(RECIPIENT_UNKNOWN.to_owned()), ..step(3, DeliveryState::Failed, 1) },
+    );
     assert!(!book.is_suppressed(identity), "a copy reached nobody");
-    book.delivery(&Delivery {
-        reason: Some(ADDRESS_UNKNOWN.to_owned()),
-        ..step(2, DeliveryState::Failed, 0)
-    });
+    book.delivery(
+        1,
+        &Delivery { reason: Some(ADDRESS_UNKNOWN.to_owned()), ..step(2, DeliveryState::Failed, 0) },
+    );
     assert!(book.is_suppressed(identity));
     let mut again = heard(&[]);
     again.events = vec![added(4, EntryKind::FromCustomer)];
@@ -209,4 +209,55 @@ fn a_customers_threads_are_found_open_ones_first() {
     book.record(2, &timer(vec![added(2, resolved)]));
     assert_eq!(book.threads_of(&key(), identity), (None, thread));
     assert_eq!(book.owner_of(Hash128([9; 16])), Some(identity));
+}
+
+/// However far DELIVERIES is read ahead.
+#[test]
+fn nothing_that_was_sent_is_sent_again_however_long_the_conversation() {
+    for is_shown in [true, false] {
+        let mut book = book();
+        if is_shown {
+            book.record(1, &heard(&[]));
+        }
+        for seq in 2..1000 {
+            book.delivery(seq, &step(seq, DeliveryState::Sending, 1));
+            book.delivery(seq, &step(seq, DeliveryState::Accepted, 1));
+        }
+        if !is_shown {
+            book.record(1, &heard(&[]));
+        }
+        for seq in 2..1001 {
+            book.record(seq, &timer(vec![added(seq, from_agent())]));
+        }
+        assert_eq!(next_seq(&book), Some(1000), "{is_shown}: the only one that is left");
+        book.delivery(1000, &step(1000, DeliveryState::Accepted, 1));
+        assert_eq!(next_seq(&book), None);
+        assert_eq!(book.talk(TALK).unwrap().steps.len(), STEPS_KEPT_MAX, "what is over is let go");
+    }
+}
+
+#[test]
+fn a_conversation_that_was_forgotten_goes_when_all_of_it_is_sent() {
+    let mut book = book();
+    let identity = IdentityId(Hash128([7; 16]));
+    book.record(1, &heard(&[]));
+    book.record(
+        2,
+        &timer(vec![added(2, from_agent()), added(3, EntryKind::Reopened), added(4, from_agent())]),
+    );
+    book.record(3, &timer(vec![Event::ConversationForgotten { conversation: TALK }]));
+    book.delivery(1, &step(2, DeliveryState::Accepted, 1));
+    book.skip(TALK, 3);
+    assert_eq!(next_seq(&book), Some(4), "what was said is sent all the same");
+    book.delivery(2, &step(4, DeliveryState::Failed, 1));
+    assert!(book.talk(TALK).is_none());
+    assert_eq!(book.threads_of(&key(), identity), (None, None));
+    // What is told of it later is kept nowhere; the same of one that is yet to come is.
+    book.delivery(3, &step(4, DeliveryState::Delivered, 0));
+    assert!(book.talk(TALK).is_none() && book.early.is_empty());
+    let later = ConversationId { log_seq: 9, n: 0 };
+    book.delivery(4, &Delivery { conversation: later, ..step(2, DeliveryState::Accepted, 1) });
+    assert_eq!(book.early.len(), 1);
+    book.record(9, &timer(vec![]));
+    assert!(book.early.is_empty(), "it is of no conversation of these channels");
 }

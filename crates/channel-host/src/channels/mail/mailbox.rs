@@ -16,10 +16,10 @@ use protocol::delivery::AccountState;
 use serde::{Deserialize, Serialize};
 use service::HealthHandle;
 
-use crate::channels::Channels;
 use crate::channels::book::AccountKey;
 use crate::channels::mail::imap::{self, NotIn, Signed};
 use crate::channels::mail::{Mailbox, intake};
+use crate::channels::{Channels, beat};
 use crate::limits::{BEAT_EVERY, LEASE};
 
 /// Mails of one look; the rest comes with the next one.
@@ -110,13 +110,6 @@ async fn acquire(channels: &Channels, key: &AccountKey) -> Result<HeldLease, Lea
     let cancel = channels.intake.kit.drain.token();
     let name = format!("mailbox-{}", key.account);
     Lease::acquire(&channels.leases, &name, &channels.me.to_string(), LEASE, &cancel).await
-}
-
-async fn beat(health: &HealthHandle) {
-    loop {
-        health.beat();
-        tokio::time::sleep(BEAT_EVERY).await;
-    }
 }
 
 /// One session after another: a server that is away comes back, and everything since then is fetched.
