@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
+use channel_email::place_id;
 use protocol::delivery::{Delivery, DeliveryState};
 use protocol::input::CustomerMessage;
 use protocol::record::{Cause, EntryKind, Event, Record};
@@ -86,6 +87,18 @@ pub(crate) struct Step {
     pub(crate) state: DeliveryState,
     pub(crate) attempt: u32,
     pub(crate) again_at: Option<Millis>,
+    /// Which record of DELIVERIES was the first that began its latest attempt: whoever wrote it hands the message over.
+    pub(crate) begun: Option<Begun>,
+    /// Attempts that do not count, because the account was not let in: the message itself was not tried.
+    pub(crate) untried: u32,
+}
+
+/// An attempt that was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Begun {
+    pub(crate) attempt: u32,
+    /// The record.
+    pub(crate) at: u64,
 }
 
 impl Book {
@@ -237,6 +250,13 @@ impl Book {
         if !is_ours || !entry.kind.is_for_customer() {
             return false;
         }
+        if talk.key.channel == ChannelKind::Email
+            && entry.message.is_none()
+            && let Some(message) = place_id(id.log_seq, entry.seq)
+        {
+            // What the house mails by itself bounces too.
+            self.sent.insert(message, (id, entry.seq));
+        }
         if talk.steps.get(&entry.seq).is_some_and(|step| step.state.is_settled()) {
             return false;
         }
@@ -256,7 +276,7 @@ impl Book {
             self.by_provider.insert(hash, (delivery.conversation, delivery.seq));
         }
         let before = talk.steps.get(&delivery.seq).copied();
-        let told = Step { state: delivery.state, attempt: delivery.attempt, again_at: delivery.again_at };
+        let told = Step::told(at, delivery);
         let step = before.map_or(told, |before| before.then(told));
         talk.steps.insert(delivery.seq, step);
         if step.state.is_settled() {
@@ -272,6 +292,11 @@ impl Book {
 
     pub(crate) fn talk(&self, id: ConversationId) -> Option<&Talk> {
         self.conversations.get(&id)
+    }
+
+    /// How far an entry has come.
+    pub(crate) fn step(&self, id: ConversationId, seq: u64) -> Option<Step> {
+        self.conversations.get(&id)?.steps.get(&seq).copied()
     }
 
     /// The next entry to be sent in a conversation, and how far it came before.
@@ -383,11 +408,25 @@ impl Talk {
 }
 
 impl Step {
+    fn told(at: u64, delivery: &Delivery) -> Self {
+        let Delivery { state, attempt, again_at, .. } = *delivery;
+        let begun = (state == DeliveryState::Sending).then_some(Begun { attempt, at });
+        // A message that waits by itself says until when; one that waits with its account does not.
+        let is_untried = state == DeliveryState::Queued && again_at.is_none() && attempt > 0;
+        Self { state, attempt, again_at, begun, untried: u32::from(is_untried) }
+    }
+
     fn then(self, next: Self) -> Self {
         Self {
             state: self.state.then(next.state),
             attempt: self.attempt.max(next.attempt),
             again_at: next.again_at,
+            begun: match (self.begun, next.begun) {
+                (Some(before), Some(begun)) if begun.attempt > before.attempt => Some(begun),
+                (None, begun) => begun,
+                (before, Some(_) | None) => before,
+            },
+            untried: self.untried.saturating_add(next.untried),
         }
     }
 }

@@ -14,6 +14,8 @@ const PAUSES_MS: [u64; 12] = [
 ];
 /// Pauses of an account that is not let in, ms; the last one for ever: a person has to look, and is told.
 const GATE_PAUSES_MS: [u64; 5] = [5_000, 15_000, 60_000, 180_000, 300_000];
+/// Longest that a provider is believed who says when to come again, ms: a wrong number must not silence an account for days.
+const AFTER_MS_MAX: u64 = 3_600_000;
 /// A pause is up to so many percent longer: what failed together need not come back together.
 const JITTER_PERCENT: u64 = 20;
 
@@ -21,6 +23,11 @@ const JITTER_PERCENT: u64 = 20;
 pub(crate) fn pause_ms(attempt: u32, dice: Hash128) -> Option<u64> {
     let n = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
     PAUSES_MS.get(n).map(|pause| with_jitter(*pause, dice))
+}
+
+/// How long a provider has us wait, as far as it is believed.
+pub(crate) fn believed_ms(after_ms: u64) -> u64 {
+    after_ms.min(AFTER_MS_MAX)
 }
 
 fn with_jitter(pause: u64, dice: Hash128) -> u64 {
@@ -37,6 +44,8 @@ pub(crate) struct Lanes {
     refused: HashMap<ConversationId, Refused>,
     /// Counts refusals, so that it is known which came first.
     refusals: u64,
+    /// Counts what left, so that it is known what a refusal could not hold back.
+    departures: u64,
 }
 
 /// A conversation that its account refused.
@@ -59,6 +68,18 @@ struct Gate {
     until: Option<Millis>,
     in_flight: usize,
     in_vain: u32,
+    /// The last message that had left when the account refused one.
+    shut_after: u64,
+}
+
+/// A message on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "its lane is free again only when it comes back"]
+pub(crate) struct Left {
+    pub(crate) conversation: ConversationId,
+    pub(crate) key: AccountKey,
+    /// The how manieth it was to leave.
+    number: u64,
 }
 
 /// Whether something may go now.
@@ -94,23 +115,20 @@ impl Lanes {
         }
     }
 
-    pub(crate) fn leaves(&mut self, conversation: ConversationId, key: &AccountKey) {
+    pub(crate) fn leaves(&mut self, conversation: ConversationId, key: &AccountKey) -> Left {
         self.lanes.insert(conversation, Lane::Busy);
         self.gates.entry(key.clone()).or_default().in_flight += 1;
+        self.departures += 1;
+        Left { conversation, key: key.clone(), number: self.departures }
     }
 
     /// It came back; the lane's next goes from then on.
-    pub(crate) fn returns(
-        &mut self,
-        conversation: ConversationId,
-        key: &AccountKey,
-        next_from: Option<Millis>,
-    ) {
+    pub(crate) fn returns(&mut self, left: &Left, next_from: Option<Millis>) {
         match next_from {
-            Some(until) => self.lanes.insert(conversation, Lane::Until(until)),
-            None => self.lanes.remove(&conversation),
+            Some(until) => self.lanes.insert(left.conversation, Lane::Until(until)),
+            None => self.lanes.remove(&left.conversation),
         };
-        let gate = self.gates.entry(key.clone()).or_default();
+        let gate = self.gates.entry(left.key.clone()).or_default();
         gate.in_flight = gate.in_flight.saturating_sub(1);
     }
 
@@ -119,31 +137,29 @@ impl Lanes {
         self.lanes.insert(conversation, Lane::Until(until));
     }
 
-    /// The account takes what it is sent.
-    pub(crate) fn opens(&mut self, key: &AccountKey) {
-        let gate = self.gates.entry(key.clone()).or_default();
-        (gate.until, gate.in_vain) = (None, 0);
+    /// The account takes what it is sent. What had left before it refused something says nothing about afterwards.
+    pub(crate) fn opens(&mut self, left: &Left) {
+        let gate = self.gates.entry(left.key.clone()).or_default();
+        if left.number > gate.shut_after {
+            (gate.until, gate.in_vain) = (None, 0);
+        }
     }
 
     /// The account does not take anything for so long, or by the usual pauses; gives from when on the conversation may go.
-    pub(crate) fn shuts(
-        &mut self,
-        conversation: ConversationId,
-        key: &AccountKey,
-        after_ms: Option<u64>,
-        now: Millis,
-        dice: Hash128,
-    ) -> Millis {
-        let gate = self.gates.entry(key.clone()).or_default();
+    pub(crate) fn shuts(&mut self, left: &Left, after_ms: Option<u64>, now: Millis, dice: Hash128) -> Millis {
+        let gate = self.gates.entry(left.key.clone()).or_default();
+        if left.number > gate.shut_after {
+            gate.in_vain = gate.in_vain.saturating_add(1);
+        }
+        gate.shut_after = self.departures;
         let until = now.plus(after_ms.unwrap_or_else(|| gate_pause_ms(gate.in_vain, dice)));
-        gate.in_vain = gate.in_vain.saturating_add(1);
         let until = gate.until.map_or(until, |before| before.max(until));
         gate.until = Some(until);
         self.refusals += 1;
-        let refused = self.refused.entry(conversation).or_insert(Refused { number: 0, in_vain: 0 });
+        let refused = self.refused.entry(left.conversation).or_insert(Refused { number: 0, in_vain: 0 });
+        (refused.number, refused.in_vain) = (self.refusals, refused.in_vain.saturating_add(1));
         // Where others pass and this one never does, its own pauses grow while the account's begin anew.
         let own = after_ms.map_or_else(|| now.plus(gate_pause_ms(refused.in_vain, dice)), |_| until);
-        (refused.number, refused.in_vain) = (self.refusals, refused.in_vain.saturating_add(1));
         until.max(own)
     }
 
@@ -160,8 +176,9 @@ impl Lanes {
     }
 }
 
+/// The pause after so many refusals in a row, ms.
 fn gate_pause_ms(in_vain: u32, dice: Hash128) -> u64 {
-    let n = usize::try_from(in_vain).unwrap_or(usize::MAX).min(GATE_PAUSES_MS.len() - 1);
+    let n = usize::try_from(in_vain.saturating_sub(1)).unwrap_or(usize::MAX).min(GATE_PAUSES_MS.len() - 1);
     with_jitter(GATE_PAUSES_MS.get(n).copied().unwrap_or_default(), dice)
 }
 
@@ -183,12 +200,12 @@ mod tests {
     fn one_slow_conversation_holds_up_no_other() {
         let (crm, now) = (key("crm"), Millis(1000));
         let mut lanes = Lanes::default();
-        lanes.leaves(talk(1), &crm);
+        let first = lanes.leaves(talk(1), &crm);
         assert_eq!(lanes.may(talk(1), &crm, 2, now), May::Later, "a conversation goes in order");
         assert_eq!(lanes.may(talk(2), &crm, 2, now), May::Go);
-        lanes.leaves(talk(2), &crm);
+        let _second = lanes.leaves(talk(2), &crm);
         assert_eq!(lanes.may(talk(3), &crm, 2, now), May::Later, "two at once");
-        lanes.returns(talk(1), &crm, Some(Millis(5000)));
+        lanes.returns(&first, Some(Millis(5000)));
         assert_eq!(lanes.may(talk(1), &crm, 2, now), May::From(Millis(5000)));
         assert_eq!(lanes.may(talk(1), &crm, 2, Millis(5000)), May::Go);
         assert_eq!(lanes.may(talk(3), &crm, 2, now), May::Go);
@@ -198,27 +215,44 @@ mod tests {
     fn a_refused_account_holds_up_its_own_and_one_message_tries_again() {
         let (crm, shop, now) = (key("crm"), key("shop"), Millis(1000));
         let mut lanes = Lanes::default();
-        let until = lanes.shuts(talk(1), &crm, None, now, Hash128([0; 16]));
+        let first = lanes.leaves(talk(1), &crm);
+        let until = lanes.shuts(&first, None, now, Hash128([0; 16]));
         assert_eq!(until, Millis(6000));
-        assert_eq!(lanes.may(talk(1), &crm, 9, now), May::From(until));
+        lanes.returns(&first, Some(until));
+        assert_eq!(lanes.may(talk(2), &crm, 9, now), May::From(until));
         assert_eq!(lanes.may(talk(2), &shop, 9, now), May::Go);
         assert_eq!(lanes.may(talk(1), &crm, 9, until), May::Go);
-        lanes.leaves(talk(1), &crm);
+        let again = lanes.leaves(talk(1), &crm);
         assert_eq!(lanes.may(talk(3), &crm, 9, until), May::Later);
-        assert_eq!(
-            lanes.shuts(talk(1), &crm, None, until, Hash128([255; 16])),
-            Millis(6000 + 18_000),
-            "longer, and scattered"
-        );
-        lanes.returns(talk(1), &crm, None);
-        lanes.opens(&crm);
-        lanes.leaves(talk(1), &crm);
+        let longer = lanes.shuts(&again, None, until, Hash128([255; 16]));
+        assert_eq!(longer, Millis(6000 + 18_000), "longer, and scattered");
+        lanes.returns(&again, None);
+        let third = lanes.leaves(talk(1), &crm);
+        lanes.opens(&third);
         assert_eq!(lanes.may(talk(3), &crm, 9, until), May::Go);
+        let told = lanes.shuts(&third, Some(90), Millis(50_000), Hash128([0; 16]));
+        assert_eq!(told, Millis(50_090), "as the provider says");
+    }
+
+    #[test]
+    fn what_left_before_a_refusal_neither_ends_nor_lengthens_it() {
+        let (crm, dice) = (key("crm"), Hash128([0; 16]));
+        let mut lanes = Lanes::default();
+        let [one, two, three] = [1, 2, 3].map(|n| lanes.leaves(talk(n), &crm));
+        assert_eq!(lanes.shuts(&two, Some(60_000), Millis(1000), dice), Millis(61_000));
+        lanes.opens(&one);
         assert_eq!(
-            lanes.shuts(talk(1), &crm, Some(90), Millis(50_000), Hash128([0; 16])),
-            Millis(50_090),
-            "as the provider says"
+            lanes.may(talk(4), &crm, 9, Millis(2000)),
+            May::From(Millis(61_000)),
+            "it has us wait still"
         );
+        lanes.shuts(&three, None, Millis(2000), dice);
+        for left in [&one, &two, &three] {
+            lanes.returns(left, None);
+        }
+        let probe = lanes.leaves(talk(4), &crm);
+        let second = lanes.shuts(&probe, None, Millis(61_000), dice);
+        assert_eq!(second, Millis(61_000 + 15_000), "three together were one refusal");
     }
 
     #[test]
@@ -233,21 +267,29 @@ mod tests {
             let goes = |id: &ConversationId| lanes.may(*id, &crm, 9, now) == May::Go;
             let first = lanes.in_turn(ready).into_iter().find(goes).unwrap();
             tried.push(first.log_seq);
-            lanes.leaves(first, &crm);
+            let left = lanes.leaves(first, &crm);
             if first.log_seq > 2 {
-                lanes.opens(&crm);
+                lanes.opens(&left);
                 lanes.passes(first);
-                lanes.returns(first, &crm, Some(Millis(u64::MAX)));
+                lanes.returns(&left, Some(Millis(u64::MAX)));
             } else {
-                let from = lanes.shuts(first, &crm, None, now, dice);
-                lanes.returns(first, &crm, Some(from));
+                let from = lanes.shuts(&left, None, now, dice);
+                lanes.returns(&left, Some(from));
                 now = now.max(from);
             }
         }
         assert_eq!(tried, [1, 2, 3, 4]);
-        let again = lanes.shuts(talk(1), &crm, None, now, dice);
+        let left = lanes.leaves(talk(1), &crm);
+        let again = lanes.shuts(&left, None, now, dice);
         assert_eq!(again, now.plus(15_000), "the account begins anew at 5 s, the conversation does not");
+        lanes.returns(&left, Some(again));
         assert_eq!(lanes.may(talk(5), &crm, 9, now.plus(5_000)), May::Go);
+    }
+
+    #[test]
+    fn no_provider_silences_an_account_for_days() {
+        assert_eq!(believed_ms(90), 90);
+        assert_eq!(believed_ms(u64::MAX), 3_600_000);
     }
 
     #[test]

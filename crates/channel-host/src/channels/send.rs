@@ -1,14 +1,18 @@
 //! Sending: one process leads. What is to be done stands in DELIVERIES before it is done, and what came of it after (law 7).
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use bus::{Deadline, HeldLease, Lease, LeaseError, PublishError};
 use channel::{Attached, Outbound, Verdict, Whose};
+use futures_util::FutureExt as _;
 use protocol::delivery::{AccountState, Delivery, DeliveryState};
 use protocol::input::WIRE_VERSION;
+use protocol::streams::DELIVERIES;
 use protocol::thread::Entry;
 use protocol::{ConversationId, Hash128, Millis};
 use service::rate::RetryAfter;
@@ -18,7 +22,7 @@ use tokio::task::JoinSet;
 use crate::channels::book::{AccountKey, Step, Talk};
 use crate::channels::compose::{File, NotComposed, attached, compose};
 use crate::channels::door::provider_hash;
-use crate::channels::lanes::{Lanes, May, pause_ms};
+use crate::channels::lanes::{Lanes, Left, May, believed_ms, pause_ms};
 use crate::channels::{Channels, beat};
 use crate::limits::{BEAT_EVERY, LEASE, PUBLISH_WITHIN, SENDS_AT_ONCE_MAX, SENDS_END_WITHIN};
 
@@ -26,6 +30,8 @@ use crate::limits::{BEAT_EVERY, LEASE, PUBLISH_WITHIN, SENDS_AT_ONCE_MAX, SENDS_
 const LEASE_KEY: &str = "channels";
 /// Pause after the log or the keys were away, ms.
 const AWAY_MS: u64 = 2_000;
+/// Pause before a message is looked at again whose sending broke before it had begun, ms.
+const BROKEN_MS: u64 = 60_000;
 /// Pause before a step that could not be recorded is recorded again.
 const RECORD_AGAIN: Duration = Duration::from_millis(500);
 
@@ -71,14 +77,17 @@ struct Job {
     talk: Talk,
     entry: Entry,
     attempt: u32,
+    /// Attempts before it that do not count.
+    untried: u32,
+    /// It was handed over when a process ended, to a provider that does not know a repetition.
+    is_lost: bool,
     by: Option<String>,
     bot: bool,
 }
 
 /// What came of it.
 struct Done {
-    conversation: ConversationId,
-    key: AccountKey,
+    left: Left,
     end: End,
 }
 
@@ -131,8 +140,9 @@ impl<'a> Leader<'a> {
                 }
                 () = token.cancelled() => break,
                 Some(done) = self.jobs.join_next(), if !self.jobs.is_empty() => {
-                    if let Ok(done) = done {
-                        self.returned(done);
+                    match done {
+                        Ok(done) => self.returned(done),
+                        Err(error) => tracing::error!(%error, "what came of a message is not known here"),
                     }
                 }
                 () = self.channels.wake.notified() => {}
@@ -185,17 +195,24 @@ impl<'a> Leader<'a> {
             return (true, Some(now.plus(u64::try_from(wait.0.as_millis()).unwrap_or(u64::MAX))));
         }
         let (by, bot) = book.by(&entry.kind);
-        let attempt = step.map_or(0, |step| step.attempt) + 1;
-        let job = Job { conversation, talk: talk.clone(), entry: entry.clone(), attempt, by, bot };
         let is_lost =
             step.is_some_and(|step| step.state == DeliveryState::Sending) && !account.carrier.is_resendable();
-        self.lanes.leaves(conversation, &talk.key);
+        let before = step.map_or(0, |step| step.attempt);
+        let job = Job {
+            conversation,
+            talk: talk.clone(),
+            entry: entry.clone(),
+            attempt: if is_lost { before } else { before + 1 },
+            untried: step.map_or(0, |step| step.untried),
+            is_lost,
+            by,
+            bot,
+        };
+        let left = self.lanes.leaves(conversation, &talk.key);
         drop(book);
         self.jobs.spawn(async move {
-            let key = job.talk.key.clone();
-            let end =
-                if is_lost { lost(&channels, &job, step).await } else { attempt_one(&channels, &job).await };
-            Done { conversation: job.conversation, key, end }
+            let end = guarded(&channels, &job).await;
+            Done { left, end }
         });
         (true, None)
     }
@@ -208,13 +225,14 @@ impl<'a> Leader<'a> {
     }
 
     fn returned(&mut self, done: Done) {
-        let Done { conversation, key, end } = done;
+        let Done { left, end } = done;
+        let (conversation, key) = (left.conversation, &left.key);
         let now = self.channels.now();
         let next_from = match end {
             End::Settled => {
-                self.lanes.opens(&key);
+                self.lanes.opens(&left);
                 self.lanes.passes(conversation);
-                self.channels.standings.works(&key, now);
+                self.channels.standings.works(key, now);
                 self.channels.intake.kit.metrics.messages_sent_total.inc([key.channel.as_str()]);
                 None
             }
@@ -223,19 +241,19 @@ impl<'a> Leader<'a> {
                 None
             }
             End::Again(at) => {
-                self.lanes.opens(&key);
+                self.lanes.opens(&left);
                 self.lanes.passes(conversation);
                 self.channels.intake.kit.metrics.retried_total.inc([key.channel.as_str()]);
                 Some(at)
             }
             End::Shut { state, after_ms, reason } => {
-                let until = self.lanes.shuts(conversation, &key, after_ms, now, dice(conversation, 0));
-                self.channels.standings.ails(&key, now, state, words(reason));
+                let until = self.lanes.shuts(&left, after_ms, now, dice(conversation, 0));
+                self.channels.standings.ails(key, now, state, words(reason));
                 Some(until)
             }
             End::Away(at) => Some(at),
         };
-        self.lanes.returns(conversation, &key, next_from);
+        self.lanes.returns(&left, next_from);
         self.ready.insert(conversation);
     }
 }
@@ -258,15 +276,34 @@ fn dice(conversation: ConversationId, attempt: u32) -> Hash128 {
     Hash128([u8::try_from(mixed >> 56).unwrap_or_default(); 16])
 }
 
-/// What was handed over when a process ended, to a provider that does not know a repetition: only a person can say.
-async fn lost(channels: &Channels, job: &Job, step: Option<Step>) -> End {
-    let attempt = step.map_or(0, |step| step.attempt);
-    record(channels, job, attempt, DeliveryState::Unknown, Told::because("crashed")).await;
-    End::Dropped
+/// One attempt, whatever breaks in it: its lane comes free again, and what is known of the message stands in DELIVERIES.
+async fn guarded(channels: &Channels, job: &Job) -> End {
+    let is_begun = AtomicBool::new(false);
+    // Nothing that the attempt may have left half done is looked at afterwards: only whether it had begun.
+    if let Ok(end) = AssertUnwindSafe(attempt_one(channels, job, &is_begun)).catch_unwind().await {
+        return end;
+    }
+    tracing::error!(conversation = %job.conversation, seq = job.entry.seq, "sending a message broke");
+    if !is_begun.load(Ordering::Relaxed) {
+        return End::Away(channels.now().plus(BROKEN_MS));
+    }
+    let is_resendable =
+        channels.accounts.get(&job.talk.key).is_some_and(|account| account.carrier.is_resendable());
+    let verdict = if is_resendable {
+        Verdict::Retry { whose: Whose::Conversation, after_ms: None, reason: "broke" }
+    } else {
+        Verdict::Unknown { reason: "broke" }
+    };
+    settle(channels, job, verdict).await
 }
 
-async fn attempt_one(channels: &Channels, job: &Job) -> End {
+async fn attempt_one(channels: &Channels, job: &Job, is_begun: &AtomicBool) -> End {
     let away = || End::Away(channels.now().plus(AWAY_MS));
+    if job.is_lost {
+        // Only a person can say.
+        record(channels, job, job.attempt, DeliveryState::Unknown, Told::because("crashed")).await;
+        return End::Dropped;
+    }
     let composed = match compose(channels, &job.talk, &job.entry).await {
         Ok(composed) => composed,
         Err(NotComposed::Away) => return away(),
@@ -293,6 +330,7 @@ async fn attempt_one(channels: &Channels, job: &Job) -> End {
         Begun::Ours => {}
         Begun::Others | Begun::Away => return away(),
     }
+    is_begun.store(true, Ordering::Relaxed);
     let outbound = Outbound {
         entry: &job.entry,
         conversation: Some(job.conversation),
@@ -313,30 +351,34 @@ enum Begun {
     Ours,
     /// The same attempt was begun already, by a process that led before or leads now.
     Others,
+    /// It cannot be written down.
     Away,
 }
 
-/// Writes down that it is being sent: the same attempt is written once, so that of two processes one sends.
+/// Writes down that it is being sent, trying until that is answered. Of all that write the same attempt down, the first one in
+/// the log sends: it is known by its id, however late its acknowledgement came.
 async fn begin(channels: &Channels, job: &Job) -> Begun {
     let Some((id, bytes)) = step(channels, job, job.attempt, DeliveryState::Sending, &Told::default()) else {
         return Begun::Away;
     };
-    let subject = channels.intake.subjects.deliveries(job.talk.key.channel, &job.talk.key.account);
-    let published = channels
-        .intake
-        .bus
-        .publish_durable(&subject, &id, bytes.into(), Deadline::after(PUBLISH_WITHIN))
-        .await;
-    match published {
-        Ok(published) if published.duplicate && published.retries == 0 => Begun::Others,
-        Ok(published) => {
-            read_to(channels, published.seq).await;
-            Begun::Ours
+    // Each process has an id of its own, lest the server takes one's record for a repetition of another's.
+    let id = format!("{id}-{}", channels.me);
+    let Some(at) = written(channels, job, &id, &bytes).await else { return Begun::Away };
+    read_to(channels, at).await;
+    let step = channels.book().step(job.conversation, job.entry.seq);
+    let stands = |step: &Step| step.state == DeliveryState::Sending && step.attempt == job.attempt;
+    let Some(first) = step.filter(stands).and_then(|step| step.begun) else { return Begun::Others };
+    if first.at == at || is_written_as(channels, first.at, &id).await { Begun::Ours } else { Begun::Others }
+}
+
+/// Whether a record of DELIVERIES is the one of that id.
+async fn is_written_as(channels: &Channels, at: u64, id: &str) -> bool {
+    loop {
+        match channels.intake.bus.read_one(DELIVERIES, at).await {
+            Ok(item) => return item.is_some_and(|item| item.msg_id() == Some(id)),
+            Err(error) => tracing::warn!(%error, "failed to read who sends a message; tries again"),
         }
-        Err(error) => {
-            tracing::warn!(%error, "failed to note that a message is being sent; tries again");
-            Begun::Away
-        }
+        tokio::time::sleep(RECORD_AGAIN).await;
     }
 }
 
@@ -358,9 +400,10 @@ async fn settle(channels: &Channels, job: &Job, verdict: Verdict) -> End {
             End::Dropped
         }
         Verdict::Retry { whose: Whose::Conversation, after_ms, reason } => {
-            match pause_ms(attempt, dice(job.conversation, attempt)) {
+            let tried = attempt.saturating_sub(job.untried);
+            match pause_ms(tried, dice(job.conversation, attempt)) {
                 Some(usual) => {
-                    let again_at = now.plus(after_ms.unwrap_or(usual));
+                    let again_at = now.plus(after_ms.map_or(usual, believed_ms));
                     let told = Told { again_at: Some(again_at), ..Told::because(reason) };
                     record(channels, job, attempt, DeliveryState::Queued, told).await;
                     End::Again(again_at)
@@ -377,7 +420,7 @@ async fn settle(channels: &Channels, job: &Job, verdict: Verdict) -> End {
                 Whose::Refused | Whose::Conversation => AccountState::Refused,
             };
             record(channels, job, attempt, DeliveryState::Queued, Told::because(reason)).await;
-            End::Shut { state, after_ms, reason }
+            End::Shut { state, after_ms: after_ms.map(believed_ms), reason }
         }
     }
 }
@@ -399,17 +442,24 @@ impl Told {
 /// Writes a step down, trying until it stands there; then waits until the book has it.
 async fn record(channels: &Channels, job: &Job, attempt: u32, state: DeliveryState, told: Told) {
     let Some((id, bytes)) = step(channels, job, attempt, state, &told) else { return };
+    if let Some(at) = written(channels, job, &id, &bytes).await {
+        read_to(channels, at).await;
+    }
+}
+
+/// Tries until a record stands in DELIVERIES, and gives where; `None` if it never will.
+async fn written(channels: &Channels, job: &Job, id: &str, bytes: &[u8]) -> Option<u64> {
     let subject = channels.intake.subjects.deliveries(job.talk.key.channel, &job.talk.key.account);
     loop {
         let deadline = Deadline::after(PUBLISH_WITHIN);
-        match channels.intake.bus.publish_durable(&subject, &id, bytes.clone().into(), deadline).await {
-            Ok(published) => return read_to(channels, published.seq).await,
+        match channels.intake.bus.publish_durable(&subject, id, bytes.to_vec().into(), deadline).await {
+            Ok(published) => return Some(published.seq),
             Err(error @ (PublishError::TooLarge | PublishError::Refused(_))) => {
-                tracing::error!(%error, "failed to note what became of a message");
-                return;
+                tracing::error!(%error, "failed to note what becomes of a message");
+                return None;
             }
             Err(error @ (PublishError::Full | PublishError::Unavailable(_))) => {
-                tracing::warn!(%error, "failed to note what became of a message; tries again");
+                tracing::warn!(%error, "failed to note what becomes of a message; tries again");
                 tokio::time::sleep(RECORD_AGAIN).await;
             }
         }

@@ -261,3 +261,45 @@ fn a_conversation_that_was_forgotten_goes_when_all_of_it_is_sent() {
     book.record(9, &timer(vec![]));
     assert!(book.early.is_empty(), "it is of no conversation of these channels");
 }
+
+#[test]
+fn who_began_an_attempt_first_is_known() {
+    let mut book = book();
+    book.record(1, &heard(&[]));
+    book.record(2, &timer(vec![added(2, from_agent())]));
+    let begun = |book: &Book| book.step(TALK, 2).unwrap().begun.map(|begun| (begun.attempt, begun.at));
+    book.delivery(5, &step(2, DeliveryState::Sending, 1));
+    book.delivery(6, &step(2, DeliveryState::Sending, 1));
+    assert_eq!(begun(&book), Some((1, 5)), "the later one sends nothing");
+    book.delivery(7, &step(2, DeliveryState::Queued, 1));
+    assert_eq!(begun(&book), Some((1, 5)));
+    book.delivery(8, &step(2, DeliveryState::Sending, 2));
+    book.delivery(9, &step(2, DeliveryState::Sending, 1));
+    assert_eq!(begun(&book), Some((2, 8)));
+}
+
+#[test]
+fn an_account_that_is_not_let_in_uses_up_no_attempt() {
+    let mut book = book();
+    book.record(1, &heard(&[]));
+    book.record(2, &timer(vec![added(2, from_agent())]));
+    for attempt in 1..=20 {
+        book.delivery(1, &step(2, DeliveryState::Sending, attempt));
+        book.delivery(1, &step(2, DeliveryState::Queued, attempt));
+    }
+    book.delivery(1, &step(2, DeliveryState::Sending, 21));
+    let again = Delivery { again_at: Some(Millis(90)), ..step(2, DeliveryState::Queued, 21) };
+    book.delivery(1, &again);
+    let found = book.step(TALK, 2).unwrap();
+    assert_eq!((found.attempt, found.untried), (21, 20));
+}
+
+#[test]
+fn what_the_house_mails_by_itself_is_known_by_its_place() {
+    let mut book = book();
+    book.record(1, &heard(&[]));
+    let told = EntryKind::SilenceWarned { closes_at: Millis(99) };
+    book.record(2, &timer(vec![added(2, told)]));
+    let id = place_id(TALK.log_seq, 2).unwrap();
+    assert_eq!(book.place_of(id), Some((TALK, 2)));
+}
