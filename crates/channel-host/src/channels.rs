@@ -31,7 +31,7 @@ use protocol::ids::GatewayId;
 use protocol::subjects::Subjects;
 use protocol::{ChannelKind, ConversationId, IdentityId, Millis, SubjectToken};
 use service::{HealthHandle, Kit, Rate, RateLimiter};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use uuid::Uuid;
 
 pub use self::carrier::Finding;
@@ -61,6 +61,8 @@ struct Channels {
     /// Conversations that have something new to send, for whoever leads.
     grown: Mutex<BTreeSet<ConversationId>>,
     wake: Notify,
+    /// Where requests wait with statuses of messages that are not known yet.
+    status_seats: Semaphore,
     /// How far both logs are in the book.
     read: watch::Sender<Read>,
 }
@@ -145,6 +147,7 @@ pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHashe
         machines: RateLimiter::new(Rate::new(LOOP_MAILS, LOOP_WITHIN), RATE_KEYS_MAX, kit.clock.clone()),
         grown: Mutex::default(),
         wake: Notify::new(),
+        status_seats: Semaphore::new(door::STATUSES_WAIT_MAX),
         read: watch::Sender::new(Read::default()),
         intake,
     });
@@ -248,3 +251,6 @@ pub async fn check_channel(folder: Option<&Path>, name: &str, now: Millis) -> an
     })?;
     Ok(account.carrier.check(now).await)
 }
+
+#[cfg(test)]
+mod tests;

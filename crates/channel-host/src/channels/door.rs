@@ -11,12 +11,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use bus::{Deadline, PublishError, RoomLevel};
 use channel::{Fate, Inbound, Parsed, Raw, Rejected, Status, StatusOf};
+use channel_email::place_id;
 use protocol::delivery::Delivery;
 use protocol::input::{MessageThread, WIRE_VERSION};
 use protocol::{ConversationId, IdentityId, MessageId};
 use serde::Serialize;
 use service::Problem;
 use service::rate::RetryAfter;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::channels::Channels;
@@ -26,6 +28,8 @@ use crate::limits::PUBLISH_WITHIN;
 
 /// How long a status waits for the message that it is about: it may come before the answer to the send.
 const STATUS_WAITS: Duration = Duration::from_secs(5);
+/// Requests that wait so at once, of all accounts; others are sent again by whoever sends them.
+pub(super) const STATUSES_WAIT_MAX: usize = 16;
 /// How often it looks meanwhile.
 const STATUS_LOOKS_EVERY: Duration = Duration::from_millis(100);
 /// When the same may be sent again.
@@ -94,6 +98,8 @@ async fn take(
         Problem::new(status, rejected.code, "the request is not known to be yours", rejected.words)
     })?;
     let mut answer = Answer::default();
+    // All of one request wait together: what came in it is of the same age.
+    let patience = Patience { until: Deadline::after(STATUS_WAITS), seats: Some(&channels.status_seats) };
     for item in items {
         match item {
             Ok(Parsed::Message(inbound)) => {
@@ -102,7 +108,7 @@ async fn take(
                 answer.taken += 1;
             }
             Ok(Parsed::Status(status)) => {
-                self::status(channels, key, &status, None).await.map_err(not_now)?;
+                self::status(channels, key, &status, None, patience).await.map_err(not_now)?;
                 answer.taken += 1;
             }
             Ok(Parsed::Echo { .. } | Parsed::Signal(())) => answer.taken += 1,
@@ -171,6 +177,21 @@ async fn message(channels: &Channels, key: &AccountKey, mut inbound: Inbound) ->
     channels.intake.say(said).await.map(drop)
 }
 
+/// How long a status may wait for its message, and where.
+#[derive(Clone, Copy)]
+pub(super) struct Patience<'a> {
+    until: Deadline,
+    /// Who waits has one of these; `None`: nobody else is held up.
+    seats: Option<&'a Semaphore>,
+}
+
+impl Patience<'_> {
+    /// Of what comes one by one.
+    pub(super) fn alone() -> Self {
+        Self { until: Deadline::after(STATUS_WAITS), seats: None }
+    }
+}
+
 /// Notes how far a message has come. What is about no message of ours is counted and let go: other systems may send by the
 /// same account. `gone` are those whose addresses are gone for good by that word; `None` where messages have no other recipient
 /// than the customer.
@@ -179,13 +200,16 @@ pub(super) async fn status(
     key: &AccountKey,
     status: &Status,
     gone: Option<&[IdentityId]>,
+    patience: Patience<'_>,
 ) -> Result<(), NotTaken> {
-    let Some((conversation, seq)) = place(channels, key, &status.about).await else {
+    let Some((conversation, seq)) = place(channels, key, &status.about, patience).await? else {
         channels.intake.kit.metrics.refused_total.inc([key.channel.as_str(), "unknown_message"]);
         return Ok(());
     };
     let customer = channels.book().talk(conversation).map(|talk| talk.identity);
     let message = if let StatusOf::Ours(message) = status.about { Some(message) } else { None };
+    // What the house said by itself has no id but its place.
+    let message = message.filter(|message| Some(*message) != place_id(conversation.log_seq, seq));
     let delivery = Delivery {
         v: WIRE_VERSION,
         at: channels.now(),
@@ -227,21 +251,34 @@ fn reason_for(
     reason
 }
 
-async fn place(channels: &Channels, key: &AccountKey, about: &StatusOf) -> Option<(ConversationId, u64)> {
-    let deadline = Deadline::after(STATUS_WAITS);
-    loop {
-        let place = {
-            let book = channels.book();
-            let place = match about {
-                StatusOf::Ours(message) => book.place_of(*message),
-                StatusOf::Theirs(id) => book.place_of_provider(provider_hash(channels, key, id)),
-                StatusOf::Hash(hash) => book.place_of_provider(*hash),
-            };
-            // Who may speak for one account may not for another.
-            place.filter(|(conversation, _)| book.talk(*conversation).is_some_and(|talk| talk.key == *key))
+/// Where the message stands that a status is about; it may be told of before the send is answered.
+async fn place(
+    channels: &Channels,
+    key: &AccountKey,
+    about: &StatusOf,
+    patience: Patience<'_>,
+) -> Result<Option<(ConversationId, u64)>, NotTaken> {
+    let look = || {
+        let book = channels.book();
+        let place = match about {
+            StatusOf::Ours(message) => book.place_of(*message),
+            StatusOf::Theirs(id) => book.place_of_provider(provider_hash(channels, key, id)),
+            StatusOf::Hash(hash) => book.place_of_provider(*hash),
         };
-        if place.is_some() || deadline.has_passed() {
-            return place;
+        // Who may speak for one account may not for another.
+        place.filter(|(conversation, _)| book.talk(*conversation).is_some_and(|talk| talk.key == *key))
+    };
+    if let Some(place) = look() {
+        return Ok(Some(place));
+    }
+    let _seat = match patience.seats.map(Semaphore::try_acquire).transpose() {
+        Ok(seat) => seat,
+        Err(_) => return Err(NotTaken::Unavailable),
+    };
+    loop {
+        let place = look();
+        if place.is_some() || patience.until.has_passed() {
+            return Ok(place);
         }
         tokio::time::sleep(STATUS_LOOKS_EVERY).await;
     }
@@ -253,10 +290,23 @@ pub(super) fn provider_hash(channels: &Channels, key: &AccountKey, id: &str) -> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::channels) mod tests {
     use protocol::Hash128;
 
     use super::*;
+
+    /// Statuses of one request.
+    pub(in crate::channels) async fn statuses(
+        channels: &Channels,
+        key: &AccountKey,
+        all: &[Status],
+    ) -> Result<(), NotTaken> {
+        let patience = Patience { until: Deadline::after(STATUS_WAITS), seats: Some(&channels.status_seats) };
+        for one in all {
+            status(channels, key, one, None, patience).await?;
+        }
+        Ok(())
+    }
 
     #[test]
     fn only_the_customers_own_address_counts_as_theirs() {

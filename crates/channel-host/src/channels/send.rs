@@ -504,3 +504,27 @@ async fn read_to(channels: &Channels, seq: u64) {
         tracing::error!("the book of deliveries is gone before those who write in it");
     }
 }
+
+#[cfg(test)]
+pub(in crate::channels) mod tests {
+    use super::*;
+
+    /// Begins the conversation's next message as its first attempt; whether it is this process that sends it.
+    pub(in crate::channels) async fn begins(channels: &Channels, conversation: ConversationId) -> bool {
+        let job = {
+            let book = channels.book();
+            let (talk, entry, _) = book.next(conversation).unwrap();
+            Job {
+                conversation,
+                talk: talk.clone(),
+                entry: entry.clone(),
+                attempt: 1,
+                untried: 0,
+                is_lost: false,
+                by: None,
+                bot: false,
+            }
+        };
+        matches!(begin(channels, &job).await, Begun::Ours)
+    }
+}

@@ -15,7 +15,7 @@ use protocol::{Hash128, IdentityId, Language, MessageId};
 use uuid::Uuid;
 
 use crate::channels::book::AccountKey;
-use crate::channels::door::status;
+use crate::channels::door::{Patience, status};
 use crate::channels::mail::Mailbox;
 use crate::channels::{Channels, email_identity};
 use crate::intake::Said;
@@ -44,7 +44,7 @@ pub(super) async fn take(
         Parsed::Message(inbound) => message(channels, key, mailbox, sorted.mail, inbound, &raw).await,
         Parsed::Status(told) => {
             let gone = gone(&channels.intake.hasher, sorted.mail.as_ref());
-            Ok(status(channels, key, &told, Some(&gone)).await?)
+            Ok(status(channels, key, &told, Some(&gone), Patience::alone()).await?)
         }
         // Our own words came back: a copy to ourselves, a list, a loop.
         Parsed::Echo { .. } => {

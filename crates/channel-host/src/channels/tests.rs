@@ -1,0 +1,284 @@
+//! Sending on a real server, with a carrier that does what a test wants.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bus::places::{StreamSizes, all_streams};
+use bus::{Deadline, MasterKey, SupervisedServer};
+use channel::{EntryKind, Outbound, Verdict};
+use futures_util::future::BoxFuture;
+use protocol::content::Content;
+use protocol::delivery::{Delivery, DeliveryState};
+use protocol::ids::IncidentId;
+use protocol::input::{CustomerMessage, Input, InputBody};
+use protocol::record::{Cause, Event, Record};
+use protocol::streams::DELIVERIES;
+use protocol::{ContactId, Hash128, MessageId};
+use service::{Clock, Drain, Health, Metrics, Settings};
+
+use super::accounts::Common;
+use super::*;
+use crate::channels::carrier::Carrier;
+
+const TALK: ConversationId = ConversationId { log_seq: 1, n: 0 };
+const SOON: Duration = Duration::from_secs(20);
+
+/// Takes everything but what says "broken", which breaks it.
+struct Frail {
+    handed_over: Arc<AtomicUsize>,
+    resendable: bool,
+}
+
+impl Carrier for Frail {
+    fn sends(&self, kind: &EntryKind) -> bool {
+        matches!(kind, EntryKind::IncidentTold { .. })
+    }
+
+    fn is_resendable(&self) -> bool {
+        self.resendable
+    }
+
+    fn wants_bytes(&self) -> bool {
+        false
+    }
+
+    fn send<'a>(&'a self, outbound: &'a Outbound<'a>) -> BoxFuture<'a, Verdict> {
+        Box::pin(async move {
+            self.handed_over.fetch_add(1, Ordering::Relaxed);
+            assert!(outbound.text != Some("broken"), "it breaks");
+            Verdict::Accepted { provider_id: None }
+        })
+    }
+
+    fn check(&self, _: Millis) -> BoxFuture<'_, Vec<Finding>> {
+        Box::pin(async { Vec::new() })
+    }
+}
+
+struct World {
+    // Fields drop in order: first the connections, then the server, then its folder.
+    channels: Arc<Channels>,
+    handed_over: Arc<AtomicUsize>,
+    server: SupervisedServer,
+    dir: tempfile::TempDir,
+}
+
+fn key() -> AccountKey {
+    AccountKey { channel: ChannelKind::Webhook, account: SubjectToken::new("crm").unwrap() }
+}
+
+async fn world(resendable: bool) -> World {
+    let dir = tempfile::tempdir().unwrap();
+    let server = SupervisedServer::start(dir.path()).await.unwrap();
+    let handed_over = Arc::new(AtomicUsize::new(0));
+    let channels = channels(&server, &dir, &handed_over, resendable).await;
+    let sizes = StreamSizes {
+        inbound: 1 << 20,
+        contacts: 1 << 20,
+        remedies: 1 << 20,
+        parked: 1 << 20,
+        deliveries: 1 << 20,
+    };
+    for spec in all_streams(&channels.intake.subjects, sizes) {
+        channels.intake.bus.ensure_stream(&spec).await.unwrap();
+    }
+    World { channels, handed_over, server, dir }
+}
+
+/// One process.
+async fn channels(
+    server: &SupervisedServer,
+    dir: &tempfile::TempDir,
+    handed_over: &Arc<AtomicUsize>,
+    resendable: bool,
+) -> Arc<Channels> {
+    let bus = Bus::connect(&server.settings()).await.unwrap();
+    let settings = Settings::load_with(None, Vec::<(String, String)>::new()).unwrap();
+    let clock = Clock::system();
+    let health = Health::new(clock.clone(), settings.health.stale_after);
+    let drain = Drain::new(health.clone());
+    let kit = Kit { settings: Arc::new(settings), metrics: Metrics::new(), health, clock, drain };
+    let master = MasterKey::load_or_create(&dir.path().join("master")).unwrap();
+    let (sealer, hasher) = (Sealer::open(&bus, &master).await.unwrap(), IdHasher::new(&master));
+    let subjects = Subjects::new(SubjectToken::new("c1").unwrap());
+    let carrier = Frail { handed_over: Arc::clone(handed_over), resendable };
+    let account = Account {
+        key: key(),
+        carrier: Arc::new(carrier),
+        door: None,
+        mailbox: None,
+        common: Common { sends_per_minute: 100_000, ..Common::default() },
+    };
+    Arc::new(Channels {
+        leases: bus.ensure_bucket(&places::leases()).await.unwrap(),
+        me: GatewayId(Uuid::now_v7()),
+        accounts: BTreeMap::from([(key(), account)]),
+        book: Mutex::new(Book::new(vec![ChannelKind::Webhook])),
+        standings: Standings::new(kit.metrics.clone(), [(key(), 0)], Millis(0)),
+        files: Files::open(&bus, sealer.clone(), hasher.clone(), 1 << 20).await.unwrap(),
+        machines: RateLimiter::new(Rate::new(LOOP_MAILS, LOOP_WITHIN), 10, kit.clock.clone()),
+        grown: Mutex::default(),
+        wake: Notify::new(),
+        status_seats: Semaphore::new(1),
+        read: watch::Sender::new(Read::default()),
+        intake: Intake { kit, bus, sealer, hasher, subjects },
+    })
+}
+
+impl World {
+    async fn writes(&self, record: &Record) {
+        let intake = &self.channels.intake;
+        let bytes = serde_json::to_vec(record).unwrap();
+        let id = Uuid::now_v7().to_string();
+        let subject = intake.subjects.contacts();
+        intake.bus.publish_durable(&subject, &id, bytes.into(), Deadline::after(SOON)).await.unwrap();
+    }
+
+    /// A customer writes.
+    async fn begins(&self) {
+        let intake = &self.channels.intake;
+        let identity = intake.hasher.identity(ChannelKind::Webhook, "crm", "ann");
+        let content = Content { identity: Some("ann".into()), ..Content::words("hello") };
+        let body = intake.sealer.seal(identity, &serde_json::to_vec(&content).unwrap()).await.unwrap();
+        let message = CustomerMessage {
+            message: MessageId(Uuid::now_v7()),
+            channel: ChannelKind::Webhook,
+            account: key().account,
+            identity,
+            provider_hash: Hash128([1; 16]),
+            content_hash: Hash128([2; 16]),
+            sent_at: None,
+            category: None,
+            replays: None,
+            callback: false,
+            language: None,
+            facts: protocol::facts::FactValues::new(),
+            thread: None,
+            automatic: false,
+            body,
+        };
+        let opened = Event::ConversationOpened {
+            conversation: TALK,
+            identity,
+            channel: ChannelKind::Webhook,
+            account: key().account,
+            thread: None,
+        };
+        let input = Input { v: 1, made_at: Millis(1), body: InputBody::Message(message) };
+        let cause = Cause::Input { seq: 1, input };
+        self.writes(&record(cause, vec![opened, added(1, EntryKind::FromCustomer)])).await;
+    }
+
+    async fn tells(&self, seq: u64, text: &str) {
+        let incident = IncidentId(Uuid::nil());
+        let told = EntryKind::IncidentTold { incident, text: text.to_owned() };
+        self.writes(&record(Cause::Timer, vec![added(seq, told)])).await;
+    }
+
+    /// Follows the logs and sends.
+    fn starts(&self) {
+        follow::start(&self.channels);
+        let health = self.channels.intake.kit.health.register("channels sending");
+        self.channels.intake.kit.drain.spawn("sending", send::run(Arc::clone(&self.channels), health));
+    }
+
+    async fn deliveries(&self) -> Vec<Delivery> {
+        let items = self.channels.intake.bus.read_range(DELIVERIES, 1, u64::MAX, 1000).await.unwrap();
+        items.iter().map(|item| serde_json::from_slice(&item.payload).unwrap()).collect()
+    }
+
+    async fn reaches(&self, seq: u64, state: DeliveryState) -> Delivery {
+        let found = async {
+            loop {
+                let all = self.deliveries().await;
+                if let Some(found) = all.into_iter().find(|one| one.seq == seq && one.state == state) {
+                    return found;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(SOON, found).await.unwrap()
+    }
+}
+
+fn record(cause: Cause, events: Vec<Event>) -> Record {
+    Record { v: 1, epoch: 1, at: Millis(17), policy: Hash128([0; 16]), cause, events }
+}
+
+fn added(seq: u64, entry: EntryKind) -> Event {
+    Event::EntryAdded { conversation: TALK, contact: ContactId { log_seq: 1, n: 1 }, seq, entry }
+}
+
+#[tokio::test]
+async fn a_message_that_breaks_its_sending_holds_up_nobody() {
+    for (resendable, state) in [(false, DeliveryState::Unknown), (true, DeliveryState::Queued)] {
+        let world = world(resendable).await;
+        world.begins().await;
+        world.tells(2, "broken").await;
+        world.starts();
+        let told = world.reaches(2, state).await;
+        assert_eq!((told.reason.as_deref(), told.again_at.is_some()), (Some("broke"), resendable));
+        if !resendable {
+            world.tells(3, "whole").await;
+            world.reaches(3, DeliveryState::Accepted).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_first_who_wrote_an_attempt_down_sends_it_and_knows_it() {
+    let world = world(false).await;
+    world.begins().await;
+    world.tells(2, "mine").await;
+    world.tells(3, "another's").await;
+    follow::start(&world.channels);
+    world.channels.caught_up().await;
+    // The acknowledgement of the first try is lost: the second one is told that it is there already.
+    assert!(send::tests::begins(&world.channels, TALK).await);
+    assert!(send::tests::begins(&world.channels, TALK).await, "it was its own");
+    let other = channels(&world.server, &world.dir, &world.handed_over, false).await;
+    follow::start(&other);
+    other.caught_up().await;
+    assert!(!send::tests::begins(&other, TALK).await, "of two processes one sends");
+    assert!(send::tests::begins(&world.channels, TALK).await, "whatever another one wrote after it");
+}
+
+#[tokio::test]
+async fn who_takes_the_lead_knows_what_was_written_until_then() {
+    let world = world(false).await;
+    // It was at both ends once; since then more was written that it has not read.
+    world.channels.read.send_modify(|read| {
+        (read.contacts.caught_up, read.deliveries.caught_up) = (true, true);
+    });
+    world.begins().await;
+    let is_fit = || tokio::time::timeout(Duration::from_millis(500), world.channels.caught_up());
+    assert!(is_fit().await.is_err(), "its book is stale");
+    follow::start(&world.channels);
+    tokio::time::timeout(SOON, world.channels.caught_up()).await.unwrap();
+    assert!(world.channels.book().talk(TALK).is_some());
+}
+
+#[tokio::test]
+async fn statuses_of_nobody_knows_what_do_not_wait_in_numbers() {
+    let world = world(false).await;
+    let status = channel::Status {
+        about: channel::StatusOf::Theirs("another system's".into()),
+        state: DeliveryState::Delivered,
+        reason: None,
+    };
+    let waits = || {
+        let (channels, status) = (Arc::clone(&world.channels), status.clone());
+        async move {
+            let began = std::time::Instant::now();
+            let told = door::tests::statuses(&channels, &key(), &[status.clone(), status]).await;
+            (told, began.elapsed())
+        }
+    };
+    let ((first, waited), (second, at_once)) = tokio::join!(waits(), async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        waits().await
+    });
+    assert!(first.is_ok() && waited < Duration::from_secs(8), "all of one request wait together: {waited:?}");
+    assert_eq!(second, Err(crate::intake::NotTaken::Unavailable), "it comes again");
+    assert!(at_once < Duration::from_secs(1), "{at_once:?}");
+}
