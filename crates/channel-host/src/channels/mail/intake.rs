@@ -27,7 +27,7 @@ struct Threaded {
     is_third: bool,
 }
 
-/// Makes a mail durable; the same mail again is the same message.
+/// Makes a mail durable, or as much of it as is kept; the same mail again is the same message.
 ///
 /// # Errors
 /// When the server, the keys or the store are away; the mail lies in its mailbox still.
@@ -36,12 +36,17 @@ pub(super) async fn take(
     key: &AccountKey,
     mailbox: &Mailbox,
     raw: Vec<u8>,
+    is_cut: bool,
 ) -> anyhow::Result<()> {
     let raw = Bytes::from(raw);
     let email = mailbox.email.clone();
     let sorted = sort(&channels.intake.hasher, raw.clone(), move |raw| email.sort(raw)).await;
     match sorted.parsed {
-        Parsed::Message(inbound) => message(channels, key, mailbox, sorted.mail, inbound, &raw).await,
+        Parsed::Message(mut inbound) => {
+            let head = inbound.content.mail.get_or_insert_with(|| Box::new(MailHead::default()));
+            head.is_cut |= is_cut;
+            message(channels, key, mailbox, sorted.mail, inbound, &raw).await
+        }
         Parsed::Status(told) => {
             let gone = gone(&channels.intake.hasher, sorted.mail.as_ref());
             Ok(status(channels, key, &told, Some(&gone), Patience::alone()).await?)

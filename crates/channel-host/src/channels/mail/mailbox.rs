@@ -24,6 +24,8 @@ use crate::limits::{BEAT_EVERY, LEASE};
 
 /// Mails of one look; the rest comes with the next one.
 const BATCH_MAX: usize = 500;
+/// Mails that are open at most before others are looked at: the cursor that names them must fit one value of its bucket.
+const OPEN_MAX: usize = 4 * BATCH_MAX;
 /// A mail up to this size is fetched at once; a larger one in pieces, between which the others pass, bytes.
 const SMALL_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// A piece of a large mail, bytes.
@@ -53,6 +55,45 @@ struct Cursor {
     seen_to: u32,
     /// Those of them that are still to be taken.
     open: BTreeSet<u32>,
+    /// What lay there before and was not looked at yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    backlog: Option<Backlog>,
+}
+
+/// Mails of a range that are looked at by and by, however many they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Backlog {
+    from: u32,
+    to: u32,
+    /// Which of them: what IMAP searches for. A mail that somebody reads meanwhile is not among those unread any more.
+    query: String,
+}
+
+impl Cursor {
+    /// At a mailbox that was not read before, whose mails have these ids.
+    fn at(uid_validity: u32, all: &[u32], query: &str) -> Self {
+        let (first, last) = (all.iter().min().copied(), all.iter().max().copied());
+        let backlog = first.zip(last).map(|(from, to)| Backlog { from, to, query: query.to_owned() });
+        Self { uid_validity, seen_to: last.unwrap_or_default(), open: BTreeSet::new(), backlog }
+    }
+
+    /// What to search for next; `None` while there is enough to be done, or nothing more.
+    fn next_of_backlog(&self) -> Option<String> {
+        let backlog = self.backlog.as_ref().filter(|_| self.open.len() < BATCH_MAX)?;
+        Some(format!("UID {}:{} {}", backlog.from, backlog.to, backlog.query))
+    }
+
+    /// Takes a batch of what was found of the backlog, in order.
+    fn fill(&mut self, found: &[u32]) {
+        let Some(backlog) = &mut self.backlog else { return };
+        let within: Vec<u32> =
+            found.iter().copied().filter(|uid| (backlog.from..=backlog.to).contains(uid)).collect();
+        self.open.extend(within.iter().take(BATCH_MAX));
+        match within.get(BATCH_MAX) {
+            Some(next) => backlog.from = *next,
+            None => self.backlog = None,
+        }
+    }
 }
 
 /// What a session shares.
@@ -172,8 +213,7 @@ async fn read(
                 }
             };
             let all = imap::search(&mut session, "ALL").await?;
-            let open = imap::search(&mut session, &query).await?.into_iter().collect();
-            Cursor { uid_validity, seen_to: all.last().copied().unwrap_or_default(), open }
+            Cursor::at(uid_validity, &all, &query)
         }
     };
     let mut reading = Reading { channels, key, mailbox, cursors, cursor, attempts, pieces: None };
@@ -209,8 +249,16 @@ async fn wait(mut session: Signed, can_idle: bool, poll_every: Duration) -> anyh
 }
 
 impl Reading<'_> {
-    /// Notes what has come since.
+    /// Notes what has come since, and some of what lay there before.
     async fn look(&mut self, session: &mut Signed) -> anyhow::Result<()> {
+        if let Some(query) = self.cursor.next_of_backlog() {
+            let found = imap::search(session, &query).await?;
+            self.cursor.fill(&found);
+            self.store().await?;
+        }
+        if self.cursor.open.len() >= OPEN_MAX {
+            return Ok(());
+        }
         let from = self.cursor.seen_to.saturating_add(1);
         // `n:*` always names the last mail, also when it is older than n.
         let fresh = imap::search(session, &format!("UID {from}:*")).await?;
@@ -224,7 +272,7 @@ impl Reading<'_> {
     /// Takes what is open, the small ones first; whether something is left to be done at once.
     async fn take(&mut self, session: &mut Signed) -> anyhow::Result<bool> {
         if self.cursor.open.is_empty() {
-            return Ok(false);
+            return Ok(self.cursor.backlog.is_some());
         }
         let open: Vec<u32> = self.cursor.open.iter().copied().take(BATCH_MAX).collect();
         let sizes: BTreeMap<u32, u64> = imap::sizes(session, &open).await?.into_iter().collect();
@@ -236,14 +284,14 @@ impl Reading<'_> {
         for uid in small.map(|(uid, _)| *uid).collect::<Vec<_>>() {
             self.attempt(session, uid).await?;
             match imap::fetch(session, uid, None, FETCH_WITHIN).await? {
-                Some(raw) => self.taken(session, uid, raw).await?,
+                Some(raw) => self.taken(session, uid, raw, false).await?,
                 None => self.close(uid).await?,
             }
         }
         if let Some((uid, size)) = sizes.into_iter().find(|(_, size)| *size > SMALL_BYTES_MAX) {
             self.piece(session, uid, size).await?;
         }
-        Ok(!self.cursor.open.is_empty())
+        Ok(!self.cursor.open.is_empty() || self.cursor.backlog.is_some())
     }
 
     /// One more piece of a large mail: what came meanwhile passes it.
@@ -255,17 +303,18 @@ impl Reading<'_> {
                 Vec::new()
             }
         };
-        let most = u64::try_from(channel_email::config::MESSAGE_BYTES_MAX).unwrap_or(u64::MAX);
         let offset = u64::try_from(have.len()).unwrap_or(u64::MAX);
         let piece = imap::fetch(session, uid, Some((offset, PIECE_BYTES)), FETCH_WITHIN).await?;
         let Some(piece) = piece else { return self.close(uid).await };
-        let is_last = piece.is_empty() || offset + PIECE_BYTES >= size.min(most);
         have.extend_from_slice(&piece);
-        if is_last {
-            return self.taken(session, uid, have).await;
+        match after_piece(offset, piece.len(), size) {
+            Then::More => {
+                self.pieces = Some((uid, have));
+                Ok(())
+            }
+            Then::Whole => self.taken(session, uid, have, false).await,
+            Then::Cut => self.taken(session, uid, have, true).await,
         }
-        self.pieces = Some((uid, have));
-        Ok(())
     }
 
     /// Counts an attempt. A mail that could not be had too often must not hold up the others for ever.
@@ -287,8 +336,14 @@ impl Reading<'_> {
         anyhow::bail!("mail {uid} was given up");
     }
 
-    async fn taken(&mut self, session: &mut Signed, uid: u32, raw: Vec<u8>) -> anyhow::Result<()> {
-        if let Err(error) = intake::take(self.channels, self.key, self.mailbox, raw).await {
+    async fn taken(
+        &mut self,
+        session: &mut Signed,
+        uid: u32,
+        raw: Vec<u8>,
+        is_cut: bool,
+    ) -> anyhow::Result<()> {
+        if let Err(error) = intake::take(self.channels, self.key, self.mailbox, raw, is_cut).await {
             // Our own side is away: that is nothing which the mail could be given up for.
             self.attempts.remove(&uid);
             return Err(error);
@@ -314,6 +369,29 @@ impl Reading<'_> {
     }
 }
 
+/// What follows a piece of a large mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    More,
+    Whole,
+    /// It is larger than anything that is kept: the rest of it stays behind.
+    Cut,
+}
+
+/// After a piece that began at `offset` and had so many bytes, of a mail of that size.
+fn after_piece(offset: u64, got: usize, size: u64) -> Then {
+    let most = u64::try_from(channel_email::config::MESSAGE_BYTES_MAX).unwrap_or(u64::MAX);
+    let end = offset.saturating_add(PIECE_BYTES);
+    // A server may have been wrong about the size: it has no more.
+    if got == 0 || end >= size {
+        Then::Whole
+    } else if end >= most {
+        Then::Cut
+    } else {
+        Then::More
+    }
+}
+
 async fn load(cursors: &Bucket, key: &AccountKey) -> anyhow::Result<Option<Cursor>> {
     let stored = cursors.get(key.account.as_str()).await.context("read how far a mailbox was read")?;
     Ok(stored.and_then(|stored| serde_json::from_slice(&stored.value).ok()))
@@ -334,5 +412,59 @@ mod tests {
     fn days_are_written_as_imap_has_them() {
         assert_eq!(day(Millis(1_780_000_000_000), 0).unwrap(), "28-May-2026");
         assert_eq!(day(Millis(1_780_000_000_000), 30).unwrap(), "28-Apr-2026");
+    }
+
+    /// Reads all, and says how large the cursor was at most and in which order mails were taken.
+    fn taken_from(mut cursor: Cursor, unread: &[u32]) -> (usize, Vec<u32>) {
+        let (mut largest, mut taken) = (0, Vec::new());
+        loop {
+            if cursor.next_of_backlog().is_some() {
+                let from = cursor.backlog.as_ref().unwrap().from;
+                let found: Vec<u32> = unread.iter().copied().filter(|uid| *uid >= from).collect();
+                cursor.fill(&found);
+            }
+            largest = largest.max(serde_json::to_vec(&cursor).unwrap().len());
+            let batch: Vec<u32> = cursor.open.iter().copied().take(BATCH_MAX).collect();
+            if batch.is_empty() && cursor.backlog.is_none() {
+                return (largest, taken);
+            }
+            cursor.open.retain(|uid| !batch.contains(uid));
+            taken.extend(batch);
+        }
+    }
+
+    #[test]
+    fn a_backlog_of_any_size_fits_the_cursor_and_all_of_it_is_taken() {
+        let all: Vec<u32> = (4_000_000_000..4_000_050_000).collect();
+        let unread: Vec<u32> = all.iter().copied().filter(|uid| uid % 2 == 0).collect();
+        let (largest, taken) = taken_from(Cursor::at(1, &all, "UNSEEN"), &unread);
+        assert!(taken == unread, "each of them once, in order");
+        let fits = bus::places::cursors().max_value_bytes;
+        assert!(u32::try_from(largest).unwrap() < fits / 2, "{largest}");
+        let full =
+            Cursor { open: (4_000_000_000..).take(OPEN_MAX + BATCH_MAX).collect(), ..Cursor::default() };
+        assert!(u32::try_from(serde_json::to_vec(&full).unwrap().len()).unwrap() < fits);
+        assert_eq!(full.next_of_backlog(), None);
+    }
+
+    #[test]
+    fn a_cursor_says_what_is_next_and_an_earlier_one_is_read() {
+        let cursor = Cursor::at(7, &[3, 9, 12], "SINCE 1-May-2026");
+        assert_eq!(cursor.next_of_backlog().as_deref(), Some("UID 3:12 SINCE 1-May-2026"));
+        assert_eq!(cursor.seen_to, 12);
+        assert_eq!(Cursor::at(7, &[], "UNSEEN").backlog, None, "an empty mailbox has none");
+        let earlier: Cursor = serde_json::from_str(r#"{"uid_validity":7,"seen_to":12,"open":[9]}"#).unwrap();
+        assert_eq!((earlier.seen_to, earlier.open.len(), earlier.backlog), (12, 1, None));
+    }
+
+    #[test]
+    fn a_mail_that_is_too_large_to_be_kept_whole_says_so() {
+        const MIB: u64 = 1 << 20;
+        let got = usize::try_from(PIECE_BYTES).unwrap();
+        assert_eq!(after_piece(0, got, 3 * MIB), Then::More);
+        assert_eq!(after_piece(2 * MIB, got, 3 * MIB), Then::Whole);
+        assert_eq!(after_piece(49 * MIB, got, 50 * MIB), Then::Whole);
+        assert_eq!(after_piece(49 * MIB, got, 60 * MIB), Then::Cut);
+        assert_eq!(after_piece(MIB, 0, 60 * MIB), Then::Whole, "the server has no more");
     }
 }
