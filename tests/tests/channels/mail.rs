@@ -242,6 +242,28 @@ async fn a_bounce_is_tied_to_its_message_and_the_address_rests() {
 }
 
 #[tokio::test]
+async fn a_copy_that_bounces_leaves_the_customer_where_they_are() {
+    let Some(mut scene) = scene(&[], &[("support", SUPPORT)]).await else { return };
+    scene.host.send(ANN, SUPPORT, &mail("one", ANN, "My tyre", "", "Where is it?")).await;
+    let (_, contact) = take(&mut scene.anna).await;
+    let nobody = MailAddress { address: "nobody@customer.test".to_owned(), name: None };
+    let message = MessageId(uuid::Uuid::now_v7());
+    let with = ReplyWith { cc: vec![nobody], ..ReplyWith::default() };
+    let copied = DeskCommand::Reply {
+        contact: contact.contact,
+        message,
+        text: "On its way".to_owned(),
+        with: Some(Box::new(with)),
+    };
+    assert_eq!(scene.anna.command(copied).await, Outcome::Done);
+    let bounced = reaches(&scene, message, DeliveryState::Failed).await;
+    assert_eq!(bounced.reason.as_deref(), Some("recipient_unknown"), "{}", scene.host.log());
+    let next = reply(&mut scene.anna, contact.contact, "It is there").await;
+    reaches(&scene, next, DeliveryState::Accepted).await;
+    scene.host.arrives(ANN, "It is there").await;
+}
+
+#[tokio::test]
 async fn two_inboxes_of_ours_that_mail_each_other_come_to_rest() {
     let Some(mut scene) = scene(&[], &[("support", SUPPORT), ("sales", SALES)]).await else { return };
     scene.host.send(ANN, SUPPORT, &mail("one", ANN, "An offer, please", "", "For four tyres")).await;
@@ -333,6 +355,18 @@ async fn after_an_outage_everything_comes_and_a_huge_mail_holds_up_nobody() {
     scene.host.send(ANN, SUPPORT, &mail("after", ANN, "After", "", "And now?")).await;
     let (_, last) = take(&mut scene.anna).await;
     said(&last, "And now?");
+    // A process that knows nothing of the mailbox finds what was never read, and only that.
+    scene.product.stop("channels");
+    let cursors = scene.product.bus().await.ensure_bucket(&bus::places::cursors()).await.unwrap();
+    cursors.delete("support").await.unwrap();
+    scene.host.send(ANN, SUPPORT, &mail("anew", ANN, "Anew", "", "Is anybody there?")).await;
+    eventually("it lies there", SOON, || async { (scene.host.mails(SUPPORT).len() == 8).then_some(()) })
+        .await;
+    scene.product.again("channels");
+    let (_, anew) = take(&mut scene.anna).await;
+    said(&anew, "Is anybody there?");
+    let (_, ledger) = scene.product.ledger().await;
+    assert_eq!(ledger["messages"]["recorded"], 8, "{ledger:#}");
 }
 
 #[tokio::test]

@@ -47,6 +47,8 @@ struct Desk {
     answers: VecDeque<u16>,
     /// Texts that are never answered.
     swallowed: Option<String>,
+    /// Texts for which we are not let in.
+    locked_out: Option<String>,
     badly_signed: u32,
 }
 
@@ -75,6 +77,11 @@ impl Partner {
     /// Takes requests with this text and never answers them.
     pub(crate) fn swallows(&self, text: Option<&str>) {
         self.desk.lock().unwrap().swallowed = text.map(str::to_owned);
+    }
+
+    /// Answers 403 to whatever says this.
+    pub(crate) fn locks_out(&self, text: &str) {
+        self.desk.lock().unwrap().locked_out = Some(text.to_owned());
     }
 
     pub(crate) fn got(&self) -> Vec<Got> {
@@ -107,6 +114,8 @@ async fn take(State(desk): State<Arc<Mutex<Desk>>>, headers: HeaderMap, body: By
         desk.got.push(Got { id, body: body_value });
         if text.is_some() && desk.swallowed == text {
             None
+        } else if text.is_some() && desk.locked_out == text {
+            Some(403)
         } else {
             Some(desk.answers.pop_front().unwrap_or(200))
         }

@@ -176,6 +176,52 @@ async fn one_conversation_that_is_refused_holds_up_no_other() {
 }
 
 #[tokio::test]
+async fn a_message_for_which_we_are_never_let_in_starves_no_other() {
+    let Scene { product, partner, mut anna, url } = scene(&[]).await;
+    post_events(&url, "1", &created("m-1", "odd", "hello")).await;
+    let (_, odd) = take(&mut anna).await;
+    post_events(&url, "2", &created("m-2", "usual", "hello")).await;
+    let (_, usual) = take(&mut anna).await;
+    partner.locks_out("never");
+    let never = reply(&mut anna, odd.contact, "never").await;
+    reaches(&product, never, DeliveryState::Queued).await;
+    // The account is shut now. When one message tries again it is the other one, though it comes later.
+    let said = reply(&mut anna, usual.contact, "but this").await;
+    partner.hears("but this").await;
+    reaches(&product, said, DeliveryState::Accepted).await;
+    let got = partner.got();
+    let texts: Vec<&str> = got.iter().filter_map(|got| got.body["data"]["text"].as_str()).collect();
+    assert_eq!(texts[..2], ["never", "but this"], "the other one tried first");
+}
+
+#[tokio::test]
+async fn statuses_of_other_systems_messages_hold_up_no_request_for_long() {
+    let Scene { product: _product, url, .. } = scene(&[]).await;
+    let strange = |_| {
+        let id = protocol::MessageId(uuid::Uuid::now_v7()).to_string();
+        json!({"type": "message.status", "data": {"id": id, "state": "read"}})
+    };
+    let many: Vec<Value> = (0..10).map(strange).collect();
+    let began = std::time::Instant::now();
+    let (status, answer) = post_events(&url, "evt_1", &json!(many)).await;
+    assert_eq!((status, &answer["taken"]), (202, &json!(10)), "counted and let go");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let requests = (0..40).map(|n| {
+        let (url, one) = (url.clone(), strange(n));
+        tokio::spawn(async move { post_events(&url, &format!("evt-{n}"), &one).await.0 })
+    });
+    let mut statuses = Vec::new();
+    for request in requests.collect::<Vec<_>>() {
+        statuses.push(request.await.unwrap());
+    }
+    assert!(statuses.iter().all(|status| [202, 503].contains(status)), "{statuses:?}");
+    assert!(
+        statuses.contains(&202) && statuses.contains(&503),
+        "a few wait, the others come again: {statuses:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_process_that_died_between_handing_over_and_the_result_loses_and_doubles_nothing() {
     let window = ("WINTERBAND_FAILPOINT", "channels.after_handover_before_result");
     let Scene { mut product, partner, mut anna, url } = scene(&[window]).await;

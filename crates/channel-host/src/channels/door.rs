@@ -271,9 +271,8 @@ async fn place(
     if let Some(place) = look() {
         return Ok(Some(place));
     }
-    let _seat = match patience.seats.map(Semaphore::try_acquire).transpose() {
-        Ok(seat) => seat,
-        Err(_) => return Err(NotTaken::Unavailable),
+    let Ok(_seat) = patience.seats.map(Semaphore::try_acquire).transpose() else {
+        return Err(NotTaken::Unavailable);
     };
     loop {
         let place = look();
