@@ -58,22 +58,30 @@ async fn follow(channels: Arc<Channels>, log: Log, health: HealthHandle) -> anyh
     }
 }
 
-/// Waits while the other log is behind a record that was stored then.
+/// Waits while the other log is behind a record that was stored then, for as long as it gets on.
 async fn turn(channels: &Channels, log: Log, at_ms: u64, health: &HealthHandle) {
     channels.read.send_modify(|read| read.of(log).at_ms = at_ms);
-    if channels.read.borrow().may_fold(log, at_ms) {
-        return;
-    }
     let token = channels.intake.kit.drain.token();
     let mut read = channels.read.subscribe();
-    let is_turn = read.wait_for(|read| read.may_fold(log, at_ms));
-    tokio::select! {
-        told = tokio::time::timeout(PACE_WITHIN, is_turn) => match told {
-            Ok(_) => {}
-            Err(_) => tracing::info!(log = log.stream(), "goes on reading ahead of the other log"),
-        },
-        () = beat(health) => {}
-        () = token.cancelled() => {}
+    let mut before = None;
+    loop {
+        let now = *read.borrow_and_update();
+        if now.may_fold(log, at_ms) {
+            return;
+        }
+        if before == Some(now) {
+            return tracing::info!(log = log.stream(), "goes on ahead of the other log, which stands still");
+        }
+        before = Some(now);
+        tokio::select! {
+            told = tokio::time::timeout(PACE_WITHIN, read.wait_for(|read| read.may_fold(log, at_ms))) => {
+                if let Ok(Err(_)) = told {
+                    return;
+                }
+            }
+            () = beat(health) => {}
+            () = token.cancelled() => return,
+        }
     }
 }
 

@@ -19,9 +19,10 @@ const AFTER_MS_MAX: u64 = 3_600_000;
 /// A pause is up to so many percent longer: what failed together need not come back together.
 const JITTER_PERCENT: u64 = 20;
 
-/// The pause after attempt number `attempt`, ms; `None`: it was the last.
-pub(crate) fn pause_ms(attempt: u32, dice: Hash128) -> Option<u64> {
-    let n = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+/// The pause after attempt number `attempt`, `untried` of which do not count, ms; `None`: it was the last.
+pub(crate) fn pause_ms(attempt: u32, untried: u32, dice: Hash128) -> Option<u64> {
+    let tried = attempt.saturating_sub(untried);
+    let n = usize::try_from(tried.saturating_sub(1)).unwrap_or(usize::MAX);
     PAUSES_MS.get(n).map(|pause| with_jitter(*pause, dice))
 }
 
@@ -294,10 +295,13 @@ mod tests {
 
     #[test]
     fn attempts_end_after_days() {
-        let pauses: Vec<u64> = (1..=12).map(|attempt| pause_ms(attempt, Hash128([0; 16])).unwrap()).collect();
+        let pauses: Vec<u64> =
+            (1..=12).map(|attempt| pause_ms(attempt, 0, Hash128([0; 16])).unwrap()).collect();
         assert!(pauses.windows(2).all(|pair| pair[0] < pair[1]));
         let days = pauses.iter().sum::<u64>() / 86_400_000;
         assert!((2..=5).contains(&days), "{days} days");
-        assert_eq!(pause_ms(13, Hash128([0; 16])), None);
+        assert_eq!(pause_ms(13, 0, Hash128([0; 16])), None);
+        let after_outage = pause_ms(41, 40, Hash128([0; 16]));
+        assert_eq!(after_outage, pauses.first().copied(), "an account that was away took nothing from it");
     }
 }

@@ -1,6 +1,6 @@
 //! Sending: one process leads. What is to be done stands in DELIVERIES before it is done, and what came of it after (law 7).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ use protocol::thread::Entry;
 use protocol::{ConversationId, Hash128, Millis};
 use service::rate::RetryAfter;
 use service::{HealthHandle, Rate, RateLimiter, failpoint};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::channels::book::{AccountKey, Step, Talk};
 use crate::channels::compose::{File, NotComposed, attached, compose};
@@ -86,11 +86,6 @@ struct Job {
 }
 
 /// What came of it.
-struct Done {
-    left: Left,
-    end: End,
-}
-
 enum End {
     /// It stands in DELIVERIES; the account has it.
     Settled,
@@ -110,7 +105,9 @@ struct Leader<'a> {
     lanes: Lanes,
     rates: Vec<(AccountKey, RateLimiter<()>)>,
     ready: BTreeSet<ConversationId>,
-    jobs: JoinSet<Done>,
+    jobs: JoinSet<End>,
+    /// What is on its way, by its task: whatever becomes of that, the lane comes free.
+    on_way: HashMap<tokio::task::Id, Left>,
 }
 
 impl<'a> Leader<'a> {
@@ -120,8 +117,8 @@ impl<'a> Leader<'a> {
             (key.clone(), RateLimiter::new(rate, 1, channels.intake.kit.clock.clone()))
         });
         let ready = channels.book().waiting().map(|(id, _)| id).collect();
-        let (lanes, jobs) = (Lanes::default(), JoinSet::new());
-        Self { channels, health, lanes, rates: rates.collect(), ready, jobs }
+        let (lanes, jobs, on_way) = (Lanes::default(), JoinSet::new(), HashMap::new());
+        Self { channels, health, lanes, rates: rates.collect(), ready, jobs, on_way }
     }
 
     /// Until the process ends or another one leads.
@@ -139,12 +136,7 @@ impl<'a> Leader<'a> {
                     break;
                 }
                 () = token.cancelled() => break,
-                Some(done) = self.jobs.join_next(), if !self.jobs.is_empty() => {
-                    match done {
-                        Ok(done) => self.returned(done),
-                        Err(error) => tracing::error!(%error, "what came of a message is not known here"),
-                    }
-                }
+                Some(ended) = self.jobs.join_next_with_id(), if !self.jobs.is_empty() => self.ended(ended),
                 () = self.channels.wake.notified() => {}
                 _ = beat.tick() => self.health.beat(),
                 () = tokio::time::sleep(pause) => {}
@@ -210,10 +202,8 @@ impl<'a> Leader<'a> {
         };
         let left = self.lanes.leaves(conversation, &talk.key);
         drop(book);
-        self.jobs.spawn(async move {
-            let end = guarded(&channels, &job).await;
-            Done { left, end }
-        });
+        let task = self.jobs.spawn(async move { guarded(&channels, &job).await });
+        self.on_way.insert(task.id(), left);
         (true, None)
     }
 
@@ -224,13 +214,25 @@ impl<'a> Leader<'a> {
         }
     }
 
-    fn returned(&mut self, done: Done) {
-        let Done { left, end } = done;
+    fn ended(&mut self, ended: Result<(tokio::task::Id, End), JoinError>) {
+        let (task, end) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                tracing::error!(%error, "what came of a message could not be noted");
+                (error.id(), End::Away(self.channels.now().plus(BROKEN_MS)))
+            }
+        };
+        if let Some(left) = self.on_way.remove(&task) {
+            self.returned(&left, end);
+        }
+    }
+
+    fn returned(&mut self, left: &Left, end: End) {
         let (conversation, key) = (left.conversation, &left.key);
         let now = self.channels.now();
         let next_from = match end {
             End::Settled => {
-                self.lanes.opens(&left);
+                self.lanes.opens(left);
                 self.lanes.passes(conversation);
                 self.channels.standings.works(key, now);
                 self.channels.intake.kit.metrics.messages_sent_total.inc([key.channel.as_str()]);
@@ -241,19 +243,19 @@ impl<'a> Leader<'a> {
                 None
             }
             End::Again(at) => {
-                self.lanes.opens(&left);
+                self.lanes.opens(left);
                 self.lanes.passes(conversation);
                 self.channels.intake.kit.metrics.retried_total.inc([key.channel.as_str()]);
                 Some(at)
             }
             End::Shut { state, after_ms, reason } => {
-                let until = self.lanes.shuts(&left, after_ms, now, dice(conversation, 0));
+                let until = self.lanes.shuts(left, after_ms, now, dice(conversation, 0));
                 self.channels.standings.ails(key, now, state, words(reason));
                 Some(until)
             }
             End::Away(at) => Some(at),
         };
-        self.lanes.returns(&left, next_from);
+        self.lanes.returns(left, next_from);
         self.ready.insert(conversation);
     }
 }
@@ -400,8 +402,7 @@ async fn settle(channels: &Channels, job: &Job, verdict: Verdict) -> End {
             End::Dropped
         }
         Verdict::Retry { whose: Whose::Conversation, after_ms, reason } => {
-            let tried = attempt.saturating_sub(job.untried);
-            match pause_ms(tried, dice(job.conversation, attempt)) {
+            match pause_ms(attempt, job.untried, dice(job.conversation, attempt)) {
                 Some(usual) => {
                     let again_at = now.plus(after_ms.map_or(usual, believed_ms));
                     let told = Told { again_at: Some(again_at), ..Told::because(reason) };
