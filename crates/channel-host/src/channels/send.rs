@@ -86,6 +86,7 @@ struct Job {
 }
 
 /// What came of it.
+#[derive(Clone, Copy, Debug)]
 enum End {
     /// It stands in DELIVERIES; the account has it.
     Settled,
