@@ -155,6 +155,7 @@ impl World {
             facts: protocol::facts::FactValues::new(),
             thread: None,
             automatic: false,
+            keys: None,
             body,
         };
         let opened = Event::ConversationOpened {
