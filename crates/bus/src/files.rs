@@ -4,9 +4,11 @@
 //! is kept once.
 
 use bytes::Bytes;
+use protocol::content::Attachment;
 use protocol::{Hash128, IdentityId, Millis};
 
 use crate::connection::Bus;
+use crate::file_name;
 use crate::hasher::IdHasher;
 use crate::objects::{ObjectError, Objects};
 use crate::places;
@@ -15,6 +17,7 @@ use crate::seal::{SealError, Sealer, UnsealError};
 /// The store of files. Clones share the connection.
 #[derive(Clone)]
 pub struct Files {
+    bus: Bus,
     objects: Objects,
     sealer: Sealer,
     hasher: IdHasher,
@@ -52,7 +55,7 @@ impl Files {
         max_bytes: u64,
     ) -> Result<Self, FileError> {
         let objects = bus.ensure_objects(&places::files(), max_bytes).await?;
-        Ok(Self { objects, sealer, hasher })
+        Ok(Self { bus: bus.clone(), objects, sealer, hasher })
     }
 
     /// Keeps a file of a customer; gives its name in the store.
@@ -84,11 +87,32 @@ impl Files {
         }
     }
 
+    /// How full the store is, percent; what strangers send by themselves is not taken to its last byte.
+    ///
+    /// # Errors
+    /// [`FileError::Unavailable`]; fate: retry.
+    pub async fn used_percent(&self) -> Result<u32, FileError> {
+        let usage = self.bus.stream_usage(&self.objects.stream_name()).await;
+        usage.map(|usage| usage.used_percent()).map_err(|error| FileError::Unavailable(error.to_string()))
+    }
+
+    /// Our signature under a file that we keep for somebody, so that they can name it later and nothing else.
+    #[must_use]
+    pub fn voucher(&self, identity: IdentityId, file: &Attachment) -> Hash128 {
+        self.hasher.attachment(identity, file)
+    }
+
+    /// Whether that is our signature under this file of this customer.
+    #[must_use]
+    pub fn vouches(&self, identity: IdentityId, file: &Attachment, signature: Hash128) -> bool {
+        self.is_ours(self.voucher(identity, file), signature)
+    }
+
     /// The path and query of a link to a file that works until then, for whoever has it.
     #[must_use]
     pub fn link(&self, identity: IdentityId, object: Hash128, name: &str, until: Millis) -> String {
         let signature = self.hasher.link(identity, object, name, until);
-        let name: String = url_safe(name);
+        let name = file_name::percent(name);
         format!("/files/{identity}/{object}/{name}?until={}&signature={signature}", until.0)
     }
 
@@ -96,9 +120,12 @@ impl Files {
     #[must_use]
     pub fn admits(&self, link: &FileLink<'_>, now: Millis) -> bool {
         let signature = self.hasher.link(link.identity, link.object, link.name, link.until);
-        // Compared as a keyed hash of both, so that how long it takes says nothing.
-        let (ours, theirs) = (self.hasher.content(&signature.0), self.hasher.content(&link.signature.0));
-        ours == theirs && now <= link.until
+        self.is_ours(signature, link.signature) && now <= link.until
+    }
+
+    /// Compared as a keyed hash of both, so that how long it takes says nothing.
+    fn is_ours(&self, ours: Hash128, theirs: Hash128) -> bool {
+        self.hasher.content(&ours.0) == self.hasher.content(&theirs.0)
     }
 }
 
@@ -115,16 +142,4 @@ pub struct FileLink<'a> {
     pub until: Millis,
     /// Its signature.
     pub signature: Hash128,
-}
-
-fn url_safe(name: &str) -> String {
-    let mut safe = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            safe.push(char::from(byte));
-        } else {
-            safe.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    safe
 }

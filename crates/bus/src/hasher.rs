@@ -1,6 +1,7 @@
 //! Keyed hashes: ids that show nothing of what they stand for. A WhatsApp message id contains a phone number,
 //! and a plain hash of a phone number is found by trying them all.
 
+use protocol::content::Attachment;
 use protocol::{ChannelKind, Hash128, IdentityId, Millis, SubjectToken};
 
 use crate::master_key::MasterKey;
@@ -58,6 +59,15 @@ impl IdHasher {
         hash(&self.content, &[b"file", &identity.0.0, bytes])
     }
 
+    /// The signature under what is said of a customer's file.
+    #[must_use]
+    pub fn attachment(&self, identity: IdentityId, file: &Attachment) -> Hash128 {
+        let Attachment { object, name, media_type, bytes, inline } = file;
+        let (bytes, inline) = (bytes.to_be_bytes(), [u8::from(*inline)]);
+        let of: [&[u8]; 4] = [b"attachment", &identity.0.0, &object.0, name.as_bytes()];
+        hash(&self.content, &[&of[..], &[media_type.as_bytes(), &bytes, &inline]].concat())
+    }
+
     /// The signature of a link to a file.
     #[must_use]
     pub fn link(&self, identity: IdentityId, object: Hash128, name: &str, until: Millis) -> Hash128 {
@@ -93,6 +103,32 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let hasher = IdHasher::new(&MasterKey::load_or_create(&dir.path().join("key")).unwrap());
         (dir, hasher)
+    }
+
+    #[test]
+    fn a_signature_is_under_all_that_is_said_of_a_file() {
+        let (_dir, one) = hasher();
+        let anna = IdentityId(Hash128([1; 16]));
+        let file = Attachment {
+            object: Hash128([2; 16]),
+            name: "a.png".into(),
+            media_type: "image/png".into(),
+            bytes: 3,
+            inline: false,
+        };
+        let ours = one.attachment(anna, &file);
+        assert_eq!(ours, one.attachment(anna, &file.clone()));
+        assert_ne!(ours, one.attachment(IdentityId(Hash128([9; 16])), &file));
+        for other in [
+            Attachment { object: Hash128([9; 16]), ..file.clone() },
+            Attachment { name: "b.png".into(), ..file.clone() },
+            Attachment { media_type: "text/html".into(), ..file.clone() },
+            Attachment { name: "a.pngi".into(), media_type: "mage/png".into(), ..file.clone() },
+            Attachment { bytes: 4, ..file.clone() },
+            Attachment { inline: true, ..file.clone() },
+        ] {
+            assert_ne!(ours, one.attachment(anna, &other), "{other:?}");
+        }
     }
 
     #[test]

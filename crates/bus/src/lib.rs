@@ -15,6 +15,8 @@ mod deadline;
 mod disk;
 mod ephemeral;
 mod erasures;
+pub mod file_kind;
+pub mod file_name;
 mod files;
 mod hasher;
 mod kv;

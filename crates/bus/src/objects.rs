@@ -36,7 +36,10 @@ fn unavailable(doing: &'static str, name: &str, reason: &dyn std::fmt::Display) 
 
 /// A store of objects. Clones share the connection.
 #[derive(Clone)]
-pub struct Objects(ObjectStore);
+pub struct Objects {
+    store: ObjectStore,
+    name: SubjectToken,
+}
 
 impl Bus {
     /// Opens the store, making it with at most `max_bytes` if it is not there.
@@ -45,7 +48,7 @@ impl Bus {
     /// [`ObjectError`]; fate: retry.
     pub async fn ensure_objects(&self, name: &SubjectToken, max_bytes: u64) -> Result<Objects, ObjectError> {
         if let Ok(store) = self.js.get_object_store(name.as_str()).await {
-            return Ok(Objects(store));
+            return Ok(Objects { store, name: name.clone() });
         }
         let config = Config {
             bucket: name.as_str().to_owned(),
@@ -55,18 +58,24 @@ impl Bus {
             ..Config::default()
         };
         let made = self.js.create_object_store(config).await;
-        made.map(Objects).map_err(|error| unavailable("make the store of", name.as_str(), &error))
+        made.map(|store| Objects { store, name: name.clone() })
+            .map_err(|error| unavailable("make the store of", name.as_str(), &error))
     }
 }
 
 impl Objects {
+    /// The stream that the objects lie in.
+    pub(crate) fn stream_name(&self) -> String {
+        format!("OBJ_{}", self.name)
+    }
+
     /// Stores an object under a name, replacing what was there when it is complete.
     ///
     /// # Errors
     /// [`ObjectError`]; fate: retry.
     pub async fn put(&self, name: &str, bytes: Bytes) -> Result<(), ObjectError> {
         let mut reader = Cursor::new(bytes);
-        match tokio::time::timeout(TRANSFER_MAX, self.0.put(name, &mut reader)).await {
+        match tokio::time::timeout(TRANSFER_MAX, self.store.put(name, &mut reader)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(unavailable("store", name, &error)),
             Err(error) => Err(unavailable("store", name, &error)),
@@ -79,7 +88,7 @@ impl Objects {
     /// [`ObjectError`]; fate: retry.
     pub async fn get(&self, name: &str) -> Result<Option<Bytes>, ObjectError> {
         let read = async {
-            let mut object = match self.0.get(name).await {
+            let mut object = match self.store.get(name).await {
                 Ok(object) => object,
                 Err(error) if matches!(error.kind(), GetErrorKind::NotFound) => return Ok(None),
                 Err(error) => return Err(unavailable("read", name, &error)),
@@ -96,7 +105,7 @@ impl Objects {
     /// # Errors
     /// [`ObjectError`]; fate: retry.
     pub async fn delete(&self, name: &str) -> Result<(), ObjectError> {
-        match self.0.delete(name).await {
+        match self.store.delete(name).await {
             Ok(()) => Ok(()),
             Err(error) if matches!(error.kind(), DeleteErrorKind::NotFound) => Ok(()),
             Err(error) => Err(unavailable("delete", name, &error)),
@@ -108,7 +117,7 @@ impl Objects {
     /// # Errors
     /// [`ObjectError`]; fate: retry.
     pub async fn names(&self) -> Result<Vec<String>, ObjectError> {
-        let list = self.0.list().await.map_err(|error| unavailable("list", "*", &error))?;
+        let list = self.store.list().await.map_err(|error| unavailable("list", "*", &error))?;
         let names = list.map_ok(|info| info.name).try_collect::<Vec<String>>();
         match tokio::time::timeout(TRANSFER_MAX, names).await {
             Ok(Ok(names)) => Ok(names),

@@ -9,7 +9,7 @@ mod compose;
 mod door;
 mod follow;
 mod lanes;
-mod links;
+pub(crate) mod links;
 mod mail;
 mod reading;
 mod send;

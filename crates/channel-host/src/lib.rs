@@ -7,6 +7,7 @@
 mod assets;
 mod channels;
 mod door;
+mod files;
 mod follow;
 mod history;
 mod intake;
@@ -26,8 +27,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::routing::get;
-use bus::{Bus, IdHasher, Sealer};
+use axum::routing::{get, post};
+use bus::{Bus, Files, IdHasher, Sealer};
 use channel_web::WebChat;
 use protocol::subjects::Subjects;
 use protocol::{IdentityId, Millis, SubjectToken};
@@ -37,7 +38,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::door::Seats;
 use crate::intake::Intake;
-use crate::limits::{RATE_KEYS_MAX, SOCKETS_MAX};
+use crate::limits::{IP_UPLOADS_MAX, RATE_KEYS_MAX, SOCKETS_MAX, UPLOADS_MAX};
 use crate::rooms::Rooms;
 
 /// What every part of the role needs.
@@ -58,6 +59,11 @@ struct Host {
     address_bytes: RateLimiter<IpAddr>,
     /// Contacts begun from an address.
     beginnings: RateLimiter<IpAddr>,
+    files: Files,
+    /// Files that come in now, those of a visitor, and their bytes from an address.
+    upload_seats: Arc<Seats>,
+    uploads: RateLimiter<IdentityId>,
+    upload_bytes: RateLimiter<IpAddr>,
     sockets: TaskTracker,
 }
 
@@ -80,13 +86,17 @@ impl Host {
 /// Starts the role and gives its routes: `/chat/...` and `/shop`. Returns before the log is read; sockets wait for that.
 ///
 /// # Errors
-/// When the settings' cell is no token; the process does not start then.
-#[expect(clippy::unused_async, reason = "every role starts alike")]
+/// When the settings' cell is no token, or the bus gives no store of files; the process does not start then.
 pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> anyhow::Result<Router> {
     let cell = SubjectToken::new(&kit.settings.cell.token).context("read the cell's name")?;
     let limits = &kit.settings.limits;
     let by_address =
         |per_minute| RateLimiter::new(Rate::per_minute(per_minute), RATE_KEYS_MAX, kit.clock.clone());
+    let by_visitor =
+        |per_minute| RateLimiter::new(Rate::per_minute(per_minute), RATE_KEYS_MAX, kit.clock.clone());
+    let files_max = kit.settings.streams.files_max_bytes;
+    let files = Files::open(&bus, sealer.clone(), hasher.clone(), files_max);
+    let files = files.await.context("open the store of files")?;
     let subjects = Subjects::new(cell);
     let intake = Intake {
         kit: kit.clone(),
@@ -105,14 +115,14 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         chat: WebChat::new(limits.text_max_bytes),
         rooms: Rooms::new(),
         seats: Seats::new(limits.ip_sockets, SOCKETS_MAX),
-        frames: RateLimiter::new(
-            Rate::per_minute(limits.visitor_frames_per_minute),
-            RATE_KEYS_MAX,
-            kit.clock.clone(),
-        ),
+        frames: by_visitor(limits.visitor_frames_per_minute),
         address_frames: by_address(limits.ip_frames_per_minute),
         address_bytes: by_address(limits.ip_bytes_per_minute),
         beginnings: by_address(limits.ip_new_conversations_per_minute),
+        files,
+        upload_seats: Seats::new(IP_UPLOADS_MAX, UPLOADS_MAX),
+        uploads: by_visitor(limits.visitor_uploads_per_minute),
+        upload_bytes: by_address(limits.ip_upload_bytes_per_minute),
         sockets: TaskTracker::new(),
     });
     follow::start(&host);
@@ -125,6 +135,9 @@ fn routes(host: Arc<Host>) -> Router {
     Router::new()
         .route("/chat/widget.js", get(assets::widget))
         .route("/chat/v1/socket", get(upgrade::upgrade))
+        .route("/chat/v1/files", post(files::upload).options(files::preflight))
+        .route("/chat/v1/files/{identity}/{object}/{name}", get(files::hand_out))
+        .route("/chat/v1/links/{object}", get(files::link_anew).options(files::preflight))
         .route("/shop", get(assets::shop))
         .route("/shop/", get(assets::shop))
         .route("/shop/{*path}", get(assets::shop_part))

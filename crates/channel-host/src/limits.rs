@@ -67,3 +67,12 @@ pub(crate) const LINK_MS: u64 = 7 * 24 * 3_600_000;
 /// How long who sends, or reads a mailbox, may go without renewing that: another takes over then. Longer than the router's, since
 /// nobody waits for it in a conversation, and since the work of whoever loses it is begun anew.
 pub(crate) const LEASE: Duration = Duration::from_secs(10);
+/// How long a link to a file works that a page is given; it asks for another one then.
+pub(crate) const PAGE_LINK_MS: u64 = 3_600_000;
+/// Files that come in at once from one address, and in all; each has its bytes in memory, twice while it is sealed.
+pub(crate) const IP_UPLOADS_MAX: u32 = 4;
+pub(crate) const UPLOADS_MAX: usize = 16;
+/// How long an upload may take.
+pub(crate) const UPLOAD_WITHIN: Duration = Duration::from_secs(120);
+/// When to try again while too many files come in, or the store has no room.
+pub(crate) const UPLOAD_AGAIN: Duration = Duration::from_secs(5);

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use axum::extract::ws::{Message, WebSocket};
 use bus::UnsealError;
 use bytes::Bytes;
+use channel::Attached;
 use channel_web::{CustomerState, Inbound, Outbound, Parsed, Rejected, ServerFrame, Signal};
 use forecast::{Outlook, Wait};
 use protocol::ConversationId;
-use protocol::content::{Content, Sealed};
+use protocol::content::{Attachment, Content, Sealed};
 use protocol::record::EntryKind;
 use protocol::thread::Entry;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use crate::Host;
+use crate::files;
 use crate::history::{Past, PastNews};
 use crate::limits::{
     OUTLOOK_EVERY, OUTLOOK_STEP_MS, PING_EVERY, SAYS_WAITING_MAX, SILENCE_MAX, STRIKES_MAX, TYPING_EVERY,
@@ -231,25 +233,29 @@ impl Talk {
         entries: impl Iterator<Item = &Entry>,
     ) -> Result<(), End> {
         for entry in entries {
-            let text = match (&entry.body, &entry.kind) {
-                (_, EntryKind::IncidentTold { text, .. }) => Ok(Some(text.clone())),
+            let said = match (&entry.body, &entry.kind) {
+                (_, EntryKind::IncidentTold { text, .. }) => Ok(Some(Content::words(text.clone()))),
                 (Some(body), _) if entry.kind.is_for_customer() => self.open(body).await,
                 _ => Ok(None),
             };
-            let Ok(text) = text else { return self.miss(line).await };
-            self.show_entry(line, entry, text.as_deref()).await?;
+            let Ok(said) = said else { return self.miss(line).await };
+            self.show_entry(line, entry, said).await?;
         }
         Ok(())
     }
 
-    async fn show_entry(&mut self, line: &mut Line, entry: &Entry, text: Option<&str>) -> Result<(), End> {
+    async fn show_entry(&mut self, line: &mut Line, entry: &Entry, said: Option<Content>) -> Result<(), End> {
+        let (text, files) = said.map(|said| (said.text, said.attachments)).unzip();
+        let files = self.links(entry, files.unwrap_or_default());
+        let attached: Vec<Attached<'_>> =
+            files.iter().map(|(file, url)| Attached { file, bytes: &[], url }).collect();
         let (by, bot) = self.host.rooms.ask(|it| (it.title(&entry.kind), it.is_bot(&entry.kind)));
         let outbound = Outbound {
             entry,
             conversation: None,
-            text,
+            text: text.as_deref(),
             content: None,
-            attached: &[],
+            attached: &attached,
             by: by.as_deref(),
             bot,
             to: None,
@@ -264,10 +270,21 @@ impl Talk {
         Ok(())
     }
 
-    /// The words; `None` where nobody can read them any more.
-    async fn open(&mut self, body: &Sealed) -> Result<Option<String>, KeysAway> {
+    /// Files with their links; whose key sealed the entry, theirs are its files.
+    fn links(&self, entry: &Entry, files: Vec<Attachment>) -> Vec<(Attachment, String)> {
+        let sealed_for = entry.body.as_ref().and_then(Sealed::parts).map(|(identity, _, _)| identity);
+        let identity = sealed_for.unwrap_or(self.speaker.identity);
+        let link = |file: Attachment| {
+            let url = files::page_link(&self.host, identity, file.object, &file.name);
+            (file, url)
+        };
+        files.into_iter().map(link).collect()
+    }
+
+    /// What is said; `None` where nobody can read it any more.
+    async fn open(&mut self, body: &Sealed) -> Result<Option<Content>, KeysAway> {
         match self.host.sealer.unseal(body).await {
-            Ok(bytes) => Ok(serde_json::from_slice::<Content>(&bytes).ok().map(|content| content.text)),
+            Ok(bytes) => Ok(serde_json::from_slice::<Content>(&bytes).ok()),
             Err(UnsealError::Erased) => Ok(None),
             Err(error @ (UnsealError::NoKey | UnsealError::Damaged)) => {
                 tracing::error!(%error, "failed to open an entry; it is shown as erased");
@@ -285,7 +302,8 @@ impl Talk {
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
             Message::Close(_) => return Err(End::Lost),
         };
-        let parsed = self.host.chat.read(&bytes);
+        let (files, identity) = (&self.host.files, self.speaker.identity);
+        let parsed = self.host.chat.read(&bytes, |file, signature| files.vouches(identity, file, signature));
         if let Err(wait) = self.host.frames.check(&self.speaker.identity) {
             self.strikes += 1;
             if self.strikes > STRIKES_MAX {

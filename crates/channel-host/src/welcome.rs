@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::ws::Message;
 use bytes::Bytes;
 use channel_web::{CustomerState, Hello, Parsed, ServerFrame, Signal, Visitor, issue, read};
-use protocol::{ChannelKind, Hash128, Language, SubjectToken};
+use protocol::{ChannelKind, Hash128, IdentityId, Language, SubjectToken};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -36,24 +36,33 @@ pub(crate) async fn welcome(
         return Err(UNKNOWN_ACCOUNT);
     }
     let hello = timeout(HELLO_WITHIN, hello(host, line)).await.map_err(|_| NO_HELLO)??;
-    let sign = |bytes: &[u8]| sign(host, bytes);
     // A token that is not ours, or no longer, makes a new visitor: nobody is locked out by an old page.
-    let visitor = hello.token.as_deref().and_then(|token| read(token, &account, sign).ok());
+    let visitor = hello.token.as_deref().and_then(|token| visitor_of(host, token, &account));
     let visitor = visitor.unwrap_or_else(|| Visitor(*Uuid::now_v7().as_bytes()));
-    let identity = host.hasher.identity(ChannelKind::Web, account.as_str(), &visitor.value());
+    let identity = identity_of(host, visitor, &account);
     // Listens before it looks, so that nothing falls between.
     let ear = host.rooms.listen(identity);
     let standing = host.rooms.ask(|it| it.standing(identity));
     let last_seq = standing.map_or(0, |it| it.last_seq);
     let cursor = first_cursor(hello.after, last_seq);
     let state = standing.map_or_else(CustomerState::default, |it| it.state);
-    let token = issue(visitor, &account, sign);
+    let token = issue(visitor, &account, |bytes| sign(host, bytes));
     let conversation = standing.map(|it| it.conversation.to_string());
     line.send(&ServerFrame::Welcome { token: &token, conversation, state, from: cursor + 1 }).await?;
     let language = hello.lang.as_deref().and_then(language);
     let speaker = Speaker { account, identity, address, language };
     let shown = standing.map(|it| it.conversation);
     Ok(Talk::new(Arc::clone(host), speaker, ear, Shown { conversation: shown, cursor, state, outlook: None }))
+}
+
+/// The visitor that a token of ours names to this account.
+pub(crate) fn visitor_of(host: &Host, token: &str, account: &SubjectToken) -> Option<Visitor> {
+    read(token, account, |bytes| sign(host, bytes)).ok()
+}
+
+/// A visitor as the log knows them.
+pub(crate) fn identity_of(host: &Host, visitor: Visitor, account: &SubjectToken) -> IdentityId {
+    host.hasher.identity(ChannelKind::Web, account.as_str(), &visitor.value())
 }
 
 /// The language of a tag as in `nl-BE`; a tag that begins otherwise says nothing.
@@ -74,7 +83,7 @@ async fn hello(host: &Host, line: &mut Line) -> Result<Hello, End> {
             Message::Ping(_) | Message::Pong(_) => continue,
             Message::Close(_) => return Err(End::Lost),
         };
-        return match host.chat.read(&bytes) {
+        return match host.chat.read(&bytes, |_, _| false) {
             Ok(Parsed::Signal(Signal::Hello(hello))) => Ok(hello),
             Ok(_) => Err(NO_HELLO),
             Err(rejected) => {

@@ -2,13 +2,16 @@
 
 use channel::known::said_in;
 use channel::limits::NAME_BYTES_MAX;
-use channel::{Content, ContentError, Inbound, MessageId, Parsed, Rejected};
+use channel::{Attachment, Content, ContentError, Hash128, Inbound, MessageId, Parsed, Rejected};
 use serde_json::{Map, Value};
 
 use crate::token::TOKEN_BYTES_MAX;
 
 /// Largest frame, bytes: the longest text with every byte escaped, and room for the rest.
 pub const FRAME_BYTES_MAX: usize = 128 * 1024;
+/// Says whether we signed that, when the file was taken in from this page.
+pub(crate) type Vouches<'a> = &'a dyn Fn(&Attachment, Hash128) -> bool;
+
 /// Longest language tag, bytes.
 pub const LANG_BYTES_MAX: usize = 35;
 
@@ -52,7 +55,14 @@ pub struct Thanks {
     pub words: Option<Content>,
 }
 
-pub(crate) fn parse(bytes: &[u8], text_bytes_max: usize) -> Result<Parsed<Signal>, Rejected> {
+/// The most text, and who says which files are this page's.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub(crate) text_bytes_max: usize,
+    pub(crate) vouches: Vouches<'a>,
+}
+
+pub(crate) fn parse(bytes: &[u8], terms: Terms<'_>) -> Result<Parsed<Signal>, Rejected> {
     if bytes.len() > FRAME_BYTES_MAX {
         return refuse("frame_too_large", format!("a frame has at most {FRAME_BYTES_MAX} bytes"));
     }
@@ -76,18 +86,18 @@ pub(crate) fn parse(bytes: &[u8], text_bytes_max: usize) -> Result<Parsed<Signal
     };
     let about = fields.get("id").and_then(Value::as_str).filter(|id| id.len() <= 64).map(str::to_owned);
     let mut fields = Fields(fields);
-    read(&mut fields, text_bytes_max).map_err(|rejected| Rejected { about, ..rejected })
+    read(&mut fields, terms).map_err(|rejected| Rejected { about, ..rejected })
 }
 
-fn read(fields: &mut Fields, text_bytes_max: usize) -> Result<Parsed<Signal>, Rejected> {
+fn read(fields: &mut Fields, terms: Terms<'_>) -> Result<Parsed<Signal>, Rejected> {
     let kind = fields.text("t")?;
     let parsed = match kind.as_str() {
         "hello" => Parsed::Signal(Signal::Hello(hello(fields)?)),
-        "say" => Parsed::Message(say(fields, text_bytes_max)?),
+        "say" => Parsed::Message(say(fields, terms)?),
         "typing" => Parsed::Signal(Signal::Typing),
         "leave" => Parsed::Signal(Signal::Leave),
         "person" => Parsed::Signal(Signal::Person),
-        "thank" => Parsed::Signal(Signal::Thank(thank(fields, text_bytes_max)?)),
+        "thank" => Parsed::Signal(Signal::Thank(thank(fields, terms.text_bytes_max)?)),
         "ping" => Parsed::Signal(Signal::Ping { n: fields.count("n")? }),
         _ => return refuse("unknown_frame", "t is one of hello, say, typing, leave, person, thank, ping"),
     };
@@ -113,14 +123,36 @@ fn hello(fields: &mut Fields) -> Result<Hello, Rejected> {
     Ok(hello)
 }
 
-fn say(fields: &mut Fields, text_bytes_max: usize) -> Result<Inbound, Rejected> {
+fn say(fields: &mut Fields, terms: Terms<'_>) -> Result<Inbound, Rejected> {
     let (message, provider_id) = id(fields)?;
-    let content =
-        Content { text: fields.text("text")?, name: fields.maybe_text("name")?, ..Content::default() };
-    check(&content, text_bytes_max)?;
+    let (text, name) = (fields.text("text")?, fields.maybe_text("name")?);
+    let attachments = files(fields, terms.vouches)?;
+    let content = Content { text, name, attachments, ..Content::default() };
+    check(&content, terms.text_bytes_max)?;
     let callback = fields.maybe_yes("callback")?;
     let known = said_in(&content.text);
     Ok(Inbound { message: Some(message), provider_id, known, content, callback, ..Inbound::default() })
+}
+
+/// What is attached: each as the answer to its upload named it, so that nobody names a file of somebody else, or says that one is
+/// something that it is not.
+fn files(fields: &mut Fields, vouches: Vouches<'_>) -> Result<Vec<Attachment>, Rejected> {
+    let files = fields.maybe_list("attachments")?;
+    files.into_iter().map(|file| attachment(file, vouches)).collect()
+}
+
+fn attachment(file: Value, vouches: Vouches<'_>) -> Result<Attachment, Rejected> {
+    let Value::Object(file) = file else { return refuse("wrong_type", "each of attachments is an object") };
+    let mut file = Fields(file);
+    let (object, signature) = (file.hash("object")?, file.hash("signature")?);
+    let (name, media_type, bytes) = (file.text("name")?, file.text("type")?, file.count("bytes")?);
+    file.none_left()?;
+    let file = Attachment { object, name, media_type, bytes, inline: false };
+    if !vouches(&file, signature) {
+        let words = "a file of it is none that was uploaded here: attach it again";
+        return refuse("foreign_file", words);
+    }
+    Ok(file)
 }
 
 fn thank(fields: &mut Fields, text_bytes_max: usize) -> Result<Thanks, Rejected> {
@@ -154,7 +186,9 @@ fn check(content: &Content, text_bytes_max: usize) -> Result<(), Rejected> {
     };
     match checked {
         Ok(()) => Ok(()),
-        Err(ContentError::Empty) => refuse("empty_text", "the text is empty: write something"),
+        Err(ContentError::Empty) => {
+            refuse("empty_text", "the text is empty: write something, or attach a file")
+        }
         Err(ContentError::TextTooLong { found }) => {
             let words = format!(
                 "the text has {found} bytes, at most {text_bytes_max} are taken: shorten or split it"
@@ -193,6 +227,21 @@ impl Fields {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => refuse("wrong_type", format!("{name} is a text or null")),
+        }
+    }
+
+    fn maybe_list(&mut self, name: &str) -> Result<Vec<Value>, Rejected> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(Value::Array(list)) => Ok(list),
+            Some(_) => refuse("wrong_type", format!("{name} is a list or null")),
+        }
+    }
+
+    fn hash(&mut self, name: &str) -> Result<Hash128, Rejected> {
+        match self.text(name)?.parse() {
+            Ok(hash) => Ok(hash),
+            Err(_) => refuse("wrong_type", format!("{name} is 32 hex digits")),
         }
     }
 

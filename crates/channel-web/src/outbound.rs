@@ -2,7 +2,7 @@
 
 use channel::{EntryKind, Outbound, Verdict, Whose};
 
-use crate::wire::{EntryFrame, ServerFrame, WireKind};
+use crate::wire::{EntryFrame, FileFrame, ServerFrame, WireKind};
 
 /// Pause before a widget may come back for what it did not get, ms.
 const RESUME_AFTER_MS: u64 = 500;
@@ -19,15 +19,17 @@ pub enum SocketAnswer {
 }
 
 pub(crate) fn render(outbound: &Outbound<'_>) -> String {
-    let Outbound { entry, text, by, bot, .. } = outbound;
+    let Outbound { entry, text, attached, by, bot, .. } = outbound;
     let kind = wire_kind(&entry.kind);
     let shown = kind != WireKind::Hidden;
+    let files = attached.iter().filter(|_| shown).map(|file| FileFrame::new(file.file, file.url)).collect();
     ServerFrame::Entry(EntryFrame {
         seq: entry.seq,
         at: entry.at.0,
         kind,
         id: entry.message.filter(|_| shown).map(|id| id.to_string()),
         text: text.filter(|_| shown),
+        files,
         by: by.filter(|_| shown),
         bot: *bot && shown,
         opens_at: opens_at(&entry.kind),

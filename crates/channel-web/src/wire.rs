@@ -1,5 +1,6 @@
 //! Frames to the widget.
 
+use channel::Attachment;
 use serde::Serialize;
 
 use crate::state::CustomerState;
@@ -88,6 +89,9 @@ pub struct EntryFrame<'a> {
     /// The words; absent where there are none, or where they were erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<&'a str>,
+    /// What is attached.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileFrame<'a>>,
     /// The agent's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<&'a str>,
@@ -100,6 +104,41 @@ pub struct EntryFrame<'a> {
     /// When it ends, ms since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closes_at: Option<u64>,
+}
+
+/// A file, and where its bytes can be had for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileFrame<'a> {
+    /// Its name in the store, by which a link is asked for anew.
+    pub object: String,
+    /// Its name for people.
+    pub name: &'a str,
+    /// What its bytes are.
+    #[serde(rename = "type")]
+    pub media_type: &'a str,
+    /// Its size.
+    pub bytes: u64,
+    /// A link that expires, relative to `/chat/v1/`.
+    pub url: &'a str,
+}
+
+impl<'a> FileFrame<'a> {
+    /// A file with its link.
+    #[must_use]
+    pub fn new(file: &'a Attachment, url: &'a str) -> Self {
+        let Attachment { object, name, media_type, bytes, inline: _ } = file;
+        Self { object: object.to_string(), name, media_type, bytes: *bytes, url }
+    }
+}
+
+/// The answer to an upload: what a message says of the file to have it attached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Uploaded<'a> {
+    /// The file.
+    #[serde(flatten)]
+    pub file: FileFrame<'a>,
+    /// Ours, under whose it is and all that is said of it besides the link.
+    pub signature: String,
 }
 
 /// What an entry is to a customer.

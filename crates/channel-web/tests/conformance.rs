@@ -6,8 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use channel::conformance::{Case, Fixture, Limit, Signing, faults};
-use channel::limits::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
-use channel_web::{FRAME_BYTES_MAX, LANG_BYTES_MAX, SocketAnswer, TOKEN_BYTES_MAX, WebChat};
+use channel::limits::{ATTACHMENTS_MAX, FILE_NAME_BYTES_MAX, NAME_BYTES_MAX, TEXT_BYTES_MAX};
+use channel::{Attachment, Hash128};
+use channel_web::{FRAME_BYTES_MAX, LANG_BYTES_MAX, Parsed, SocketAnswer, TOKEN_BYTES_MAX, WebChat};
 
 const ID: &str = "msg_0197f3a0c1d27abc8def0123456789ab";
 
@@ -31,6 +32,15 @@ fn fixtures() -> Vec<Fixture> {
 
 fn say(text: &str, name: &str) -> Vec<u8> {
     serde_json::json!({"t": "say", "id": ID, "text": text, "name": name}).to_string().into_bytes()
+}
+
+fn file() -> serde_json::Value {
+    let hash = "0123456789abcdef0123456789abcdef";
+    serde_json::json!({"object": hash, "name": "a.png", "type": "image/png", "bytes": 7, "signature": hash})
+}
+
+fn attach(text: &str, files: &[serde_json::Value]) -> Vec<u8> {
+    serde_json::json!({"t": "say", "id": ID, "text": text, "attachments": files}).to_string().into_bytes()
 }
 
 fn thank(text: &str) -> Vec<u8> {
@@ -61,6 +71,12 @@ fn limits() -> Vec<Limit> {
             at: thank(&x(TEXT_BYTES_MAX)),
             past: thank(&x(TEXT_BYTES_MAX + 1)),
             code: "text_too_long",
+        },
+        Limit {
+            name: "ATTACHMENTS_MAX",
+            at: attach("", &vec![file(); ATTACHMENTS_MAX]),
+            past: attach("", &vec![file(); ATTACHMENTS_MAX + 1]),
+            code: "too_many_attachments",
         },
         Limit {
             name: "NAME_BYTES_MAX",
@@ -96,7 +112,11 @@ fn case<'a>(fixtures: &'a [Fixture], limits: &'a [Limit]) -> Case<'a, WebChat> {
         fixtures,
         limits,
         signing: Signing::Transport,
-        redeliveries: vec![(say("x", "Jo"), say("x", "Jo")), (say("x", "Jo"), again)],
+        redeliveries: vec![
+            (say("x", "Jo"), say("x", "Jo")),
+            (say("x", "Jo"), again),
+            (attach("x", &[file()]), attach("x", &[file()])),
+        ],
         answers: vec![
             (SocketAnswer::Written, true),
             (SocketAnswer::TooSlow, false),
@@ -121,6 +141,46 @@ fn the_longest_text_fits_in_a_frame_even_when_every_byte_is_escaped() {
         Limit { name: "escaped", at: frame.into_bytes(), past: b"{".to_vec(), code: "malformed_json" };
     let found = faults(&WebChat::new(TEXT_BYTES_MAX), &case(&fixtures(), &[limit]));
     assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn the_longest_text_with_the_most_files_fits_in_a_frame() {
+    let mut longest = file();
+    longest["name"] = "x".repeat(FILE_NAME_BYTES_MAX).into();
+    longest["type"] = "x".repeat(100).into();
+    let frame = attach("ESCAPED", &vec![longest; ATTACHMENTS_MAX]);
+    let frame = String::from_utf8(frame).unwrap().replace("ESCAPED", &"\\u0078".repeat(TEXT_BYTES_MAX));
+    let read = WebChat::new(TEXT_BYTES_MAX).read(frame.as_bytes(), |_, _| true);
+    let Ok(Parsed::Message(message)) = read else { panic!("{read:?}") };
+    assert_eq!(message.content.attachments.len(), ATTACHMENTS_MAX);
+}
+
+#[test]
+fn a_file_is_taken_with_our_signature_only() {
+    let chat = WebChat::new(TEXT_BYTES_MAX);
+    let hash: Hash128 = "0123456789abcdef0123456789abcdef".parse().unwrap();
+    let ours = Attachment {
+        object: hash,
+        name: "a.png".into(),
+        media_type: "image/png".into(),
+        bytes: 7,
+        inline: false,
+    };
+    let vouches = |file: &Attachment, signature: Hash128| *file == ours && signature == hash;
+    let Ok(Parsed::Message(message)) = chat.read(&attach("", &[file()]), vouches) else { panic!() };
+    assert_eq!(message.content.attachments, vec![ours.clone()]);
+    for (field, value) in [
+        ("object", "1123456789abcdef0123456789abcdef".into()),
+        ("signature", "1123456789abcdef0123456789abcdef".into()),
+        ("name", "b.png".into()),
+        ("type", "text/html".into()),
+        ("bytes", 8.into()),
+    ] {
+        let mut other: serde_json::Value = file();
+        other[field] = value;
+        let refused = chat.read(&attach("words", &[file(), other]), vouches).unwrap_err();
+        assert_eq!((refused.code, refused.about.as_deref()), ("foreign_file", Some(ID)), "{field}");
+    }
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use channel::{Adapter as _, AgentId, Entry, EntryKind, Millis, Outbound, Verdict};
+use channel::{
+    Adapter as _, AgentId, Attached, Attachment, Entry, EntryKind, Hash128, Millis, Outbound, Verdict,
+};
 use channel_web::{CustomerState, ServerFrame, SocketAnswer, WebChat};
 
 fn agent() -> AgentId {
@@ -62,6 +64,37 @@ fn words_go_to_the_customer_and_notes_do_not() {
         None,
         r#"{"t":"entry","seq":4,"at":17,"kind":"customer","id":"msg_0197f3a0c1d27abc8def0123456789ab"}"#,
     );
+}
+
+#[test]
+fn files_go_with_their_links_and_those_of_notes_do_not() {
+    let file = Attachment {
+        object: Hash128([10; 16]),
+        name: "a \"b\".png".into(),
+        media_type: "image/png".into(),
+        bytes: 7,
+        inline: false,
+    };
+    let attached = [Attached { file: &file, bytes: b"", url: "files/x?until=9" }];
+    let shown = |kind| {
+        let entry = entry(kind);
+        WebChat::new(1024).frame(&Outbound {
+            entry: &entry,
+            conversation: None,
+            text: Some(""),
+            content: None,
+            attached: &attached,
+            by: None,
+            bot: false,
+            to: None,
+            now: Millis(20),
+        })
+    };
+    assert_eq!(
+        shown(EntryKind::FromAgent { agent: agent(), bot: false }),
+        r#"{"t":"entry","seq":4,"at":17,"kind":"agent","id":"msg_0197f3a0c1d27abc8def0123456789ab","text":"","files":[{"object":"0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a","name":"a \"b\".png","type":"image/png","bytes":7,"url":"files/x?until=9"}]}"#
+    );
+    assert_eq!(shown(EntryKind::Note { agent: agent() }), r#"{"t":"entry","seq":4,"at":17,"kind":"hidden"}"#);
 }
 
 #[test]

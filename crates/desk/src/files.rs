@@ -1,8 +1,5 @@
 //! Files of conversations for agents who are signed in: handed out with headers that let nothing in them act, and taken in.
 
-mod kind;
-mod name;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +9,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bus::{FileError, FileLink};
+use bus::{FileError, FileLink, file_kind, file_name};
 use bytes::Bytes;
 use protocol::content::{Attachment, Sealed};
 use protocol::limits::FILE_BYTES_MAX;
@@ -105,9 +102,9 @@ pub(crate) async fn upload(
         return Err(problem.retry_after(UPLOAD_AGAIN));
     };
     let bytes = read(body).await?;
-    let name = name::clean(named.name.as_deref().unwrap_or_default());
+    let name = file_name::clean(named.name.as_deref().unwrap_or_default());
     let object = gateway.files.keep(identity, &bytes).await.map_err(|error| problem_of(&error))?;
-    let media_type = kind::media_type_of(&bytes, &name).to_owned();
+    let media_type = file_kind::media_type_of(&bytes, &name).to_owned();
     let bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     Ok(Json(Attachment { object, name, media_type, bytes, inline: false }))
 }
@@ -170,8 +167,8 @@ fn picture_name(contact: ContactId, seq: u64) -> String {
 }
 
 pub(crate) fn handed_out(bytes: Bytes, name: &str) -> Response {
-    let kind = kind::kind_of(&bytes, name);
-    let disposition = HeaderValue::from_str(&name::disposition(kind.is_shown, name));
+    let kind = file_kind::kind_of(&bytes, name);
+    let disposition = HeaderValue::from_str(&file_name::disposition(kind.is_shown, name));
     let disposition = disposition.unwrap_or(HeaderValue::from_static("attachment"));
     let mut response = with_protection(POLICY, "private", bytes);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind.media_type));

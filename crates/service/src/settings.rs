@@ -132,6 +132,8 @@ pub struct LimitSettings {
     pub ip_frames_per_minute: u32,
     pub ip_bytes_per_minute: u32,
     pub ip_sockets: u32,
+    pub visitor_uploads_per_minute: u32,
+    pub ip_upload_bytes_per_minute: u32,
     pub desk_frames_per_second: u32,
     pub api_requests_per_second: u32,
 }

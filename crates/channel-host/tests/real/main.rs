@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod files;
 mod messages;
 mod page;
 mod refusals;

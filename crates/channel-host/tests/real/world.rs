@@ -170,7 +170,17 @@ impl World {
 
     /// An agent does something in the conversation; the words are sealed as the desk seals them.
     pub(crate) async fn agent_says(&self, identity: IdentityId, conversation: ConversationId, text: &str) {
-        let content = serde_json::to_vec(&Content::words(text.to_owned())).unwrap();
+        self.agent_sends(identity, conversation, &Content::words(text.to_owned())).await;
+    }
+
+    /// The same with all that it may hold.
+    pub(crate) async fn agent_sends(
+        &self,
+        identity: IdentityId,
+        conversation: ConversationId,
+        content: &Content,
+    ) {
+        let content = serde_json::to_vec(content).unwrap();
         let body = self.sealer.seal(identity, &content).await.unwrap();
         let message = MessageId(Uuid::now_v7());
         self.command(Command::Reply { contact: scribe::contact_of(conversation), message, body }).await;

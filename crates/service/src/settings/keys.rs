@@ -165,9 +165,10 @@ fn limits(fields: &mut Fields) -> LimitSettings {
         visitor_frames_per_minute: rate(fields, "limits.visitor_frames_per_minute"),
         ip_new_conversations_per_minute: rate(fields, "limits.ip_new_conversations_per_minute"),
         ip_frames_per_minute: rate(fields, "limits.ip_frames_per_minute"),
-        ip_bytes_per_minute: u32::try_from(fields.size("limits.ip_bytes_per_minute", &(16 << 10..=1 << 30)))
-            .unwrap_or(u32::MAX),
+        ip_bytes_per_minute: bytes(fields, "limits.ip_bytes_per_minute"),
         ip_sockets: rate(fields, "limits.ip_sockets"),
+        visitor_uploads_per_minute: rate(fields, "limits.visitor_uploads_per_minute"),
+        ip_upload_bytes_per_minute: bytes(fields, "limits.ip_upload_bytes_per_minute"),
         desk_frames_per_second: rate(fields, "limits.desk_frames_per_second"),
         api_requests_per_second: rate(fields, "limits.api_requests_per_second"),
     }
@@ -176,6 +177,11 @@ fn limits(fields: &mut Fields) -> LimitSettings {
 /// A size that a process holds in memory at once. Above 4 MiB a record would near the server's largest message.
 fn memory(fields: &mut Fields, path: &str) -> usize {
     usize::try_from(fields.size(path, &(1024..=4 << 20))).unwrap_or(usize::MAX)
+}
+
+/// A rate in bytes.
+fn bytes(fields: &mut Fields, path: &str) -> u32 {
+    u32::try_from(fields.size(path, &(16 << 10..=1 << 30))).unwrap_or(u32::MAX)
 }
 
 fn rate(fields: &mut Fields, path: &str) -> u32 {

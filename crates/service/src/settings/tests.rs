@@ -41,6 +41,10 @@ fn the_defaults_are_what_is_promised() {
     );
     assert_eq!((settings.limits.text_max_bytes, settings.limits.body_max_bytes), (16_384, 1_048_576));
     assert_eq!((settings.limits.ip_frames_per_minute, settings.limits.ip_bytes_per_minute), (3000, 2 << 20));
+    assert_eq!(
+        (settings.limits.visitor_uploads_per_minute, settings.limits.ip_upload_bytes_per_minute),
+        (30, 128 << 20)
+    );
     assert_eq!(settings.streams.inbound_max_bytes, 2 << 30);
     assert_eq!(settings.streams.contacts_max_bytes, 8 << 30);
     assert_eq!(settings.streams.remedies_max_bytes, 4 << 30);
@@ -126,8 +130,8 @@ command_wait = \"1s\"
         r#"winterband.toml:10: limits.text_max: expected a size from "1KiB" to "4MiB", found "16KB""#,
         "winterband.toml:11: limits.text_maximum: expected one of api_requests_per_second, body_max, \
          desk_frames_per_second, draft_max, ip_bytes_per_minute, ip_frames_per_minute, \
-         ip_new_conversations_per_minute, ip_sockets, note_max, text_max, \
-         visitor_frames_per_minute, found an unknown key",
+         ip_new_conversations_per_minute, ip_sockets, ip_upload_bytes_per_minute, note_max, text_max, \
+         visitor_frames_per_minute, visitor_uploads_per_minute, found an unknown key",
         r#"winterband.toml:14: nats.credentials: expected { file = "..." } or { env = "..." }, found a value that is not shown"#,
         "winterband.toml:16: desks: expected one of cell, data, desk, drain, empowerment, health, http, limits, log, nats, routing, \
          signin, streams, web, found an unknown key",
@@ -191,6 +195,7 @@ fn ranges_hold_at_their_ends_and_not_past_them() {
         ("http.trusted_proxies = ['10.0.0.0/8', '::1']", "http.trusted_proxies = ['10.0.0.1/8']"),
         ("http.trusted_proxies = ['192.0.2.7']", "http.trusted_proxies = ['proxy.example']"),
         ("limits.ip_bytes_per_minute = '16KiB'", "limits.ip_bytes_per_minute = '16383B'"),
+        ("limits.ip_upload_bytes_per_minute = '1GiB'", "limits.ip_upload_bytes_per_minute = '2GiB'"),
         ("limits.ip_bytes_per_minute = '1GiB'", "limits.ip_bytes_per_minute = '2GiB'"),
         ("data.folder = '/x'", "data.folder = ' '"),
         ("empowerment.shop_url = 'http://shop:8081/orders'", "empowerment.shop_url = 'https://shop.example'"),

@@ -1,4 +1,4 @@
-//! What the bytes of a file are, and which of them a browser may show beside the desk.
+//! What the bytes of a file are, and which of them a browser may show beside a page of ours.
 
 /// What a browser is told about bytes that it must not show.
 const BYTES: &str = "application/octet-stream";
@@ -25,15 +25,16 @@ const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
 /// How a file is handed to a browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Kind {
+pub struct Kind {
     /// What the browser is told that it is.
-    pub(crate) media_type: &'static str,
+    pub media_type: &'static str,
     /// Whether it may be shown where it is asked for.
-    pub(crate) is_shown: bool,
+    pub is_shown: bool,
 }
 
 /// How these bytes are handed over under this name.
-pub(crate) fn kind_of(bytes: &[u8], name: &str) -> Kind {
+#[must_use]
+pub fn kind_of(bytes: &[u8], name: &str) -> Kind {
     let sniffed = infer::get(bytes).map(|found| found.mime_type());
     match sniffed {
         Some(found) if SHOWN.contains(&found) => Kind { media_type: found, is_shown: true },
@@ -43,7 +44,8 @@ pub(crate) fn kind_of(bytes: &[u8], name: &str) -> Kind {
 }
 
 /// What an uploaded file is said to be to those who get it: as far as its bytes show, else words or bytes.
-pub(crate) fn media_type_of(bytes: &[u8], name: &str) -> &'static str {
+#[must_use]
+pub fn media_type_of(bytes: &[u8], name: &str) -> &'static str {
     match infer::get(bytes) {
         Some(found) => found.mime_type(),
         None if is_words(bytes, name) => "text/plain",

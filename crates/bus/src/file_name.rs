@@ -10,7 +10,8 @@ const NAMELESS: &str = "file";
 const ENDING_BYTES_MAX: usize = 12;
 
 /// A name without a path, signs that hide something, and what file systems refuse; short enough.
-pub(crate) fn clean(given: &str) -> String {
+#[must_use]
+pub fn clean(given: &str) -> String {
     let last = given.rsplit(['/', '\\']).find(|part| !part.trim().is_empty()).unwrap_or_default();
     let mut kept = String::with_capacity(last.len());
     for sign in last.chars().filter(|sign| !hides(*sign)) {
@@ -43,7 +44,8 @@ fn short(name: &str) -> String {
 }
 
 /// The value of `Content-Disposition`: the name in ASCII for old programs, and as it is for all others.
-pub(crate) fn disposition(is_shown: bool, name: &str) -> String {
+#[must_use]
+pub fn disposition(is_shown: bool, name: &str) -> String {
     let name = clean(name);
     let how = if is_shown { "inline" } else { "attachment" };
     let plain: String = name
@@ -54,7 +56,8 @@ pub(crate) fn disposition(is_shown: bool, name: &str) -> String {
 }
 
 /// Every byte written so that it can stand in a header and in a query.
-pub(crate) fn percent(text: &str) -> String {
+#[must_use]
+pub fn percent(text: &str) -> String {
     let mut written = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
