@@ -1,7 +1,7 @@
 // The conversation as this page knows it: what was recorded, what is on its way, and what follows from a frame.
 // It touches neither the page nor the network, so that every case can be tested.
 
-import type { Entry, FromServer, Outlook, State, ToServer } from "./frames";
+import type { Entry, FromServer, Named, Outlook, State, ToServer } from "./frames";
 import type { Keep } from "./keep";
 import { PENDING_AGE_MS_MAX, PENDING_MAX } from "./limits";
 import { wellFormed } from "./text";
@@ -15,6 +15,7 @@ export interface Pending {
   is: "queued" | "sent" | "taken" | "refused";
   /** It asks to be called back. */
   callback?: true;
+  files?: Named[];
   code?: string;
   words?: string;
   /** Not before this moment, if the server asked for patience. */
@@ -70,7 +71,8 @@ export class Conversation {
         keep.drop(id);
         return [];
       }
-      const more = message.callback && { callback: message.callback };
+      const { callback, files } = message;
+      const more = { ...(callback && { callback }), ...(files && { files }) };
       return [
         old
           ? { id, text, at, is: "refused", code: "too_old", ...more }
@@ -89,12 +91,18 @@ export class Conversation {
     return { t: "hello", token: this.keep.get("token"), after: this.last, lang };
   }
 
+  /** What says who this visitor is, once the server has said it. */
+  token(): string | null {
+    return this.keep.get("token");
+  }
+
   canSay(): boolean {
     return this.pending.length < PENDING_MAX;
   }
 
-  say(id: string, written: string, now: number, callback = false): void {
-    const said = { id, text: wellFormed(written), at: now, ...(callback && { callback: true as const }) };
+  say(id: string, written: string, now: number, callback = false, files: Named[] = []): void {
+    const more = { ...(callback && { callback: true as const }), ...(files.length && { files }) };
+    const said = { id, text: wellFormed(written), at: now, ...more };
     this.keep.put({ ...said, taken: false });
     this.pending.push({ ...said, is: "queued" });
   }
@@ -117,10 +125,10 @@ export class Conversation {
   }
 
   /** Takes a refused message back, for its writer to change. */
-  take(id: string): string {
-    const text = this.pending.find((message) => message.id === id)?.text ?? "";
+  take(id: string): { text: string; files: Named[] } {
+    const { text = "", files = [] } = this.pending.find((message) => message.id === id) ?? {};
     this.forget(id);
-    return text;
+    return { text, files };
   }
 
   /** The end that can be thanked for: nobody has written since. */
@@ -172,8 +180,8 @@ export class Conversation {
       // Later ones wait as well, or they would overtake.
       if ((message.notBefore ?? 0) > now) break;
       message.is = "sent";
-      const { id, text, callback } = message;
-      frames.push({ t: "say", id, text, ...(callback && { callback }) });
+      const { id, text, callback, files } = message;
+      frames.push({ t: "say", id, text, ...(callback && { callback }), ...(files && { attachments: files }) });
     }
     return frames;
   }
@@ -196,7 +204,7 @@ export class Conversation {
       case "welcome":
         return this.welcome(frame);
       case "entry":
-        return this.entry(frame);
+        return this.entry(frame, now);
       case "taken":
         return this.taken(frame.id);
       case "refused":
@@ -248,15 +256,15 @@ export class Conversation {
     return "go on";
   }
 
-  private entry(frame: Entry): Verdict {
+  private entry(frame: Entry, now: number): Verdict {
     if (frame.seq <= this.last) return "go on";
     // Entries are dense: a hole means that something was lost on the way.
     if (frame.seq > this.last + 1) return "reconnect";
     this.last = frame.seq;
     // What was missing has come.
     if (this.trouble?.code === "history_unavailable") this.trouble = null;
-    const { seq, at, kind, id, text, by, bot, opens_at, closes_at } = frame;
-    const more = { ...(id && { id }), ...(text != null && { text }), ...(by && { by }), ...(bot && { bot }), ...(opens_at && { opens_at }), ...(closes_at && { closes_at }) };
+    const { seq, at, kind, id, text, files, by, bot, opens_at, closes_at } = frame;
+    const more = { ...(id && { id }), ...(text != null && { text }), ...(files && { files: files.map((file) => ({ ...file, got: now })) }), ...(by && { by }), ...(bot && { bot }), ...(opens_at && { opens_at }), ...(closes_at && { closes_at }) };
     this.entries.push({ seq, at, kind, ...more });
     if (id) this.forget(id);
     if (kind === "joined" || kind === "agent") {
@@ -277,8 +285,8 @@ export class Conversation {
     const message = this.pending.find((message) => message.id === id);
     if (message) {
       message.is = "taken";
-      const { text, at, callback } = message;
-      this.keep.put({ id, text, at, taken: true, ...(callback && { callback }) });
+      const { text, at, callback, files } = message;
+      this.keep.put({ id, text, at, taken: true, ...(callback && { callback }), ...(files && { files }) });
     }
     return "go on";
   }

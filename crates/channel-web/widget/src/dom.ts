@@ -35,6 +35,7 @@ export function icon(path: string): SVGElement {
 }
 
 export const CHAT = "M4 5.5h16v11h-9.5L6 20v-3.5H4zM8.5 9.5h7M8.5 12.5h4.5";
+export const CLIP = "M20 11.5l-7.6 7.6a5 5 0 0 1-7-7l8-8a3.3 3.3 0 0 1 4.7 4.7l-8 8a1.7 1.7 0 0 1-2.4-2.4L15 7";
 export const CROSS = "M6 6l12 12M18 6L6 18";
 export const ARROW = "M12 19V5M6 11l6-6 6 6";
 export const DOWN = "M6 9l6 6 6-6";

@@ -16,12 +16,34 @@ export type Kind =
   | "left"
   | "hidden";
 
+/** A file as a message names it: what the answer to its upload said. */
+export interface Named {
+  object: string;
+  name: string;
+  type: string;
+  bytes: number;
+  signature: string;
+}
+
+/** A file of an entry. */
+export interface Attached {
+  object: string;
+  name: string;
+  type: string;
+  bytes: number;
+  /** A link that expires, relative to where the socket is. */
+  url: string;
+  /** When this page was given the link, by its own clock. */
+  got?: number;
+}
+
 export interface Entry {
   seq: number;
   at: number;
   kind: Kind;
   id?: string;
   text?: string;
+  files?: Attached[];
   by?: string;
   /** Whether that is a machine. */
   bot?: boolean;
@@ -39,7 +61,7 @@ export interface Outlook {
 
 export type ToServer =
   | { t: "hello"; token: string | null; after: number; lang: string }
-  | { t: "say"; id: string; text: string; callback?: true }
+  | { t: "say"; id: string; text: string; callback?: true; attachments?: Named[] }
   | { t: "typing" }
   | { t: "leave" }
   | { t: "person" }
@@ -56,6 +78,18 @@ export type FromServer =
   | { t: "typing" }
   | { t: "error"; code: string; words: string }
   | { t: "pong"; n: number };
+
+/** Whether that is the answer to an upload. */
+export function isNamed(value: unknown): value is Named {
+  return isFile(value, "signature");
+}
+
+function isFile(value: unknown, ends: "signature" | "url"): boolean {
+  if (!value || typeof value !== "object") return false;
+  const file = value as Record<string, unknown>;
+  const bytes = file["bytes"];
+  return ["object", "name", "type", ends].every((name) => typeof file[name] === "string") && Number.isSafeInteger(bytes) && (bytes as number) >= 0;
+}
 
 const STATES = ["none", "waiting", "with_agent", "resolved"];
 
@@ -76,6 +110,7 @@ function fits(f: Record<string, unknown>): boolean {
   const text = (name: string) => typeof f[name] === "string";
   const count = (name: string) => Number.isSafeInteger(f[name]) && (f[name] as number) >= 0;
   const maybe = (name: string, is: (name: string) => boolean) => f[name] == null || is(name);
+  const files = (name: string) => Array.isArray(f[name]) && (f[name] as unknown[]).every((file) => isFile(file, "url"));
   const state = () => STATES.includes(f["state"] as string);
   switch (f["t"]) {
     case "welcome":
@@ -87,7 +122,7 @@ function fits(f: Record<string, unknown>): boolean {
     case "entry":
       return (
         count("seq") && count("at") && text("kind") && maybe("id", text) && maybe("text", text) && maybe("by", text) &&
-        maybe("opens_at", count) && maybe("closes_at", count)
+        maybe("opens_at", count) && maybe("closes_at", count) && maybe("files", files)
       );
     case "outlook":
       return count("position") && maybe("p50_ms", count) && maybe("p90_ms", count);

@@ -1,5 +1,7 @@
 // What outlives a reload. A browser may refuse to keep anything: then it lasts as long as the page.
 
+import { isNamed, type Named } from "./frames";
+
 export interface Store {
   getItem(key: string): string | null;
   setItem(key: string, text: string): void;
@@ -16,6 +18,7 @@ export interface Kept {
   taken: boolean;
   /** It asks to be called back. */
   callback?: true;
+  files?: Named[];
 }
 
 /**
@@ -78,8 +81,8 @@ export class Keep {
     for (const key of this.keys()) {
       const id = key.slice(this.root.length + 4);
       try {
-        const { text, at, taken, callback } = JSON.parse(this.get("say." + id) ?? "") as Kept;
-        const more = callback && { callback };
+        const { text, at, taken, callback, files } = JSON.parse(this.get("say." + id) ?? "") as Kept;
+        const more = { ...(callback && { callback }), ...(files && { files: files.filter(isNamed) }) };
         if (typeof text === "string" && typeof at === "number") found.push({ id, text, at, taken: taken === true, ...more });
       } catch {
         this.drop(id);

@@ -4,6 +4,15 @@
 export const TEXT_BYTES_MAX = 16 * 1024;
 /** From here on the writer is told how much room is left. */
 export const TEXT_BYTES_COUNTED = 15 * 1024;
+/** Files of one message. */
+export const ATTACHMENTS_MAX = 15;
+/** Largest file, bytes. */
+export const FILE_BYTES_MAX = 25 * 1024 * 1024;
+/** How often an upload is tried by itself, and the least pause in between. */
+export const UPLOAD_TRIES_MAX = 5;
+export const UPLOAD_RETRY_MS = 2_000;
+/** Links work for an hour; one that is older than this is asked for anew. */
+export const LINK_FRESH_MS = 50 * 60_000;
 /** Messages written while there is no connection; one more has to wait. */
 export const PENDING_MAX = 50;
 /** Longest words of thanks, characters. */

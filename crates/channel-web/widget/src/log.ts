@@ -1,15 +1,23 @@
 // The list of messages. It is changed, never rebuilt: a live region reads out what is new.
 
 import type { Conversation, Pending } from "./conversation";
-import { el } from "./dom";
-import type { Entry } from "./frames";
-import { pieces } from "./text";
+import { CLIP, el, icon } from "./dom";
+import type { Attached, Entry, Named } from "./frames";
+import { LINK_FRESH_MS } from "./limits";
+import { pieces, sizeOf } from "./text";
 import { explain, fill, type Words } from "./words";
 
 export interface Choices {
   edit(id: string): void;
   discard(id: string): void;
+  /** Where a link of a file leads. */
+  address(url: string): string;
+  /** Gives a file a link that works again; whether there is one. */
+  renew(file: Attached): Promise<boolean>;
 }
+
+// What a browser shows without running anything of it.
+const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
 export class Log {
   readonly node: HTMLElement;
@@ -19,7 +27,7 @@ export class Log {
 
   constructor(
     private readonly words: Words,
-    lang: string,
+    private readonly lang: string,
     greeting: string,
     private readonly choices: Choices,
   ) {
@@ -59,7 +67,12 @@ export class Log {
 
   /** Whether the latest is in sight. */
   isAtEnd(): boolean {
-    return this.node.scrollHeight - this.node.scrollTop - this.node.clientHeight < 60;
+    return this.room() < 60;
+  }
+
+  /** How much lies below what is in sight. */
+  private room(): number {
+    return this.node.scrollHeight - this.node.scrollTop - this.node.clientHeight;
   }
 
   toEnd(): void {
@@ -99,7 +112,8 @@ export class Log {
         const node = el("div", { class: css(own, same), "data-status": "recorded", ...marks });
         if (entry.id) node.dataset["id"] = entry.id;
         if (!own) node.append(el("div", { class: "by" }, entry.bot ? `${by} · ${words.bot}` : by));
-        node.append(this.text(entry.text), this.meta(entry.at, own ? words.recorded : ""));
+        const files = (entry.files ?? []).map((file) => this.file(file));
+        node.append(...this.said(entry.text, files), this.meta(entry.at, own ? words.recorded : ""));
         return node;
       }
       case "incident": {
@@ -152,8 +166,54 @@ export class Log {
       meta.setAttribute("aria-hidden", "true");
       meta.append(message.is === "taken" ? words.taken : words.sending);
     }
-    node.append(this.text(message.text), meta);
+    const files = (message.files ?? []).map((file) => this.label(file));
+    node.append(...this.said(message.text, files), meta);
     return node;
+  }
+
+  /** The words, if there are any or if they were erased, and the files. */
+  private said(text: string | undefined, files: HTMLElement[]): HTMLElement[] {
+    if (!files.length) return [this.text(text)];
+    const list = el("ul", { class: "files" }, ...files.map((file) => el("li", {}, file)));
+    return text ? [this.text(text), list] : [list];
+  }
+
+  private label({ name, bytes }: Named | Attached): HTMLElement {
+    const size = el("span", { class: "size" }, sizeOf(bytes, this.lang));
+    return el("span", { class: "file" }, icon(CLIP), el("span", { class: "filename", dir: "auto" }, name), size);
+  }
+
+  /** A link to a file, with a look at it if it is a picture. */
+  private file(file: Attached): HTMLElement {
+    const { address, renew } = this.choices;
+    const link = el("a", { href: address(file.url), target: "_blank", rel: "noopener noreferrer", "data-testid": "wb-file" }, this.label(file));
+    const again = async () => {
+      const found = await renew(file);
+      link.href = address(file.url);
+      return found;
+    };
+    const lost = () => link.replaceChildren(this.label(file), el("span", { class: "bad", role: "status" }, this.words.fileGone));
+    link.onclick = (event) => {
+      if (Date.now() - (file.got ?? 0) < LINK_FRESH_MS) return;
+      event.preventDefault();
+      void again().then((found) => (found ? link.click() : lost()));
+    };
+    if (PICTURES.includes(file.type)) {
+      // Its name stands beside it. A page whose policy allows no pictures of ours shows the name alone.
+      const picture = el("img", { alt: "", loading: "lazy", decoding: "async", referrerpolicy: "no-referrer" });
+      let tried = 0;
+      picture.onerror = () => {
+        if (tried++) return picture.remove();
+        void again().then((found) => (found ? (picture.src = link.href) : picture.remove()));
+      };
+      // It takes its room only now: who was at the end stays there.
+      picture.onload = () => {
+        if (this.room() < 60 + picture.height) this.toEnd();
+      };
+      picture.src = link.href;
+      link.prepend(picture);
+    }
+    return link;
   }
 
   private text(text: string | undefined): HTMLElement {
@@ -179,6 +239,8 @@ export class Log {
 function renew(old: HTMLElement, later: HTMLElement): void {
   for (const { name, value } of [...later.attributes]) old.setAttribute(name, value);
   const [from, to] = [old.lastElementChild, later.lastElementChild];
+  const [named, linked] = [old, later].map((node) => node.querySelector(".files"));
+  if (named && linked) named.replaceWith(linked);
   if (from && to) from.replaceWith(to);
 }
 

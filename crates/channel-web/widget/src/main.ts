@@ -2,12 +2,14 @@
 
 import { Conversation } from "./conversation";
 import { el } from "./dom";
-import type { FromServer } from "./frames";
+import { type FromServer, isNamed, type Named } from "./frames";
 import { messageId } from "./ids";
 import { Keep } from "./keep";
 import { TYPING_EVERY_MS, TYPING_SHOWN_MS } from "./limits";
 import { Link } from "./link";
 import { Panel } from "./panel";
+import { Tray } from "./tray";
+import { carrier, linkAnew } from "./upload";
 import css from "./widget.css";
 import { choose, wordsOf } from "./words";
 
@@ -18,6 +20,16 @@ function storage(kind: "localStorage" | "sessionStorage"): Storage | null {
     return window[kind];
   } catch {
     return null;
+  }
+}
+
+/** What was uploaded for a message that was not sent before the page was loaded again. */
+function kept(text: string | null): Named[] {
+  try {
+    const files: unknown = JSON.parse(text ?? "[]");
+    return Array.isArray(files) ? files.filter(isNamed) : [];
+  } catch {
+    return [];
   }
 }
 
@@ -34,6 +46,8 @@ function mount(script: HTMLScriptElement): void {
   const lang = choose([script.dataset["lang"], document.documentElement.lang, ...navigator.languages]);
   const words = wordsOf(lang);
   const url = new URL(script.src);
+  // Files are beside the socket, over HTTP.
+  const base = new URL("v1/", script.src).href;
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   url.pathname = url.pathname.replace(/widget\.js$/, "v1/socket");
   url.search = `?account=${encodeURIComponent(account)}`;
@@ -68,7 +82,10 @@ function mount(script: HTMLScriptElement): void {
       link.stop();
       state = "idle";
     }
-    if (frame.t === "welcome" && verdict === "go on") state = "online";
+    if (frame.t === "welcome" && verdict === "go on") {
+      state = "online";
+      tray.ready(true);
+    }
     if (frame.t === "typing") showTyping(true);
     if (frame.t === "entry" && frame.kind !== "customer") showTyping(false);
     if (frame.t === "welcome" || frame.t === "refused") send();
@@ -80,6 +97,7 @@ function mount(script: HTMLScriptElement): void {
     heard,
     lost: () => {
       conversation.lost();
+      tray.ready(false);
       showTyping(false);
       if (state !== "idle") state = "offline";
       render();
@@ -107,7 +125,8 @@ function mount(script: HTMLScriptElement): void {
         return false;
       }
       const random = crypto.getRandomValues(new Uint8Array(10));
-      conversation.say(messageId(Date.now(), random), text, Date.now());
+      conversation.say(messageId(Date.now(), random), text, Date.now(), false, tray.named());
+      tray.clear();
       typedAt = 0;
       session.remove("draft");
       send();
@@ -133,11 +152,28 @@ function mount(script: HTMLScriptElement): void {
       send();
       return true;
     },
-    take: (id) => {
-      const text = conversation.take(id);
+    take: (id, wanted) => {
+      const { text, files } = conversation.take(id);
+      if (wanted) tray.put(files);
       render();
       return text;
     },
+    attach: (files) => {
+      if (tray.add(files) > 0) panel.tellFull();
+      // A visitor is known once the server has welcomed them.
+      start();
+    },
+    address: (url) => new URL(url, base).href,
+    renew: async (file) => {
+      const fresh = await linkAnew(base, account, conversation.token(), file.object, file.name);
+      if (fresh !== null) Object.assign(file, { url: fresh, got: Date.now() });
+      return fresh !== null;
+    },
+  });
+
+  const tray = new Tray(carrier(base, account, () => conversation.token()), () => {
+    session.set("files", JSON.stringify(tray.named()));
+    panel.showTray(tray);
   });
 
   const host = el("div", { id: ELEMENT_ID });
@@ -149,7 +185,9 @@ function mount(script: HTMLScriptElement): void {
   document.body.append(host);
 
   const draft = session.get("draft");
+  const files = kept(session.get("files"));
   if (session.get("open")) panel.open();
+  if (files.length) tray.put(files);
   if (draft) panel.write(draft);
   if (conversation.isKnown()) start();
   addEventListener("online", () => link.wake());

@@ -1,11 +1,12 @@
 // The bubble and the panel: what a customer sees and touches.
 
 import type { Conversation } from "./conversation";
-import type { Outlook } from "./frames";
-import { ARROW, CHAT, CROSS, DOWN, el, icon, say } from "./dom";
-import { CALLBACK_CHARS_MAX, TEXT_BYTES_COUNTED, TEXT_BYTES_MAX, THANKS_CHARS_MAX } from "./limits";
+import { ARROW, CHAT, CLIP, CROSS, DOWN, el, icon, say } from "./dom";
+import type { Attached, Outlook } from "./frames";
+import { ATTACHMENTS_MAX, CALLBACK_CHARS_MAX, FILE_BYTES_MAX, TEXT_BYTES_COUNTED, TEXT_BYTES_MAX, THANKS_CHARS_MAX } from "./limits";
 import { Log } from "./log";
-import { bytesOf } from "./text";
+import { bytesOf, sizeOf } from "./text";
+import type { Item, Tray } from "./tray";
 import { explain, fill, type Lang, type Words } from "./words";
 
 export interface Acts {
@@ -19,7 +20,11 @@ export interface Acts {
   /** Whether it was taken over. */
   callback(where: string): boolean;
   thank(text: string): void;
-  take(id: string): string;
+  /** Takes a refused message back; gives its words. */
+  take(id: string, wanted: boolean): string;
+  attach(files: File[]): void;
+  address(url: string): string;
+  renew(file: Attached): Promise<boolean>;
 }
 
 const NARROW = "(max-width: 480px)";
@@ -44,22 +49,29 @@ export class Panel {
   private readonly person: HTMLButtonElement;
   private readonly input: HTMLTextAreaElement;
   private readonly send: HTMLButtonElement;
+  private readonly pick: HTMLInputElement;
+  private readonly list: HTMLElement;
+  private readonly full = el("p", { class: "room over", role: "status", hidden: "", "data-testid": "wb-files-full" });
+  private readonly items = new Map<number, Shown>();
+  private tray: Tray | null = null;
   private readonly room = el("p", { class: "room", role: "status", hidden: "" });
   private readonly log: Log;
 
   constructor(
     private readonly words: Words,
-    lang: Lang,
+    private readonly lang: Lang,
     private readonly title: string,
     greeting: string,
     private readonly acts: Acts,
   ) {
     this.log = new Log(words, lang, greeting, {
-      edit: (id) => this.write(acts.take(id)),
+      edit: (id) => this.write(acts.take(id, true)),
       discard: (id) => {
-        acts.take(id);
+        acts.take(id, false);
         this.input.focus();
       },
+      address: acts.address,
+      renew: acts.renew,
     });
     this.leave = el("button", { class: "leave", type: "button", "data-testid": "wb-leave" }, words.leave);
     this.person = el("button", { class: "thank person", type: "button", hidden: "", "data-testid": "wb-person" }, words.person);
@@ -71,6 +83,16 @@ export class Panel {
       enterkeyhint: "send",
     });
     this.send = el("button", { class: "send", type: "button", "data-testid": "wb-send", "aria-label": words.send }, icon(ARROW));
+    // Never seen: the button before the field opens it.
+    this.pick = el("input", { type: "file", multiple: "", hidden: "", "data-testid": "wb-files" });
+    this.pick.onchange = () => {
+      this.attach(this.pick.files);
+      // The same file may be chosen again after it was taken away.
+      this.pick.value = "";
+    };
+    const clip = el("button", { class: "clip", type: "button", "data-testid": "wb-attach", "aria-label": words.attach, title: words.attach }, icon(CLIP));
+    clip.onclick = () => this.pick.click();
+    this.list = el("ul", { class: "tray", "aria-label": words.files, "data-testid": "wb-tray", hidden: "" });
     const thankWords = el("input", {
       "data-testid": "wb-thank-words",
       maxlength: String(THANKS_CHARS_MAX),
@@ -113,7 +135,8 @@ export class Panel {
       this.thanks,
       this.back,
       this.person,
-      el("div", { class: "write" }, el("div", { class: "row" }, this.input, this.send), this.room),
+      el("div", { class: "write" }, this.list, this.full, el("div", { class: "row" }, clip, this.pick, this.input, this.send), this.room),
+      el("div", { class: "drop", "aria-hidden": "true" }, words.drop),
     );
     this.node = el("div", { class: "root", lang }, this.panel, this.bubble);
     close.onclick = () => this.close();
@@ -131,6 +154,14 @@ export class Panel {
       this.measure();
       acts.typed(this.input.value);
     };
+    this.input.onpaste = (event) => {
+      const files = event.clipboardData?.files;
+      // Cells of a sheet come as words and as a picture of them: the words are meant.
+      if (!files?.length || event.clipboardData?.getData("text/plain")) return;
+      event.preventDefault();
+      this.attach(files);
+    };
+    this.takeDrops();
     this.panel.onkeydown = (event) => this.key(event);
     this.drawBubble(0);
     this.measure();
@@ -226,9 +257,86 @@ export class Panel {
     this.notice.hidden = false;
   }
 
+  /** Shows the files that go with the next message. What is there is changed, never rebuilt: somebody may be at its button. */
+  showTray(tray: Tray): void {
+    this.tray = tray;
+    const items = tray.items();
+    for (const [key, { node }] of this.items) {
+      if (items.some((item) => item.key === key)) continue;
+      const hadFocus = node.matches(":focus-within");
+      node.remove();
+      this.items.delete(key);
+      if (hadFocus) this.input.focus();
+    }
+    for (const item of items) this.showItem(tray, item);
+    this.list.hidden = items.length === 0;
+    if (items.length < ATTACHMENTS_MAX) this.full.hidden = true;
+    this.measure();
+  }
+
+  private showItem(tray: Tray, item: Item): void {
+    const { words, lang } = this;
+    let shown = this.items.get(item.key);
+    if (!shown) {
+      shown = newItem(words);
+      this.items.set(item.key, shown);
+      shown.away.onclick = () => tray.remove(item.key);
+      shown.again.onclick = () => {
+        tray.retry(item.key);
+        this.input.focus();
+      };
+      this.list.append(shown.node);
+      this.list.hidden = false;
+      this.list.scrollTop = this.list.scrollHeight;
+    }
+    const said = item.code && item.is !== "going" ? explain(words, item.code, item.words) : "";
+    const going = fill(words.fileGoing, "n", String(Math.round(item.part * 100)));
+    const state = said ? fill(said, "n", String(FILE_BYTES_MAX >> 20)) : { waiting: words.fileWaiting, going, there: words.fileThere, failed: words.file_failed }[item.is];
+    say(shown.name, item.name);
+    say(shown.size, sizeOf(item.bytes, lang));
+    // Read out when it has come or failed, not with every percent.
+    shown.state.setAttribute("aria-live", item.is === "going" || item.is === "waiting" ? "off" : "polite");
+    say(shown.state, state);
+    shown.bar.value = item.part;
+    shown.bar.hidden = item.is !== "going";
+    shown.again.hidden = item.is !== "failed" || !item.again;
+    shown.node.dataset["is"] = item.is;
+    shown.away.setAttribute("aria-label", fill(words.fileRemove, "name", item.name));
+  }
+
+  private attach(files: FileList | null | undefined): void {
+    if (files?.length) this.acts.attach([...files]);
+    this.input.focus();
+  }
+
+  /** More was chosen than one message may have. */
+  tellFull(): void {
+    say(this.full, fill(this.words.too_many_attachments, "n", String(ATTACHMENTS_MAX)));
+    this.full.hidden = false;
+  }
+
+  private takeDrops(): void {
+    const { panel } = this;
+    const holds = (event: DragEvent) => !!event.dataTransfer?.types.includes("Files");
+    panel.ondragover = (event) => {
+      if (!holds(event)) return;
+      event.preventDefault();
+      panel.classList.add("over");
+    };
+    panel.ondragleave = (event) => {
+      if (!panel.contains(event.relatedTarget as Node | null)) panel.classList.remove("over");
+    };
+    panel.ondrop = (event) => {
+      if (!holds(event)) return;
+      event.preventDefault();
+      panel.classList.remove("over");
+      this.attach(event.dataTransfer?.files);
+    };
+  }
+
   private submit(): void {
     const text = this.input.value.trim();
-    if (!text || bytesOf(text) > TEXT_BYTES_MAX || !this.acts.say(text)) return;
+    if (this.send.disabled || !this.acts.say(text)) return;
     this.input.value = "";
     this.measure();
     this.log.toEnd();
@@ -239,7 +347,8 @@ export class Panel {
     const { input, room, send, words } = this;
     const bytes = bytesOf(input.value.trim());
     const left = TEXT_BYTES_MAX - bytes;
-    send.disabled = bytes === 0 || left < 0;
+    const { tray } = this;
+    send.disabled = (bytes === 0 && !tray?.items().length) || left < 0 || tray?.isReady() === false;
     room.hidden = bytes < TEXT_BYTES_COUNTED;
     room.classList.toggle("over", left < 0);
     if (!room.hidden) say(room, fill(left < 0 ? words.over : words.room, "n", String(Math.abs(left))));
@@ -277,6 +386,28 @@ export class Panel {
     badge.hidden = unread === 0;
     say(badge, unread > 9 ? "9+" : String(unread));
   }
+}
+
+/** A file that goes with the next message, as it is seen. */
+interface Shown {
+  node: HTMLElement;
+  name: HTMLElement;
+  size: HTMLElement;
+  state: HTMLElement;
+  bar: HTMLProgressElement;
+  again: HTMLButtonElement;
+  away: HTMLButtonElement;
+}
+
+function newItem(words: Words): Shown {
+  const name = el("span", { class: "filename", dir: "auto" });
+  const size = el("span", { class: "size" });
+  const state = el("span", { class: "going" });
+  const bar = el("progress", { max: "1", "aria-hidden": "true" });
+  const again = el("button", { class: "again", type: "button" }, words.fileRetry);
+  const away = el("button", { class: "away", type: "button" }, icon(CROSS));
+  const about = el("div", { class: "about" }, el("div", { class: "file" }, name, size), el("div", { class: "line2" }, state, again), bar);
+  return { node: el("li", { "data-testid": "wb-tray-file" }, about, away), name, size, state, bar, again, away };
 }
 
 /** Where they stand and how long it takes; nine of ten are served within what is said. */

@@ -44,6 +44,12 @@ export function wellFormed(text: string): string {
   return text.replace(/\p{Surrogate}/gu, "\uFFFD");
 }
 
+/** A size for people, in steps of a thousand. */
+export function sizeOf(bytes: number, lang: string): string {
+  const [unit, n] = bytes < 1000 ? ["byte", bytes] : bytes < 999_500 ? ["kilobyte", Math.round(bytes / 1000)] : ["megabyte", bytes / 1e6];
+  return new Intl.NumberFormat(lang, { style: "unit", unit: unit as string, maximumFractionDigits: 1 }).format(n as number);
+}
+
 /** Bytes of UTF-8. */
 export function bytesOf(text: string): number {
   return new TextEncoder().encode(text).length;

@@ -1,4 +1,4 @@
-// What the widget says. `{by}` is the agent's name, `{n}` a number.
+// What the widget says. `{by}` is the agent's name, `{name}` a file's, `{n}` a number.
 
 const en = {
   open: "Chat with us",
@@ -29,6 +29,15 @@ const en = {
   typing: "{by} is typing…",
   placeholder: "Write a message",
   send: "Send",
+  attach: "Attach files",
+  files: "Files to send",
+  drop: "Drop files here to attach them",
+  fileRemove: "Remove {name}",
+  fileRetry: "Try again",
+  fileWaiting: "waiting",
+  fileGoing: "{n} % sent",
+  fileThere: "attached",
+  fileGone: "This file cannot be had any more.",
   leave: "End chat",
   log: "Messages",
   earlier: "Earlier messages are kept with us.",
@@ -55,7 +64,16 @@ const en = {
   full: "Too many messages are waiting: the connection has to come back first.",
   too_old: "This was never sent. Edit it to send it now.",
   text_too_long: "This is too long. Shorten it or send it in parts.",
-  empty_text: "There are no words in it.",
+  too_many_attachments: "At most {n} files go with one message. Send the rest in another one.",
+  file_too_large: "Too large: at most {n} MB. Send it in parts, or a link to it.",
+  file_empty: "There is nothing in this file.",
+  file_failed: "This did not arrive.",
+  no_visitor: "This did not arrive.",
+  too_many_uploads: "That was a lot at once. It goes on in a moment.",
+  files_full: "We have no room for files just now.",
+  files_unavailable: "We cannot take files just now.",
+  foreign_file: "A file of it was not taken. Attach it again.",
+  empty_text: "There are no words and no files in it.",
   too_many_frames: "That was a bit fast. It will be sent in a moment.",
   too_many_new: "Many people are writing now. It will be sent in a moment.",
   network_busy: "Much is sent from your network now. It will be sent in a moment.",
@@ -96,6 +114,15 @@ const nl: Words = {
   typing: "{by} typt…",
   placeholder: "Schrijf een bericht",
   send: "Versturen",
+  attach: "Bestanden toevoegen",
+  files: "Bestanden om te versturen",
+  drop: "Laat bestanden hier los om ze toe te voegen",
+  fileRemove: "{name} weghalen",
+  fileRetry: "Opnieuw proberen",
+  fileWaiting: "wacht",
+  fileGoing: "{n} % verstuurd",
+  fileThere: "toegevoegd",
+  fileGone: "Dit bestand is er niet meer.",
   leave: "Chat beëindigen",
   log: "Berichten",
   earlier: "Eerdere berichten zijn bij ons bewaard.",
@@ -122,7 +149,16 @@ const nl: Words = {
   full: "Er wachten te veel berichten: eerst moet de verbinding terug zijn.",
   too_old: "Dit is nooit verstuurd. Pas het aan om het nu te versturen.",
   text_too_long: "Dit is te lang. Maak het korter of verstuur het in delen.",
-  empty_text: "Er staan geen woorden in.",
+  too_many_attachments: "Er kunnen hooguit {n} bestanden bij één bericht. Verstuur de rest in een volgend bericht.",
+  file_too_large: "Te groot: hooguit {n} MB. Verstuur het in delen, of een link ernaar.",
+  file_empty: "Er zit niets in dit bestand.",
+  file_failed: "Dit is niet aangekomen.",
+  no_visitor: "Dit is niet aangekomen.",
+  too_many_uploads: "Dat was veel tegelijk. Het gaat zo verder.",
+  files_full: "We hebben nu even geen plaats voor bestanden.",
+  files_unavailable: "We kunnen nu even geen bestanden aannemen.",
+  foreign_file: "Een bestand ervan is niet aangenomen. Voeg het opnieuw toe.",
+  empty_text: "Er staan geen woorden in en er zit geen bestand bij.",
   too_many_frames: "Dat ging wat snel. Het wordt zo verstuurd.",
   too_many_new: "Er schrijven nu veel mensen. Het wordt zo verstuurd.",
   network_busy: "Er komt nu veel uit je netwerk. Het wordt zo verstuurd.",
@@ -152,7 +188,7 @@ export function explain(words: Words, code: string | undefined, theirs: string |
   return (code && (words as Record<string, string>)[code]) || theirs || words.refused;
 }
 
-export function fill(text: string, name: "by" | "n", value: string): string {
+export function fill(text: string, name: "by" | "n" | "name", value: string): string {
   // A function, because a name may hold what `replace` reads as a pattern.
   return text.replace(`{${name}}`, () => value);
 }

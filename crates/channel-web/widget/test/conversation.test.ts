@@ -117,7 +117,7 @@ describe("a message", () => {
     chat.lost();
     chat.receive(welcome(), NOW);
     expect(ids(chat)).toEqual([]);
-    expect(chat.take("msg_a")).toBe("x");
+    expect(chat.take("msg_a")).toEqual({ text: "x", files: [] });
     expect(page().pending).toEqual([]);
   });
 
@@ -405,5 +405,44 @@ describe("who waits", () => {
     chat.receive(entry(1, { kind: "closed", opens_at: NOW + 5 }), NOW);
     chat.receive(entry(2, { kind: "closing", closes_at: NOW + 9 }), NOW);
     expect(chat.entries.map((one) => one.opens_at ?? one.closes_at)).toEqual([NOW + 5, NOW + 9]);
+  });
+});
+
+describe("files", () => {
+  const file = { object: "0a", name: "a.png", type: "image/png", bytes: 7, signature: "0b" };
+
+  it("go with their message, also without words, after a cut and on a later page", () => {
+    const chat = page();
+    chat.say("msg_a", "", NOW, false, [file]);
+    chat.receive(welcome(null), NOW);
+    const frame = { t: "say", id: "msg_a", text: "", attachments: [file] };
+    expect(chat.toSend(NOW)).toEqual([frame]);
+    chat.receive({ t: "taken", id: "msg_a" }, NOW);
+    expect(page().pending[0]).toEqual({ id: "msg_a", text: "", at: NOW, is: "taken", files: [file] });
+    chat.say("msg_b", "x", NOW, false, [file]);
+    const later = page();
+    later.receive(welcome(null), NOW);
+    expect(later.toSend(NOW)).toEqual([{ t: "say", id: "msg_b", text: "x", attachments: [file] }]);
+  });
+
+  it("of a refused message come back with its words", () => {
+    const chat = page();
+    chat.say("msg_a", "look", NOW, false, [file]);
+    chat.receive({ t: "refused", id: "msg_a", code: "text_too_long", words: "no" }, NOW);
+    expect(chat.take("msg_a")).toEqual({ text: "look", files: [file] });
+    expect(page().pending).toEqual([]);
+  });
+
+  it("that were kept in another form are left out", () => {
+    new Keep(store, "shop").put({ id: "msg_a", text: "x", at: NOW, taken: false, files: [{ name: 7 } as never, file] });
+    expect(page().pending[0]?.files).toEqual([file]);
+  });
+
+  it("of an entry know when their links were given", () => {
+    const chat = page();
+    chat.receive(welcome(), NOW);
+    const shown = { object: "0a", name: "a.png", type: "image/png", bytes: 7, url: "files/x" };
+    chat.receive(entry(1, { files: [shown] }), NOW + 5);
+    expect(chat.entries[0]?.files).toEqual([{ ...shown, got: NOW + 5 }]);
   });
 });

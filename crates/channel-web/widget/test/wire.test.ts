@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { read } from "../src/frames";
 import { messageId } from "../src/ids";
-import { bytesOf, pieces } from "../src/text";
+import { bytesOf, pieces, sizeOf } from "../src/text";
 import { choose, explain, fill, wordsOf } from "../src/words";
 
 describe("frames", () => {
@@ -12,6 +12,7 @@ describe("frames", () => {
       { t: "taken", id: "msg_a" },
       { t: "refused", id: "msg_a", code: "full", words: "later", retry_after_ms: 5 },
       { t: "entry", seq: 1, at: 2, kind: "agent", text: "hi", by: "Anna" },
+      { t: "entry", seq: 1, at: 2, kind: "agent", files: [{ object: "0a", name: "a", type: "image/png", bytes: 7, url: "files/x" }] },
       { t: "state", state: "resolved" },
       { t: "typing" },
       { t: "error", code: "x", words: "y" },
@@ -25,6 +26,7 @@ describe("frames", () => {
     for (const data of [
       "", "{", "null", "[]", "7", '{"t":"later"}', '{"t":"entry","seq":-1,"at":1,"kind":"agent"}',
       '{"t":"entry","seq":1.5,"at":1,"kind":"agent"}', '{"t":"welcome","token":1,"conversation":null,"state":"none"}',
+      '{"t":"entry","seq":1,"at":1,"kind":"agent","files":{}}', '{"t":"entry","seq":1,"at":1,"kind":"agent","files":[{"name":"a"}]}',
       '{"t":"welcome","token":"x","conversation":null,"state":"lost"}', new ArrayBuffer(2),
     ]) {
       expect(read(data)).toBeNull();
@@ -96,6 +98,13 @@ describe("words", () => {
 
   it("take a name as it is", () => {
     expect(fill("{by} is typing", "by", "$& {by}")).toBe("$& {by} is typing");
+  });
+
+  it("tell sizes in steps of a thousand", () => {
+    expect([0, 999, 1000, 250_499, 999_499, 999_500, 26_214_400].map((bytes) => sizeOf(bytes, "en"))).toEqual([
+      "0 byte", "999 byte", "1 kB", "250 kB", "999 kB", "1 MB", "26.2 MB",
+    ]);
+    expect(sizeOf(1_500_000, "nl")).toBe("1,5 MB");
   });
 
   it("count bytes, not letters", () => {
