@@ -11,6 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use bus::{FileError, RoomLevel, file_kind, file_name};
 use bytes::Bytes;
 use channel_web::{FileFrame, Uploaded};
+use futures_util::StreamExt as _;
 use protocol::content::Attachment;
 use protocol::limits::FILE_BYTES_MAX;
 use protocol::{Hash128, IdentityId, SubjectToken};
@@ -20,9 +21,9 @@ use service::{Problem, RetryAfter};
 
 use crate::Host;
 use crate::channels::links::{self, Parts, Signed};
-use crate::door::{self, NoSeat};
-use crate::limits::{PAGE_LINK_MS, UPLOAD_AGAIN, UPLOAD_WITHIN};
-use crate::welcome::{identity_of, visitor_of};
+use crate::door::{self, NoSeat, Seat};
+use crate::limits::{PAGE_LINK_MS, PASS_OVER_WITHIN, PASSED_OVER_MORE, UPLOAD_AGAIN, UPLOAD_WITHIN};
+use crate::welcome::bearer;
 
 /// What a browser may show within a page: pictures, by their bytes. All else is saved.
 const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
@@ -60,7 +61,13 @@ pub(crate) async fn upload(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let answer = try_upload(&host, named, &parts.headers, &parts.extensions, body).await;
+    let answer = match admitted(&host, named, &parts.headers, &parts.extensions).await {
+        Ok(coming) => take_in(&host, coming, body).await,
+        Err(problem) => {
+            pass_over(body).await;
+            Err(problem)
+        }
+    };
     answered(&host, &parts.headers, answer)
 }
 
@@ -102,22 +109,48 @@ pub(crate) fn page_link(host: &Host, identity: IdentityId, object: Hash128, name
     link.trim_start_matches('/').to_owned()
 }
 
-async fn try_upload(
+/// A file that may come in.
+struct Coming {
+    identity: IdentityId,
+    name: String,
+    _seat: Seat,
+}
+
+async fn admitted(
     host: &Host,
     named: Result<Query<Named>, QueryRejection>,
     headers: &HeaderMap,
     extensions: &Extensions,
-    body: Body,
-) -> Result<Response, Problem> {
+) -> Result<Coming, Problem> {
     let (identity, name) = visitor(host, named, headers)?;
     let length = announced(headers)?;
     let address = service::http::address(extensions, headers, &host.kit.settings.http.trusted_proxies);
-    let _seat = host.upload_seats.take(address).map_err(no_seat)?;
+    let seat = host.upload_seats.take(address).map_err(no_seat)?;
     host.uploads.check(&identity).map_err(too_many_uploads)?;
     host.address_frames.check(&address).map_err(network_busy)?;
     require_room(host).await?;
     let spent = u32::try_from(length).unwrap_or(u32::MAX);
     host.upload_bytes.spend(&address, spent).map_err(network_busy)?;
+    Ok(Coming { identity, name, _seat: seat })
+}
+
+/// Who is refused while they still send hears of it only if somebody listens to the end, for a file of the usual size.
+async fn pass_over(body: Body) {
+    let mut left = FILE_BYTES_MAX + PASSED_OVER_MORE;
+    let mut pieces = body.into_data_stream();
+    let passing = async {
+        while let Some(Ok(piece)) = pieces.next().await {
+            let Some(rest) = left.checked_sub(piece.len()) else { return };
+            left = rest;
+        }
+    };
+    if tokio::time::timeout(PASS_OVER_WITHIN, passing).await.is_err() {
+        tracing::debug!("a file that is refused comes too slowly to be listened to");
+    }
+}
+
+async fn take_in(host: &Host, coming: Coming, body: Body) -> Result<Response, Problem> {
+    let Coming { identity, name, _seat } = coming;
     let bytes = read(body).await?;
     let object = host.files.keep(identity, &bytes).await.map_err(|error| problem_of(&error))?;
     let media_type = file_kind::media_type_of(&bytes, &name).to_owned();
@@ -174,12 +207,10 @@ fn visitor(
     };
     let said = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = said.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    let visitor = visitor_of(host, token, &account).ok_or_else(|| {
-        let detail = "send the token of the socket's welcome as in `Authorization: Bearer v1...`";
-        Problem::new(StatusCode::UNAUTHORIZED, "no_visitor", "nobody knows this visitor", detail)
+    let identity = bearer(host, token, &account).map_err(|(code, detail)| {
+        Problem::new(StatusCode::UNAUTHORIZED, code, "nobody knows this visitor", detail)
     })?;
-    let name = file_name::clean(name.as_deref().unwrap_or_default());
-    Ok((identity_of(host, visitor, &account), name))
+    Ok((identity, file_name::clean(name.as_deref().unwrap_or_default())))
 }
 
 fn require_origin(host: &Host, headers: &HeaderMap) -> Result<(), Problem> {

@@ -18,6 +18,7 @@ mod rooms;
 mod socket;
 mod take;
 mod upgrade;
+mod users;
 mod welcome;
 
 pub use channels::{Finding, check_channel, start_channels};
@@ -40,6 +41,7 @@ use crate::door::Seats;
 use crate::intake::Intake;
 use crate::limits::{IP_UPLOADS_MAX, RATE_KEYS_MAX, SOCKETS_MAX, UPLOADS_MAX};
 use crate::rooms::Rooms;
+use crate::users::Users;
 
 /// What every part of the role needs.
 struct Host {
@@ -59,6 +61,7 @@ struct Host {
     address_bytes: RateLimiter<IpAddr>,
     /// Contacts begun from an address.
     beginnings: RateLimiter<IpAddr>,
+    users: Users,
     files: Files,
     /// Files that come in now, those of a visitor, and their bytes from an address.
     upload_seats: Arc<Seats>,
@@ -86,7 +89,7 @@ impl Host {
 /// Starts the role and gives its routes: `/chat/...` and `/shop`. Returns before the log is read; sockets wait for that.
 ///
 /// # Errors
-/// When the settings' cell is no token, or the bus gives no store of files; the process does not start then.
+/// When the settings' cell is no token, `web.toml` has faults, or the bus gives no store of files; the process does not start then.
 pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> anyhow::Result<Router> {
     let cell = SubjectToken::new(&kit.settings.cell.token).context("read the cell's name")?;
     let limits = &kit.settings.limits;
@@ -119,6 +122,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         address_frames: by_address(limits.ip_frames_per_minute),
         address_bytes: by_address(limits.ip_bytes_per_minute),
         beginnings: by_address(limits.ip_new_conversations_per_minute),
+        users: Users::load(kit.settings.folder.as_deref())?,
         files,
         upload_seats: Seats::new(IP_UPLOADS_MAX, UPLOADS_MAX),
         uploads: by_visitor(limits.visitor_uploads_per_minute),

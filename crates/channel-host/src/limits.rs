@@ -76,3 +76,6 @@ pub(crate) const UPLOADS_MAX: usize = 16;
 pub(crate) const UPLOAD_WITHIN: Duration = Duration::from_secs(120);
 /// When to try again while too many files come in, or the store has no room.
 pub(crate) const UPLOAD_AGAIN: Duration = Duration::from_secs(5);
+/// For how long, and how much past the largest file, what is refused is listened to, so that its sender hears why.
+pub(crate) const PASS_OVER_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const PASSED_OVER_MORE: usize = 1024 * 1024;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Published, RoomLevel};
-use channel_web::{Inbound, ServerFrame, Thanks};
+use channel_web::{Inbound, ServerFrame, Thanks, User};
 use protocol::content::{Content, Sealed};
 use protocol::input::InputBody;
 use protocol::remedy::EmpowermentInput;
@@ -44,6 +44,8 @@ pub(crate) struct Speaker {
     pub(crate) account: SubjectToken,
     pub(crate) identity: IdentityId,
     pub(crate) address: IpAddr,
+    /// Who their site says that they are.
+    pub(crate) user: Option<Arc<User>>,
     /// What the page speaks, if it says so in two letters.
     pub(crate) language: Option<Language>,
 }
@@ -175,7 +177,8 @@ impl Taker {
     }
 
     async fn publish(&self, said: &Words) -> Result<Published, Refusal> {
-        let Speaker { account, identity, language, .. } = &self.speaker;
+        let Speaker { account, identity, language, user, .. } = &self.speaker;
+        let named = user.as_ref().map(|user| named(&said.inbound, user));
         let said = Said {
             channel: ChannelKind::Web,
             account,
@@ -183,7 +186,7 @@ impl Taker {
             message: said.message,
             language: *language,
             thread: None,
-            inbound: &said.inbound,
+            inbound: named.as_ref().unwrap_or(&said.inbound),
         };
         self.host.intake.say(said).await.map_err(refusal_of)
     }
@@ -279,6 +282,16 @@ impl Taker {
         let intake = &self.host.intake;
         intake.seal(identity, &intake.bytes_of(words)?).await
     }
+}
+
+/// A message with what the user's site says of who wrote it, before what they only say themselves.
+fn named(said: &Inbound, user: &User) -> Inbound {
+    let mut named = said.clone();
+    let claimed = std::mem::take(&mut named.known);
+    named.known.clone_from(&user.known);
+    named.known.extend(claimed.into_iter().filter(|one| user.known.iter().all(|known| known.by != one.by)));
+    named.content.name = named.content.name.or_else(|| user.name.clone());
+    named
 }
 
 /// Tells a page that something was not taken.

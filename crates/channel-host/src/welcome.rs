@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::ws::Message;
 use bytes::Bytes;
-use channel_web::{CustomerState, Hello, Parsed, ServerFrame, Signal, Visitor, issue, read};
+use channel_web::{CustomerState, Hello, Parsed, ServerFrame, Signal, User, Visitor, issue, read};
 use protocol::{ChannelKind, Hash128, IdentityId, Language, SubjectToken};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use crate::limits::{HELLO_WITHIN, READY_WITHIN, RESUME_ENTRIES_MAX};
 use crate::line::{End, Line};
 use crate::socket::{Shown, Talk};
 use crate::take::Speaker;
+use crate::users::NotBelieved;
 
 /// The scope under which tokens are signed: no account can have this name, so no identity can have a token's hash.
 const TOKEN_SCOPE: &str = "visitor.token";
@@ -22,6 +23,11 @@ const TOKEN_SCOPE: &str = "visitor.token";
 const STARTING: End = End::TryAgain("starting", "we are just starting: try again in a moment");
 const NO_HELLO: End = End::Rule("no_hello", "the first frame has to be hello, soon after connecting");
 const UNKNOWN_ACCOUNT: End = End::Rule("unknown_account", "no web account of this name is configured");
+
+const NO_VISITOR: NotBelieved = (
+    "no_visitor",
+    "send the token of the socket's welcome, or the identity of its hello, as in `Authorization: Bearer v1...`",
+);
 
 /// Waits for hello and answers it.
 pub(crate) async fn welcome(
@@ -36,33 +42,60 @@ pub(crate) async fn welcome(
         return Err(UNKNOWN_ACCOUNT);
     }
     let hello = timeout(HELLO_WITHIN, hello(host, line)).await.map_err(|_| NO_HELLO)??;
-    // A token that is not ours, or no longer, makes a new visitor: nobody is locked out by an old page.
-    let visitor = hello.token.as_deref().and_then(|token| visitor_of(host, token, &account));
-    let visitor = visitor.unwrap_or_else(|| Visitor(*Uuid::now_v7().as_bytes()));
-    let identity = identity_of(host, visitor, &account);
+    let Guest { identity, token, user } = guest(host, &hello, &account)?;
     // Listens before it looks, so that nothing falls between.
     let ear = host.rooms.listen(identity);
     let standing = host.rooms.ask(|it| it.standing(identity));
     let last_seq = standing.map_or(0, |it| it.last_seq);
     let cursor = first_cursor(hello.after, last_seq);
     let state = standing.map_or_else(CustomerState::default, |it| it.state);
-    let token = issue(visitor, &account, |bytes| sign(host, bytes));
     let conversation = standing.map(|it| it.conversation.to_string());
-    line.send(&ServerFrame::Welcome { token: &token, conversation, state, from: cursor + 1 }).await?;
+    let token = token.as_deref();
+    line.send(&ServerFrame::Welcome { token, conversation, state, from: cursor + 1 }).await?;
     let language = hello.lang.as_deref().and_then(language);
-    let speaker = Speaker { account, identity, address, language };
+    let speaker = Speaker { account, identity, address, language, user };
     let shown = standing.map(|it| it.conversation);
     Ok(Talk::new(Arc::clone(host), speaker, ear, Shown { conversation: shown, cursor, state, outlook: None }))
 }
 
-/// The visitor that a token of ours names to this account.
-pub(crate) fn visitor_of(host: &Host, token: &str, account: &SubjectToken) -> Option<Visitor> {
-    read(token, account, |bytes| sign(host, bytes)).ok()
+/// Who says hello.
+struct Guest {
+    identity: IdentityId,
+    /// By what a visitor is known next time; a user is known by what their site says.
+    token: Option<String>,
+    user: Option<Arc<User>>,
 }
 
-/// A visitor as the log knows them.
-pub(crate) fn identity_of(host: &Host, visitor: Visitor, account: &SubjectToken) -> IdentityId {
-    host.hasher.identity(ChannelKind::Web, account.as_str(), &visitor.value())
+/// Whom a site names is that user and nobody else: what this browser was before counts for nothing then.
+fn guest(host: &Host, hello: &Hello, account: &SubjectToken) -> Result<Guest, End> {
+    if let Some(identity) = &hello.identity {
+        let user = host.users.user(account, identity, host.now());
+        let user = user.map_err(|(code, words)| End::Rule(code, words))?;
+        let identity = identity_of(host, &user.value(), account);
+        return Ok(Guest { identity, token: None, user: Some(Arc::new(user)) });
+    }
+    let sign = |bytes: &[u8]| sign(host, bytes);
+    // A token that is not ours, or no longer, makes a new visitor: nobody is locked out by an old page.
+    let visitor = hello.token.as_deref().and_then(|token| read(token, account, sign).ok());
+    let visitor = visitor.unwrap_or_else(|| Visitor(*Uuid::now_v7().as_bytes()));
+    let identity = identity_of(host, &visitor.value(), account);
+    Ok(Guest { identity, token: Some(issue(visitor, account, sign)), user: None })
+}
+
+/// Whom a token of ours, or what a site signed, names to this account.
+pub(crate) fn bearer(host: &Host, said: &str, account: &SubjectToken) -> Result<IdentityId, NotBelieved> {
+    if said.starts_with("eyJ") {
+        // A JSON object begins so, and none of our tokens does.
+        let user = host.users.user(account, said, host.now())?;
+        return Ok(identity_of(host, &user.value(), account));
+    }
+    let visitor = read(said, account, |bytes| sign(host, bytes)).map_err(|_| NO_VISITOR)?;
+    Ok(identity_of(host, &visitor.value(), account))
+}
+
+/// A visitor or a user as the log knows them.
+fn identity_of(host: &Host, value: &str, account: &SubjectToken) -> IdentityId {
+    host.hasher.identity(ChannelKind::Web, account.as_str(), value)
 }
 
 /// The language of a tag as in `nl-BE`; a tag that begins otherwise says nothing.

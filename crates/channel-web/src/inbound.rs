@@ -6,6 +6,7 @@ use channel::{Attachment, Content, ContentError, Hash128, Inbound, MessageId, Pa
 use serde_json::{Map, Value};
 
 use crate::token::TOKEN_BYTES_MAX;
+use crate::user::IDENTITY_BYTES_MAX;
 
 /// Largest frame, bytes: the longest text with every byte escaped, and room for the rest.
 pub const FRAME_BYTES_MAX: usize = 128 * 1024;
@@ -40,6 +41,8 @@ pub enum Signal {
 pub struct Hello {
     /// The visitor token it was given before.
     pub token: Option<String>,
+    /// What the page's site says of who they are, signed; the token counts for nothing then.
+    pub identity: Option<String>,
     /// The last entry it has; 0 for none.
     pub after: u64,
     /// The language it speaks.
@@ -108,6 +111,7 @@ fn read(fields: &mut Fields, terms: Terms<'_>) -> Result<Parsed<Signal>, Rejecte
 fn hello(fields: &mut Fields) -> Result<Hello, Rejected> {
     let hello = Hello {
         token: fields.maybe_text("token")?,
+        identity: fields.maybe_text("identity")?,
         after: fields.count("after")?,
         lang: fields.maybe_text("lang")?,
     };
@@ -115,6 +119,12 @@ fn hello(fields: &mut Fields) -> Result<Hello, Rejected> {
         return refuse(
             "token_too_long",
             format!("a token has at most {TOKEN_BYTES_MAX} bytes: leave it out to get one"),
+        );
+    }
+    if hello.identity.as_ref().is_some_and(|identity| identity.len() > IDENTITY_BYTES_MAX) {
+        return refuse(
+            "identity_too_long",
+            format!("an identity has at most {IDENTITY_BYTES_MAX} bytes: sign fewer claims"),
         );
     }
     if hello.lang.as_ref().is_some_and(|lang| lang.len() > LANG_BYTES_MAX) {

@@ -9,6 +9,7 @@ mod inbound;
 mod outbound;
 mod state;
 mod token;
+mod user;
 mod wire;
 
 pub use channel::{Adapter, Fate, Inbound, Outbound, Parsed, Raw, Rejected, Unsendable, Verdict};
@@ -16,6 +17,7 @@ pub use inbound::{FRAME_BYTES_MAX, Hello, LANG_BYTES_MAX, Signal, Thanks};
 pub use outbound::SocketAnswer;
 pub use state::CustomerState;
 pub use token::{TOKEN_BYTES_MAX, TokenError, Visitor, issue, read};
+pub use user::{IDENTITY_BYTES_MAX, IdentityError, SECRET_BYTES_MIN, SUB_BYTES_MAX, User, verify};
 pub use wire::{EntryFrame, FileFrame, ServerFrame, Uploaded, WireKind};
 
 use channel::limits::TEXT_BYTES_MAX;

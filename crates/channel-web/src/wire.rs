@@ -11,8 +11,9 @@ use crate::state::CustomerState;
 pub enum ServerFrame<'a> {
     /// The answer to hello; entries follow.
     Welcome {
-        /// To be kept and shown at the next hello.
-        token: &'a str,
+        /// To be kept and shown at the next hello; none for a user, whom their site names.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        token: Option<&'a str>,
         /// The visitor's conversation, if there is one.
         conversation: Option<String>,
         /// Where it stands.

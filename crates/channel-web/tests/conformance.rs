@@ -8,7 +8,9 @@ use std::path::Path;
 use channel::conformance::{Case, Fixture, Limit, Signing, faults};
 use channel::limits::{ATTACHMENTS_MAX, FILE_NAME_BYTES_MAX, NAME_BYTES_MAX, TEXT_BYTES_MAX};
 use channel::{Attachment, Hash128};
-use channel_web::{FRAME_BYTES_MAX, LANG_BYTES_MAX, Parsed, SocketAnswer, TOKEN_BYTES_MAX, WebChat};
+use channel_web::{
+    FRAME_BYTES_MAX, IDENTITY_BYTES_MAX, LANG_BYTES_MAX, Parsed, SocketAnswer, TOKEN_BYTES_MAX, WebChat,
+};
 
 const ID: &str = "msg_0197f3a0c1d27abc8def0123456789ab";
 
@@ -51,6 +53,10 @@ fn hello(token: &str, lang: &str) -> Vec<u8> {
     serde_json::json!({"t": "hello", "token": token, "after": 0, "lang": lang}).to_string().into_bytes()
 }
 
+fn identified(identity: &str) -> Vec<u8> {
+    serde_json::json!({"t": "hello", "identity": identity, "after": 0}).to_string().into_bytes()
+}
+
 fn padded(length: usize) -> Vec<u8> {
     let mut frame = br#"{"t":"typing"}"#.to_vec();
     frame.resize(length, b' ');
@@ -89,6 +95,12 @@ fn limits() -> Vec<Limit> {
             at: hello(&x(TOKEN_BYTES_MAX), "en"),
             past: hello(&x(TOKEN_BYTES_MAX + 1), "en"),
             code: "token_too_long",
+        },
+        Limit {
+            name: "IDENTITY_BYTES_MAX",
+            at: identified(&x(IDENTITY_BYTES_MAX)),
+            past: identified(&x(IDENTITY_BYTES_MAX + 1)),
+            code: "identity_too_long",
         },
         Limit {
             name: "LANG_BYTES_MAX",

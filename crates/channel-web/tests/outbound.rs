@@ -101,8 +101,17 @@ fn files_go_with_their_links_and_those_of_notes_do_not() {
 fn frames_have_their_documented_form() {
     let frames = [
         (
-            ServerFrame::Welcome { token: "v1.x", conversation: None, state: CustomerState::None, from: 1 },
+            ServerFrame::Welcome {
+                token: Some("v1.x"),
+                conversation: None,
+                state: CustomerState::None,
+                from: 1,
+            },
             r#"{"t":"welcome","token":"v1.x","conversation":null,"state":"none","from":1}"#,
+        ),
+        (
+            ServerFrame::Welcome { token: None, conversation: None, state: CustomerState::None, from: 1 },
+            r#"{"t":"welcome","conversation":null,"state":"none","from":1}"#,
         ),
         (ServerFrame::Taken { id: "msg_a" }, r#"{"t":"taken","id":"msg_a"}"#),
         (

@@ -14,6 +14,7 @@ mod refusals;
 mod resume;
 mod scribe;
 mod thanks;
+mod users;
 mod world;
 
 use std::future::Future;

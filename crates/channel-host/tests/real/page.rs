@@ -57,10 +57,14 @@ pub(crate) async fn enter(world: &World, token: Option<&str>, after: u64) -> Pag
 
 impl Page {
     pub(crate) async fn hello(&mut self, token: Option<&str>, after: u64) -> Value {
-        self.send(&json!({"t": "hello", "token": token, "after": after, "lang": "en"})).await;
+        self.hello_with(&json!({"t": "hello", "token": token, "after": after, "lang": "en"})).await
+    }
+
+    pub(crate) async fn hello_with(&mut self, hello: &Value) -> Value {
+        self.send(hello).await;
         let welcome = self.next().await;
         assert_eq!(welcome["t"], "welcome", "{welcome}");
-        self.token = welcome["token"].as_str().unwrap().to_owned();
+        self.token = welcome["token"].as_str().unwrap_or_default().to_owned();
         self.conversation = welcome["conversation"].clone();
         self.state = welcome["state"].clone();
         welcome

@@ -55,11 +55,15 @@ pub(crate) async fn world_sized(variables: &[(&str, &str)], inbound: u64, contac
 
 /// The channel host is started, and there is no stream yet, so that nobody has written anything either.
 pub(crate) async fn bare(variables: &[(&str, &str)]) -> World {
-    let dir = tempfile::tempdir().unwrap();
+    bare_in(tempfile::tempdir().unwrap(), variables).await
+}
+
+/// The same with a folder of settings, in which everything of the world lies.
+pub(crate) async fn bare_in(dir: tempfile::TempDir, variables: &[(&str, &str)]) -> World {
     let server = SupervisedServer::start(dir.path()).await.unwrap();
     let bus = Bus::connect(&server.settings()).await.unwrap();
     let variables = variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-    let settings = Settings::load_with(None, variables).unwrap();
+    let settings = Settings::load_with(Some(dir.path()), variables).unwrap();
     let clock = Clock::system();
     let health = Health::new(clock.clone(), settings.health.stale_after);
     let drain = Drain::new(health.clone());
@@ -132,7 +136,7 @@ impl World {
         .await;
     }
 
-    async fn ready(&self) {
+    pub(crate) async fn ready(&self) {
         self.log_health_until(|state, _| state == LoopState::Beating).await;
     }
 

@@ -36,7 +36,7 @@ export interface Thanks {
 export type Verdict = "go on" | "reconnect" | "give up";
 
 // Nothing that waiting could mend.
-const HOPELESS = ["unknown_account"];
+const HOPELESS = ["unknown_account", "identity_expired", "identity_refused", "identity_not_set_up", "identity_too_long"];
 
 export class Conversation {
   state: State = "none";
@@ -62,6 +62,8 @@ export class Conversation {
   constructor(
     private readonly keep: Keep,
     now: number,
+    /** What the page's site signed of who they are; a fresh one of the same user may follow. */
+    public identity: string | null = null,
   ) {
     this.pending = keep.messages().flatMap((message): Pending[] => {
       const { id, at, taken } = message;
@@ -84,16 +86,19 @@ export class Conversation {
 
   /** Whether there is a past worth connecting for. */
   isKnown(): boolean {
-    return this.keep.get("known") === "1" || this.pending.length > 0;
+    const known = this.keep.get("known");
+    // A user may have a past that this browser has not heard of.
+    return known === "1" || (this.identity !== null && known === null) || this.pending.length > 0;
   }
 
   hello(lang: string): ToServer {
-    return { t: "hello", token: this.keep.get("token"), after: this.last, lang };
+    const { identity, last: after } = this;
+    return identity === null ? { t: "hello", token: this.keep.get("token"), after, lang } : { t: "hello", token: null, identity, after, lang };
   }
 
-  /** What says who this visitor is, once the server has said it. */
+  /** What says who this visitor is, once the server has said it, or who this user is. */
   token(): string | null {
-    return this.keep.get("token");
+    return this.identity ?? this.keep.get("token");
   }
 
   canSay(): boolean {
@@ -228,7 +233,7 @@ export class Conversation {
 
   private welcome(frame: Extract<FromServer, { t: "welcome" }>): Verdict {
     this.trouble = null;
-    this.keep.set("token", frame.token);
+    if (frame.token) this.keep.set("token", frame.token);
     // A conversation that began on this page has its name from here on.
     if (this.last > 0 && this.id === null) this.id = frame.conversation;
     if (this.last > 0 && (frame.conversation === null || frame.conversation !== this.id)) {

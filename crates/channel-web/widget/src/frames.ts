@@ -60,7 +60,7 @@ export interface Outlook {
 }
 
 export type ToServer =
-  | { t: "hello"; token: string | null; after: number; lang: string }
+  | { t: "hello"; token: string | null; identity?: string; after: number; lang: string }
   | { t: "say"; id: string; text: string; callback?: true; attachments?: Named[] }
   | { t: "typing" }
   | { t: "leave" }
@@ -69,7 +69,7 @@ export type ToServer =
   | { t: "ping"; n: number };
 
 export type FromServer =
-  | { t: "welcome"; token: string; conversation: string | null; state: State; from?: number }
+  | { t: "welcome"; token?: string; conversation: string | null; state: State; from?: number }
   | { t: "taken"; id: string }
   | { t: "refused"; id: string; code: string; words: string; retry_after_ms?: number }
   | ({ t: "entry" } & Entry)
@@ -114,7 +114,7 @@ function fits(f: Record<string, unknown>): boolean {
   const state = () => STATES.includes(f["state"] as string);
   switch (f["t"]) {
     case "welcome":
-      return text("token") && maybe("conversation", text) && maybe("from", count) && state();
+      return maybe("token", text) && maybe("conversation", text) && maybe("from", count) && state();
     case "taken":
       return text("id");
     case "refused":

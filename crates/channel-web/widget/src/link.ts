@@ -44,7 +44,7 @@ export class Link {
     if (!this.socket && this.retry === undefined) this.connect();
   }
 
-  /** Ends it for good. */
+  /** Ends it until it is started again. */
   stop(): void {
     this.wanted = false;
     this.drop();
@@ -125,8 +125,9 @@ export class Link {
       this.openedAt = 0;
       this.ends.lost();
     }
-    if (this.wanted) this.later();
-    else clearTimeout(this.retry);
+    if (this.wanted) return this.later();
+    clearTimeout(this.retry);
+    this.retry = undefined;
   }
 
   private later(): void {

@@ -3,6 +3,7 @@
 import { Conversation } from "./conversation";
 import { el } from "./dom";
 import { type FromServer, isNamed, type Named } from "./frames";
+import { scopeOf } from "./identity";
 import { messageId } from "./ids";
 import { Keep } from "./keep";
 import { TYPING_EVERY_MS, TYPING_SHOWN_MS } from "./limits";
@@ -14,6 +15,20 @@ import css from "./widget.css";
 import { choose, wordsOf } from "./words";
 
 const ELEMENT_ID = "winterband-widget";
+
+/** What a page may call, as `window.Winterband`. */
+interface Api {
+  /** Who is signed in here, as the page's site signed it. */
+  identify(token: string): void;
+  /** They signed out. */
+  forget(): void;
+}
+
+/** Tells the page and whoever builds it why its identity does not work; a page may give a fresh one right away. */
+function complain(code: string, words: string): void {
+  console.error(`winterband: ${code}: ${words}`);
+  if (code.startsWith("identity_")) dispatchEvent(new CustomEvent("winterband:identity", { detail: { code, words } }));
+}
 
 function storage(kind: "localStorage" | "sessionStorage"): Storage | null {
   try {
@@ -52,8 +67,8 @@ function mount(script: HTMLScriptElement): void {
   url.pathname = url.pathname.replace(/widget\.js$/, "v1/socket");
   url.search = `?account=${encodeURIComponent(account)}`;
 
-  const session = new Keep(storage("sessionStorage"), account);
-  const conversation = new Conversation(new Keep(storage("localStorage"), account), Date.now());
+  let identity = script.dataset["identity"] || null;
+  let { session, conversation } = things();
   let state: "idle" | "connecting" | "online" | "offline" = "idle";
   let retry: ReturnType<typeof setTimeout> | undefined;
   let typing: ReturnType<typeof setTimeout> | undefined;
@@ -79,8 +94,9 @@ function mount(script: HTMLScriptElement): void {
     const verdict = conversation.receive(frame, Date.now());
     if (verdict === "reconnect") link.again();
     if (verdict === "give up") {
-      link.stop();
       state = "idle";
+      link.stop();
+      if (frame.t === "error") complain(frame.code, frame.words);
     }
     if (frame.t === "welcome" && verdict === "go on") {
       state = "online";
@@ -176,6 +192,55 @@ function mount(script: HTMLScriptElement): void {
     panel.showTray(tray);
   });
 
+  // Declared as a function, so that it can be used above.
+  function things() {
+    const scope = scopeOf(account!, identity);
+    return {
+      session: new Keep(storage("sessionStorage"), scope),
+      conversation: new Conversation(new Keep(storage("localStorage"), scope), Date.now(), identity),
+    };
+  }
+
+  /** Shows what the one who is here now has left unsent, and connects if there is a past. */
+  const begin = () => {
+    const files = kept(session.get("files"));
+    const draft = session.get("draft");
+    if (files.length) tray.put(files);
+    if (draft) panel.write(draft);
+    if (panel.isOpen || conversation.isKnown()) start();
+    render();
+  };
+
+  /** The page says who is here now, or that it is nobody in particular any more. */
+  const become = (next: string | null) => {
+    const same = scopeOf(account, identity) === scopeOf(account, next);
+    // A page that gives what was just refused would be refused for ever.
+    if (next === identity && conversation.trouble) return;
+    identity = next;
+    if (same) {
+      conversation.identity = next;
+      if (conversation.trouble) {
+        conversation.trouble = null;
+        start();
+      }
+      return render();
+    }
+    // First nothing of the one before is on its way or to be seen, then the other one's things are.
+    state = "idle";
+    link.stop();
+    clearTimeout(retry);
+    ({ session, conversation } = things());
+    const draft = session.get("draft");
+    const files = session.get("files");
+    tray.clear();
+    panel.forget();
+    render();
+    if (draft) session.set("draft", draft);
+    if (files) session.set("files", files);
+    if (panel.isOpen) session.set("open", "1");
+    begin();
+  };
+
   const host = el("div", { id: ELEMENT_ID });
   if (theme) host.dataset["theme"] = theme;
   if (accent && CSS.supports("color", accent)) host.style.setProperty("--accent", accent);
@@ -184,15 +249,13 @@ function mount(script: HTMLScriptElement): void {
   root.append(panel.node);
   document.body.append(host);
 
-  const draft = session.get("draft");
-  const files = kept(session.get("files"));
   if (session.get("open")) panel.open();
-  if (files.length) tray.put(files);
-  if (draft) panel.write(draft);
-  if (conversation.isKnown()) start();
+  begin();
   addEventListener("online", () => link.wake());
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && link.wake());
-  render();
+  const api: Api = { identify: (token) => become(String(token)), forget: () => become(null) };
+  (window as unknown as { Winterband: Api }).Winterband = api;
+  dispatchEvent(new CustomEvent("winterband:ready"));
 }
 
 // Known only while the script runs, which is why it is asked for first.

@@ -194,6 +194,15 @@ export class Panel {
     this.input.focus();
   }
 
+  /** Empties everything that somebody may have begun to write. */
+  forget(): void {
+    for (const field of this.panel.querySelectorAll<HTMLInputElement>("textarea, input")) field.value = "";
+    this.showTyping(null);
+    this.full.hidden = true;
+    this.back.open = false;
+    this.measure();
+  }
+
   showTyping(by: string | null): void {
     if (by === null) {
       this.typing.replaceChildren();

@@ -80,6 +80,9 @@ const en = {
   history_unavailable: "Earlier messages cannot be shown just now. You can write all the same.",
   inbound_full: "We cannot take it at the moment. It will be sent again by itself.",
   unavailable: "We cannot take it at the moment. It will be sent again by itself.",
+  identity_expired: "Your sign-in has run out. What you write is kept until you are signed in again.",
+  identity_refused: "You cannot be recognised just now, so this chat is closed.",
+  identity_not_set_up: "This chat is not set up for users who are signed in.",
   unknown_account: "This chat is not set up: its account is not known.",
 };
 
@@ -165,6 +168,9 @@ const nl: Words = {
   history_unavailable: "Eerdere berichten kunnen nu niet getoond worden. Schrijven kan wel.",
   inbound_full: "We kunnen het nu even niet aannemen. Het wordt vanzelf opnieuw verstuurd.",
   unavailable: "We kunnen het nu even niet aannemen. Het wordt vanzelf opnieuw verstuurd.",
+  identity_expired: "Je bent niet meer ingelogd. Wat je schrijft blijft bewaard tot je weer bent ingelogd.",
+  identity_refused: "We kunnen je nu niet herkennen, dus deze chat is dicht.",
+  identity_not_set_up: "Deze chat is niet ingesteld voor wie is ingelogd.",
   unknown_account: "Deze chat is niet ingesteld: het account is onbekend.",
 };
 

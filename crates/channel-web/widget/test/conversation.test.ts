@@ -446,3 +446,35 @@ describe("files", () => {
     expect(chat.entries[0]?.files).toEqual([{ ...shown, got: NOW + 5 }]);
   });
 });
+
+describe("a user", () => {
+  it("says hello by what the site signed, and never by the token of the browser", () => {
+    new Keep(store, "shop").set("token", "v1.visitor");
+    const chat = new Conversation(new Keep(store, "shop"), NOW, "e.y.J");
+    expect(chat.hello("en")).toEqual({ t: "hello", token: null, identity: "e.y.J", after: 0, lang: "en" });
+    expect(chat.token()).toBe("e.y.J");
+    const { token, ...without } = welcome() as Extract<FromServer, { t: "welcome" }>;
+    expect(chat.receive(without, NOW)).toBe("go on");
+    expect(page().token()).toBe("v1.visitor");
+    expect(token).toBe("v1.token");
+  });
+
+  it("may have a past that this browser has not heard of", () => {
+    const user = () => new Conversation(new Keep(store, "shop@anna"), NOW, "e.y.J");
+    expect([page().isKnown(), user().isKnown()]).toEqual([false, true]);
+    user().receive(welcome(null), NOW);
+    expect(user().isKnown()).toBe(false);
+  });
+
+  it("whose identity ran out keeps what is unsent, for the same user and for nobody else", () => {
+    const anna = new Conversation(new Keep(store, "shop@anna"), NOW, "e.y.J");
+    anna.say("msg_a", "mine", NOW);
+    const { code, words } = { code: "identity_expired", words: "over" };
+    expect(anna.receive({ t: "error", code, words }, NOW)).toBe("give up");
+    expect(page().pending).toEqual([]);
+    expect(new Conversation(new Keep(store, "shop@ben"), NOW, "b").pending).toEqual([]);
+    const later = new Conversation(new Keep(store, "shop@anna"), NOW, "e.y.K");
+    later.receive(welcome(null), NOW);
+    expect(ids(later)).toEqual(["msg_a"]);
+  });
+});

@@ -122,6 +122,21 @@ describe("the link", () => {
     expect(Socket.all.length).toBe(5);
   });
 
+  it("starts anew after it was stopped, also while it waited for its next try", () => {
+    const link = new Link("ws://x", ends);
+    link.start();
+    last().close();
+    link.stop();
+    vi.advanceTimersByTime(BACKOFF_MAX_MS);
+    expect(Socket.all.length).toBe(1);
+    link.start();
+    expect(Socket.all.length).toBe(2);
+    last().open();
+    link.stop();
+    link.start();
+    expect(Socket.all.length).toBe(3);
+  });
+
   it("says whether a frame went out, and stops for good", () => {
     const link = new Link("ws://x", ends);
     link.start();
