@@ -88,19 +88,32 @@ pub(crate) async fn hand_out(
     State(host): State<Arc<Host>>,
     Path(parts): Path<Parts>,
     signed: Result<Query<Signed>, QueryRejection>,
+    headers: HeaderMap,
+    extensions: Extensions,
 ) -> Response {
-    let hint = "links work for an hour: open the chat again and choose the file there";
-    let opened = match &signed {
-        Ok(Query(signed)) => links::opened(&host.files, host.now(), &parts, signed, hint).await,
-        Err(_) => Err(links::no_link(hint)),
-    };
-    match opened {
+    match try_hand_out(&host, &parts, signed, &headers, &extensions).await {
         Ok(bytes) => handed_out(bytes, &parts.2),
         Err(problem) => {
             host.refused(problem.code);
             problem.into_response()
         }
     }
+}
+
+async fn try_hand_out(
+    host: &Host,
+    parts: &Parts,
+    signed: Result<Query<Signed>, QueryRejection>,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<Bytes, Problem> {
+    let hint = "links work for an hour: open the chat again and choose the file there";
+    let Ok(Query(signed)) = signed else { return Err(links::no_link(hint)) };
+    let address = service::http::address(extensions, headers, &host.kit.settings.http.trusted_proxies);
+    host.address_frames.check(&address).map_err(network_busy)?;
+    // A page shows many pictures at once, so they wait for one another instead of being refused.
+    let _turn = host.downloads.acquire().await.map_err(|_| Problem::internal())?;
+    links::opened(&host.files, host.now(), parts, &signed, hint).await
 }
 
 /// The address of a file, relative to `/chat/v1/`, for a page to have it by for a while.

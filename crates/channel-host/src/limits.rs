@@ -79,3 +79,5 @@ pub(crate) const UPLOAD_AGAIN: Duration = Duration::from_secs(5);
 /// For how long, and how much past the largest file, what is refused is listened to, so that its sender hears why.
 pub(crate) const PASS_OVER_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) const PASSED_OVER_MORE: usize = 1024 * 1024;
+/// Files that are read and opened at once for links; more wait.
+pub(crate) const DOWNLOADS_MAX: usize = 16;

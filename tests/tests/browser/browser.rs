@@ -184,6 +184,14 @@ impl Browser {
         self.with(css, "value", &json!({ "text": text })).await;
     }
 
+    /// Chooses files by their paths, in a field that a button opens: it is never to be seen itself.
+    pub(crate) async fn chooses(&self, css: &str, paths: &[&str]) {
+        self.until(&format!("{css} is there"), &format!("one({css:?}) !== null")).await;
+        let found = self.run(&format!("return one({css:?});"), json!([])).await;
+        let element = found.unwrap()[ELEMENT].as_str().unwrap().to_owned();
+        self.post(&format!("/element/{element}/value"), json!({ "text": paths.join("\n") })).await;
+    }
+
     /// Puts text in at once, as a paste does; unlike keys it may hold any sign.
     pub(crate) async fn pastes(&self, css: &str, text: &str) {
         self.click(css).await;

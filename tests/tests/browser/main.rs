@@ -9,6 +9,7 @@ mod company;
 mod customer;
 mod desk;
 mod driver;
+mod files;
 mod floor;
 mod gives;
 mod incidents;
