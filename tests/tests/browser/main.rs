@@ -20,4 +20,5 @@ mod search;
 mod shop;
 mod story;
 mod thread;
+mod users;
 mod waits;

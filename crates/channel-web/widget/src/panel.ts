@@ -1,12 +1,13 @@
 // The bubble and the panel: what a customer sees and touches.
 
+import { Chosen } from "./chosen";
 import type { Conversation } from "./conversation";
 import { ARROW, CHAT, CLIP, CROSS, DOWN, el, icon, say } from "./dom";
 import type { Attached, Outlook } from "./frames";
-import { ATTACHMENTS_MAX, CALLBACK_CHARS_MAX, FILE_BYTES_MAX, TEXT_BYTES_COUNTED, TEXT_BYTES_MAX, THANKS_CHARS_MAX } from "./limits";
+import { CALLBACK_CHARS_MAX, TEXT_BYTES_COUNTED, TEXT_BYTES_MAX, THANKS_CHARS_MAX } from "./limits";
 import { Log } from "./log";
-import { bytesOf, sizeOf } from "./text";
-import type { Item, Tray } from "./tray";
+import { bytesOf } from "./text";
+import type { Tray } from "./tray";
 import { explain, fill, type Lang, type Words } from "./words";
 
 export interface Acts {
@@ -50,16 +51,14 @@ export class Panel {
   private readonly input: HTMLTextAreaElement;
   private readonly send: HTMLButtonElement;
   private readonly pick: HTMLInputElement;
-  private readonly list: HTMLElement;
-  private readonly full = el("p", { class: "room over", role: "status", hidden: "", "data-testid": "wb-files-full" });
-  private readonly items = new Map<number, Shown>();
+  private readonly chosen: Chosen;
   private tray: Tray | null = null;
   private readonly room = el("p", { class: "room", role: "status", hidden: "" });
   private readonly log: Log;
 
   constructor(
     private readonly words: Words,
-    private readonly lang: Lang,
+    lang: Lang,
     private readonly title: string,
     greeting: string,
     private readonly acts: Acts,
@@ -92,7 +91,7 @@ export class Panel {
     };
     const clip = el("button", { class: "clip", type: "button", "data-testid": "wb-attach", "aria-label": words.attach, title: words.attach }, icon(CLIP));
     clip.onclick = () => this.pick.click();
-    this.list = el("ul", { class: "tray", "aria-label": words.files, "data-testid": "wb-tray", hidden: "" });
+    this.chosen = new Chosen(words, lang, () => this.input.focus());
     const thankWords = el("input", {
       "data-testid": "wb-thank-words",
       maxlength: String(THANKS_CHARS_MAX),
@@ -135,7 +134,7 @@ export class Panel {
       this.thanks,
       this.back,
       this.person,
-      el("div", { class: "write" }, this.list, this.full, el("div", { class: "row" }, clip, this.pick, this.input, this.send), this.room),
+      el("div", { class: "write" }, ...this.chosen.nodes, el("div", { class: "row" }, clip, this.pick, this.input, this.send), this.room),
       el("div", { class: "drop", "aria-hidden": "true" }, words.drop),
     );
     this.node = el("div", { class: "root", lang }, this.panel, this.bubble);
@@ -198,7 +197,6 @@ export class Panel {
   forget(): void {
     for (const field of this.panel.querySelectorAll<HTMLInputElement>("textarea, input")) field.value = "";
     this.showTyping(null);
-    this.full.hidden = true;
     this.back.open = false;
     this.measure();
   }
@@ -266,51 +264,11 @@ export class Panel {
     this.notice.hidden = false;
   }
 
-  /** Shows the files that go with the next message. What is there is changed, never rebuilt: somebody may be at its button. */
+  /** Shows the files that go with the next message. */
   showTray(tray: Tray): void {
     this.tray = tray;
-    const items = tray.items();
-    for (const [key, { node }] of this.items) {
-      if (items.some((item) => item.key === key)) continue;
-      const hadFocus = node.matches(":focus-within");
-      node.remove();
-      this.items.delete(key);
-      if (hadFocus) this.input.focus();
-    }
-    for (const item of items) this.showItem(tray, item);
-    this.list.hidden = items.length === 0;
-    if (items.length < ATTACHMENTS_MAX) this.full.hidden = true;
+    this.chosen.show(tray);
     this.measure();
-  }
-
-  private showItem(tray: Tray, item: Item): void {
-    const { words, lang } = this;
-    let shown = this.items.get(item.key);
-    if (!shown) {
-      shown = newItem(words);
-      this.items.set(item.key, shown);
-      shown.away.onclick = () => tray.remove(item.key);
-      shown.again.onclick = () => {
-        tray.retry(item.key);
-        this.input.focus();
-      };
-      this.list.append(shown.node);
-      this.list.hidden = false;
-      this.list.scrollTop = this.list.scrollHeight;
-    }
-    const said = item.code && item.is !== "going" ? explain(words, item.code, item.words) : "";
-    const going = fill(words.fileGoing, "n", String(Math.round(item.part * 100)));
-    const state = said ? fill(said, "n", String(FILE_BYTES_MAX >> 20)) : { waiting: words.fileWaiting, going, there: words.fileThere, failed: words.file_failed }[item.is];
-    say(shown.name, item.name);
-    say(shown.size, sizeOf(item.bytes, lang));
-    // Read out when it has come or failed, not with every percent.
-    shown.state.setAttribute("aria-live", item.is === "going" || item.is === "waiting" ? "off" : "polite");
-    say(shown.state, state);
-    shown.bar.value = item.part;
-    shown.bar.hidden = item.is !== "going";
-    shown.again.hidden = item.is !== "failed" || !item.again;
-    shown.node.dataset["is"] = item.is;
-    shown.away.setAttribute("aria-label", fill(words.fileRemove, "name", item.name));
   }
 
   private attach(files: FileList | null | undefined): void {
@@ -320,8 +278,7 @@ export class Panel {
 
   /** More was chosen than one message may have. */
   tellFull(): void {
-    say(this.full, fill(this.words.too_many_attachments, "n", String(ATTACHMENTS_MAX)));
-    this.full.hidden = false;
+    this.chosen.tellFull();
   }
 
   private takeDrops(): void {
@@ -395,28 +352,6 @@ export class Panel {
     badge.hidden = unread === 0;
     say(badge, unread > 9 ? "9+" : String(unread));
   }
-}
-
-/** A file that goes with the next message, as it is seen. */
-interface Shown {
-  node: HTMLElement;
-  name: HTMLElement;
-  size: HTMLElement;
-  state: HTMLElement;
-  bar: HTMLProgressElement;
-  again: HTMLButtonElement;
-  away: HTMLButtonElement;
-}
-
-function newItem(words: Words): Shown {
-  const name = el("span", { class: "filename", dir: "auto" });
-  const size = el("span", { class: "size" });
-  const state = el("span", { class: "going" });
-  const bar = el("progress", { max: "1", "aria-hidden": "true" });
-  const again = el("button", { class: "again", type: "button" }, words.fileRetry);
-  const away = el("button", { class: "away", type: "button" }, icon(CROSS));
-  const about = el("div", { class: "about" }, el("div", { class: "file" }, name, size), el("div", { class: "line2" }, state, again), bar);
-  return { node: el("li", { "data-testid": "wb-tray-file" }, about, away), name, size, state, bar, again, away };
 }
 
 /** Where they stand and how long it takes; nine of ten are served within what is said. */
