@@ -192,9 +192,26 @@ fn mail_key(hasher: &IdHasher) -> Key {
     Key::new(hasher.key_for("mail addresses and ids"))
 }
 
-/// Whoever writes by mail: the same address is the same, in whatever inbox.
-fn email_identity(hasher: &IdHasher, address: &str) -> IdentityId {
-    hasher.identity(ChannelKind::Email, "address", address)
+/// What is known of who sent a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender<'a> {
+    /// The server that the inbox trusts says that it is theirs.
+    Verified,
+    /// They say so: it may be anybody.
+    Said,
+    /// It asks for its answer elsewhere: a form, a notification. Of one sender these may be thousands of customers.
+    For(&'a str),
+}
+
+/// Whoever writes by mail: the same address is the same, in whatever inbox. Who was verified is somebody else than who only
+/// says to be them, since all that an identity ever wrote is shown together.
+fn email_identity(hasher: &IdHasher, address: &str, sender: Sender<'_>) -> IdentityId {
+    let of = |scope, value: &str| hasher.identity(ChannelKind::Email, scope, value);
+    match sender {
+        Sender::Verified => of("verified address", address),
+        Sender::Said => of("address", address),
+        Sender::For(other) => of("address for another", &format!("{address} {other}")),
+    }
 }
 
 /// Looks now and then who is silent, and answers who asks how the accounts are doing.
@@ -234,6 +251,16 @@ fn count_waiting(channels: &Channels) {
     for (key, count) in waiting {
         channels.standings.waits(&key, count);
     }
+}
+
+/// The accounts that stand in `channels.toml` of a folder, as channel and name; none where there is no file.
+///
+/// # Errors
+/// Every fault of the file, one line each, none with a secret in it.
+pub fn configured(folder: Option<&Path>) -> anyhow::Result<Vec<(ChannelKind, SubjectToken)>> {
+    // Nothing is signed with it here.
+    let accounts = accounts::load(folder, &Client::new(ANSWER_WITHIN)?, &Key::new([0; 32]))?;
+    Ok(accounts.into_iter().map(|account| (account.key.channel, account.key.account)).collect())
 }
 
 /// Tries the credentials of an account without sending anybody anything.

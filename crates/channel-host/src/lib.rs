@@ -21,7 +21,8 @@ mod upgrade;
 mod users;
 mod welcome;
 
-pub use channels::{Finding, check_channel, start_channels};
+pub use channels::{Finding, check_channel, configured, start_channels};
+pub use users::identified;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -42,6 +42,14 @@ struct Table {
     secret: SecretRef,
 }
 
+/// The accounts whose pages may say who their visitors are, by `web.toml` of a folder; none where there is no file.
+///
+/// # Errors
+/// Every fault of the file, one line each, none with a secret in it.
+pub fn identified(folder: Option<&Path>) -> anyhow::Result<Vec<SubjectToken>> {
+    Ok(Users::load(folder)?.0.into_keys().collect())
+}
+
 impl Users {
     /// Reads the file of a folder; nobody is believed where there is none.
     ///

@@ -105,6 +105,9 @@ impl Lane {
         if let Some(answer) = self.limits.refusal(&asked) {
             return Err(NotTaken::Refused(answer));
         }
+        if let DeskCommand::ChangeCustomer { contact, wish } = &asked {
+            self.require_shown(*contact, *wish).await?;
+        }
         let gateway = &self.gateway;
         let by = AnsweredBy::of(&asked);
         let body =

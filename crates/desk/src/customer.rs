@@ -29,6 +29,8 @@ const FILES_MS: u64 = 60 * 60 * 1_000;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Part {
     before: Option<u64>,
+    /// At most so many entries; none for who only asks who it is.
+    limit: Option<u32>,
 }
 
 /// A customer.
@@ -79,6 +81,7 @@ struct Suggestion {
 struct Line {
     place: u64,
     conversation: ConversationId,
+    identity: IdentityId,
     channel: ChannelKind,
     files: Vec<FileLine>,
     #[serde(flatten)]
@@ -101,13 +104,14 @@ pub(crate) async fn page(
     part: Result<Query<Part>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let agent = signed_in(&gateway, &extensions, &headers).await?;
-    let Query(Part { before }) = part.map_err(|_| wrong_part())?;
+    let Query(Part { before, limit }) = part.map_err(|_| wrong_part())?;
     let conversation: ConversationId = conversation.parse().map_err(|_| files::not_yours())?;
     if !(gateway.hub.is_lead(agent) || gateway.hub.readable(agent, usize::MAX).contains(&conversation)) {
         return Err(files::not_yours());
     }
     let away = || silent("customer_silent", "who this customer is cannot be shown now");
-    let question = CustomerQuestion { conversation, before, limit: history::ENTRIES_MAX };
+    let limit = limit.unwrap_or(history::ENTRIES_MAX).min(history::ENTRIES_MAX);
+    let question = CustomerQuestion { conversation, before, limit };
     let answer: Option<CustomerAnswer> = ask(&gateway, &gateway.subjects.views_customer(), &question).await;
     let page = opened(&gateway, answer.ok_or_else(away)?).await.map_err(|_| away())?;
     Ok(shown(page))
@@ -169,7 +173,7 @@ async fn person(gateway: &Gateway, known: KnownIdentity) -> Result<Person, Words
 }
 
 async fn line(gateway: &Gateway, found: TimelineEntry) -> Result<Line, WordsAway> {
-    let TimelineEntry { place, conversation, channel, entry } = found;
+    let TimelineEntry { place, conversation, identity, channel, entry } = found;
     let owner = owner_of(&entry);
     let picture = gateway.hub.picture_entry(entry);
     let entry = render::entry(gateway, &picture).await?;
@@ -177,7 +181,7 @@ async fn line(gateway: &Gateway, found: TimelineEntry) -> Result<Line, WordsAway
         Some(owner) => entry.attachments.iter().map(|file| file_line(gateway, owner, file)).collect(),
         None => Vec::new(),
     };
-    Ok(Line { place, conversation, channel, files, entry })
+    Ok(Line { place, conversation, identity, channel, files, entry })
 }
 
 /// With whose key the words and files of an entry are sealed.

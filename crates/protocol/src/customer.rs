@@ -45,12 +45,22 @@ impl LinkId {
     /// The link of an identity to what it is known by. Both are keyed hashes that nobody chooses, so their sum names the pair.
     #[must_use]
     pub fn of_key(identity: IdentityId, key: Hash128) -> Self {
-        let mut bits = identity.0.0;
-        for (bit, other) in bits.iter_mut().zip(key.0) {
-            *bit ^= other;
-        }
-        Self(Hash128(bits))
+        Self(sum(identity.0, key))
     }
+
+    /// The suggestion that two identities are one customer, whichever is named first.
+    #[must_use]
+    pub fn of_pair(one: IdentityId, other: IdentityId) -> Self {
+        Self(sum(one.0, other.0))
+    }
+}
+
+fn sum(one: Hash128, other: Hash128) -> Hash128 {
+    let mut bits = one.0;
+    for (bit, other) in bits.iter_mut().zip(other.0) {
+        *bit ^= other;
+    }
+    Hash128(bits)
 }
 
 tagged! {
@@ -139,7 +149,7 @@ pub struct KnownIdentity {
     pub conversations: u32,
     /// When it first wrote.
     pub since: Millis,
-    /// The last words of its own, of which a name may be told.
+    /// Its first words, of which a name may be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<Entry>,
 }
@@ -147,11 +157,11 @@ pub struct KnownIdentity {
 /// What joins identities of a customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerLink {
-    /// Which.
+    /// Which. Taken away, it parts the customer who was asked for from all that it joins them with.
     pub link: LinkId,
     /// Why it joins.
     pub why: LinkWhy,
-    /// The identity that it joins.
+    /// An identity that it joins to the customer; there may be several of one link.
     pub identity: IdentityId,
     /// Since when.
     pub at: Millis,
@@ -182,7 +192,7 @@ tagged! {
 pub struct CustomerSuggestion {
     /// Which.
     pub identity: KnownIdentity,
-    /// What to part if it is somebody else.
+    /// What to part if it is somebody else: it is not suggested again, and nobody else is touched.
     pub link: LinkId,
 }
 
@@ -193,6 +203,8 @@ pub struct TimelineEntry {
     pub place: u64,
     /// In which conversation.
     pub conversation: ConversationId,
+    /// Whose conversation it is.
+    pub identity: IdentityId,
     /// On which channel.
     pub channel: ChannelKind,
     /// Of which contact, when, what.

@@ -21,6 +21,10 @@ use crate::store::{StoreError, read_progress, signed, unsigned};
 
 /// Most suggestions told.
 const SUGGESTIONS_MAX: usize = 10;
+/// Most of what one identity is known by that is looked at, what was verified first: somebody may type addresses all day.
+const KEYS_MAX: usize = 20;
+/// What more than so many are known by is nobody's own: a shop's address, that of a form.
+const KNOWN_BY_MAX: usize = 20;
 
 /// The tables, part of those of the conversations.
 pub(crate) const TABLES: &str = "
@@ -28,11 +32,13 @@ CREATE INDEX conversations_by_identity ON conversations (identity);
 CREATE TABLE customer_keys (
   identity TEXT NOT NULL,
   key TEXT NOT NULL,
+  link TEXT NOT NULL,
   verified INTEGER NOT NULL,
   since INTEGER NOT NULL,
   PRIMARY KEY (identity, key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX customer_keys_by_key ON customer_keys (key);
+CREATE INDEX customer_keys_by_key ON customer_keys (key, verified DESC, since, identity);
+CREATE INDEX customer_keys_by_identity ON customer_keys (identity, verified DESC, since, key);
 CREATE TABLE customer_links (
   link TEXT PRIMARY KEY,
   one TEXT NOT NULL,
@@ -70,13 +76,14 @@ fn note_keys(tx: &Connection, record: &Record) -> Result<(), StoreError> {
         return Ok(());
     }
     let mut note = tx.prepare_cached(
-        "INSERT INTO customer_keys (identity, key, verified, since) VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO customer_keys (identity, key, link, verified, since) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT DO UPDATE SET verified = max(verified, excluded.verified)",
     )?;
     let verified = keys.verified.iter().map(|key| (key, true));
     for (key, is_verified) in verified.chain(keys.claimed.iter().map(|key| (key, false))) {
         let identity = message.identity.to_string();
-        note.execute(params![identity, key.to_string(), is_verified, signed(record.at.0)])?;
+        let link = LinkId::of_key(message.identity, *key).to_string();
+        note.execute(params![identity, key.to_string(), link, is_verified, signed(record.at.0)])?;
     }
     Ok(())
 }
@@ -84,8 +91,11 @@ fn note_keys(tx: &Connection, record: &Record) -> Result<(), StoreError> {
 fn changed(tx: &Connection, at: Millis, agent: AgentId, change: &CustomerChange) -> Result<(), StoreError> {
     match change {
         CustomerChange::Linked { link, one, other } => {
+            // Two agents, or one who pressed twice, say it once: taking it away then parts them.
             tx.prepare_cached(
-                "INSERT OR IGNORE INTO customer_links (link, one, other, agent, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT OR IGNORE INTO customer_links (link, one, other, agent, at) SELECT ?1, ?2, ?3, ?4, ?5
+                 WHERE NOT EXISTS (SELECT 1 FROM customer_links l WHERE (l.one, l.other) IN ((?2, ?3), (?3, ?2))
+                   AND NOT EXISTS (SELECT 1 FROM customer_parted p WHERE p.link = l.link))",
             )?
             .execute(params![
                 link.to_string(),
@@ -157,43 +167,51 @@ struct Joined {
 impl Joined {
     /// Follows live links from one identity to all that it is joined with.
     fn around(tx: &Connection, first: IdentityId) -> Result<Self, StoreError> {
-        let mut order = vec![first];
+        let mut joined = Self { order: vec![first], links: Vec::new(), is_cut: false };
         let mut found = BTreeMap::from([(first, 0)]);
-        let mut links = BTreeMap::new();
+        let mut told = BTreeSet::new();
+        let mut keys = BTreeSet::new();
         let mut at = 0;
-        let mut is_cut = false;
-        while let Some(from) = order.get(at).copied() {
+        while let Some(from) = joined.order.get(at).copied() {
             at += 1;
-            for (to, link) in neighbours(tx, from)? {
+            for (to, link) in neighbours(tx, from, from == first, &mut keys)? {
                 let place = found.get(&to).copied();
-                if place.is_none() && order.len() >= IDENTITIES_MAX {
-                    is_cut = true;
+                if place.is_none() && joined.order.len() >= IDENTITIES_MAX {
+                    joined.is_cut = true;
                     continue;
                 }
                 if place.is_none() {
-                    found.insert(to, order.len());
-                    order.push(to);
+                    found.insert(to, joined.order.len());
+                    joined.order.push(to);
                 }
-                // What an identity is known by joins it to those that were found before it, and not them to it.
-                let leads_back = place.is_some_and(|place| place + 1 < at);
-                if !(leads_back && matches!(link.why, LinkWhy::Verified { .. })) {
-                    links.insert(link.link, link);
+                if told.insert((link.link, link.identity)) {
+                    joined.links.push(link);
                 }
             }
         }
-        let mut links: Vec<_> = links.into_values().collect();
-        links.sort_by_key(|link| (link.at, link.link));
-        Ok(Self { order, links, is_cut })
+        joined.links.sort_by_key(|link| (link.at, link.link, link.identity));
+        Ok(joined)
     }
 }
 
-/// The identities that one is joined with directly, each with the link that joins it.
-fn neighbours(tx: &Connection, from: IdentityId) -> Result<Vec<(IdentityId, CustomerLink)>, StoreError> {
+/// The identities that one is joined with directly, each with the link that joins it; what was looked at is not again.
+///
+/// What is verified for the customer who was asked for as well is named by their side: it is said of them that they are somebody else, and
+/// the others stay with one another.
+fn neighbours(
+    tx: &Connection,
+    from: IdentityId,
+    is_first: bool,
+    looked_at: &mut BTreeSet<Hash128>,
+) -> Result<Vec<(IdentityId, CustomerLink)>, StoreError> {
     let mut found = Vec::new();
     for key in keys_of(tx, from, true)? {
-        for (identity, at) in known_by(tx, key, true)? {
+        if !looked_at.insert(key) {
+            continue;
+        }
+        for (identity, at) in known_by(tx, key, true, IDENTITIES_MAX + 1)? {
             if identity != from {
-                let link = LinkId::of_key(identity, key);
+                let link = LinkId::of_key(if is_first { from } else { identity }, key);
                 found.push((identity, CustomerLink { link, why: LinkWhy::Verified { key }, identity, at }));
             }
         }
@@ -216,61 +234,82 @@ fn neighbours(tx: &Connection, from: IdentityId) -> Result<Vec<(IdentityId, Cust
     Ok(found)
 }
 
-/// What an identity is known by, without what an agent parted it from.
+/// What an identity is known by, without what an agent parted it from; what was verified first.
 fn keys_of(tx: &Connection, identity: IdentityId, verified: bool) -> Result<Vec<Hash128>, StoreError> {
     let mut select = tx.prepare_cached(
-        "SELECT key FROM customer_keys WHERE identity = ?1 AND verified >= ?2 ORDER BY since, key",
+        "SELECT key FROM customer_keys k WHERE identity = ?1 AND verified >= ?2
+         AND NOT EXISTS (SELECT 1 FROM customer_parted p WHERE p.link = k.link)
+         ORDER BY verified DESC, since, key LIMIT ?3",
     )?;
-    let mut rows = select.query(params![identity.to_string(), verified])?;
+    let most = i64::try_from(KEYS_MAX).unwrap_or(i64::MAX);
+    let mut rows = select.query(params![identity.to_string(), verified, most])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let key = word(&row.get::<_, String>(0)?)?;
-        if !is_parted(tx, LinkId::of_key(identity, key))? {
-            found.push(key);
-        }
+        found.push(word(&row.get::<_, String>(0)?)?);
     }
     Ok(found)
 }
 
-/// Who is known by this, without whom an agent parted from it.
-fn known_by(tx: &Connection, key: Hash128, verified: bool) -> Result<Vec<(IdentityId, Millis)>, StoreError> {
+/// Who is known by this, without whom an agent parted from it; for whom it was verified first.
+fn known_by(
+    tx: &Connection,
+    key: Hash128,
+    verified: bool,
+    most: usize,
+) -> Result<Vec<(IdentityId, Millis)>, StoreError> {
     let mut select = tx.prepare_cached(
-        "SELECT identity, since FROM customer_keys WHERE key = ?1 AND verified >= ?2 ORDER BY since, identity LIMIT ?3",
+        "SELECT identity, since FROM customer_keys k WHERE key = ?1 AND verified >= ?2
+         AND NOT EXISTS (SELECT 1 FROM customer_parted p WHERE p.link = k.link)
+         ORDER BY verified DESC, since, identity LIMIT ?3",
     )?;
-    let most = i64::try_from(IDENTITIES_MAX + SUGGESTIONS_MAX).unwrap_or(i64::MAX);
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
     let mut rows = select.query(params![key.to_string(), verified, most])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let identity = word(&row.get::<_, String>(0)?)?;
-        if !is_parted(tx, LinkId::of_key(identity, key))? {
-            found.push((identity, Millis(unsigned(row.get(1)?)?)));
-        }
+        found.push((word(&row.get::<_, String>(0)?)?, Millis(unsigned(row.get(1)?)?)));
     }
     Ok(found)
 }
 
-fn is_parted(tx: &Connection, link: LinkId) -> Result<bool, StoreError> {
-    let mut select = tx.prepare_cached("SELECT 1 FROM customer_parted WHERE link = ?1")?;
-    Ok(select.exists([link.to_string()])?)
-}
-
-/// Who is known by the same, and not joined because it was only said.
+/// Who is known by the same, and not joined because it was only said; nobody of whom an agent said that it is somebody else.
 fn suggestions(tx: &Connection, joined: &Joined) -> Result<Vec<CustomerSuggestion>, StoreError> {
     let mut seen: BTreeSet<_> = joined.order.iter().copied().collect();
+    let mut keys = BTreeSet::new();
     let mut found = Vec::new();
     for member in &joined.order {
         for key in keys_of(tx, *member, false)? {
-            for (other, _) in known_by(tx, key, false)? {
-                if found.len() < SUGGESTIONS_MAX
-                    && seen.insert(other)
-                    && let Some(identity) = known(tx, other)?
-                {
-                    found.push(CustomerSuggestion { identity, link: LinkId::of_key(other, key) });
+            if !keys.insert(key) {
+                continue;
+            }
+            let others = known_by(tx, key, false, KNOWN_BY_MAX + 1)?;
+            if others.len() > KNOWN_BY_MAX {
+                continue;
+            }
+            for (other, _) in others {
+                if !seen.insert(other) || is_declined(tx, joined, other)? {
+                    continue;
+                }
+                if let Some(identity) = known(tx, other)? {
+                    found.push(CustomerSuggestion { identity, link: LinkId::of_pair(*member, other) });
+                }
+                if found.len() == SUGGESTIONS_MAX {
+                    return Ok(found);
                 }
             }
         }
     }
     Ok(found)
+}
+
+/// Whether an agent said that this one is nobody of the customer's.
+fn is_declined(tx: &Connection, joined: &Joined, other: IdentityId) -> Result<bool, StoreError> {
+    let mut select = tx.prepare_cached("SELECT 1 FROM customer_parted WHERE link = ?1")?;
+    for member in &joined.order {
+        if select.exists([LinkId::of_pair(*member, other).to_string()])? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What is told of an identity; `None` for one that never wrote.
@@ -314,7 +353,7 @@ fn timeline(
     let names = serde_json::to_string(&names).map_err(|error| StoreError::Row(error.to_string()))?;
     // CROSS JOIN keeps the order: from the few identities to their entries, never through all entries.
     let mut select = tx.prepare_cached(
-        "SELECT e.seq, e.at, e.contact, e.kind, e.message, e.body, e.row, c.conversation, c.channel
+        "SELECT e.seq, e.at, e.contact, e.kind, e.message, e.body, e.row, c.conversation, c.channel, c.identity
          FROM json_each(?1) i CROSS JOIN conversations c ON c.identity = i.value
          CROSS JOIN entries e ON e.conversation = c.conversation
          WHERE e.row < ?2 ORDER BY e.row DESC LIMIT ?3",
@@ -334,6 +373,7 @@ fn timeline(
         found.push(TimelineEntry {
             place: unsigned(row.get(6)?)?,
             conversation: word(&row.get::<_, String>(7)?)?,
+            identity: word(&row.get::<_, String>(9)?)?,
             channel: channel(&row.get::<_, String>(8)?)?,
             entry,
         });

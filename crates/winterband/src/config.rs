@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use protocol::SubjectToken;
 use protocol::config::RoutingConfig;
 use protocol::ids::AgentId;
+use protocol::{ChannelKind, SubjectToken};
 use serde::Deserialize;
-use service::settings::FILE_NAME;
+use service::settings::{FILE_NAME, Fault};
 use service::{Settings, SettingsErrors};
 
 use crate::first_start::read_admin_key;
@@ -25,7 +25,7 @@ use crate::rules::{self, policy_file};
 /// What to do with the configuration.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Tells all faults of winterband.toml, routing.toml and empowerment.toml at once; exit code 64 if there are any.
+    /// Tells all faults of winterband.toml, routing.toml, empowerment.toml, channels.toml and web.toml at once; exit code 64 if there are any.
     Check {
         /// The folder; the built-in files if not given.
         folder: Option<PathBuf>,
@@ -71,8 +71,9 @@ fn check(folder: Option<&Path>) -> Result<ExitCode> {
         None => ("built-in routing.toml".to_owned(), routing_file::DEMO.to_owned()),
         Some(file) => (file.display().to_string(), read(file)?),
     };
-    if let Err(found) = routing_file::read(&place, &text, &BTreeMap::new()) {
-        faults.extend(found);
+    match routing_file::read(&place, &text, &BTreeMap::new()) {
+        Ok(routing) => faults.extend(channel_faults(folder, &routing)),
+        Err(found) => faults.extend(found),
     }
     let policy = folder.map(|folder| folder.join(policy_file::FILE_NAME)).filter(|file| file.exists());
     let policy = match rules::load(policy.as_deref()) {
@@ -87,6 +88,48 @@ fn check(folder: Option<&Path>) -> Result<ExitCode> {
     }
     println!("{FILE_NAME}, {place} and {policy}: no faults");
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is wrong with channels.toml and web.toml, where they are: an account that routing does not know takes no message.
+fn channel_faults(folder: Option<&Path>, routing: &RoutingConfig) -> Vec<Fault> {
+    let place = |name: &str| folder.unwrap_or(Path::new("")).join(name).display().to_string();
+    let (channels, web) = (place("channels.toml"), place("web.toml"));
+    let mut faults = Vec::new();
+    let mut known = Vec::new();
+    match channel_host::configured(folder) {
+        Ok(accounts) => known.extend(accounts.into_iter().map(|(kind, name)| (&channels, kind, name))),
+        Err(error) => faults.extend(told(&channels, &error)),
+    }
+    match channel_host::identified(folder) {
+        Ok(accounts) => known.extend(accounts.into_iter().map(|name| (&web, ChannelKind::Web, name))),
+        Err(error) => faults.extend(told(&web, &error)),
+    }
+    let is_missing = |kind: ChannelKind, name: &SubjectToken| {
+        !routing.accounts.iter().any(|account| account.channel == kind && account.name == *name)
+    };
+    for (place, kind, name) in known.into_iter().filter(|(_, kind, name)| is_missing(*kind, name)) {
+        let expected = format!("an [[account]] of channel {kind:?} in routing.toml", kind = kind.as_str());
+        faults.push(Fault {
+            place: place.clone(),
+            line: None,
+            path: name.to_string(),
+            expected,
+            found: "none".to_owned(),
+        });
+    }
+    faults
+}
+
+/// One fault for each line of an error that tells several.
+fn told(place: &str, error: &anyhow::Error) -> Vec<Fault> {
+    let fault = |line: &str| Fault {
+        place: place.to_owned(),
+        line: None,
+        path: String::new(),
+        expected: "accounts that can be used".to_owned(),
+        found: line.to_owned(),
+    };
+    error.root_cause().to_string().lines().map(fault).collect()
 }
 
 /// A routing.toml, whose agents have the ids of those of the same names in another configuration.

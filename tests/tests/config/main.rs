@@ -57,6 +57,41 @@ async fn all_faults_are_told_at_once_with_file_line_and_what_is_expected() {
 }
 
 /// The demo floor with one more queue, an account that leads to it, and an agent who serves it.
+#[tokio::test]
+async fn accounts_of_channels_are_checked_with_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let path = folder.path().display().to_string();
+    let check = async || process::to_its_end(&["config", "check", &path], &[], &std::env::temp_dir()).await;
+    let hook = |account: &str| {
+        format!(
+            "[[webhook]]\naccount = \"{account}\"\nurl = \"https://crm.example/in\"\nsecret = {{ file = \"hook.secret\" }}\n"
+        )
+    };
+    write("channels.toml", &format!("{}{}", hook("partner"), hook("crm")));
+    write("web.toml", "[[identity]]\naccount = \"elsewhere\"\nsecret = { file = \"site.secret\" }\n");
+    let (code, _, err) = check().await;
+    assert_eq!(code, 64, "{err}");
+    for secret in ["[[webhook]] number 1", "[[webhook]] number 2", "site.secret"] {
+        assert!(err.contains(secret), "{secret} is not in\n{err}");
+    }
+    write("hook.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    write("site.secret", "a secret of more than thirty-two bytes, for a test");
+    let (code, _, err) = check().await;
+    assert_eq!(code, 64, "{err}");
+    for missing in [
+        "channels.toml: crm: expected an [[account]] of channel \"webhook\" in routing.toml, found none",
+        "web.toml: elsewhere: expected an [[account]] of channel \"web\" in routing.toml, found none",
+    ] {
+        assert!(err.contains(missing), "{missing} is not in\n{err}");
+    }
+    assert!(!err.contains("whsec_") && !err.contains("thirty-two"), "{err}");
+    write("channels.toml", &hook("partner"));
+    write("web.toml", "[[identity]]\naccount = \"shop\"\nsecret = { file = \"site.secret\" }\n");
+    let (code, _, err) = check().await;
+    assert_eq!(code, 0, "{err}");
+}
+
 fn larger() -> String {
     let more = "\n[[queue]]\nname = 'warranty'\ntitle = 'Warranty'\noffer = '30s'\nwrap_up = '0s'\n\
         owner_wait = '1s'\nreopen = '1h'\ndecline_rest = '60s'\nwait_bound = '1h'\n\n[[agent]]\nname = 'cora'\ntitle = 'Cora'\n\

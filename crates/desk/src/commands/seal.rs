@@ -3,12 +3,14 @@
 use bus::SealError;
 use protocol::command::Command;
 use protocol::content::{Content, MailHead, Sealed};
+use protocol::customer::{CustomerAnswer, CustomerQuestion, CustomerWish};
 use protocol::desk::{DeskCommand, DeskGift, ReplyWith};
 use protocol::remedy::{Gift, RemedyCommand};
 use protocol::{ContactId, MessageId, Millis, Refusal};
 
 use super::{Lane, NotTaken};
 use crate::answer::AnsweredBy;
+use crate::pages;
 
 impl Lane {
     pub(super) async fn seal(&self, asked: DeskCommand) -> Result<Command, NotTaken> {
@@ -118,6 +120,36 @@ impl Lane {
         let known = self.gateway.hub.identity_of(contact).is_some();
         let refusal = if known { Refusal::NotYours } else { Refusal::UnknownContact };
         Err(NotTaken::Refused(AnsweredBy::Worker.refusing(refusal)))
+    }
+
+    /// Who does not lead joins and parts only what they were shown of the customer: an id that somebody kept from another day is not
+    /// a way to somebody else's words.
+    pub(super) async fn require_shown(&self, contact: ContactId, wish: CustomerWish) -> Result<(), NotTaken> {
+        let gateway = &self.gateway;
+        let Some((conversation, _)) = gateway.hub.may_read(self.agent, contact) else { return Ok(()) };
+        if gateway.hub.is_lead(self.agent) {
+            return Ok(());
+        }
+        let question = CustomerQuestion { conversation, before: None, limit: 0 };
+        let answer: Option<CustomerAnswer> =
+            pages::ask(gateway, &gateway.subjects.views_customer(), &question).await;
+        let shown = answer.ok_or_else(|| NotTaken::Away("the read models do not answer".to_owned()))?;
+        let is_shown = match wish {
+            CustomerWish::Link { identity } => {
+                let mut all = shown.suggestions.iter().map(|one| one.identity.identity);
+                all.any(|one| one == identity) || shown.identities.iter().any(|one| one.identity == identity)
+            }
+            CustomerWish::Part { link } => {
+                shown.links.iter().any(|one| one.link == link)
+                    || shown.suggestions.iter().any(|one| one.link == link)
+            }
+        };
+        // Whose contact it is, the core says.
+        if is_shown {
+            Ok(())
+        } else {
+            Err(NotTaken::Refused(AnsweredBy::Routing.refusing(Refusal::NotYours)))
+        }
     }
 
     /// Whose the contact is, the core decides: it may have changed hands a moment ago.

@@ -53,8 +53,9 @@ export class Scene {
     const at = Date.now() - 3 * 86_400_000;
     const contact = 'con_3_0';
     const person = (identity, channel, rest) => ({ identity, channel, account: 'shop', conversations: 1, since: at, ...rest });
-    const says = (n, channel, kind, text, rest) => ({ place: n, conversation: `cnv_${channel}`, channel, files: [], seq: n, at: at + n * 3_600_000, contact, kind, text, ...rest });
+    const says = (n, channel, kind, text, rest) => ({ place: n, conversation: `cnv_${channel}`, identity: channel === 'web' ? 'idn_1' : 'idn_2', channel, files: [], seq: n, at: at + n * 3_600_000, contact, kind, text, ...rest });
     return {
+      log_seq: 1,
       identities: [person('idn_1', 'web', { name: 'Ann Bakker' }), person('idn_2', 'email', { name: 'Ann Bakker', address: 'ann@example.org', conversations: 3 })],
       is_cut: false,
       links: [{ link: 'lnk_1', identity: 'idn_2', at, by: 'Bram' }],

@@ -31,9 +31,11 @@ export interface KeptFile {
   address: string;
 }
 
-export type Line = DeskEntry & { place: number; conversation: string; channel: ChannelKind; files: KeptFile[] };
+export type Line = DeskEntry & { place: number; conversation: string; identity: string; channel: ChannelKind; files: KeptFile[] };
 
 export interface CustomerPage {
+  /** Up to which record of the log this is true. */
+  log_seq: number;
   identities: Person[];
   is_cut: boolean;
   links: CustomerLink[];
@@ -44,6 +46,11 @@ export interface CustomerPage {
 
 export function customerPath(conversation: string, before?: number): string {
   return `/desk/customer/${conversation}${before === undefined ? '' : `?before=${before}`}`;
+}
+
+/** Who it is, without what was said. */
+export function identitiesPath(conversation: string): string {
+  return `/desk/customer/${conversation}?limit=0`;
 }
 
 /** How a person is called in one line: by name and address, as far as they are known. */
@@ -58,8 +65,8 @@ export function breadth(page: CustomerPage): { conversations: number; channels: 
   return { conversations, channels: [...new Set(page.identities.map((one) => one.channel))] };
 }
 
-/** The parts of a timeline as they were read, put together: what stands in both stands once. */
-export function joined(earlier: readonly Line[], later: readonly Line[]): Line[] {
-  const first = later[0]?.place ?? Infinity;
-  return [...earlier.filter((line) => line.place < first), ...later];
+/** The parts of a timeline as they were read, put together: what stands in several stands once, as it was read last. */
+export function joined(known: readonly Line[], read: readonly Line[]): Line[] {
+  const lines = new Map([...known, ...read].map((line) => [line.place, line]));
+  return [...lines.values()].sort((one, other) => one.place - other.place);
 }

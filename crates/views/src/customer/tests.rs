@@ -161,16 +161,58 @@ fn who_only_says_the_same_is_never_joined() {
 }
 
 #[test]
-fn a_suggestion_that_was_declined_does_not_come_again() {
+fn a_suggestion_that_was_declined_does_not_come_again_and_parts_nobody_else() {
     let mut given = Given::new();
     given.writes(1, keys(&[7], &[]));
-    given.writes(2, keys(&[], &[7]));
-    let link = given.ask(1).suggestions[0].link;
-    given.parts(link);
     given.writes(2, keys(&[7], &[]));
-    assert_eq!((given.with(1), given.suggested(1)), (vec![1], vec![]));
+    given.writes(3, keys(&[], &[7]));
+    assert_eq!(given.suggested(3), [1, 2]);
+    let link = given.ask(3).suggestions[0].link;
+    given.parts(link);
+    assert_eq!(given.suggested(3), [2], "one was said to be somebody else");
+    assert_eq!(given.suggested(1), Vec::<u8>::new(), "from the other side too");
+    assert_eq!(given.with(1), [1, 2], "what was verified stands");
+    given.links(3, 1);
+    assert_eq!(given.with(2), [1, 2, 3], "until a person says otherwise");
+}
+
+#[test]
+fn who_was_verified_by_mistake_leaves_and_the_others_stay_together() {
+    let mut given = Given::new();
+    for n in 1..=3 {
+        given.writes(n, keys(&[7], &[]));
+    }
+    let links = given.ask(1).links;
+    assert_eq!(links.iter().map(|link| link.identity.0.0[0]).collect::<Vec<_>>(), [2, 3]);
+    given.parts(links[0].link);
+    assert_eq!((given.with(1), given.with(2)), (vec![1], vec![2, 3]));
+    given.writes(1, keys(&[7], &[]));
+    assert_eq!(given.with(1), [1], "the same again does not join again");
+}
+
+#[test]
+fn what_is_said_twice_is_taken_back_once() {
+    let mut given = Given::new();
+    (1..=2).for_each(|n| given.writes(n, None));
+    let link = given.links(1, 2);
+    given.links(2, 1);
+    assert_eq!(given.ask(1).links.len(), 1);
+    given.parts(link);
+    assert_eq!(given.with(1), [1]);
     given.links(1, 2);
-    assert_eq!(given.with(2), [1, 2], "until a person says otherwise");
+    assert_eq!(given.with(1), [1, 2], "and can be said again");
+}
+
+#[test]
+fn what_very_many_say_of_themselves_suggests_nobody() {
+    let mut given = Given::new();
+    let most = u8::try_from(KNOWN_BY_MAX).unwrap();
+    for n in 1..=most {
+        given.writes(n, keys(&[], &[7]));
+    }
+    assert_eq!(given.suggested(1).len(), SUGGESTIONS_MAX);
+    given.writes(most + 1, keys(&[], &[7]));
+    assert_eq!(given.suggested(1), Vec::<u8>::new());
 }
 
 #[test]
@@ -286,6 +328,10 @@ fn check(given: &mut Given, book: &Book) {
 enum Step {
     /// An identity writes, and is verified to be known by this.
     Verified(u8, u8),
+    /// An identity writes, and only says to be known by this.
+    Claimed(u8, u8),
+    /// An agent says of the nth suggestion to one that it is somebody else.
+    Declined(u8, usize),
     /// An agent merges two.
     Merged(u8, u8),
     /// An agent takes away the nth link of one.
@@ -298,6 +344,8 @@ fn step() -> impl Strategy<Value = Step> {
     let one = || 1..=Book::IDENTITIES;
     prop_oneof![
         (one(), 0..5_u8).prop_map(|(one, key)| Step::Verified(one, key)),
+        (one(), 0..5_u8).prop_map(|(one, key)| Step::Claimed(one, key)),
+        (one(), 0..4_usize).prop_map(|(one, nth)| Step::Declined(one, nth)),
         (one(), one()).prop_map(|(one, other)| Step::Merged(one, other)),
         (one(), 0..8_usize).prop_map(|(one, nth)| Step::Parted(one, nth)),
         (one(), one()).prop_map(|(one, other)| Step::Mistaken(one, other)),
@@ -310,8 +358,23 @@ fn take(given: &mut Given, book: &mut Book, step: Step) {
             given.writes(one, keys(&[k], &[]));
             book.known_by.insert((one, k));
         }
+        Step::Claimed(one, k) => given.writes(one, keys(&[], &[k])),
+        Step::Declined(one, nth) => {
+            let suggested = given.ask(one).suggestions;
+            if let Some(suggestion) = suggested.get(nth % suggested.len().max(1)) {
+                given.parts(suggestion.link);
+                let again = given.ask(one).suggestions;
+                assert!(again.iter().all(|other| other.identity != suggestion.identity), "{again:?}");
+            }
+        }
         Step::Merged(one, other) => {
-            book.links.insert(given.links(one, other), (one, other));
+            let link = given.links(one, other);
+            let is_live = |(link, pair): (&LinkId, &(u8, u8))| {
+                !book.parted.contains(link) && [(one, other), (other, one)].contains(pair)
+            };
+            if !book.links.iter().any(is_live) {
+                book.links.insert(link, (one, other));
+            }
         }
         Step::Parted(one, nth) => {
             let links = given.ask(one).links;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bus::IdHasher;
 use bytes::Bytes;
+use channel::known::{Known, PersonKey};
 use channel::{Content, Inbound, MailHead, Parsed, Rejected};
 use channel_email::html::{CleanOptions, RemoteImages, clean};
 use channel_email::thread::{Evidence, Found, OfSender, Place, SubjectTokens, decide, evidence};
@@ -17,7 +18,7 @@ use uuid::Uuid;
 use crate::channels::book::AccountKey;
 use crate::channels::door::{Patience, status};
 use crate::channels::mail::Mailbox;
-use crate::channels::{Channels, email_identity};
+use crate::channels::{Channels, Sender, email_identity};
 use crate::intake::Said;
 
 /// The thread of a mail, and whose it is.
@@ -64,7 +65,9 @@ pub(super) async fn take(
 fn gone(hasher: &IdHasher, mail: Option<&Mail>) -> Vec<IdentityId> {
     let recipients = mail.and_then(|mail| mail.bounce.as_ref()).map(|bounce| &bounce.recipients);
     let hard = recipients.into_iter().flatten().filter(|recipient| recipient.is_hard());
-    hard.map(|recipient| email_identity(hasher, &recipient.address.to_ascii_lowercase())).collect()
+    let both =
+        |address: &str| [Sender::Verified, Sender::Said].map(|how| email_identity(hasher, address, how));
+    hard.flat_map(|recipient| both(&recipient.address.to_ascii_lowercase())).collect()
 }
 
 /// Reads it apart from everything else: what breaks its reader is a message all the same, and one of its own.
@@ -88,7 +91,8 @@ async fn message(
     raw: &Bytes,
 ) -> anyhow::Result<()> {
     let who = inbound.identity.take().unwrap_or_default();
-    let sender = email_identity(&channels.intake.hasher, &who);
+    let senders = Senders::of(&channels.intake.hasher, &who, mail.as_ref(), &mut inbound.known);
+    let sender = senders.now;
     if inbound.automatic && channels.is_loop(sender) {
         let words =
             "a machine of this sender wrote far too often: look whether two machines answer each other";
@@ -98,7 +102,7 @@ async fn message(
         return Ok(());
     }
     let message = MessageId(Uuid::now_v7());
-    let threaded = thread(channels, key, mailbox, mail.as_ref(), &inbound, sender);
+    let threaded = thread(channels, key, mailbox, mail.as_ref(), &inbound, &senders);
     keep(channels, threaded.identity, mail.as_ref(), &mut inbound.content, raw).await?;
     if let Some(head) = &mut inbound.content.mail {
         head.third_party = threaded.is_third;
@@ -124,6 +128,36 @@ async fn message(
     Ok(())
 }
 
+/// Who a mail's sender is now, and who else the same address may have been in this thread.
+struct Senders {
+    now: IdentityId,
+    others: Vec<IdentityId>,
+}
+
+impl Senders {
+    /// By its address, whether that was verified, and where it wants its answer. Of one who writes for another only that
+    /// other is known, and only by what they say.
+    fn of(hasher: &IdHasher, who: &str, mail: Option<&Mail>, known: &mut Vec<Known>) -> Self {
+        let asked = mail.and_then(|mail| mail.reply_to.first()).map(|to| to.email.to_ascii_lowercase());
+        let elsewhere = asked.filter(|to| to != who);
+        let is_verified = known.iter().any(|one| one.verified);
+        let how = match &elsewhere {
+            Some(other) => Sender::For(other),
+            None if is_verified => Sender::Verified,
+            None => Sender::Said,
+        };
+        let others = [Sender::Verified, Sender::Said].map(|how| email_identity(hasher, who, how));
+        if let Some(other) = &elsewhere {
+            *known = PersonKey::email(other).map(|by| Known { by, verified: false }).into_iter().collect();
+        }
+        Self { now: email_identity(hasher, who, how), others: others.to_vec() }
+    }
+
+    fn any(&self, identity: IdentityId) -> bool {
+        self.now == identity || self.others.contains(&identity)
+    }
+}
+
 /// The thread that a mail belongs to, in the order of what can be trusted most, and only within its inbox.
 fn thread(
     channels: &Channels,
@@ -131,8 +165,9 @@ fn thread(
     mailbox: &Mailbox,
     mail: Option<&Mail>,
     inbound: &Inbound,
-    sender: IdentityId,
+    senders: &Senders,
 ) -> Threaded {
+    let sender = senders.now;
     let hash = |text: &str| channels.intake.hasher.provider_id(key.channel, &key.account, text);
     let fresh = || Threaded {
         // Its id is the sender's to write: the same one from somebody else is another thread.
@@ -152,7 +187,7 @@ fn thread(
         }?;
         let owner = book.owner_of(thread)?;
         let is_known =
-            owner == sender || book.thread_of(hash(&participant(thread, &address))) == Some(thread);
+            senders.any(owner) || book.thread_of(hash(&participant(thread, &address))) == Some(thread);
         Some(Found { evidence, thread, sender_is_participant: is_known, subject: String::new() })
     };
     let own = &mailbox.email.address;
@@ -164,7 +199,7 @@ fn thread(
         Place::New => fresh(),
         Place::Join { thread, .. } => {
             let identity = book.owner_of(thread).unwrap_or(sender);
-            Threaded { thread, identity, is_third: identity != sender }
+            Threaded { thread, identity, is_third: !senders.any(identity) }
         }
     }
 }
@@ -285,8 +320,36 @@ mod tests {
     #[test]
     fn the_same_id_of_two_senders_is_two_threads() {
         let hasher = hasher();
-        let (ann, ben) = (email_identity(&hasher, "ann@c.test"), email_identity(&hasher, "ben@c.test"));
+        let of = |address| email_identity(&hasher, address, Sender::Said);
+        let (ann, ben) = (of("ann@c.test"), of("ben@c.test"));
         assert_ne!(fresh_thread(ann, "<1@c.test>"), fresh_thread(ben, "<1@c.test>"));
         assert_eq!(fresh_thread(ann, "<1@c.test>"), fresh_thread(ann, "<1@c.test>"));
+    }
+
+    fn senders(head: &str, verified: bool) -> (Senders, Vec<Known>) {
+        let raw = format!("From: Ann <Ann@C.test>\r\n{head}Subject: x\r\n\r\nwords\r\n");
+        let mail = channel_email::read(raw.as_bytes(), &channel_email::Limits::default()).unwrap();
+        let mut known = vec![Known { by: PersonKey::email("ann@c.test").unwrap(), verified }];
+        let senders = Senders::of(&hasher(), "ann@c.test", Some(&mail), &mut known);
+        (senders, known)
+    }
+
+    #[test]
+    fn who_only_says_to_be_somebody_is_not_them() {
+        let hasher = hasher();
+        let (ann, known) = senders("", true);
+        let (claimed, said) = senders("Reply-To: ann@c.test\r\n", false);
+        assert!(known[0].verified && !said[0].verified);
+        let of = |how| email_identity(&hasher, "ann@c.test", how);
+        assert_ne!(of(Sender::Verified), of(Sender::Said));
+        assert_ne!(ann.now, claimed.now, "a forged sender opens nobody's past");
+    }
+
+    #[test]
+    fn who_writes_for_others_is_as_many_as_they_write_for() {
+        let (one, known) = senders("Reply-To: Ben@D.test\r\n", true);
+        let (two, _) = senders("Reply-To: cem@e.test\r\n", true);
+        assert_ne!(one.now, two.now, "a form's customers are no single one");
+        assert_eq!(known, [Known { by: PersonKey::email("ben@d.test").unwrap(), verified: false }]);
     }
 }
