@@ -237,6 +237,11 @@ impl Hub {
         self.lock().shown.floor.readable(agent, most)
     }
 
+    /// Whether this agent may read a conversation now: they lead, or have a contact of it.
+    pub(crate) fn reads(&self, agent: AgentId, conversation: ConversationId) -> bool {
+        self.is_lead(agent) || self.readable(agent, usize::MAX).contains(&conversation)
+    }
+
     /// Whether an agent is a machine.
     pub(crate) fn is_bot(&self, agent: AgentId) -> bool {
         self.lock().shown.floor.is_bot(agent)

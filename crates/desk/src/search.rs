@@ -153,8 +153,7 @@ pub(crate) async fn part(
     let agent = signed_in(&gateway, &extensions, &headers).await?;
     let Query(Part { before }) = part.map_err(|_| wrong_part())?;
     let conversation: ConversationId = conversation.parse().map_err(|_| not_yours())?;
-    let may = gateway.hub.is_lead(agent) || gateway.hub.readable(agent, usize::MAX).contains(&conversation);
-    if !may {
+    if !gateway.hub.reads(agent, conversation) {
         return Err(not_yours());
     }
     let question =

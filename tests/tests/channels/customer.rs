@@ -21,21 +21,7 @@ struct Scene {
 
 async fn scene() -> Scene {
     let partner = Partner::open().await;
-    let mut product = Product::empty().await;
-    let folder = product.folder().join("config");
-    std::fs::create_dir(&folder).unwrap();
-    let channels = format!(
-        "[[webhook]]\naccount = \"partner\"\nurl = \"{}\"\nsecret = {{ file = \"partner.secret\" }}\n",
-        partner.url
-    );
-    std::fs::write(folder.join("channels.toml"), channels).unwrap();
-    std::fs::write(folder.join("partner.secret"), secret()).unwrap();
-    let config = [("WINTERBAND_CONFIG", folder.to_str().unwrap())];
-    product.start("routing", &["routing"]).await;
-    product.start("rest", &["views", "desk", "api", "chat"]).await;
-    product.start_with("channels", &["channels"], &config).await;
-    product.ready("channels").await;
-    let url = format!("{}/in/webhook/partner", product.url("channels"));
+    let (product, url) = partner.product(&["views", "desk", "api", "chat"], &[]).await;
     Scene { product, _partner: partner, url }
 }
 
@@ -158,11 +144,8 @@ fn verified_mail() -> String {
 async fn a_verified_mail_is_the_partners_customer_and_its_files_are_had_from_either_side() {
     let Some(host) = MailHost::start(&[SUPPORT, ANN]).await else { return };
     let partner = Partner::open().await;
-    let tables = format!(
-        "{}trusted_server = \"mx.test\"\n\n[[webhook]]\naccount = \"partner\"\nurl = \"{}\"\nsecret = {{ file = \"partner.secret\" }}\n",
-        host.account("support", SUPPORT),
-        partner.url
-    );
+    let inbox = host.account("support", SUPPORT);
+    let tables = format!("{inbox}trusted_server = \"mx.test\"\n\n{}", partner.account());
     let mut mails = scene_of(host, &[], &tables, &[("partner.secret", &secret())]).await;
     mails.host.send(ANN, SUPPORT, &verified_mail()).await;
     let (_, mailed) = take(&mut mails.anna).await;

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
-use tests::eventually;
+use tests::{Product, eventually};
 
 /// How long something may take to arrive.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -67,6 +67,31 @@ impl Partner {
         let routes = Router::new().route("/winterband", post(take)).with_state(Arc::clone(&desk));
         tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         Self { url, desk }
+    }
+
+    /// A table of `channels.toml` for it.
+    pub(crate) fn account(&self) -> String {
+        let url = &self.url;
+        format!(
+            "[[webhook]]\naccount = \"partner\"\nurl = \"{url}\"\nsecret = {{ file = \"partner.secret\" }}\n"
+        )
+    }
+
+    /// The product that has it as an account, with these roles in one process, and where the partner sends to.
+    pub(crate) async fn product(&self, rest: &[&str], variables: &[(&str, &str)]) -> (Product, String) {
+        let mut product = Product::empty().await;
+        let folder = product.folder().join("config");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("channels.toml"), self.account()).unwrap();
+        std::fs::write(folder.join("partner.secret"), secret()).unwrap();
+        let mut all = vec![("WINTERBAND_CONFIG", folder.to_str().unwrap())];
+        all.extend(variables);
+        product.start("routing", &["routing"]).await;
+        product.start("rest", rest).await;
+        product.start_with("channels", &["channels"], &all).await;
+        product.ready("channels").await;
+        let url = format!("{}/in/webhook/partner", product.url("channels"));
+        (product, url)
     }
 
     /// Answers so to the next requests.

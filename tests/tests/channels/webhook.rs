@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tests::desk::Desk;
 use tests::{Product, eventually};
 
-use crate::partner::{Partner, SOON, post_events, post_signed, secret};
+use crate::partner::{Partner, SOON, post_events, post_signed};
 use crate::seat::{reply, take};
 
 struct Scene {
@@ -23,24 +23,9 @@ struct Scene {
 
 async fn scene(variables: &[(&str, &str)]) -> Scene {
     let partner = Partner::open().await;
-    let mut product = Product::empty().await;
-    let folder = product.folder().join("config");
-    std::fs::create_dir(&folder).unwrap();
-    let channels = format!(
-        "[[webhook]]\naccount = \"partner\"\nurl = \"{}\"\nsecret = {{ file = \"partner.secret\" }}\n",
-        partner.url
-    );
-    std::fs::write(folder.join("channels.toml"), channels).unwrap();
-    std::fs::write(folder.join("partner.secret"), secret()).unwrap();
-    let mut all = vec![("WINTERBAND_CONFIG", folder.to_str().unwrap())];
-    all.extend(variables);
-    product.start("routing", &["routing"]).await;
-    product.start("rest", &["views", "desk", "api"]).await;
-    product.start_with("channels", &["channels"], &all).await;
-    product.ready("channels").await;
+    let (product, url) = partner.product(&["views", "desk", "api"], variables).await;
     let mut anna = Desk::open(&product, "rest", "rest", "anna").await;
     anna.online().await;
-    let url = format!("{}/in/webhook/partner", product.url("channels"));
     Scene { product, partner, anna, url }
 }
 
