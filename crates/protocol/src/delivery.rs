@@ -69,6 +69,8 @@ impl DeliveryState {
             // What arrived did arrive, and what a provider has is not unknown any more.
             (now, Self::Failed) if arrived(now) => now,
             (Self::Accepted | Self::Sent | Self::Delivered | Self::Read, Self::Unknown) => self,
+            // Nobody goes on with it but the agent: what is said of trying comes late.
+            (Self::Unknown, Self::Queued | Self::Sending) => Self::Unknown,
             // It was handed over in vain, and waits again.
             (Self::Sending, Self::Queued) => Self::Queued,
             (Self::Failed | Self::Unknown, next) | (_, next @ (Self::Failed | Self::Unknown)) => next,
@@ -204,6 +206,8 @@ mod tests {
             (Sending, Unknown, Unknown),
             (Unknown, Accepted, Accepted),
             (Unknown, Failed, Failed),
+            (Unknown, Queued, Unknown),
+            (Unknown, Sending, Unknown),
             (Accepted, Unknown, Accepted),
         ] {
             assert_eq!(now.then(next), then, "{now:?} {next:?}");
