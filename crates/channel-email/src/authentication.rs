@@ -5,6 +5,9 @@
 
 use crate::address::Address;
 
+/// A header that is longer says nothing.
+const VALUE_BYTES_MAX: usize = 16 * 1024;
+
 /// One `Authentication-Results` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Results {
@@ -25,34 +28,35 @@ pub struct Outcome {
     pub domain: Option<String>,
 }
 
-/// Reads the value of one header; `None` when it names no server.
+/// Reads the value of one header, as it stands in the mail and undecoded; `None` when it names no server.
+///
+/// Parts of it are the sender's to write, as the local part of their address, and servers quote them badly. What is not written
+/// as RFC 8601 wants it says nothing, but is still that server's word: none below it counts in its place.
 #[must_use]
 pub fn read_results(value: &str) -> Option<Results> {
-    let value = without_comments(value).to_ascii_lowercase();
-    let mut clauses = value.split(';');
-    let server = clauses.next()?.split_whitespace().next()?.to_owned();
-    let outcomes = clauses.filter_map(outcome).collect();
-    Some(Results { server, outcomes })
+    let (clauses, is_whole) = Lexer::read(value);
+    let mut clauses = clauses.into_iter();
+    let server = clauses.next()?.into_iter().next()?.text;
+    let outcomes = if is_whole { clauses.filter_map(|words| outcome(&words)).collect() } else { Vec::new() };
+    (!server.is_empty()).then_some(Results { server, outcomes })
 }
 
-/// Whether the address in `From` is proven: DMARC passed, or DKIM or SPF passed for the same domain.
+/// Whether the address in `From` is proven: the trusted server found exactly one DMARC result, it is `pass`, and it is about the
+/// domain in `From`. SPF or DKIM alone prove nothing here, and without a trusted server nothing does.
 #[must_use]
 pub fn sender_verified(from: Option<&Address>, all: &[Results], trusted_server: &str) -> bool {
-    let Some(from) = from else { return false };
+    let Some(from) = from.filter(|_| !trusted_server.is_empty()) else { return false };
     let domain = from.domain().to_ascii_lowercase();
     let Some(results) = all.iter().find(|results| results.server.eq_ignore_ascii_case(trusted_server)) else {
         return false;
     };
-    let passed = |method: &'static str| {
-        results.outcomes.iter().filter(move |o| o.method == method && o.result == "pass")
-    };
-    let dmarc = results.outcomes.iter().find(|outcome| outcome.method == "dmarc");
-    match dmarc.map(|outcome| (outcome.result.as_str(), outcome.domain.as_deref())) {
-        Some(("pass", told)) => told.is_none_or(|told| aligned(&domain, told)),
-        Some(("fail", _)) => false,
-        Some(_) | None => passed("dkim")
-            .chain(passed("spf"))
-            .any(|outcome| outcome.domain.as_deref().is_some_and(|told| aligned(&domain, told))),
+    let mut found = results.outcomes.iter().filter(|outcome| outcome.method == "dmarc");
+    match (found.next(), found.next()) {
+        (Some(Outcome { result, domain: Some(told), .. }), None) => {
+            result == "pass" && aligned(&domain, told)
+        }
+        // None at all, one that says of whom it is not, or two that cannot both be the server's.
+        (Some(_) | None, _) => false,
     }
 }
 
@@ -63,31 +67,111 @@ fn aligned(sender: &str, told: &str) -> bool {
         && (sender == told || sender.strip_suffix(told).is_some_and(|rest| rest.ends_with('.')))
 }
 
-fn outcome(clause: &str) -> Option<Outcome> {
-    let mut words = clause.split_whitespace();
-    let (method, result) = words.next()?.split_once('=')?;
-    let domain = words.find_map(|word| {
-        let (key, value) = word.split_once('=')?;
-        let told = matches!(key, "header.d" | "header.from" | "smtp.mailfrom" | "header.i" | "smtp.mail");
-        told.then(|| value.trim_matches('"').rsplit('@').next().unwrap_or_default().to_owned())
-    });
+fn outcome(words: &[Word]) -> Option<Outcome> {
+    let (method, result) = words.first()?.text.split_once('=')?;
     let method = method.split('/').next().unwrap_or_default().to_owned();
-    Some(Outcome { method, result: result.to_owned(), domain: domain.filter(|domain| !domain.is_empty()) })
+    let is_about = |key: &str| match method.as_str() {
+        "dmarc" => key == "header.from",
+        _ => matches!(key, "header.d" | "header.from" | "smtp.mailfrom" | "header.i" | "smtp.mail"),
+    };
+    let mut told = words.iter().skip(1).filter_map(|word| {
+        let (key, value) = word.text.split_once('=')?;
+        is_about(key).then(|| value.rsplit('@').next().unwrap_or_default())
+    });
+    let domain = told.next().filter(|domain| !domain.is_empty());
+    // Of two domains nobody knows which one it is about.
+    let domain = domain.filter(|_| method != "dmarc" || told.next().is_none()).map(str::to_owned);
+    Some(Outcome { method, result: result.to_owned(), domain })
 }
 
-/// Comments are the sender's to write in part, so nothing in them counts.
-fn without_comments(value: &str) -> String {
-    let mut depth = 0usize;
-    let mut kept = String::with_capacity(value.len());
-    for c in value.chars() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            _ if depth == 0 => kept.push(c),
-            _ => {}
+/// A word of a clause, in lower case, without the quotes around any part of it.
+#[derive(Debug, Default)]
+struct Word {
+    text: String,
+}
+
+/// Where the next character stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    Words,
+    Quoted,
+    /// So many deep.
+    Comment(usize),
+}
+
+/// RFC 5322, 3.2: words, quoted strings and comments. Quotes hide what would end a clause; comments are the sender's to write in
+/// part, and nothing in them counts.
+struct Lexer {
+    clauses: Vec<Vec<Word>>,
+    word: Option<Word>,
+    at: At,
+    is_escaped: bool,
+}
+
+impl Lexer {
+    /// The words of each clause as far as it is a header, and whether it is one to its end.
+    fn read(value: &str) -> (Vec<Vec<Word>>, bool) {
+        let mut lexer = Self { clauses: vec![Vec::new()], word: None, at: At::Words, is_escaped: false };
+        let is_good = value.len() <= VALUE_BYTES_MAX && value.chars().all(|c| lexer.takes(c));
+        let is_whole = is_good && lexer.at == At::Words && !lexer.is_escaped;
+        lexer.ends_word();
+        (lexer.clauses, is_whole)
+    }
+
+    /// Whether a header may go on like this.
+    fn takes(&mut self, c: char) -> bool {
+        if c.is_control() && !matches!(c, '\t' | '\r' | '\n') {
+            return false;
+        }
+        if std::mem::take(&mut self.is_escaped) {
+            if self.at == At::Quoted {
+                self.adds(c);
+            }
+            return true;
+        }
+        match (self.at, c) {
+            (At::Quoted | At::Comment(_), '\\') => self.is_escaped = true,
+            (At::Quoted, '"') => self.at = At::Words,
+            (At::Quoted, c) => self.adds(c),
+            (At::Comment(depth), '(') => self.at = At::Comment(depth + 1),
+            (At::Comment(1), ')') => self.at = At::Words,
+            (At::Comment(depth), ')') => self.at = At::Comment(depth.saturating_sub(1)),
+            // It may be the first half of a quoted string that a badly quoted one began this comment in.
+            (At::Comment(_), '"') => return false,
+            (At::Comment(_), _) => {}
+            (At::Words, ')' | '\\') => return false,
+            (At::Words, '(') => {
+                self.ends_word();
+                self.at = At::Comment(1);
+            }
+            (At::Words, '"') => {
+                self.word.get_or_insert_default();
+                self.at = At::Quoted;
+            }
+            (At::Words, ';') => {
+                self.ends_word();
+                self.clauses.push(Vec::new());
+            }
+            (At::Words, c) if c.is_whitespace() => self.ends_word(),
+            (At::Words, c) => self.adds(c),
+        }
+        true
+    }
+
+    fn adds(&mut self, c: char) {
+        self.word.get_or_insert_default().text.push(c.to_ascii_lowercase());
+    }
+
+    /// White space may stand around a `=`.
+    fn ends_word(&mut self) {
+        let (Some(word), Some(clause)) = (self.word.take(), self.clauses.last_mut()) else { return };
+        match clause.last_mut() {
+            Some(before) if word.text.starts_with('=') || before.text.ends_with('=') => {
+                before.text.push_str(&word.text);
+            }
+            Some(_) | None => clause.push(word),
         }
     }
-    kept
 }
 
 #[cfg(test)]
@@ -112,10 +196,25 @@ mod tests {
                 ],
                 false,
             ),
-            (vec!["mx.us; dkim=pass header.d=example.com"], true),
-            (vec!["mx.us 1; dkim=pass header.i=@other.example"], false),
-            (vec!["mx.us; spf=pass smtp.mailfrom=bounce@example.com; dmarc=none"], true),
-            (vec!["mx.us; dkim=pass header.d=com"], false),
+            (vec!["mx.us; dkim=pass header.d=example.com"], false),
+            (vec!["mx.us 1; spf=pass smtp.mailfrom=example.com; dkim=pass header.i=@example.com"], false),
+            (vec!["mx.us; spf=pass smtp.mailfrom=bounce@example.com; dmarc=none"], false),
+            (vec!["mx.us; dmarc=pass header.from=com"], false),
+            (vec!["mx.us; dmarc=pass"], false),
+            (vec!["mx.us; dmarc=pass header.from=other.example"], false),
+            (vec!["mx.us; dmarc=pass header.from=example.com header.from=other.example"], false),
+            (vec!["mx.us; dmarc=pass header.from=example.com; dmarc=pass header.from=example.com"], false),
+            (vec!["mx.us; dmarc=pass header.from=example.com; dmarc=fail header.from=example.com"], false),
+            // As servers write it.
+            (
+                vec![
+                    "mx.us; dkim=pass (2048-bit key; unprotected) header.d=example.com header.b=\"a/b=\"; \
+                     spf=pass (mx.us: domain of a+b=c.d@example.com designates 192.0.2.1 as permitted sender) \
+                     smtp.mailfrom=a+b=c.d@example.com; dmarc = PASS (p=REJECT (sp=NONE) dis=NONE) header.from = Example.com",
+                ],
+                true,
+            ),
+            (vec!["\"mx.us\" 1; dmarc/1=pass reason=\"a; b\" header.from=\"example.com\""], true),
             (vec![], false),
         ];
         let from = Address::new("ann@example.com");
@@ -123,5 +222,48 @@ mod tests {
             let all: Vec<Results> = headers.iter().filter_map(|value| read_results(value)).collect();
             assert_eq!(sender_verified(from.as_ref(), &all, "mx.us"), wanted, "{headers:?}");
         }
+    }
+    /// Chen, Paxson and Jiang, "Composition Kills", USENIX Security 2020: what a sender writes into their address ends up here.
+    #[test]
+    fn what_the_sender_writes_into_it_proves_nothing() {
+        let from = Address::new("ann@bank.example");
+        for value in [
+            "mx.us; spf=pass smtp.mailfrom=any@bank.example(.attacker.example",
+            "mx.us; spf=pass smtp.mailfrom=any@bank.example(.attacker.example; dmarc=fail header.from=bank.example",
+            r#"mx.us; spf=pass smtp.mailfrom="x; dmarc=pass header.from=bank.example; "@attacker.example; dmarc=none"#,
+            r#"mx.us; spf=pass smtp.mailfrom="x; dmarc=pass header.from=bank.example; "@attacker.example"#,
+            r#"mx.us; spf=pass smtp.mailfrom="\"; dmarc=pass header.from=bank.example; x=\""@attacker.example"#,
+            "mx.us; spf=pass smtp.mailfrom=x; dmarc=pass header.from=bank.example; x=\"@attacker.example",
+            "mx.us; spf=pass smtp.mailfrom=x; dmarc=pass header.from=bank.example; x=\\@attacker.example",
+            "mx.us; spf=pass smtp.mailfrom=x); dmarc=pass header.from=bank.example",
+            "mx.us; x=y (\" smtp.mailfrom=\"); dmarc=pass header.from=bank.example",
+            "mx.us; dmarc=pass header.from=bank.example; x=y\u{0}",
+        ] {
+            // What is not readable is the server's word all the same: none below it counts in its place.
+            let below = "mx.us; dmarc=pass header.from=bank.example";
+            let all: Vec<Results> = [value, below].into_iter().filter_map(read_results).collect();
+            assert_eq!(all.len(), 2, "{value}");
+            assert!(!sender_verified(from.as_ref(), &all, "mx.us"), "{value}");
+        }
+        let long = format!("mx.us; dmarc=pass header.from=bank.example; {}", "x".repeat(VALUE_BYTES_MAX));
+        let all: Vec<Results> = read_results(&long).into_iter().collect();
+        assert!(!sender_verified(from.as_ref(), &all, "mx.us"));
+        assert_eq!(read_results(r#""" ; dmarc=pass header.from=bank.example"#), None);
+    }
+
+    #[test]
+    fn nothing_is_decoded_before_it_is_read() {
+        let mail = |local: &str| {
+            let text = format!(
+                "Authentication-Results: mx.us;\r\n spf=pass smtp.mailfrom={local}@attacker.example{}\r\nFrom: ann@bank.example\r\n\r\nhi",
+                if local.is_empty() { "; dmarc=pass header.from=bank.example" } else { "" }
+            );
+            crate::read(text.as_bytes(), &crate::Limits::default()).unwrap()
+        };
+        let verified =
+            |mail: &crate::Mail| sender_verified(mail.from.as_ref(), &mail.authentication, "mx.us");
+        assert!(verified(&mail("")));
+        let encoded = "=?utf-8?q?x=3B_dmarc=3Dpass_header=2Efrom=3Dbank=2Eexample=3B_?=";
+        assert!(!verified(&mail(encoded)));
     }
 }

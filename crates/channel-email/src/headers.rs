@@ -37,6 +37,16 @@ impl<'m, 'x> Headers<'m, 'x> {
         self.values(name).map(value_text)
     }
 
+    /// All of that name, topmost first, as they stand in the mail: nothing decoded, nothing cut.
+    pub(crate) fn raws(self, name: &'static str) -> impl Iterator<Item = String> {
+        let raw = self.0.raw_message();
+        self.0.headers().iter().filter(move |h| h.name.as_str().eq_ignore_ascii_case(name)).map(|h| {
+            let (from, to) = (usize::try_from(h.offset_start), usize::try_from(h.offset_end));
+            let value = raw.get(from.unwrap_or(usize::MAX)..to.unwrap_or(usize::MAX)).unwrap_or_default();
+            String::from_utf8_lossy(value).into_owned()
+        })
+    }
+
     /// The addresses of every header of that name.
     pub(crate) fn addresses(self, name: &'static str) -> Vec<Address> {
         self.values(name).flat_map(from_value).collect()

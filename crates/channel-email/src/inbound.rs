@@ -178,7 +178,7 @@ fn from_headers(headers: Headers<'_, '_>) -> Mail {
         date: date_of(headers.0),
         own_mark: headers.text(OWN_HEADER).filter(|mark| !mark.is_empty() && mark.len() <= ID_BYTES_MAX),
         authentication: headers
-            .texts("Authentication-Results")
+            .raws("Authentication-Results")
             .filter_map(|text| read_results(&text))
             .collect(),
         spam: is_spam(headers),

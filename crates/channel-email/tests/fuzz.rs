@@ -6,9 +6,12 @@ use std::fs;
 use std::path::Path;
 
 use channel::conformance::{hammer, rounds};
-use channel_email::fuzz;
+use channel_email::authentication::{read_results, sender_verified};
+use channel_email::{Address, fuzz};
 
-const WORDS: [&[u8]; 22] = [
+const WORDS: [&[u8]; 24] = [
+    b"Authentication-Results: mx.us; dmarc=pass (p=NONE) header.from=example.com\r\n",
+    b"\"\\(;) smtp.mailfrom=",
     b"\r\n\r\n",
     b"\r\n--",
     b"Content-Type: multipart/mixed; boundary=\"x\"\r\n",
@@ -58,6 +61,48 @@ fn texts() {
 #[test]
 fn pages() {
     hammer(&corpus(), &WORDS, rounds(), fuzz::html);
+}
+
+/// Whatever a sender gets written into a header of the server, quoted well or not at all: its own word stays what it is.
+#[test]
+fn results() {
+    let corpus: Vec<Vec<u8>> = [
+        &b"x; dmarc=pass header.from=bank.example; "[..],
+        b"any@bank.example(.attacker.example",
+        b"\"x; dmarc=pass header.from=bank.example; \"@attacker.example",
+    ]
+    .map(<[u8]>::to_vec)
+    .to_vec();
+    let words: [&[u8]; 14] = [
+        b"(",
+        b")",
+        b"\"",
+        b"\\",
+        b";",
+        b"=",
+        b" ",
+        b"\r\n ",
+        b"\xc3\xa4",
+        b"dmarc=pass",
+        b"header.from=bank.example",
+        b"mx.us",
+        b"(\"",
+        b"\");",
+    ];
+    let from = Address::new("ann@bank.example");
+    hammer(&corpus, &words, rounds(), |bytes| {
+        fuzz::names(bytes);
+        let text = String::from_utf8_lossy(bytes);
+        let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
+        for value in [
+            format!("mx.us; spf=pass smtp.mailfrom={text}; dmarc=fail header.from=bank.example"),
+            format!("mx.us; dmarc=fail header.from=bank.example; spf=pass smtp.mailfrom={text}"),
+            format!("mx.us; spf=pass smtp.mailfrom=\"{quoted}\"@attacker.example"),
+        ] {
+            let all: Vec<_> = read_results(&value).into_iter().collect();
+            assert!(!sender_verified(from.as_ref(), &all, "mx.us"), "{value}");
+        }
+    });
 }
 
 #[test]
