@@ -26,9 +26,10 @@ pub(crate) fn pause_ms(attempt: u32, untried: u32, dice: Hash128) -> Option<u64>
     PAUSES_MS.get(n).map(|pause| with_jitter(*pause, dice))
 }
 
-/// How long a provider has us wait, as far as it is believed.
-pub(crate) fn believed_ms(after_ms: u64) -> u64 {
-    after_ms.min(AFTER_MS_MAX)
+/// The longer of a usual pause and what the provider says, as far as it is believed. Who says "at once" and then says no again
+/// must not use up all attempts within a minute.
+pub(crate) fn longer_ms(usual: u64, after_ms: Option<u64>) -> u64 {
+    after_ms.map_or(usual, |after_ms| after_ms.min(AFTER_MS_MAX).max(usual))
 }
 
 fn with_jitter(pause: u64, dice: Hash128) -> u64 {
@@ -146,22 +147,22 @@ impl Lanes {
         }
     }
 
-    /// The account does not take anything for so long, or by the usual pauses; gives from when on the conversation may go.
+    /// The account does not take anything for the usual pause, or longer if it says so; gives from when on the conversation may
+    /// go.
     pub(crate) fn shuts(&mut self, left: &Left, after_ms: Option<u64>, now: Millis, dice: Hash128) -> Millis {
         let gate = self.gates.entry(left.key.clone()).or_default();
         if left.number > gate.shut_after {
             gate.in_vain = gate.in_vain.saturating_add(1);
         }
         gate.shut_after = self.departures;
-        let until = now.plus(after_ms.unwrap_or_else(|| gate_pause_ms(gate.in_vain, dice)));
+        let until = now.plus(longer_ms(gate_pause_ms(gate.in_vain, dice), after_ms));
         let until = gate.until.map_or(until, |before| before.max(until));
         gate.until = Some(until);
         self.refusals += 1;
         let refused = self.refused.entry(left.conversation).or_insert(Refused { number: 0, in_vain: 0 });
         (refused.number, refused.in_vain) = (self.refusals, refused.in_vain.saturating_add(1));
         // Where others pass and this one never does, its own pauses grow while the account's begin anew.
-        let own = after_ms.map_or_else(|| now.plus(gate_pause_ms(refused.in_vain, dice)), |_| until);
-        until.max(own)
+        until.max(now.plus(gate_pause_ms(refused.in_vain, dice)))
     }
 
     /// The conversation's message was taken, or came to an end that says nothing about the account.
@@ -231,8 +232,9 @@ mod tests {
         let third = lanes.leaves(talk(1), &crm);
         lanes.opens(&third);
         assert_eq!(lanes.may(talk(3), &crm, 9, until), May::Go);
-        let told = lanes.shuts(&third, Some(90), Millis(50_000), Hash128([0; 16]));
-        assert_eq!(told, Millis(50_090), "as the provider says");
+        lanes.passes(talk(1));
+        let told = lanes.shuts(&third, Some(90_000), Millis(50_000), Hash128([0; 16]));
+        assert_eq!(told, Millis(140_000), "as the provider says");
     }
 
     #[test]
@@ -288,9 +290,21 @@ mod tests {
     }
 
     #[test]
-    fn no_provider_silences_an_account_for_days() {
-        assert_eq!(believed_ms(90), 90);
-        assert_eq!(believed_ms(u64::MAX), 3_600_000);
+    fn no_provider_silences_an_account_for_days_or_hurries_it() {
+        assert_eq!(longer_ms(2_000, None), 2_000);
+        assert_eq!(longer_ms(2_000, Some(90_000)), 90_000);
+        assert_eq!(longer_ms(2_000, Some(u64::MAX)), 3_600_000);
+        assert_eq!(longer_ms(86_400_000, Some(0)), 86_400_000);
+        let (crm, dice) = (key("crm"), Hash128([0; 16]));
+        let (mut lanes, mut now) = (Lanes::default(), Millis(0));
+        for pause in [5_000, 15_000, 60_000, 180_000, 300_000, 300_000] {
+            let left = lanes.leaves(talk(1), &crm);
+            let until = lanes.shuts(&left, Some(0), now, dice);
+            assert_eq!(until, now.plus(pause), "it says at once, and says no each time");
+            assert_eq!(lanes.may(talk(2), &crm, 9, now), May::From(until));
+            lanes.returns(&left, Some(until));
+            now = until;
+        }
     }
 
     #[test]

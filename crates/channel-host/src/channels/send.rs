@@ -22,7 +22,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::channels::book::{AccountKey, Step, Talk};
 use crate::channels::compose::{File, NotComposed, attached, compose};
 use crate::channels::door::provider_hash;
-use crate::channels::lanes::{Lanes, Left, May, believed_ms, pause_ms};
+use crate::channels::lanes::{Lanes, Left, May, longer_ms, pause_ms};
 use crate::channels::{Channels, beat};
 use crate::limits::{BEAT_EVERY, LEASE, PUBLISH_WITHIN, SENDS_AT_ONCE_MAX, SENDS_END_WITHIN};
 
@@ -405,7 +405,7 @@ async fn settle(channels: &Channels, job: &Job, verdict: Verdict) -> End {
         Verdict::Retry { whose: Whose::Conversation, after_ms, reason } => {
             match pause_ms(attempt, job.untried, dice(job.conversation, attempt)) {
                 Some(usual) => {
-                    let again_at = now.plus(after_ms.map_or(usual, believed_ms));
+                    let again_at = now.plus(longer_ms(usual, after_ms));
                     let told = Told { again_at: Some(again_at), ..Told::because(reason) };
                     record(channels, job, attempt, DeliveryState::Queued, told).await;
                     End::Again(again_at)
@@ -422,7 +422,7 @@ async fn settle(channels: &Channels, job: &Job, verdict: Verdict) -> End {
                 Whose::Refused | Whose::Conversation => AccountState::Refused,
             };
             record(channels, job, attempt, DeliveryState::Queued, Told::because(reason)).await;
-            End::Shut { state, after_ms: after_ms.map(believed_ms), reason }
+            End::Shut { state, after_ms, reason }
         }
     }
 }
