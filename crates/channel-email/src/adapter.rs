@@ -50,6 +50,19 @@ pub struct Email {
     pub limits: Limits,
 }
 
+/// How far a mail had come when a server said no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SmtpStep {
+    /// Greeting, encryption and signing in: no mail was offered yet.
+    SignIn,
+    /// `MAIL FROM`.
+    Sender,
+    /// `RCPT TO`.
+    Recipient,
+    /// `DATA` and the mail itself.
+    Content,
+}
+
 /// What a mail server said about a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SmtpAnswer {
@@ -60,13 +73,17 @@ pub enum SmtpAnswer {
     },
     /// It does not take it, with a three-digit code and what it said.
     Refused {
+        /// What it answers.
+        step: SmtpStep,
         /// 400 to 599.
         code: u16,
         /// What it said, with an enhanced status in front if there is one.
         text: String,
     },
-    /// It was never reached.
+    /// It was never reached, or never let us in.
     Unreachable,
+    /// The connection broke or the server fell silent before the mail itself was on its way: it has nothing of it.
+    BrokenOff,
     /// The connection broke after the mail was on its way: nobody knows whether it was taken.
     NoAnswer,
 }
@@ -288,8 +305,17 @@ impl Adapter for Email {
             SmtpAnswer::Refused { code: 432 | 454 | 530 | 534 | 535 | 538, .. } => {
                 retry(Whose::Refused, "refused")
             }
-            SmtpAnswer::Refused { code: 400..=499, .. } => retry(Whose::Conversation, "unavailable"),
-            SmtpAnswer::Refused { code, text } => Verdict::Failed { reason: refusal(*code, text) },
+            // No mail was offered yet, so it says nothing about this one.
+            SmtpAnswer::Refused { step: SmtpStep::SignIn, code: 400..=499, .. } => {
+                retry(Whose::Limited, "limited")
+            }
+            SmtpAnswer::Refused { step: SmtpStep::SignIn, .. } => retry(Whose::Refused, "refused"),
+            SmtpAnswer::Refused { code: 400..=499, .. } | SmtpAnswer::BrokenOff => {
+                retry(Whose::Conversation, "unavailable")
+            }
+            SmtpAnswer::Refused { step, code, text } => {
+                Verdict::Failed { reason: refusal(*step, *code, text) }
+            }
             SmtpAnswer::Unreachable => retry(Whose::Refused, "unreachable"),
             SmtpAnswer::NoAnswer => Verdict::Unknown { reason: "no_answer" },
         }
@@ -301,17 +327,21 @@ impl Adapter for Email {
     }
 }
 
-/// RFC 3463: what an enhanced status says about why.
-fn refusal(code: u16, text: &str) -> &'static str {
+/// RFC 3463: what an enhanced status says about why. Of an address only an answer speaks that came after it was named.
+fn refusal(step: SmtpStep, code: u16, text: &str) -> &'static str {
+    let is_named = matches!(step, SmtpStep::Recipient | SmtpStep::Content);
     let says = |status: &str| text.trim_start().starts_with(status);
     match code {
         // 5.1.7 and 5.1.8 are about the sender.
         _ if says("5.1.7") || says("5.1.8") => "rejected",
-        _ if says("5.1.") || says("5.2.1") => "address_unknown",
+        _ if is_named && (says("5.1.") || says("5.2.1")) => "address_unknown",
         _ if says("5.2.2") => "mailbox_full",
         _ if says("5.3.4") || says("5.2.3") || code == 552 => "too_large",
-        // Without an enhanced status the code is all there is; with another one it says something else.
-        550 | 551 | 553 if !text.trim_start().starts_with("5.") => "address_unknown",
+        // Without an enhanced status the code is all there is; with another one it says something else. To a mail itself it
+        // says that its words are not liked.
+        550 | 551 | 553 if step == SmtpStep::Recipient && !text.trim_start().starts_with("5.") => {
+            "address_unknown"
+        }
         _ => "rejected",
     }
 }
@@ -402,3 +432,7 @@ fn key_text(key: &ContentKey) -> String {
 pub fn participant(thread: Hash128, address: &str) -> String {
     format!("who {thread} {}", address.to_ascii_lowercase())
 }
+
+#[cfg(test)]
+#[path = "adapter_tests.rs"]
+mod tests;

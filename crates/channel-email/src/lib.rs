@@ -24,7 +24,7 @@ pub mod sign;
 pub mod subject;
 pub mod thread;
 
-pub use adapter::{Email, SmtpAnswer, Sorted, participant, place_id};
+pub use adapter::{Email, SmtpAnswer, SmtpStep, Sorted, participant, place_id};
 pub use address::{Address, read_addresses};
 pub use config::Limits;
 pub use inbound::{ContentKey, Mail, OWN_HEADER, Unreadable, content_key, read};

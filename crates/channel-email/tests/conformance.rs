@@ -11,7 +11,7 @@ use channel::{
     Adapter as _, Correspondent, Entry, EntryKind, Hash128, Inbound, Millis, Outbound, Parsed, Raw,
 };
 use channel_email::sign::Key;
-use channel_email::{Address, Email, Limits, SmtpAnswer};
+use channel_email::{Address, Email, Limits, SmtpAnswer, SmtpStep};
 
 fn email() -> Email {
     Email {
@@ -118,7 +118,10 @@ fn mail_conforms() {
         code: "",
     }];
     let accepted = SmtpAnswer::Accepted { text: "2.0.0 Ok: queued as 4F2A1".to_owned() };
-    let refused = (400..600).map(|code| (SmtpAnswer::Refused { code, text: "no".to_owned() }, false));
+    let steps = [SmtpStep::SignIn, SmtpStep::Sender, SmtpStep::Recipient, SmtpStep::Content];
+    let refused = steps.into_iter().flat_map(|step| {
+        (400..600).map(move |code| (SmtpAnswer::Refused { step, code, text: "no".to_owned() }, false))
+    });
     let case = Case {
         fixtures: &fixtures,
         limits: &limits,
@@ -129,7 +132,11 @@ fn mail_conforms() {
             mail("x", "Delivered-To: support@shop.example\r\nReceived: from c by d; later\r\n"),
         )],
         answers: refused
-            .chain([(accepted, true), (SmtpAnswer::NoAnswer, false), (SmtpAnswer::Unreachable, false)])
+            .chain([(accepted, true)])
+            .chain(
+                [SmtpAnswer::NoAnswer, SmtpAnswer::BrokenOff, SmtpAnswer::Unreachable]
+                    .map(|one| (one, false)),
+            )
             .collect(),
         echoes: true,
     };

@@ -1,5 +1,6 @@
 //! Mail accounts: one mailbox read by IMAP, one way out by SMTP.
 
+mod connections;
 mod imap;
 mod intake;
 mod mailbox;

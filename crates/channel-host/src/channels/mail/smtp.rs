@@ -1,32 +1,29 @@
 //! Mail out.
 
+use std::fmt::Display;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use channel::{Adapter as _, EntryKind, Outbound, Verdict};
 use channel_email::outbound::Composed;
-use channel_email::{Email, SmtpAnswer};
+use channel_email::{Email, SmtpAnswer, SmtpStep};
 use futures_util::future::BoxFuture;
 use lettre::address::Envelope;
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Response;
-use lettre::transport::smtp::{Error, PoolConfig};
-use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use protocol::Millis;
-use service::Secret;
-use tokio::sync::Mutex;
 
 use crate::channels::book::{ADDRESS_UNKNOWN, RECIPIENT_UNKNOWN};
 use crate::channels::carrier::{Carrier, Finding};
-use crate::channels::mail::{Auth, Endpoint, Mailbox, TlsWay, imap};
+use crate::channels::mail::connections::{Connections, NotIn, quit, refused};
+use crate::channels::mail::{Auth, Endpoint, Mailbox, imap};
 
-/// How long one step of a delivery may take.
+/// How long one step of a delivery may take: being let in, and then each command until the mail itself goes.
 const STEP_WITHIN: Duration = Duration::from_secs(60);
-/// Connections kept to one server.
-const CONNECTIONS_MAX: u32 = 8;
-
-type Transport = AsyncSmtpTransport<Tokio1Executor>;
+/// How long the mail itself and the answer to it may take. RFC 5321, 4.5.3.2.6: who waits too little for that answer sends mails
+/// twice.
+const CONTENT_WITHIN: Duration = Duration::from_secs(600);
 
 /// The way out of one inbox.
 pub(super) struct MailCarrier {
@@ -36,20 +33,23 @@ pub(super) struct MailCarrier {
     user: String,
     folder: String,
     auth: Auth,
-    tls: Tls,
-    /// Made for a password or token; another token makes another one.
-    transport: Mutex<Option<(Secret, Transport)>>,
+    connections: Connections,
+    limits: Limits,
+}
+
+/// How long a server is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    step: Duration,
+    content: Duration,
 }
 
 impl MailCarrier {
     pub(super) fn new(mailbox: &Mailbox) -> anyhow::Result<Self> {
-        let parameters =
-            || TlsParameters::new(mailbox.smtp.host.clone()).context("smtp: use the server's name");
-        let tls = match mailbox.smtp.tls {
-            TlsWay::Implicit => Tls::Wrapper(parameters()?),
-            TlsWay::StartTls => Tls::Required(parameters()?),
-            TlsWay::Off => Tls::None,
-        };
+        Self::waiting(mailbox, Limits { step: STEP_WITHIN, content: CONTENT_WITHIN })
+    }
+
+    fn waiting(mailbox: &Mailbox, limits: Limits) -> anyhow::Result<Self> {
         Ok(Self {
             email: mailbox.email.clone(),
             smtp: mailbox.smtp.clone(),
@@ -57,62 +57,86 @@ impl MailCarrier {
             user: mailbox.user.clone(),
             folder: mailbox.folder.clone(),
             auth: mailbox.auth.clone(),
-            tls,
-            transport: Mutex::new(None),
+            connections: Connections::new(mailbox, limits.step)?,
+            limits,
         })
-    }
-
-    async fn transport(&self) -> anyhow::Result<Transport> {
-        let secret = self.auth.secret().await?;
-        let mut held = self.transport.lock().await;
-        if let Some((of, transport)) = held.as_ref()
-            && *of == secret
-        {
-            return Ok(transport.clone());
-        }
-        let mechanisms = match &self.auth {
-            Auth::Password(_) => vec![Mechanism::Plain, Mechanism::Login],
-            Auth::OAuth(_) => vec![Mechanism::Xoauth2],
-        };
-        let mut builder = Transport::builder_dangerous(&self.smtp.host)
-            .port(self.smtp.port)
-            .tls(self.tls.clone())
-            .timeout(Some(STEP_WITHIN))
-            .pool_config(PoolConfig::new().max_size(CONNECTIONS_MAX));
-        // A server on this machine that needs no signing in takes none.
-        if self.smtp.tls != TlsWay::Off {
-            let credentials = Credentials::new(self.user.clone(), secret.reveal().to_owned());
-            builder = builder.credentials(credentials).authentication(mechanisms);
-        }
-        let transport = builder.build();
-        *held = Some((secret, transport.clone()));
-        Ok(transport)
     }
 
     async fn hand_over(&self, mail: &Composed) -> SmtpAnswer {
         let Some(envelope) = envelope(mail) else {
-            return SmtpAnswer::Refused {
-                code: 553,
-                text: "5.1.3 no address that can be written".to_owned(),
-            };
+            let text = "5.1.3 no address that can be written".to_owned();
+            return SmtpAnswer::Refused { step: SmtpStep::Recipient, code: 553, text };
         };
-        let transport = match self.transport().await {
-            Ok(transport) => transport,
-            Err(error) => {
-                tracing::warn!(error = format!("{error:#}"), "no way to sign in to the mail server");
-                return SmtpAnswer::Refused { code: 454, text: String::new() };
-            }
+        // First of all a connection: what goes wrong until it is there is of the account, and of no mail.
+        let mut let_in = match self.connections.get().await {
+            Ok(let_in) => let_in,
+            Err(NotIn { answer, .. }) => return answer,
         };
-        match transport.send_raw(&envelope, &mail.bytes).await {
-            Ok(response) => SmtpAnswer::Accepted { text: text(&response) },
-            Err(error) => {
-                let answer = answer(&error);
-                if let (SmtpAnswer::Refused { code: 535, .. }, Auth::OAuth(oauth)) = (&answer, &self.auth) {
-                    oauth.forget().await;
-                }
-                answer
-            }
+        let answer = match offer(&mut let_in.connection, &envelope, mail, self.limits.step).await {
+            Ok(()) => content(&mut let_in.connection, mail, self.limits.content).await,
+            Err(answer) => answer,
+        };
+        match answer {
+            SmtpAnswer::Accepted { .. } => self.connections.keep(let_in),
+            SmtpAnswer::Refused { .. } => quit(let_in),
+            // Whoever does not answer is not asked for anything more.
+            SmtpAnswer::Unreachable | SmtpAnswer::BrokenOff | SmtpAnswer::NoAnswer => drop(let_in),
         }
+        answer
+    }
+}
+
+/// All that comes before the mail itself: the server has nothing of it yet.
+async fn offer(
+    connection: &mut AsyncSmtpConnection,
+    envelope: &Envelope,
+    mail: &Composed,
+    within: Duration,
+) -> Result<(), SmtpAnswer> {
+    let needs_utf8 = !envelope.from().into_iter().chain(envelope.to()).all(|one| one.to_string().is_ascii());
+    let mut parameters = Vec::new();
+    for (is_needed, extension, parameter) in [
+        (needs_utf8, Extension::SmtpUtfEight, MailParameter::SmtpUtfEight),
+        (
+            !mail.bytes.is_ascii(),
+            Extension::EightBitMime,
+            MailParameter::Body(MailBodyParameter::EightBitMime),
+        ),
+    ] {
+        if is_needed && !connection.server_info().supports_feature(extension) {
+            // RFC 6531: this one mail needs what the server has not; every other one may go.
+            let text = "5.6.7 the server cannot take this mail".to_owned();
+            return Err(SmtpAnswer::Refused { step: SmtpStep::Content, code: 553, text });
+        }
+        parameters.extend(is_needed.then_some(parameter));
+    }
+    let from = Mail::new(envelope.from().cloned(), parameters);
+    command(connection, SmtpStep::Sender, from, within).await?;
+    for to in envelope.to() {
+        command(connection, SmtpStep::Recipient, Rcpt::new(to.clone(), Vec::new()), within).await?;
+    }
+    command(connection, SmtpStep::Content, Data, within).await
+}
+
+async fn command(
+    connection: &mut AsyncSmtpConnection,
+    step: SmtpStep,
+    command: impl Display,
+    within: Duration,
+) -> Result<(), SmtpAnswer> {
+    match tokio::time::timeout(within, connection.command(command)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(refused(step, &error).unwrap_or(SmtpAnswer::BrokenOff)),
+        Err(_) => Err(SmtpAnswer::BrokenOff),
+    }
+}
+
+/// The mail itself: from here on it may be taken without our hearing of it.
+async fn content(connection: &mut AsyncSmtpConnection, mail: &Composed, within: Duration) -> SmtpAnswer {
+    match tokio::time::timeout(within, connection.message(&mail.bytes)).await {
+        Ok(Ok(response)) => SmtpAnswer::Accepted { text: text(&response) },
+        Ok(Err(error)) => refused(SmtpStep::Content, &error).unwrap_or(SmtpAnswer::NoAnswer),
+        Err(_) => SmtpAnswer::NoAnswer,
     }
 }
 
@@ -126,36 +150,16 @@ fn text(response: &Response) -> String {
     response.message().collect::<Vec<_>>().join(" ")
 }
 
-fn answer(error: &Error) -> SmtpAnswer {
-    if let Some(code) = error.status() {
-        let code: u16 = code.to_string().parse().unwrap_or(599);
-        let words = error.to_string();
-        // `permanent error (550): 5.1.1 no such user`
-        let text = words.split_once("): ").map_or("", |(_, text)| text).to_owned();
-        return SmtpAnswer::Refused { code, text };
-    }
-    let words = error.to_string();
-    tracing::debug!(error = words, "a mail was not handed over");
-    if error.is_client() && !is_of_signing_in(&words) {
-        // RFC 6531: this one mail needs what the server has not; every other one may go.
-        SmtpAnswer::Refused { code: 553, text: "5.6.7 the server cannot take this mail".to_owned() }
-    } else if error.is_tls()
-        || error.is_client()
-        || words.to_ascii_lowercase().starts_with("connection error")
-    {
-        SmtpAnswer::Unreachable
-    } else {
-        SmtpAnswer::NoAnswer
-    }
-}
-
 /// What an answer means for the customer: a server refuses a mail whichever of its recipients it does not know.
 fn as_of(customer: &str, mail: &Composed, answer: &SmtpAnswer, verdict: Verdict) -> Verdict {
     let Verdict::Failed { reason: ADDRESS_UNKNOWN } = verdict else { return verdict };
     let is_customer = |address: &String| address.eq_ignore_ascii_case(customer);
     let is_named = |address: &&String| match answer {
         SmtpAnswer::Refused { text, .. } => text.to_lowercase().contains(&address.to_lowercase()),
-        SmtpAnswer::Accepted { .. } | SmtpAnswer::Unreachable | SmtpAnswer::NoAnswer => false,
+        SmtpAnswer::Accepted { .. }
+        | SmtpAnswer::Unreachable
+        | SmtpAnswer::BrokenOff
+        | SmtpAnswer::NoAnswer => false,
     };
     let is_theirs = match mail.envelope_to.as_slice() {
         [only] => is_customer(only),
@@ -166,13 +170,6 @@ fn as_of(customer: &str, mail: &Composed, answer: &SmtpAnswer, verdict: Verdict)
         }
     };
     Verdict::Failed { reason: if is_theirs { ADDRESS_UNKNOWN } else { RECIPIENT_UNKNOWN } }
-}
-
-/// Whether our own side gave up before it was let in, which every mail of the account would meet. There is no other way to
-/// tell than by the library's words.
-fn is_of_signing_in(words: &str) -> bool {
-    let words = words.to_ascii_lowercase();
-    ["mechanism", "challenge", "starttls", "encrypted"].iter().any(|word| words.contains(word))
 }
 
 impl Carrier for MailCarrier {
@@ -204,11 +201,12 @@ impl Carrier for MailCarrier {
     fn check(&self, _: Millis) -> BoxFuture<'_, Vec<Finding>> {
         Box::pin(async move {
             let smtp = async {
-                let transport = self.transport().await.map_err(|error| format!("{error:#}"))?;
-                match transport.test_connection().await {
-                    Ok(true) => Ok("let us in".to_owned()),
-                    Ok(false) => Err("it closed the connection: look at its log".to_owned()),
-                    Err(error) => Err(what_to_do(&answer(&error), &error.to_string())),
+                match self.connections.get().await {
+                    Ok(let_in) => {
+                        quit(let_in);
+                        Ok("let us in".to_owned())
+                    }
+                    Err(NotIn { answer, words }) => Err(what_to_do(&answer, &words)),
                 }
             };
             let what = |protocol: &str, server: &Endpoint| {
@@ -229,43 +227,67 @@ fn what_to_do(answer: &SmtpAnswer, words: &str) -> String {
         SmtpAnswer::Unreachable => {
             format!("{words}: look at host, port and the scheme (smtps, smtp+starttls)")
         }
-        SmtpAnswer::Refused { .. } | SmtpAnswer::NoAnswer | SmtpAnswer::Accepted { .. } => words.to_owned(),
+        SmtpAnswer::Refused { .. }
+        | SmtpAnswer::BrokenOff
+        | SmtpAnswer::NoAnswer
+        | SmtpAnswer::Accepted { .. } => words.to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use channel_email::{Address, Limits, sign::Key};
+    use channel::Whose;
+    use channel_email::{Address, sign::Key};
+    use service::Secret;
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::channels::mail::TlsWay;
 
-    /// A server that takes what any server takes, and has no extension.
-    async fn plain_server() -> u16 {
+    const REACHED: &str = "reached";
+
+    /// What a server does when it hears something; the first thing is that it is reached.
+    #[derive(Clone, Copy, Debug)]
+    enum Does {
+        Says(&'static str),
+        Nothing,
+        Closes,
+    }
+
+    /// A server that takes what any server takes and has no extension, but for one thing.
+    async fn server(at: &'static str, does: Does) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                tokio::spawn(converse(BufReader::new(socket)));
+                tokio::spawn(converse(BufReader::new(socket), at, does));
             }
         });
         port
     }
 
-    async fn converse(mut socket: BufReader<tokio::net::TcpStream>) {
-        socket.write_all(b"220 here\r\n").await.unwrap();
-        let mut line = String::new();
-        while socket.read_line(&mut line).await.is_ok_and(|read| read > 0) {
-            let answer: &[u8] = match line.trim() {
-                "DATA" => b"354 go on\r\n",
-                "." => b"250 queued as A1\r\n",
-                "NOOP" | "RSET" | "QUIT" => b"250 yes\r\n",
-                line if line.contains(':') || line.starts_with("EHLO") => b"250 yes\r\n",
-                _ => b"",
+    async fn converse(mut socket: BufReader<tokio::net::TcpStream>, at: &'static str, does: Does) {
+        let mut line = REACHED.to_owned();
+        loop {
+            let heard = line.trim();
+            let usual = match heard {
+                REACHED | "NOOP" | "RSET" | "QUIT" => "220 yes",
+                "DATA" => "354 go on",
+                "." => "250 queued as A1",
+                line if line.contains(':') || line.starts_with("EHLO") => "250 yes",
+                _ => "",
             };
-            socket.write_all(answer).await.unwrap();
+            match if heard.starts_with(at) { does } else { Does::Says(usual) } {
+                Does::Says("") => {}
+                Does::Says(words) => socket.write_all(format!("{words}\r\n").as_bytes()).await.unwrap(),
+                Does::Nothing => std::future::pending().await,
+                Does::Closes => return,
+            }
             line.clear();
+            if !socket.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+                return;
+            }
         }
     }
 
@@ -280,7 +302,7 @@ mod tests {
                 trusted_server: String::new(),
                 closing_text: String::new(),
                 bytes_max: 1 << 20,
-                limits: Limits::default(),
+                limits: channel_email::Limits::default(),
             },
             imap: here.clone(),
             smtp: here,
@@ -290,7 +312,8 @@ mod tests {
             grouping: channel_email::thread::Grouping::default(),
             poll_every: Duration::from_secs(1),
         };
-        MailCarrier::new(&mailbox).unwrap()
+        let limits = Limits { step: Duration::from_millis(300), content: Duration::from_millis(300) };
+        MailCarrier::waiting(&mailbox, limits).unwrap()
     }
 
     fn mail(to: &[&str]) -> Composed {
@@ -305,7 +328,7 @@ mod tests {
     #[test]
     fn a_copy_that_reaches_nobody_says_nothing_about_the_customer() {
         let of = |to: &[&str], text: &str| {
-            let answer = SmtpAnswer::Refused { code: 550, text: text.into() };
+            let answer = SmtpAnswer::Refused { step: SmtpStep::Recipient, code: 550, text: text.into() };
             match as_of("ann@c.test", &mail(to), &answer, Verdict::Failed { reason: "address_unknown" }) {
                 Verdict::Failed { reason } => reason,
                 Verdict::Accepted { .. } | Verdict::Retry { .. } | Verdict::Unknown { .. } => "",
@@ -327,21 +350,58 @@ mod tests {
 
     #[tokio::test]
     async fn a_mail_that_the_server_cannot_take_is_no_fault_of_the_account() {
-        let carrier = carrier(plain_server().await);
+        let carrier = carrier(server("nothing", Does::Nothing).await);
         let taken = carrier.hand_over(&mail(&["ann@customer.test"])).await;
         assert_eq!(taken, SmtpAnswer::Accepted { text: "queued as A1".into() });
         let not = carrier.hand_over(&mail(&["änn@customer.test"])).await;
         assert_eq!(carrier.email.judge(&not), Verdict::Failed { reason: "rejected" }, "{not:?}");
-        for (words, is) in [
-            ("internal client error: No compatible authentication mechanism was found", true),
-            ("internal client error: STARTTLS is not supported on this server", true),
-            ("internal client error: Unrecognized challenge", true),
-            (
-                "internal client error: Message contains non-ascii chars but server does not support 8BITMIME",
-                false,
-            ),
-        ] {
-            assert_eq!(is_of_signing_in(words), is, "{words}");
+    }
+
+    async fn judged(at: &'static str, does: Does) -> Verdict {
+        let carrier = carrier(server(at, does).await);
+        let mail = mail(&["ann@customer.test"]);
+        let answer = tokio::time::timeout(Duration::from_secs(10), carrier.hand_over(&mail));
+        carrier.email.judge(&answer.await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_server_that_stalls_or_leaves_is_booked_on_whom_it_concerns() {
+        let retry = |whose, reason| Verdict::Retry { whose, after_ms: None, reason };
+        let away = retry(Whose::Refused, "unreachable");
+        let later = retry(Whose::Conversation, "unavailable");
+        for does in [Does::Nothing, Does::Closes] {
+            for (at, verdict) in [
+                (REACHED, &away),
+                ("EHLO", &away),
+                ("MAIL", &later),
+                ("RCPT", &later),
+                ("DATA", &later),
+                (".", &Verdict::Unknown { reason: "no_answer" }),
+            ] {
+                assert_eq!(judged(at, does).await, *verdict, "{does:?} at {at:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_is_said_of_a_recipient_is_about_their_address() {
+        let no = Does::Says("550 access denied");
+        let refused = Verdict::Retry { whose: Whose::Refused, after_ms: None, reason: "refused" };
+        assert_eq!(judged(REACHED, no).await, refused);
+        assert_eq!(judged("EHLO", no).await, refused);
+        for (at, reason) in
+            [("MAIL", "rejected"), ("RCPT", "address_unknown"), ("DATA", "rejected"), (".", "rejected")]
+        {
+            assert_eq!(judged(at, no).await, Verdict::Failed { reason }, "{at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_kept_connection_that_is_dead_costs_no_mail() {
+        let carrier = carrier(server("NOOP", Does::Closes).await);
+        for _ in 0..3 {
+            let answer = carrier.hand_over(&mail(&["ann@customer.test"])).await;
+            assert_eq!(answer, SmtpAnswer::Accepted { text: "queued as A1".into() });
         }
     }
 }
