@@ -219,7 +219,8 @@ impl Email {
         let closing = matches!(outbound.entry.kind, EntryKind::SilenceWarned { .. });
         let text = if closing { Some(self.closing_text.as_str()) } else { outbound.text };
         let purpose = if forward_to.is_empty() { answer(to, head) } else { forward(to) };
-        let recipients = if forward_to.is_empty() { vec![answer_to(to)?] } else { addresses(forward_to)? };
+        let recipients =
+            if forward_to.is_empty() { vec![self.answer_to(to)?] } else { addresses(forward_to)? };
         Ok(Draft {
             // What the house says by itself has no id: its place in the conversation is one.
             message: outbound
@@ -246,6 +247,30 @@ impl Email {
                 .collect(),
             automatic: closing.then_some(OwnKind::Reply),
         })
+    }
+}
+
+impl Email {
+    fn answer_to(&self, to: &Correspondent) -> Result<Address, Unsendable> {
+        let none = Unsendable { reason: "no_address" };
+        let head = to.last.as_ref().and_then(|last| last.mail.as_deref()).filter(|head| !head.third_party);
+        let reply_to =
+            head.filter(|head| self.may_lead(head, to.is_first)).and_then(|head| head.reply_to.first());
+        let address =
+            reply_to.and_then(|person| Address::new(&person.address)).or_else(|| Address::new(&to.identity));
+        Ok(address.ok_or(none)?.named(to.name.as_deref().unwrap_or_default()))
+    }
+
+    /// Whether a mail may lead the answer to its `Reply-To`: whoever writes in somebody's name must not lead it to themselves.
+    /// The first mail of a thread may be a form's, which answers for its customer: within its own domain, and anywhere if no
+    /// mail can be verified here.
+    fn may_lead(&self, head: &MailHead, is_first: bool) -> bool {
+        let domain = |person: &MailAddress| {
+            Address::new(&person.address).map(|address| address.domain().to_ascii_lowercase())
+        };
+        let from = head.from.as_ref().and_then(domain);
+        let is_within = from.is_some() && head.reply_to.first().and_then(domain) == from;
+        head.verified || is_first && (self.trusted_server.is_empty() || is_within)
     }
 }
 
@@ -382,18 +407,6 @@ fn forward(to: &Correspondent) -> Purpose {
         ..Mail::default()
     };
     Purpose::Forward(Box::new(Forwarded { mail, raw: to.raw.clone() }))
-}
-
-fn answer_to(to: &Correspondent) -> Result<Address, Unsendable> {
-    let none = Unsendable { reason: "no_address" };
-    let head = to.last.as_ref().and_then(|last| last.mail.as_deref()).filter(|head| !head.third_party);
-    // Whoever writes in somebody's name into a running thread must not lead the answer to themselves. The first mail may be a
-    // form's, which answers for its customer.
-    let may_lead = |head: &&MailHead| head.verified || to.is_first;
-    let reply_to = head.filter(may_lead).and_then(|head| head.reply_to.first());
-    let address =
-        reply_to.and_then(|person| Address::new(&person.address)).or_else(|| Address::new(&to.identity));
-    Ok(address.ok_or(none)?.named(to.name.as_deref().unwrap_or_default()))
 }
 
 fn addresses(people: &[MailAddress]) -> Result<Vec<Address>, Unsendable> {
