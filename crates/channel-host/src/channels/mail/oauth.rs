@@ -1,5 +1,6 @@
 //! Tokens for servers that take no passwords (RFC 6749, section 6): renewed before they end, kept in memory only.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use channel::{HttpAnswer, HttpRequest};
@@ -15,6 +16,9 @@ use crate::channels::mail::OAuthTable;
 const EARLY: Duration = Duration::from_secs(120);
 /// How long a token counts that does not say how long it is valid.
 const USUAL: Duration = Duration::from_secs(1800);
+
+/// No token counts longer, whatever its server says.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// The way to a token.
 pub(crate) struct OAuth {
@@ -46,8 +50,19 @@ pub(super) enum NoToken {
 #[derive(Deserialize)]
 struct Granted {
     access_token: String,
-    expires_in: Option<u64>,
+    /// Seconds; some servers write them as text.
+    expires_in: Option<serde_json::Value>,
     refresh_token: Option<String>,
+}
+
+impl Granted {
+    fn valid(&self) -> Duration {
+        let seconds = self.expires_in.as_ref().and_then(|told| match told.as_str() {
+            Some(text) => text.trim().parse().ok(),
+            None => told.as_u64(),
+        });
+        seconds.map_or(USUAL, Duration::from_secs).min(LONGEST).saturating_sub(EARLY)
+    }
 }
 
 impl OAuth {
@@ -68,7 +83,19 @@ impl OAuth {
     ///
     /// # Errors
     /// [`NoToken`], in words that hold no secret.
-    pub(super) async fn token(&self) -> Result<Secret, NoToken> {
+    pub(super) async fn token(self: &Arc<Self>) -> Result<Secret, NoToken> {
+        let own = Arc::clone(self);
+        // Whoever asks may give up waiting; what was granted is kept all the same, or a refresh token that counts once is lost.
+        match tokio::spawn(async move { own.current().await }).await {
+            Ok(token) => token,
+            Err(error) => {
+                tracing::error!(%error, "asking for a token broke");
+                Err(NoToken::Away("asking it broke"))
+            }
+        }
+    }
+
+    async fn current(&self) -> Result<Secret, NoToken> {
         let mut held = self.held.lock().await;
         if let Some((token, until)) = &held.token
             && Instant::now() < *until
@@ -76,7 +103,7 @@ impl OAuth {
             return Ok(token.clone());
         }
         let granted = self.renew(&held.refresh_token).await?;
-        let valid = granted.expires_in.map_or(USUAL, Duration::from_secs).saturating_sub(EARLY);
+        let valid = granted.valid();
         let token = Secret::new(granted.access_token);
         held.token = Some((token.clone(), Instant::now() + valid));
         if let Some(refresh_token) = granted.refresh_token {
@@ -130,4 +157,74 @@ fn encoded(value: &str) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as Plain;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn how_long_a_token_counts_may_be_a_number_or_text() {
+        for (told, seconds) in [
+            ("3600", 3600 - 120),
+            ("\"3600\"", 3600 - 120),
+            ("\"soon\"", 1800 - 120),
+            ("null", 1800 - 120),
+            ("18446744073709551615", 24 * 3600 - 120),
+            ("0", 0),
+        ] {
+            let answer = format!(r#"{{"access_token":"a","expires_in":{told}}}"#);
+            let granted: Granted = serde_json::from_str(&answer).unwrap();
+            assert_eq!(granted.valid(), Duration::from_secs(seconds), "{told}");
+        }
+    }
+
+    /// Grants slowly, a new refresh token with each token; notes what it was asked.
+    async fn token_server(asked: Arc<Plain<Vec<String>>>) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            for n in 1.. {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                let mut request = Vec::new();
+                while !String::from_utf8_lossy(&request).contains("client_id=") {
+                    socket.read_buf(&mut request).await.unwrap();
+                }
+                asked.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                let body = format!(r#"{{"access_token":"a{n}","expires_in":"3600","refresh_token":"r{n}"}}"#);
+                let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}", body.len());
+                // Whoever asked may be gone.
+                drop(socket.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await);
+            }
+        });
+        port
+    }
+
+    #[tokio::test]
+    async fn a_refresh_token_that_was_granted_is_kept_though_nobody_waits_any_more() {
+        let asked = Arc::new(Plain::new(Vec::new()));
+        let port = token_server(Arc::clone(&asked)).await;
+        let oauth = Arc::new(OAuth {
+            client: Client::new(Duration::from_secs(5)).unwrap(),
+            token_url: format!("http://127.0.0.1:{port}/token"),
+            client_id: "us".into(),
+            client_secret: None,
+            scope: String::new(),
+            held: Mutex::new(Held { refresh_token: Secret::new("r0"), token: None }),
+        });
+        let gave_up = tokio::time::timeout(Duration::from_millis(100), oauth.token()).await;
+        assert!(gave_up.is_err());
+        assert_eq!(oauth.token().await.unwrap().reveal(), "a1", "it was granted meanwhile");
+        oauth.forget().await;
+        assert_eq!(oauth.token().await.unwrap().reveal(), "a2");
+        let asked = asked.lock().unwrap();
+        let with = |n: usize, token: &str| asked[n].contains(&format!("refresh_token={token}"));
+        assert!(asked.len() == 2 && with(0, "r0") && with(1, "r1"), "{asked:?}");
+    }
 }
