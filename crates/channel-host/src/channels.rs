@@ -37,8 +37,8 @@ use uuid::Uuid;
 pub use self::carrier::Finding;
 
 use self::accounts::Account;
-use self::book::{AccountKey, Book};
-use self::carrier::{ANSWER_WITHIN, Client};
+use self::book::{AccountKey, Book, Sends};
+use self::carrier::{ANSWER_WITHIN, Carrier, Client};
 use self::reading::{Log, Read};
 use self::standing::Standings;
 use crate::intake::Intake;
@@ -137,11 +137,12 @@ pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHashe
     });
     let standings = Standings::new(kit.metrics.clone(), silences, intake.now());
     let kinds: BTreeSet<_> = accounts.iter().map(|account| account.key.channel).collect();
+    let sends = sends_of(&accounts);
     let channels = Arc::new(Channels {
         leases,
         me: GatewayId(Uuid::now_v7()),
         accounts: accounts.into_iter().map(|account| (account.key.clone(), account)).collect(),
-        book: Mutex::new(Book::new(kinds.into_iter().collect())),
+        book: Mutex::new(Book::new(kinds.into_iter().collect(), sends)),
         standings,
         files,
         machines: RateLimiter::new(Rate::new(LOOP_MAILS, LOOP_WITHIN), RATE_KEYS_MAX, kit.clock.clone()),
@@ -169,6 +170,13 @@ pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHashe
         .layer(limit)
         .route("/files/{identity}/{object}/{name}", get(links::fetch))
         .with_state(channels))
+}
+
+/// What the accounts send anything for. Of one that is not here any more everything waits: it may come back.
+fn sends_of(accounts: &[Account]) -> Sends {
+    let carriers: BTreeMap<AccountKey, Arc<dyn Carrier>> =
+        accounts.iter().map(|account| (account.key.clone(), Arc::clone(&account.carrier))).collect();
+    Box::new(move |key, kind| carriers.get(key).is_none_or(|carrier| carrier.sends(kind)))
 }
 
 /// Says for ever that a task lives.

@@ -33,10 +33,13 @@ pub(crate) struct AccountKey {
     pub(crate) account: SubjectToken,
 }
 
+/// Whether an account sends anything for entries of a kind.
+pub(crate) type Sends = Box<dyn Fn(&AccountKey, &EntryKind) -> bool + Send + Sync>;
+
 /// The fold.
-#[derive(Debug)]
 pub(crate) struct Book {
     channels: Vec<ChannelKind>,
+    sends: Sends,
     conversations: HashMap<ConversationId, Talk>,
     threads: HashMap<Hash128, ConversationId>,
     aliases: Bounded<Hash128, Hash128>,
@@ -102,10 +105,11 @@ pub(crate) struct Begun {
 }
 
 impl Book {
-    /// Of these channels; others have their own ways.
-    pub(crate) fn new(channels: Vec<ChannelKind>) -> Self {
+    /// Of these channels; others have their own ways. What nothing is sent for waits nowhere, whoever leads.
+    pub(crate) fn new(channels: Vec<ChannelKind>, sends: Sends) -> Self {
         Self {
             channels,
+            sends,
             conversations: HashMap::new(),
             threads: HashMap::new(),
             aliases: Bounded::new(ALIASES_KEPT_MAX),
@@ -247,7 +251,7 @@ impl Book {
             self.sent.insert(message, (id, entry.seq));
         }
         let is_ours = !matches!(entry.kind, EntryKind::FromCustomer | EntryKind::Automatic);
-        if !is_ours || !entry.kind.is_for_customer() {
+        if !is_ours || !entry.kind.is_for_customer() || !(self.sends)(&talk.key, &entry.kind) {
             return false;
         }
         if talk.key.channel == ChannelKind::Email
@@ -304,14 +308,6 @@ impl Book {
         let talk = self.conversations.get(&id)?;
         let entry = talk.pending.front()?;
         Some((talk, entry, talk.steps.get(&entry.seq).copied()))
-    }
-
-    /// An entry that nothing is sent for.
-    pub(crate) fn skip(&mut self, id: ConversationId, seq: u64) {
-        if let Some(talk) = self.conversations.get_mut(&id) {
-            talk.pending.retain(|entry| entry.seq != seq);
-        }
-        self.forget_if_over(id);
     }
 
     /// All conversations that have something to send.

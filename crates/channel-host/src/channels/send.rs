@@ -166,15 +166,9 @@ impl<'a> Leader<'a> {
     /// Starts the conversation's next message if it may go; whether it has one, and when it may.
     fn start(&mut self, conversation: ConversationId, now: Millis) -> (bool, Option<Millis>) {
         let channels = Arc::clone(self.channels);
-        let mut book = channels.book();
+        let book = channels.book();
         let Some((talk, entry, step)) = book.next(conversation) else { return (false, None) };
         let Some(account) = channels.accounts.get(&talk.key) else { return (false, None) };
-        if !account.carrier.sends(&entry.kind) {
-            let seq = entry.seq;
-            book.skip(conversation, seq);
-            drop(book);
-            return self.start(conversation, now);
-        }
         if let Some(until) = step.and_then(|step| step.again_at).filter(|until| *until > now) {
             self.lanes.waits(conversation, until);
         }

@@ -83,7 +83,8 @@ fn step(seq: u64, state: DeliveryState, attempt: u32) -> Delivery {
 }
 
 fn book() -> Book {
-    Book::new(vec![ChannelKind::Email])
+    let sends = |_: &AccountKey, kind: &EntryKind| !matches!(kind, EntryKind::Reopened);
+    Book::new(vec![ChannelKind::Email], Box::new(sends))
 }
 
 fn next_seq(book: &Book) -> Option<u64> {
@@ -108,7 +109,7 @@ fn entries_go_in_order_and_each_until_it_is_settled() {
     assert_eq!(next_seq(&book), Some(4));
     assert_eq!(book.delivery(1, &step(2, DeliveryState::Sent, 0)), Some(DeliveryState::Sent));
     assert_eq!(book.delivery(1, &step(2, DeliveryState::Accepted, 0)), None, "never back");
-    book.skip(TALK, 4);
+    assert_eq!(book.delivery(1, &step(4, DeliveryState::Failed, 1)), Some(DeliveryState::Failed));
     assert_eq!(next_seq(&book), None);
     assert_eq!(book.waiting().count(), 0);
 }
@@ -247,7 +248,6 @@ fn a_conversation_that_was_forgotten_goes_when_all_of_it_is_sent() {
     );
     book.record(3, &timer(vec![Event::ConversationForgotten { conversation: TALK }]));
     book.delivery(1, &step(2, DeliveryState::Accepted, 1));
-    book.skip(TALK, 3);
     assert_eq!(next_seq(&book), Some(4), "what was said is sent all the same");
     book.delivery(2, &step(4, DeliveryState::Failed, 1));
     assert!(book.talk(TALK).is_none());
@@ -260,6 +260,29 @@ fn a_conversation_that_was_forgotten_goes_when_all_of_it_is_sent() {
     assert_eq!(book.early.len(), 1);
     book.record(9, &timer(vec![]));
     assert!(book.early.is_empty(), "it is of no conversation of these channels");
+}
+
+#[test]
+fn what_nothing_is_sent_for_neither_waits_nor_keeps_its_conversation() {
+    let mut book = book();
+    book.record(1, &heard(&[]));
+    assert!(book.record(2, &timer(vec![added(2, EntryKind::Reopened)])).is_empty());
+    assert_eq!((next_seq(&book), book.waiting().count()), (None, 0));
+    book.record(3, &timer(vec![Event::ConversationForgotten { conversation: TALK }]));
+    assert!(book.talk(TALK).is_none());
+}
+
+#[test]
+fn what_nobody_knows_is_not_tried_again_by_itself() {
+    let mut book = book();
+    book.record(1, &heard(&[]));
+    book.record(2, &timer(vec![added(2, from_agent())]));
+    book.delivery(1, &step(2, DeliveryState::Sending, 1));
+    book.delivery(2, &step(2, DeliveryState::Unknown, 1));
+    for late in [DeliveryState::Queued, DeliveryState::Sending] {
+        assert_eq!(book.delivery(3, &step(2, late, 1)), None, "{late:?}");
+        assert_eq!(next_seq(&book), None);
+    }
 }
 
 #[test]
