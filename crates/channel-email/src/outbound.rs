@@ -188,7 +188,12 @@ pub enum ComposeError {
 /// [`ComposeError`]; fate: refuse.
 pub fn compose(draft: &Draft, sender: &Sender<'_>, bytes_max: usize) -> Result<Composed, ComposeError> {
     let envelope_to = recipients(draft)?;
-    let attached: usize = attachments(draft).iter().map(|file| file.bytes.len()).sum();
+    let attached: usize = draft
+        .attachments
+        .iter()
+        .map(|file| file.bytes.len())
+        .chain(raw_passed_on(draft).map(<[u8]>::len))
+        .sum();
     let estimated = (attached / 3).saturating_mul(4).saturating_add(draft.text.len());
     let too_large = |found: usize| ComposeError::TooLarge { found, max: bytes_max };
     if estimated > bytes_max {
@@ -359,6 +364,14 @@ fn media_type(given: &str) -> String {
     let good =
         given.len() <= 127 && given.split_once('/').is_some_and(|(family, sub)| token(family) && token(sub));
     if good { given.to_ascii_lowercase() } else { "application/octet-stream".to_owned() }
+}
+
+/// The bytes of the mail that is passed on.
+fn raw_passed_on(draft: &Draft) -> Option<&[u8]> {
+    match &draft.purpose {
+        Purpose::Forward(forwarded) => forwarded.raw.as_deref(),
+        Purpose::New { .. } | Purpose::Reply(_) => None,
+    }
 }
 
 fn attachments(draft: &Draft) -> Vec<Attachment> {

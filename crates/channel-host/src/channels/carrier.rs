@@ -30,8 +30,8 @@ pub(crate) trait Carrier: Send + Sync {
     /// Whether what was handed over when we crashed may be handed over again.
     fn is_resendable(&self) -> bool;
 
-    /// Whether files go as bytes; as links otherwise.
-    fn wants_bytes(&self) -> bool;
+    /// Most bytes of files that one message takes, where they go as bytes; `None`: they go as links.
+    fn files_max(&self) -> Option<u64>;
 
     /// Hands one entry over.
     fn send<'a>(&'a self, outbound: &'a Outbound<'a>) -> BoxFuture<'a, Verdict>;
@@ -79,8 +79,8 @@ where
         A::IS_RESENDABLE
     }
 
-    fn wants_bytes(&self) -> bool {
-        false
+    fn files_max(&self) -> Option<u64> {
+        None
     }
 
     fn send<'a>(&'a self, outbound: &'a Outbound<'a>) -> BoxFuture<'a, Verdict> {

@@ -28,10 +28,12 @@ pub(super) enum NotComposed {
     Never(&'static str),
 }
 
+/// Opens what an entry is made of. Files go as bytes if there are `files_max`; what is past it is known before any is fetched.
 pub(super) async fn compose(
     channels: &Channels,
     talk: &Talk,
     entry: &Entry,
+    files_max: Option<u64>,
 ) -> Result<Composed, NotComposed> {
     let content = match (&entry.body, &entry.kind) {
         (Some(body), _) => Some(open(channels, body).await?.ok_or(NotComposed::Never("erased"))?),
@@ -41,11 +43,16 @@ pub(super) async fn compose(
     let mut to = correspondent(channels, talk).await?;
     let is_forward =
         content.as_ref().and_then(|content| content.mail.as_ref()).is_some_and(|mail| !mail.to.is_empty());
-    if is_forward {
-        let last = to.last.as_ref().and_then(|last| last.mail.as_ref()).and_then(|mail| mail.raw.as_ref());
-        if let Some(raw) = last {
-            to.raw = Some(bytes_of(channels, talk, raw).await?.to_vec());
-        }
+    let last = to.last.as_ref().and_then(|last| last.mail.as_ref()).and_then(|mail| mail.raw.as_ref());
+    let raw = last.filter(|_| is_forward);
+    let files = content.iter().flat_map(|content| &content.attachments).chain(raw);
+    let bytes = files.fold(0_u64, |sum, file| sum.saturating_add(file.bytes));
+    if files_max.is_some_and(|most| bytes > most) {
+        return Err(NotComposed::Never("too_large"));
+    }
+    if let Some(raw) = raw {
+        let bytes = bytes_of(channels, talk, raw).await?.to_vec();
+        to.raw = Some(bytes);
     }
     Ok(Composed { content, to })
 }

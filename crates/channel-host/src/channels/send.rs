@@ -301,7 +301,9 @@ async fn attempt_one(channels: &Channels, job: &Job, is_begun: &AtomicBool) -> E
         record(channels, job, job.attempt, DeliveryState::Unknown, Told::because("crashed")).await;
         return End::Dropped;
     }
-    let composed = match compose(channels, &job.talk, &job.entry).await {
+    let Some(account) = channels.accounts.get(&job.talk.key) else { return away() };
+    let files_max = account.carrier.files_max();
+    let composed = match compose(channels, &job.talk, &job.entry, files_max).await {
         Ok(composed) => composed,
         Err(NotComposed::Away) => return away(),
         Err(NotComposed::Never(reason)) => {
@@ -309,12 +311,11 @@ async fn attempt_one(channels: &Channels, job: &Job, is_begun: &AtomicBool) -> E
             return End::Dropped;
         }
     };
-    let Some(account) = channels.accounts.get(&job.talk.key) else { return away() };
     if channels.book().is_suppressed(job.talk.identity) {
         record(channels, job, job.attempt, DeliveryState::Failed, Told::because("suppressed")).await;
         return End::Dropped;
     }
-    let attached = match attached(channels, &job.talk, &composed, account.carrier.wants_bytes()).await {
+    let attached = match attached(channels, &job.talk, &composed, files_max.is_some()).await {
         Ok(attached) => attached,
         Err(NotComposed::Away) => return away(),
         Err(NotComposed::Never(reason)) => {

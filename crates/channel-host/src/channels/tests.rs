@@ -7,18 +7,18 @@ use bus::places::{StreamSizes, all_streams};
 use bus::{Deadline, MasterKey, SupervisedServer};
 use channel::{EntryKind, Outbound, Verdict};
 use futures_util::future::BoxFuture;
-use protocol::content::Content;
+use protocol::command::{AgentCommand, Command};
+use protocol::content::{Attachment, Content};
 use protocol::delivery::{Delivery, DeliveryState};
-use protocol::ids::IncidentId;
+use protocol::ids::{CommandId, IncidentId};
 use protocol::input::{CustomerMessage, Input, InputBody};
 use protocol::record::{Cause, Event, Record};
 use protocol::streams::DELIVERIES;
-use protocol::{ContactId, Hash128, MessageId};
+use protocol::{AgentId, ContactId, Hash128, MessageId};
 use service::{Clock, Drain, Health, Metrics, Settings};
 
 use super::accounts::Common;
 use super::*;
-use crate::channels::carrier::Carrier;
 
 const TALK: ConversationId = ConversationId { log_seq: 1, n: 0 };
 const SOON: Duration = Duration::from_secs(20);
@@ -27,19 +27,20 @@ const SOON: Duration = Duration::from_secs(20);
 struct Frail {
     handed_over: Arc<AtomicUsize>,
     resendable: bool,
+    files_max: Option<u64>,
 }
 
 impl Carrier for Frail {
     fn sends(&self, kind: &EntryKind) -> bool {
-        matches!(kind, EntryKind::IncidentTold { .. })
+        matches!(kind, EntryKind::IncidentTold { .. } | EntryKind::FromAgent { .. })
     }
 
     fn is_resendable(&self) -> bool {
         self.resendable
     }
 
-    fn wants_bytes(&self) -> bool {
-        false
+    fn files_max(&self) -> Option<u64> {
+        self.files_max
     }
 
     fn send<'a>(&'a self, outbound: &'a Outbound<'a>) -> BoxFuture<'a, Verdict> {
@@ -101,7 +102,7 @@ async fn channels(
     let master = MasterKey::load_or_create(&dir.path().join("master")).unwrap();
     let (sealer, hasher) = (Sealer::open(&bus, &master).await.unwrap(), IdHasher::new(&master));
     let subjects = Subjects::new(SubjectToken::new("c1").unwrap());
-    let carrier = Frail { handed_over: Arc::clone(handed_over), resendable };
+    let carrier = Frail { handed_over: Arc::clone(handed_over), resendable, files_max: Some(100) };
     let account = Account {
         key: key(),
         carrier: Arc::new(carrier),
@@ -109,11 +110,12 @@ async fn channels(
         mailbox: None,
         common: Common { sends_per_minute: 100_000, ..Common::default() },
     };
+    let sends = sends_of(std::slice::from_ref(&account));
     Arc::new(Channels {
         leases: bus.ensure_bucket(&places::leases()).await.unwrap(),
         me: GatewayId(Uuid::now_v7()),
         accounts: BTreeMap::from([(key(), account)]),
-        book: Mutex::new(Book::new(vec![ChannelKind::Webhook])),
+        book: Mutex::new(Book::new(vec![ChannelKind::Webhook], sends)),
         standings: Standings::new(kit.metrics.clone(), [(key(), 0)], Millis(0)),
         files: Files::open(&bus, sealer.clone(), hasher.clone(), 1 << 20).await.unwrap(),
         machines: RateLimiter::new(Rate::new(LOOP_MAILS, LOOP_WITHIN), 10, kit.clock.clone()),
@@ -174,6 +176,19 @@ impl World {
         let incident = IncidentId(Uuid::nil());
         let told = EntryKind::IncidentTold { incident, text: text.to_owned() };
         self.writes(&record(Cause::Timer, vec![added(seq, told)])).await;
+    }
+
+    /// An agent answers with all that a message may hold.
+    async fn answers(&self, seq: u64, content: &Content) {
+        let intake = &self.channels.intake;
+        let identity = intake.hasher.identity(ChannelKind::Webhook, "crm", "ann");
+        let body = intake.sealer.seal(identity, &serde_json::to_vec(content).unwrap()).await.unwrap();
+        let (agent, message) = (AgentId(Uuid::nil()), MessageId(Uuid::now_v7()));
+        let command = Command::Reply { contact: ContactId { log_seq: 1, n: 1 }, message, body };
+        let body = InputBody::Command(AgentCommand { id: CommandId(Uuid::now_v7()), agent, command });
+        let cause = Cause::Input { seq: 2, input: Input { v: 1, made_at: Millis(2), body } };
+        let events = vec![added(seq, EntryKind::FromAgent { agent, bot: false })];
+        self.writes(&record(cause, events)).await;
     }
 
     /// Follows the logs and sends.
@@ -257,6 +272,42 @@ async fn who_takes_the_lead_knows_what_was_written_until_then() {
     follow::start(&world.channels);
     tokio::time::timeout(SOON, world.channels.caught_up()).await.unwrap();
     assert!(world.channels.book().talk(TALK).is_some());
+}
+
+#[tokio::test]
+async fn files_that_are_too_large_together_are_refused_before_any_is_read() {
+    for (bytes, reason) in [(51, "too_large"), (50, "file_missing")] {
+        let world = world(false).await;
+        world.begins().await;
+        // None of them is in the store: whoever looks for one finds that out.
+        let file = |n| Attachment {
+            object: Hash128([n; 16]),
+            name: "a.bin".into(),
+            media_type: "application/octet-stream".into(),
+            bytes,
+            inline: false,
+        };
+        let content = Content { attachments: vec![file(1), file(2)], ..Content::words("here") };
+        world.answers(2, &content).await;
+        world.starts();
+        let failed = world.reaches(2, DeliveryState::Failed).await;
+        assert_eq!(failed.reason.as_deref(), Some(reason), "{bytes}");
+    }
+}
+
+#[tokio::test]
+async fn who_only_follows_counts_nothing_that_is_never_sent() {
+    let world = world(false).await;
+    world.begins().await;
+    world.writes(&record(Cause::Timer, vec![added(2, EntryKind::Reopened)])).await;
+    follow::start(&world.channels);
+    world.channels.caught_up().await;
+    count_waiting(&world.channels);
+    assert_eq!(world.channels.standings.all().first().map(|one| one.waiting), Some(0));
+    world.tells(3, "to be sent").await;
+    world.channels.caught_up().await;
+    count_waiting(&world.channels);
+    assert_eq!(world.channels.standings.all().first().map(|one| one.waiting), Some(1));
 }
 
 #[tokio::test]

@@ -181,8 +181,9 @@ impl Carrier for MailCarrier {
         Email::IS_RESENDABLE
     }
 
-    fn wants_bytes(&self) -> bool {
-        true
+    fn files_max(&self) -> Option<u64> {
+        // Four bytes are written for three.
+        Some(u64::try_from(self.email.bytes_max / 4).unwrap_or(u64::MAX).saturating_mul(3))
     }
 
     fn send<'a>(&'a self, outbound: &'a Outbound<'a>) -> BoxFuture<'a, Verdict> {
