@@ -23,7 +23,7 @@ use super::*;
 const TALK: ConversationId = ConversationId { log_seq: 1, n: 0 };
 const SOON: Duration = Duration::from_secs(20);
 
-/// Takes everything but what says "broken", which breaks it.
+/// Takes everything but what says "broken", which breaks it, and "hurried", which it wants again at once.
 struct Frail {
     handed_over: Arc<AtomicUsize>,
     resendable: bool,
@@ -47,6 +47,13 @@ impl Carrier for Frail {
         Box::pin(async move {
             self.handed_over.fetch_add(1, Ordering::Relaxed);
             assert!(outbound.text != Some("broken"), "it breaks");
+            if outbound.text == Some("hurried") {
+                return Verdict::Retry {
+                    whose: channel::Whose::Conversation,
+                    after_ms: Some(0),
+                    reason: "busy",
+                };
+            }
             Verdict::Accepted { provider_id: None }
         })
     }
@@ -239,6 +246,17 @@ async fn a_message_that_breaks_its_sending_holds_up_nobody() {
             world.reaches(3, DeliveryState::Accepted).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_provider_that_says_at_once_is_not_hurried_to() {
+    let world = world(true).await;
+    world.begins().await;
+    world.tells(2, "hurried").await;
+    world.starts();
+    let told = world.reaches(2, DeliveryState::Queued).await;
+    let pause = told.again_at.unwrap().since(told.at);
+    assert!(pause >= 1_900, "{pause} ms: all attempts would be used up at once");
 }
 
 #[tokio::test]
