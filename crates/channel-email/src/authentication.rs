@@ -36,7 +36,7 @@ pub struct Outcome {
 pub fn read_results(value: &str) -> Option<Results> {
     let (clauses, is_whole) = Lexer::read(value);
     let mut clauses = clauses.into_iter();
-    let server = clauses.next()?.into_iter().next()?.text;
+    let server = clauses.next()?.into_iter().next()?;
     let outcomes = if is_whole { clauses.filter_map(|words| outcome(&words)).collect() } else { Vec::new() };
     (!server.is_empty()).then_some(Results { server, outcomes })
 }
@@ -67,27 +67,21 @@ fn aligned(sender: &str, told: &str) -> bool {
         && (sender == told || sender.strip_suffix(told).is_some_and(|rest| rest.ends_with('.')))
 }
 
-fn outcome(words: &[Word]) -> Option<Outcome> {
-    let (method, result) = words.first()?.text.split_once('=')?;
+fn outcome(words: &[String]) -> Option<Outcome> {
+    let (method, result) = words.first()?.split_once('=')?;
     let method = method.split('/').next().unwrap_or_default().to_owned();
     let is_about = |key: &str| match method.as_str() {
         "dmarc" => key == "header.from",
         _ => matches!(key, "header.d" | "header.from" | "smtp.mailfrom" | "header.i" | "smtp.mail"),
     };
     let mut told = words.iter().skip(1).filter_map(|word| {
-        let (key, value) = word.text.split_once('=')?;
+        let (key, value) = word.split_once('=')?;
         is_about(key).then(|| value.rsplit('@').next().unwrap_or_default())
     });
     let domain = told.next().filter(|domain| !domain.is_empty());
     // Of two domains nobody knows which one it is about.
     let domain = domain.filter(|_| method != "dmarc" || told.next().is_none()).map(str::to_owned);
     Some(Outcome { method, result: result.to_owned(), domain })
-}
-
-/// A word of a clause, in lower case, without the quotes around any part of it.
-#[derive(Debug, Default)]
-struct Word {
-    text: String,
 }
 
 /// Where the next character stands.
@@ -102,15 +96,16 @@ enum At {
 /// RFC 5322, 3.2: words, quoted strings and comments. Quotes hide what would end a clause; comments are the sender's to write in
 /// part, and nothing in them counts.
 struct Lexer {
-    clauses: Vec<Vec<Word>>,
-    word: Option<Word>,
+    /// The words of each, in lower case, without the quotes around any part of them.
+    clauses: Vec<Vec<String>>,
+    word: Option<String>,
     at: At,
     is_escaped: bool,
 }
 
 impl Lexer {
     /// The words of each clause as far as it is a header, and whether it is one to its end.
-    fn read(value: &str) -> (Vec<Vec<Word>>, bool) {
+    fn read(value: &str) -> (Vec<Vec<String>>, bool) {
         let mut lexer = Self { clauses: vec![Vec::new()], word: None, at: At::Words, is_escaped: false };
         let is_good = value.len() <= VALUE_BYTES_MAX && value.chars().all(|c| lexer.takes(c));
         let is_whole = is_good && lexer.at == At::Words && !lexer.is_escaped;
@@ -159,15 +154,15 @@ impl Lexer {
     }
 
     fn adds(&mut self, c: char) {
-        self.word.get_or_insert_default().text.push(c.to_ascii_lowercase());
+        self.word.get_or_insert_default().push(c.to_ascii_lowercase());
     }
 
     /// White space may stand around a `=`.
     fn ends_word(&mut self) {
         let (Some(word), Some(clause)) = (self.word.take(), self.clauses.last_mut()) else { return };
         match clause.last_mut() {
-            Some(before) if word.text.starts_with('=') || before.text.ends_with('=') => {
-                before.text.push_str(&word.text);
+            Some(before) if word.starts_with('=') || before.ends_with('=') => {
+                before.push_str(&word);
             }
             Some(_) | None => clause.push(word),
         }
