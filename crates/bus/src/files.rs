@@ -111,9 +111,13 @@ impl Files {
     /// The path and query of a link to a file that works until then, for whoever has it.
     #[must_use]
     pub fn link(&self, identity: IdentityId, object: Hash128, name: &str, until: Millis) -> String {
-        let signature = self.hasher.link(identity, object, name, until);
-        let name = file_name::percent(name);
-        format!("/files/{identity}/{object}/{name}?until={}&signature={signature}", until.0)
+        address(identity, object, name, until, self.hasher.link(identity, object, name, until))
+    }
+
+    /// The same for a page of the chat; it works there and nowhere else.
+    #[must_use]
+    pub fn page_link(&self, identity: IdentityId, object: Hash128, name: &str, until: Millis) -> String {
+        address(identity, object, name, until, self.hasher.page_link(identity, object, name, until))
     }
 
     /// Whether a link is ours and still works.
@@ -123,10 +127,22 @@ impl Files {
         self.is_ours(signature, link.signature) && now <= link.until
     }
 
+    /// Whether a link is one that a page of the chat was given, and still works.
+    #[must_use]
+    pub fn admits_page(&self, link: &FileLink<'_>, now: Millis) -> bool {
+        let signature = self.hasher.page_link(link.identity, link.object, link.name, link.until);
+        self.is_ours(signature, link.signature) && now <= link.until
+    }
+
     /// Compared as a keyed hash of both, so that how long it takes says nothing.
     fn is_ours(&self, ours: Hash128, theirs: Hash128) -> bool {
         self.hasher.content(&ours.0) == self.hasher.content(&theirs.0)
     }
+}
+
+fn address(identity: IdentityId, object: Hash128, name: &str, until: Millis, signature: Hash128) -> String {
+    let name = file_name::percent(name);
+    format!("/files/{identity}/{object}/{name}?until={}&signature={signature}", until.0)
 }
 
 /// The parts of a link to a file.

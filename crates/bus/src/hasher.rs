@@ -75,6 +75,13 @@ impl IdHasher {
         hash(&self.content, &[b"link", &identity.0.0, &object.0, name.as_bytes(), &until])
     }
 
+    /// The signature of a link to a file that a page is given: it opens nothing where other systems fetch theirs, nor theirs here.
+    #[must_use]
+    pub fn page_link(&self, identity: IdentityId, object: Hash128, name: &str, until: Millis) -> Hash128 {
+        let until = until.0.to_be_bytes();
+        hash(&self.content, &[b"page link", &identity.0.0, &object.0, name.as_bytes(), &until])
+    }
+
     /// A key of its own for a purpose, of 256 bits: who has one knows nothing of the others.
     #[must_use]
     pub fn key_for(&self, purpose: &str) -> [u8; 32] {

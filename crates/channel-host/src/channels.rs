@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::post;
 use bus::{Bucket, Bus, Files, IdHasher, Sealer, StreamError, places};
 use bytes::Bytes;
 use channel_email::sign::Key;
@@ -168,8 +168,8 @@ pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHashe
     Ok(Router::new()
         .route("/in/{channel}/{account}", post(door::receive))
         .layer(limit)
-        .route("/files/{identity}/{object}/{name}", get(links::fetch))
-        .with_state(channels))
+        .with_state(Arc::clone(&channels))
+        .merge(links::routes(channels)))
 }
 
 /// What the accounts send anything for. Of one that is not here any more everything waits: it may come back.

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::{HeaderMap, header};
 use service::Settings;
+use tokio::sync::Notify;
 
 /// Whether a page of that origin may open a chat: ours, one that the settings name, or none (not a browser).
 pub(crate) fn may_enter(headers: &HeaderMap, settings: &Settings) -> bool {
@@ -16,12 +18,13 @@ pub(crate) fn may_enter(headers: &HeaderMap, settings: &Settings) -> bool {
     own || settings.is_known_origin(origin)
 }
 
-/// Counts sockets, of each address and of all.
+/// Counts what goes on at once (sockets, files), of each address and of all.
 #[derive(Debug)]
 pub(crate) struct Seats {
     per_address_max: usize,
     all_max: usize,
     taken: Mutex<Taken>,
+    freed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -39,7 +42,7 @@ pub(crate) enum NoSeat {
     All,
 }
 
-/// A socket's place; free again when dropped.
+/// A place; free again when dropped.
 #[derive(Debug)]
 pub(crate) struct Seat {
     seats: Arc<Seats>,
@@ -49,7 +52,7 @@ pub(crate) struct Seat {
 impl Seats {
     pub(crate) fn new(per_address_max: u32, all_max: usize) -> Arc<Self> {
         let per_address_max = usize::try_from(per_address_max).unwrap_or(usize::MAX);
-        Arc::new(Self { per_address_max, all_max, taken: Mutex::default() })
+        Arc::new(Self { per_address_max, all_max, taken: Mutex::default(), freed: Notify::new() })
     }
 
     pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> Result<Seat, NoSeat> {
@@ -64,6 +67,19 @@ impl Seats {
         *own += 1;
         taken.all += 1;
         Ok(Seat { seats: Arc::clone(self), address })
+    }
+
+    /// Waits for a seat.
+    pub(crate) async fn wait(self: &Arc<Self>, address: IpAddr) -> Seat {
+        loop {
+            // Listens before it looks, so that nothing falls between.
+            let mut freed = pin!(self.freed.notified());
+            freed.as_mut().enable();
+            if let Ok(seat) = self.take(address) {
+                return seat;
+            }
+            freed.await;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -81,6 +97,8 @@ impl Drop for Seat {
                 taken.by_address.remove(&self.address);
             }
         }
+        drop(taken);
+        self.seats.freed.notify_waiters();
     }
 }
 

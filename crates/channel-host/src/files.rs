@@ -1,9 +1,10 @@
 //! Files of the chat: taken in from the widget, and handed out by links that are signed, expire, and let nothing act.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{self, Body};
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -22,7 +23,8 @@ use service::{Problem, RetryAfter};
 use crate::Host;
 use crate::channels::links::{self, Parts, Signed};
 use crate::door::{self, NoSeat, Seat};
-use crate::limits::{PAGE_LINK_MS, PASS_OVER_WITHIN, PASSED_OVER_MORE, UPLOAD_AGAIN, UPLOAD_WITHIN};
+use crate::limits::{PAGE_LINK_MS, PASS_OVER_WITHIN, PASSED_OVER_MORE, UPLOAD_AGAIN};
+use crate::pace::{self, Coming, NotCome};
 use crate::welcome::bearer;
 
 /// What a browser may show within a page: pictures, by their bytes. All else is saved.
@@ -62,7 +64,7 @@ pub(crate) async fn upload(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let answer = match admitted(&host, named, &parts.headers, &parts.extensions).await {
-        Ok(coming) => take_in(&host, coming, body).await,
+        Ok(sender) => take_in(&host, sender, body).await,
         Err(problem) => {
             pass_over(body).await;
             Err(problem)
@@ -92,7 +94,7 @@ pub(crate) async fn hand_out(
     extensions: Extensions,
 ) -> Response {
     match try_hand_out(&host, &parts, signed, &headers, &extensions).await {
-        Ok(bytes) => handed_out(bytes, &parts.2),
+        Ok((bytes, seat)) => handed_out(bytes, seat, &parts.2),
         Err(problem) => {
             host.refused(problem.code);
             problem.into_response()
@@ -106,27 +108,29 @@ async fn try_hand_out(
     signed: Result<Query<Signed>, QueryRejection>,
     headers: &HeaderMap,
     extensions: &Extensions,
-) -> Result<Bytes, Problem> {
+) -> Result<(Bytes, Seat), Problem> {
     let hint = "links work for an hour: open the chat again and choose the file there";
     let Ok(Query(signed)) = signed else { return Err(links::no_link(hint)) };
     let address = service::http::address(extensions, headers, &host.kit.settings.http.trusted_proxies);
     host.address_frames.check(&address).map_err(network_busy)?;
-    // A page shows many pictures at once, so they wait for one another instead of being refused.
-    let _turn = host.downloads.acquire().await.map_err(|_| Problem::internal())?;
-    links::opened(&host.files, host.now(), parts, &signed, hint).await
+    let link = links::read(parts, &signed).filter(|link| host.files.admits_page(link, host.now()));
+    let link = link.ok_or_else(|| links::no_link(hint))?;
+    let seat = pace::turn(&host.downloads, address).await?;
+    Ok((links::opened(&host.files, &link).await?, seat))
 }
 
 /// The address of a file, relative to `/chat/v1/`, for a page to have it by for a while.
 pub(crate) fn page_link(host: &Host, identity: IdentityId, object: Hash128, name: &str) -> String {
-    let link = host.files.link(identity, object, name, host.now().plus(PAGE_LINK_MS));
+    let link = host.files.page_link(identity, object, name, host.now().plus(PAGE_LINK_MS));
     link.trim_start_matches('/').to_owned()
 }
 
-/// A file that may come in.
-struct Coming {
+/// Whose file may come in.
+struct Sender {
     identity: IdentityId,
     name: String,
-    _seat: Seat,
+    length: usize,
+    address: IpAddr,
 }
 
 async fn admitted(
@@ -134,17 +138,16 @@ async fn admitted(
     named: Result<Query<Named>, QueryRejection>,
     headers: &HeaderMap,
     extensions: &Extensions,
-) -> Result<Coming, Problem> {
+) -> Result<Sender, Problem> {
     let (identity, name) = visitor(host, named, headers)?;
     let length = announced(headers)?;
     let address = service::http::address(extensions, headers, &host.kit.settings.http.trusted_proxies);
-    let seat = host.upload_seats.take(address).map_err(no_seat)?;
     host.uploads.check(&identity).map_err(too_many_uploads)?;
     host.address_frames.check(&address).map_err(network_busy)?;
     require_room(host).await?;
     let spent = u32::try_from(length).unwrap_or(u32::MAX);
     host.upload_bytes.spend(&address, spent).map_err(network_busy)?;
-    Ok(Coming { identity, name, _seat: seat })
+    Ok(Sender { identity, name, length, address })
 }
 
 /// Who is refused while they still send hears of it only if somebody listens to the end, for a file of the usual size.
@@ -162,9 +165,17 @@ async fn pass_over(body: Body) {
     }
 }
 
-async fn take_in(host: &Host, coming: Coming, body: Body) -> Result<Response, Problem> {
-    let Coming { identity, name, _seat } = coming;
-    let bytes = read(body).await?;
+async fn take_in(host: &Host, sender: Sender, body: Body) -> Result<Response, Problem> {
+    let Sender { identity, name, length, address } = sender;
+    let coming = Coming::begun(body, length).await.map_err(not_come)?;
+    let _seat = match host.upload_seats.take(address) {
+        Ok(seat) => seat,
+        Err(why) => {
+            pass_over(coming.rest()).await;
+            return Err(no_seat(why));
+        }
+    };
+    let bytes = coming.read().await.map_err(not_come)?;
     let object = host.files.keep(identity, &bytes).await.map_err(|error| problem_of(&error))?;
     let media_type = file_kind::media_type_of(&bytes, &name).to_owned();
     let bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -270,17 +281,18 @@ async fn require_room(host: &Host) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn read(body: Body) -> Result<Bytes, Problem> {
-    let reading = tokio::time::timeout(UPLOAD_WITHIN, body::to_bytes(body, FILE_BYTES_MAX));
-    let read = reading.await.map_err(|_| {
-        let detail = "send it again, or a smaller one";
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "upload_too_slow", "the file did not come in time", detail)
-    })?;
-    // It was announced and not too large, so it broke off: nobody hears the answer then.
-    read.map_err(|_| {
-        let detail = "send it again";
-        Problem::new(StatusCode::BAD_REQUEST, "upload_cut_off", "the file did not come whole", detail)
-    })
+fn not_come(why: NotCome) -> Problem {
+    match why {
+        NotCome::Slow => {
+            let (title, detail) = ("the file did not come in time", "send it again, or a smaller one");
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "upload_too_slow", title, detail)
+        }
+        // It was announced and not too large, so it broke off: nobody hears the answer then.
+        NotCome::CutOff => {
+            let (title, detail) = ("the file did not come whole", "send it again");
+            Problem::new(StatusCode::BAD_REQUEST, "upload_cut_off", title, detail)
+        }
+    }
 }
 
 fn too_many_uploads(wait: RetryAfter) -> Problem {
@@ -335,12 +347,12 @@ fn answered(host: &Host, headers: &HeaderMap, answer: Result<Response, Problem>)
 }
 
 /// A picture may be shown; whatever else it is, a browser saves it and runs nothing of it.
-fn handed_out(bytes: Bytes, name: &str) -> Response {
+fn handed_out(bytes: Bytes, seat: Seat, name: &str) -> Response {
     let kind = file_kind::kind_of(&bytes, name);
     let is_picture = kind.is_shown && PICTURES.contains(&kind.media_type);
     let media_type = if is_picture { kind.media_type } else { "application/octet-stream" };
     let disposition = HeaderValue::from_str(&file_name::disposition(is_picture, name));
-    let mut response = bytes.into_response();
+    let mut response = pace::answer(bytes, seat);
     let own = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_TYPE, media_type),

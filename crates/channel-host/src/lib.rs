@@ -13,6 +13,7 @@ mod history;
 mod intake;
 mod limits;
 mod line;
+mod pace;
 mod projection;
 mod rooms;
 mod socket;
@@ -36,12 +37,13 @@ use protocol::subjects::Subjects;
 use protocol::{IdentityId, Millis, SubjectToken};
 use service::rate::RetryAfter;
 use service::{Kit, Rate, RateLimiter};
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::door::Seats;
 use crate::intake::Intake;
-use crate::limits::{DOWNLOADS_MAX, IP_UPLOADS_MAX, RATE_KEYS_MAX, SOCKETS_MAX, UPLOADS_MAX};
+use crate::limits::{
+    DOWNLOADS_MAX, IP_DOWNLOADS_MAX, IP_UPLOADS_MAX, RATE_KEYS_MAX, SOCKETS_MAX, UPLOADS_MAX,
+};
 use crate::rooms::Rooms;
 use crate::users::Users;
 
@@ -65,8 +67,8 @@ struct Host {
     beginnings: RateLimiter<IpAddr>,
     users: Users,
     files: Files,
-    /// Files that are read at once.
-    downloads: Semaphore,
+    /// Files that are handed out at once.
+    downloads: Arc<Seats>,
     /// Files that come in now, those of a visitor, and their bytes from an address.
     upload_seats: Arc<Seats>,
     uploads: RateLimiter<IdentityId>,
@@ -128,7 +130,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         beginnings: by_address(limits.ip_new_conversations_per_minute),
         users: Users::load(kit.settings.folder.as_deref())?,
         files,
-        downloads: Semaphore::new(DOWNLOADS_MAX),
+        downloads: Seats::new(IP_DOWNLOADS_MAX, DOWNLOADS_MAX),
         upload_seats: Seats::new(IP_UPLOADS_MAX, UPLOADS_MAX),
         uploads: by_visitor(limits.visitor_uploads_per_minute),
         upload_bytes: by_address(limits.ip_upload_bytes_per_minute),

@@ -72,12 +72,18 @@ pub(crate) const PAGE_LINK_MS: u64 = 3_600_000;
 /// Files that come in at once from one address, and in all; each has its bytes in memory, twice while it is sealed.
 pub(crate) const IP_UPLOADS_MAX: u32 = 4;
 pub(crate) const UPLOADS_MAX: usize = 16;
-/// How long an upload may take.
-pub(crate) const UPLOAD_WITHIN: Duration = Duration::from_secs(120);
+/// How long one piece of a file may take over the line, either way, and how many bytes a second all of it has to make.
+pub(crate) const PIECE_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const PACE_BYTES_PER_SECOND: u64 = 16 * 1024;
+/// Largest piece of a file that is handed out.
+pub(crate) const PIECE_BYTES: usize = 64 * 1024;
 /// When to try again while too many files come in, or the store has no room.
 pub(crate) const UPLOAD_AGAIN: Duration = Duration::from_secs(5);
 /// For how long, and how much past the largest file, what is refused is listened to, so that its sender hears why.
 pub(crate) const PASS_OVER_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) const PASSED_OVER_MORE: usize = 1024 * 1024;
-/// Files that are read and opened at once for links; more wait.
+/// Files that are handed out at once for links, to one address and in all; each is in memory until it is read. More wait.
+pub(crate) const IP_DOWNLOADS_MAX: u32 = 4;
 pub(crate) const DOWNLOADS_MAX: usize = 16;
+/// How long one waits.
+pub(crate) const DOWNLOAD_TURN_WITHIN: Duration = Duration::from_secs(8);

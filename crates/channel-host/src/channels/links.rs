@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
 use bus::{FileError, FileLink, Files};
 use bytes::Bytes;
-use protocol::{Hash128, IdentityId, Millis};
+use protocol::Millis;
 use serde::Deserialize;
 use service::Problem;
 
 use crate::channels::Channels;
+use crate::door::{Seat, Seats};
+use crate::limits::{DOWNLOADS_MAX, IP_DOWNLOADS_MAX};
+use crate::pace;
 
 /// What a link says besides where it leads.
 #[derive(Deserialize)]
@@ -23,49 +28,75 @@ pub(crate) struct Signed {
 /// Whose file it is, which, and its name, as they stand in a link.
 pub(crate) type Parts = (String, String, String);
 
-pub(super) async fn fetch(
-    State(channels): State<Arc<Channels>>,
+/// Where other systems fetch files, and how many at once.
+struct Door {
+    channels: Arc<Channels>,
+    seats: Arc<Seats>,
+}
+
+/// The route under which links work.
+pub(super) fn routes(channels: Arc<Channels>) -> Router {
+    let seats = Seats::new(IP_DOWNLOADS_MAX, DOWNLOADS_MAX);
+    let door = Arc::new(Door { channels, seats });
+    Router::new().route("/files/{identity}/{object}/{name}", get(fetch)).with_state(door)
+}
+
+async fn fetch(
+    State(door): State<Arc<Door>>,
     Path(parts): Path<Parts>,
     Query(signed): Query<Signed>,
+    own: HeaderMap,
+    extensions: Extensions,
 ) -> Response {
-    let hint = "links work for seven days: fetch files when they come";
-    match opened(&channels.files, channels.now(), &parts, &signed, hint).await {
-        Ok(bytes) => (headers(), bytes).into_response(),
+    match try_fetch(&door, &parts, &signed, &own, &extensions).await {
+        Ok((bytes, seat)) => (headers(), pace::answer(bytes, seat)).into_response(),
         Err(problem) => problem.into_response(),
     }
 }
 
-/// The bytes that a link leads to, if we signed it and it still works.
-pub(crate) async fn opened(
-    files: &Files,
-    now: Millis,
-    (identity, object, name): &Parts,
+async fn try_fetch(
+    door: &Door,
+    parts: &Parts,
     signed: &Signed,
-    hint: &'static str,
-) -> Result<Bytes, Problem> {
-    let parsed = || {
-        Some((
-            identity.parse::<IdentityId>().ok()?,
-            object.parse::<Hash128>().ok()?,
-            signed.signature.parse().ok()?,
-        ))
-    };
-    let Some((identity, object, signature)) = parsed() else { return Err(no_link(hint)) };
-    let link = FileLink { identity, object, name, until: Millis(signed.until), signature };
-    if !files.admits(&link, now) {
-        return Err(no_link(hint));
-    }
-    match files.fetch(identity, object).await {
+    own: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<(Bytes, Seat), Problem> {
+    let Door { channels, seats } = door;
+    let link = read(parts, signed).filter(|link| channels.files.admits(link, channels.now()));
+    let link = link.ok_or_else(|| no_link("links work for seven days: fetch files when they come"))?;
+    let trusted = &channels.intake.kit.settings.http.trusted_proxies;
+    let seat = pace::turn(seats, service::http::address(extensions, own, trusted)).await?;
+    Ok((opened(&channels.files, &link).await?, seat))
+}
+
+/// The link that these parts say, if they say one.
+pub(crate) fn read<'a>((identity, object, name): &'a Parts, signed: &Signed) -> Option<FileLink<'a>> {
+    let (identity, object) = (identity.parse().ok()?, object.parse().ok()?);
+    Some(FileLink {
+        identity,
+        object,
+        name,
+        until: Millis(signed.until),
+        signature: signed.signature.parse().ok()?,
+    })
+}
+
+/// The bytes that a link leads to.
+pub(crate) async fn opened(files: &Files, link: &FileLink<'_>) -> Result<Bytes, Problem> {
+    match files.fetch(link.identity, link.object).await {
         Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) | Err(FileError::Erased | FileError::Damaged) => {
-            let detail = "it was deleted, or its customer was erased";
-            Err(Problem::new(StatusCode::GONE, "file_gone", "the file is not there any more", detail))
-        }
+        Ok(None) | Err(FileError::Erased | FileError::Damaged) => Err(gone()),
         Err(FileError::Unavailable(error)) => {
             tracing::warn!(error, "failed to read a file for a link");
             Err(Problem::unavailable("unavailable", "the file could not be read just now"))
         }
     }
+}
+
+/// It was there once, or never.
+pub(crate) fn gone() -> Problem {
+    let detail = "it was deleted, or its customer was erased";
+    Problem::new(StatusCode::GONE, "file_gone", "the file is not there any more", detail)
 }
 
 /// It was not signed by us, or its time is over; `hint` says what to do.

@@ -175,10 +175,13 @@ async fn a_link_works_for_its_file_and_its_time_and_can_be_had_anew() {
     let other = format!("{}/b.txt?{query}", path.rsplit_once('/').unwrap().0);
     let object: Hash128 = file["object"].as_str().unwrap().parse().unwrap();
     let identity: IdentityId = path.split('/').nth(1).unwrap().parse().unwrap();
-    let late = world.hasher.link(identity, object, "a.txt", Millis(1_000));
+    let late = world.hasher.page_link(identity, object, "a.txt", Millis(1_000));
     let late = format!("{path}?until=1000&signature={late}");
     let longer = url.replace("until=", "until=9");
-    for bad in [&other, &late, &longer, path, &format!("{path}?until=x&signature=y")] {
+    let until = Millis(world.kit.clock.unix_ms() + 60_000);
+    let foreign = world.hasher.link(identity, object, "a.txt", until);
+    let foreign = format!("{path}?until={}&signature={foreign}", until.0);
+    for bad in [&other, &late, &longer, &foreign, path, &format!("{path}?until=x&signature=y")] {
         let answer = get(&world, bad).await;
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{bad}");
         assert_eq!(answer.json::<Value>().await.unwrap()["code"], "no_link");
