@@ -63,14 +63,31 @@ impl Files {
     /// # Errors
     /// [`FileError`]; fate: retry, unless it is damaged.
     pub async fn keep(&self, identity: IdentityId, bytes: &[u8]) -> Result<Hash128, FileError> {
+        let (object, sealed) = self.seal(identity, bytes).await?;
+        self.put(object, sealed).await?;
+        Ok(object)
+    }
+
+    pub(crate) async fn seal(
+        &self,
+        identity: IdentityId,
+        bytes: &[u8],
+    ) -> Result<(Hash128, Bytes), FileError> {
         let object = self.hasher.file(identity, bytes);
         let sealed = self.sealer.seal_file(identity, bytes).await.map_err(|error| match error {
             SealError::Unavailable(error) => FileError::Unavailable(error.to_string()),
             SealError::WrongMasterKey | SealError::TooLarge | SealError::NoRandom => FileError::Damaged,
         })?;
-        // One that is there already is written once more: it may be sealed with a key that was destroyed.
-        self.objects.put(&object.to_string(), sealed.into()).await?;
-        Ok(object)
+        Ok((object, sealed.into()))
+    }
+
+    /// One that is there already is written once more: it may be sealed with a key that was destroyed.
+    pub(crate) async fn put(&self, object: Hash128, sealed: Bytes) -> Result<(), FileError> {
+        Ok(self.objects.put(&object.to_string(), sealed).await?)
+    }
+
+    pub(crate) async fn has(&self, object: Hash128) -> Result<bool, FileError> {
+        Ok(self.objects.has(&object.to_string()).await?)
     }
 
     /// A customer's file; `None` if there is none of that name.
@@ -78,9 +95,15 @@ impl Files {
     /// # Errors
     /// [`FileError`].
     pub async fn fetch(&self, identity: IdentityId, object: Hash128) -> Result<Option<Bytes>, FileError> {
-        let Some(sealed) = self.objects.get(&object.to_string()).await? else { return Ok(None) };
-        match self.sealer.unseal_file(identity, &sealed).await {
-            Ok(bytes) => Ok(Some(bytes.into())),
+        match self.objects.get(&object.to_string()).await? {
+            Some(sealed) => self.unseal(identity, sealed).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) async fn unseal(&self, identity: IdentityId, sealed: Bytes) -> Result<Bytes, FileError> {
+        match self.sealer.unseal_file(identity, sealed).await {
+            Ok(bytes) => Ok(bytes),
             Err(UnsealError::Unavailable(error)) => Err(FileError::Unavailable(error.to_string())),
             Err(UnsealError::Erased) => Err(FileError::Erased),
             Err(UnsealError::NoKey | UnsealError::Damaged) => Err(FileError::Damaged),

@@ -38,6 +38,7 @@ mod streams;
 mod tail;
 mod tail_pull;
 mod token;
+mod uploads;
 mod watch;
 
 pub use append::{APPEND_WINDOW, AppendError, AppendTicket, Appender};
@@ -62,4 +63,5 @@ pub use service::{Endpoint, FoundService, Service, ServiceRequest, ServiceSpec};
 pub use streams::{Discard, StreamError, StreamSpec, StreamUsage};
 pub use tail::{BATCH_MAX, Tail, TailError, TailItem, TailOptions};
 pub use token::{NoRandomness, new_token, token_hash};
+pub use uploads::Uploads;
 pub use watch::{WatchEvent, Watcher};

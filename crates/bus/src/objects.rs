@@ -3,7 +3,9 @@
 use std::io::Cursor;
 use std::time::Duration;
 
-use async_nats::jetstream::object_store::{Config, DeleteErrorKind, GetErrorKind, ObjectStore};
+use async_nats::jetstream::object_store::{
+    Config, DeleteErrorKind, GetErrorKind, InfoErrorKind, ObjectStore,
+};
 use async_nats::jetstream::stream::StorageType;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -47,12 +49,23 @@ impl Bus {
     /// # Errors
     /// [`ObjectError`]; fate: retry.
     pub async fn ensure_objects(&self, name: &SubjectToken, max_bytes: u64) -> Result<Objects, ObjectError> {
+        self.ensure_objects_for(name, max_bytes, Duration::ZERO).await
+    }
+
+    /// The same of a store that keeps nothing for longer than `max_age`, unless that is nothing.
+    pub(crate) async fn ensure_objects_for(
+        &self,
+        name: &SubjectToken,
+        max_bytes: u64,
+        max_age: Duration,
+    ) -> Result<Objects, ObjectError> {
         if let Ok(store) = self.js.get_object_store(name.as_str()).await {
             return Ok(Objects { store, name: name.clone() });
         }
         let config = Config {
             bucket: name.as_str().to_owned(),
             max_bytes: i64::try_from(max_bytes).unwrap_or(i64::MAX),
+            max_age,
             storage: StorageType::File,
             num_replicas: 1,
             ..Config::default()
@@ -98,6 +111,18 @@ impl Objects {
             Ok(Some(Bytes::from(bytes)))
         };
         tokio::time::timeout(TRANSFER_MAX, read).await.map_err(|error| unavailable("read", name, &error))?
+    }
+
+    /// Whether there is an object of that name.
+    ///
+    /// # Errors
+    /// [`ObjectError`]; fate: retry.
+    pub async fn has(&self, name: &str) -> Result<bool, ObjectError> {
+        match self.store.info(name).await {
+            Ok(info) => Ok(!info.deleted),
+            Err(error) if matches!(error.kind(), InfoErrorKind::NotFound) => Ok(false),
+            Err(error) => Err(unavailable("look for", name, &error)),
+        }
     }
 
     /// Deletes an object; one that is not there is no error.

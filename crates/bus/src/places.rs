@@ -111,6 +111,18 @@ pub fn files() -> SubjectToken {
     token(streams::FILES)
 }
 
+/// The name of the object store for files that no message names yet.
+#[must_use]
+pub fn uploads() -> SubjectToken {
+    token(streams::UPLOADS)
+}
+
+/// How large the store of files may grow that no message names yet, beside one for files of this size, bytes.
+#[must_use]
+pub fn uploads_bytes_max(files_bytes_max: u64) -> u64 {
+    files_bytes_max / 4
+}
+
 /// A name that stands in `protocol::streams` is a token; a test says so for each.
 fn token(name: &str) -> SubjectToken {
     #[expect(clippy::expect_used, reason = "constant names, each checked by the test below")]
@@ -129,5 +141,6 @@ mod tests {
         }
         assert_eq!(snapshots().as_str(), streams::SNAPSHOTS);
         assert_eq!(files().as_str(), streams::FILES);
+        assert_eq!(uploads().as_str(), streams::UPLOADS);
     }
 }

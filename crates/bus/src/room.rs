@@ -26,15 +26,42 @@ pub enum Place {
     Remedies,
     /// What could not be used.
     Parked,
+    /// What became of messages.
+    Deliveries,
+    /// The store of files.
+    Files,
+    /// The store of files that no message names yet.
+    Uploads,
     /// The file system under the server's store, or the limit of our account on it.
     Disk,
 }
 
 impl Place {
     /// Those that are streams.
-    pub(crate) const STREAMS: [Self; 4] = [Self::Inbound, Self::Contacts, Self::Remedies, Self::Parked];
+    pub(crate) const STREAMS: [Self; 7] = [
+        Self::Inbound,
+        Self::Contacts,
+        Self::Remedies,
+        Self::Parked,
+        Self::Deliveries,
+        Self::Files,
+        Self::Uploads,
+    ];
 
-    /// The stream's name, or `disk`.
+    /// The stream that fills up; a store of objects lies in one of its own.
+    pub(crate) fn stream(self) -> String {
+        match self {
+            Self::Files | Self::Uploads => format!("OBJ_{}", self.name()),
+            Self::Inbound
+            | Self::Contacts
+            | Self::Remedies
+            | Self::Parked
+            | Self::Deliveries
+            | Self::Disk => self.name().to_owned(),
+        }
+    }
+
+    /// The stream's or store's name, or `disk`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -42,17 +69,20 @@ impl Place {
             Self::Contacts => streams::CONTACTS,
             Self::Remedies => streams::REMEDIES,
             Self::Parked => streams::PARKED,
+            Self::Deliveries => streams::DELIVERIES,
+            Self::Files => streams::FILES,
+            Self::Uploads => streams::UPLOADS,
             Self::Disk => "disk",
         }
     }
 
-    /// Whether a customer's message needs it. What fills PARKED is unreadable and must not stop the floor; REMEDIES is written
+    /// Whether a customer's message needs it: words come in without any file, whatever became of others. What fills PARKED is unreadable and must not stop the floor; REMEDIES is written
     /// at agents' wish alone.
     #[must_use]
     pub fn is_needed(self) -> bool {
         match self {
             Self::Inbound | Self::Contacts | Self::Disk => true,
-            Self::Remedies | Self::Parked => false,
+            Self::Remedies | Self::Parked | Self::Deliveries | Self::Files | Self::Uploads => false,
         }
     }
 }

@@ -50,10 +50,13 @@ impl RoomWatch {
     /// does not answer is as full as it was: a bus that is gone shows elsewhere.
     pub async fn look(&mut self) -> Vec<RoomAlarm> {
         let bus = self.bus.clone();
-        let streams = Place::STREAMS.map(|place| {
-            let bus = &bus;
-            async move { (place, bus.stream_usage(place.name()).await.ok().map(|usage| usage.used_percent())) }
-        });
+        let streams =
+            Place::STREAMS.map(|place| {
+                let bus = &bus;
+                async move {
+                    (place, bus.stream_usage(&place.stream()).await.ok().map(|usage| usage.used_percent()))
+                }
+            });
         let (mut found, account, disk) =
             tokio::join!(join_all(streams), bus.js.query_account(), read(self.read_disk.clone()));
         let account = account.ok().map(|account| account_percent(&account));

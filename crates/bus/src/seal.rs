@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::KeyInit;
 use protocol::limits::INPUT_BYTES_MAX;
@@ -15,12 +16,16 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::connection::Bus;
 use crate::kv::KvError;
 use crate::master_key::MasterKey;
-use crate::seal_keys::{DataKey, KeyFailure, KeyState, KeyStore, bound_to, close, open};
+use crate::seal_keys::{
+    DataKey, KeyFailure, KeyState, KeyStore, bound_to, close, close_in_place, open, open_in_place, to_close,
+};
 use crate::streams::StreamError;
 use crate::watch::{WatchEvent, Watcher};
 
 /// Unwrapped keys kept in memory by one process.
 pub const KEYS_CACHED_MAX: usize = 50_000;
+/// A sealed file begins with the generation of its key.
+const GENERATION_BYTES: usize = size_of::<u32>();
 /// Pause before a broken watch over the keys is opened again.
 const WATCH_PAUSE: Duration = Duration::from_millis(500);
 
@@ -107,33 +112,33 @@ impl Sealer {
         Ok(found)
     }
 
-    /// Seals a file for an identity: the key's generation, then nonce and ciphertext.
+    /// Seals a file for an identity: the key's generation, then nonce and ciphertext. It is held twice meanwhile,
+    /// here and by whoever gives it.
     ///
     /// # Errors
     /// [`SealError`].
     pub async fn seal_file(&self, identity: IdentityId, plain: &[u8]) -> Result<Vec<u8>, SealError> {
         let (generation, key) = self.key_for(identity).await?;
-        let plain = plain.to_vec();
+        let mut whole = to_close(&generation.to_be_bytes(), plain);
         let closed = apart(move || {
             let cipher = XChaCha20Poly1305::new(&key.into());
-            close(&cipher, &bound_to(identity, generation), &plain)
+            close_in_place(&cipher, &bound_to(identity, generation), GENERATION_BYTES, &mut whole)?;
+            Some(whole)
         });
-        let closed = closed.await.flatten().ok_or(SealError::NoRandom)?;
-        Ok([generation.to_be_bytes().as_slice(), &closed].concat())
+        closed.await.flatten().ok_or(SealError::NoRandom)
     }
 
     /// Opens a sealed file of an identity.
     ///
     /// # Errors
     /// [`UnsealError`].
-    pub async fn unseal_file(&self, identity: IdentityId, sealed: &[u8]) -> Result<Vec<u8>, UnsealError> {
-        let (generation, closed) = sealed.split_first_chunk().ok_or(UnsealError::Damaged)?;
+    pub async fn unseal_file(&self, identity: IdentityId, sealed: Bytes) -> Result<Bytes, UnsealError> {
+        let generation = sealed.first_chunk().ok_or(UnsealError::Damaged)?;
         let generation = u32::from_be_bytes(*generation);
         let key = self.key_of(identity, generation).await?;
-        let closed = closed.to_vec();
         let opened = apart(move || {
             let cipher = XChaCha20Poly1305::new(&key.into());
-            open(&cipher, &bound_to(identity, generation), &closed)
+            open_in_place(&cipher, &bound_to(identity, generation), GENERATION_BYTES, sealed)
         });
         opened.await.flatten().ok_or(UnsealError::Damaged)
     }

@@ -2,9 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use bytes::{Bytes, BytesMut};
+use chacha20poly1305::aead::{Aead, AeadInOut, KeyInit, Payload};
+use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
 use protocol::{IdentityId, SubjectToken};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,7 @@ const KEYS_BYTES_MAX: u64 = 4 << 30;
 const RECORD_BYTES_MAX: u32 = 1024;
 const WRAPPING: &str = "winterband v1 wrapping of sealing keys";
 const NONCE_BYTES: usize = 24;
+const TAG_BYTES: usize = 16;
 /// Attempts at one key when others write it at the same time.
 const ATTEMPTS_MAX: usize = 32;
 
@@ -178,6 +179,45 @@ pub(crate) fn close(cipher: &XChaCha20Poly1305, bound_to: &str, plain: &[u8]) ->
     Some([nonce.as_slice(), &closed].concat())
 }
 
+/// What [`close_in_place`] closes: the header, room for the nonce, the plain bytes; with room behind them for the tag.
+pub(crate) fn to_close(header: &[u8], plain: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::with_capacity(header.len() + NONCE_BYTES + plain.len() + TAG_BYTES);
+    whole.extend_from_slice(header);
+    whole.extend_from_slice(&[0; NONCE_BYTES]);
+    whole.extend_from_slice(plain);
+    whole
+}
+
+/// Like [`close`], behind a header and where it stands: a file is large.
+pub(crate) fn close_in_place(
+    cipher: &XChaCha20Poly1305,
+    bound_to: &str,
+    header: usize,
+    whole: &mut Vec<u8>,
+) -> Option<()> {
+    let nonce: [u8; NONCE_BYTES] = random_bytes()?;
+    let (room, text) = whole.get_mut(header..)?.split_first_chunk_mut()?;
+    *room = nonce;
+    let tag = cipher.encrypt_inout_detached(&XNonce::from(nonce), bound_to.as_bytes(), text.into()).ok()?;
+    whole.extend_from_slice(&tag);
+    Some(())
+}
+
+/// Like [`open`], behind a header and where it stands, if nobody else holds it.
+pub(crate) fn open_in_place(
+    cipher: &XChaCha20Poly1305,
+    bound_to: &str,
+    header: usize,
+    whole: Bytes,
+) -> Option<Bytes> {
+    let mut whole = BytesMut::from(whole);
+    let (nonce, closed) = whole.get_mut(header..)?.split_first_chunk_mut::<NONCE_BYTES>()?;
+    let (text, tag) = closed.split_last_chunk_mut::<TAG_BYTES>()?;
+    let (nonce, tag, end) = (XNonce::from(*nonce), Tag::from(*tag), header + NONCE_BYTES + text.len());
+    cipher.decrypt_inout_detached(&nonce, bound_to.as_bytes(), text.into(), &tag).ok()?;
+    Some(whole.freeze().slice(header + NONCE_BYTES..end))
+}
+
 /// The plain bytes; none if a single bit or the identity is another.
 pub(crate) fn open(cipher: &XChaCha20Poly1305, bound_to: &str, closed: &[u8]) -> Option<Vec<u8>> {
     let (nonce, text) = closed.split_first_chunk::<NONCE_BYTES>()?;
@@ -187,6 +227,32 @@ pub(crate) fn open(cipher: &XChaCha20Poly1305, bound_to: &str, closed: &[u8]) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_closed_and_opened_where_it_stands_and_as_everything_else() {
+        let cipher = XChaCha20Poly1305::new(&[7; 32].into());
+        let mut whole = to_close(b"head", b"a file");
+        let at = whole.as_ptr();
+        close_in_place(&cipher, "anna.1", 4, &mut whole).unwrap();
+        assert_eq!(whole.as_ptr(), at, "it was copied");
+        assert_eq!(whole[..4], *b"head");
+        assert_eq!(open(&cipher, "anna.1", &whole[4..]).unwrap(), b"a file");
+        let sealed = Bytes::from(whole);
+        for (bound, header, bytes) in [
+            ("ben.1", 4, sealed.clone()),
+            ("anna.1", 3, sealed.clone()),
+            ("anna.1", 4, sealed.slice(..sealed.len() - 1)),
+            ("anna.1", 4, sealed.slice(..43)),
+            ("anna.1", 4, sealed.slice(..3)),
+        ] {
+            assert_eq!(open_in_place(&cipher, bound, header, bytes), None, "{bound} {header}");
+        }
+        let opened = open_in_place(&cipher, "anna.1", 4, sealed).unwrap();
+        assert_eq!(&opened[..], b"a file");
+        assert_eq!(opened.as_ptr(), at.wrapping_add(4 + NONCE_BYTES), "it was copied");
+        let other = [b"head".as_slice(), &close(&cipher, "anna.1", b"another").unwrap()].concat();
+        assert_eq!(&open_in_place(&cipher, "anna.1", 4, other.into()).unwrap()[..], b"another");
+    }
 
     #[test]
     fn a_key_says_which_before_it_are_destroyed() {

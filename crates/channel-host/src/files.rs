@@ -116,7 +116,7 @@ async fn try_hand_out(
     let link = links::read(parts, &signed).filter(|link| host.files.admits_page(link, host.now()));
     let link = link.ok_or_else(|| links::no_link(hint))?;
     let seat = pace::turn(&host.downloads, address).await?;
-    Ok((links::opened(&host.files, &link).await?, seat))
+    Ok((links::opened(host.unsent.fetch(link.identity, link.object).await)?, seat))
 }
 
 /// The address of a file, relative to `/chat/v1/`, for a page to have it by for a while.
@@ -176,7 +176,7 @@ async fn take_in(host: &Host, sender: Sender, body: Body) -> Result<Response, Pr
         }
     };
     let bytes = coming.read().await.map_err(not_come)?;
-    let object = host.files.keep(identity, &bytes).await.map_err(|error| problem_of(&error))?;
+    let object = host.unsent.keep(identity, &bytes).await.map_err(|error| problem_of(&error))?;
     let media_type = file_kind::media_type_of(&bytes, &name).to_owned();
     let bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let file = Attachment { object, name, media_type, bytes, inline: false };
@@ -271,10 +271,10 @@ fn too_large() -> Problem {
 
 /// Strangers do not fill the store: mails and agents' files have the rest of it.
 async fn require_room(host: &Host) -> Result<(), Problem> {
-    let used = host.files.used_percent().await.map_err(|error| problem_of(&error))?;
+    let used = host.unsent.used_percent().await.map_err(|error| problem_of(&error))?;
     let is_full = used >= host.kit.settings.streams.refuse_new_at_percent;
     if is_full || host.bus.room().level() == RoomLevel::NothingOfCustomers {
-        tracing::error!(used, "a visitor's file is refused: give FILES or the disk more room");
+        tracing::error!(used, "a visitor's file is refused: give FILES, UPLOADS or the disk more room");
         let problem = Problem::unavailable("files_full", "there is no room for files just now");
         return Err(problem.retry_after(RetryAfter(UPLOAD_AGAIN)));
     }

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Router;
 use axum::routing::{get, post};
-use bus::{Bus, Files, IdHasher, Sealer};
+use bus::{Bus, Files, IdHasher, Sealer, Uploads, places};
 use channel_web::WebChat;
 use protocol::subjects::Subjects;
 use protocol::{IdentityId, Millis, SubjectToken};
@@ -67,6 +67,8 @@ struct Host {
     beginnings: RateLimiter<IpAddr>,
     users: Users,
     files: Files,
+    /// Files that no message names yet.
+    unsent: Uploads,
     /// Files that are handed out at once.
     downloads: Arc<Seats>,
     /// Files that come in now, those of a visitor, and their bytes from an address.
@@ -106,6 +108,8 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
     let files_max = kit.settings.streams.files_max_bytes;
     let files = Files::open(&bus, sealer.clone(), hasher.clone(), files_max);
     let files = files.await.context("open the store of files")?;
+    let unsent = Uploads::open(&bus, &files, places::uploads_bytes_max(files_max));
+    let unsent = unsent.await.context("open the store of files that are not sent yet")?;
     let subjects = Subjects::new(cell);
     let intake = Intake {
         kit: kit.clone(),
@@ -130,6 +134,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         beginnings: by_address(limits.ip_new_conversations_per_minute),
         users: Users::load(kit.settings.folder.as_deref())?,
         files,
+        unsent,
         downloads: Seats::new(IP_DOWNLOADS_MAX, DOWNLOADS_MAX),
         upload_seats: Seats::new(IP_UPLOADS_MAX, UPLOADS_MAX),
         uploads: by_visitor(limits.visitor_uploads_per_minute),

@@ -99,6 +99,11 @@ const TOO_MANY_NEW: Refusal = Refusal {
 };
 const TOO_LARGE: Refusal =
     Refusal { code: "text_too_long", words: "it is too long: shorten or split it", retry_after_ms: None };
+const FILE_GONE: Refusal = Refusal {
+    code: "file_gone",
+    words: "a file of it waited for too long and is gone: attach it again",
+    retry_after_ms: None,
+};
 const NOBODY_TO_THANK: Refusal =
     Refusal { code: "nobody_to_thank", words: "nobody has helped here yet", retry_after_ms: None };
 const BROKEN: Refusal =
@@ -178,6 +183,7 @@ impl Taker {
 
     async fn publish(&self, said: &Words) -> Result<Published, Refusal> {
         let Speaker { account, identity, language, user, .. } = &self.speaker;
+        self.settle(&said.inbound.content).await?;
         let named = user.as_ref().map(|user| named(&said.inbound, user));
         let said = Said {
             channel: ChannelKind::Web,
@@ -189,6 +195,21 @@ impl Taker {
             inbound: named.as_ref().unwrap_or(&said.inbound),
         };
         self.host.intake.say(said).await.map_err(refusal_of)
+    }
+
+    /// Makes the files of a message those that are kept, before anybody hears of them.
+    async fn settle(&self, content: &Content) -> Result<(), Refusal> {
+        for file in &content.attachments {
+            match self.host.unsent.settle(file.object).await {
+                Ok(true) => {}
+                Ok(false) => return Err(FILE_GONE),
+                Err(error) => {
+                    tracing::warn!(%error, "failed to keep a file of a message; its page sends it again");
+                    return Err(UNAVAILABLE);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn hold(&mut self, message: MessageId, refusal: Refusal) {

@@ -26,5 +26,7 @@ pub const DRAFTS: &str = "DRAFTS";
 pub const CURSORS: &str = "CURSORS";
 /// Attached files and mails as they came, sealed (object store).
 pub const FILES: &str = "FILES";
+/// Files that came in and that no message names yet, sealed (object store).
+pub const UPLOADS: &str = "UPLOADS";
 /// Snapshots of the routing core's state (object store).
 pub const SNAPSHOTS: &str = "SNAPSHOTS";

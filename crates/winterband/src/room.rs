@@ -65,7 +65,13 @@ fn measure(metrics: &Metrics, report: &RoomReport) {
     for seen in &report.places {
         let ratio = f64::from(seen.used_percent) / 100.0;
         match seen.place {
-            Place::Inbound | Place::Contacts | Place::Remedies | Place::Parked => {
+            Place::Inbound
+            | Place::Contacts
+            | Place::Remedies
+            | Place::Parked
+            | Place::Deliveries
+            | Place::Files
+            | Place::Uploads => {
                 metrics.stream_used_ratio.set([seen.place.name()], ratio);
             }
             Place::Disk => {
@@ -84,6 +90,14 @@ fn advice(place: Place) -> &'static str {
         Place::Remedies => "a stream fills up: give it more room in [streams], or nothing more can be given",
         Place::Parked => {
             "a stream fills up: look at what is parked, or give it more room in [streams]; what is full keeps nothing more"
+        }
+        Place::Deliveries => "a stream fills up: give it more room in [streams], or nothing more can be sent",
+        Place::Files => {
+            "the store of files fills up: give it more room by streams.files_max, or no file can be kept"
+        }
+        Place::Uploads => {
+            "the store of files that are not sent yet fills up: it empties itself within two days, and until then visitors \
+             upload no more; look at who sends so many"
         }
         Place::Disk => "the disk of nats-server fills up: make room on it, or new contacts will be refused",
     }

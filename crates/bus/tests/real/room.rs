@@ -4,6 +4,7 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bus::places;
 use bus::{
     BusSettings, Credentials, Deadline, DiskSpace, Place, PublishError, RoomAlarm, RoomLevel, RoomLimits,
     RoomWatch, Secret,
@@ -94,6 +95,18 @@ async fn on_a_full_disk_customers_are_told_no_and_a_command_is_stored() {
     store(&world.bus, 1, PIECE).await.unwrap();
     assert_eq!(world.bus.room().report().to_string(), "disk 100 % full: everything of customers is refused");
     assert_eq!(look(50).await, (vec![], RoomLevel::All));
+}
+
+#[tokio::test]
+async fn files_raise_alarms_and_refuse_nobody() {
+    let world = world().await;
+    for name in [places::files(), places::uploads()] {
+        let store = world.bus.ensure_objects(&name, SMALL).await.unwrap();
+        store.put("a", Bytes::from(vec![b'x'; 62 * 1024])).await.unwrap();
+    }
+    let mut watch = RoomWatch::new(&world.bus, LIMITS);
+    assert_eq!(passed(&watch.look().await), [(Place::Files, 85), (Place::Uploads, 85)]);
+    assert_eq!(world.bus.room().level(), RoomLevel::All);
 }
 
 #[tokio::test]

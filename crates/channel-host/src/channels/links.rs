@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use bus::{FileError, FileLink, Files};
+use bus::{FileError, FileLink};
 use bytes::Bytes;
 use protocol::Millis;
 use serde::Deserialize;
@@ -66,7 +66,7 @@ async fn try_fetch(
     let link = link.ok_or_else(|| no_link("links work for seven days: fetch files when they come"))?;
     let trusted = &channels.intake.kit.settings.http.trusted_proxies;
     let seat = pace::turn(seats, service::http::address(extensions, own, trusted)).await?;
-    Ok((opened(&channels.files, &link).await?, seat))
+    Ok((opened(channels.files.fetch(link.identity, link.object).await)?, seat))
 }
 
 /// The link that these parts say, if they say one.
@@ -82,8 +82,8 @@ pub(crate) fn read<'a>((identity, object, name): &'a Parts, signed: &Signed) -> 
 }
 
 /// The bytes that a link leads to.
-pub(crate) async fn opened(files: &Files, link: &FileLink<'_>) -> Result<Bytes, Problem> {
-    match files.fetch(link.identity, link.object).await {
+pub(crate) fn opened(fetched: Result<Option<Bytes>, FileError>) -> Result<Bytes, Problem> {
+    match fetched {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) | Err(FileError::Erased | FileError::Damaged) => Err(gone()),
         Err(FileError::Unavailable(error)) => {

@@ -250,24 +250,78 @@ async fn what_is_empty_or_too_large_is_told_so_and_the_largest_is_taken() {
     assert!(got[..] == large[1..], "the bytes are others");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_is_nearly_full_says_when_to_come_again() {
-    let world = world_with(&[("WINTERBAND_STREAMS__FILES_MAX", "64KiB")], 64 * MIB).await;
-    let page = enter(&world, None, 0).await;
-    let mut taken = 0;
-    let full = loop {
-        let bytes = vec![taken; 10 * 1024];
-        let answer = post(&world, &page.token, "a.bin", &bytes).send().await.unwrap();
+/// Sends files of 8 KiB until one is refused; how many were taken, and the refusal.
+async fn fill(world: &World, page: &Page) -> (u8, Response) {
+    for taken in 0..=u8::MAX {
+        let answer = post(world, &page.token, "a.bin", &[taken; 8 * 1024]).send().await.unwrap();
         if answer.status() != StatusCode::OK {
-            break answer;
+            return (taken, answer);
         }
-        taken += 1;
-    };
-    assert!((3..7).contains(&taken), "{taken}");
+    }
+    panic!("it is never full")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_nearly_full_says_when_to_come_again_and_has_room_for_agents() {
+    // Of UPLOADS there is a quarter.
+    let variables = [
+        ("WINTERBAND_STREAMS__FILES_MAX", "512KiB"),
+        ("WINTERBAND_LIMITS__VISITOR_UPLOADS_PER_MINUTE", "1000"),
+    ];
+    let world = world_with(&variables, 64 * MIB).await;
+    let page = enter(&world, None, 0).await;
+    let (taken, full) = fill(&world, &page).await;
+    assert!((13..16).contains(&taken), "{taken}");
     assert_eq!(full.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(header(&full, "retry-after").parse::<u64>().unwrap() > 0);
-    let problem: Value = full.json().await.unwrap();
-    assert!(["files_full", "files_unavailable"].contains(&problem["code"].as_str().unwrap()), "{problem}");
+    assert_eq!(full.json::<Value>().await.unwrap()["code"], "files_full");
+    let files = Files::open(&world.bus, world.sealer.clone(), world.hasher.clone(), MIB).await.unwrap();
+    assert_eq!(files.used_percent().await.unwrap(), 0, "what nobody sent is not kept");
+    let mut kept = 0_u8;
+    while files.used_percent().await.unwrap() < 90 {
+        files.keep(IdentityId(Hash128([1; 16])), &[kept; 8 * 1024]).await.unwrap();
+        kept += 1;
+    }
+    assert!((50..62).contains(&kept), "{kept}");
+    let refused = post(&world, &page.token, "a.bin", b"x").send().await.unwrap();
+    assert_eq!(refused.json::<Value>().await.unwrap()["code"], "files_full");
+    files.keep(IdentityId(Hash128([1; 16])), b"an agent's").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_kept_for_good_only_when_a_message_names_it() {
+    let world = world().await;
+    let mut page = enter(&world, None, 0).await;
+    let file = named(&upload(&world, &page, "a.txt", b"words").await);
+    let files = Files::open(&world.bus, world.sealer.clone(), world.hasher.clone(), MIB).await.unwrap();
+    let usage = async |stream: &str| world.bus.stream_usage(stream).await.unwrap().bytes;
+    assert_eq!(usage("OBJ_FILES").await, 0);
+    let waiting = usage("OBJ_UPLOADS").await;
+    // A second message may name it too, also after it moved.
+    for text in ["see", "see again"] {
+        let id = attach(&mut page, text, std::slice::from_ref(&file)).await;
+        assert_eq!(page.next_of("taken").await["id"], id);
+        assert!(usage("OBJ_FILES").await > 0 && usage("OBJ_UPLOADS").await < waiting);
+    }
+    let entry = page.next_of("entry").await;
+    let url = entry["files"][0]["url"].as_str().unwrap();
+    let identity: IdentityId = url.split('/').nth(1).unwrap().parse().unwrap();
+    let object: Hash128 = file["object"].as_str().unwrap().parse().unwrap();
+    assert_eq!(&files.fetch(identity, object).await.unwrap().unwrap()[..], b"words");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_names_a_file_that_is_gone_is_refused() {
+    let world = world().await;
+    let mut page = enter(&world, None, 0).await;
+    let file = named(&upload(&world, &page, "a.txt", b"words").await);
+    let unsent = world.bus.ensure_objects(&bus::places::uploads(), MIB).await.unwrap();
+    unsent.delete(file["object"].as_str().unwrap()).await.unwrap();
+    let id = attach(&mut page, "see", &[file]).await;
+    let refused = page.next_of("refused").await;
+    assert_eq!((&refused["id"], &refused["code"]), (&json!(id), &json!("file_gone")));
+    assert_eq!(refused["retry_after_ms"], json!(null));
+    assert_eq!(world.inbound().await.len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
