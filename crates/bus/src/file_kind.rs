@@ -1,5 +1,7 @@
 //! What the bytes of a file are, and which of them a browser may show beside a page of ours.
 
+use crate::file_pixels::is_too_large;
+
 /// What a browser is told about bytes that it must not show.
 const BYTES: &str = "application/octet-stream";
 /// What can do nothing in a browser but be seen or heard.
@@ -37,6 +39,7 @@ pub struct Kind {
 pub fn kind_of(bytes: &[u8], name: &str) -> Kind {
     let sniffed = infer::get(bytes).map(|found| found.mime_type());
     match sniffed {
+        Some(found) if is_too_large(bytes, found) => Kind { media_type: BYTES, is_shown: false },
         Some(found) if SHOWN.contains(&found) => Kind { media_type: found, is_shown: true },
         None if is_words(bytes, name) => Kind { media_type: PLAIN_TEXT, is_shown: true },
         Some(_) | None => Kind { media_type: BYTES, is_shown: false },
@@ -47,6 +50,8 @@ pub fn kind_of(bytes: &[u8], name: &str) -> Kind {
 #[must_use]
 pub fn media_type_of(bytes: &[u8], name: &str) -> &'static str {
     match infer::get(bytes) {
+        // Nobody who believes it shows such a picture: it is for those who save it.
+        Some(found) if is_too_large(bytes, found.mime_type()) => BYTES,
         Some(found) => found.mime_type(),
         None if is_words(bytes, name) => "text/plain",
         None => BYTES,
@@ -74,6 +79,16 @@ mod tests {
         let words = kind_of("Größe 5\n".as_bytes(), "list.TXT");
         assert_eq!((words.media_type, words.is_shown), (PLAIN_TEXT, true));
         assert_eq!(kind_of(b"%PDF-1.7\n", "a").media_type, "application/pdf");
+    }
+
+    #[test]
+    fn a_picture_that_fills_the_memory_is_only_handed_over() {
+        let of = |side: u32| [PNG, &side.to_be_bytes(), &side.to_be_bytes()].concat();
+        let (usual, large) = (of(4_000), of(30_000));
+        assert!(kind_of(&usual, "a.png").is_shown);
+        assert_eq!(media_type_of(&usual, "a.png"), "image/png");
+        assert_eq!(kind_of(&large, "a.png"), Kind { media_type: BYTES, is_shown: false });
+        assert_eq!(media_type_of(&large, "a.png"), BYTES);
     }
 
     #[test]

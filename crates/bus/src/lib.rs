@@ -17,6 +17,7 @@ mod ephemeral;
 mod erasures;
 pub mod file_kind;
 pub mod file_name;
+mod file_pixels;
 mod files;
 mod hasher;
 mod kv;
