@@ -67,6 +67,15 @@ impl Users {
         read(&text, folder, &variables).with_context(|| format!("use {}", file.display()))
     }
 
+    /// Another account that has this secret.
+    fn other_with(&self, account: &SubjectToken, secret: &Secret) -> Option<&SubjectToken> {
+        let others = self.0.iter().filter(|(other, _)| *other != account);
+        others
+            .filter(|(_, secrets)| secrets.iter().any(|one| one.reveal() == secret.reveal()))
+            .map(|(other, _)| other)
+            .next()
+    }
+
     /// Who an identity names to an account, now.
     pub(crate) fn user(
         &self,
@@ -77,7 +86,7 @@ impl Users {
         let mut why = NOT_SET_UP;
         // While a secret is changed for another one, there are two.
         for secret in self.0.get(account).into_iter().flatten() {
-            match verify(identity, secret.reveal().as_bytes(), now) {
+            match verify(identity, secret.reveal().as_bytes(), account.as_str(), now) {
                 Ok(user) => return Ok(user),
                 // Another secret's signature says nothing of what is wrong.
                 Err(IdentityError::NotSigned) if why != NOT_SET_UP => {}
@@ -99,7 +108,14 @@ fn read(text: &str, folder: &Path, variables: &dyn Fn(&str) -> Option<String>) -
     let (mut users, mut faults) = (Users::default(), Vec::new());
     for (n, table) in file.identity.into_iter().enumerate() {
         match entry(&table, folder, variables) {
-            Ok((account, secret)) => users.0.entry(account).or_default().push(secret),
+            Ok((account, secret)) => match users.other_with(&account, &secret) {
+                // Whoever is signed in at one would be at the other, by the same token.
+                Some(other) => faults.push(format!(
+                    "[[identity]] number {}: {account} has the secret of {other}: make one of its own",
+                    n + 1
+                )),
+                None => users.0.entry(account).or_default().push(secret),
+            },
             Err(error) => faults.push(format!("[[identity]] number {}: {error:#}", n + 1)),
         }
     }
@@ -174,6 +190,14 @@ mod tests {
         {
             assert!(line.contains(part), "{line}");
         }
+    }
+
+    #[test]
+    fn two_accounts_have_not_the_same_secret() {
+        let table =
+            |account: &str| format!("[[identity]]\naccount = '{account}'\nsecret = {{ env = 'LONG' }}\n");
+        let fault = users(&[table("shop"), table("other")].concat()).unwrap_err();
+        assert!(fault.contains("number 2: other has the secret of shop") && !fault.contains(LONG), "{fault}");
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub enum IdentityError {
     Expired,
     /// It would work for too long, or not yet.
     Times,
+    /// It was made for somebody else.
+    Audience,
 }
 
 impl IdentityError {
@@ -66,9 +68,12 @@ impl IdentityError {
     pub fn code(self) -> &'static str {
         match self {
             Self::Expired => "identity_expired",
-            Self::Malformed | Self::Algorithm | Self::NotSigned | Self::Claims | Self::Times => {
-                "identity_refused"
-            }
+            Self::Malformed
+            | Self::Algorithm
+            | Self::NotSigned
+            | Self::Claims
+            | Self::Times
+            | Self::Audience => "identity_refused",
         }
     }
 
@@ -85,6 +90,7 @@ impl IdentityError {
                 "the identity needs sub, a text of 1 to 128 bytes, and exp, whole seconds; name, email and \
                  phone_number are texts, email_verified and phone_number_verified true or false"
             }
+            Self::Audience => "the identity is for somebody else: name this account in aud, or leave aud out",
             Self::Expired => "the identity has run out: give the widget a fresh one",
             Self::Times => {
                 "the identity has to work now and to end within 24 hours: look at exp and nbf, and at the \
@@ -106,6 +112,7 @@ struct Claims {
     sub: String,
     exp: u64,
     nbf: Option<u64>,
+    aud: Option<Audience>,
     name: Option<String>,
     email: Option<String>,
     email_verified: Option<bool>,
@@ -113,11 +120,28 @@ struct Claims {
     phone_number_verified: Option<bool>,
 }
 
-/// Who a token says that it is, if the account's secret signed it and it works now.
+/// For whom a token is, RFC 7519 4.1.3.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Some(Vec<String>),
+}
+
+impl Audience {
+    fn has(&self, name: &str) -> bool {
+        match self {
+            Self::One(one) => one == name,
+            Self::Some(all) => all.iter().any(|one| one == name),
+        }
+    }
+}
+
+/// Who a token says that it is, if the account's secret signed it, for this account or for nobody in particular, and it works now.
 ///
 /// # Errors
 /// [`IdentityError`]; fate: refuse, and the page is told.
-pub fn verify(token: &str, secret: &[u8], now: Millis) -> Result<User, IdentityError> {
+pub fn verify(token: &str, secret: &[u8], account: &str, now: Millis) -> Result<User, IdentityError> {
     if token.len() > IDENTITY_BYTES_MAX || secret.len() < SECRET_BYTES_MIN {
         return Err(IdentityError::Malformed);
     }
@@ -133,6 +157,9 @@ pub fn verify(token: &str, secret: &[u8], now: Millis) -> Result<User, IdentityE
     // Looks at every byte, so that the time taken does not tell how many were right.
     mac.verify_slice(&signature).map_err(|_| IdentityError::NotSigned)?;
     let claims: Claims = part(claims).ok_or(IdentityError::Claims)?;
+    if claims.aud.as_ref().is_some_and(|aud| !aud.has(account)) {
+        return Err(IdentityError::Audience);
+    }
     in_time(&claims, now)?;
     user(claims)
 }

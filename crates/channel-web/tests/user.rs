@@ -37,7 +37,7 @@ fn claims() -> Value {
 }
 
 fn of(claims: &Value) -> Result<User, IdentityError> {
-    verify(&signed(&head(), claims), SECRET, NOW)
+    verify(&signed(&head(), claims), SECRET, "shop", NOW)
 }
 
 /// The claims with one of them other.
@@ -53,7 +53,7 @@ fn a_user_is_who_the_site_says() {
     assert_eq!(anna, User { sub: "anna".into(), name: None, known: Vec::new() });
     assert_eq!(anna.value(), "user:anna");
     let all = json!({
-        "sub": "42", "exp": NOW_S + 600, "iat": NOW_S, "aud": ["x"], "name": "Anna B.",
+        "sub": "42", "exp": NOW_S + 600, "iat": NOW_S, "aud": ["x", "shop"], "name": "Anna B.",
         "email": "Anna@Example.org", "email_verified": true,
         "phone_number": "+31 20 123 45 67", "phone_number_verified": null,
     });
@@ -74,8 +74,8 @@ fn the_example_of_the_standard_is_read_and_has_run_out() {
     let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
     let key = URL_SAFE_NO_PAD.decode(key).unwrap();
     // Its signature holds, so that what is missing is told.
-    assert_eq!(verify(token, &key, Millis(1_300_819_000_000)), Err(IdentityError::Claims));
-    assert_eq!(verify(token, SECRET, Millis(1_300_819_000_000)), Err(IdentityError::NotSigned));
+    assert_eq!(verify(token, &key, "shop", Millis(1_300_819_000_000)), Err(IdentityError::Claims));
+    assert_eq!(verify(token, SECRET, "shop", Millis(1_300_819_000_000)), Err(IdentityError::NotSigned));
 }
 
 #[test]
@@ -89,34 +89,41 @@ fn another_algorithm_is_refused_whatever_its_signature() {
         json!({"alg": ""}),
         json!({"alg": "HS256", "crit": ["exp"]}),
     ] {
-        assert_eq!(verify(&signed(&head, &claims()), SECRET, NOW), Err(IdentityError::Algorithm), "{head}");
+        assert_eq!(
+            verify(&signed(&head, &claims()), SECRET, "shop", NOW),
+            Err(IdentityError::Algorithm),
+            "{head}"
+        );
     }
     let body = format!(
         "{}.{}",
         URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#),
         URL_SAFE_NO_PAD.encode(claims().to_string())
     );
-    assert_eq!(verify(&format!("{body}."), SECRET, NOW), Err(IdentityError::Algorithm));
+    assert_eq!(verify(&format!("{body}."), SECRET, "shop", NOW), Err(IdentityError::Algorithm));
     let body = body
         .replace(&URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), &URL_SAFE_NO_PAD.encode(head().to_string()));
     let mut mac = Hmac::<Sha512>::new_from_slice(SECRET).unwrap();
     mac.update(body.as_bytes());
     let other = format!("{body}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()));
-    assert_eq!(verify(&other, SECRET, NOW), Err(IdentityError::NotSigned));
-    assert_eq!(verify(&format!("{body}."), SECRET, NOW), Err(IdentityError::NotSigned));
+    assert_eq!(verify(&other, SECRET, "shop", NOW), Err(IdentityError::NotSigned));
+    assert_eq!(verify(&format!("{body}."), SECRET, "shop", NOW), Err(IdentityError::NotSigned));
 }
 
 #[test]
 fn no_changed_sign_passes() {
     let token = signed(&head(), &claims());
-    assert_eq!(verify(&token, b"another secret that is long enough", NOW), Err(IdentityError::NotSigned));
+    assert_eq!(
+        verify(&token, b"another secret that is long enough", "shop", NOW),
+        Err(IdentityError::NotSigned)
+    );
     for (place, sign) in token.char_indices() {
         let other = if sign == 'A' { 'B' } else { 'A' };
         let changed = format!("{}{other}{}", token.get(..place).unwrap(), token.get(place + 1..).unwrap());
-        assert!(verify(&changed, SECRET, NOW).is_err(), "{changed}");
+        assert!(verify(&changed, SECRET, "shop", NOW).is_err(), "{changed}");
     }
     // A shorter signature is none.
-    assert!(verify(token.get(..token.len() - 2).unwrap(), SECRET, NOW).is_err());
+    assert!(verify(token.get(..token.len() - 2).unwrap(), SECRET, "shop", NOW).is_err());
 }
 
 #[test]
@@ -126,14 +133,14 @@ fn what_has_not_the_form_is_refused() {
     for bad in
         ["", ".", "..", "a.b", "a.b.c", "....", padded.as_str(), &format!("{token}.x"), &format!(" {token}")]
     {
-        assert!(verify(bad, SECRET, NOW).is_err(), "{bad}");
+        assert!(verify(bad, SECRET, "shop", NOW).is_err(), "{bad}");
     }
-    assert_eq!(verify("..", SECRET, NOW), Err(IdentityError::Malformed));
+    assert_eq!(verify("..", SECRET, "shop", NOW), Err(IdentityError::Malformed));
     // Padding is no part of the form, also where it is signed.
     assert_ne!(URL_SAFE.encode("{}"), URL_SAFE_NO_PAD.encode("{}"));
     for claims in ["", "[]", "7", "{", r#"{"sub":"a","sub":"b","exp":1800000600}"#] {
         assert_eq!(
-            verify(&signed_text(&head().to_string(), claims), SECRET, NOW),
+            verify(&signed_text(&head().to_string(), claims), SECRET, "shop", NOW),
             Err(IdentityError::Claims),
             "{claims}"
         );
@@ -143,7 +150,7 @@ fn what_has_not_the_form_is_refused() {
     assert!(long(room - 250).is_ok());
     assert_eq!(long(room), Err(IdentityError::Malformed));
     assert_eq!(
-        verify(&token, SECRET.get(..SECRET_BYTES_MIN - 1).unwrap(), NOW),
+        verify(&token, SECRET.get(..SECRET_BYTES_MIN - 1).unwrap(), "shop", NOW),
         Err(IdentityError::Malformed)
     );
 }
@@ -187,6 +194,18 @@ fn a_token_works_for_its_time_and_a_day_at_most() {
 }
 
 #[test]
+fn a_token_for_somebody_else_is_refused() {
+    for aud in [json!("shop"), json!(["other", "shop"]), json!(null)] {
+        assert!(of(&with("aud", aud.clone())).is_ok(), "{aud}");
+    }
+    for aud in [json!("other"), json!("SHOP"), json!(""), json!([]), json!(["other"])] {
+        assert_eq!(of(&with("aud", aud.clone())), Err(IdentityError::Audience), "{aud}");
+    }
+    assert_eq!(of(&with("aud", json!(7))), Err(IdentityError::Claims));
+    assert_eq!(IdentityError::Audience.code(), "identity_refused");
+}
+
+#[test]
 fn whatever_comes_is_answered() {
     let corpus: Vec<Vec<u8>> = [
         signed(&head(), &claims()),
@@ -199,7 +218,7 @@ fn whatever_comes_is_answered() {
     let whole = corpus.clone();
     hammer(&corpus, &words, rounds(), |bytes| {
         let Ok(text) = std::str::from_utf8(bytes) else { return };
-        let passes = verify(text, SECRET, NOW).is_ok();
+        let passes = verify(text, SECRET, "shop", NOW).is_ok();
         assert!(!passes || whole.iter().any(|one| one == bytes), "{text}");
     });
 }
