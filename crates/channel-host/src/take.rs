@@ -311,7 +311,7 @@ fn named(said: &Inbound, user: &User) -> Inbound {
     let claimed = std::mem::take(&mut named.known);
     named.known.clone_from(&user.known);
     named.known.extend(claimed.into_iter().filter(|one| user.known.iter().all(|known| known.by != one.by)));
-    named.content.name = named.content.name.or_else(|| user.name.clone());
+    named.content.name = user.name.clone().or(named.content.name);
     named
 }
 

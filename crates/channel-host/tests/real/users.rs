@@ -155,6 +155,19 @@ async fn what_the_site_verified_stands_in_the_message() {
     assert_eq!(second.keys.as_ref().unwrap().verified, vec![email], "each message has them");
     let content: Content = serde_json::from_slice(&world.sealer.unseal(&first.body).await.unwrap()).unwrap();
     assert_eq!(content.name.as_deref(), Some("Anna B."));
+    // What the page says of itself counts where the site says nothing.
+    let message = |name: &str| json!({"t": "say", "id": crate::page::new_id(), "text": "me", "name": name});
+    page.send(&message("The Manager")).await;
+    page.next_of("taken").await;
+    let mut ben = enter_as(&world, None, &identity(&world, "ben", &json!({}))).await;
+    ben.send(&message("Ben")).await;
+    ben.next_of("taken").await;
+    for (body, name) in world.inbound().await.iter().skip(2).zip(["Anna B.", "Ben"]) {
+        let InputBody::Message(message) = body else { panic!("{body:?}") };
+        let content: Content =
+            serde_json::from_slice(&world.sealer.unseal(&message.body).await.unwrap()).unwrap();
+        assert_eq!(content.name.as_deref(), Some(name));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,6 +192,13 @@ async fn a_user_attaches_files_in_their_own_name() {
     let mut ben = enter_as(&world, None, &identity(&world, "ben", &json!({}))).await;
     ben.send(&attach(&crate::page::new_id())).await;
     assert_eq!(ben.next_of("refused").await["code"], "foreign_file");
+    // A token whose head begins with a space is one too.
+    let body =
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(" {\"alg\":\"HS256\"}"), anna.split('.').nth(1).unwrap());
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(body.as_bytes());
+    let spaced = format!("{body}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()));
+    assert_eq!(post(&spaced).send().await.unwrap().status(), 200);
     let old = signed("HS256", &json!({"sub": "anna", "exp": 7}), SECRET);
     let answer = post(&old).send().await.unwrap();
     assert_eq!(answer.status(), 401);
