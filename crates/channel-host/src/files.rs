@@ -81,7 +81,7 @@ pub(crate) async fn link_anew(
     headers: HeaderMap,
     extensions: Extensions,
 ) -> Response {
-    let answer = try_link(&host, &object, named, &headers, &extensions);
+    let answer = try_link(&host, &object, named, &headers, &extensions).await;
     answered(&host, &headers, answer)
 }
 
@@ -185,7 +185,7 @@ async fn take_in(host: &Host, sender: Sender, body: Body) -> Result<Response, Pr
     Ok(Json(Uploaded { file: FileFrame::new(&file, &url), signature }).into_response())
 }
 
-fn try_link(
+async fn try_link(
     host: &Host,
     object: &str,
     named: Result<Query<Named>, QueryRejection>,
@@ -196,10 +196,13 @@ fn try_link(
     let address = service::http::address(extensions, headers, &host.kit.settings.http.trusted_proxies);
     host.frames.check(&identity).map_err(too_many_uploads)?;
     host.address_frames.check(&address).map_err(network_busy)?;
-    let object = object.parse().map_err(|_| {
+    let object: Hash128 = object.parse().map_err(|_| {
         let detail = "name it as the entry does that it stands in: 32 hex digits";
         Problem::new(StatusCode::NOT_FOUND, "no_such_file", "there is no such file", detail)
     })?;
+    if !host.unsent.has(object).await.map_err(|error| problem_of(&error))? {
+        return Err(links::gone());
+    }
     // It opens with this visitor's key alone, whatever is named here.
     Ok(Json(json!({ "url": page_link(host, identity, object, &name) })).into_response())
 }

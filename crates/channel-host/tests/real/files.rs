@@ -12,7 +12,7 @@ use crate::page::{Page, begun, enter, new_id};
 use crate::within;
 use crate::world::{MIB, World, world, world_with};
 
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR, and what else a picture has";
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x07\0\0\0\x05, and what else a picture has";
 const SVG: &[u8] = b"<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"alert(1)\"/>";
 
 fn post(world: &World, token: &str, name: &str, bytes: &[u8]) -> RequestBuilder {
@@ -193,6 +193,9 @@ async fn a_link_works_for_its_file_and_its_time_and_can_be_had_anew() {
     let fresh: Value = anew(&page.token).send().await.unwrap().json().await.unwrap();
     let answer = get(&world, fresh["url"].as_str().unwrap()).await;
     assert_eq!(&answer.bytes().await.unwrap()[..], b"words");
+    let url = format!("http://{}/chat/v1/links/{}?account=shop&name=a.txt", world.address, Hash128([9; 16]));
+    let gone = refusal(Client::new().get(url).bearer_auth(&page.token)).await;
+    assert_eq!(gone, (410, "file_gone".to_owned()));
     assert_eq!(refusal(anew("")).await, (401, "no_visitor".to_owned()));
     // Whoever else asks for it gets a link that opens nothing.
     let theirs: Value = anew(&eve.token).send().await.unwrap().json().await.unwrap();
@@ -223,6 +226,13 @@ async fn what_could_act_is_only_saved_whatever_it_is_called() {
         }
         assert_eq!(&answer.bytes().await.unwrap()[..], bytes);
     }
+    let side = 30_000_u32.to_be_bytes();
+    let large = [&PNG[..16], &side, &side].concat();
+    let file = upload(&world, &page, "huge.png", &large).await;
+    assert_eq!(file["type"], "application/octet-stream");
+    let answer = get(&world, file["url"].as_str().unwrap()).await;
+    assert_eq!(header(&answer, "content-type"), "application/octet-stream");
+    assert!(header(&answer, "content-disposition").starts_with("attachment; "));
     let picture = upload(&world, &page, "page.html", PNG).await;
     let answer = get(&world, picture["url"].as_str().unwrap()).await;
     assert_eq!(header(&answer, "content-type"), "image/png");

@@ -32,6 +32,7 @@ export class Chosen {
   private readonly list: HTMLElement;
   private readonly full = el("p", { class: "room over", role: "status", hidden: "", "data-testid": "wb-files-full" });
   private readonly items = new Map<number, Shown>();
+  private isOver: (tray: Tray) => boolean = () => true;
   readonly nodes: readonly HTMLElement[];
 
   constructor(
@@ -56,12 +57,24 @@ export class Chosen {
     }
     for (const item of items) this.showOne(tray, item);
     this.list.hidden = items.length === 0;
-    if (items.length < ATTACHMENTS_MAX) this.full.hidden = true;
+    if (this.isOver(tray)) this.full.hidden = true;
   }
 
   /** More was chosen than one message may have. */
   tellFull(): void {
-    say(this.full, fill(this.words.too_many_attachments, "n", String(ATTACHMENTS_MAX)));
+    this.tell(fill(this.words.too_many_attachments, "n", String(ATTACHMENTS_MAX)), (tray) => tray.items().length < ATTACHMENTS_MAX);
+  }
+
+  /** Why the message does not go yet. */
+  tellNotReady(tray: Tray): void {
+    const failed = tray.items().some((item) => item.is === "failed");
+    this.tell(failed ? this.words.filesFailed : this.words.filesGoing, (tray) => tray.isReady());
+  }
+
+  /** Says something of the files until that is over. */
+  private tell(text: string, isOver: (tray: Tray) => boolean): void {
+    say(this.full, text);
+    this.isOver = isOver;
     this.full.hidden = false;
   }
 

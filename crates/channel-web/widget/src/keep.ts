@@ -33,7 +33,8 @@ export class Keep {
     private readonly store: Store | null,
     account: string,
   ) {
-    this.root = `winterband.${account}.`;
+    // A point ends the name: what is called "x" must not begin what is called "x.say".
+    this.root = `winterband.${account.replace(/\./g, "%2E")}.`;
   }
 
   get(name: string): string | null {

@@ -11,6 +11,8 @@ export const FILE_BYTES_MAX = 25 * 1024 * 1024;
 /** How often an upload is tried by itself, and the least pause in between. */
 export const UPLOAD_TRIES_MAX = 5;
 export const UPLOAD_RETRY_MS = 2_000;
+/** An upload of which nothing more goes for so long, and that is not answered, is given up. */
+export const UPLOAD_STALL_MS = 60_000;
 /** Links work for an hour; one that is older than this is asked for anew. */
 export const LINK_FRESH_MS = 50 * 60_000;
 /** Messages written while there is no connection; one more has to wait. */

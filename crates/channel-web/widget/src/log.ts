@@ -1,7 +1,7 @@
 // The list of messages. It is changed, never rebuilt: a live region reads out what is new.
 
 import type { Conversation, Pending } from "./conversation";
-import { CLIP, el, icon } from "./dom";
+import { CLIP, el, icon, say } from "./dom";
 import type { Attached, Entry, Named } from "./frames";
 import { LINK_FRESH_MS } from "./limits";
 import { pieces, sizeOf } from "./text";
@@ -12,8 +12,8 @@ export interface Choices {
   discard(id: string): void;
   /** Where a link of a file leads. */
   address(url: string): string;
-  /** Gives a file a link that works again; whether there is one. */
-  renew(file: Attached): Promise<boolean>;
+  /** Gives a file a link that works again; says why there is none, or nothing. */
+  renew(file: Attached): Promise<string | null>;
 }
 
 // What a browser shows without running anything of it.
@@ -187,16 +187,21 @@ export class Log {
   private file(file: Attached): HTMLElement {
     const { address, renew } = this.choices;
     const link = el("a", { href: address(file.url), target: "_blank", rel: "noopener noreferrer", "data-testid": "wb-file" }, this.label(file));
+    const bad = el("span", { class: "bad", role: "status" });
     const again = async () => {
-      const found = await renew(file);
+      const why = await renew(file);
       link.href = address(file.url);
-      return found;
+      if (why === null) bad.remove();
+      return why;
     };
-    const lost = () => link.replaceChildren(this.label(file), el("span", { class: "bad", role: "status" }, this.words.fileGone));
+    const lost = (why: string) => {
+      say(bad, whyLost(this.words, why));
+      link.append(bad);
+    };
     link.onclick = (event) => {
       if (Date.now() - (file.got ?? 0) < LINK_FRESH_MS) return;
       event.preventDefault();
-      void again().then((found) => (found ? link.click() : lost()));
+      void again().then((why) => (why === null ? link.click() : lost(why)));
     };
     if (PICTURES.includes(file.type)) {
       // Its name stands beside it. A page whose policy allows no pictures of ours shows the name alone.
@@ -204,7 +209,7 @@ export class Log {
       let tried = 0;
       picture.onerror = () => {
         if (tried++) return picture.remove();
-        void again().then((found) => (found ? (picture.src = link.href) : picture.remove()));
+        void again().then((why) => (why === null ? (picture.src = link.href) : picture.remove()));
       };
       // It takes its room only now: who was at the end stays there.
       picture.onload = () => {
@@ -242,6 +247,12 @@ function renew(old: HTMLElement, later: HTMLElement): void {
   const [named, linked] = [old, later].map((node) => node.querySelector(".files"));
   if (named && linked) named.replaceWith(linked);
   if (from && to) from.replaceWith(to);
+}
+
+/** Only what the server says is gone is gone. */
+export function whyLost(words: Words, why: string): string {
+  if (why === "file_gone") return words.fileGone;
+  return why.startsWith("identity_") ? explain(words, why, undefined) : words.fileLater;
 }
 
 function authorOf(entry: Entry): string {

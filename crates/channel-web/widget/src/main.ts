@@ -6,9 +6,10 @@ import { type FromServer, isNamed, type Named } from "./frames";
 import { scopeOf } from "./identity";
 import { messageId } from "./ids";
 import { Keep } from "./keep";
-import { TYPING_EVERY_MS, TYPING_SHOWN_MS } from "./limits";
+import { ATTACHMENTS_MAX, TYPING_EVERY_MS, TYPING_SHOWN_MS } from "./limits";
 import { Link } from "./link";
 import { Panel } from "./panel";
+import { Patience } from "./patience";
 import { Tray } from "./tray";
 import { carrier, linkAnew } from "./upload";
 import css from "./widget.css";
@@ -42,7 +43,7 @@ function storage(kind: "localStorage" | "sessionStorage"): Storage | null {
 function kept(text: string | null): Named[] {
   try {
     const files: unknown = JSON.parse(text ?? "[]");
-    return Array.isArray(files) ? files.filter(isNamed) : [];
+    return Array.isArray(files) ? files.filter(isNamed).slice(0, ATTACHMENTS_MAX) : [];
   } catch {
     return [];
   }
@@ -73,6 +74,9 @@ function mount(script: HTMLScriptElement): void {
   let retry: ReturnType<typeof setTimeout> | undefined;
   let typing: ReturnType<typeof setTimeout> | undefined;
   let typedAt = 0;
+  const patience = new Patience();
+  // The identity with which files were refused last, if it was one.
+  let doubted: string | null = null;
 
   const render = () => panel.render(conversation, state);
 
@@ -96,10 +100,15 @@ function mount(script: HTMLScriptElement): void {
     if (verdict === "give up") {
       state = "idle";
       link.stop();
-      if (frame.t === "error") complain(frame.code, frame.words);
+      if (frame.t === "error") {
+        if (frame.code.startsWith("identity_")) patience.refused();
+        complain(frame.code, frame.words);
+      }
     }
     if (frame.t === "welcome" && verdict === "go on") {
       state = "online";
+      patience.believed();
+      tray.release();
       tray.ready(true);
     }
     if (frame.t === "typing") showTyping(true);
@@ -122,7 +131,18 @@ function mount(script: HTMLScriptElement): void {
 
   const start = () => {
     if (state === "idle" && !conversation.trouble) state = "connecting";
-    link.start();
+    patience.then(() => {
+      link.start();
+      if (identity !== doubted) tray.release();
+    });
+  };
+
+  /** Files are refused while the socket is open: it outlives the token it was opened with. */
+  const doubt = (code: string, words: string) => {
+    if (identity === doubted) return;
+    doubted = identity;
+    patience.refused();
+    complain(code, words);
   };
 
   const panel = new Panel(words, lang, title || words.title, greeting || words.greeting, {
@@ -169,8 +189,13 @@ function mount(script: HTMLScriptElement): void {
       return true;
     },
     take: (id, wanted) => {
-      const { text, files } = conversation.take(id);
-      if (wanted) tray.put(files);
+      const files = conversation.pending.find((message) => message.id === id)?.files ?? [];
+      // It stays as it is while its files have no room: none of them is dropped.
+      if (wanted && !tray.put(files)) {
+        panel.tellFull();
+        return null;
+      }
+      const { text } = conversation.take(id);
       render();
       return text;
     },
@@ -182,15 +207,24 @@ function mount(script: HTMLScriptElement): void {
     address: (url) => new URL(url, base).href,
     renew: async (file) => {
       const fresh = await linkAnew(base, account, conversation.token(), file.object, file.name);
-      if (fresh !== null) Object.assign(file, { url: fresh, got: Date.now() });
-      return fresh !== null;
+      if ("code" in fresh) {
+        if (fresh.code.startsWith("identity_")) doubt(fresh.code, fresh.words);
+        return fresh.code;
+      }
+      patience.believed();
+      Object.assign(file, { url: fresh.url, got: Date.now() });
+      return null;
     },
   });
 
-  const tray = new Tray(carrier(base, account, () => conversation.token()), () => {
-    session.set("files", JSON.stringify(tray.named()));
-    panel.showTray(tray);
-  });
+  const tray = new Tray(
+    carrier(base, account, () => conversation.token()),
+    () => {
+      session.set("files", JSON.stringify(tray.named()));
+      panel.showTray(tray);
+    },
+    doubt,
+  );
 
   // Declared as a function, so that it can be used above.
   function things() {
@@ -215,11 +249,11 @@ function mount(script: HTMLScriptElement): void {
   const become = (next: string | null) => {
     const same = scopeOf(account, identity) === scopeOf(account, next);
     // A page that gives what was just refused would be refused for ever.
-    if (next === identity && conversation.trouble) return;
+    if (next === identity && (conversation.trouble || next === doubted)) return;
     identity = next;
     if (same) {
       conversation.identity = next;
-      if (conversation.trouble) {
+      if (conversation.trouble || doubted !== null) {
         conversation.trouble = null;
         start();
       }
@@ -228,6 +262,8 @@ function mount(script: HTMLScriptElement): void {
     // First nothing of the one before is on its way or to be seen, then the other one's things are.
     state = "idle";
     link.stop();
+    patience.stop();
+    doubted = null;
     clearTimeout(retry);
     ({ session, conversation } = things());
     const draft = session.get("draft");

@@ -21,11 +21,11 @@ export interface Acts {
   /** Whether it was taken over. */
   callback(where: string): boolean;
   thank(text: string): void;
-  /** Takes a refused message back; gives its words. */
-  take(id: string, wanted: boolean): string;
+  /** Takes a refused message back; gives its words, or nothing if its files have no room. */
+  take(id: string, wanted: boolean): string | null;
   attach(files: File[]): void;
   address(url: string): string;
-  renew(file: Attached): Promise<boolean>;
+  renew(file: Attached): Promise<string | null>;
 }
 
 const NARROW = "(max-width: 480px)";
@@ -64,7 +64,10 @@ export class Panel {
     private readonly acts: Acts,
   ) {
     this.log = new Log(words, lang, greeting, {
-      edit: (id) => this.write(acts.take(id, true)),
+      edit: (id) => {
+        const text = acts.take(id, true);
+        if (text !== null) this.write(text);
+      },
       discard: (id) => {
         acts.take(id, false);
         this.input.focus();
@@ -302,6 +305,7 @@ export class Panel {
 
   private submit(): void {
     const text = this.input.value.trim();
+    if (this.tray?.isReady() === false) this.chosen.tellNotReady(this.tray);
     if (this.send.disabled || !this.acts.say(text)) return;
     this.input.value = "";
     this.measure();

@@ -18,8 +18,18 @@ export interface Item {
   again?: boolean;
 }
 
-/** What came of an upload: what the server says of it, or why not; with `after` it may be tried again then, ms. */
-export type Answer = { named: Named } | { code: string; words?: string; after?: number };
+/**
+ * What came of an upload: what the server says of it, or why not; with `after` it may be tried again then, ms; with `held` once the
+ * page has said anew who its visitor is.
+ */
+export type Answer = { named: Named } | Refused;
+
+interface Refused {
+  code: string;
+  words?: string;
+  after?: number;
+  held?: true;
+}
 
 /** One upload on its way; `stop` gives it up. */
 export interface Upload {
@@ -43,11 +53,14 @@ export class Tray {
   private held: Held[] = [];
   private next = 1;
   private open = false;
+  private isHeld = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly carry: Carry,
     private readonly changed: () => void,
+    /** The server does not believe who the visitor is. */
+    private readonly disbelieved: (code: string, words: string) => void = () => {},
   ) {}
 
   items(): readonly Item[] {
@@ -76,13 +89,15 @@ export class Tray {
     return over;
   }
 
-  /** Puts back what was uploaded already: a draft of before, or a message that was not taken. */
-  put(files: readonly Named[]): void {
-    for (const named of files.slice(0, ATTACHMENTS_MAX - this.held.length)) {
+  /** Puts back what was uploaded already, a draft of before, or a message that was not taken; all of it, or none if it has no room. */
+  put(files: readonly Named[]): boolean {
+    if (this.held.length + files.length > ATTACHMENTS_MAX) return false;
+    for (const named of files) {
       const { name, bytes } = named;
       this.held.push({ key: this.next++, name, bytes, is: "there", part: 1, tries: 0, named });
     }
     this.changed();
+    return true;
   }
 
   remove(key: number): void {
@@ -106,6 +121,14 @@ export class Tray {
     this.go();
   }
 
+  /** The page has said anew who its visitor is: what waited for that goes on. */
+  release(): void {
+    if (!this.isHeld) return;
+    this.isHeld = false;
+    for (const item of this.held) if (item.is === "waiting") Object.assign(item, { code: undefined, words: undefined });
+    this.go();
+  }
+
   /** What is there, as a message names it. */
   named(): Named[] {
     return this.held.flatMap((item) => item.named ?? []);
@@ -117,13 +140,14 @@ export class Tray {
     this.held = [];
     clearTimeout(this.timer);
     this.timer = undefined;
+    this.isHeld = false;
     this.changed();
   }
 
   /** Sends the first that waits, if nothing is on its way. */
   private go(): void {
     const item = this.held.find((item) => item.is === "waiting");
-    if (item?.file && this.open && !this.timer && !this.held.some((item) => item.is === "going")) {
+    if (item?.file && this.open && !this.isHeld && !this.timer && !this.held.some((item) => item.is === "going")) {
       this.send(item, item.file);
     }
     this.changed();
@@ -152,7 +176,12 @@ export class Tray {
     });
   }
 
-  private refused(item: Held, { code, words, after }: { code: string; words?: string; after?: number }): void {
+  private refused(item: Held, { code, words, after, held }: Refused): void {
+    if (held) {
+      Object.assign(item, { code, words, part: 0, is: "waiting", tries: 0 });
+      this.isHeld = true;
+      return this.disbelieved(code, words ?? "");
+    }
     Object.assign(item, { code, words, part: 0, again: after !== undefined });
     item.is = after === undefined || item.tries >= UPLOAD_TRIES_MAX ? "failed" : "waiting";
     if (item.is === "failed") return;

@@ -478,3 +478,11 @@ describe("a user", () => {
     expect(ids(later)).toEqual(["msg_a"]);
   });
 });
+
+describe("what is kept for one", () => {
+  it("is never listed for another whose name begins alike", () => {
+    new Keep(store, "shop@x.say.y").put({ id: "msg_a", text: "mine", at: NOW, taken: false });
+    expect(new Keep(store, "shop@x").messages()).toEqual([]);
+    expect(new Keep(store, "shop@x.say.y").messages().map(({ text }) => text)).toEqual(["mine"]);
+  });
+});

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Named } from "../src/frames";
-import { ATTACHMENTS_MAX, FILE_BYTES_MAX, UPLOAD_RETRY_MS, UPLOAD_TRIES_MAX } from "../src/limits";
+import { ATTACHMENTS_MAX, FILE_BYTES_MAX, UPLOAD_RETRY_MS, UPLOAD_STALL_MS, UPLOAD_TRIES_MAX } from "../src/limits";
 import { type Answer, Tray } from "../src/tray";
-import { read } from "../src/upload";
+import { whyLost } from "../src/log";
+import { carrier, read } from "../src/upload";
+import { wordsOf } from "../src/words";
 
 interface Sent {
   name: string;
@@ -13,14 +15,14 @@ interface Sent {
 
 let sent: Sent[];
 const changed = vi.fn();
-const tray = (open = true) => {
+const tray = (open = true, doubted = vi.fn()) => {
   const made = new Tray((_, name, went) => {
     let resolve: (answer: Answer) => void = () => {};
     const answer = new Promise<Answer>((done) => (resolve = done));
     const stop = vi.fn();
     sent.push({ name, went, stop, answer: async (answer) => (resolve(answer), void (await vi.advanceTimersByTimeAsync(0))) });
     return { answer, stop };
-  }, changed);
+  }, changed, doubted);
   made.ready(open);
   return made;
 };
@@ -69,8 +71,12 @@ describe("the tray", () => {
     expect(it.add(many)).toBe(0);
     expect(it.add([file("x"), file("y")])).toBe(2);
     expect(it.items().length).toBe(ATTACHMENTS_MAX);
-    it.put([named("z")]);
+    expect(it.put([named("z")])).toBe(false);
     expect(it.items().length).toBe(ATTACHMENTS_MAX);
+    it.remove(it.items()[0]!.key);
+    // All of a message or nothing of it.
+    expect([it.put([named("y"), named("z")]), it.items().length]).toEqual([false, ATTACHMENTS_MAX - 1]);
+    expect([it.put([named("z")]), it.items().length]).toEqual([true, ATTACHMENTS_MAX]);
   });
 
   it("sends nothing that is empty or too large, and says so until it is taken away", () => {
@@ -127,6 +133,19 @@ describe("the tray", () => {
     expect(sent.map(({ name }) => name)).toEqual(["a.txt", "a.txt", "b.txt"]);
   });
 
+  it("waits when the server does not believe who it is, says so once, and goes on with another identity", async () => {
+    const doubted = vi.fn();
+    const it = tray(true, doubted);
+    it.add([file("a.txt"), file("b.txt")]);
+    await sent[0]!.answer({ code: "identity_expired", words: "fresh one", held: true });
+    expect(doubted.mock.calls).toEqual([["identity_expired", "fresh one"]]);
+    await vi.advanceTimersByTimeAsync(60 * UPLOAD_RETRY_MS);
+    it.ready(true);
+    expect([sent.length, states(it), it.items()[0]?.code]).toEqual([1, ["a.txt waiting", "b.txt waiting"], "identity_expired"]);
+    it.release();
+    expect([sent.length, states(it), it.items()[0]?.code]).toEqual([2, ["a.txt going", "b.txt waiting"], undefined]);
+  });
+
   it("names what was pasted", () => {
     const it = tray();
     it.add([file("", 3, "image/png"), file("", 3, "x/../y")]);
@@ -143,6 +162,50 @@ describe("the answer to an upload", () => {
     const problem = JSON.stringify({ code: "files_full", detail: "later" });
     expect(read(503, problem, "5")).toEqual({ code: "files_full", words: "later", after: 5_000 });
     expect(read(413, JSON.stringify({ code: "file_too_large", detail: "at most" }), null)).toEqual({ code: "file_too_large", words: "at most" });
+    const expired = JSON.stringify({ code: "identity_expired", detail: "fresh one" });
+    expect(read(401, expired, null)).toEqual({ code: "identity_expired", words: "fresh one", held: true });
+    expect(read(401, '{"code":"no_visitor"}', null)).toEqual({ code: "no_visitor", after: 0 });
     expect(read(400, '{"code":7}', "x")).toEqual({ code: "file_failed" });
+  });
+});
+
+describe("an upload", () => {
+  class Request {
+    static last: Request;
+    status = 0;
+    responseText = "";
+    upload: { onprogress?: (event: { loaded: number; total: number }) => void } = {};
+    onloadend?: () => void;
+    open = vi.fn();
+    setRequestHeader = vi.fn();
+    send = vi.fn();
+    abort = vi.fn(() => this.onloadend?.());
+    getResponseHeader = () => null;
+    constructor() {
+      Request.last = this;
+    }
+  }
+
+  it("may take any time while something goes, and is given up when nothing does", async () => {
+    vi.stubGlobal("XMLHttpRequest", Request);
+    const { answer } = carrier("https://x/", "shop", () => "t")(file("a.txt"), "a.txt", () => {});
+    for (let n = 1; n <= 100; n++) {
+      await vi.advanceTimersByTimeAsync(UPLOAD_STALL_MS - 1);
+      Request.last.upload.onprogress?.({ loaded: n, total: 100 });
+    }
+    expect(Request.last.abort).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(UPLOAD_STALL_MS);
+    expect(Request.last.abort).toHaveBeenCalledOnce();
+    expect(await answer).toEqual({ code: "file_failed", after: 0 });
+    vi.unstubAllGlobals();
+  });
+});
+
+describe("a file that cannot be had", () => {
+  it("is gone only if the server says so", () => {
+    const words = wordsOf("en");
+    expect(whyLost(words, "file_gone")).toBe(words.fileGone);
+    expect(whyLost(words, "identity_expired")).toBe(words.identity_expired);
+    for (const other of ["", "network_busy", "files_unavailable"]) expect(whyLost(words, other)).toBe(words.fileLater);
   });
 });
