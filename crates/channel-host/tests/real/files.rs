@@ -1,5 +1,7 @@
 //! Files both ways: taken in from a page, named in a message, handed out by links that expire.
 
+use std::time::Duration;
+
 use bus::{Files, file_name};
 use protocol::content::{Attachment, Content};
 use protocol::input::InputBody;
@@ -7,6 +9,9 @@ use protocol::limits::{ATTACHMENTS_MAX, FILE_BYTES_MAX};
 use protocol::{Hash128, IdentityId, Millis};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
 
 use crate::page::{Page, begun, enter, new_id};
 use crate::within;
@@ -355,6 +360,35 @@ async fn a_visitor_and_an_address_upload_only_so_much() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_sends_nothing_takes_no_seat_and_who_stands_still_loses_it() {
+    let world = world_with(&[("WINTERBAND_LIMITS__VISITOR_UPLOADS_PER_MINUTE", "1000")], 64 * MIB).await;
+    let page = enter(&world, None, 0).await;
+    let head = format!(
+        "POST /chat/v1/files?account=shop&name=a.txt HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         content-length: 100\r\n\r\n",
+        page.token
+    );
+    let mut lines = Vec::new();
+    for _ in 0..6 {
+        let mut line = TcpStream::connect(world.address).await.unwrap();
+        line.write_all(head.as_bytes()).await.unwrap();
+        lines.push(line);
+    }
+    sleep(Duration::from_millis(300)).await;
+    upload(&world, &page, "a.txt", b"they sent nothing yet").await;
+    for line in &mut lines {
+        line.write_all(b"x").await.unwrap();
+    }
+    let until = async |status: StatusCode| {
+        while post(&world, &page.token, "b.txt", b"x").send().await.unwrap().status() != status {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    within("the seats of an address to be taken", until(StatusCode::TOO_MANY_REQUESTS)).await;
+    within("the seats to be free again", until(StatusCode::OK)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_agents_file_arrives_and_one_of_a_note_does_not() {
     let world = world().await;
     let (mut page, conversation, identity) = begun(&world).await;
@@ -392,7 +426,7 @@ async fn an_erased_customers_file_is_gone() {
     world.sealer.erase_identity(identity).await.unwrap();
     let gone = async {
         while get(&world, url).await.status() != StatusCode::GONE {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            sleep(Duration::from_millis(50)).await;
         }
     };
     within("the file to be gone", gone).await;
