@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::{Hash128, IdentityId};
-use tokio::sync::Semaphore;
+use tokio::sync::Mutex;
 
 use crate::connection::Bus;
 use crate::files::{FileError, Files};
@@ -23,7 +23,8 @@ pub struct Uploads {
     bus: Bus,
     files: Files,
     objects: Objects,
-    moves: Arc<Semaphore>,
+    /// One of them is held for each move, the same for the same file: what one move deletes, another one does not read.
+    moves: Arc<[Mutex<()>; MOVES_MAX]>,
 }
 
 impl Uploads {
@@ -33,7 +34,7 @@ impl Uploads {
     /// [`FileError::Unavailable`]; fate: retry.
     pub async fn open(bus: &Bus, files: &Files, max_bytes: u64) -> Result<Self, FileError> {
         let objects = bus.ensure_objects_for(&places::uploads(), max_bytes, KEPT).await?;
-        let moves = Arc::new(Semaphore::new(MOVES_MAX));
+        let moves = Arc::default();
         Ok(Self { bus: bus.clone(), files: files.clone(), objects, moves })
     }
 
@@ -52,7 +53,12 @@ impl Uploads {
     /// # Errors
     /// [`FileError::Unavailable`]; fate: retry, which finishes the work.
     pub async fn settle(&self, object: Hash128) -> Result<bool, FileError> {
-        let _turn = self.moves.acquire().await.map_err(|error| FileError::Unavailable(error.to_string()))?;
+        let [first, ..] = object.0;
+        let turns = self.moves.iter().cycle().nth(first.into());
+        let _turn = match turns {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        };
         let name = object.to_string();
         let Some(sealed) = self.objects.get(&name).await? else { return self.files.has(object).await };
         self.files.put(object, sealed).await?;

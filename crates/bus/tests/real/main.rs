@@ -11,6 +11,7 @@ mod seal;
 mod server;
 mod service;
 mod tail;
+mod uploads;
 
 use std::future::Future;
 use std::time::Duration;

@@ -21,7 +21,7 @@ async fn ask(world: &World, verb: &str, answers: usize) -> Vec<serde_json::Value
     within(SOON, verb, replies.collect()).await
 }
 
-async fn raw(world: &World) -> async_nats::Client {
+pub(crate) async fn raw(world: &World) -> async_nats::Client {
     let settings = world.server.settings();
     let options = match settings.credentials {
         bus::Credentials::Token(token) => async_nats::ConnectOptions::with_token(token.reveal().to_owned()),
