@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bus::IdHasher;
+use bus::{IdHasher, file_kind};
 use bytes::Bytes;
 use channel::known::{Known, PersonKey};
 use channel::{Content, Inbound, MailHead, Parsed, Rejected};
@@ -275,7 +275,13 @@ async fn keep(
 }
 
 fn of_part(object: Hash128, part: &Part) -> Attachment {
-    attachment(object, &part.name, &part.media_type, part.bytes.len(), part.inline)
+    // A picture that would fill a browser's memory is none for whoever would show it.
+    let media_type = if part.media_type.starts_with("image/") {
+        file_kind::media_type_of(&part.bytes, &part.name)
+    } else {
+        &part.media_type
+    };
+    attachment(object, &part.name, media_type, part.bytes.len(), part.inline)
 }
 
 fn attachment(object: Hash128, name: &str, media_type: &str, bytes: usize, inline: bool) -> Attachment {
@@ -294,6 +300,8 @@ fn attachment(object: Hash128, name: &str, media_type: &str, bytes: usize, inlin
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use bus::MasterKey;
 
     use super::*;
@@ -351,5 +359,20 @@ mod tests {
         let (two, _) = senders("Reply-To: cem@e.test\r\n", true);
         assert_ne!(one.now, two.now, "a form's customers are no single one");
         assert_eq!(known, [Known { by: PersonKey::email("ben@d.test").unwrap(), verified: false }]);
+    }
+
+    #[test]
+    fn a_picture_that_fills_a_browsers_memory_is_shown_to_nobody() {
+        let of = |side: u32| {
+            let start =
+                [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".as_slice(), &side.to_be_bytes(), &side.to_be_bytes()];
+            let picture = [&start.concat(), b"\x08\x02\0\0\0\0\0\0\0".as_slice()].concat();
+            let head = "From: ann@c.test\r\nMIME-Version: 1.0\r\nContent-Type: image/png; name=x.png\r\n\
+                        Content-Transfer-Encoding: base64\r\n\r\n";
+            let raw = format!("{head}{}\r\n", STANDARD.encode(picture));
+            let mail = channel_email::read(raw.as_bytes(), &channel_email::Limits::default()).unwrap();
+            of_part(Hash128([0; 16]), &mail.parts[0]).media_type
+        };
+        assert_eq!((of(300).as_str(), of(30_000).as_str()), ("image/png", "application/octet-stream"));
     }
 }
