@@ -214,6 +214,27 @@ async fn a_third_party_is_asked_and_their_answer_comes_back() {
 }
 
 #[tokio::test]
+async fn a_forms_customer_answers_as_themselves() {
+    let Some(mut scene) = scene(&[], &[("support", SUPPORT)]).await else { return };
+    let form = mail("form", BEN, "By the form", &format!("Reply-To: {ANN}\n"), "I filled in your form.");
+    scene.host.send(BEN, SUPPORT, &form).await;
+    let (_, contact) = take(&mut scene.anna).await;
+    reply(&mut scene.anna, contact.contact, "We have it.").await;
+    let got = scene.host.arrives(ANN, "We have it.").await;
+    let more = format!("In-Reply-To: {}\n", header(&got, "Message-ID").unwrap());
+    let answer = mail("again", ANN, "Re: By the form", &more, "Thank you all.");
+    scene.host.send(ANN, &reply_to(&got), &answer).await;
+    let heard = hears(&mut scene.anna, "Thank you all.").await;
+    assert_eq!(heard.contact, contact.contact);
+    assert!(!heard.mail.unwrap().third_party, "the form asked for them to be answered");
+    // The form's next customer is somebody else.
+    let other = mail("other", BEN, "By the form", &format!("Reply-To: {SALES}\n"), "And so did I.");
+    scene.host.send(BEN, SUPPORT, &other).await;
+    let (_, second) = take(&mut scene.anna).await;
+    assert_ne!(second.conversation, contact.conversation);
+}
+
+#[tokio::test]
 async fn a_bounce_is_tied_to_its_message_and_the_address_rests() {
     let Some(mut scene) = scene(&[], &[("support", SUPPORT)]).await else { return };
     let nobody = "nobody@customer.test";

@@ -26,6 +26,8 @@ struct Threaded {
     thread: Hash128,
     identity: IdentityId,
     is_third: bool,
+    /// This mail begins it.
+    is_fresh: bool,
 }
 
 /// Makes a mail durable, or as much of it as is kept; the same mail again is the same message.
@@ -174,6 +176,7 @@ fn thread(
         thread: hash(&fresh_thread(sender, &inbound.provider_id)),
         identity: sender,
         is_third: false,
+        is_fresh: true,
     };
     let Some(mail) = mail else { return fresh() };
     let book = channels.book();
@@ -199,7 +202,8 @@ fn thread(
         Place::New => fresh(),
         Place::Join { thread, .. } => {
             let identity = book.owner_of(thread).unwrap_or(sender);
-            Threaded { thread, identity, is_third: !senders.any(identity) }
+            let speaks = book.thread_of(hash(&speaker(thread, &address))) == Some(thread);
+            Threaded { thread, identity, is_third: !(speaks || senders.any(identity)), is_fresh: false }
         }
     }
 }
@@ -221,6 +225,14 @@ fn aliases(
     let people = mail.to.iter().chain(&mail.cc).map(|address| address.email.to_ascii_lowercase());
     let people = people.filter(|address| !own.same(address));
     let mut all: Vec<Hash128> = vec![hash(&participant(threaded.thread, who))];
+    if threaded.is_fresh {
+        // Whoever it asks to be answered speaks for it later: of a form, only they do. Nobody else is let in this way afterwards.
+        let asked = mail.reply_to.first().map(|to| to.email.to_ascii_lowercase());
+        let speakers = std::iter::once(who.to_owned()).chain(asked);
+        all.extend(speakers.flat_map(|one| {
+            [hash(&participant(threaded.thread, &one)), hash(&speaker(threaded.thread, &one))]
+        }));
+    }
     all.extend(ids.take(ALIASES_MAX / 2).map(|id| hash(&named(id))));
     all.extend(people.map(|address| hash(&participant(threaded.thread, &address))));
     let mut seen = std::collections::BTreeSet::new();
@@ -232,6 +244,11 @@ fn aliases(
 /// By what a mail's own thread is known: the mail, and who sent it.
 fn fresh_thread(sender: IdentityId, provider_id: &str) -> String {
     format!("thread of {sender} {provider_id}")
+}
+
+/// Who speaks for the customer of a thread, besides whoever began it.
+fn speaker(thread: Hash128, address: &str) -> String {
+    format!("speaker of {thread} {address}")
 }
 
 fn named(id: &str) -> String {
