@@ -18,7 +18,7 @@ use sha2::Sha256;
 use tests::{Product, eventually};
 
 /// How long something may take to arrive.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 const SECRET: [u8; 32] = [41; 32];
 
