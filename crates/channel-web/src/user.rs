@@ -1,6 +1,7 @@
 //! Who a visitor is, said by the page's own site: a JSON Web Token (RFC 7519), signed with HMAC-SHA256 by the account's secret.
 //!
-//! One algorithm and no other: a token names its own, and whoever believes it lets everybody in.
+//! One algorithm and no other: a token names its own, and whoever believes it lets everybody in. The libraries for such tokens bring RSA and
+//! elliptic curves for this one HMAC, which is here for webhooks already.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

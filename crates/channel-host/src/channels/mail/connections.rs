@@ -1,4 +1,7 @@
 //! Connections to a server for mail out that let us in: kept for the next mails, never waited for without end.
+//!
+//! lettre has a pool of its own. It waits for greetings and answers without end, and does not tell whether what failed was the way to the
+//! server, which is the account's, or the mail.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
