@@ -159,6 +159,39 @@ pub struct CustomerMessage {
     pub body: Sealed,
 }
 
+impl CustomerMessage {
+    /// A message that says no more than every one does: new, by a person, without a thread.
+    #[must_use]
+    pub fn new(
+        message: MessageId,
+        channel: ChannelKind,
+        account: SubjectToken,
+        identity: IdentityId,
+        provider_hash: Hash128,
+        content_hash: Hash128,
+        body: Sealed,
+    ) -> Self {
+        Self {
+            message,
+            channel,
+            account,
+            identity,
+            provider_hash,
+            content_hash,
+            sent_at: None,
+            category: None,
+            replays: None,
+            callback: false,
+            language: None,
+            facts: FactValues::new(),
+            thread: None,
+            automatic: false,
+            keys: None,
+            body,
+        }
+    }
+}
+
 /// The thread of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageThread {

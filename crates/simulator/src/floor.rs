@@ -116,22 +116,16 @@ impl Core {
         let id = self.uuid();
         let identity = identity(customer);
         self.write(InputBody::Message(CustomerMessage {
-            message: MessageId(id),
-            channel: ChannelKind::Web,
-            account: account.clone(),
-            identity,
-            provider_hash: Hash128(*id.as_bytes()),
-            content_hash: Hash128([0; 16]),
-            sent_at: None,
             category: category.cloned(),
-            replays: None,
-            callback: false,
-            language: None,
-            facts: protocol::facts::FactValues::new(),
-            thread: None,
-            automatic: false,
-            keys: None,
-            body: Sealed::from_parts(identity, 1, ""),
+            ..CustomerMessage::new(
+                MessageId(id),
+                ChannelKind::Web,
+                account.clone(),
+                identity,
+                Hash128(*id.as_bytes()),
+                Hash128([0; 16]),
+                Sealed::from_parts(identity, 1, ""),
+            )
         }))
     }
 

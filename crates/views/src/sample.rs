@@ -58,24 +58,15 @@ fn input(seq: u64, body: InputBody) -> Cause {
 fn wrote(seq: u64, text: &str) -> Cause {
     input(
         seq,
-        InputBody::Message(CustomerMessage {
-            message: MessageId(uuid_of(u128::from(seq))),
-            channel: ChannelKind::Web,
-            account: token("shop"),
-            identity: identity(),
-            provider_hash: Hash128([1; 16]),
-            content_hash: Hash128([2; 16]),
-            sent_at: None,
-            category: None,
-            replays: None,
-            callback: false,
-            language: None,
-            facts: protocol::facts::FactValues::new(),
-            thread: None,
-            automatic: false,
-            keys: None,
-            body: sealed(text),
-        }),
+        InputBody::Message(CustomerMessage::new(
+            MessageId(uuid_of(u128::from(seq))),
+            ChannelKind::Web,
+            token("shop"),
+            identity(),
+            Hash128([1; 16]),
+            Hash128([2; 16]),
+            sealed(text),
+        )),
     )
 }
 

@@ -92,22 +92,16 @@ impl World {
         let message = MessageId(self.uuid());
         let customer = &self.customers[n];
         CustomerMessage {
-            message,
-            channel: customer.channel,
-            account: token(account),
-            identity: customer.identity,
-            provider_hash: provider,
-            content_hash: content,
-            sent_at: None,
             category,
-            replays: None,
-            callback: false,
-            language: None,
-            facts: protocol::facts::FactValues::new(),
-            thread: None,
-            automatic: false,
-            keys: None,
-            body: floor::sealed(customer.identity),
+            ..CustomerMessage::new(
+                message,
+                customer.channel,
+                token(account),
+                customer.identity,
+                provider,
+                content,
+                floor::sealed(customer.identity),
+            )
         }
     }
 

@@ -149,24 +149,15 @@ impl World {
         let identity = intake.hasher.identity(ChannelKind::Webhook, "crm", "ann");
         let content = Content { identity: Some("ann".into()), ..Content::words("hello") };
         let body = intake.sealer.seal(identity, &serde_json::to_vec(&content).unwrap()).await.unwrap();
-        let message = CustomerMessage {
-            message: MessageId(Uuid::now_v7()),
-            channel: ChannelKind::Webhook,
-            account: key().account,
+        let message = CustomerMessage::new(
+            MessageId(Uuid::now_v7()),
+            ChannelKind::Webhook,
+            key().account,
             identity,
-            provider_hash: Hash128([1; 16]),
-            content_hash: Hash128([2; 16]),
-            sent_at: None,
-            category: None,
-            replays: None,
-            callback: false,
-            language: None,
-            facts: protocol::facts::FactValues::new(),
-            thread: None,
-            automatic: false,
-            keys: None,
+            Hash128([1; 16]),
+            Hash128([2; 16]),
             body,
-        };
+        );
         let opened = Event::ConversationOpened {
             conversation: TALK,
             identity,

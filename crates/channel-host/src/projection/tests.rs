@@ -165,24 +165,15 @@ fn the_words_of_an_entry_stand_in_its_cause() {
     let mut projection = Projection::default();
     let body = Sealed::from_parts(identity(1), 1, "abc");
     let message = MessageId(Uuid::from_u128(9));
-    let said = CustomerMessage {
+    let said = CustomerMessage::new(
         message,
-        channel: ChannelKind::Web,
-        account: token("shop"),
-        identity: identity(1),
-        provider_hash: Hash128([1; 16]),
-        content_hash: Hash128([2; 16]),
-        sent_at: None,
-        category: None,
-        replays: None,
-        callback: false,
-        language: None,
-        facts: protocol::facts::FactValues::new(),
-        thread: None,
-        automatic: false,
-        keys: None,
-        body: body.clone(),
-    };
+        ChannelKind::Web,
+        token("shop"),
+        identity(1),
+        Hash128([1; 16]),
+        Hash128([2; 16]),
+        body.clone(),
+    );
     let events = vec![opened(1, ChannelKind::Web), added(1, 1, EntryKind::FromCustomer)];
     projection.apply(1, &record(Some(InputBody::Message(said)), events));
     let After::Entries(entries) = projection.after(identity(1), 0) else { panic!("no entries") };

@@ -100,24 +100,15 @@ impl Log {
     }
 
     fn said(&self) -> Cause {
-        self.input(InputBody::Message(CustomerMessage {
-            message: MessageId(uuid::Uuid::from_u128(u128::from(self.seq))),
-            channel: ChannelKind::Api,
-            account: token("shop"),
-            identity: CUSTOMER,
-            provider_hash: Hash128([2; 16]),
-            content_hash: Hash128([3; 16]),
-            sent_at: None,
-            category: None,
-            replays: None,
-            callback: false,
-            language: None,
-            facts: protocol::facts::FactValues::new(),
-            thread: None,
-            automatic: false,
-            keys: None,
-            body: Sealed::from_parts(CUSTOMER, 1, "AAAA"),
-        }))
+        self.input(InputBody::Message(CustomerMessage::new(
+            MessageId(uuid::Uuid::from_u128(u128::from(self.seq))),
+            ChannelKind::Api,
+            token("shop"),
+            CUSTOMER,
+            Hash128([2; 16]),
+            Hash128([3; 16]),
+            Sealed::from_parts(CUSTOMER, 1, "AAAA"),
+        )))
     }
 
     fn asked(&self, id: CommandId, agent: AgentId, command: Command) -> Cause {

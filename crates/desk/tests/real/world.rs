@@ -184,24 +184,15 @@ impl World {
     pub(crate) async fn message(&self, text: &str) -> InputBody {
         let content = Content { text: text.to_owned(), name: Some("Mia".to_owned()), ..Content::default() };
         let body: Sealed = self.sealer.seal(CUSTOMER, &serde_json::to_vec(&content).unwrap()).await.unwrap();
-        InputBody::Message(CustomerMessage {
-            message: MessageId(uuid::Uuid::now_v7()),
-            channel: ChannelKind::Web,
-            account: SubjectToken::new("shop").unwrap(),
-            identity: CUSTOMER,
-            provider_hash: Hash128([2; 16]),
-            content_hash: Hash128([3; 16]),
-            sent_at: None,
-            category: None,
-            replays: None,
-            callback: false,
-            language: None,
-            facts: protocol::facts::FactValues::new(),
-            thread: None,
-            automatic: false,
-            keys: None,
+        InputBody::Message(CustomerMessage::new(
+            MessageId(uuid::Uuid::now_v7()),
+            ChannelKind::Web,
+            SubjectToken::new("shop").unwrap(),
+            CUSTOMER,
+            Hash128([2; 16]),
+            Hash128([3; 16]),
             body,
-        })
+        ))
     }
 
     /// The conversation had so many entries before this log begins.

@@ -68,24 +68,15 @@ impl World {
         let identity = IdentityId(Hash128(u128::from(n).to_be_bytes()));
         let message = MessageId(Uuid::now_v7());
         let body = self.seal(identity, "four winter tyres").await;
-        let said = CustomerMessage {
+        let said = CustomerMessage::new(
             message,
-            channel: ChannelKind::Web,
-            account: token("shop"),
+            ChannelKind::Web,
+            token("shop"),
             identity,
-            provider_hash: Hash128(*message.0.as_bytes()),
-            content_hash: Hash128([3; 16]),
-            sent_at: None,
-            category: None,
-            replays: None,
-            callback: false,
-            language: None,
-            facts: protocol::facts::FactValues::new(),
-            thread: None,
-            automatic: false,
-            keys: None,
+            Hash128(*message.0.as_bytes()),
+            Hash128([3; 16]),
             body,
-        };
+        );
         self.input(&subjects().inbound_message(ChannelKind::Web, &token("shop")), InputBody::Message(said))
             .await;
         let (offer, held) = self.until("an offer", async |world| world.offered(identity).await).await;

@@ -297,22 +297,17 @@ impl Floor {
     ) -> CustomerMessage {
         let id = self.uuid();
         CustomerMessage {
-            message: MessageId(id),
-            channel,
-            account: token(account),
-            identity: identity(customer),
-            provider_hash: Hash128(*id.as_bytes()),
-            content_hash: hash("words"),
-            sent_at: None,
             category: category.map(token),
-            replays: None,
-            callback: false,
-            language: None,
             facts: if self.state.config().facts.is_empty() { FactValues::new() } else { facts_of(customer) },
-            thread: None,
-            automatic: false,
-            keys: None,
-            body: sealed(),
+            ..CustomerMessage::new(
+                MessageId(id),
+                channel,
+                token(account),
+                identity(customer),
+                Hash128(*id.as_bytes()),
+                hash("words"),
+                sealed(),
+            )
         }
     }
 

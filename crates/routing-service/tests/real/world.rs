@@ -143,24 +143,15 @@ impl World {
     pub(crate) async fn write(&self) {
         let id = Uuid::now_v7();
         let identity = IdentityId(Hash128(*id.as_bytes()));
-        let message = CustomerMessage {
-            message: MessageId(id),
-            channel: ChannelKind::Web,
-            account: token("shop"),
+        let message = CustomerMessage::new(
+            MessageId(id),
+            ChannelKind::Web,
+            token("shop"),
             identity,
-            provider_hash: Hash128(*id.as_bytes()),
-            content_hash: Hash128([2; 16]),
-            sent_at: None,
-            category: None,
-            replays: None,
-            callback: false,
-            language: None,
-            facts: protocol::facts::FactValues::new(),
-            thread: None,
-            automatic: false,
-            keys: None,
-            body: Sealed::from_parts(identity, 1, "c2VhbGVk"),
-        };
+            Hash128(*id.as_bytes()),
+            Hash128([2; 16]),
+            Sealed::from_parts(identity, 1, "c2VhbGVk"),
+        );
         self.input(InputBody::Message(message)).await;
     }
 

@@ -74,22 +74,16 @@ impl Given {
 
     fn message(&self, n: u8, keys: Option<Box<CustomerKeys>>) -> InputBody {
         InputBody::Message(CustomerMessage {
-            message: MessageId(Uuid::from_u128(u128::from(self.seq))),
-            channel: ChannelKind::Web,
-            account: SubjectToken::new("shop").unwrap(),
-            identity: identity(n),
-            provider_hash: Hash128([1; 16]),
-            content_hash: Hash128([2; 16]),
-            sent_at: None,
-            category: None,
-            replays: None,
-            callback: false,
-            language: None,
-            facts: protocol::facts::FactValues::new(),
-            thread: None,
-            automatic: false,
             keys,
-            body: Sealed::from_parts(identity(n), 1, "words"),
+            ..CustomerMessage::new(
+                MessageId(Uuid::from_u128(u128::from(self.seq))),
+                ChannelKind::Web,
+                SubjectToken::new("shop").unwrap(),
+                identity(n),
+                Hash128([1; 16]),
+                Hash128([2; 16]),
+                Sealed::from_parts(identity(n), 1, "words"),
+            )
         })
     }
 

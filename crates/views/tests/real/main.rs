@@ -78,24 +78,15 @@ fn record(n: u64) -> Record {
     let identity = IdentityId(Hash128([7; 16]));
     let (conversation, contact) = (conversation(), ContactId { log_seq: 1, n: 1 });
     let (channel, account) = (ChannelKind::Web, token("shop"));
-    let message = CustomerMessage {
-        message: MessageId(uuid::Uuid::now_v7()),
+    let message = CustomerMessage::new(
+        MessageId(uuid::Uuid::now_v7()),
         channel,
-        account: account.clone(),
+        account.clone(),
         identity,
-        provider_hash: Hash128([1; 16]),
-        content_hash: Hash128([2; 16]),
-        sent_at: None,
-        category: None,
-        replays: None,
-        callback: false,
-        language: None,
-        facts: protocol::facts::FactValues::new(),
-        thread: None,
-        automatic: false,
-        keys: None,
-        body: Sealed::from_parts(identity, 1, &format!("words{n}")),
-    };
+        Hash128([1; 16]),
+        Hash128([2; 16]),
+        Sealed::from_parts(identity, 1, &format!("words{n}")),
+    );
     let mut events = Vec::new();
     if n == 1 {
         events.push(Event::ConversationOpened { conversation, identity, channel, account, thread: None });

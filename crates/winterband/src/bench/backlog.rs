@@ -196,24 +196,15 @@ impl Bench {
         let id = uuid::Uuid::now_v7();
         let hasher = &self.shared.hasher;
         let identity: IdentityId = hasher.identity(ChannelKind::Api, self.account.as_str(), &id.to_string());
-        InputBody::Message(CustomerMessage {
-            message: MessageId(id),
-            channel: ChannelKind::Api,
-            provider_hash: hasher.provider_id(ChannelKind::Api, &self.account, &id.to_string()),
-            content_hash,
-            account: self.account.clone(),
+        InputBody::Message(CustomerMessage::new(
+            MessageId(id),
+            ChannelKind::Api,
+            self.account.clone(),
             identity,
-            sent_at: None,
-            category: None,
-            replays: None,
-            callback: false,
-            language: None,
-            facts: protocol::facts::FactValues::new(),
-            thread: None,
-            automatic: false,
-            keys: None,
-            body: body.clone(),
-        })
+            hasher.provider_id(ChannelKind::Api, &self.account, &id.to_string()),
+            content_hash,
+            body.clone(),
+        ))
     }
 
     /// An agent is reachable and online.

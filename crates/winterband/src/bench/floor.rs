@@ -88,24 +88,15 @@ impl Floor {
         let account = SubjectToken::new("bench")?;
         let identity = hasher.identity(ChannelKind::Api, account.as_str(), &id.to_string());
         let content = serde_json::to_vec(&Content::words(WORDS.to_owned()))?;
-        let message = CustomerMessage {
-            message: MessageId(id),
-            channel: ChannelKind::Api,
-            provider_hash: hasher.provider_id(ChannelKind::Api, &account, &id.to_string()),
-            content_hash: hasher.content(&content),
-            account,
+        let message = CustomerMessage::new(
+            MessageId(id),
+            ChannelKind::Api,
+            account.clone(),
             identity,
-            sent_at: None,
-            category: None,
-            replays: None,
-            callback: false,
-            language: None,
-            facts: protocol::facts::FactValues::new(),
-            thread: None,
-            automatic: false,
-            keys: None,
-            body: sealer.seal(identity, &content).await?,
-        };
+            hasher.provider_id(ChannelKind::Api, &account, &id.to_string()),
+            hasher.content(&content),
+            sealer.seal(identity, &content).await?,
+        );
         Ok(input(kit, InputBody::Message(message)))
     }
 

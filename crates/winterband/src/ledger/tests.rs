@@ -120,22 +120,16 @@ fn dismissal(parked: ParkedId) -> InputBody {
 
 fn message(n: u8, replays: Option<ParkedId>) -> CustomerMessage {
     CustomerMessage {
-        message: MessageId(Uuid::from_u128(n.into())),
-        channel: ChannelKind::Web,
-        account: protocol::SubjectToken::new("shop").unwrap(),
-        identity: IdentityId(Hash128([1; 16])),
-        provider_hash: Hash128([n; 16]),
-        content_hash: Hash128([n; 16]),
-        sent_at: None,
-        category: None,
         replays,
-        callback: false,
-        language: None,
-        facts: protocol::facts::FactValues::new(),
-        thread: None,
-        automatic: false,
-        keys: None,
-        body: sealed(),
+        ..CustomerMessage::new(
+            MessageId(Uuid::from_u128(n.into())),
+            ChannelKind::Web,
+            protocol::SubjectToken::new("shop").unwrap(),
+            IdentityId(Hash128([1; 16])),
+            Hash128([n; 16]),
+            Hash128([n; 16]),
+            sealed(),
+        )
     }
 }
 

@@ -40,25 +40,19 @@ fn from_agent() -> EntryKind {
 fn heard(aliases: &[u8]) -> Record {
     let identity = IdentityId(Hash128([7; 16]));
     let message = CustomerMessage {
-        message: MessageId(Uuid::nil()),
-        channel: ChannelKind::Email,
-        account: key().account,
-        identity,
-        provider_hash: Hash128([1; 16]),
-        content_hash: Hash128([2; 16]),
-        sent_at: None,
-        category: None,
-        replays: None,
-        callback: false,
-        language: None,
-        facts: protocol::facts::FactValues::new(),
         thread: Some(Box::new(MessageThread {
             id: Hash128([9; 16]),
             aliases: aliases.iter().map(|n| Hash128([*n; 16])).collect(),
         })),
-        automatic: false,
-        keys: None,
-        body: protocol::content::Sealed::from_parts(identity, 1, "x"),
+        ..CustomerMessage::new(
+            MessageId(Uuid::nil()),
+            ChannelKind::Email,
+            key().account,
+            identity,
+            Hash128([1; 16]),
+            Hash128([2; 16]),
+            protocol::content::Sealed::from_parts(identity, 1, "x"),
+        )
     };
     let input = Input { v: 1, made_at: Millis(17), body: InputBody::Message(message) };
     let cause = Cause::Input { seq: 3, input };
