@@ -13,7 +13,7 @@ const VALUE_BYTES_MAX: usize = 16 * 1024;
 pub struct Results {
     /// The name of the server that wrote it, in lower case.
     pub server: String,
-    /// Method and outcome in lower case, such as `("dkim", "pass")`, with the domain it is about if one is told.
+    /// Method and outcome in lower case, such as `("dmarc", "pass")`, with the domain in `From` that it is about, if that is told.
     pub outcomes: Vec<Outcome>,
 }
 
@@ -24,7 +24,7 @@ pub struct Outcome {
     pub method: String,
     /// `pass`, `fail`, `none`, ...
     pub result: String,
-    /// The domain that passed or failed.
+    /// The domain in `From` that it is about, as DMARC has it; the words of other methods prove nothing here.
     pub domain: Option<String>,
 }
 
@@ -70,17 +70,13 @@ fn aligned(sender: &str, told: &str) -> bool {
 fn outcome(words: &[String]) -> Option<Outcome> {
     let (method, result) = words.first()?.split_once('=')?;
     let method = method.split('/').next().unwrap_or_default().to_owned();
-    let is_about = |key: &str| match method.as_str() {
-        "dmarc" => key == "header.from",
-        _ => matches!(key, "header.d" | "header.from" | "smtp.mailfrom" | "header.i" | "smtp.mail"),
-    };
     let mut told = words.iter().skip(1).filter_map(|word| {
         let (key, value) = word.split_once('=')?;
-        is_about(key).then(|| value.rsplit('@').next().unwrap_or_default())
+        (key == "header.from").then(|| value.rsplit('@').next().unwrap_or_default())
     });
     let domain = told.next().filter(|domain| !domain.is_empty());
     // Of two domains nobody knows which one it is about.
-    let domain = domain.filter(|_| method != "dmarc" || told.next().is_none()).map(str::to_owned);
+    let domain = domain.filter(|_| told.next().is_none()).map(str::to_owned);
     Some(Outcome { method, result: result.to_owned(), domain })
 }
 
