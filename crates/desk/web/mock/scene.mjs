@@ -199,6 +199,19 @@ export class Scene {
     this.customerSays('These come, and show that something is missing.');
   }
 
+  /** A conversation of 5,000 entries, the words of very different lengths. */
+  long() {
+    const now = Date.now();
+    const card = this.open('Petra Lang', 'Orders & delivery', undefined, now - MIN, receipt('longest_idle'));
+    const old = { ...card, contact: 'con_5_0' };
+    for (let i = 1; i <= 5_000; i++) {
+      const kind = i % 3 === 2 ? { is: 'from_agent', agent: MILA } : { is: 'from_customer' };
+      const words = `Number ${i}. ${'The tyres are not here yet, and the snow is. '.repeat((i * 7) % 11)}`;
+      this.add(i > 4_900 ? card : old, kind, words, now - (5_001 - i) * 4 * MIN, i % 3 === 2 ? 'Mila Brandt' : undefined);
+    }
+    this.send({ t: 'contact', ...this.whole(card, undefined) });
+  }
+
   reclaim() {
     this.letGo(this.contacts[0].contact, 'reclaimed');
   }
@@ -262,7 +275,7 @@ export class Scene {
 
   older(ws, { contact, before_seq }) {
     const card = this.contacts.find((one) => one.contact === contact);
-    const entries = this.threads.get(card.conversation).slice(Math.max(0, before_seq - 21), before_seq - 1);
+    const entries = this.threads.get(card.conversation).slice(Math.max(0, before_seq - 51), before_seq - 1);
     setTimeout(() => ws.send(JSON.stringify({ t: 'older', conversation: card.conversation, entries })), 150);
   }
 

@@ -21,6 +21,7 @@ const cues = {
   typing: () => scene.typing(),
   drop: () => scene.drop(),
   gap: () => scene.gap(),
+  long: () => scene.long(),
   missed: () => scene.missed(),
   reclaim: () => scene.reclaim(),
   expire: () => {

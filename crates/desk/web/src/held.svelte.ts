@@ -39,6 +39,10 @@ export class Held {
   gone = $state<GoneWhy | 'elsewhere' | null>(null);
   older = $state<'may_be' | 'asked' | 'failed'>('may_be');
   mode = $state<Mode>('reply');
+  /** An entry that is to be brought into view, by its sequence; older ones are fetched until it is there. */
+  wanted = $state<number | null>(null);
+  /** The entry that was looked for. */
+  found = $state<number | null>(null);
   /** The first keystroke has asked for a bot's conversation, and there is no answer yet, or a yes. */
   hasAskedForVoice = false;
   reply = $state('');
@@ -136,6 +140,12 @@ export class Held {
   /** Something became of a message to the customer. */
   takeDelivered(delivered: Delivered): void {
     this.deliveries = new Map(this.deliveries).set(delivered.seq, delivered);
+  }
+
+  /** Brings an entry into view and marks it. */
+  lookAt(seq: number): void {
+    this.wanted = seq;
+    this.found = seq;
   }
 
   markRead(): void {

@@ -2,7 +2,7 @@
 
 import type { Texts } from './i18n/en';
 
-export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'wrapUp' | 'join' | 'leave' | 'presence' | 'suggestion' | 'search' | 'help';
+export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'wrapUp' | 'join' | 'leave' | 'presence' | 'suggestion' | 'find' | 'search' | 'help';
 
 /** By the place of the key, not by its letter: with Alt many layouts write another sign. */
 const BY_CODE: Readonly<Record<string, Action>> = {
@@ -19,6 +19,7 @@ const BY_CODE: Readonly<Record<string, Action>> = {
   KeyL: 'leave',
   KeyO: 'presence',
   KeyI: 'suggestion',
+  KeyF: 'find',
   Slash: 'help',
 };
 
@@ -42,6 +43,7 @@ export const KEYS: Readonly<Record<Exclude<Action, 'help' | 'search'>, string>> 
   leave: 'Alt+L',
   presence: 'Alt+O',
   suggestion: 'Alt+I',
+  find: 'Alt+F',
 };
 
 export type Press = { is: 'action'; action: Action } | { is: 'contact'; number: number } | null;
@@ -57,6 +59,8 @@ interface Key {
 
 /** What a key asks for; AltGr (Alt with Ctrl) writes signs and asks for nothing. */
 export function pressOf(event: Key, isWriting: boolean): Press {
+  // Browsers find only what stands in the page, and of a long conversation that is a part.
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.code === 'KeyF') return { is: 'action', action: 'find' };
   if (event.ctrlKey || event.metaKey) return null;
   if (!event.altKey) return isWriting ? null : (BY_SIGN.get(event.key) ?? null);
   if (event.shiftKey) return null;
@@ -84,6 +88,7 @@ export function helpLines(t: Texts): [keys: string, does: string][] {
     [KEYS.join, t.keys.join],
     [KEYS.leave, t.keys.leave],
     [KEYS.suggestion, t.keys.suggestion],
+    [KEYS.find, t.keys.find],
     [KEYS.presence, t.keys.presence],
     ['/', t.keys.search],
     ['Esc', t.keys.escape],

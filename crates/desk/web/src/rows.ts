@@ -1,6 +1,7 @@
 // A conversation as rows on the screen: days and new contacts are set apart, words of one person stand together.
 
 import type { DeskEntry } from './wire';
+import type { Sized } from './windowing';
 
 export type Row =
   | { is: 'day'; key: string; at: number }
@@ -13,10 +14,14 @@ const TOGETHER_MS = 5 * 60_000;
 export function rowsOf(entries: readonly DeskEntry[]): Row[] {
   const rows: Row[] = [];
   let previous: DeskEntry | undefined;
+  let day = { from: 0, to: 0 };
   for (const entry of entries) {
-    const isNewDay = previous === undefined || dayNumber(previous.at) !== dayNumber(entry.at);
+    const isNewDay = entry.at < day.from || entry.at >= day.to;
     const isNewContact = previous !== undefined && previous.contact !== entry.contact;
-    if (isNewDay) rows.push({ is: 'day', key: `day-${entry.seq}`, at: entry.at });
+    if (isNewDay) {
+      day = dayOf(entry.at);
+      rows.push({ is: 'day', key: `day-${entry.seq}`, at: entry.at });
+    }
     if (isNewContact) rows.push({ is: 'new_contact', key: `contact-${entry.seq}` });
     const isCompact = previous !== undefined && !isNewDay && !isNewContact && together(previous, entry);
     rows.push({ is: 'entry', key: `entry-${entry.seq}`, entry, isCompact });
@@ -31,6 +36,26 @@ function together(a: DeskEntry, b: DeskEntry): boolean {
   return agentOf(a) === agentOf(b);
 }
 
-function dayNumber(at: number): number {
-  return new Date(at).setHours(0, 0, 0, 0);
+/** The agent's own day around a moment. */
+function dayOf(at: number): { from: number; to: number } {
+  const midnight = new Date(at);
+  const from = midnight.setHours(0, 0, 0, 0);
+  return { from, to: midnight.setDate(midnight.getDate() + 1) };
+}
+
+/** Widest line of words, pixels, and how wide a sign is in it. */
+const LINE_PX_MAX = 576;
+const SIGN_PX = 7;
+const LINE_HEIGHT_PX = 20;
+
+/** What a row will roughly measure in a list of that width, until it is in the page. */
+export function sizedOf(row: Row, width: number): Sized {
+  const isFirm = row.is === 'entry';
+  if (!isFirm) return { key: row.key, guess: 44, isFirm };
+  const { text } = row.entry;
+  if (text === undefined) return { key: row.key, guess: 28, isFirm };
+  const signs = Math.max(20, Math.min(LINE_PX_MAX, width * 0.8) / SIGN_PX);
+  const lines = text.split('\n').reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / signs)), 0);
+  const files = (row.entry.attachments ?? []).length * 40;
+  return { key: row.key, guess: (row.isCompact ? 20 : 48) + lines * LINE_HEIGHT_PX + files, isFirm };
 }

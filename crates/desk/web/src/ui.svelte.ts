@@ -7,6 +7,9 @@ export class Ui {
   /** The offer whose decline form is open. */
   declining = $state<string | null>(null);
 
+  /** Words are looked for in the conversation. */
+  isFinding = $state(false);
+
   open(dialog: DialogName): void {
     this.dialog = dialog;
   }

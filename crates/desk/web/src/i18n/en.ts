@@ -3,6 +3,7 @@
 import { giving } from './giving.en';
 import { customer } from './customer.en';
 import { mail } from './mail.en';
+import { shift } from './shift.en';
 import type { ChannelKind, FaultCode, GoneWhy, OfferEnd, Presence, Refusal } from '../wire';
 
 const s = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
@@ -148,6 +149,7 @@ export const en = {
 
   customer,
   mail,
+  ...shift,
 
   conversation: {
     label: (name: string) => `Conversation with ${name}`,
@@ -578,6 +580,7 @@ export const en = {
     leave: 'Leave a contact that you are with',
     suggestion: 'Insert what a bot suggests',
     search: 'Search words in conversations',
+    find: 'Find words in the open conversation',
     presence: 'Online or away',
     help: 'This help (Alt+/ while writing)',
     send: 'Send',

@@ -3,6 +3,7 @@
 import { giving } from './giving.nl';
 import { customer } from './customer.nl';
 import { mail } from './mail.nl';
+import { shift } from './shift.nl';
 import type { Texts } from './en';
 
 const s = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
@@ -148,6 +149,7 @@ export const nl: Texts = {
 
   customer,
   mail,
+  ...shift,
 
   conversation: {
     label: (name) => `Gesprek met ${name}`,
@@ -578,6 +580,7 @@ export const nl: Texts = {
     leave: 'Weggaan bij een contact waar u bij bent',
     suggestion: 'Voorstel van een bot invoegen',
     search: 'Woorden in gesprekken zoeken',
+    find: 'Woorden zoeken in het open gesprek',
     presence: 'Online of even weg',
     help: 'Deze hulp (Alt+/ tijdens het schrijven)',
     send: 'Verzenden',
