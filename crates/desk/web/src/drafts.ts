@@ -14,15 +14,18 @@ export class Drafts {
   readonly #keep: Keep;
   readonly #key: string;
   readonly #send: (frame: FromDesk) => boolean;
+  readonly #waiting: (contact: ContactId) => readonly string[];
   #timers = new Map<ContactId, ReturnType<typeof setTimeout>>();
   #typedAt = -Infinity;
   /** What an earlier page left, until its contacts are here. */
   #left: Map<ContactId, Kept>;
 
-  constructor(keep: Keep, agent: string, send: (frame: FromDesk) => boolean) {
+  /** `waiting`: words that were sent and can still be taken back. Until they are gone the server keeps them as a draft. */
+  constructor(keep: Keep, agent: string, send: (frame: FromDesk) => boolean, waiting: (contact: ContactId) => readonly string[] = () => []) {
     this.#keep = keep;
     this.#key = `winterband.desk.words.${agent}`;
     this.#send = send;
+    this.#waiting = waiting;
     this.#left = new Map(Object.entries(read<Record<ContactId, Kept>>(keep, this.#key, {})));
   }
 
@@ -44,8 +47,9 @@ export class Drafts {
   toServer(held: Held): void {
     clearTimeout(this.#timers.get(held.id));
     this.#timers.delete(held.id);
-    if (held.gone !== null || bytesOf(held.reply) > TEXT_BYTES_MAX) return;
-    if (this.#send({ t: 'draft', contact: held.id, text: wellFormed(held.reply) })) held.sentAt = performance.now();
+    const text = [...this.#waiting(held.id), held.reply].filter((words) => words !== '').join('\n');
+    if (held.gone !== null || bytesOf(text) > TEXT_BYTES_MAX) return;
+    if (this.#send({ t: 'draft', contact: held.id, text: wellFormed(text) })) held.sentAt = performance.now();
   }
 
   /** The gateway answered what we asked so long ago: drafts sent before that are there. `true` if there were any. */

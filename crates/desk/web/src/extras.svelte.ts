@@ -42,6 +42,14 @@ export class Chosen {
   }
 }
 
+/** What goes with a reply as it stands in its fields; files only once the server has them. */
+export interface KeptExtras {
+  files: readonly Attachment[];
+  cc: string;
+  forward: string;
+  subject: string;
+}
+
 export class Extras {
   files = $state.raw<readonly Chosen[]>([]);
   /** More files were chosen than one message takes. */
@@ -68,13 +76,37 @@ export class Extras {
   takeUp(contact: ContactId, { attachments, mail }: Pick<DeskEntry, 'attachments' | 'mail'>): void {
     this.clear();
     this.files = (attachments ?? []).map((file) => new Chosen(contact, file));
-    // A name with a comma in it would not be read again; the address is what counts.
-    const whom = (one: MailAddress) => (/[,;"<>\n]/.test(one.name ?? '') ? one.address : personOf(one));
-    const inField = (all: MailAddress[] | undefined) => (all ?? []).map(whom).join(', ');
     this.cc = inField(mail?.cc);
     this.forward = inField(mail?.to);
     this.subject = mail?.subject ?? '';
-    this.isOpen = this.cc !== '' || this.forward !== '' || this.subject !== '';
+    this.isOpen = this.#hasFields();
+  }
+
+  /** What a reload must not lose; `null` if there is nothing. */
+  kept(): KeptExtras | null {
+    const files = this.files.flatMap((file) => (file.attachment === null ? [] : [file.attachment]));
+    const { cc, forward, subject } = this;
+    return files.length === 0 && cc === '' && forward === '' && subject === '' ? null : { files, cc, forward, subject };
+  }
+
+  /** Takes what was kept, before anything was chosen anew. */
+  restore(contact: ContactId, kept: KeptExtras): void {
+    this.files = kept.files.map((file) => new Chosen(contact, file));
+    [this.cc, this.forward, this.subject] = [kept.cc, kept.forward, kept.subject];
+    this.isOpen = this.#hasFields();
+  }
+
+  /** Takes back what went with words that are taken back; what was written since stays. */
+  putBack(contact: ContactId, came: ReplyWith): void {
+    this.files = [...(came.attachments ?? []).map((file) => new Chosen(contact, file)), ...this.files];
+    if (this.cc === '') this.cc = inField(came.cc);
+    if (this.forward === '') this.forward = inField(came.forward_to);
+    if (this.subject === '') this.subject = came.subject ?? '';
+    this.isOpen = this.#hasFields();
+  }
+
+  #hasFields(): boolean {
+    return this.cc !== '' || this.forward !== '' || this.subject !== '';
   }
 
   remove(file: Chosen): void {
@@ -108,6 +140,12 @@ export class Extras {
     this.subject = '';
     this.isOpen = false;
   }
+}
+
+/** Addresses as one writes them. A name with a comma in it would not be read again; the address is what counts. */
+function inField(all: readonly MailAddress[] | undefined): string {
+  const whom = (one: MailAddress) => (/[,;"<>\n]/.test(one.name ?? '') ? one.address : personOf(one));
+  return (all ?? []).map(whom).join(', ');
 }
 
 /** Addresses with commas or semicolons between them, each with or without a name; `null` if one of them is none. */

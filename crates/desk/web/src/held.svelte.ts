@@ -1,7 +1,7 @@
 // A contact at this desk: its card, its conversation, and the agent's unsent words.
 
 import { Giving } from './giving.svelte';
-import { Extras } from './extras.svelte';
+import { Extras, type KeptExtras } from './extras.svelte';
 import { lastWords, mayHaveOlder, unreadOf, waitingSince } from './thread';
 import type {
   ContactId,
@@ -26,6 +26,8 @@ export interface Kept {
   dirty: boolean;
   /** The reply draft was written in this page. */
   isOwn?: boolean;
+  /** Files, and what only mail has. */
+  extras?: KeptExtras;
 }
 
 export class Held {
@@ -75,6 +77,7 @@ export class Held {
     this.reply = kept?.reply ?? '';
     this.dirty = kept?.dirty ?? false;
     this.isOwn = kept?.isOwn ?? this.dirty;
+    if (kept?.extras !== undefined) this.extras.restore(this.id, kept.extras);
     this.adopt(card.draft);
   }
 
@@ -153,6 +156,8 @@ export class Held {
   }
 
   kept(): Kept {
-    return { reply: this.reply, note: this.note, readSeq: this.readSeq, dirty: this.dirty, isOwn: this.isOwn };
+    const extras = this.extras.kept();
+    const kept: Kept = { reply: this.reply, note: this.note, readSeq: this.readSeq, dirty: this.dirty, isOwn: this.isOwn };
+    return extras === null ? kept : { ...kept, extras };
   }
 }

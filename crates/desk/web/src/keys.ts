@@ -2,7 +2,7 @@
 
 import type { Texts } from './i18n/en';
 
-export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'wrapUp' | 'join' | 'leave' | 'presence' | 'suggestion' | 'find' | 'search' | 'help';
+export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'wrapUp' | 'join' | 'leave' | 'presence' | 'suggestion' | 'undo' | 'find' | 'search' | 'help';
 
 /** By the place of the key, not by its letter: with Alt many layouts write another sign. */
 const BY_CODE: Readonly<Record<string, Action>> = {
@@ -19,6 +19,7 @@ const BY_CODE: Readonly<Record<string, Action>> = {
   KeyL: 'leave',
   KeyO: 'presence',
   KeyI: 'suggestion',
+  KeyU: 'undo',
   KeyF: 'find',
   Slash: 'help',
 };
@@ -43,6 +44,7 @@ export const KEYS: Readonly<Record<Exclude<Action, 'help' | 'search'>, string>> 
   leave: 'Alt+L',
   presence: 'Alt+O',
   suggestion: 'Alt+I',
+  undo: 'Alt+U',
   find: 'Alt+F',
 };
 
@@ -80,6 +82,7 @@ export function helpLines(t: Texts): [keys: string, does: string][] {
     [KEYS.note, t.keys.note],
     ['Enter', t.keys.send],
     ['Shift+Enter', t.keys.newline],
+    [KEYS.undo, t.keys.undo],
     [KEYS.transfer, t.keys.transfer],
     [KEYS.snooze, t.keys.snooze],
     [KEYS.give, t.keys.give],

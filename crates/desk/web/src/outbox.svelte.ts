@@ -9,8 +9,13 @@ export interface Parcel {
   id: CommandId;
   command: DeskCommand;
   at: Millis;
-  /** `done` words wait for their entry to come; `refused` words wait for the agent to do something with them. */
-  fate: 'open' | 'done' | 'refused';
+  /**
+   * `held` words wait a few seconds, in which they can be taken back; `done` words wait for their entry to come; `refused` words
+   * wait for the agent to do something with them.
+   */
+  fate: 'held' | 'open' | 'done' | 'refused';
+  /** When held words go out, by the server's clock. */
+  until?: Millis;
   refusal?: Refusal;
   words?: string;
 }
@@ -41,8 +46,10 @@ export class Outbox {
     this.parcels = kept.map((parcel) => ({ ...parcel, command: sendable(parcel.command) }));
   }
 
-  add(command: DeskCommand, now: Millis): Parcel {
-    const parcel: Parcel = { id: newId('cmd', now), command: sendable(command), at: now, fate: 'open' };
+  /** With `until` it is held so long before it may go out. */
+  add(command: DeskCommand, now: Millis, until?: Millis): Parcel {
+    const made: Parcel = { id: newId('cmd', now), command: sendable(command), at: now, fate: 'open' };
+    const parcel: Parcel = until === undefined ? made : { ...made, fate: 'held', until };
     this.#put([...this.parcels, parcel]);
     return parcel;
   }
@@ -63,6 +70,31 @@ export class Outbox {
     const others = this.parcels.filter((one) => one !== parcel);
     this.#put(hasWords(settled) ? this.parcels.map((one) => (one === parcel ? settled : one)) : others);
     return settled;
+  }
+
+  /** Lets held words go out; `true` if there were any. */
+  release(which: (parcel: WordsParcel) => boolean): boolean {
+    const isDue = (parcel: Parcel) => parcel.fate === 'held' && hasWords(parcel) && which(parcel);
+    if (!this.parcels.some(isDue)) return false;
+    this.#put(
+      this.parcels.map((parcel) => {
+        if (!isDue(parcel)) return parcel;
+        const { until: _, ...rest } = parcel;
+        return { ...rest, fate: 'open' };
+      }),
+    );
+    return true;
+  }
+
+  /** Words that can still be taken back, oldest first. */
+  heldOf(contact: string): readonly WordsParcel[] {
+    return this.wordsOf(contact).filter((parcel) => parcel.fate === 'held');
+  }
+
+  /** When the next held words go out; `null` if there are none. */
+  get nextRelease(): Millis | null {
+    const ends = this.parcels.flatMap((parcel) => (parcel.fate === 'held' ? [parcel.until ?? 0] : []));
+    return ends.length === 0 ? null : Math.min(...ends);
   }
 
   drop(unwanted: (parcel: Parcel) => boolean): void {

@@ -9,12 +9,27 @@ export type Language = keyof typeof LANGUAGES;
 export const THEMES = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
 
+/** How long a sent reply can be taken back, seconds. */
+export const UNDO_SECONDS = [0, 5, 10] as const;
+export type UndoSeconds = (typeof UNDO_SECONDS)[number];
+
 const keep = keepIn(() => localStorage);
 const dictionaries: Record<Language, Texts> = { en, nl };
 
 class Prefs {
   language = $state<Language>(chosenLanguage());
   theme = $state<Theme>(chosenTheme());
+
+  undoSeconds = $state<UndoSeconds>(chosenUndo());
+
+  get undoMs(): number {
+    return this.undoSeconds * 1_000;
+  }
+
+  setUndoSeconds(seconds: UndoSeconds): void {
+    this.undoSeconds = seconds;
+    keep.set('winterband.desk.undo', String(seconds));
+  }
 
   /** The texts in the agent's language. */
   get t(): Texts {
@@ -42,6 +57,10 @@ class Prefs {
 function chosenLanguage(): Language {
   const wanted = keep.get('winterband.desk.language') ?? globalThis.navigator?.language ?? 'en';
   return wanted.toLowerCase().startsWith('nl') ? 'nl' : 'en';
+}
+
+function chosenUndo(): UndoSeconds {
+  return UNDO_SECONDS.find((seconds) => String(seconds) === keep.get('winterband.desk.undo')) ?? 5;
 }
 
 function chosenTheme(): Theme {

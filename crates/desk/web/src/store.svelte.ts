@@ -63,6 +63,15 @@ export interface Lines {
   restart: () => void;
 }
 
+/** What of the agent's taste counts here. */
+export interface Taste {
+  /** How long a sent reply can be taken back, ms; 0: not at all. */
+  readonly undoMs: number;
+}
+
+/** What ends or hands over one's own part in a contact: words for its customer go out before it. */
+const ENDS_WRITING: ReadonlySet<DeskCommand['do']> = new Set(['resolve', 'transfer_to_queue', 'transfer_to_agent', 'snooze', 'leave', 'end_wrap_up']);
+
 export class Desk {
   me = $state.raw<Me>()!;
   link = $state<Link>('connecting');
@@ -108,14 +117,18 @@ export class Desk {
   #sentAt = new Map<string, number>();
   #follow: { contact: ContactId; then: AfterAccept } | null = null;
   #leaving = new Set<ContactId>();
+  #releaseTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #taste: Taste;
 
-  constructor(me: Me, lines: Lines, keep: Keep, clock = new ServerClock()) {
+  constructor(me: Me, lines: Lines, keep: Keep, clock = new ServerClock(), taste: Taste = { undoMs: 0 }) {
     this.me = me;
     this.#lines = lines;
     this.#keep = keep;
     this.clock = clock;
     this.outbox = new Outbox(keep, me.agent);
-    this.#drafts = new Drafts(keep, me.agent, (frame) => lines.send(frame));
+    this.#taste = taste;
+    const waiting = (contact: ContactId) => this.outbox.heldOf(contact).map((parcel) => parcel.command.text);
+    this.#drafts = new Drafts(keep, me.agent, (frame) => lines.send(frame), waiting);
     this.#selectedKey = `winterband.desk.selected.${me.agent}`;
     this.selectedId = keep.get(this.#selectedKey);
   }
@@ -211,11 +224,14 @@ export class Desk {
     for (const held of this.helds) if (!ours.has(held.id) && held.gone === null) this.#letGo(held.id, 'elsewhere');
     for (const contact of state.contacts) {
       this.#takeContact(contact);
-      // Changes come with drafts too, but those may be older than what is being typed here.
-      this.helds.find((held) => held.id === contact.contact)?.adopt(contact.draft);
+      // Changes come with drafts too, but those may be older than what is being typed here. While words can be taken back,
+      // the server's draft holds them too.
+      if (this.outbox.heldOf(contact.contact).length === 0) this.#heldOf(contact.contact)?.adopt(contact.draft);
     }
     for (const held of this.helds) if (held.older === 'asked' || held.older === 'failed') held.older = 'may_be';
     this.isKnown = true;
+    this.outbox.release((parcel) => this.helds.every((held) => held.id !== parcel.command.contact));
+    this.#wakeToRelease();
     this.#sentAt.clear();
     this.resend();
     for (const held of this.helds) if (held.dirty) this.#drafts.toServer(held);
@@ -229,7 +245,9 @@ export class Desk {
     for (const [contact, kept] of this.#drafts.takeRest()) {
       for (const mode of ['reply', 'note'] as const) {
         const command = { do: mode, contact, message: newId('msg', now), text: kept[mode] };
-        if (command.text.trim() !== '') this.outbox.strand(command, now);
+        const files = mode === 'reply' ? (kept.extras?.files ?? []) : [];
+        if (command.text.trim() === '' && files.length === 0) continue;
+        this.outbox.strand(files.length === 0 ? command : { ...command, do: 'reply', with: { attachments: [...files] } }, now);
       }
     }
   }
@@ -261,7 +279,9 @@ export class Desk {
     }
     let held = this.helds.find((one) => one.id === card.contact);
     if (held === undefined) {
-      held = new Held(card, this.#drafts.take(card.contact));
+      const { draft: _, ...undrafted } = card;
+      const isWaiting = this.outbox.heldOf(card.contact).length > 0;
+      held = new Held(isWaiting ? undrafted : card, this.#drafts.take(card.contact));
       held.entries = this.#shelf.get(card.conversation) ?? [];
       this.helds = inOrder([...this.helds, held]);
     } else {
@@ -288,6 +308,7 @@ export class Desk {
     const held = this.helds.find((one) => one.id === id);
     if (held === undefined || held.gone !== null) return;
     this.#shelve(held);
+    this.release(id);
     this.outbox.drop((parcel) => hasWords(parcel) && parcel.command.contact === id && parcel.fate === 'done');
     const isOurDoing = this.#leaving.delete(id);
     const mustStay = held.hasUnsent || this.outbox.wordsOf(id).length > 0;
@@ -437,6 +458,7 @@ export class Desk {
   // ---- what the agent does ----
 
   command(command: DeskCommand): Parcel {
+    if (ENDS_WRITING.has(command.do) && 'contact' in command && command.contact !== undefined) this.release(command.contact);
     const parcel = this.outbox.add(command, this.clock.exact());
     const leaves = leavingContact(command);
     if (leaves !== null) this.#leaving.add(leaves);
@@ -451,6 +473,46 @@ export class Desk {
       if (!this.#lines.send({ t: 'command', id, command })) return;
       this.#sentAt.set(id, performance.now());
     }
+  }
+
+  /** Lets words go out that could still be taken back: those of one contact, or all. */
+  release(contact?: ContactId): void {
+    this.#release((parcel) => contact === undefined || parcel.command.contact === contact);
+  }
+
+  #release(which: (parcel: WordsParcel) => boolean): void {
+    const before = new Set(this.outbox.parcels.filter(hasWords).filter((parcel) => parcel.fate === 'held').map((parcel) => parcel.command.contact));
+    if (!this.outbox.release(which)) return;
+    this.#carry();
+    // The server kept the words as a draft until now.
+    for (const held of this.helds) if (before.has(held.id) && held.gone === null) this.#drafts.toServer(held);
+  }
+
+  /** Lets words go out whose time has come, and waits for the next. */
+  #wakeToRelease(): void {
+    clearTimeout(this.#releaseTimer);
+    const now = this.clock.exact();
+    this.#release((parcel) => (parcel.until ?? 0) <= now);
+    const next = this.outbox.nextRelease;
+    if (next !== null) this.#releaseTimer = setTimeout(() => this.#wakeToRelease(), Math.max(10, next - now));
+  }
+
+  /** Takes sent words back into the composer, with all that would have gone along; what was typed since comes after them. */
+  takeBack(parcel: WordsParcel): void {
+    const { command } = parcel;
+    const held = this.#heldOf(command.contact);
+    if (held === undefined || !this.outbox.heldOf(held.id).some((one) => one.id === parcel.id)) return;
+    this.outbox.drop((one) => one.id === parcel.id);
+    if (command.do === 'reply' && command.with !== undefined) held.extras.putBack(held.id, command.with);
+    held.mode = 'reply';
+    this.write(held, 'reply', held.reply.trim() === '' ? command.text : `${command.text}\n${held.reply}`);
+    this.wantsComposer = true;
+  }
+
+  /** Takes back the last words that can still be taken back. */
+  takeLastBack(held: Held): void {
+    const last = this.outbox.heldOf(held.id).at(-1);
+    if (last !== undefined) this.takeBack(last);
   }
 
   /** Sends what has no answer yet again if it waits for too long: from the oldest on, under the same ids. */
@@ -540,7 +602,15 @@ export class Desk {
     }
     const what = mode === 'note' && !held.isOwner ? 'whisper' : mode;
     const words = { contact: held.id, message: newId('msg', this.clock.exact()), text };
-    this.command(what === 'reply' && extras !== undefined ? { do: what, ...words, with: extras } : { do: what, ...words });
+    const command: DeskCommand = what === 'reply' && extras !== undefined ? { do: what, ...words, with: extras } : { do: what, ...words };
+    const undoMs = what === 'reply' ? this.#taste.undoMs : 0;
+    // Nothing overtakes words that are still held.
+    if (what === 'reply' && undoMs === 0) this.release(held.id);
+    if (undoMs > 0) {
+      const now = this.clock.exact();
+      this.outbox.add(command, now, now + undoMs);
+      this.#wakeToRelease();
+    } else this.command(command);
     if (mode === 'reply') held.extras.clear();
     this.write(held, mode, '');
     if (mode === 'reply') this.#drafts.toServer(held);
@@ -626,8 +696,14 @@ export class Desk {
     return this.outbox.parcels.filter((parcel) => hasWords(parcel) && parcel.fate !== 'done').length;
   }
 
+  /** What goes with a reply changed. */
+  keepExtras(): void {
+    this.#remember();
+  }
+
   /** Nothing of this agent stays in the browser. */
   forget(): void {
+    clearTimeout(this.#releaseTimer);
     this.outbox.forget();
     this.#drafts.forget();
     this.#keep.remove(this.#selectedKey);

@@ -571,6 +571,7 @@ export const en = {
     contact: 'Choose a contact',
     reply: 'Write a reply',
     note: 'Write a note',
+    undo: 'Take back what was just sent',
     transfer: 'Transfer',
     snooze: 'Snooze',
     give: giving.key,

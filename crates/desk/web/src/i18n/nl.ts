@@ -571,6 +571,7 @@ export const nl: Texts = {
     contact: 'Een contact kiezen',
     reply: 'Een antwoord schrijven',
     note: 'Een notitie schrijven',
+    undo: 'Terugnemen wat net is verzonden',
     transfer: 'Doorverbinden',
     snooze: 'Opzij leggen',
     give: giving.key,

@@ -10,4 +10,13 @@ export const shift = {
     older: 'Earlier hit',
     newer: 'Later hit',
   },
+  undo: {
+    in: (seconds: number) => `Sending in ${seconds} s`,
+    undo: 'Undo',
+    setting: 'A sent reply can be taken back',
+    seconds: (n: number) => (n === 0 ? 'not at all' : `for ${n} seconds`),
+    asked: (n: number) => (n === 1 ? 'A reply of yours has not gone out yet:' : `${n} replies of yours have not gone out yet:`),
+    sendNow: 'Send now',
+    takeBack: 'Take back',
+  },
 };

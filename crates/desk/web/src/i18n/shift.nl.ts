@@ -12,4 +12,13 @@ export const shift: typeof english = {
     older: 'Eerdere treffer',
     newer: 'Latere treffer',
   },
+  undo: {
+    in: (seconds) => `Wordt verzonden over ${seconds} s`,
+    undo: 'Terugnemen',
+    setting: 'Een verzonden antwoord kan worden teruggenomen',
+    seconds: (n) => (n === 0 ? 'niet' : `${n} seconden lang`),
+    asked: (n) => (n === 1 ? 'Een antwoord van je is nog niet weg:' : `${n} antwoorden van je zijn nog niet weg:`),
+    sendNow: 'Nu verzenden',
+    takeBack: 'Terugnemen',
+  },
 };
