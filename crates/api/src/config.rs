@@ -19,7 +19,6 @@ use service::Problem;
 use service::http::read_json;
 
 use crate::config::draft::ConfigDraft;
-use crate::door::Admin;
 use crate::floor::{Settled, WAITING_MAX};
 use crate::{CONFIG_BYTES_MAX, Shared, problems, publish};
 
@@ -38,7 +37,7 @@ pub(crate) struct Applied {
     log_seq: u64,
 }
 
-pub(crate) async fn get(State(api): State<Shared>, _admin: Admin) -> Result<Json<Present>, Problem> {
+pub(crate) async fn get(State(api): State<Shared>) -> Result<Json<Present>, Problem> {
     if !api.floor.is_read() {
         return Err(problems::starting());
     }
@@ -52,7 +51,6 @@ pub(crate) async fn get(State(api): State<Shared>, _admin: Admin) -> Result<Json
 
 pub(crate) async fn put(
     State(api): State<Shared>,
-    _admin: Admin,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Applied>, Problem> {
     let bytes = body.map_err(|rejection| problems::body(&rejection, CONFIG_BYTES_MAX))?;

@@ -5,91 +5,144 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bus::token_hash;
-use protocol::SubjectToken;
-use protocol::signin::KeyAccount;
+use protocol::signin::{KeyAccount, Scope};
+use protocol::{Millis, SubjectToken};
 use service::{Metrics, Problem};
 use tokio::sync::Semaphore;
 
+use crate::keys::key_id;
+use crate::routes::Needs;
 use crate::{NAME, Shared, problems};
 
 /// Longest key that is looked at, bytes.
 const KEY_BYTES_MAX: usize = 512;
 
-/// A caller whose key exists and who has not asked too often.
+/// A caller whose key exists and stands, who has not asked too often, and may do what the route asks for.
+#[derive(Clone)]
 pub(crate) struct Caller {
-    admin: bool,
+    id: Arc<str>,
+    account: Arc<KeyAccount>,
 }
 
-/// A caller who may sign agents in: an administrator any, a bot's key that bot.
-pub(crate) struct Usher {
-    agent: Option<SubjectToken>,
-}
+impl Caller {
+    /// The id by which the key is listed.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
 
-impl Usher {
-    /// Whether they may sign this agent in.
-    pub(crate) fn may_sign_in(&self, agent: &str) -> bool {
-        self.agent.as_ref().is_none_or(|own| own.as_str() == agent)
+    /// What people call the key.
+    #[expect(dead_code, reason = "for what is written down under the key's name")]
+    pub(crate) fn name(&self) -> &str {
+        &self.account.name
+    }
+
+    /// The integration that the key speaks for, if it is one's.
+    pub(crate) fn integration(&self) -> Option<&SubjectToken> {
+        self.account.integration.as_ref()
+    }
+
+    /// Whether the key may do everything.
+    pub(crate) fn is_admin(&self) -> bool {
+        self.account.admin && self.account.agent.is_none()
+    }
+
+    /// Whether the key has a right.
+    ///
+    /// # Errors
+    /// `scope_missing`, which names the right.
+    pub(crate) fn may(&self, scope: Scope) -> Result<(), Problem> {
+        if self.account.agent.is_some() {
+            return Err(problems::agent_only());
+        }
+        if self.account.may(scope) { Ok(()) } else { Err(problems::scope_missing(scope)) }
+    }
+
+    /// Whether the key may tell something as this source: an integration's key only as itself.
+    ///
+    /// # Errors
+    /// `not_your_source`.
+    pub(crate) fn may_tell_as(&self, source: &SubjectToken) -> Result<(), Problem> {
+        match self.integration() {
+            Some(own) if own != source => Err(problems::not_your_source(own)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whether the key may sign this agent in.
+    ///
+    /// # Errors
+    /// `agent_only` for a key of another agent.
+    pub(crate) fn may_sign_in(&self, agent: &str) -> Result<(), Problem> {
+        match &self.account.agent {
+            Some(own) if own.as_str() != agent => Err(problems::agent_only()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn admitted_by(&self, needs: Needs) -> Result<(), Problem> {
+        match needs {
+            Needs::Nothing => Ok(()),
+            Needs::Scope(scope) => self.may(scope),
+            Needs::Usher if self.account.agent.is_some() || self.is_admin() => Ok(()),
+            Needs::Usher => Err(problems::admin_only()),
+        }
     }
 }
-
-/// A caller whose key is an administrator's.
-pub(crate) struct Admin;
 
 impl FromRequestParts<Shared> for Caller {
-    type Rejection = Response;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Response> {
-        let account = account(parts, api).map_err(|refusal| *refusal)?;
-        // An agent's key signs in, and nothing else.
-        if account.agent.is_some() {
-            return Err(problems::agent_only().into_response());
+    async fn from_request_parts(parts: &mut Parts, _api: &Shared) -> Result<Self, Problem> {
+        // The guard of every route that asks for anything has put it there.
+        parts.extensions.get::<Self>().cloned().ok_or_else(problems::unauthorized)
+    }
+}
+
+/// Lets a request through to its handler if its caller may do what the route asks for.
+pub(crate) async fn guard(
+    State((api, needs)): State<(Shared, Needs)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if needs == Needs::Nothing {
+        return next.run(request).await;
+    }
+    let admitted =
+        caller(request.headers(), &api).and_then(|caller| caller.admitted_by(needs).map(|()| caller));
+    match admitted {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
         }
-        Ok(Self { admin: account.admin })
-    }
-}
-
-impl FromRequestParts<Shared> for Usher {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Response> {
-        let account = account(parts, api).map_err(|refusal| *refusal)?;
-        if account.admin || account.agent.is_some() {
-            return Ok(Self { agent: account.agent });
+        Err(problem) => {
+            api.kit.metrics.refused_total.inc([NAME, problem.code]);
+            refused(problem)
         }
-        Err(problems::admin_only().into_response())
     }
 }
 
-/// The account of the key, which exists and has not asked too often.
-fn account(parts: &Parts, api: &Shared) -> Result<KeyAccount, Box<Response>> {
-    let refused = |problem: Problem| {
-        api.kit.metrics.refused_total.inc([NAME, problem.code]);
-        problem
-    };
-    let Some(hash) = bearer(&parts.headers).map(token_hash) else {
-        return Err(Box::new(ask_for_key(refused)));
-    };
-    let Some(account) = api.keys.find(&hash) else { return Err(Box::new(ask_for_key(refused))) };
-    api.rate.check(&hash).map_err(|wait| Box::new(refused(wait.into()).into_response()))?;
-    Ok(account)
-}
-
-impl FromRequestParts<Shared> for Admin {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Shared) -> Result<Self, Response> {
-        let caller = Caller::from_request_parts(parts, api).await?;
-        if caller.admin { Ok(Self) } else { Err(problems::admin_only().into_response()) }
+/// Who holds the key, which exists, stands, and has not asked too often.
+fn caller(headers: &HeaderMap, api: &Shared) -> Result<Caller, Problem> {
+    let hash = bearer(headers).map(token_hash).ok_or_else(problems::unauthorized)?;
+    let account = api.keys.find(&hash).ok_or_else(problems::unauthorized)?;
+    if !account.stands_at(Millis(api.kit.clock.unix_ms())) {
+        return Err(problems::unauthorized());
     }
+    api.rate.check(&hash)?;
+    Ok(Caller { id: key_id(&hash).into(), account: Arc::new(account) })
 }
 
-fn ask_for_key(refused: impl Fn(Problem) -> Problem) -> Response {
-    let mut response = refused(problems::unauthorized()).into_response();
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+/// Who is not known is told how to say who they are.
+fn refused(problem: Problem) -> Response {
+    let asks_for_key = problem.status == StatusCode::UNAUTHORIZED;
+    let mut response = problem.into_response();
+    if asks_for_key {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     response
 }
 

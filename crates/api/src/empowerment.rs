@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use service::Problem;
 use service::http::read_json;
 
-use crate::door::{Admin, Caller};
+use crate::door::Caller;
 use crate::{Api, CONFIG_BYTES_MAX, Shared, problems, publish};
 
 /// How long the worker may take to look at a policy.
@@ -97,10 +97,12 @@ pub(crate) struct PolicyTaken {
 
 pub(crate) async fn facts(
     State(api): State<Shared>,
-    _caller: Caller,
+    caller: Caller,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
-    Ok((StatusCode::ACCEPTED, Json(take_facts(&api, read(&api, body)?).await?)))
+    let asked: NewFacts = read(&api, body)?;
+    caller.may_tell_as(&asked.source)?;
+    Ok((StatusCode::ACCEPTED, Json(take_facts(&api, asked).await?)))
 }
 
 /// Stores facts, from wherever they were pushed.
@@ -126,10 +128,11 @@ pub(crate) async fn take_facts(api: &Api, asked: NewFacts) -> Result<Taken, Prob
 
 pub(crate) async fn signal(
     State(api): State<Shared>,
-    _caller: Caller,
+    caller: Caller,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
     let asked: NewSignal = read(&api, body)?;
+    caller.may_tell_as(&asked.source)?;
     let id = SignalId(uuid::Uuid::now_v7());
     let identity = identity(&api, &asked.about)?;
     let input = EmpowermentInput::Signal { id, identity, name: asked.name, source: asked.source };
@@ -138,7 +141,6 @@ pub(crate) async fn signal(
 
 pub(crate) async fn own_identity(
     State(api): State<Shared>,
-    _admin: Admin,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
     let asked: NewOwnIdentity = read(&api, body)?;
@@ -152,7 +154,6 @@ pub(crate) async fn own_identity(
 /// Checked by the worker before it is stored, so that a faulty one is answered with its faults and changes nothing.
 pub(crate) async fn put_policy(
     State(api): State<Shared>,
-    _admin: Admin,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<PolicyTaken>), Problem> {
     let bytes = body.map_err(|rejection| problems::body(&rejection, CONFIG_BYTES_MAX))?;

@@ -1,5 +1,7 @@
 //! The keys that open this API, kept in memory by their hashes and followed as they are made and taken away.
 
+pub(crate) mod manage;
+
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -11,6 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::BEAT_EVERY;
 
+/// How many digits of its hash name a key.
+const ID_DIGITS: usize = 16;
+
+/// By what a key is named in lists and in the audit trail: it shows nothing of the key.
+pub(crate) fn key_id(hash: &str) -> String {
+    format!("key_{}", hash.chars().take(ID_DIGITS).collect::<String>())
+}
+
 /// All keys by the names of their rows.
 #[derive(Clone, Default)]
 pub(crate) struct KeyRing(Arc<RwLock<HashMap<String, KeyAccount>>>);
@@ -19,6 +29,16 @@ impl KeyRing {
     /// The account of a key, by its hash.
     pub(crate) fn find(&self, hash: &str) -> Option<KeyAccount> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&api_key_key(hash)).cloned()
+    }
+
+    /// All keys, by the hashes of the keys.
+    fn all(&self) -> Vec<(String, KeyAccount)> {
+        let of_keys = api_key_key("");
+        let rows = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let named = |(row, account): (&String, &KeyAccount)| {
+            row.strip_prefix(&of_keys).map(|hash| (hash.to_owned(), account.clone()))
+        };
+        rows.iter().filter_map(named).collect()
     }
 
     fn apply(&self, event: WatchEvent) {

@@ -14,6 +14,7 @@ mod parked;
 mod problems;
 mod publish;
 mod pushed;
+mod routes;
 mod sessions;
 
 use std::sync::Arc;
@@ -21,17 +22,15 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post, put};
 use bus::{Bucket, Bus, IdHasher, Sealer, places};
 use protocol::SubjectToken;
 use protocol::subjects::Subjects;
 use service::{Kit, Rate, RateLimiter};
 
-use crate::door::Bound;
 use crate::floor::Floor;
 use crate::keys::KeyRing;
+
+pub use routes::{Needs, listed};
 
 /// The word for this role's metrics and its channel.
 const NAME: &str = "api";
@@ -89,25 +88,5 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
     };
     let api = Arc::new(api);
     pushed::serve(&api).await?;
-    Ok(routes(api))
-}
-
-fn routes(api: Shared) -> Router {
-    let bound = Bound::new(REQUESTS_AT_ONCE_MAX, REQUEST_WAIT_MAX, api.kit.metrics.clone());
-    let whole_config = get(config::get).put(config::put).layer(DefaultBodyLimit::max(CONFIG_BYTES_MAX));
-    Router::new()
-        .route("/api/v1/messages", post(message::post))
-        .route("/api/v1/config", whole_config)
-        .route("/api/v1/policy", put(empowerment::put_policy).layer(DefaultBodyLimit::max(CONFIG_BYTES_MAX)))
-        .route("/api/v1/facts", post(empowerment::facts))
-        .route("/api/v1/signals", post(empowerment::signal))
-        .route("/api/v1/own-identities", post(empowerment::own_identity))
-        .route("/api/v1/sessions", post(sessions::post))
-        .route("/api/v1/keys", post(sessions::post_key))
-        .route("/api/v1/parked", get(parked::list))
-        .route("/api/v1/parked/{id}", get(parked::show).delete(parked::dismiss))
-        .route("/api/v1/parked/{id}/replay", post(parked::replay::post))
-        .layer(DefaultBodyLimit::max(api.kit.settings.limits.body_max_bytes))
-        .layer(from_fn_with_state(bound, door::bounded))
-        .with_state(api)
+    Ok(routes::router(api))
 }

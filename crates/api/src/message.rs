@@ -17,7 +17,6 @@ use protocol::{ChannelKind, Hash128, Input, InputBody, MessageId, Millis, Parked
 use serde::Serialize;
 use service::Problem;
 
-use crate::door::Caller;
 use crate::message::read::{Fit, Misfit};
 use crate::{Api, NAME, Shared, park, problems, publish};
 
@@ -32,7 +31,6 @@ pub(crate) enum Source {
 
 pub(crate) async fn post(
     State(api): State<Shared>,
-    _caller: Caller,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let answer = match body {

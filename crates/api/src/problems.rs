@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
-use protocol::ParkedId;
 use protocol::limits::INPUT_BYTES_MAX;
+use protocol::signin::Scope;
+use protocol::{ParkedId, SubjectToken};
 use service::{Problem, RetryAfter};
 
 const SOON: RetryAfter = RetryAfter(Duration::from_secs(2));
@@ -19,7 +20,18 @@ pub(crate) fn unauthorized() -> Problem {
 
 pub(crate) fn admin_only() -> Problem {
     let detail = "use an administrator's key for this";
-    Problem::new(StatusCode::FORBIDDEN, "admin_only", "this key may send messages only", detail)
+    Problem::new(StatusCode::FORBIDDEN, "admin_only", "only an administrator's key may do this", detail)
+}
+
+pub(crate) fn scope_missing(scope: Scope) -> Problem {
+    let detail = format!("use a key with the scope {scope}, or ask an administrator for one");
+    Problem::new(StatusCode::FORBIDDEN, "scope_missing", "this key may not do this", detail)
+        .with("scope", scope.as_str())
+}
+
+pub(crate) fn not_your_source(own: &SubjectToken) -> Problem {
+    let detail = format!("this key speaks for {own}: say so as the source, or use another key");
+    Problem::new(StatusCode::FORBIDDEN, "not_your_source", "this key may not speak for that source", detail)
 }
 
 pub(crate) fn agent_only() -> Problem {
@@ -127,6 +139,8 @@ mod tests {
         let all = [
             unauthorized(),
             admin_only(),
+            scope_missing(Scope::AuditRead),
+            not_your_source(&SubjectToken::new("shop").unwrap()),
             agent_only(),
             busy(),
             too_slow(),

@@ -164,3 +164,13 @@ pub const PROMISE_MS_MAX: u64 = 90 * 24 * 3_600_000;
 pub const ASKED_MAX: usize = 5;
 /// Longest answer that an integration may give, bytes.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Most API keys at once.
+pub const KEYS_MAX: usize = 1_000;
+/// Longest name of an API key, bytes.
+pub const KEY_NAME_BYTES_MAX: usize = 64;
+/// Most days after which an API key ends by itself.
+pub const KEY_DAYS_MAX: u32 = 3_650;
+/// How long a key works beside its successor if it is not said, hours.
+pub const KEY_OVERLAP_HOURS: u32 = 24;
+/// Longest time for which a key works beside its successor, hours.
+pub const KEY_OVERLAP_HOURS_MAX: u32 = 30 * 24;

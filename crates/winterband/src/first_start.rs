@@ -102,7 +102,7 @@ pub(crate) async fn prepare(shared: &Shared, floor: &Floor) -> Result<Signins> {
         }
         agents.push(Signin { name: agent.name.clone(), password: password.clone() });
     }
-    let api_key_file = admin_key(&folder, &accounts).await?;
+    let api_key_file = admin_key(&folder, &accounts, Millis(shared.kit.clock.unix_ms())).await?;
     Ok(Signins { agents, api_key_file })
 }
 
@@ -173,13 +173,13 @@ fn passwords(folder: &Path, config: &RoutingConfig) -> Result<BTreeMap<SubjectTo
     Ok(pairs.filter_map(|(name, password)| Some((name.parse().ok()?, password.to_owned()))).collect())
 }
 
-async fn admin_key(folder: &Path, accounts: &Bucket) -> Result<PathBuf> {
+async fn admin_key(folder: &Path, accounts: &Bucket, now: Millis) -> Result<PathBuf> {
     let file = folder.join("admin.key");
     if !file.exists() {
         write_secret(&file, &bus::new_token()?)?;
     }
     let key = std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
-    let row = KeyAccount { name: "administrator of the first start".to_owned(), admin: true, agent: None };
+    let row = KeyAccount::admin("administrator of the first start".to_owned(), now);
     let row_key = api_key_key(&bus::token_hash(key.trim()));
     match accounts.create(&row_key, serde_json::to_vec(&row)?.into()).await {
         Ok(_) | Err(KvError::Exists) => Ok(file),

@@ -12,7 +12,6 @@ use serde::Deserialize;
 use service::Problem;
 
 use super::{find, open, remove, unsealed};
-use crate::door::Admin;
 use crate::message::{Source, has_room, publish, take};
 use crate::{Api, Shared};
 
@@ -20,7 +19,6 @@ use crate::{Api, Shared};
 /// under an id of its own, which names this one.
 pub(crate) async fn post(
     State(api): State<Shared>,
-    _admin: Admin,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<MessageTaken>), Problem> {
     let found = find(&api, &id).await?;

@@ -11,7 +11,7 @@ use bus::{
 use protocol::input::WIRE_VERSION;
 use protocol::parked::Parked;
 use protocol::record::ParkReason;
-use protocol::signin::{KeyAccount, SessionRow, api_key_key};
+use protocol::signin::{KeyAccount, Scope, SessionRow, api_key_key};
 use protocol::streams::{INBOUND, PARKED};
 use protocol::subjects::Subjects;
 use protocol::{Cause, Event, Hash128, IdentityId, Input, InputBody, Millis, ParkedId, Record, SubjectToken};
@@ -158,6 +158,9 @@ impl House {
     async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
         let response = request.send().await.unwrap();
         let status = response.status();
+        if status == reqwest::StatusCode::NO_CONTENT {
+            return (status.as_u16(), Value::Null);
+        }
         let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
         assert_eq!(response.headers().get("content-type").unwrap(), kind);
         let body: Value = response.json().await.unwrap();
@@ -182,6 +185,15 @@ impl House {
     pub(crate) async fn post_with(&self, key: &str, path: &str, body: &str) -> (u16, Value) {
         let request = self.client.request(Method::POST, self.url(path)).bearer_auth(key);
         Self::answer(request.body(body.to_owned())).await
+    }
+
+    /// With another key and no body: the status, and the code of a no.
+    pub(crate) async fn code_with(&self, method: &str, key: &str, path: &str) -> (u16, String) {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let response = self.client.request(method, self.url(path)).bearer_auth(key).send().await.unwrap();
+        let status = response.status().as_u16();
+        let body: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
+        (status, body["code"].as_str().unwrap_or_default().to_owned())
     }
 
     pub(crate) async fn put(&self, path: &str, body: &str) -> (u16, Value) {
@@ -303,7 +315,9 @@ impl House {
 }
 
 async fn put_key(accounts: &Bucket, key: &str, admin: bool) {
-    let row = serde_json::to_vec(&KeyAccount { name: "test".to_owned(), admin, agent: None }).unwrap();
+    let scopes = [Scope::MessagesWrite, Scope::FactsWrite].into();
+    let plain = KeyAccount::plain("test".to_owned(), scopes, Millis(1));
+    let row = serde_json::to_vec(&KeyAccount { admin, ..plain }).unwrap();
     accounts.put(&api_key_key(&token_hash(key)), row.into()).await.unwrap();
 }
 

@@ -1,0 +1,209 @@
+//! `/api/v1/keys`: made, listed, replaced by another one, ended. A key is shown once, when it is made, and kept as its hash.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use bus::{new_token, token_hash};
+use protocol::api::{KeyListed, KeyMade, KeysListed, NewKey, RotateKey};
+use protocol::limits::{
+    KEY_DAYS_MAX, KEY_NAME_BYTES_MAX, KEY_OVERLAP_HOURS, KEY_OVERLAP_HOURS_MAX, KEYS_MAX,
+};
+use protocol::signin::{KeyAccount, Scope, api_key_key};
+use protocol::{Millis, SubjectToken};
+use service::Problem;
+use service::http::read_json;
+
+use crate::door::Caller;
+use crate::keys::key_id;
+use crate::problems::{self, unprocessable};
+use crate::sessions::{agent, unavailable};
+use crate::{Api, Shared, publish};
+
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+pub(crate) async fn list(State(api): State<Shared>) -> Json<KeysListed> {
+    let listed = |(hash, account): (String, KeyAccount)| KeyListed { id: key_id(&hash), account };
+    let mut keys: Vec<KeyListed> = api.keys.all().into_iter().map(listed).collect();
+    keys.sort_by(|one, other| (&one.account.name, &one.id).cmp(&(&other.account.name, &other.id)));
+    Json(KeysListed { keys })
+}
+
+pub(crate) async fn make(
+    State(api): State<Shared>,
+    caller: Caller,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<KeyMade>), Problem> {
+    let asked: NewKey = read_json(&read(&api, body)?)?;
+    let now = now(&api);
+    has_place(&api, now).await?;
+    let account = match &asked.agent {
+        Some(name) => of_agent(&api, &caller, name, &asked, now)?,
+        None => with_scopes(&caller, asked.clone(), now)?,
+    };
+    let made = store_new(&api, &account).await?;
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// Makes another key that may do the same; the old one works for a while, so that nobody has to change both at the same instant.
+pub(crate) async fn rotate(
+    State(api): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<KeyMade>), Problem> {
+    let bytes = read(&api, body)?;
+    let asked: RotateKey = if bytes.is_empty() { RotateKey::default() } else { read_json(&bytes)? };
+    let hours = asked.overlap_hours.unwrap_or(KEY_OVERLAP_HOURS);
+    if hours > KEY_OVERLAP_HOURS_MAX {
+        let detail = format!("use 0 to {KEY_OVERLAP_HOURS_MAX} as `overlap_hours`");
+        return Err(unprocessable("overlap_too_long", "the old key would work for too long", detail));
+    }
+    let (hash, old) = find(&api, &id)?;
+    gives_what_it_has(&caller, &old)?;
+    let now = now(&api);
+    if old.replaced_until.is_some() || !old.stands_at(now) {
+        let detail = "rotate the one that stands in its place, or make a new one";
+        return Err(unprocessable("key_replaced", "this key was replaced or has ended", detail));
+    }
+    has_place(&api, now).await?;
+    let made = store_new(&api, &KeyAccount { made_at: Some(now), ..old.clone() }).await?;
+    // The new one exists before the old one begins to end: who is cut off in between has two keys, never none.
+    let until = now.plus(u64::from(hours) * HOUR_MS);
+    store(&api, &hash, &KeyAccount { replaced_until: Some(until), ..old }).await?;
+    tracing::info!(key = id, by = caller.id(), "a key was replaced");
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+pub(crate) async fn revoke(
+    State(api): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let (hash, account) = find(&api, &id)?;
+    gives_what_it_has(&caller, &account)?;
+    api.accounts.delete(&api_key_key(&hash)).await.map_err(|error| unavailable(&error))?;
+    tracing::info!(key = id, by = caller.id(), "a key was ended");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn now(api: &Api) -> Millis {
+    Millis(api.kit.clock.unix_ms())
+}
+
+fn read(api: &Api, body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
+    body.map_err(|rejection| problems::body(&rejection, api.kit.settings.limits.body_max_bytes))
+}
+
+/// An agent may lead or administrate, so only who may do everything makes a key that signs in as one.
+fn of_agent(
+    api: &Api,
+    caller: &Caller,
+    name: &str,
+    asked: &NewKey,
+    now: Millis,
+) -> Result<KeyAccount, Problem> {
+    if !caller.is_admin() {
+        return Err(problems::admin_only());
+    }
+    if !asked.scopes.is_empty() || asked.integration.is_some() {
+        let detail = "leave `scopes` and `integration` out, or `agent`: it signs in, and does nothing else";
+        return Err(unprocessable("agent_or_scopes", "a key of an agent has no scopes", detail));
+    }
+    agent(api, name)?;
+    let token: SubjectToken = name.parse().map_err(|_| Problem::internal())?;
+    let called = asked.name.clone().unwrap_or_else(|| format!("signs in as {name}"));
+    let key = KeyAccount::plain(fair_name(called)?, BTreeSet::new(), now);
+    Ok(KeyAccount { agent: Some(token), expires_at: end(asked.days, now)?, ..key })
+}
+
+fn with_scopes(caller: &Caller, asked: NewKey, now: Millis) -> Result<KeyAccount, Problem> {
+    if asked.scopes.is_empty() {
+        let all: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+        let detail = format!("name the agent that it signs in, or scopes, of {}", all.join(", "));
+        return Err(unprocessable("no_scopes", "the key could do nothing", detail));
+    }
+    let name = fair_name(asked.name.unwrap_or_default())?;
+    let key = KeyAccount::plain(name, asked.scopes, now);
+    let key = KeyAccount { integration: asked.integration, expires_at: end(asked.days, now)?, ..key };
+    gives_what_it_has(caller, &key)?;
+    Ok(key)
+}
+
+/// Nobody makes, replaces or ends a key that may do more than their own.
+fn gives_what_it_has(caller: &Caller, key: &KeyAccount) -> Result<(), Problem> {
+    if caller.is_admin() {
+        return Ok(());
+    }
+    if key.admin || key.agent.is_some() {
+        return Err(problems::admin_only());
+    }
+    key.scopes.iter().try_for_each(|scope| caller.may(*scope))?;
+    match caller.integration() {
+        Some(own) if key.integration.as_ref() != Some(own) => Err(problems::not_your_source(own)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn fair_name(name: String) -> Result<String, Problem> {
+    let fits = (1..=KEY_NAME_BYTES_MAX).contains(&name.trim().len()) && !name.chars().any(char::is_control);
+    if fits {
+        return Ok(name.trim().to_owned());
+    }
+    let detail = format!("say in `name` what it is for, in 1 to {KEY_NAME_BYTES_MAX} bytes");
+    Err(unprocessable("key_name", "the key has no fair name", detail))
+}
+
+fn end(days: Option<u32>, now: Millis) -> Result<Option<Millis>, Problem> {
+    match days {
+        None => Ok(None),
+        Some(days @ 1..=KEY_DAYS_MAX) => Ok(Some(now.plus(u64::from(days) * DAY_MS))),
+        Some(_) => {
+            let detail = format!("use 1 to {KEY_DAYS_MAX} as `days`, or leave it out");
+            Err(unprocessable("key_days", "the key's time is out of range", detail))
+        }
+    }
+}
+
+/// Whether one more key may be made; those that have ended are cleared away first.
+async fn has_place(api: &Api, now: Millis) -> Result<(), Problem> {
+    let (standing, ended): (Vec<_>, Vec<_>) =
+        api.keys.all().into_iter().partition(|(_, account)| account.stands_at(now));
+    for (hash, _) in ended {
+        api.accounts.delete(&api_key_key(&hash)).await.map_err(|error| unavailable(&error))?;
+    }
+    if standing.len() < KEYS_MAX {
+        return Ok(());
+    }
+    let detail = format!("end some of them: at most {KEYS_MAX} stand at once");
+    Err(unprocessable("too_many_keys", "there are too many keys", detail))
+}
+
+fn find(api: &Api, id: &str) -> Result<(String, KeyAccount), Problem> {
+    api.keys.all().into_iter().find(|(hash, _)| key_id(hash) == id).ok_or_else(|| {
+        let detail = "choose an id of GET /api/v1/keys";
+        Problem::new(StatusCode::NOT_FOUND, "unknown_key", "there is no such key", detail)
+    })
+}
+
+async fn store_new(api: &Api, account: &KeyAccount) -> Result<KeyMade, Problem> {
+    let key = new_token().map_err(|error| {
+        tracing::error!(%error, "no key can be made");
+        Problem::internal()
+    })?;
+    let hash = token_hash(&key);
+    let signs_in = account.agent.as_ref().map(|name| agent(api, name.as_str())).transpose()?;
+    store(api, &hash, account).await?;
+    let id = key_id(&hash);
+    tracing::info!(key = id, "a key was made");
+    Ok(KeyMade { id, agent: signs_in, key })
+}
+
+async fn store(api: &Api, hash: &str, account: &KeyAccount) -> Result<(), Problem> {
+    let stored = api.accounts.put(&api_key_key(hash), publish::json(account)?.into()).await;
+    stored.map(drop).map_err(|error| unavailable(&error))
+}

@@ -1,0 +1,107 @@
+//! Every route of this API with what it asks of its caller. The router is made of this table, so that no route is without a line,
+//! and nobody is let in past it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{self, MethodRouter};
+use protocol::signin::Scope;
+
+use crate::door::{self, Bound};
+use crate::{
+    CONFIG_BYTES_MAX, REQUEST_WAIT_MAX, REQUESTS_AT_ONCE_MAX, Shared, config, empowerment, keys, message,
+    parked, sessions,
+};
+
+/// What a route asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// A key with this right.
+    Scope(Scope),
+    /// An administrator's key, or one that signs in as an agent, for that agent.
+    Usher,
+    /// Nothing: what everybody may read.
+    Nothing,
+}
+
+/// One route of the table.
+struct Route {
+    method: Method,
+    path: &'static str,
+    needs: Needs,
+    /// Largest body, bytes, where it is another one than `limits.body_max`.
+    body_max_bytes: Option<usize>,
+    to: MethodRouter<Shared>,
+}
+
+impl Route {
+    fn with_body(self, max_bytes: usize) -> Self {
+        Self { body_max_bytes: Some(max_bytes), ..self }
+    }
+}
+
+/// A line of the table for whoever checks it: method, path, and what is asked of the caller.
+#[must_use]
+pub fn listed() -> Vec<(Method, &'static str, Needs)> {
+    table().into_iter().map(|route| (route.method, route.path, route.needs)).collect()
+}
+
+fn table() -> Vec<Route> {
+    use Needs::Usher;
+    use Scope::{AccountsManage, ConfigRead, ConfigWrite, FactsWrite, MessagesWrite, ParkedManage};
+    vec![
+        post("/api/v1/messages", Needs::Scope(MessagesWrite), message::post),
+        get("/api/v1/config", Needs::Scope(ConfigRead), config::get),
+        put("/api/v1/config", Needs::Scope(ConfigWrite), config::put).with_body(CONFIG_BYTES_MAX),
+        put("/api/v1/policy", Needs::Scope(ConfigWrite), empowerment::put_policy).with_body(CONFIG_BYTES_MAX),
+        post("/api/v1/facts", Needs::Scope(FactsWrite), empowerment::facts),
+        post("/api/v1/signals", Needs::Scope(FactsWrite), empowerment::signal),
+        post("/api/v1/own-identities", Needs::Scope(AccountsManage), empowerment::own_identity),
+        post("/api/v1/sessions", Usher, sessions::post),
+        get("/api/v1/keys", Needs::Scope(AccountsManage), keys::manage::list),
+        post("/api/v1/keys", Needs::Scope(AccountsManage), keys::manage::make),
+        post("/api/v1/keys/{id}/rotate", Needs::Scope(AccountsManage), keys::manage::rotate),
+        delete("/api/v1/keys/{id}", Needs::Scope(AccountsManage), keys::manage::revoke),
+        get("/api/v1/parked", Needs::Scope(ParkedManage), parked::list),
+        get("/api/v1/parked/{id}", Needs::Scope(ParkedManage), parked::show),
+        delete("/api/v1/parked/{id}", Needs::Scope(ParkedManage), parked::dismiss),
+        post("/api/v1/parked/{id}/replay", Needs::Scope(ParkedManage), parked::replay::post),
+    ]
+}
+
+/// The router of the table: each route behind its door, all of them bounded.
+pub(crate) fn router(api: Shared) -> Router {
+    let body_max = api.kit.settings.limits.body_max_bytes;
+    let bound = Bound::new(REQUESTS_AT_ONCE_MAX, REQUEST_WAIT_MAX, api.kit.metrics.clone());
+    let mut router = Router::new();
+    for Route { path, needs, body_max_bytes, to, .. } in table() {
+        let guard = from_fn_with_state((Arc::clone(&api), needs), door::guard);
+        let limit = DefaultBodyLimit::max(body_max_bytes.unwrap_or(body_max));
+        router = router.route(path, to.route_layer(guard).layer(limit));
+    }
+    router.layer(from_fn_with_state(bound, door::bounded)).with_state(api)
+}
+
+fn line(method: Method, path: &'static str, needs: Needs, to: MethodRouter<Shared>) -> Route {
+    Route { method, path, needs, body_max_bytes: None, to }
+}
+
+fn get<T: 'static>(path: &'static str, needs: Needs, handler: impl Handler<T, Shared>) -> Route {
+    line(Method::GET, path, needs, routing::get(handler))
+}
+
+fn post<T: 'static>(path: &'static str, needs: Needs, handler: impl Handler<T, Shared>) -> Route {
+    line(Method::POST, path, needs, routing::post(handler))
+}
+
+fn put<T: 'static>(path: &'static str, needs: Needs, handler: impl Handler<T, Shared>) -> Route {
+    line(Method::PUT, path, needs, routing::put(handler))
+}
+
+fn delete<T: 'static>(path: &'static str, needs: Needs, handler: impl Handler<T, Shared>) -> Route {
+    line(Method::DELETE, path, needs, routing::delete(handler))
+}
