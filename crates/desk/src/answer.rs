@@ -137,6 +137,7 @@ fn in_the_workers_words(refusal: Refusal) -> RemedyRefusal {
         | Refusal::UnknownQueue
         | Refusal::UnknownDisposition
         | Refusal::NotLead
+        | Refusal::NotInScope
         | Refusal::NoRoom
         | Refusal::FieldMissing
         | Refusal::BadTime

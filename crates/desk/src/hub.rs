@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
+use protocol::config::Authority;
 use protocol::delivery::Delivery;
 use protocol::policy::Policy;
 use protocol::remedies::RemedyRefusal;
@@ -197,13 +198,29 @@ impl Hub {
         self.lock().shown.floor.had(agent, contact)
     }
 
-    /// The whole floor.
-    pub(crate) fn supervised(&self, now: Millis, sought: &crate::projection::Sought) -> FloorNow {
-        self.lock().shown.floor.supervised(now, sought)
+    /// The floor, as far as this authority leads it.
+    pub(crate) fn supervised(
+        &self,
+        now: Millis,
+        authority: &Authority,
+        sought: &crate::projection::Sought,
+    ) -> FloorNow {
+        self.lock().shown.floor.supervised(now, authority, sought)
     }
 
+    /// Whether an agent leads, in some queue at least.
     pub(crate) fn is_lead(&self, agent: AgentId) -> bool {
         self.lock().shown.floor.is_lead(agent)
+    }
+
+    /// What an agent may do, and where.
+    pub(crate) fn authority_of(&self, agent: AgentId) -> Authority {
+        self.lock().shown.floor.authority_of(agent)
+    }
+
+    /// Whether an agent leads a contact, as far as it is open; what has ended, who leads every queue does.
+    pub(crate) fn leads(&self, agent: AgentId, contact: ContactId) -> bool {
+        self.lock().shown.floor.leads(agent, contact)
     }
 
     /// The policy in force, and up to which record of the worker's log it is.
@@ -237,9 +254,10 @@ impl Hub {
         self.lock().shown.floor.readable(agent, most)
     }
 
-    /// Whether this agent may read a conversation now: they lead, or have a contact of it.
+    /// Whether this agent may read a conversation now: they lead every queue, lead an open contact of it, or have one.
     pub(crate) fn reads(&self, agent: AgentId, conversation: ConversationId) -> bool {
-        self.is_lead(agent) || self.readable(agent, usize::MAX).contains(&conversation)
+        self.authority_of(agent).leads_everything()
+            || self.readable(agent, usize::MAX).contains(&conversation)
     }
 
     /// Whether an agent is a machine.

@@ -95,16 +95,17 @@ pub(crate) async fn policy(
     Ok(shown(PolicyPage { log_seq, hash, policy }))
 }
 
-/// The whole floor as it is now, for who leads.
+/// The floor as it is now, for who leads: the queues that they lead.
 pub(crate) async fn floor_now(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
     headers: HeaderMap,
     sought: Result<Query<Sought>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    leading(&gateway, &extensions, &headers).await?;
+    let agent = leading(&gateway, &extensions, &headers).await?;
     let Query(sought) = sought.map_err(|_| wrong_filter())?;
-    Ok(shown(gateway.hub.supervised(gateway.now(), &sought)))
+    let authority = gateway.hub.authority_of(agent);
+    Ok(shown(gateway.hub.supervised(gateway.now(), &authority, &sought)))
 }
 
 /// How the accounts of channels are doing, for who leads; none if nobody says.
@@ -203,7 +204,7 @@ async fn of_contact(
         Problem::new(StatusCode::NOT_FOUND, "unknown_contact", "there is no such contact", detail)
     };
     let contact: ContactId = contact.parse().map_err(|_| unknown())?;
-    if !gateway.hub.is_lead(agent) && gateway.hub.may_read(agent, contact).is_none() {
+    if !gateway.hub.leads(agent, contact) && gateway.hub.may_read(agent, contact).is_none() {
         return Err(leads_only());
     }
     let answer: Option<serde_json::Value> = ask(gateway, subject, &WhyQuestion { contact }).await;
@@ -216,14 +217,17 @@ async fn hours(
     headers: &HeaderMap,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<FloorReport, Problem> {
-    leading(gateway, extensions, headers).await?;
+    let agent = leading(gateway, extensions, headers).await?;
     let days = wanted.map_err(|_| wrong_days())?.days.unwrap_or(1);
     if !(1..=HOURS_DAYS_MAX).contains(&days) {
         return Err(wrong_days());
     }
     let silent = || silent("report_silent", "the report cannot be had now");
     let report = ask(gateway, &gateway.subjects.views_floor(), &FloorQuestion { days }).await;
-    report.ok_or_else(silent)
+    let mut report: FloorReport = report.ok_or_else(silent)?;
+    let authority = gateway.hub.authority_of(agent);
+    report.hours.retain(|hour| authority.leads_queue(&hour.queue));
+    Ok(report)
 }
 
 async fn leading(
@@ -236,8 +240,8 @@ async fn leading(
 }
 
 fn leads_only() -> Problem {
-    let detail = "ask a lead, or have `lead = true` set for you in routing.toml";
-    Problem::new(StatusCode::FORBIDDEN, "leads_only", "only who leads sees the whole floor", detail)
+    let detail = "ask a lead, or have `role = \"lead\"` set for you in routing.toml";
+    Problem::new(StatusCode::FORBIDDEN, "leads_only", "only who leads sees this", detail)
 }
 
 fn wrong_filter() -> Problem {

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use forecast::Forecast;
 use protocol::command::Presence;
+use protocol::config::Authority;
 use protocol::desk::Choice;
 use protocol::record::{CompanyRole, Receipt};
 use protocol::thread::Entry;
@@ -71,7 +72,7 @@ struct QueueFacts {
 struct Seat {
     title: Arc<str>,
     is_configured: bool,
-    is_lead: bool,
+    authority: Authority,
     is_bot: bool,
     team: Option<SubjectToken>,
     serves: BTreeSet<SubjectToken>,
@@ -91,7 +92,7 @@ impl Seat {
         Self {
             title: agent.to_string().into(),
             is_configured: false,
-            is_lead: false,
+            authority: Authority::default(),
             is_bot: false,
             team: None,
             serves: BTreeSet::new(),
@@ -182,12 +183,19 @@ impl Projection {
         self.contacts.get(&id).filter(|contact| contact.is_read_by(agent))
     }
 
-    /// The conversations of the contacts that this agent may read, the latest contacts first, at most so many.
+    /// The conversations of the contacts that this agent may read, those of their own first and then those that they lead, the
+    /// latest contacts first, at most so many.
     pub(crate) fn readable(&self, agent: AgentId, most: usize) -> Vec<ConversationId> {
         let Some(seat) = self.seats.get(&agent) else { return Vec::new() };
-        let ids: BTreeSet<ContactId> = seat.contacts.union(&seat.company).copied().collect();
-        let contacts = ids.into_iter().rev().filter_map(|id| self.read(agent, id));
-        contacts.map(|contact| contact.conversation).take(most).collect()
+        let own: BTreeSet<ContactId> = seat.contacts.union(&seat.company).copied().collect();
+        let own = own.into_iter().rev().filter_map(|id| self.read(agent, id));
+        let mut readable: Vec<_> = own.map(|contact| contact.conversation).take(most).collect();
+        if seat.authority.leads() {
+            let led = |contact: &&Contact| contact.is_led_by(&seat.authority);
+            let led = self.contacts.values().rev().filter(led).map(|contact| contact.conversation);
+            readable.extend(led.take(most - readable.len()));
+        }
+        readable
     }
 
     /// A contact in which this agent may write to the customer.

@@ -204,6 +204,8 @@ pub(crate) async fn state(
         asks,
         promises,
         kudos,
-        lead: floor.is_lead,
+        lead: floor.authority.leads(),
+        role: floor.authority.role,
+        scope: floor.authority.scope,
     })
 }

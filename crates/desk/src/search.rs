@@ -1,7 +1,7 @@
 //! Finding where words were said, and reading there.
 //!
-//! Who leads may watch any contact, so they search everything. Everybody else reads the conversations of the contacts that they
-//! hold or are with, their past included, and finds words in those.
+//! Who leads every queue may watch any contact, so they search everything. Everybody else reads the conversations of the contacts that
+//! they hold, are with or lead, their past included, and finds words in those.
 
 use std::sync::Arc;
 
@@ -102,7 +102,7 @@ pub(crate) async fn search(
 ) -> Result<Response, Problem> {
     signin::require_own_origin(&headers)?;
     let agent = signed_in(&gateway, &extensions, &headers).await?;
-    let everything = gateway.hub.is_lead(agent);
+    let everything = gateway.hub.authority_of(agent).leads_everything();
     let readable = (!everything).then(|| gateway.hub.readable(agent, SEARCH_CONVERSATIONS_MAX));
     let question = SearchQuestion {
         words: sought.words,

@@ -337,6 +337,9 @@ pub enum Refusal {
     /// Who asks does not lead.
     #[error("only who leads can do this: ask a lead")]
     NotLead,
+    /// Who asks leads, but not where this is.
+    #[error("this is not in a queue that you lead: ask who leads it")]
+    NotInScope,
     /// One more contact of this channel is more than the agent can hold.
     #[error("there is no room for one more: end or snooze a contact first")]
     NoRoom,

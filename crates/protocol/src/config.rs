@@ -17,9 +17,11 @@ use crate::token::{ChannelKind, Language, SkillLevel, SubjectToken};
 
 mod facts;
 mod order;
+mod role;
 
 pub use facts::{ABOUT_AGENT, ABOUT_CONTACT, DeclaredFact, Route};
 pub use order::{AgentChoice, BreachBoost, ChannelRule, PriorityClass, ServiceLevel, Step};
+pub use role::{Authority, Role};
 
 /// The whole routing configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,9 +187,15 @@ pub struct Agent {
     pub skills: BTreeMap<SubjectToken, SkillLevel>,
     /// How many contacts of each channel at once; a channel not named takes none.
     pub capacity: BTreeMap<ChannelKind, u16>,
-    /// Whether they lead: asked when colleagues cannot say yes, and shown the lead's page.
+    /// Whether they lead at least, whatever their role says; [`Agent::rank`] is what counts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lead: bool,
+    /// What they may do beyond their own contacts; [`Agent::rank`] is what counts.
+    #[serde(default, skip_serializing_if = "Role::is_default")]
+    pub role: Role,
+    /// The queues that they lead; empty: all. Who does not lead has none.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub scope: BTreeSet<SubjectToken>,
     /// The team they work in: it shares a budget and can be asked first; `None`: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<SubjectToken>,
@@ -224,6 +232,8 @@ impl Agent {
             skills: BTreeMap::new(),
             capacity: BTreeMap::new(),
             lead: false,
+            role: Role::Agent,
+            scope: BTreeSet::new(),
             team: None,
             load_max: None,
             bot: false,
@@ -366,6 +376,13 @@ impl RoutingConfig {
             for skill in agent.skills.keys() {
                 faults.known(format!("agents[{n}].skills"), "skill", skill, &known.skills);
             }
+            for queue in &agent.scope {
+                faults.known(format!("agents[{n}].scope"), "queue", queue, &known.queues);
+            }
+            if !agent.scope.is_empty() && !agent.leads() {
+                let message = "who does not lead has no scope: give them a role, or leave it out";
+                faults.add(format!("agents[{n}].scope"), message);
+            }
             faults.at_most(&format!("agents[{n}].skills"), agent.skills.len(), SKILLS_PER_AGENT_MAX);
             for (channel, slots) in &agent.capacity {
                 if *slots > CAPACITY_MAX {
@@ -388,6 +405,8 @@ impl RoutingConfig {
         }
         if agent.lead {
             faults.add(format!("agents[{n}].lead"), "a bot does not lead: leave it out");
+        } else if agent.leads() {
+            faults.add(format!("agents[{n}].role"), "a bot does not lead: leave it out");
         }
         if agent.answer_within_ms.is_some_and(|ms| !(BOT_ANSWER_MS_MIN..=BOT_ANSWER_MS_MAX).contains(&ms)) {
             let message = format!("expected {BOT_ANSWER_MS_MIN} to {BOT_ANSWER_MS_MAX} ms");
@@ -564,7 +583,9 @@ mod tests {
             "agents[1].answer_within_ms",
         ];
         assert_eq!(paths, expected);
-        (config.agents[0].lead, config.agents[1].bot) = (false, true);
+        (config.agents[0].lead, config.agents[0].role) = (false, Role::Supervisor);
+        assert!(config.faults().iter().any(|fault| fault.path == "agents[0].role"));
+        (config.agents[0].role, config.agents[1].bot) = (Role::Agent, true);
         config.channels.clear();
         for (ms, fits) in
             [(BOT_ANSWER_MS_MIN, true), (BOT_ANSWER_MS_MAX, true), (BOT_ANSWER_MS_MAX + 1, false)]
@@ -572,6 +593,25 @@ mod tests {
             config.agents[0].answer_within_ms = Some(ms);
             assert_eq!(config.faults().is_empty(), fits, "{ms}");
         }
+    }
+
+    #[test]
+    fn a_scope_is_of_who_leads_and_names_queues() {
+        let scoped = Agent {
+            scope: [token("nowhere")].into(),
+            ..Agent::new(AgentId(uuid::Uuid::from_u128(1)), token("ada"))
+        };
+        let mut config = RoutingConfig { agents: vec![scoped], ..RoutingConfig::default() };
+        let faults = |config: &RoutingConfig| {
+            let faults = config.faults().into_iter();
+            faults.map(|fault| (fault.path, fault.message)).collect::<Vec<_>>()
+        };
+        let found = faults(&config);
+        assert!(found.iter().all(|(path, _)| path == "agents[0].scope"), "{found:?}");
+        assert_eq!(found.len(), 2, "{found:?}");
+        config.agents[0].role = Role::Lead;
+        config.queues.push(Queue::new(token("nowhere")));
+        assert_eq!(faults(&config), []);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Outcome, Presence};
-use crate::config::Field;
+use crate::config::{Field, Role};
 use crate::content::{Attachment, MailHead};
 use crate::delivery::DeliveryState;
 use crate::ids::{
@@ -202,6 +202,12 @@ pub struct DeskState {
     /// Whether this agent leads.
     #[serde(default)]
     pub lead: bool,
+    /// What this agent may do.
+    #[serde(default)]
+    pub role: Role,
+    /// The queues that they lead; empty: all, if they lead.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub scope: BTreeSet<SubjectToken>,
 }
 
 /// Something given, as a desk shows it.

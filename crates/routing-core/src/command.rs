@@ -116,6 +116,7 @@ impl Turn<'_> {
             Ok(conversation) => conversation,
             Err(refusal) => {
                 self.must_lead(agent).map_err(|_| refusal)?;
+                self.must_lead_contact(agent, contact)?;
                 self.open_contact(contact)?.conversation
             }
         };
@@ -203,6 +204,7 @@ impl Turn<'_> {
             return Err(Refusal::UnknownQueue);
         }
         self.part_from_consulted(id, None);
+        self.part_from_who_does_not_lead(id, queue);
         self.entry(conversation, id, EntryKind::TransferredToQueue { agent, queue: queue.clone() });
         let contact = self.state.contact(id).ok_or(Refusal::UnknownContact)?;
         // What it needed in one queue says nothing in another.

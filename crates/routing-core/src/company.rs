@@ -6,7 +6,7 @@
 use protocol::command::Refusal;
 use protocol::limits::{COMPANIONS_PER_CONTACT_MAX, COMPANY_PER_AGENT_MAX};
 use protocol::record::{CompanyRole, EntryKind, Event, NotTaken};
-use protocol::{AgentId, ContactId, ConversationId, Millis};
+use protocol::{AgentId, ContactId, ConversationId, Millis, SubjectToken};
 use serde::{Deserialize, Serialize};
 
 use crate::apply::Misfit;
@@ -145,7 +145,7 @@ impl Turn<'_> {
 
     /// Also while nobody owns it: who leads sees what a customer who waits goes on writing.
     pub(crate) fn watch(&mut self, agent: AgentId, id: ContactId) -> Settled {
-        self.must_lead(agent)?;
+        self.must_lead_contact(agent, id)?;
         let is_owner = self.open_contact(id)?.owner() == Some(agent);
         if is_owner || self.role_of(agent, id).is_some_and(|role| !matches!(role, CompanyRole::Asked { .. }))
         {
@@ -179,7 +179,7 @@ impl Turn<'_> {
         let is_owner = self.open_contact(id)?.owner() == Some(by);
         let who = who.unwrap_or(by);
         if who != by && !is_owner {
-            self.must_lead(by)?;
+            self.must_lead_contact(by, id)?;
         }
         self.part(id, who);
         Ok(())
@@ -222,6 +222,16 @@ impl Turn<'_> {
             .iter()
             .filter(|one| one.role != CompanyRole::Watching && Some(one.agent) != to);
         for agent in asked_in.map(|one| one.agent).collect::<Vec<_>>() {
+            self.part(id, agent);
+        }
+    }
+
+    /// The contact goes to another queue: who watches it and does not lead there watches it no more.
+    pub(crate) fn part_from_who_does_not_lead(&mut self, id: ContactId, queue: &SubjectToken) {
+        let company = self.state.company(id).iter();
+        let watching = company.filter(|one| one.role == CompanyRole::Watching).map(|one| one.agent);
+        let parted = watching.filter(|agent| self.must_lead_queue(*agent, queue).is_err());
+        for agent in parted.collect::<Vec<_>>() {
             self.part(id, agent);
         }
     }

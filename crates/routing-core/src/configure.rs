@@ -36,11 +36,15 @@ impl Turn<'_> {
 impl Turn<'_> {
     /// Who is taken out of the configuration is with no contact any more, and who leads no more watches none.
     fn part_from_those_without(&mut self, config: &RoutingConfig) {
-        let leads: BTreeMap<_, _> = config.agents.iter().map(|agent| (agent.id, agent.lead)).collect();
+        let agents: BTreeMap<_, _> = config.agents.iter().map(|agent| (agent.id, agent)).collect();
         let mut parted = Vec::new();
         for (id, company) in &self.state.stored.company {
-            let goes = |one: &&Companion| match leads.get(&one.agent) {
-                Some(lead) => one.role == CompanyRole::Watching && !lead,
+            let queue = self.state.contact(*id).map(|contact| &contact.queue);
+            let goes = |one: &&Companion| match agents.get(&one.agent) {
+                Some(agent) => {
+                    let leads = queue.is_some_and(|queue| agent.leads_queue(queue));
+                    one.role == CompanyRole::Watching && !leads
+                }
                 None => true,
             };
             parted.extend(company.iter().filter(goes).map(|one| (*id, one.agent)));

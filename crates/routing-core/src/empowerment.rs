@@ -120,7 +120,7 @@ impl Turn<'_> {
     fn to_ask(&self, whom: Ask, queue: &SubjectToken, but: &[AgentId]) -> Vec<AgentId> {
         let serves = |agent: &protocol::config::Agent| match whom {
             Ask::AskPeer => agent.queues.contains(queue),
-            Ask::AskLead => agent.lead,
+            Ask::AskLead => agent.leads_queue(queue),
         };
         let mut there: Vec<_> = self
             .state

@@ -121,12 +121,14 @@ impl Turn<'_> {
     pub(crate) fn set_incident(&mut self, by: AgentId, id: IncidentId, terms: &IncidentTerms) -> Settled {
         self.must_lead(by)?;
         terms.check(self.state.config(), self.at).map_err(refusal)?;
+        self.must_lead_incident(by, terms)?;
         match self.state.incident(id) {
             Some(known) if known.ends => return Err(Refusal::UnknownIncident),
+            Some(known) => self.must_lead_incident(by, &known.terms)?,
             None if self.state.stored.incidents.len() >= INCIDENTS_MAX => {
                 return Err(Refusal::TooManyIncidents);
             }
-            Some(_) | None => {}
+            None => {}
         }
         self.emit(Event::IncidentSet { incident: id, by, terms: Box::new(terms.clone()) });
         Ok(())
@@ -139,6 +141,10 @@ impl Turn<'_> {
         }
         if contacts.is_empty() {
             return self.ask_of_incident(by, id, IncidentWork::Gather, false);
+        }
+        let waiting = |id: &&ContactId| self.state.contact(**id).is_some_and(Contact::is_waiting);
+        for contact in contacts.iter().filter(waiting) {
+            self.must_lead_contact(by, *contact)?;
         }
         // Who has one meanwhile keeps it.
         for contact in contacts {
@@ -183,9 +189,14 @@ impl Turn<'_> {
     fn lasting(&self, by: AgentId, id: IncidentId) -> Settled {
         self.must_lead(by)?;
         match self.state.incident(id) {
-            Some(known) if !known.ends => Ok(()),
+            Some(known) if !known.ends => self.must_lead_incident(by, &known.terms),
             Some(_) | None => Err(Refusal::UnknownIncident),
         }
+    }
+
+    /// What is done to an incident is done in all of its queues.
+    fn must_lead_incident(&self, by: AgentId, terms: &IncidentTerms) -> Settled {
+        if self.leading(by)?.leads_all_of(&terms.queues) { Ok(()) } else { Err(Refusal::NotInScope) }
     }
 
     fn ask_of_incident(&mut self, by: AgentId, id: IncidentId, work: IncidentWork, ends: bool) -> Settled {

@@ -1,8 +1,9 @@
 //! What who leads may do with contacts that are not theirs.
 
 use protocol::command::Refusal;
+use protocol::config::Agent;
 use protocol::record::{EntryKind, Event, OfferEnd, QueuedWhy};
-use protocol::{AgentId, ContactId, OfferId};
+use protocol::{AgentId, ContactId, OfferId, SubjectToken};
 
 use crate::contact::Phase;
 use crate::turn::Turn;
@@ -13,6 +14,7 @@ impl Turn<'_> {
         self.must_lead(by)?;
         let (contact, known) = self.state.offer(offer).ok_or(Refusal::OfferEnded)?;
         let Phase::Offered { agent, .. } = known.phase else { return Err(Refusal::OfferEnded) };
+        self.must_lead_queue(by, &known.queue)?;
         self.emit(Event::OfferEnded { offer, contact, agent, end: OfferEnd::Revoked { by } });
         self.requeue(contact, QueuedWhy::OfferEnded);
         Ok(())
@@ -20,7 +22,7 @@ impl Turn<'_> {
 
     /// Within what they can hold, like everybody; whether they are online does not matter, as they ask for it themselves.
     pub(crate) fn take_over(&mut self, by: AgentId, id: ContactId) -> Result<(), Refusal> {
-        self.must_lead(by)?;
+        self.must_lead_contact(by, id)?;
         self.have(by, id)
     }
 
@@ -48,7 +50,22 @@ impl Turn<'_> {
     }
 
     pub(crate) fn must_lead(&self, agent: AgentId) -> Result<(), Refusal> {
+        self.leading(agent).map(drop)
+    }
+
+    /// Who leads, but not this queue, is told so.
+    pub(crate) fn must_lead_queue(&self, agent: AgentId, queue: &SubjectToken) -> Result<(), Refusal> {
+        if self.leading(agent)?.leads_queue(queue) { Ok(()) } else { Err(Refusal::NotInScope) }
+    }
+
+    /// Who leads may know of any contact whether it is open; what they may do with it, its queue says.
+    pub(crate) fn must_lead_contact(&self, agent: AgentId, id: ContactId) -> Result<(), Refusal> {
+        let leading = self.leading(agent)?;
+        if leading.leads_queue(&self.open_contact(id)?.queue) { Ok(()) } else { Err(Refusal::NotInScope) }
+    }
+
+    pub(crate) fn leading(&self, agent: AgentId) -> Result<&Agent, Refusal> {
         let config = self.state.config().agents.iter().find(|config| config.id == agent);
-        if config.is_some_and(|config| config.lead) { Ok(()) } else { Err(Refusal::NotLead) }
+        config.filter(|config| config.leads()).ok_or(Refusal::NotLead)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::config::{
-    Account, Agent, Category, ChannelRule, DeclaredFact, Disposition, PriorityClass, Queue, Route,
+    Account, Agent, Category, ChannelRule, DeclaredFact, Disposition, PriorityClass, Queue, Role, Route,
     RoutingConfig, Skill,
 };
 use protocol::facts::FactValues;
@@ -49,6 +49,10 @@ struct AgentDraft {
     #[serde(default)]
     lead: bool,
     #[serde(default)]
+    role: Role,
+    #[serde(default)]
+    scope: BTreeSet<SubjectToken>,
+    #[serde(default)]
     team: Option<SubjectToken>,
     #[serde(default)]
     load_max: Option<u16>,
@@ -79,6 +83,8 @@ impl ConfigDraft {
             skills: draft.skills,
             capacity: draft.capacity,
             lead: draft.lead,
+            role: draft.role,
+            scope: draft.scope,
             team: draft.team,
             load_max: draft.load_max,
             bot: draft.bot,

@@ -127,7 +127,7 @@ impl Lane {
     pub(super) async fn require_shown(&self, contact: ContactId, wish: CustomerWish) -> Result<(), NotTaken> {
         let gateway = &self.gateway;
         let Some((conversation, _)) = gateway.hub.may_read(self.agent, contact) else { return Ok(()) };
-        if gateway.hub.is_lead(self.agent) {
+        if gateway.hub.leads(self.agent, contact) {
             return Ok(());
         }
         let question = CustomerQuestion { conversation, before: None, limit: 0 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use protocol::config::{Disposition, RoutingConfig};
+use protocol::config::{Authority, Disposition, RoutingConfig};
 use protocol::desk::Choice;
 use protocol::hours::Calendar;
 use protocol::{Cause, InputBody, Millis, SubjectToken};
@@ -47,7 +47,7 @@ impl Projection {
         // Who was taken out keeps their name, because old entries carry it.
         for seat in self.seats.values_mut() {
             seat.is_configured = false;
-            seat.is_lead = false;
+            seat.authority = Authority::default();
             seat.team = None;
             seat.serves.clear();
         }
@@ -55,7 +55,7 @@ impl Projection {
             let seat = self.seat(agent.id);
             seat.title = agent.title.as_str().into();
             seat.is_configured = true;
-            seat.is_lead = agent.lead;
+            seat.authority = Authority::of(agent);
             seat.is_bot = agent.bot;
             seat.team = agent.team.clone();
             seat.serves.clone_from(&agent.queues);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use protocol::config::Authority;
 use protocol::record::{AsideWhy, CompanyRole, EntryKind, QueuedWhy, Receipt, ServiceMeasure};
 use protocol::remedy::Effort;
 use protocol::thread::Entry;
@@ -175,6 +176,11 @@ impl Contact {
 
     pub(super) fn is_read_by(&self, agent: AgentId) -> bool {
         self.readers().any(|reader| reader == agent)
+    }
+
+    /// Whether who has this authority leads it.
+    pub(super) fn is_led_by(&self, authority: &Authority) -> bool {
+        self.queue.as_ref().is_some_and(|queue| authority.leads_queue(queue))
     }
 
     /// With whose key its words are sealed.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use protocol::config::Authority;
 use protocol::desk::DeskIncident;
 use protocol::incident::IncidentTerms;
 use protocol::{AgentId, Event, IncidentId, Millis};
@@ -67,7 +68,8 @@ impl Projection {
         shown.collect()
     }
 
-    pub(super) fn incidents_now(&self) -> Vec<IncidentNow> {
+    /// Those that this authority could end.
+    pub(super) fn incidents_now(&self, authority: &Authority) -> Vec<IncidentNow> {
         if self.incidents.is_empty() {
             return Vec::new();
         }
@@ -104,6 +106,7 @@ impl Projection {
                 ends: known.ends,
             }
         };
-        self.incidents.iter().map(now).collect()
+        let led = |(_, known): &(&IncidentId, &Incident)| authority.leads_all_of(&known.terms.queues);
+        self.incidents.iter().filter(led).map(now).collect()
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::command::Presence;
+use protocol::config::Authority;
 use protocol::desk::{Choice, Colleague, DeskCompanion, Floor, FloorQueue};
 use protocol::record::{AsideWhy, CompanyRole, EntryKind, Receipt};
 use protocol::remedy::Effort;
@@ -80,7 +81,7 @@ pub(crate) struct StatePicture {
     pub(crate) offers: Vec<OfferPicture>,
     pub(crate) contacts: Vec<ContactPicture>,
     pub(crate) dispositions: Vec<Choice>,
-    pub(crate) is_lead: bool,
+    pub(crate) authority: Authority,
 }
 
 /// Which entries of a contact a desk lacks.
@@ -112,7 +113,7 @@ impl Projection {
             offers: offers.unwrap_or_default(),
             contacts: contacts.unwrap_or_default(),
             dispositions: self.dispositions.clone(),
-            is_lead: self.is_lead(agent),
+            authority: self.authority_of(agent),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Where a contact stands and what it cost the customer, as routing says it with what it passes on.
 
+use protocol::config::Authority;
 use protocol::remedy::{ContactContext, Effort};
 use protocol::{AgentId, Cause, ContactId, ConversationId, InputBody, Language};
 
@@ -25,9 +26,23 @@ impl Projection {
         }
     }
 
-    /// Whether an agent leads.
+    /// What an agent may do, and where; who is not configured may nothing.
+    pub(crate) fn authority_of(&self, agent: AgentId) -> Authority {
+        self.seats.get(&agent).map(|seat| seat.authority.clone()).unwrap_or_default()
+    }
+
+    /// Whether an agent leads, in some queue at least.
     pub(crate) fn is_lead(&self, agent: AgentId) -> bool {
-        self.seats.get(&agent).is_some_and(|seat| seat.is_lead)
+        self.seats.get(&agent).is_some_and(|seat| seat.authority.leads())
+    }
+
+    /// Whether an agent leads a contact. One that has ended belongs to no queue here: who leads every queue leads it.
+    pub(crate) fn leads(&self, agent: AgentId, id: ContactId) -> bool {
+        let Some(seat) = self.seats.get(&agent) else { return false };
+        match self.contacts.get(&id) {
+            Some(contact) => contact.is_led_by(&seat.authority),
+            None => seat.authority.leads_everything(),
+        }
     }
 
     /// Whether an agent has or had a contact. What they ask about one that went on is the worker's to answer, and to answer

@@ -1,9 +1,10 @@
-//! The whole floor, for who leads: queues, agents, contacts, by what is sought.
+//! The floor, for who leads, as far as they do: queues, agents, contacts, by what is sought.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::command::Presence;
+use protocol::config::Authority;
 use protocol::record::{AsideWhy, ServiceMeasure};
 use protocol::remedy::Effort;
 use protocol::{AgentId, ChannelKind, ContactId, Millis, OfferId, SubjectToken};
@@ -141,12 +142,16 @@ pub(crate) struct ContactNow {
 }
 
 impl Projection {
-    pub(crate) fn supervised(&self, now: Millis, sought: &Sought) -> FloorNow {
+    /// The floor as far as this authority leads it.
+    pub(crate) fn supervised(&self, now: Millis, authority: &Authority, sought: &Sought) -> FloorNow {
+        let led = self.queues.iter().filter(|(name, _)| authority.leads_queue(name));
         let mut queues: BTreeMap<&SubjectToken, QueueNow> =
-            self.queues.iter().map(|(name, facts)| (name, self.queue_now(name, &facts.title))).collect();
+            led.map(|(name, facts)| (name, self.queue_now(name, &facts.title))).collect();
         let mut found = Vec::new();
         for (id, contact) in &self.contacts {
-            let Some(name) = &contact.queue else { continue };
+            let Some(name) = contact.queue.as_ref().filter(|name| authority.leads_queue(name)) else {
+                continue;
+            };
             if let Some(queue) = queues.get_mut(name) {
                 count(queue, contact);
             }
@@ -165,7 +170,10 @@ impl Projection {
         }
         found.sort_unstable();
         let contacts = found.into_iter().filter_map(|(_, id)| self.contact_now(id)).collect();
-        let configured = self.seats.iter().filter(|(_, seat)| seat.is_configured);
+        let works_there = |seat: &Seat| {
+            authority.scope.is_empty() || seat.serves.iter().any(|queue| authority.leads_queue(queue))
+        };
+        let configured = self.seats.iter().filter(|(_, seat)| seat.is_configured && works_there(seat));
         FloorNow {
             log_seq: self.log_seq,
             now,
@@ -173,7 +181,7 @@ impl Projection {
             agents: configured.map(|(agent, seat)| self.agent_now(*agent, seat)).collect(),
             contacts,
             categories: self.categories.clone(),
-            incidents: self.incidents_now(),
+            incidents: self.incidents_now(authority),
             found: count,
         }
     }

@@ -119,7 +119,12 @@ export interface DeskState {
   promises: DeskPromise[];
   kudos: DeskKudos[];
   lead: boolean;
+  role: Role;
+  /** The queues that they lead; empty or absent: all, if they lead. */
+  scope?: string[];
 }
+
+export type Role = 'agent' | 'lead' | 'supervisor' | 'administrator';
 
 export interface Choice {
   name: string;
@@ -358,6 +363,7 @@ export type Refusal =
   | 'too_old'
   | 'too_long'
   | 'not_lead'
+  | 'not_in_scope'
   | 'no_room'
   | 'field_missing'
   | 'bad_time'

@@ -106,6 +106,7 @@ export function state(over: Partial<DeskState> = {}): { t: 'state' } & DeskState
     promises: [],
     kudos: [],
     lead: false,
+    role: 'agent',
     ...over,
   };
 }

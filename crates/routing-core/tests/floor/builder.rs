@@ -138,6 +138,7 @@ pub(crate) fn config(agents: impl IntoIterator<Item = Agent>) -> RoutingConfig {
 }
 
 /// A floor that is played on, with its log.
+#[derive(Clone)]
 pub(crate) struct Floor {
     pub(crate) state: State,
     pub(crate) log: Vec<Record>,

@@ -31,6 +31,7 @@ mod properties;
 mod receipts;
 mod recovery;
 mod refusals;
+mod scope_rules;
 mod service_rules;
 mod small_floors;
 mod tell;

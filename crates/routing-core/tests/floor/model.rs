@@ -179,7 +179,9 @@ impl Model {
                 assert!(owners.contains(&self.contacts[&contact].at), "only the owner asks");
             }
             CompanyRole::Consulted => assert!(matches!(before, Some(CompanyRole::Asked { .. }))),
-            CompanyRole::Watching => assert!(self.configured(agent).lead),
+            CompanyRole::Watching => {
+                assert!(self.configured(agent).leads_queue(&self.queue(&self.contacts[&contact]).name));
+            }
             CompanyRole::Joined => {
                 assert!(matches!(before, Some(CompanyRole::Consulted | CompanyRole::Watching)));
             }
@@ -365,12 +367,14 @@ impl Model {
                     let agent = self.configured(*agent);
                     assert!(self.has_room(agent, &known), "{contact}: {:?} and no room", known.at);
                     let comes_back = self.hand_overs.get(contact).is_some_and(|(from, _)| *from == agent.id);
-                    let may = known.at == At::Aside(agent.id) || agent.lead || comes_back;
+                    let may = known.at == At::Aside(agent.id)
+                        || agent.leads_queue(&self.queue(&known).name)
+                        || comes_back;
                     assert!(may, "one owner: {:?}", known.at);
                 }
                 if let Some((from, to)) = self.hand_overs.remove(contact)
                     && from == *agent
-                    && !self.configured(from).lead
+                    && !self.configured(from).leads()
                 {
                     assert!(self.is_there(from), "it came back to who is not there");
                     assert_eq!(known.at == At::Waiting { preferred: Some(to) }, known.at != At::Nowhere);

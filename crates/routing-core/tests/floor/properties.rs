@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use protocol::command::{AgentCommand, Presence};
-use protocol::config::{Agent, RoutingConfig};
+use protocol::config::{Agent, Role, RoutingConfig};
 use protocol::ids::{GatewayId, IncidentId};
 use protocol::incident::IncidentTerms;
 use protocol::input::InputBody;
@@ -144,7 +144,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::TakeOver),
         1 => (0..4_usize, 0..POLICIES).prop_map(|(variant, policy)| Step::Configure { variant, policy }),
         1 => Just(Step::Unreadable),
-        3 => (prop_oneof![2 => Just(3_usize), 1 => 0..4_usize], 0..3_u128, outage())
+        3 => (prop_oneof![2 => Just(1_usize), 1 => 0..4_usize], 0..3_u128, outage())
             .prop_map(|(agent, n, what)| Step::Incident { agent, n, what }),
         5 => given(),
     ];
@@ -197,11 +197,15 @@ fn staff(variant: usize) -> Vec<Agent> {
         agent("eve").web(0),
         Agent { answer_within_ms: Some(9_000), ..agent(ROB).web(3).bot() },
     ];
-    (staff[1].lead, staff[3].lead) = (true, true);
+    staff[1].lead = true;
+    (staff[3].role, staff[3].scope) = (Role::Supervisor, [token("support")].into());
     match variant {
         1 => staff.truncate(4),
         2 => staff[0].capacity = [(ChannelKind::Web, 1)].into(),
-        3 => staff[1].skills.clear(),
+        3 => {
+            staff[1].skills.clear();
+            staff[3].scope = [token("sales")].into();
+        }
         _ => {}
     }
     staff

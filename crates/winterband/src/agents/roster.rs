@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use protocol::api::{NewSession, SessionMade};
-use protocol::config::{Agent, RoutingConfig};
+use protocol::config::{Agent, Role, RoutingConfig};
 use protocol::{AgentId, ChannelKind, SkillLevel, SubjectToken};
 use reqwest::Method;
 use serde::Deserialize;
@@ -144,6 +144,8 @@ fn put_in(
             skills: skills.clone(),
             capacity: capacity.clone(),
             lead: present.as_ref().is_some_and(|agent| agent.lead),
+            role: present.as_ref().map_or_else(Role::default, |agent| agent.role),
+            scope: present.as_ref().map(|agent| agent.scope.clone()).unwrap_or_default(),
             ..Agent::new(present.as_ref().map_or_else(&mut new_id, |agent| agent.id), name.clone())
         };
         match present {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::config::{Account, Agent, Category, Disposition, Field, Queue, RoutingConfig, Skill};
+use protocol::config::{Account, Agent, Category, Disposition, Field, Queue, Role, RoutingConfig, Skill};
 use protocol::ids::AgentId;
 use protocol::input::SkillNeed;
 use protocol::{ChannelKind, SkillLevel, SubjectToken};
@@ -21,6 +21,7 @@ pub(crate) const DEMO: &str = include_str!("../../../../deploy/config/routing.to
 
 const FIELDS: &str =
     "a list of { name = \"cause\", title = \"Cause\", choices = [names] }, of which choices may be left out";
+const ROLES: &str = "one of agent, lead, supervisor, administrator";
 const KINDS: [&str; 12] = [
     "queue",
     "skill",
@@ -171,6 +172,8 @@ fn agent(table: &mut Table<'_, '_>, known: &BTreeMap<SubjectToken, AgentId>) -> 
         Some((channel(key)?, u16::try_from(value).ok()?))
     });
     let lead = table.optional_yes_no("lead").unwrap_or_default();
+    let role = table.optional_word("role", ROLES, role).unwrap_or_default();
+    let scope = table.optional_tokens("scope").unwrap_or_default();
     let (team, load_max) = (table.optional_token("team"), table.optional_whole("load_max"));
     let bot = table.optional_yes_no("bot").unwrap_or_default();
     let answer_within_ms = table.optional_duration_ms("answer_within");
@@ -183,6 +186,8 @@ fn agent(table: &mut Table<'_, '_>, known: &BTreeMap<SubjectToken, AgentId>) -> 
         skills: skills?,
         capacity: capacity?,
         lead,
+        role,
+        scope,
         team,
         load_max,
         bot,
@@ -190,6 +195,10 @@ fn agent(table: &mut Table<'_, '_>, known: &BTreeMap<SubjectToken, AgentId>) -> 
         attributes,
         ..Agent::new(id, name)
     })
+}
+
+fn role(word: &str) -> Option<Role> {
+    Role::ALL.into_iter().find(|role| role.as_str() == word)
 }
 
 fn account(table: &mut Table<'_, '_>) -> Option<Account> {
@@ -236,9 +245,9 @@ mod tests {
     fn who_leads_is_said_in_the_file() {
         let leads = |text: &str| {
             let config = read(FILE_NAME, text, &BTreeMap::new())?;
-            Ok::<_, Vec<Fault>>(config.agents.iter().filter(|agent| agent.lead).count())
+            Ok::<_, Vec<Fault>>(config.agents.iter().filter(|agent| agent.leads()).count())
         };
-        let nobody = DEMO.lines().filter(|line| !line.starts_with("lead")).collect::<Vec<_>>().join("\n");
+        let nobody = DEMO.lines().filter(|line| !line.starts_with("role")).collect::<Vec<_>>().join("\n");
         assert_eq!(leads(&nobody).unwrap(), 0);
         assert_eq!(leads(&nobody.replacen("[[agent]]", "[[agent]]\nlead = true", 1)).unwrap(), 1);
         let faults = leads(&nobody.replacen("[[agent]]", "[[agent]]\nlead = 'yes'", 1)).unwrap_err();
@@ -247,6 +256,21 @@ mod tests {
             (faults[0].path.as_str(), faults[0].expected.as_str()),
             ("agent[0].lead", "true or false")
         );
+    }
+
+    #[test]
+    fn roles_and_where_they_count_are_said_in_the_file() {
+        let read_with = |lines: &str| {
+            read(FILE_NAME, &DEMO.replacen("[[agent]]", &format!("[[agent]]\n{lines}"), 1), &BTreeMap::new())
+        };
+        let queue = read(FILE_NAME, DEMO, &BTreeMap::new()).unwrap().queues[0].name.clone();
+        let config = read_with(&format!("role = 'supervisor'\nscope = ['{queue}']")).unwrap();
+        assert_eq!(config.agents[0].role, Role::Supervisor);
+        assert_eq!(config.agents[0].scope, [queue].into());
+        let faults = read_with("role = 'king'\nscope = 'all'").unwrap_err();
+        let told: Vec<_> =
+            faults.iter().map(|fault| (fault.path.as_str(), fault.expected.as_str())).collect();
+        assert_eq!(told, [("agent[0].role", ROLES), ("agent[0].scope", "a list of names")]);
     }
 
     #[test]

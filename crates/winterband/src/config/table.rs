@@ -154,6 +154,10 @@ impl<'a, 'b> Table<'a, 'b> {
         self.read(key, "a list of names", |value| value.as_array()?.iter().map(token).collect())
     }
 
+    pub(super) fn optional_tokens(&mut self, key: &'static str) -> Option<BTreeSet<SubjectToken>> {
+        self.optional(key, "a list of names", |value| value.as_array()?.iter().map(token).collect())
+    }
+
     pub(super) fn map<K: Ord, V>(
         &mut self,
         key: &'static str,

@@ -126,9 +126,38 @@ fn who_had_a_contact_is_remembered_and_who_never_had_it_is_not_among_them() {
 fn who_leads_is_as_configured() {
     let mut log = Log::started();
     assert!(!log.floor.is_lead(ANNA) && log.floor.is_lead(BEN));
-    assert!(log.floor.state_of(BEN, Lacks::All).is_lead);
+    assert!(log.floor.state_of(BEN, Lacks::All).authority.leads());
     log.configure(&["Anna"]);
     assert!(!log.floor.is_lead(BEN), "whoever is taken out does not lead");
+}
+
+#[test]
+fn who_leads_some_queues_is_shown_and_reads_those() {
+    use protocol::config::{Authority, Role};
+    let mut log = Log::started();
+    log.opened();
+    let lead_of = |log: &mut Log, scope: &str| {
+        let seat = log.floor.seats.get_mut(&BEN).unwrap();
+        seat.authority = Authority { role: Role::Lead, scope: [token(scope)].into() };
+    };
+    let shown = |log: &Log| {
+        let authority = log.floor.authority_of(BEN);
+        let floor = log.floor.supervised(Millis(9_000), &authority, &crate::projection::Sought::default());
+        let floor = serde_json::to_value(&floor).unwrap();
+        let count = |list: &str| floor[list].as_array().unwrap().len();
+        (count("queues"), count("agents"), count("contacts"))
+    };
+    assert_eq!(shown(&log), (1, 2, 1));
+    assert_eq!(log.floor.readable(BEN, 9), [CONVERSATION], "who leads reads what waits");
+    lead_of(&mut log, "general");
+    assert_eq!(shown(&log), (1, 2, 1));
+    assert!(log.floor.leads(BEN, CONTACT) && !log.floor.leads(BEN, ContactId { log_seq: 99, n: 0 }));
+    assert_eq!(log.floor.readable(BEN, 9), [CONVERSATION]);
+    assert_eq!(log.floor.readable(BEN, 0), [], "at most so many");
+    lead_of(&mut log, "other");
+    assert_eq!(shown(&log), (0, 0, 0));
+    assert!(log.floor.is_lead(BEN) && !log.floor.leads(BEN, CONTACT));
+    assert_eq!(log.floor.readable(BEN, 9), []);
 }
 
 #[test]

@@ -490,6 +490,7 @@ export const en = {
     colleague_not_there: 'This colleague cannot take it now: choose another, or a queue.',
     too_old: 'This command is more than a day old: look at the contact, then send it anew.',
     not_lead: 'Only who leads can do this: ask a lead.',
+    not_in_scope: 'This is not in a queue that you lead: ask who leads it.',
     not_bot: 'Only a bot can do this.',
     no_room: 'You have no room for one more: end or snooze a contact first.',
     field_missing: 'A field is missing or has a value that it cannot have: fill in all of them.',

@@ -490,6 +490,7 @@ export const nl: Texts = {
     colleague_not_there: 'Deze collega kan het nu niet aannemen: kies een ander, of een wachtrij.',
     too_old: 'Deze opdracht is meer dan een dag oud: bekijk het contact en verzend hem opnieuw.',
     not_lead: 'Alleen wie leiding geeft kan dit: vraag een leidinggevende.',
+    not_in_scope: 'Dit staat niet in een wachtrij waar je leiding aan geeft: vraag wie dat wel doet.',
     not_bot: 'Alleen een bot kan dit.',
     no_room: 'Je hebt geen plek voor nog een: rond er een af of leg er een opzij.',
     field_missing: 'Een veld ontbreekt of heeft een waarde die niet kan: vul ze allemaal in.',

@@ -127,7 +127,7 @@ impl Model {
         let could = self.config.agents.iter().filter(|agent| {
             let serves = match whom {
                 Ask::AskPeer => agent.queues.contains(queue),
-                Ask::AskLead => agent.lead,
+                Ask::AskLead => agent.leads_queue(queue),
             };
             serves && self.is_there(agent.id) && !but.contains(&agent.id)
         });

@@ -1,6 +1,9 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at few of them")]
 
+use std::collections::BTreeSet;
+
 use protocol::command::Refusal;
+use protocol::config::Role;
 use protocol::desk::{Choice, DeskContact, DeskEntry, DeskState, OfferCard};
 use protocol::record::{ChoiceRule, CompanyRole, EntryKind, PassedOver, Receipt};
 use protocol::{ConversationId, OfferId};
@@ -128,6 +131,8 @@ fn state(presence: Presence, offers: Vec<OfferCard>, contacts: Vec<DeskContact>)
         promises: Vec::new(),
         kudos: Vec::new(),
         lead: false,
+        role: Role::Agent,
+        scope: BTreeSet::new(),
     }
 }
 
