@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The arrows of ARCHITECTURE.md: a crate, and what it may use of ours.
-const ARROWS: [(&str, &[&str]); 21] = [
+const ARROWS: [(&str, &[&str]); 22] = [
     ("protocol", &[]),
     ("conditions", &["protocol"]),
     ("routing-core", &["conditions", "protocol"]),
@@ -21,7 +21,8 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("channel", &["protocol"]),
     ("channel-email", &["channel", "protocol"]),
     ("channel-web", &["channel"]),
-    ("channel-webhook", &["channel"]),
+    ("channel-webhook", &["channel", "webhook-signature"]),
+    ("webhook-signature", &[]),
     (
         "channel-host",
         &[
@@ -40,7 +41,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("routing-service", &["bus", "protocol", "routing-core", "service"]),
     ("views", &["bus", "protocol", "service"]),
     ("desk", &["bus", "forecast", "protocol", "service"]),
-    ("api", &["bus", "conditions", "protocol", "service"]),
+    ("api", &["bus", "conditions", "protocol", "service", "webhook-signature"]),
     (
         "winterband",
         &[

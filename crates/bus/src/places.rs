@@ -95,6 +95,12 @@ pub fn cursors() -> BucketSpec {
     bucket(streams::CURSORS, None, 16 * MIB, 64 * 1024)
 }
 
+/// Endpoints of other systems that are posted public events, how far each has come, and its last attempts.
+#[must_use]
+pub fn webhooks() -> BucketSpec {
+    bucket(streams::WEBHOOKS, None, 256 * MIB, 64 * 1024)
+}
+
 fn bucket(name: &str, max_age: Option<Duration>, max_bytes: u64, max_value_bytes: u32) -> BucketSpec {
     BucketSpec { name: token(name), history: 1, max_age, max_bytes, max_value_bytes }
 }
@@ -135,7 +141,7 @@ mod tests {
 
     #[test]
     fn every_place_has_a_name_and_a_limit() {
-        for spec in [leases(), gateways(), accounts(), sessions(), drafts(), cursors()] {
+        for spec in [leases(), gateways(), accounts(), sessions(), drafts(), cursors(), webhooks()] {
             assert!(spec.max_bytes > 0, "{}", spec.name);
             assert_eq!(spec.history, 1, "{}: old values would outlive an erasure", spec.name);
         }

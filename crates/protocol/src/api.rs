@@ -4,21 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AgentId, MessageId};
+use crate::facts::FactValues;
+use crate::hash::Hash128;
+use crate::ids::{AgentId, ContactId, MessageId, RemedyId};
+use crate::money::Currency;
+use crate::remedy::RemedyKind;
 use crate::signin::{KeyAccount, Scope};
-use crate::token::SubjectToken;
+use crate::token::{ChannelKind, SubjectToken};
 
 /// `POST /api/v1/messages`: a customer's message, published by another system.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMessage {
     /// The configured account of channel `api`.
     pub account: String,
     /// The sender's own id of this message: the same id again is the same message.
+    #[schemars(length(min = 1, max = 256))]
     pub id: String,
     /// Who wrote.
     pub from: Sender,
     /// The words, 1 to 16 KiB.
+    #[schemars(length(min = 1, max = 16384))]
     pub text: String,
     /// What it is about, a configured category.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,10 +42,11 @@ pub struct NewMessage {
 }
 
 /// Who wrote a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sender {
     /// An address, a number or an id that stays the same for this person.
+    #[schemars(length(min = 1, max = 320))]
     pub value: String,
     /// The name they give.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,7 +54,7 @@ pub struct Sender {
 }
 
 /// The answer, given after the message is durable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MessageTaken {
     /// The message's id here.
     pub message: MessageId,
@@ -57,8 +64,164 @@ pub struct MessageTaken {
     pub duplicate: bool,
 }
 
+/// A customer as other systems know them; only a keyed hash of it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// The kind of channel.
+    pub channel: ChannelKind,
+    /// The account that they write to.
+    pub account: SubjectToken,
+    /// The address, number or id, 1 to 320 bytes.
+    #[schemars(length(min = 1, max = 320))]
+    pub value: String,
+}
+
+/// What facts are about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum About {
+    /// An order, by the shop's number.
+    Order(SubjectToken),
+    /// A customer.
+    Customer(Person),
+}
+
+/// `POST /api/v1/facts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewFacts {
+    /// Which integration says so, as the policy names it.
+    pub source: SubjectToken,
+    /// About what.
+    pub about: About,
+    /// When they were true, ms since 1970; now if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
+    /// 1 to 100 facts.
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 100))]
+    pub facts: FactValues,
+}
+
+/// `POST /api/v1/signals`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSignal {
+    /// Which integration says so.
+    pub source: SubjectToken,
+    /// Which of the policy's signals.
+    pub name: SubjectToken,
+    /// About whom.
+    pub about: Person,
+}
+
+/// `POST /api/v1/own-identities`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewOwnIdentity {
+    /// The agent's sign-in name.
+    pub agent: String,
+    /// An identity of theirs.
+    pub identity: Person,
+}
+
+/// What was stored; the worker decides on it next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Taken {
+    /// Its place in INBOUND.
+    pub input_seq: u64,
+}
+
+/// A policy that was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PolicyTaken {
+    /// Its hash.
+    pub hash: Hash128,
+    /// Its place in INBOUND.
+    pub input_seq: u64,
+}
+
+/// Every answer that is a no (RFC 9457): `application/problem+json`. Further fields depend on the code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ProblemBody {
+    /// `urn:winterband:problem:<code>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What is wrong.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What to do.
+    pub detail: String,
+    /// A stable word that programs branch on.
+    pub code: String,
+}
+
+/// An order for a remedy: what is asked of the system that carries it out, `PUT /orders/{remedy}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RemedyOrder {
+    /// What to do.
+    pub kind: RemedyKind,
+    /// How much, hundredths of the currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cents: Option<i64>,
+    /// Its currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+    /// For which order, by the shop's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<SubjectToken>,
+    /// Which line of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<SubjectToken>,
+    /// One of the policy's reasons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<SubjectToken>,
+    /// The incident that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<SubjectToken>,
+    /// The agent's own words about what is to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
+    /// By when, ms since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<u64>,
+    /// Given knowing of this one for the same thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_top_of: Option<RemedyId>,
+    /// The contact.
+    pub contact: ContactId,
+}
+
+/// What that system answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RemedyOrderAnswer {
+    /// How it stands.
+    pub status: RemedyOrderStatus,
+    /// A voucher's code or the shop's own number, once it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Why it will never be done: a stable word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// How an order for a remedy stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RemedyOrderStatus {
+    /// Carried out.
+    Done,
+    /// Still at it: it is asked again.
+    Pending,
+    /// Never.
+    Failed,
+    /// There is no such order.
+    NotFound,
+}
+
 /// `POST /api/v1/keys`: makes a key, either one with rights, or one that signs in as an agent and does nothing else, for a bot.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
     /// The sign-in name of the agent that it signs in.
@@ -79,7 +242,7 @@ pub struct NewKey {
 }
 
 /// `POST /api/v1/keys/{id}/rotate`: makes a key in another one's place.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotateKey {
     /// How many hours the old one still works, 0 to 720; 24 if it is not said.
@@ -88,7 +251,7 @@ pub struct RotateKey {
 }
 
 /// A key that was made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct KeyMade {
     /// By what it is listed, rotated and ended.
     pub id: String,
@@ -100,7 +263,7 @@ pub struct KeyMade {
 }
 
 /// A key in the answer of `GET /api/v1/keys`; the key itself is not kept anywhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct KeyListed {
     /// By what it is rotated and ended.
     pub id: String,
@@ -110,14 +273,14 @@ pub struct KeyListed {
 }
 
 /// The answer of `GET /api/v1/keys`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct KeysListed {
     /// All keys, in the order of their names.
     pub keys: Vec<KeyListed>,
 }
 
 /// `POST /api/v1/sessions`: lets an administrator's key, or an agent's own, sign in for an agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSession {
     /// The agent's sign-in name.
@@ -125,7 +288,7 @@ pub struct NewSession {
 }
 
 /// A session made by an administrator's key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SessionMade {
     /// The agent.
     pub agent: AgentId,

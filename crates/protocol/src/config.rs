@@ -24,7 +24,7 @@ pub use order::{AgentChoice, BreachBoost, ChannelRule, PriorityClass, ServiceLev
 pub use role::{Authority, Role};
 
 /// The whole routing configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoutingConfig {
     /// Where contacts wait.
@@ -60,7 +60,7 @@ pub struct RoutingConfig {
 }
 
 /// A queue and its times, in milliseconds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Queue {
     /// Its name in subjects and metrics.
@@ -162,7 +162,7 @@ impl Queue {
 }
 
 /// A skill.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Skill {
     /// Its name.
@@ -172,7 +172,7 @@ pub struct Skill {
 }
 
 /// An agent as the router knows them; how they sign in is kept elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Agent {
     /// The id, never reused.
@@ -244,7 +244,7 @@ impl Agent {
 }
 
 /// An account of a channel: a site with the widget, a sending system.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
     /// The kind of channel.
@@ -260,7 +260,7 @@ pub struct Account {
 }
 
 /// What a message may be about, and what follows for its routing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Category {
     /// Its name.
@@ -277,7 +277,7 @@ pub struct Category {
 }
 
 /// How a contact may end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Disposition {
     /// Its name.
@@ -290,7 +290,7 @@ pub struct Disposition {
 }
 
 /// What has to be said when a contact ends: a word of a list or a short name such as an order's number, never a customer's words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Field {
     /// Its name.
@@ -311,7 +311,7 @@ impl Field {
 }
 
 /// One fault of a configuration: where, and what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ConfigFault {
     /// The place, as in `agents[2].queues`.
     pub path: String,

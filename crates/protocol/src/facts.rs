@@ -76,7 +76,7 @@ impl fmt::Debug for FactName {
 }
 
 /// What a fact says. Texts are words of a list (a status, a tier), never a customer's words.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum FactValue {
     /// Yes or no.
@@ -88,7 +88,7 @@ pub enum FactValue {
 }
 
 /// The type of a fact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FactType {
     /// Yes or no.
@@ -115,7 +115,7 @@ impl FactValue {
 pub type FactValues = BTreeMap<FactName, FactValue>;
 
 /// A fact with where it is from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Fact {
     /// What it says.
     pub value: FactValue,

@@ -49,6 +49,20 @@ macro_rules! text_form {
     };
 }
 
+macro_rules! schema_of {
+    ($name:ident, $pattern:expr) => {
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": $pattern })
+            }
+        }
+    };
+}
+
 macro_rules! born_outside {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
@@ -82,6 +96,7 @@ macro_rules! born_outside {
         }
 
         text_form!($name);
+        schema_of!($name, concat!("^", $prefix, "_[0-9a-f]{32}$"));
     };
 }
 
@@ -114,6 +129,7 @@ macro_rules! born_inside {
         }
 
         text_form!($name);
+        schema_of!($name, concat!("^", $prefix, "_[0-9]{1,20}_[0-9]{1,10}$"));
     };
 }
 
@@ -129,6 +145,8 @@ born_outside!(/// A signed-in session at the desk.
     SessionId, "ses");
 born_outside!(/// Something that could not become an input and is kept with its bytes and reason.
     ParkedId, "prk");
+born_outside!(/// An endpoint of another system that is posted public events.
+    WebhookId, "whk");
 born_outside!(/// Any other input: presence, configuration, a customer's leaving.
     NoticeId, "ntc");
 
@@ -180,6 +198,7 @@ macro_rules! of_hash {
         }
 
         text_form!($name);
+        schema_of!($name, concat!("^", $prefix, "_[0-9a-f]{32}$"));
     };
 }
 

@@ -203,7 +203,7 @@ pub struct MessageThread {
 }
 
 /// A skill that a contact needs, at least at a level.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SkillNeed {
     /// The skill.

@@ -18,6 +18,7 @@ pub mod hours;
 pub mod ids;
 pub mod incident;
 pub mod input;
+pub mod integration;
 pub mod limits;
 pub mod money;
 pub mod parked;
@@ -25,6 +26,7 @@ pub mod policy;
 pub mod record;
 pub mod remedies;
 pub mod remedy;
+mod schema;
 pub mod search;
 pub mod signin;
 pub mod streams;
@@ -41,6 +43,7 @@ pub use hash::Hash128;
 pub use ids::{
     AgentId, AskId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, IncidentId, LinkId,
     MessageId, NoticeId, OfferId, ParkedId, PromiseId, RemedyId, SessionId, SignalId, StoryId, TellId,
+    WebhookId,
 };
 pub use input::{Input, InputBody};
 pub use money::{Currency, Money};

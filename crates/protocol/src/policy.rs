@@ -16,7 +16,7 @@ use crate::token::{Language, SubjectToken};
 pub type Words = BTreeMap<Language, String>;
 
 /// A whole policy; it replaces the one before as a whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// The one sentence that says it all, as in "use your good judgement".
@@ -50,7 +50,7 @@ pub struct Policy {
 }
 
 /// What may be given when no card speaks: the default answer is yes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Latitude {
     /// All of them hold at once.
@@ -64,7 +64,7 @@ pub struct Latitude {
 }
 
 /// A limit: so much of each currency within a scope. What was given counts in every scope, whichever card gave it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
     /// Within what.
@@ -74,7 +74,7 @@ pub struct Limit {
 }
 
 /// Within what a limit holds. Days and years are UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Per {
     /// One contact.
@@ -92,7 +92,7 @@ pub enum Per {
 }
 
 /// Whom to ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// A colleague who is there.
@@ -102,7 +102,7 @@ pub enum Ask {
 }
 
 /// How asking goes: it never ends in no.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Asking {
     /// How long peers have to answer, ms.
@@ -118,7 +118,7 @@ pub struct Asking {
 }
 
 /// What a customer may claim.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
     /// Its name.
@@ -131,7 +131,7 @@ pub struct Reason {
 }
 
 /// A fact that conditions may name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FactEntry {
     /// Its name.
@@ -154,7 +154,7 @@ pub struct FactEntry {
 }
 
 /// What a signal does while it lasts: less without asking, or one more look. It never refuses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignalRule {
     /// Its name.
@@ -169,7 +169,7 @@ pub struct SignalRule {
 }
 
 /// One card.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Card {
     /// Its name, never reused for something else.
@@ -209,7 +209,7 @@ pub struct Card {
 }
 
 /// What a card answers. There is no other way to say no.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// Yes, up to the card's limits.
@@ -228,7 +228,7 @@ pub enum Answer {
 }
 
 /// What alone can forbid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Because {
     /// The law.
@@ -240,7 +240,7 @@ pub enum Because {
 }
 
 /// A case and the answer that it must get.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Example {
     /// The case in a sentence.
@@ -259,7 +259,7 @@ pub struct Example {
 }
 
 /// The answer expected of an example.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Expected {
     /// Given at once.
@@ -273,7 +273,7 @@ pub enum Expected {
 }
 
 /// One fault of a policy: where, what is wrong, what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PolicyFault {
     /// The place, as in `cards[2].when[0]`.
     pub path: String,

@@ -14,7 +14,7 @@ use crate::time::Millis;
 use crate::token::{ChannelKind, Language, SubjectToken};
 
 /// What can be given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RemedyKind {
     /// Money back.
@@ -70,7 +70,7 @@ impl RemedyKind {
 }
 
 /// Why something is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Occasion {
     /// We failed, and the failure is named. Only this counts as recovery.
@@ -82,7 +82,7 @@ pub enum Occasion {
 }
 
 /// What the customer says; a claimed price is a sufficient price, and nothing has to be proven.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
     /// One of the policy's reasons.
@@ -391,7 +391,7 @@ pub struct ContactContext {
 }
 
 /// What a contact cost the customer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Effort {
     /// Earlier contacts of this conversation.
     pub contacts_before: u32,

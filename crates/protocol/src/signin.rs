@@ -24,7 +24,7 @@ pub struct AgentAccount {
 }
 
 /// What an API key may do; one word for each right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Scope {
     /// Publishes customers' messages.
     #[serde(rename = "messages.write")]
@@ -113,7 +113,7 @@ impl fmt::Display for Scope {
 }
 
 /// ACCOUNTS, key [`api_key_key`]: what an API key may do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct KeyAccount {
     /// For people.
     pub name: String,

@@ -22,6 +22,8 @@ pub const ACCOUNTS: &str = "ACCOUNTS";
 pub const SESSIONS: &str = "SESSIONS";
 /// Unsent words of agents, sealed.
 pub const DRAFTS: &str = "DRAFTS";
+/// The bucket of endpoints of other systems that are posted public events, and how far each has come.
+pub const WEBHOOKS: &str = "WEBHOOKS";
 /// How far mailboxes were read, by account.
 pub const CURSORS: &str = "CURSORS";
 /// Attached files and mails as they came, sealed (object store).

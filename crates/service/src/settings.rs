@@ -48,6 +48,7 @@ pub struct Settings {
     pub drain: DrainSettings,
     pub health: HealthSettings,
     pub web: WebSettings,
+    pub webhooks: WebhookSettings,
 }
 
 /// `[cell]`
@@ -183,6 +184,17 @@ pub struct HealthSettings {
 #[derive(Clone, Debug)]
 pub struct WebSettings {
     pub sites: Vec<String>,
+}
+
+/// `[webhooks]`
+#[derive(Clone, Debug)]
+pub struct WebhookSettings {
+    /// Networks of our own that may be posted to, also without TLS.
+    pub allowed_networks: Vec<Prefix>,
+    pub answer_within: Duration,
+    pub retry_first: Duration,
+    pub retry_longest: Duration,
+    pub give_up_after: Duration,
 }
 
 /// Everything that is wrong with the settings, one line each; the process ends with exit code 64.

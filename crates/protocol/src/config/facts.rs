@@ -19,7 +19,7 @@ pub const ABOUT_CONTACT: &str = "contact";
 
 /// A fact that conditions of the configuration may name: of a contact, as its message brings it, or of an agent (`agent.site`),
 /// as the agent's own line says it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeclaredFact {
     /// Its name.
@@ -51,7 +51,7 @@ impl DeclaredFact {
 
 /// Where contacts go whose facts say so. Routes are read top to bottom when a contact is opened; the first that holds decides,
 /// over its account and its category.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// Its name, told in the contact's receipt.

@@ -17,7 +17,7 @@ use crate::token::{ChannelKind, SubjectToken};
 /// The score of a waiting contact is `waited * ageing_percent / 100 + head_start`; the highest is served first. A head start
 /// alone moves a contact forward by that time and no more; different ageing is Kleinrock's accumulating priority (A delay
 /// dependent queue discipline, 1964).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriorityClass {
     /// Which priority.
@@ -29,7 +29,7 @@ pub struct PriorityClass {
 }
 
 /// Which of the agents who may have a contact is asked; ties go to who is idle for longest, then by id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AgentChoice {
     /// Whose contacts have not changed for longest.
@@ -52,7 +52,7 @@ impl AgentChoice {
 }
 
 /// From some time on, who else may have the contacts of a queue; earlier steps stay open.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// How long a contact has waited when it begins, ms.
@@ -80,7 +80,7 @@ pub struct Step {
 
 /// How an answer that is nearly due presses the order: from `window_ms` before `within_ms` of waiting its contacts gain a head
 /// start, which grows evenly to `head_start_ms` and stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BreachBoost {
     /// The wait within which a contact should be answered, ms.
@@ -95,7 +95,7 @@ pub struct BreachBoost {
 ///
 /// The first and every further response run from the customer's words to an agent's; the resolution runs from the beginning, and
 /// stands still while the customer owes an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceLevel {
     /// Until the first words of an agent, ms.
@@ -128,7 +128,7 @@ const fn is_eighty(percent: &u8) -> bool {
 }
 
 /// What a contact of a channel takes of an agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChannelRule {
     /// Which channel.

@@ -13,7 +13,7 @@ use super::secret::Reference;
 use super::{
     CellSettings, DataSettings, DeskSettings, DrainSettings, EmpowermentSettings, Fault, Fields,
     HealthSettings, HttpSettings, LimitSettings, LogFormat, LogSettings, NatsSettings, RoutingSettings,
-    Secret, Settings, SigninSettings, StreamSettings, WebSettings,
+    Secret, Settings, SigninSettings, StreamSettings, WebSettings, WebhookSettings,
 };
 use crate::http::Prefix;
 
@@ -21,6 +21,8 @@ use crate::http::Prefix;
 pub(super) const SITES_MAX: usize = 100;
 /// Proxies and networks of them; every request is compared with each.
 pub(super) const PROXIES_MAX: usize = 100;
+/// Networks of our own that webhooks may be posted to.
+const WEBHOOK_NETWORKS_MAX: usize = 100;
 /// At how many percent something may happen to a place that fills up.
 const FILL_PERCENT: RangeInclusive<u32> = 10..=99;
 
@@ -52,6 +54,7 @@ pub(super) fn read(
         HealthSettings { stale_after: fields.duration("health.stale_after", &(seconds(1)..=minutes(10))) };
     let site = "\"http(s)://host[:port]\"";
     let sites = fields.texts("web.sites", site, SITES_MAX, |text| origin(text).is_some());
+    let webhooks = webhooks(fields);
     let listen = listen?;
     Some(Settings {
         folder: folder.map(Path::to_owned),
@@ -73,7 +76,21 @@ pub(super) fn read(
         drain,
         health,
         web: WebSettings { sites },
+        webhooks,
     })
+}
+
+fn webhooks(fields: &mut Fields) -> WebhookSettings {
+    let network = "an address or network, such as \"10.0.0.0/8\"";
+    let accept = |text: &str| text.parse::<Prefix>().is_ok();
+    let networks = fields.texts("webhooks.allowed_networks", network, WEBHOOK_NETWORKS_MAX, accept);
+    WebhookSettings {
+        allowed_networks: networks.iter().filter_map(|text| text.parse().ok()).collect(),
+        answer_within: fields.duration("webhooks.answer_within", &(seconds(1)..=minutes(1))),
+        retry_first: fields.duration("webhooks.retry_first", &(millis(100)..=minutes(60))),
+        retry_longest: fields.duration("webhooks.retry_longest", &(seconds(1)..=minutes(24 * 60))),
+        give_up_after: fields.duration("webhooks.give_up_after", &(seconds(1)..=minutes(30 * 24 * 60))),
+    }
 }
 
 fn nats(
