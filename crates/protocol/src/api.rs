@@ -207,7 +207,9 @@ pub struct RemedyOrderAnswer {
 }
 
 /// How an order for a remedy stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum RemedyOrderStatus {
     /// Carried out.

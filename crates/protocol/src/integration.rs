@@ -22,7 +22,9 @@ pub mod fold;
 pub mod webhook;
 
 /// One of the logs that public events are made of. Each has its own cursor.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum PublicLog {
     /// Contacts and what is said in them.

@@ -53,7 +53,9 @@ impl fmt::Debug for Currency {
 }
 
 /// An amount: cents of a currency. The cents are signed so that a negative amount is read, and refused in words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct Money {
     /// Hundredths of the currency.

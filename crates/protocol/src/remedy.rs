@@ -14,7 +14,9 @@ use crate::time::Millis;
 use crate::token::{ChannelKind, Language, SubjectToken};
 
 /// What can be given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum RemedyKind {
     /// Money back.
@@ -70,7 +72,9 @@ impl RemedyKind {
 }
 
 /// Why something is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Occasion {
     /// We failed, and the failure is named. Only this counts as recovery.
@@ -391,7 +395,9 @@ pub struct ContactContext {
 }
 
 /// What a contact cost the customer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct Effort {
     /// Earlier contacts of this conversation.
     pub contacts_before: u32,

@@ -24,7 +24,9 @@ pub struct AgentAccount {
 }
 
 /// What an API key may do; one word for each right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub enum Scope {
     /// Publishes customers' messages.
     #[serde(rename = "messages.write")]

@@ -8,9 +8,7 @@ use expect_test::expect_file;
 use protocol::content::{Attachment, Content};
 use protocol::integration::fold::{self, Origin};
 use protocol::integration::{PublicEvent, PublicType, PublicWords};
-use protocol::{
-    ChannelKind, ContactId, ConversationId, Hash128, Record, RemedyRecord, SubjectToken,
-};
+use protocol::{ChannelKind, ContactId, ConversationId, Hash128, Record, RemedyRecord, SubjectToken};
 
 fn files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);

@@ -97,7 +97,9 @@ mod tests {
         let signed = secrets.sign(id, 1_614_265_330, body);
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
         assert!(secrets.made(&format!("v1,AAAA {signed}"), id, "1614265330", body));
-        for (id, at, body) in [("msg_1", "1614265330", &body[..]), (id, "1614265331", body), (id, "1614265330", b"{}")] {
+        for (id, at, body) in
+            [("msg_1", "1614265330", &body[..]), (id, "1614265331", body), (id, "1614265330", b"{}")]
+        {
             assert!(!secrets.made(&signed, id, at, body));
         }
     }

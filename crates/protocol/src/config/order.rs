@@ -29,7 +29,9 @@ pub struct PriorityClass {
 }
 
 /// Which of the agents who may have a contact is asked; ties go to who is idle for longest, then by id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum AgentChoice {
     /// Whose contacts have not changed for longest.
