@@ -11,6 +11,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
+use protocol::audit::{About, Action};
 use protocol::config::{ConfigFault, RoutingConfig};
 use protocol::input::{ConfigInput, WIRE_VERSION};
 use protocol::{Hash128, Input, InputBody, Millis, NoticeId};
@@ -19,8 +20,9 @@ use service::Problem;
 use service::http::read_json;
 
 use crate::config::draft::ConfigDraft;
+use crate::door::Caller;
 use crate::floor::{Settled, WAITING_MAX};
-use crate::{CONFIG_BYTES_MAX, Shared, problems, publish};
+use crate::{CONFIG_BYTES_MAX, Shared, problems, publish, trail};
 
 /// What is in force; all absent before the first configuration.
 #[derive(Serialize)]
@@ -51,6 +53,7 @@ pub(crate) async fn get(State(api): State<Shared>) -> Result<Json<Present>, Prob
 
 pub(crate) async fn put(
     State(api): State<Shared>,
+    caller: Caller,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Applied>, Problem> {
     let bytes = body.map_err(|rejection| problems::body(&rejection, CONFIG_BYTES_MAX))?;
@@ -69,6 +72,7 @@ pub(crate) async fn put(
     let hash = api.hasher.content(&publish::json(&config)?);
     let id = NoticeId(uuid::Uuid::now_v7());
     let mut waiting = api.floor.wait_for(id).ok_or_else(crowded)?;
+    trail::note(&api, &caller, Action::ConfigPublished, About::hash(hash)).await?;
     let body = InputBody::Config(ConfigInput { id, hash, config: Box::new(config) });
     let input = Input { v: WIRE_VERSION, made_at: Millis(api.kit.clock.unix_ms()), body };
     let subject = api.subjects.inbound_config();

@@ -35,7 +35,6 @@ impl Caller {
     }
 
     /// What people call the key.
-    #[expect(dead_code, reason = "for what is written down under the key's name")]
     pub(crate) fn name(&self) -> &str {
         &self.account.name
     }

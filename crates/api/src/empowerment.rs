@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use bus::Deadline;
+use protocol::audit::{About, Action};
 use protocol::facts::FactValues;
 use protocol::input::WIRE_VERSION;
 use protocol::limits::{FACTS_MAX, IDENTITY_BYTES_MAX};
@@ -22,7 +23,7 @@ use service::Problem;
 use service::http::read_json;
 
 use crate::door::Caller;
-use crate::{Api, CONFIG_BYTES_MAX, Shared, problems, publish};
+use crate::{Api, CONFIG_BYTES_MAX, Shared, problems, publish, trail};
 
 /// How long the worker may take to look at a policy.
 const CHECK_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -141,12 +142,15 @@ pub(crate) async fn signal(
 
 pub(crate) async fn own_identity(
     State(api): State<Shared>,
+    caller: Caller,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
     let asked: NewOwnIdentity = read(&api, body)?;
     let agent: AgentId = crate::sessions::agent(&api, &asked.agent)?;
     let identity = identity(&api, &asked.identity)?;
     let id = NoticeId(uuid::Uuid::now_v7());
+    let about = About { identity: Some(identity), ..About::agent(agent) };
+    trail::note(&api, &caller, Action::OwnIdentityTold, about).await?;
     let input = EmpowermentInput::OwnIdentity { id, agent, identity };
     Ok((StatusCode::ACCEPTED, Json(store(&api, &id.to_string(), input).await?)))
 }
@@ -154,6 +158,7 @@ pub(crate) async fn own_identity(
 /// Checked by the worker before it is stored, so that a faulty one is answered with its faults and changes nothing.
 pub(crate) async fn put_policy(
     State(api): State<Shared>,
+    caller: Caller,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<PolicyTaken>), Problem> {
     let bytes = body.map_err(|rejection| problems::body(&rejection, CONFIG_BYTES_MAX))?;
@@ -176,6 +181,7 @@ pub(crate) async fn put_policy(
         return Err(faulty(&checked.faults));
     }
     let hash = api.hasher.content(&json);
+    trail::note(&api, &caller, Action::PolicyPublished, About::hash(hash)).await?;
     let id = NoticeId(uuid::Uuid::now_v7());
     let input = EmpowermentInput::Policy(Box::new(PolicyInput { id, hash, policy }));
     let Taken { input_seq } = store(&api, &id.to_string(), input).await?;

@@ -16,13 +16,14 @@ mod publish;
 mod pushed;
 mod routes;
 mod sessions;
+mod trail;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use bus::{Bucket, Bus, IdHasher, Sealer, places};
+use bus::{Audit, Bucket, Bus, IdHasher, Sealer, places};
 use protocol::SubjectToken;
 use protocol::subjects::Subjects;
 use service::{Kit, Rate, RateLimiter};
@@ -52,6 +53,7 @@ struct Api {
     sealer: Sealer,
     hasher: IdHasher,
     subjects: Subjects,
+    audit: Audit,
     accounts: Bucket,
     sessions: Bucket,
     keys: KeyRing,
@@ -73,13 +75,18 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
     let sessions = bus.ensure_bucket(&places::sessions()).await.context("failed to open the sessions")?;
     let keys = keys::follow(kit, &accounts).await?;
     let floor = floor::follow(kit, &bus).await?;
+    let subjects = Subjects::new(cell);
+    let audit_max_bytes = kit.settings.streams.audit_max_bytes;
+    let audit =
+        Audit::open(&bus, &subjects, audit_max_bytes).await.context("failed to open the audit trail")?;
     let per_second = Rate::per_second(kit.settings.limits.api_requests_per_second);
     let api = Api {
         kit: kit.clone(),
         bus,
         sealer,
         hasher,
-        subjects: Subjects::new(cell),
+        subjects,
+        audit,
         accounts,
         sessions,
         keys,

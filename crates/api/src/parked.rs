@@ -11,6 +11,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use bus::{StreamError, TailError, TailItem, UnsealError};
+use protocol::audit::{About, Action};
 use protocol::content::Content;
 use protocol::input::WIRE_VERSION;
 use protocol::parked::Parked;
@@ -19,8 +20,9 @@ use protocol::{ChannelKind, Input, InputBody, Millis, NoticeId, ParkedId, Subjec
 use serde::{Deserialize, Serialize};
 use service::Problem;
 
+use crate::door::Caller;
 use crate::problems::{self, unprocessable};
-use crate::{Api, Shared, publish};
+use crate::{Api, Shared, publish, trail};
 
 /// Items in one answer, if not said otherwise, and at most.
 const PAGE: usize = 100;
@@ -107,9 +109,14 @@ pub(crate) async fn list(
     Ok(Json(Listed { items: stored.iter().filter_map(found).map(item).collect(), next }))
 }
 
-pub(crate) async fn show(State(api): State<Shared>, Path(id): Path<String>) -> Result<Json<Shown>, Problem> {
+pub(crate) async fn show(
+    State(api): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Shown>, Problem> {
     let found = find(&api, &id).await?;
     let bytes = open(&api, &found).await?;
+    trail::note(&api, &caller, Action::ParkedSeen, About::parked(found.parked.id)).await?;
     let content = content(&api, &bytes).await;
     let bytes = String::from_utf8_lossy(&bytes).into_owned();
     tracing::info!(parked = %found.parked.id, "what is parked was shown");
@@ -127,10 +134,12 @@ async fn content(api: &Api, bytes: &[u8]) -> Option<Content> {
 /// Lets an item go for good. The log keeps that a person did so, and the ledger counts it.
 pub(crate) async fn dismiss(
     State(api): State<Shared>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<Dismissed>, Problem> {
     let found = find(&api, &id).await?;
     let id = found.parked.id;
+    trail::note(&api, &caller, Action::ParkedDismissed, About::parked(id)).await?;
     // Made of the item's id, so that a second try is the same input.
     let body = InputBody::ParkedDismissed { id: NoticeId(id.0), parked: id };
     let input = Input { v: WIRE_VERSION, made_at: Millis(api.kit.clock.unix_ms()), body };

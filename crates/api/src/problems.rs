@@ -71,6 +71,22 @@ pub(crate) fn parked_full() -> Problem {
     Problem::new(StatusCode::INSUFFICIENT_STORAGE, "parked_full", title, detail).retry_after(FULL_RETRY)
 }
 
+pub(crate) fn audit_full() -> Problem {
+    let detail = "nothing was done: whoever runs this system has to raise streams.audit_max; then try again";
+    let title = "there is no room to write down who does this";
+    Problem::new(StatusCode::INSUFFICIENT_STORAGE, "audit_full", title, detail).retry_after(FULL_RETRY)
+}
+
+pub(crate) fn audit_unavailable() -> Problem {
+    Problem::unavailable("audit_unavailable", "who does this cannot be written down now")
+}
+
+pub(crate) fn audit_broken(n: u64) -> Problem {
+    let detail = "run `winterband audit verify`: the trail was written by a later version, or tampered with";
+    let title = "an entry of the audit trail does not read";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "audit_broken", title, detail).with("entry", n)
+}
+
 pub(crate) fn body(rejection: &BytesRejection, limit_bytes: usize) -> Problem {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return too_large(limit_bytes);
@@ -148,6 +164,9 @@ mod tests {
             bus_unavailable(),
             storage_full(),
             parked_full(),
+            audit_full(),
+            audit_unavailable(),
+            audit_broken(7),
             too_large(7),
             malformed("at line 1", 1, 1),
             unknown_account(),

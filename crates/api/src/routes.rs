@@ -14,7 +14,7 @@ use protocol::signin::Scope;
 use crate::door::{self, Bound};
 use crate::{
     CONFIG_BYTES_MAX, REQUEST_WAIT_MAX, REQUESTS_AT_ONCE_MAX, Shared, config, empowerment, keys, message,
-    parked, sessions,
+    parked, sessions, trail,
 };
 
 /// What a route asks of its caller.
@@ -52,7 +52,9 @@ pub fn listed() -> Vec<(Method, &'static str, Needs)> {
 
 fn table() -> Vec<Route> {
     use Needs::Usher;
-    use Scope::{AccountsManage, ConfigRead, ConfigWrite, FactsWrite, MessagesWrite, ParkedManage};
+    use Scope::{
+        AccountsManage, AuditRead, ConfigRead, ConfigWrite, FactsWrite, MessagesWrite, ParkedManage,
+    };
     vec![
         post("/api/v1/messages", Needs::Scope(MessagesWrite), message::post),
         get("/api/v1/config", Needs::Scope(ConfigRead), config::get),
@@ -66,6 +68,7 @@ fn table() -> Vec<Route> {
         post("/api/v1/keys", Needs::Scope(AccountsManage), keys::manage::make),
         post("/api/v1/keys/{id}/rotate", Needs::Scope(AccountsManage), keys::manage::rotate),
         delete("/api/v1/keys/{id}", Needs::Scope(AccountsManage), keys::manage::revoke),
+        get("/api/v1/audit", Needs::Scope(AuditRead), trail::list),
         get("/api/v1/parked", Needs::Scope(ParkedManage), parked::list),
         get("/api/v1/parked/{id}", Needs::Scope(ParkedManage), parked::show),
         delete("/api/v1/parked/{id}", Needs::Scope(ParkedManage), parked::dismiss),

@@ -8,13 +8,14 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use bus::{KvError, new_token, token_hash};
 use protocol::api::{NewSession, SessionMade};
+use protocol::audit::{About, Action};
 use protocol::signin::SessionRow;
 use protocol::{AgentId, Millis};
 use service::Problem;
 use service::http::read_json;
 
 use crate::door::Caller;
-use crate::{Api, Shared, problems, publish};
+use crate::{Api, Shared, problems, publish, trail};
 
 pub(crate) async fn post(
     State(api): State<Shared>,
@@ -26,6 +27,7 @@ pub(crate) async fn post(
     let asked: NewSession = read_json(&bytes)?;
     caller.may_sign_in(&asked.agent)?;
     let agent = agent(&api, &asked.agent)?;
+    trail::note(&api, &caller, Action::SessionMade, About::agent(agent)).await?;
     let token = new_token().map_err(|error| {
         tracing::error!(%error, "no session can be made");
         Problem::internal()

@@ -10,6 +10,7 @@
 #![warn(missing_docs)]
 
 mod append;
+mod audit;
 mod connection;
 mod deadline;
 mod disk;
@@ -43,6 +44,7 @@ mod uploads;
 mod watch;
 
 pub use append::{APPEND_WINDOW, AppendError, AppendTicket, Appender};
+pub use audit::{AUDIT_PAGE_MAX, Audit, AuditCheck, AuditError, AuditFault, AuditReadError};
 pub use connection::{Bus, BusError, BusSettings, Credentials, Secret};
 pub use deadline::Deadline;
 pub use disk::DiskSpace;

@@ -15,6 +15,8 @@ pub const MESSAGE_BYTES_MAX: u32 = 7 * 1024 * 1024;
 pub const INBOUND_AGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long the server itself remembers message ids; beyond it the core does.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+/// Largest entry of the audit trail, bytes: ids and the name of a key.
+const AUDIT_ENTRY_BYTES_MAX: u32 = 8 * 1024;
 /// All snapshots together, bytes.
 pub const SNAPSHOTS_BYTES_MAX: u64 = 4 * GIB;
 
@@ -49,6 +51,7 @@ pub fn all_streams(subjects: &Subjects, sizes: StreamSizes) -> [StreamSpec; 5] {
         duplicate_window: DUPLICATE_WINDOW,
         // A full stream refuses: better no promise than a broken one.
         discard: Discard::New,
+        is_permanent: false,
     };
     [
         stream(streams::INBOUND, subjects.inbound_all(), sizes.inbound, Some(INBOUND_AGE_MAX)),
@@ -57,6 +60,21 @@ pub fn all_streams(subjects: &Subjects, sizes: StreamSizes) -> [StreamSpec; 5] {
         stream(streams::PARKED, subjects.parked(), sizes.parked, None),
         stream(streams::DELIVERIES, subjects.deliveries_all(), sizes.deliveries, None),
     ]
+}
+
+/// The audit trail of one cell, of this size: nobody deletes from it, not even who may do everything else on the server.
+#[must_use]
+pub fn audit(subjects: &Subjects, max_bytes: u64) -> StreamSpec {
+    StreamSpec {
+        name: streams::AUDIT.to_owned(),
+        subjects: vec![subjects.audit()],
+        max_bytes,
+        max_age: None,
+        max_message_bytes: AUDIT_ENTRY_BYTES_MAX,
+        duplicate_window: DUPLICATE_WINDOW,
+        discard: Discard::New,
+        is_permanent: true,
+    }
 }
 
 /// Who leads.

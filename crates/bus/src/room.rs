@@ -28,6 +28,8 @@ pub enum Place {
     Parked,
     /// What became of messages.
     Deliveries,
+    /// Who changed what, and who looked into a customer's file.
+    Audit,
     /// The store of files.
     Files,
     /// The store of files that no message names yet.
@@ -38,12 +40,13 @@ pub enum Place {
 
 impl Place {
     /// Those that are streams.
-    pub(crate) const STREAMS: [Self; 7] = [
+    pub(crate) const STREAMS: [Self; 8] = [
         Self::Inbound,
         Self::Contacts,
         Self::Remedies,
         Self::Parked,
         Self::Deliveries,
+        Self::Audit,
         Self::Files,
         Self::Uploads,
     ];
@@ -57,6 +60,7 @@ impl Place {
             | Self::Remedies
             | Self::Parked
             | Self::Deliveries
+            | Self::Audit
             | Self::Disk => self.name().to_owned(),
         }
     }
@@ -70,6 +74,7 @@ impl Place {
             Self::Remedies => streams::REMEDIES,
             Self::Parked => streams::PARKED,
             Self::Deliveries => streams::DELIVERIES,
+            Self::Audit => streams::AUDIT,
             Self::Files => streams::FILES,
             Self::Uploads => streams::UPLOADS,
             Self::Disk => "disk",
@@ -82,7 +87,9 @@ impl Place {
     pub fn is_needed(self) -> bool {
         match self {
             Self::Inbound | Self::Contacts | Self::Disk => true,
-            Self::Remedies | Self::Parked | Self::Deliveries | Self::Files | Self::Uploads => false,
+            Self::Remedies | Self::Parked | Self::Deliveries | Self::Audit | Self::Files | Self::Uploads => {
+                false
+            }
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct StreamSpec {
     pub duplicate_window: Duration,
     /// What happens at the size limit.
     pub discard: Discard,
+    /// Whether the server deletes no single message either; it cannot be taken back.
+    pub is_permanent: bool,
 }
 
 /// How full a stream is.
@@ -104,6 +106,7 @@ impl StreamSpec {
             max_consumers: -1,
             // Deleting single messages stays possible (erasure); wiping a stream by one request does not.
             deny_purge: true,
+            deny_delete: self.is_permanent,
             allow_direct: true,
             ..Config::default()
         }

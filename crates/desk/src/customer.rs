@@ -7,6 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{Extensions, HeaderMap, StatusCode};
 use axum::response::Response;
 use bus::FileLink;
+use protocol::audit::Action;
 use protocol::content::Sealed;
 use protocol::customer::{
     CustomerAnswer, CustomerLink, CustomerQuestion, KnownIdentity, LinkWhy, TimelineEntry,
@@ -19,7 +20,7 @@ use service::Problem;
 
 use crate::pages::{ask, shown, signed_in, silent};
 use crate::render::WordsAway;
-use crate::{Gateway, files, history, render};
+use crate::{Gateway, audit, files, history, render};
 
 /// How long the addresses of files in a timeline work, ms: as long as somebody reads one.
 const FILES_MS: u64 = 60 * 60 * 1_000;
@@ -110,6 +111,7 @@ pub(crate) async fn page(
         return Err(files::not_yours());
     }
     let away = || silent("customer_silent", "who this customer is cannot be shown now");
+    audit::look(&gateway, agent, Action::CustomerSeen, conversation).await?;
     let limit = limit.unwrap_or(history::ENTRIES_MAX).min(history::ENTRIES_MAX);
     let question = CustomerQuestion { conversation, before, limit };
     let answer: Option<CustomerAnswer> = ask(&gateway, &gateway.subjects.views_customer(), &question).await;
@@ -217,7 +219,7 @@ pub(crate) async fn file(
     Path((identity, object, name)): Path<(String, String, String)>,
     signed: Result<Query<Signed>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    signed_in(&gateway, &extensions, &headers).await?;
+    let agent = signed_in(&gateway, &extensions, &headers).await?;
     let (Ok(identity), Ok(object), Ok(Query(Signed { until, signature }))) =
         (identity.parse::<IdentityId>(), object.parse::<Hash128>(), signed)
     else {
@@ -227,6 +229,7 @@ pub(crate) async fn file(
     if !gateway.files.admits(&link, gateway.now()) {
         return Err(files::no_such_file());
     }
+    audit::look_at_file(&gateway, agent, None, identity).await?;
     let bytes = files::fetch(&gateway, identity, object).await?;
     Ok(files::handed_out(bytes, &name))
 }

@@ -17,7 +17,7 @@ use protocol::{ContactId, ConversationId, Hash128, IdentityId, Millis};
 use serde::Deserialize;
 use service::{Problem, RetryAfter};
 
-use crate::{Gateway, history, pages, signin};
+use crate::{Gateway, audit, history, pages, signin};
 
 /// Most uploads at once; each has its bytes in memory, twice while it is sealed.
 pub(crate) const UPLOADS_MAX: usize = 8;
@@ -64,6 +64,7 @@ pub(crate) async fn download(
     let (Ok(contact), Ok(object)) = (contact.parse::<ContactId>(), object.parse::<Hash128>()) else {
         return Err(no_such_file());
     };
+    let mut looks = None;
     if let (Some(until), Some(signature), Some(seq)) = (wanted.until, wanted.signature, wanted.seq) {
         // Looked at before anything else: nobody makes us look for things with an address that they made up.
         let name = picture_name(contact, seq);
@@ -74,8 +75,13 @@ pub(crate) async fn download(
     } else {
         let agent = pages::signed_in(&gateway, &extensions, &headers).await?;
         gateway.hub.may_read(agent, contact).ok_or_else(not_yours)?;
+        looks = Some(agent);
     }
     let identity = identity_in(&gateway, contact, wanted.seq).await.ok_or_else(no_such_file)?;
+    // Whoever has the address of a picture within a mail was noted when the mail was shown.
+    if let Some(agent) = looks {
+        audit::look_at_file(&gateway, agent, Some(contact), identity).await?;
+    }
     let bytes = fetch(&gateway, identity, object).await?;
     Ok(handed_out(bytes, wanted.name.as_deref().unwrap_or_default()))
 }

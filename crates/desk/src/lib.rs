@@ -7,6 +7,7 @@
 pub mod accounts;
 mod answer;
 mod assets;
+mod audit;
 mod commands;
 mod customer;
 mod deliveries;
@@ -41,7 +42,7 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use bus::{Bucket, Bus, Files, IdHasher, Sealer, places};
+use bus::{Audit, Bucket, Bus, Files, IdHasher, Sealer, places};
 use protocol::ids::GatewayId;
 use protocol::subjects::Subjects;
 use protocol::{Millis, SubjectToken};
@@ -49,6 +50,7 @@ use service::Kit;
 use tokio::sync::Semaphore;
 
 use crate::accounts::Gatekeeper;
+use crate::audit::Looks;
 use crate::drafts::Drafts;
 use crate::hub::Hub;
 use crate::sessions::LiveSessions;
@@ -66,6 +68,8 @@ struct Gateway {
     gatekeeper: Gatekeeper,
     live: LiveSessions,
     strangers: Strangers,
+    audit: Audit,
+    looks: Looks,
     sessions: Bucket,
     drafts: Drafts,
     gateways: Bucket,
@@ -93,16 +97,21 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
     let files_max_bytes = kit.settings.streams.files_max_bytes;
     let files = Box::pin(Files::open(&bus, sealer.clone(), hasher, files_max_bytes));
     let files = files.await.context("open the files")?;
+    let subjects = Subjects::new(cell);
+    let audit_max_bytes = kit.settings.streams.audit_max_bytes;
+    let audit = Audit::open(&bus, &subjects, audit_max_bytes).await.context("open the audit trail")?;
     let gateway = Arc::new(Gateway {
         kit: kit.clone(),
         bus,
         sealer,
-        subjects: Subjects::new(cell),
+        subjects,
         id: GatewayId(uuid::Uuid::now_v7()),
         hub: Hub::new(),
         gatekeeper: Box::pin(Gatekeeper::new(accounts, &kit.settings.signin, &kit.clock)).await?,
         live: LiveSessions::default(),
         strangers: Strangers::new(&kit.clock),
+        audit,
+        looks: Looks::default(),
         sessions,
         drafts: Drafts::new(drafts),
         gateways,
@@ -131,6 +140,7 @@ fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/desk/search", post(search::search).layer(DefaultBodyLimit::max(search::BODY_BYTES_MAX)))
         .route("/desk/history/{conversation}", get(search::part))
         .route("/desk/customer/{conversation}", get(customer::page))
+        .route("/desk/admin/audit", get(audit::page))
         .route("/desk/policy", get(pages::policy))
         .route("/desk/wallets", get(pages::wallets))
         .route("/desk/api/signin", post(signin::sign_in).layer(DefaultBodyLimit::max(signin::BODY_BYTES_MAX)))

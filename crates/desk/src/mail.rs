@@ -6,12 +6,13 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{Extensions, HeaderMap, HeaderValue, header};
 use axum::response::Response;
+use protocol::audit::Action;
 use protocol::content::Sealed;
 use protocol::{ContactId, Hash128};
 use serde::Deserialize;
 use service::Problem;
 
-use crate::{Gateway, files, history, pages, render};
+use crate::{Gateway, audit, files, history, pages, render};
 
 /// Pictures from this site only.
 const POLICY: &str =
@@ -51,6 +52,7 @@ pub(crate) async fn html(
         return Err(files::no_such_file());
     };
     let (conversation, _) = gateway.hub.may_read(agent, contact).ok_or_else(files::not_yours)?;
+    audit::look(&gateway, agent, Action::MailSeen, conversation).await?;
     let entry = history::entry(&gateway, contact, conversation, seq).await;
     let entry = entry.ok_or_else(files::no_such_file)?;
     let content = render::content(&gateway, &entry).await.map_err(|error| {

@@ -230,7 +230,7 @@ async fn hours(
     Ok(report)
 }
 
-async fn leading(
+pub(crate) async fn leading(
     gateway: &Gateway,
     extensions: &Extensions,
     headers: &HeaderMap,

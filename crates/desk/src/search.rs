@@ -9,6 +9,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{Extensions, HeaderMap, StatusCode};
 use axum::response::Response;
+use protocol::audit::Action;
 use protocol::desk::DeskEntry;
 use protocol::limits::{SEARCH_CONVERSATIONS_MAX, SEARCH_HITS_MAX, SEARCH_TERMS_MAX, SEARCH_WORDS_BYTES_MAX};
 use protocol::search::{
@@ -21,7 +22,7 @@ use service::Problem;
 use service::http::JsonBody;
 
 use crate::pages::{ask, shown, signed_in, silent};
-use crate::{Gateway, history, render, signin};
+use crate::{Gateway, audit, history, render, signin};
 
 /// Largest body of a search, bytes: the words at their limit however they are written, and the filters.
 pub(crate) const BODY_BYTES_MAX: usize = 8 * 1024;
@@ -156,6 +157,7 @@ pub(crate) async fn part(
     if !gateway.hub.reads(agent, conversation) {
         return Err(not_yours());
     }
+    audit::look(&gateway, agent, Action::ConversationSeen, conversation).await?;
     let question =
         HistoryQuestion { conversation, after_seq: 0, before_seq: before, limit: history::ENTRIES_MAX };
     let away = || silent("history_silent", "what was said cannot be shown now");

@@ -10,6 +10,8 @@ pub const REMEDIES: &str = "REMEDIES";
 pub const DELIVERIES: &str = "DELIVERIES";
 /// What could not become an input, with bytes and reason.
 pub const PARKED: &str = "PARKED";
+/// Who changed what, and who looked into a customer's file, kept for good: nothing is deleted from it.
+pub const AUDIT: &str = "AUDIT";
 /// Wrapped sealing keys, one an identity.
 pub const KEYS: &str = "KEYS";
 /// Who leads.

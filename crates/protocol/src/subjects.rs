@@ -190,6 +190,12 @@ impl Subjects {
         self.of("svc.routing.decisions")
     }
 
+    /// Who changed what, and who looked into a customer's file.
+    #[must_use]
+    pub fn audit(&self) -> Subject {
+        self.of("audit")
+    }
+
     /// What could not become an input.
     #[must_use]
     pub fn parked(&self) -> Subject {

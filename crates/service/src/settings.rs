@@ -147,6 +147,7 @@ pub struct StreamSettings {
     pub remedies_max_bytes: u64,
     pub parked_max_bytes: u64,
     pub deliveries_max_bytes: u64,
+    pub audit_max_bytes: u64,
     pub files_max_bytes: u64,
     /// Used percentages of a stream or the disk, first and second alarm.
     pub alarms_at_percent: [u32; 2],

@@ -1,6 +1,7 @@
 //! The one executable of Winterband: the product's roles, and the tools of those who run it.
 
 mod agents;
+mod audit;
 mod bench;
 mod boot;
 mod bot;
@@ -73,6 +74,9 @@ enum Command {
     /// Rebuilds the read models: history, reports, search.
     #[command(subcommand)]
     Views(views::Command),
+    /// Checks or lists the audit trail: who changed what, and who looked into a customer's file.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Shows what could not be handled.
     Parked(parked::Args),
     /// Plays floors on the product's own routing core: against theory, on real arrivals.
@@ -111,6 +115,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Receipts(args) => receipts::run(folder, args).await,
         Command::Channel(command) => channel::run(folder, command).await,
         Command::Views(command) => views::run(folder, command).await,
+        Command::Audit(command) => audit::run(folder, command).await,
         Command::Parked(args) => parked::run(folder, args).await,
         Command::Simulate(args) => simulate::run(folder, args).await,
         Command::Bench(args) => Box::pin(bench::run(args)).await,

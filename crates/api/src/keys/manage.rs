@@ -9,6 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use bus::{new_token, token_hash};
 use protocol::api::{KeyListed, KeyMade, KeysListed, NewKey, RotateKey};
+use protocol::audit::{About, Action};
 use protocol::limits::{
     KEY_DAYS_MAX, KEY_NAME_BYTES_MAX, KEY_OVERLAP_HOURS, KEY_OVERLAP_HOURS_MAX, KEYS_MAX,
 };
@@ -21,7 +22,7 @@ use crate::door::Caller;
 use crate::keys::key_id;
 use crate::problems::{self, unprocessable};
 use crate::sessions::{agent, unavailable};
-use crate::{Api, Shared, publish};
+use crate::{Api, Shared, publish, trail};
 
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -45,8 +46,9 @@ pub(crate) async fn make(
         Some(name) => of_agent(&api, &caller, name, &asked, now)?,
         None => with_scopes(&caller, asked.clone(), now)?,
     };
-    let made = store_new(&api, &account).await?;
-    Ok((StatusCode::CREATED, Json(made)))
+    let new = NewRow::of(&account)?;
+    trail::note(&api, &caller, Action::KeyMade, About::key(key_id(&new.hash))).await?;
+    Ok((StatusCode::CREATED, Json(new.store(&api).await?)))
 }
 
 /// Makes another key that may do the same; the old one works for a while, so that nobody has to change both at the same instant.
@@ -71,7 +73,10 @@ pub(crate) async fn rotate(
         return Err(unprocessable("key_replaced", "this key was replaced or has ended", detail));
     }
     has_place(&api, now).await?;
-    let made = store_new(&api, &KeyAccount { made_at: Some(now), ..old.clone() }).await?;
+    let new = NewRow::of(&KeyAccount { made_at: Some(now), ..old.clone() })?;
+    let about = About { id: Some(key_id(&new.hash)), ..About::key(&*id) };
+    trail::note(&api, &caller, Action::KeyReplaced, about).await?;
+    let made = new.store(&api).await?;
     // The new one exists before the old one begins to end: who is cut off in between has two keys, never none.
     let until = now.plus(u64::from(hours) * HOUR_MS);
     store(&api, &hash, &KeyAccount { replaced_until: Some(until), ..old }).await?;
@@ -86,6 +91,7 @@ pub(crate) async fn revoke(
 ) -> Result<StatusCode, Problem> {
     let (hash, account) = find(&api, &id)?;
     gives_what_it_has(&caller, &account)?;
+    trail::note(&api, &caller, Action::KeyEnded, About::key(&*id)).await?;
     api.accounts.delete(&api_key_key(&hash)).await.map_err(|error| unavailable(&error))?;
     tracing::info!(key = id, by = caller.id(), "a key was ended");
     Ok(StatusCode::NO_CONTENT)
@@ -190,17 +196,30 @@ fn find(api: &Api, id: &str) -> Result<(String, KeyAccount), Problem> {
     })
 }
 
-async fn store_new(api: &Api, account: &KeyAccount) -> Result<KeyMade, Problem> {
-    let key = new_token().map_err(|error| {
-        tracing::error!(%error, "no key can be made");
-        Problem::internal()
-    })?;
-    let hash = token_hash(&key);
-    let signs_in = account.agent.as_ref().map(|name| agent(api, name.as_str())).transpose()?;
-    store(api, &hash, account).await?;
-    let id = key_id(&hash);
-    tracing::info!(key = id, "a key was made");
-    Ok(KeyMade { id, agent: signs_in, key })
+/// A key that nobody has seen yet.
+struct NewRow<'a> {
+    key: String,
+    hash: String,
+    account: &'a KeyAccount,
+}
+
+impl<'a> NewRow<'a> {
+    fn of(account: &'a KeyAccount) -> Result<Self, Problem> {
+        let key = new_token().map_err(|error| {
+            tracing::error!(%error, "no key can be made");
+            Problem::internal()
+        })?;
+        Ok(Self { hash: token_hash(&key), key, account })
+    }
+
+    async fn store(self, api: &Api) -> Result<KeyMade, Problem> {
+        let Self { key, hash, account } = self;
+        let signs_in = account.agent.as_ref().map(|name| agent(api, name.as_str())).transpose()?;
+        store(api, &hash, account).await?;
+        let id = key_id(&hash);
+        tracing::info!(key = id, "a key was made");
+        Ok(KeyMade { id, agent: signs_in, key })
+    }
 }
 
 async fn store(api: &Api, hash: &str, account: &KeyAccount) -> Result<(), Problem> {

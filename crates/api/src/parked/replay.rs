@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use protocol::api::MessageTaken;
+use protocol::audit::{About, Action};
 use protocol::input::{CustomerMessage, WIRE_VERSION};
 use protocol::parked::Parked;
 use protocol::record::ParkReason;
@@ -12,18 +13,21 @@ use serde::Deserialize;
 use service::Problem;
 
 use super::{find, open, remove, unsealed};
+use crate::door::Caller;
 use crate::message::{Source, has_room, publish, take};
-use crate::{Api, Shared};
+use crate::{Api, Shared, trail};
 
 /// Tries a parked item again. It goes once the new input is durable; should the router park that too, it stands in PARKED
 /// under an id of its own, which names this one.
 pub(crate) async fn post(
     State(api): State<Shared>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<MessageTaken>), Problem> {
     let found = find(&api, &id).await?;
     let parked = &found.parked;
     let bytes = open(&api, &found).await?;
+    trail::note(&api, &caller, Action::ParkedReplayed, About::parked(parked.id)).await?;
     let taken = if parked.inbound_seq.is_some() {
         again(&api, parked, &bytes).await?
     } else {

@@ -1,5 +1,7 @@
 //! Keys with rights: what each may do, how they are made, replaced and ended.
 
+mod trail;
+
 use api::Needs;
 use protocol::signin::Scope;
 use serde_json::{Value, json};

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod append;
+mod audit;
 mod fence;
 mod kv;
 mod lease;
@@ -59,6 +60,7 @@ fn inbound() -> StreamSpec {
         max_message_bytes: 256 * 1024,
         duplicate_window: Duration::from_secs(120),
         discard: Discard::New,
+        is_permanent: false,
     }
 }
 

@@ -215,6 +215,7 @@ fn streams(fields: &mut Fields) -> StreamSettings {
         parked_max_bytes: fields.size("streams.parked_max", &range),
         files_max_bytes: fields.size("streams.files_max", &range),
         deliveries_max_bytes: fields.size("streams.deliveries_max", &range),
+        audit_max_bytes: fields.size("streams.audit_max", &range),
         alarms_at_percent: ["streams.alarm_at_percent", "streams.second_alarm_at_percent"]
             .map(|path| fields.integer(path, &FILL_PERCENT)),
         refuse_new_at_percent: fields.integer("streams.refuse_new_at_percent", &FILL_PERCENT),

@@ -23,6 +23,7 @@ async fn stream(bus: &Bus, subjects: &Subjects) -> Result<u64> {
         max_message_bytes: 1 << 20,
         duplicate_window: Duration::from_secs(120),
         discard: Discard::New,
+        is_permanent: false,
     };
     Ok(bus.ensure_stream(&spec).await?.last_seq)
 }
