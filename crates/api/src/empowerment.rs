@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use bus::Deadline;
-use protocol::audit::{About, Action};
+use protocol::audit::{self, Action};
 use protocol::facts::FactValues;
 use protocol::input::WIRE_VERSION;
 use protocol::limits::{FACTS_MAX, IDENTITY_BYTES_MAX};
@@ -82,11 +82,45 @@ pub(crate) struct NewOwnIdentity {
     identity: Person,
 }
 
+/// Under which id facts are told, and when.
+pub(crate) struct Told {
+    pub(crate) id: NoticeId,
+    /// When they came; what says no time was true then, and nothing later.
+    pub(crate) now: Millis,
+}
+
+impl NewFacts {
+    /// Whether it speaks in the name of this integration.
+    ///
+    /// # Errors
+    /// `not_your_source`.
+    pub(crate) fn is_from(&self, integration: &SubjectToken) -> Result<(), Problem> {
+        is_from(&self.source, integration)
+    }
+}
+
+impl NewSignal {
+    /// As [`NewFacts::is_from`].
+    ///
+    /// # Errors
+    /// `not_your_source`.
+    pub(crate) fn is_from(&self, integration: &SubjectToken) -> Result<(), Problem> {
+        is_from(&self.source, integration)
+    }
+}
+
+fn is_from(source: &SubjectToken, integration: &SubjectToken) -> Result<(), Problem> {
+    if source == integration { Ok(()) } else { Err(problems::not_your_source(integration)) }
+}
+
 /// What was stored; the worker decides on it next.
 #[derive(Serialize)]
 pub(crate) struct Taken {
     /// Its place in INBOUND.
     input_seq: u64,
+    /// The same was told under the same id a moment ago.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    duplicate: bool,
 }
 
 /// A policy that was stored.
@@ -103,14 +137,15 @@ pub(crate) async fn facts(
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
     let asked: NewFacts = read(&api, body)?;
     caller.may_tell_as(&asked.source)?;
-    Ok((StatusCode::ACCEPTED, Json(take_facts(&api, asked).await?)))
+    let told = Told { id: NoticeId(uuid::Uuid::now_v7()), now: Millis(api.kit.clock.unix_ms()) };
+    Ok((StatusCode::ACCEPTED, Json(take_facts(&api, asked, told).await?)))
 }
 
 /// Stores facts, from wherever they were pushed.
 ///
 /// # Errors
 /// When they cannot be used, or not be stored now; whoever pushed them is told which.
-pub(crate) async fn take_facts(api: &Api, asked: NewFacts) -> Result<Taken, Problem> {
+pub(crate) async fn take_facts(api: &Api, asked: NewFacts, told: Told) -> Result<Taken, Problem> {
     if asked.facts.is_empty() || asked.facts.len() > FACTS_MAX {
         let detail = format!("send 1 to {FACTS_MAX} facts at once");
         return Err(problems::unprocessable("facts_count", "too many facts, or none", &detail));
@@ -119,10 +154,9 @@ pub(crate) async fn take_facts(api: &Api, asked: NewFacts) -> Result<Taken, Prob
         About::Order(order) => FactsAbout::Order(order),
         About::Customer(person) => FactsAbout::Identity(identity(api, &person)?),
     };
-    let now = api.kit.clock.unix_ms();
     // A fact of tomorrow would stay fresh for too long.
-    let at = Millis(asked.at.unwrap_or(now).min(now));
-    let id = NoticeId(uuid::Uuid::now_v7());
+    let at = asked.at.map_or(told.now, |at| Millis(at).min(told.now));
+    let id = told.id;
     let input = EmpowermentInput::Facts { id, about, source: asked.source, at, facts: asked.facts };
     store(api, &id.to_string(), input).await
 }
@@ -134,10 +168,17 @@ pub(crate) async fn signal(
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
     let asked: NewSignal = read(&api, body)?;
     caller.may_tell_as(&asked.source)?;
-    let id = SignalId(uuid::Uuid::now_v7());
-    let identity = identity(&api, &asked.about)?;
+    Ok((StatusCode::ACCEPTED, Json(take_signal(&api, asked, SignalId(uuid::Uuid::now_v7())).await?)))
+}
+
+/// Stores a signal, from wherever it was told.
+///
+/// # Errors
+/// As [`take_facts`].
+pub(crate) async fn take_signal(api: &Api, asked: NewSignal, id: SignalId) -> Result<Taken, Problem> {
+    let identity = identity(api, &asked.about)?;
     let input = EmpowermentInput::Signal { id, identity, name: asked.name, source: asked.source };
-    Ok((StatusCode::ACCEPTED, Json(store(&api, &id.to_string(), input).await?)))
+    store(api, &id.to_string(), input).await
 }
 
 pub(crate) async fn own_identity(
@@ -149,7 +190,7 @@ pub(crate) async fn own_identity(
     let agent: AgentId = crate::sessions::agent(&api, &asked.agent)?;
     let identity = identity(&api, &asked.identity)?;
     let id = NoticeId(uuid::Uuid::now_v7());
-    let about = About { identity: Some(identity), ..About::agent(agent) };
+    let about = audit::About { identity: Some(identity), ..audit::About::agent(agent) };
     trail::note(&api, &caller, Action::OwnIdentityTold, about).await?;
     let input = EmpowermentInput::OwnIdentity { id, agent, identity };
     Ok((StatusCode::ACCEPTED, Json(store(&api, &id.to_string(), input).await?)))
@@ -181,10 +222,10 @@ pub(crate) async fn put_policy(
         return Err(faulty(&checked.faults));
     }
     let hash = api.hasher.content(&json);
-    trail::note(&api, &caller, Action::PolicyPublished, About::hash(hash)).await?;
+    trail::note(&api, &caller, Action::PolicyPublished, audit::About::hash(hash)).await?;
     let id = NoticeId(uuid::Uuid::now_v7());
     let input = EmpowermentInput::Policy(Box::new(PolicyInput { id, hash, policy }));
-    let Taken { input_seq } = store(&api, &id.to_string(), input).await?;
+    let Taken { input_seq, .. } = store(&api, &id.to_string(), input).await?;
     tracing::info!(%hash, "a policy was published");
     Ok((StatusCode::ACCEPTED, Json(PolicyTaken { hash, input_seq })))
 }
@@ -216,5 +257,5 @@ async fn store(api: &Api, id: &str, input: EmpowermentInput) -> Result<Taken, Pr
     let input = Input { v: WIRE_VERSION, made_at, body: InputBody::Empowerment(input) };
     let subject = api.subjects.inbound_empowerment();
     let published = publish::store(api, &subject, id, publish::json(&input)?).await?;
-    Ok(Taken { input_seq: published.seq })
+    Ok(Taken { input_seq: published.seq, duplicate: published.duplicate })
 }

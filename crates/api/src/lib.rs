@@ -5,15 +5,16 @@
 
 mod config;
 mod door;
+mod edge;
 mod empowerment;
 mod floor;
+pub mod integrations;
 mod keys;
 mod message;
 mod park;
 mod parked;
 mod problems;
 mod publish;
-mod pushed;
 mod routes;
 mod sessions;
 mod trail;
@@ -65,11 +66,17 @@ type Shared = Arc<Api>;
 
 /// Reads the keys, starts to follow the configuration in the log, and gives the routes under `/api/v1`.
 ///
-/// Until the log is read to its end, messages are answered with 503 `starting`.
+/// What integrations publish over NATS is taken over `edge`, a connection of its own. Until the log is read to its end, messages are answered with 503 `starting`.
 ///
 /// # Errors
 /// When the buckets or the log cannot be reached; the process does not start then.
-pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> anyhow::Result<Router> {
+pub async fn start(
+    kit: &Kit,
+    bus: Bus,
+    edge: Bus,
+    sealer: Sealer,
+    hasher: IdHasher,
+) -> anyhow::Result<Router> {
     let cell = SubjectToken::new(&kit.settings.cell.token).context("failed to use the cell's name")?;
     let accounts = bus.ensure_bucket(&places::accounts()).await.context("failed to open the accounts")?;
     let sessions = bus.ensure_bucket(&places::sessions()).await.context("failed to open the sessions")?;
@@ -94,6 +101,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         rate: RateLimiter::new(per_second, RATED_KEYS_MAX, kit.clock.clone()),
     };
     let api = Arc::new(api);
-    pushed::serve(&api).await?;
+    let registry = edge::follow(kit, &api.accounts, "integrations").await?;
+    edge::start(&api, edge, registry).await?;
     Ok(routes::router(api))
 }

@@ -2,6 +2,8 @@
 
 mod read;
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -13,7 +15,7 @@ use protocol::api::MessageTaken;
 use protocol::content::Content;
 use protocol::input::{CustomerMessage, WIRE_VERSION};
 use protocol::streams::INBOUND;
-use protocol::{ChannelKind, Hash128, Input, InputBody, MessageId, Millis, ParkedId};
+use protocol::{ChannelKind, Hash128, Input, InputBody, MessageId, Millis, ParkedId, SubjectToken};
 use serde::Serialize;
 use service::Problem;
 
@@ -22,11 +24,23 @@ use crate::{Api, NAME, Shared, park, problems, publish};
 
 /// Where bytes come from, and so what happens to those that cannot become a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum Source<'a> {
     /// From their sender: they are kept for a person.
     Sender,
     /// They were kept, since then, and are tried again: what is wrong is told only.
     Parked { id: ParkedId, at: Millis },
+    /// From an integration's edge, where they came at that time: what is wrong is told, and kept among its rejections.
+    Edge { integration: &'a SubjectToken, accounts: &'a BTreeSet<SubjectToken>, at: Millis },
+}
+
+impl Source<'_> {
+    /// Whether whoever writes may write for this account.
+    fn may_name(&self, account: &SubjectToken) -> bool {
+        match self {
+            Self::Sender | Self::Parked { .. } => true,
+            Self::Edge { accounts, .. } => accounts.contains(account),
+        }
+    }
 }
 
 pub(crate) async fn post(
@@ -50,7 +64,7 @@ pub(crate) async fn post(
 }
 
 /// Makes an input of the bytes and stores it, or says why not.
-pub(crate) async fn take(api: &Api, bytes: &[u8], source: Source) -> Result<MessageTaken, Problem> {
+pub(crate) async fn take(api: &Api, bytes: &[u8], source: Source<'_>) -> Result<MessageTaken, Problem> {
     has_room(api)?;
     let in_force = api.floor.in_force();
     if !api.floor.is_read() {
@@ -60,13 +74,18 @@ pub(crate) async fn take(api: &Api, bytes: &[u8], source: Source) -> Result<Mess
     // A sender's clock is held against the time at which the bytes came.
     let came_at = match source {
         Source::Sender => now,
-        Source::Parked { at, .. } => at,
+        Source::Parked { at, .. } | Source::Edge { at, .. } => at,
     };
     let text_max_bytes = api.kit.settings.limits.text_max_bytes;
-    let known = |account: &_| in_force.as_ref().is_some_and(|in_force| in_force.has_account(account));
+    let known = |account: &_| {
+        source.may_name(account) && in_force.as_ref().is_some_and(|in_force| in_force.has_account(account))
+    };
     match read::read(bytes, came_at, text_max_bytes, known) {
         Ok(fit) => accept(api, fit, source).await,
         Err(Misfit::Refused(problem)) => Err(problem),
+        Err(Misfit::UnknownAccount(_)) if matches!(source, Source::Edge { .. }) => {
+            Err(problems::account_not_yours())
+        }
         Err(misfit) => {
             let (reason, account, detail, problem) = misfit.parts();
             if source != Source::Sender {
@@ -83,21 +102,23 @@ pub(crate) fn has_room(api: &Api) -> Result<(), Problem> {
     if api.bus.room().level() == RoomLevel::All { Ok(()) } else { Err(problems::storage_full()) }
 }
 
-async fn accept(api: &Api, fit: Fit, source: Source) -> Result<MessageTaken, Problem> {
+async fn accept(api: &Api, fit: Fit, source: Source<'_>) -> Result<MessageTaken, Problem> {
     if fit.sent_at_ignored {
         api.kit.metrics.refused_total.inc([NAME, "sent_at_ignored"]);
     }
     let (channel, account) = (ChannelKind::Api, fit.account);
     let identity = api.hasher.identity(channel, account.as_str(), &fit.from);
-    let provider_hash = api.hasher.provider_id(channel, &account, &fit.id);
+    let (provider_hash, replays) = match source {
+        Source::Sender => (api.hasher.provider_id(channel, &account, &fit.id), None),
+        Source::Parked { id, .. } => (api.hasher.provider_id(channel, &account, &fit.id), Some(id)),
+        Source::Edge { integration, .. } => {
+            (api.hasher.integration_message(integration, &account, &fit.id), None)
+        }
+    };
     let content_hash =
         content_hash(api, &fit.from, &fit.content, fit.category.as_ref().map(|word| word.as_str()))?;
     let message = MessageId(uuid::Uuid::now_v7());
     let body = publish::seal(api, identity, &publish::json(&fit.content)?).await?;
-    let replays = match source {
-        Source::Sender => None,
-        Source::Parked { id, .. } => Some(id),
-    };
     let (sent_at, category) = (fit.sent_at, fit.category);
     let message = CustomerMessage {
         message,

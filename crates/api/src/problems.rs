@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
-use protocol::limits::INPUT_BYTES_MAX;
+use protocol::limits::{GUEST_ASKS_AT_ONCE_MAX, INPUT_BYTES_MAX};
 use protocol::signin::Scope;
 use protocol::{ParkedId, SubjectToken};
 use service::{Problem, RetryAfter};
@@ -112,6 +112,40 @@ pub(crate) fn malformed(words: &str, line: usize, column: usize) -> Problem {
 pub(crate) fn unknown_account() -> Problem {
     let detail = "use an account that is configured for channel api, or have it configured";
     Problem::new(StatusCode::NOT_FOUND, "unknown_account", "there is no such account", detail)
+}
+
+pub(crate) fn account_not_yours() -> Problem {
+    let detail = "use an account of channel api that is configured and that this integration may publish for";
+    Problem::new(StatusCode::NOT_FOUND, "unknown_account", "there is no such account for you", detail)
+}
+
+pub(crate) fn bad_subject() -> Problem {
+    let detail = "publish to wb.<cell>.edge.<integration>.<kind>.<id>: the kind is message, facts or signal, the id one word of \
+                  1 to 64 of A-Z a-z 0-9 _ and -";
+    unprocessable("bad_subject", "the subject is not one of an edge", detail)
+}
+
+pub(crate) fn header_refused(header: &str) -> Problem {
+    let detail = "nothing was accepted; publish without any header that begins with Nats-";
+    unprocessable("header_refused", format!("a header {header} asks for what an edge does not do"), detail)
+}
+
+pub(crate) fn unknown_question() -> Problem {
+    let detail = "ask wb.<cell>.ext.<integration>.rejections";
+    Problem::new(StatusCode::NOT_FOUND, "unknown_question", "there is no such question", detail)
+}
+
+pub(crate) fn asks_at_once() -> Problem {
+    let detail =
+        format!("wait for one of the {GUEST_ASKS_AT_ONCE_MAX} answers that are under way, and ask again");
+    let title = "too many questions at once";
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", title, detail).retry_after(SOON)
+}
+
+pub(crate) fn cursor_ahead(last_seq: u64) -> Problem {
+    let detail = "what you read from is another stream, or an older state of it: begin again at 0";
+    Problem::new(StatusCode::GONE, "cursor_ahead", "there is nothing at that place yet", detail)
+        .with("last_seq", last_seq)
 }
 
 /// Adds where the bytes are kept.

@@ -13,8 +13,8 @@ use protocol::signin::Scope;
 
 use crate::door::{self, Bound};
 use crate::{
-    CONFIG_BYTES_MAX, REQUEST_WAIT_MAX, REQUESTS_AT_ONCE_MAX, Shared, config, empowerment, keys, message,
-    parked, sessions, trail,
+    CONFIG_BYTES_MAX, REQUEST_WAIT_MAX, REQUESTS_AT_ONCE_MAX, Shared, config, empowerment, integrations,
+    keys, message, parked, sessions, trail,
 };
 
 /// What a route asks of its caller.
@@ -69,6 +69,10 @@ fn table() -> Vec<Route> {
         post("/api/v1/keys/{id}/rotate", Needs::Scope(AccountsManage), keys::manage::rotate),
         delete("/api/v1/keys/{id}", Needs::Scope(AccountsManage), keys::manage::revoke),
         get("/api/v1/audit", Needs::Scope(AuditRead), trail::list),
+        get("/api/v1/integrations", Needs::Scope(AccountsManage), integrations::get_all),
+        post("/api/v1/integrations", Needs::Scope(AccountsManage), integrations::post),
+        post("/api/v1/integrations/{name}/rotate", Needs::Scope(AccountsManage), integrations::post_rotate),
+        delete("/api/v1/integrations/{name}", Needs::Scope(AccountsManage), integrations::delete),
         get("/api/v1/parked", Needs::Scope(ParkedManage), parked::list),
         get("/api/v1/parked/{id}", Needs::Scope(ParkedManage), parked::show),
         delete("/api/v1/parked/{id}", Needs::Scope(ParkedManage), parked::dismiss),

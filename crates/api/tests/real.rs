@@ -1,6 +1,8 @@
 //! The API against a real nats-server; the test plays the router.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod edge;
+mod hostile;
 mod house;
 mod keys;
 mod parked;
@@ -356,33 +358,23 @@ async fn before_the_first_configuration_every_account_is_unknown() {
 }
 
 #[tokio::test]
-async fn facts_are_pushed_over_http_and_over_the_bus() {
+async fn facts_are_told_once_they_are_durable_and_name_nobody() {
     let house = House::open().await;
     let body =
         json!({"source": "shop", "at": 5, "about": {"order": "A-1001"}, "facts": {"order.days_late": 4}});
     let (status, taken) = house.post("facts", body.to_string()).await;
     assert_eq!(status, 202, "{taken}");
-    let pushed: Value = serde_json::from_slice(&house.push_facts(&body.to_string()).await).unwrap();
-    assert_eq!(pushed["input_seq"].as_u64(), taken["input_seq"].as_u64().map(|seq| seq + 1));
     let about = json!({"customer": {"channel": "api", "account": "shop", "value": "ann@example.org"}});
     let of_her = json!({"source": "shop", "about": about, "facts": {"customer.tier": "gold"}});
-    assert!(!house.push_facts(&of_her.to_string()).await.is_empty());
-    for refused in
-        [json!({"source": "shop", "about": {"order": "A-1"}, "facts": {}}).to_string(), "{".to_owned()]
-    {
-        assert_eq!(house.push_facts(&refused).await, b"", "{refused}");
-    }
+    assert_eq!(house.post("facts", of_her.to_string()).await.0, 202);
+    let none = json!({"source": "shop", "about": {"order": "A-1"}, "facts": {}}).to_string();
+    assert_eq!(house.post("facts", none).await.0, 422);
+    assert_eq!(house.post("facts", "{").await.0, 400);
     let inputs = house.inputs().await;
-    let mut told = Vec::new();
-    for input in &inputs {
-        if let InputBody::Empowerment(EmpowermentInput::Facts { about, source, facts, .. }) = &input.body {
-            told.push((about, source, facts));
-        }
-    }
-    assert_eq!(told.len(), 3, "what was refused is not stored");
-    assert_eq!(told[0], told[1], "both ways say the same");
+    let is_told = |input: &&protocol::Input| {
+        matches!(&input.body, InputBody::Empowerment(EmpowermentInput::Facts { .. }))
+    };
+    assert_eq!(inputs.iter().filter(is_told).count(), 2, "what was refused is not stored");
     house.holds_nowhere(INBOUND, &["ann@example.org"]).await;
-    let (endpoint, place) = &house.find_service("integrations").await[0];
-    assert_eq!((endpoint.as_str(), place.ends_with(".svc.integrations.facts")), ("facts", true));
     house.close().await;
 }

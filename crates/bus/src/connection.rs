@@ -288,15 +288,20 @@ async fn dial(
     }
 }
 
-fn options(settings: &BusSettings, signals: Arc<Signals>) -> async_nats::ConnectOptions {
-    let options = async_nats::ConnectOptions::new()
-        .name(&settings.name)
-        .custom_inbox_prefix(format!("_INBOX.{}", settings.name))
+/// How long a connection waits, how often it looks whether the server lives, and how soon it comes back: for all of them alike.
+pub(crate) fn patience(options: async_nats::ConnectOptions) -> async_nats::ConnectOptions {
+    options
         .connection_timeout(CONNECT_TIMEOUT)
         .request_timeout(Some(ACK_TIMEOUT))
         .ping_interval(PING_INTERVAL)
-        .subscription_capacity(SUBSCRIPTION_CAPACITY)
         .reconnect_delay_callback(reconnect_pause)
+}
+
+fn options(settings: &BusSettings, signals: Arc<Signals>) -> async_nats::ConnectOptions {
+    let options = patience(async_nats::ConnectOptions::new())
+        .name(&settings.name)
+        .custom_inbox_prefix(format!("_INBOX.{}", settings.name))
+        .subscription_capacity(SUBSCRIPTION_CAPACITY)
         .event_callback(move |event| {
             let signals = Arc::clone(&signals);
             async move { signals.hear(&event) }

@@ -23,6 +23,10 @@ pub struct EphemeralMessage {
 pub struct EphemeralMessages(async_nats::Subscriber);
 
 impl EphemeralMessages {
+    pub(crate) fn new(subscriber: async_nats::Subscriber) -> Self {
+        Self(subscriber)
+    }
+
     /// The next message; `None` when the connection was drained.
     pub async fn next(&mut self) -> Option<EphemeralMessage> {
         StreamExt::next(&mut self.0)
@@ -85,6 +89,12 @@ impl Requests {
 }
 
 impl Request {
+    /// Where the answer is wanted, as the asker named it: before a stranger is answered, somebody has to look at it.
+    #[must_use]
+    pub fn reply(&self) -> Option<&str> {
+        self.reply.as_deref()
+    }
+
     /// Answers; a question that asked for no answer gets none.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! and a plain hash of a phone number is found by trying them all.
 
 use protocol::content::Attachment;
+use protocol::edge::EdgeKind;
 use protocol::{ChannelKind, Hash128, IdentityId, Millis, SubjectToken};
 
 use crate::master_key::MasterKey;
@@ -39,6 +40,27 @@ impl IdHasher {
     #[must_use]
     pub fn provider_id(&self, channel: ChannelKind, account: &SubjectToken, id: &str) -> Hash128 {
         hash(&self.provider_id, &[channel.as_str().as_bytes(), account.as_str().as_bytes(), id.as_bytes()])
+    }
+
+    /// The id of what an integration published under an id of its own: nobody else's ids can become the same.
+    #[must_use]
+    pub fn integration_id(&self, integration: &SubjectToken, kind: EdgeKind, id: &SubjectToken) -> Hash128 {
+        let parts = [integration.as_str(), kind.as_str(), id.as_str()].map(str::as_bytes);
+        let [integration, kind, id] = parts;
+        hash(&self.provider_id, &[b"integration", integration, kind, id])
+    }
+
+    /// The hash of the id that an integration gave a message of one account, apart from the ids of all others who write there.
+    #[must_use]
+    pub fn integration_message(
+        &self,
+        integration: &SubjectToken,
+        account: &SubjectToken,
+        id: &str,
+    ) -> Hash128 {
+        let parts = [integration.as_str(), account.as_str(), id].map(str::as_bytes);
+        let [integration, account, id] = parts;
+        hash(&self.provider_id, &[b"integration message", integration, account, id])
     }
 
     /// The hash of content: says whether two messages of one id say the same.

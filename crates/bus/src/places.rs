@@ -20,6 +20,11 @@ const AUDIT_ENTRY_BYTES_MAX: u32 = 8 * 1024;
 /// All snapshots together, bytes.
 pub const SNAPSHOTS_BYTES_MAX: u64 = 4 * GIB;
 
+/// What one integration may have published and nobody has taken, bytes.
+pub const EDGE_BYTES_MAX: u64 = 64 * MIB;
+/// What is kept of one integration's rejections, bytes; the oldest go.
+pub const REJECTED_BYTES_MAX: u64 = 8 * MIB;
+
 const MIB: u64 = 1024 * 1024;
 const GIB: u64 = 1024 * MIB;
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -74,6 +79,38 @@ pub fn audit(subjects: &Subjects, max_bytes: u64) -> StreamSpec {
         duplicate_window: DUPLICATE_WINDOW,
         discard: Discard::New,
         is_permanent: true,
+    }
+}
+
+/// What an integration published, until it is taken: the bound of what it can leave here. Messages go as soon as they are taken, by
+/// their time only if nobody takes them.
+#[must_use]
+pub fn edge(subjects: &Subjects, integration: &SubjectToken, message_bytes_max: u32) -> StreamSpec {
+    StreamSpec {
+        name: format!("{}{integration}", streams::EDGE_OF),
+        subjects: vec![subjects.edge_all(integration)],
+        max_bytes: EDGE_BYTES_MAX,
+        max_age: Some(INBOUND_AGE_MAX),
+        max_message_bytes: message_bytes_max,
+        // The least that the server takes: its ids are the publisher's, and ours are made of what the message says.
+        duplicate_window: Duration::from_millis(100),
+        discard: Discard::New,
+        is_permanent: false,
+    }
+}
+
+/// What of an integration was refused: the newest of it.
+#[must_use]
+pub fn rejected(subjects: &Subjects, integration: &SubjectToken) -> StreamSpec {
+    StreamSpec {
+        name: format!("{}{integration}", streams::REJECTED_OF),
+        subjects: vec![subjects.rejected(integration)],
+        max_bytes: REJECTED_BYTES_MAX,
+        max_age: Some(INBOUND_AGE_MAX),
+        max_message_bytes: 16 * 1024,
+        duplicate_window: DUPLICATE_WINDOW,
+        discard: Discard::Old,
+        is_permanent: false,
     }
 }
 

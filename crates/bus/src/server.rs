@@ -16,6 +16,7 @@ use crate::connection::{Bus, BusError, BusSettings};
 use crate::deadline::Deadline;
 use crate::server_files::{Access, Files, STORE, find_program, is_executable};
 use crate::server_thaw::Thaw;
+use crate::server_users::{ServerUser, UserList};
 
 /// How long the server may take until JetStream answers: a large store is read through first.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -105,14 +106,15 @@ pub enum ServerError {
 
 /// A nats-server that lives as long as this value, and comes back when it dies.
 pub struct SupervisedServer {
-    access: Access,
     watched: Arc<Watched>,
     supervisor: Option<JoinHandle<()>>,
     _lock: File,
 }
 
 /// What the supervising thread and its owner share.
-struct Watched {
+pub(crate) struct Watched {
+    access: Access,
+    options: ServerOptions,
     files: Files,
     state: Mutex<State>,
     changed: Condvar,
@@ -126,6 +128,21 @@ struct State {
 }
 
 impl Watched {
+    /// Lets exactly these in besides ourselves; whoever stays keeps their connection. `false` if nothing changed.
+    pub(crate) fn admit(&self, users: &[ServerUser]) -> Result<bool, ServerError> {
+        // Under the lock, so that a server that starts now reads one or the other list whole.
+        let state = self.state();
+        if self.files.users() == users {
+            return Ok(false);
+        }
+        self.files.keep_users(users)?;
+        self.files.write_config(&self.access, &self.options)?;
+        if let Some(pid) = state.pid {
+            signal(Signal::HUP, pid);
+        }
+        Ok(true)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -158,7 +175,8 @@ impl SupervisedServer {
         }
         files.write_config(&access, &options)?;
         let state = State { program, pid: None, stopping: false, starts: 0 };
-        let watched = Arc::new(Watched { files, state: Mutex::new(state), changed: Condvar::new() });
+        let watched =
+            Arc::new(Watched { access, options, files, state: Mutex::new(state), changed: Condvar::new() });
         let supervisor = std::thread::Builder::new()
             .name("nats-server".into())
             .spawn({
@@ -166,7 +184,7 @@ impl SupervisedServer {
                 move || supervise(&watched)
             })
             .map_err(|source| ServerError::Spawn { program: "a thread".into(), source })?;
-        let server = Self { access, watched, supervisor: Some(supervisor), _lock: lock };
+        let server = Self { watched, supervisor: Some(supervisor), _lock: lock };
         server.wait_ready().await?;
         server.skip_wrappers();
         Ok(server)
@@ -212,7 +230,13 @@ impl SupervisedServer {
     /// Where it is and how to sign in.
     #[must_use]
     pub fn settings(&self) -> BusSettings {
-        self.access.settings()
+        self.watched.access.settings()
+    }
+
+    /// Who may come in besides ourselves; it outlives this value without harm.
+    #[must_use]
+    pub fn user_list(&self) -> UserList {
+        UserList::new(Arc::clone(&self.watched))
     }
 
     /// Its process id; `None` while it is being started again.

@@ -15,9 +15,11 @@ use crate::connection::{BusSettings, Credentials, Secret};
 use crate::connection::{SERVER_VERSION_MIN, version_of};
 use crate::master_key::{random_bytes, write_private};
 use crate::server::{ServerError, ServerOptions};
+use crate::server_users::{ServerUser, users_block};
 
 const PROGRAM: &str = "nats-server";
 const USER: &str = "winterband";
+const USERS: &str = "users.json";
 /// The folder of the streams, in the data folder.
 pub(crate) const STORE: &str = "store";
 
@@ -107,8 +109,9 @@ impl Files {
 
     /// Writes the server's configuration; it holds the password, so only the owner may read it.
     pub(crate) fn write_config(&self, access: &Access, options: &ServerOptions) -> Result<(), ServerError> {
+        let own = format!("{{ user: {}, password: {} }}", quoted(&access.user), quoted(&access.password));
         let text = format!(
-            "# Written at every start.\n\
+            "# Written at every start, and when an integration comes, changes or goes.\n\
              server_name: winterband\n\
              listen: \"127.0.0.1:{}\"\n\
              max_payload: 8MB\n\
@@ -117,16 +120,31 @@ impl Files {
              log_file: {}\n\
              logfile_size_limit: 16MB\n\
              logfile_max_num: 4\n\
-             authorization {{ user: {}, password: {} }}\n\
+             {}\n\
              jetstream {{ store_dir: {}, sync_interval: \"100ms\", max_mem: 256MB, max_file: {} }}",
             access.port,
             quoted(&self.log().display().to_string()),
-            quoted(&access.user),
-            quoted(&access.password),
+            users_block(&own, &self.users()),
             quoted(&self.path(STORE).display().to_string()),
             options.max_store_bytes,
         );
         write_private(&self.config(), text.as_bytes()).map_err(self.failed("nats-server.conf"))
+    }
+
+    /// Who else may come in. Kept, because clients that are turned away while the server starts do not all come back.
+    pub(crate) fn users(&self) -> Vec<ServerUser> {
+        let Ok(text) = std::fs::read(self.path(USERS)) else { return Vec::new() };
+        serde_json::from_slice(&text).unwrap_or_else(|error| {
+            tracing::error!(%error, "the list of integrations does not read: none is let in until it is made anew");
+            Vec::new()
+        })
+    }
+
+    /// Keeps who else may come in.
+    pub(crate) fn keep_users(&self, users: &[ServerUser]) -> Result<(), ServerError> {
+        let failed = self.failed(USERS);
+        let text = serde_json::to_vec(users).map_err(|error| failed(error.into()))?;
+        write_private(&self.path(USERS), &text).map_err(failed)
     }
 
     pub(crate) fn write_pid(&self, pid: u32) {
@@ -165,7 +183,7 @@ impl Files {
 }
 
 /// A string of the server's configuration language.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 

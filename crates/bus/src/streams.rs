@@ -114,21 +114,47 @@ impl StreamSpec {
 }
 
 impl Bus {
+    /// Makes the stream that an integration publishes to, or brings it to the description. The server writes nothing to a
+    /// reply subject that a publisher named, so nobody has anything acknowledged in another's name.
+    ///
+    /// # Errors
+    /// As [`Bus::ensure_stream`].
+    pub async fn ensure_edge_stream(&self, spec: &StreamSpec) -> Result<StreamUsage, StreamError> {
+        self.ensure(Config { no_ack: true, allow_direct: false, ..spec.config() }).await
+    }
+
+    /// Deletes the stream with all that is in it; `false` if there was none.
+    ///
+    /// # Errors
+    /// [`StreamError::Unavailable`]; fate: retry.
+    pub async fn delete_stream(&self, name: &str) -> Result<bool, StreamError> {
+        match self.js.get_stream(name).await {
+            Ok(_) => {}
+            Err(error) if not_found(&error) => return Ok(false),
+            Err(error) => return Err(unavailable(name, &error)),
+        }
+        self.js.delete_stream(name).await.map(|_| true).map_err(|error| unavailable(name, &error))
+    }
+
     /// Makes the stream, or brings it to the description. Size and age only ever grow: a smaller value than the
     /// server has is logged and left, because the server would throw messages away at once.
     ///
     /// # Errors
     /// [`StreamError::Refused`] or `Unavailable`.
     pub async fn ensure_stream(&self, spec: &StreamSpec) -> Result<StreamUsage, StreamError> {
-        let mut wanted = spec.config();
-        let found = match self.js.get_stream(&spec.name).await {
+        self.ensure(spec.config()).await
+    }
+
+    async fn ensure(&self, mut wanted: Config) -> Result<StreamUsage, StreamError> {
+        let name = wanted.name.clone();
+        let found = match self.js.get_stream(&name).await {
             Ok(stream) => stream.cached_info().config.clone(),
             Err(error) if not_found(&error) => {
-                self.js.create_stream(wanted).await.map_err(|error| create_error(&spec.name, &error))?;
-                tracing::info!(stream = spec.name, "stream made");
-                return self.stream_usage(&spec.name).await;
+                self.js.create_stream(wanted).await.map_err(|error| create_error(&name, &error))?;
+                tracing::info!(stream = name, "stream made");
+                return self.stream_usage(&name).await;
             }
-            Err(error) => return Err(unavailable(&spec.name, &error)),
+            Err(error) => return Err(unavailable(&name, &error)),
         };
         keep_larger(&found, &mut wanted);
         if differs(&found, &wanted) {
@@ -140,12 +166,13 @@ impl Bus {
                 max_message_size: wanted.max_message_size,
                 duplicate_window: wanted.duplicate_window,
                 discard: wanted.discard,
+                no_ack: wanted.no_ack,
                 ..found
             };
-            self.js.update_stream(merged).await.map_err(|error| create_error(&spec.name, &error))?;
-            tracing::info!(stream = spec.name, "stream brought up to date");
+            self.js.update_stream(merged).await.map_err(|error| create_error(&name, &error))?;
+            tracing::info!(stream = name, "stream brought up to date");
         }
-        self.stream_usage(&spec.name).await
+        self.stream_usage(&name).await
     }
 
     /// How full the stream is.
@@ -209,6 +236,7 @@ fn differs(found: &Config, wanted: &Config) -> bool {
         || found.max_message_size != wanted.max_message_size
         || found.duplicate_window != wanted.duplicate_window
         || found.discard != wanted.discard
+        || found.no_ack != wanted.no_ack
 }
 
 fn not_found(error: &context::GetStreamError) -> bool {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::edge::Integration;
 use crate::facts::FactValues;
 use crate::hash::Hash128;
 use crate::ids::{AgentId, ContactId, MessageId, RemedyId};
@@ -296,4 +297,64 @@ pub struct SessionMade {
     pub agent: AgentId,
     /// The bearer token for the desk's WebSocket; shown once.
     pub token: String,
+}
+
+/// `POST /api/v1/integrations`: lets a system speak NATS with us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewIntegration {
+    /// Its name, 1 to 20 of a-z 0-9 and -: a word of its subjects, and the source of the facts that it tells.
+    pub name: String,
+    /// What it may do.
+    pub scopes: BTreeSet<Scope>,
+    /// The accounts of channel `api` that it may publish messages for.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub accounts: BTreeSet<SubjectToken>,
+    /// Messages that it may publish in a second, 1 to 5,000; 200 if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<u32>,
+    /// Its own public NATS key (`U...`); without one a pair is made, and its seed shown once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
+}
+
+/// `POST /api/v1/integrations/{name}/rotate`: gives it one key more, or leaves it its newest one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotateIntegration {
+    /// Its own public NATS key (`U...`); without one a pair is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
+    /// Ends all keys but the newest instead; nothing is made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub end_old: bool,
+}
+
+/// An integration that was made, or got a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationMade {
+    /// Its name.
+    pub name: SubjectToken,
+    /// Its public keys that open, the newest last.
+    pub keys: Vec<String>,
+    /// The seed of the newest, if we made it; shown once and kept nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<String>,
+}
+
+/// An integration in the answer of `GET /api/v1/integrations`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationListed {
+    /// Its name.
+    pub name: SubjectToken,
+    /// What it may do, and its public keys.
+    #[serde(flatten)]
+    pub integration: Integration,
+}
+
+/// The answer of `GET /api/v1/integrations`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationsListed {
+    /// All of them, in the order of their names.
+    pub integrations: Vec<IntegrationListed>,
 }

@@ -13,6 +13,7 @@ pub mod content;
 pub mod customer;
 pub mod delivery;
 pub mod desk;
+pub mod edge;
 pub mod facts;
 pub mod hash;
 pub mod hours;

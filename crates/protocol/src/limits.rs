@@ -174,3 +174,25 @@ pub const KEY_DAYS_MAX: u32 = 3_650;
 pub const KEY_OVERLAP_HOURS: u32 = 24;
 /// Longest time for which a key works beside its successor, hours.
 pub const KEY_OVERLAP_HOURS_MAX: u32 = 30 * 24;
+/// Longest name of an integration, bytes: with what stands before it, the name of its streams stays below 32.
+pub const GUEST_NAME_BYTES_MAX: usize = 20;
+/// Most integrations that speak NATS with us; each has two streams of its own.
+pub const INTEGRATIONS_MAX: usize = 100;
+/// Most public keys of one integration at once.
+pub const GUEST_KEYS_MAX: usize = 4;
+/// Most accounts that one integration may publish for.
+pub const GUEST_ACCOUNTS_MAX: usize = 20;
+/// What an integration may publish in a second if nothing else was said.
+pub const GUEST_PER_SECOND_DEFAULT: u32 = 200;
+/// Most that an integration may be allowed to publish in a second.
+pub const GUEST_PER_SECOND_MAX: u32 = 5_000;
+/// Questions that an integration may put in a second.
+pub const GUEST_ASKS_PER_SECOND: u32 = 20;
+/// Questions of one integration being answered at once; waiting ones count.
+pub const GUEST_ASKS_AT_ONCE_MAX: usize = 8;
+/// Longest that a question of an integration may wait for something new, ms.
+pub const GUEST_WAIT_MS_MAX: u64 = 20_000;
+/// Most rejections of one page.
+pub const REJECTIONS_PAGE_MAX: usize = 500;
+/// Rejections of a page if nothing else was said.
+pub const REJECTIONS_PAGE_DEFAULT: usize = 100;

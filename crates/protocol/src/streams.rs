@@ -12,6 +12,10 @@ pub const DELIVERIES: &str = "DELIVERIES";
 pub const PARKED: &str = "PARKED";
 /// Who changed what, and who looked into a customer's file, kept for good: nothing is deleted from it.
 pub const AUDIT: &str = "AUDIT";
+/// What an integration published and nobody has taken yet: a stream each, this and the name.
+pub const EDGE_OF: &str = "EDGE-";
+/// What an integration published and was refused: a stream each, this and the name.
+pub const REJECTED_OF: &str = "REJECTED-";
 /// Wrapped sealing keys, one an identity.
 pub const KEYS: &str = "KEYS";
 /// Who leads.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::edge::EdgeKind;
 use crate::ids::{AgentId, ConversationId};
 use crate::token::{ChannelKind, SubjectToken};
 
@@ -21,6 +22,14 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Longest reply subject that is answered, bytes.
+const REPLY_BYTES_MAX: usize = 200;
+
+/// What every inbox of an integration begins with; its client has to be told (`inbox_prefix`, without the dot).
+fn inbox_prefix(integration: &SubjectToken) -> String {
+    format!("_INBOX_{integration}.")
 }
 
 /// The subjects of one cell: `wb.<cell>.…`.
@@ -142,10 +151,83 @@ impl Subjects {
         self.of("svc.empowerment.check")
     }
 
-    /// Where integrations push facts over the bus: the body of `POST /api/v1/facts`, answered as that is.
+    /// Where an integration publishes: one word for the kind and one of its own behind it.
     #[must_use]
-    pub fn push_facts(&self) -> Subject {
-        self.of("svc.integrations.facts")
+    pub fn edge_all(&self, integration: &SubjectToken) -> Subject {
+        self.of(&format!("edge.{integration}.>"))
+    }
+
+    /// Where an integration publishes something of a kind, under an id of its own.
+    #[must_use]
+    pub fn edge(&self, integration: &SubjectToken, kind: EdgeKind, id: &SubjectToken) -> Subject {
+        self.of(&format!("edge.{integration}.{}.{id}", kind.as_str()))
+    }
+
+    /// What stands behind the integration's name in a subject of its edge: the kind and the id, if that is all there is.
+    #[must_use]
+    pub fn read_edge(&self, integration: &SubjectToken, subject: &str) -> Option<(EdgeKind, SubjectToken)> {
+        let rest = subject.strip_prefix(self.of(&format!("edge.{integration}.")).as_str())?;
+        let (kind, id) = rest.split_once('.')?;
+        Some((EdgeKind::of(kind)?, SubjectToken::new(id).ok()?))
+    }
+
+    /// Where an integration hears what became of what it published.
+    #[must_use]
+    pub fn answer(&self, integration: &SubjectToken, kind: EdgeKind, id: &SubjectToken) -> Subject {
+        self.of(&format!("answers.{integration}.{}.{id}", kind.as_str()))
+    }
+
+    /// Where an integration hears that something was refused whose kind or id cannot be read.
+    #[must_use]
+    pub fn answer_unread(&self, integration: &SubjectToken) -> Subject {
+        self.of(&format!("answers.{integration}.unread"))
+    }
+
+    /// What of an integration was refused, for its stream of rejections.
+    #[must_use]
+    pub fn rejected(&self, integration: &SubjectToken) -> Subject {
+        self.of(&format!("rejected.{integration}"))
+    }
+
+    /// Where an integration puts a question, by the word for it.
+    #[must_use]
+    pub fn ext(&self, integration: &SubjectToken, word: &SubjectToken) -> Subject {
+        self.of(&format!("ext.{integration}.{word}"))
+    }
+
+    /// Where all integrations put their questions.
+    #[must_use]
+    pub fn ext_all(&self) -> Subject {
+        self.of("ext.*.*")
+    }
+
+    /// Whose question it is, and its word.
+    #[must_use]
+    pub fn read_ext(&self, subject: &str) -> Option<(SubjectToken, SubjectToken)> {
+        let (integration, word) = subject.strip_prefix(self.of("ext.").as_str())?.split_once('.')?;
+        Some((SubjectToken::new(integration).ok()?, SubjectToken::new(word).ok()?))
+    }
+
+    /// All that the server lets an integration publish: its edge and its questions, each with exactly the words that belong there.
+    #[must_use]
+    pub fn guest_publishes(&self, integration: &SubjectToken) -> [Subject; 2] {
+        [self.of(&format!("edge.{integration}.*.*")), self.of(&format!("ext.{integration}.*"))]
+    }
+
+    /// All that the server lets an integration subscribe to: its answers and its inboxes.
+    #[must_use]
+    pub fn guest_subscribes(&self, integration: &SubjectToken) -> [Subject; 2] {
+        let inboxes = Subject(format!("{}>", inbox_prefix(integration)).into());
+        [self.of(&format!("answers.{integration}.>")), inboxes]
+    }
+
+    /// The reply subject that an integration named, if it lies among its own inboxes: nothing is ever written to any other.
+    #[must_use]
+    pub fn guest_reply(integration: &SubjectToken, reply: &str) -> Option<Subject> {
+        let rest = reply.strip_prefix(&inbox_prefix(integration))?;
+        let fits =
+            reply.len() <= REPLY_BYTES_MAX && rest.split('.').all(|word| SubjectToken::new(word).is_ok());
+        fits.then(|| Subject(reply.into()))
     }
 
     /// Where an integration is asked for facts over the bus.
@@ -214,6 +296,12 @@ impl Subjects {
         self.of("typing.*")
     }
 
+    /// Where it is tried whether a server lets an integration do more than it should; nobody listens there.
+    #[must_use]
+    pub fn probe(&self, integration: &SubjectToken) -> Subject {
+        self.of(&format!("probe.{integration}"))
+    }
+
     /// What the bench publishes on the raw bus; outside every stream of the product.
     #[must_use]
     pub fn bench(&self) -> Subject {
@@ -224,5 +312,67 @@ impl Subjects {
     #[must_use]
     pub fn views_history(&self) -> Subject {
         self.of("svc.views.history")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(text: &str) -> SubjectToken {
+        SubjectToken::new(text).unwrap()
+    }
+
+    #[test]
+    fn an_integrations_subject_is_read_whole_or_not_at_all() {
+        let (subjects, shop) = (Subjects::new(token("c1")), token("shop"));
+        let at = subjects.edge(&shop, EdgeKind::Message, &token("m-1"));
+        assert_eq!(at.as_str(), "wb.c1.edge.shop.message.m-1");
+        assert_eq!(subjects.read_edge(&shop, at.as_str()), Some((EdgeKind::Message, token("m-1"))));
+        for other in [
+            "wb.c1.edge.shop.message.*",
+            "wb.c1.edge.shop.message.>",
+            "wb.c1.edge.shop.*.m-1",
+            "wb.c1.edge.shop.message",
+            "wb.c1.edge.shop.message.",
+            "wb.c1.edge.shop..m-1",
+            "wb.c1.edge.shop.message.m-1.more",
+            "wb.c1.edge.shop.config.m-1",
+            "wb.c1.edge.shop2.message.m-1",
+            "wb.c1.edge.*.message.m-1",
+            "wb.c2.edge.shop.message.m-1",
+            "",
+        ] {
+            assert_eq!(subjects.read_edge(&shop, other), None, "{other}");
+        }
+        assert_eq!(subjects.read_ext("wb.c1.ext.shop.events"), Some((shop.clone(), token("events"))));
+        for other in ["wb.c1.ext.shop", "wb.c1.ext.shop.*", "wb.c1.ext.*.events", "wb.c1.ext.shop.a.b"] {
+            assert_eq!(subjects.read_ext(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn only_an_own_inbox_is_answered() {
+        let shop = token("shop");
+        let reply = |text: &str| Subjects::guest_reply(&shop, text).map(|subject| subject.to_string());
+        assert_eq!(reply("_INBOX_shop.a.b"), Some("_INBOX_shop.a.b".to_owned()));
+        let long = |bytes: usize| format!("_INBOX_shop.{}", "a.".repeat(bytes).trim_end_matches('.'));
+        assert!(reply(&long(94)).is_some() && reply(&long(95)).is_none());
+        for other in [
+            "",
+            "_INBOX_shop",
+            "_INBOX_shop.",
+            "_INBOX_shop.*",
+            "_INBOX_shop.>",
+            "_INBOX_shop.a..b",
+            "_INBOX_shop.a b",
+            "_INBOX_shop2.a",
+            "_INBOX.winterband.a",
+            "$JS.ACK.CONTACTS.x.1.1.1.1.1",
+            "$KV.ACCOUNTS.key.00",
+            "wb.c1.answers.other.message.1",
+        ] {
+            assert_eq!(reply(other), None, "{other}");
+        }
     }
 }

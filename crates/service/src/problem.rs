@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::rate::RetryAfter;
@@ -54,6 +53,23 @@ impl Problem {
         self
     }
 
+    /// The body as it is sent, with the standard names and the further fields.
+    #[must_use]
+    pub fn body(&self) -> Map<String, Value> {
+        let mut body = self.extra.clone();
+        let standard = [
+            ("type", Value::from(format!("urn:winterband:problem:{}", self.code))),
+            ("title", Value::from(self.title.as_str())),
+            ("status", Value::from(self.status.as_u16())),
+            ("detail", Value::from(self.detail.as_str())),
+            ("code", Value::from(self.code)),
+        ];
+        for (name, value) in standard {
+            body.insert(name.to_owned(), value);
+        }
+        body
+    }
+
     /// Something broke on our side; the cause belongs in the log, with the fields that find it.
     pub fn internal() -> Self {
         let detail = "try again in a moment; if it stays, tell whoever runs this system";
@@ -76,33 +92,9 @@ impl From<RetryAfter> for Problem {
     }
 }
 
-#[derive(Serialize)]
-struct Body {
-    #[serde(rename = "type")]
-    kind: String,
-    title: String,
-    status: u16,
-    detail: String,
-    code: &'static str,
-    #[serde(flatten)]
-    extra: Map<String, Value>,
-}
-
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut extra = self.extra;
-        for standard in ["type", "title", "status", "detail", "code"] {
-            extra.remove(standard);
-        }
-        let body = Body {
-            kind: format!("urn:winterband:problem:{}", self.code),
-            title: self.title,
-            status: self.status.as_u16(),
-            detail: self.detail,
-            code: self.code,
-            extra,
-        };
-        let mut response = (self.status, Json(body)).into_response();
+        let mut response = (self.status, Json(self.body())).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

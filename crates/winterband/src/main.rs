@@ -8,6 +8,7 @@ mod bot;
 mod channel;
 mod config;
 mod first_start;
+mod integration;
 mod ledger;
 mod parked;
 mod receipts;
@@ -68,6 +69,9 @@ enum Command {
     Why(why::Args),
     /// Makes every choice in the log once more and holds it against its receipt.
     Receipts(receipts::Args),
+    /// Systems that speak NATS with us.
+    #[command(subcommand)]
+    Integration(integration::Command),
     /// Tries the accounts of channels.
     #[command(subcommand)]
     Channel(channel::Command),
@@ -113,6 +117,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Ledger(args) => ledger::run(folder, args).await,
         Command::Why(args) => why::run(folder, args).await,
         Command::Receipts(args) => receipts::run(folder, args).await,
+        Command::Integration(command) => integration::run(folder, command).await,
         Command::Channel(command) => channel::run(folder, command).await,
         Command::Views(command) => views::run(folder, command).await,
         Command::Audit(command) => audit::run(folder, command).await,

@@ -76,17 +76,24 @@ impl Running {
 pub(crate) async fn start(shared: &Shared, roles: &[Role]) -> anyhow::Result<Running> {
     let mut running = Running { router: Router::new(), buses: vec![shared.bus.clone()] };
     for role in roles {
-        let name = format!("{}-{}", shared.bus_settings.name, role.name());
-        let bus = Bus::connect(&shared.bus_settings.named(&name)).await?.with_room(shared.bus.room());
-        running.buses.push(bus.clone());
-        let router = start_one(shared, *role, bus).await?;
+        let router = start_one(shared, *role, &mut running).await?;
         running.router = running.router.merge(router);
     }
     Ok(running)
 }
 
-async fn start_one(shared: &Shared, role: Role, bus: Bus) -> anyhow::Result<Router> {
+impl Running {
+    async fn connect(&mut self, shared: &Shared, name: &str) -> anyhow::Result<Bus> {
+        let name = format!("{}-{name}", shared.bus_settings.name);
+        let bus = Bus::connect(&shared.bus_settings.named(&name)).await?.with_room(shared.bus.room());
+        self.buses.push(bus.clone());
+        Ok(bus)
+    }
+}
+
+async fn start_one(shared: &Shared, role: Role, running: &mut Running) -> anyhow::Result<Router> {
     let Shared { kit, sealer, hasher, .. } = shared.clone();
+    let bus = running.connect(shared, role.name()).await?;
     match role {
         Role::Routing => routing_service::start(&kit, bus, sealer, hasher).await.map(|()| Router::new()),
         Role::Empowerment => empowerment_service::start(&kit, bus, sealer).await.map(|()| Router::new()),
@@ -94,6 +101,10 @@ async fn start_one(shared: &Shared, role: Role, bus: Bus) -> anyhow::Result<Rout
         Role::Desk => desk::start(&kit, bus, sealer, hasher).await,
         Role::Chat => channel_host::start(&kit, bus, sealer, hasher).await,
         Role::Channels => channel_host::start_channels(&kit, bus, sealer, hasher).await,
-        Role::Api => api::start(&kit, bus, sealer, hasher).await,
+        Role::Api => {
+            // What integrations publish comes over another one: who floods it delays nobody over HTTP.
+            let edge = running.connect(shared, "edge").await?;
+            api::start(&kit, bus, edge, sealer, hasher).await
+        }
     }
 }

@@ -70,6 +70,7 @@ fn measure(metrics: &Metrics, report: &RoomReport) {
             | Place::Remedies
             | Place::Parked
             | Place::Deliveries
+            | Place::Audit
             | Place::Files
             | Place::Uploads => {
                 metrics.stream_used_ratio.set([seen.place.name()], ratio);
@@ -92,6 +93,9 @@ fn advice(place: Place) -> &'static str {
             "a stream fills up: look at what is parked, or give it more room in [streams]; what is full keeps nothing more"
         }
         Place::Deliveries => "a stream fills up: give it more room in [streams], or nothing more can be sent",
+        Place::Audit => {
+            "the audit trail fills up: give it more room by streams.audit_max, or nothing is administered and no file is looked into"
+        }
         Place::Files => {
             "the store of files fills up: give it more room by streams.files_max, or no file can be kept"
         }

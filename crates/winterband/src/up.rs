@@ -31,6 +31,9 @@ pub(crate) async fn run(folder: Option<&Path>) -> Result<ExitCode> {
     };
     let shared = boot::shared(kit.clone(), &bus_settings).await?;
     let signins = first_start::prepare(&shared, &floor).await?;
+    if let Some(server) = &server {
+        api::integrations::keep_admitted(&shared.kit, &shared.bus, server.user_list()).await?;
+    }
     let running = roles::start(&shared, &Role::ALL).await?;
     println!("{}", sheet(&kit.settings, server.is_some(), &signins));
     finish(&shared, listener, running).await?;

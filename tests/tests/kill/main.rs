@@ -5,6 +5,7 @@
 mod account;
 mod blows;
 mod dice;
+mod edge;
 mod ledger;
 mod once;
 mod rehearsal;

@@ -158,7 +158,9 @@ impl Audit {
         is_there
             && agents.find(|agent| agent.id == id).is_some_and(|agent| match whom {
                 Ask::AskPeer => agent.queues.iter().any(|served| served.as_str() == queue),
-                Ask::AskLead => SubjectToken::new(queue).is_ok_and(|queue| agent.leads_queue(&queue)),
+                Ask::AskLead => {
+                    protocol::SubjectToken::new(queue).is_ok_and(|queue| agent.leads_queue(&queue))
+                }
             })
     }
 

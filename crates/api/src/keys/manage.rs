@@ -73,7 +73,8 @@ pub(crate) async fn rotate(
         return Err(unprocessable("key_replaced", "this key was replaced or has ended", detail));
     }
     has_place(&api, now).await?;
-    let new = NewRow::of(&KeyAccount { made_at: Some(now), ..old.clone() })?;
+    let account = KeyAccount { made_at: Some(now), ..old.clone() };
+    let new = NewRow::of(&account)?;
     let about = About { id: Some(key_id(&new.hash)), ..About::key(&*id) };
     trail::note(&api, &caller, Action::KeyReplaced, about).await?;
     let made = new.store(&api).await?;

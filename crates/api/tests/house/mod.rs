@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bus::places::{self, StreamSizes};
 use bus::{
-    Bucket, Bus, Deadline, DiskSpace, IdHasher, MasterKey, RoomLevel, RoomLimits, RoomWatch, Sealer,
-    SupervisedServer, Tail, TailOptions, token_hash,
+    Bucket, Bus, BusSettings, Deadline, DiskSpace, IdHasher, MasterKey, RoomLevel, RoomLimits, RoomWatch,
+    Sealer, SupervisedServer, Tail, TailOptions, token_hash,
 };
 use protocol::input::WIRE_VERSION;
 use protocol::parked::Parked;
@@ -47,8 +47,9 @@ pub(crate) struct House {
     server: Mutex<Option<SupervisedServer>>,
     pub(crate) kit: Kit,
     pub(crate) sealer: Sealer,
-    bus: Bus,
-    subjects: Subjects,
+    pub(crate) bus: Bus,
+    pub(crate) settings_of_bus: BusSettings,
+    pub(crate) subjects: Subjects,
     accounts: Bucket,
     sessions: Bucket,
     base: String,
@@ -97,7 +98,11 @@ impl House {
         let accounts = bus.ensure_bucket(&places::accounts()).await.unwrap();
         let sessions = bus.ensure_bucket(&places::sessions()).await.unwrap();
         put_key(&accounts, ADMIN_KEY, true).await;
-        let routes = api::start(&kit, bus.clone(), sealer.clone(), IdHasher::new(&master)).await.unwrap();
+        api::integrations::keep_admitted(&kit, &bus, server.user_list()).await.unwrap();
+        let edge = Bus::connect(&server.settings().named("api-test-edge")).await.unwrap();
+        let settings_of_bus = server.settings();
+        let routes =
+            api::start(&kit, bus.clone(), edge, sealer.clone(), IdHasher::new(&master)).await.unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/api/v1", listener.local_addr().unwrap());
         let token = kit.drain.token();
@@ -106,8 +111,20 @@ impl House {
         let client = reqwest::Client::new();
         let router = Mutex::new(Some(router));
         let server = Mutex::new(Some(server));
-        let house =
-            Self { server, kit, sealer, bus, subjects, accounts, sessions, base, client, router, folder };
+        let house = Self {
+            server,
+            kit,
+            sealer,
+            bus,
+            settings_of_bus,
+            subjects,
+            accounts,
+            sessions,
+            base,
+            client,
+            router,
+            folder,
+        };
         house.until(async || house.get("config").await.0 == 200).await;
         house
     }
@@ -202,20 +219,6 @@ impl House {
 
     pub(crate) async fn delete(&self, path: &str) -> (u16, Value) {
         Self::answer(self.request(Method::DELETE, path)).await
-    }
-
-    /// Facts over the bus instead; a refusal has no body.
-    pub(crate) async fn push_facts(&self, body: &str) -> Vec<u8> {
-        let place = self.subjects.push_facts();
-        let answer = self.bus.request(&place, body.to_owned().into(), Deadline::after(DEADLINE)).await;
-        answer.unwrap().to_vec()
-    }
-
-    /// The endpoints of a service that runs.
-    pub(crate) async fn find_service(&self, name: &str) -> Vec<(String, String)> {
-        let name = SubjectToken::new(name).unwrap();
-        let found = self.bus.find_service(&name, Duration::from_millis(300)).await.unwrap();
-        found.into_iter().flat_map(|service| service.endpoints).collect()
     }
 
     pub(crate) async fn put_config(&self, config: &Value) -> Value {
