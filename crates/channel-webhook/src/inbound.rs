@@ -56,10 +56,14 @@ struct Told {
     reason: Option<String>,
 }
 
+pub(crate) fn too_large() -> Rejected {
+    let words = format!("a request has at most {BODY_BYTES_MAX} bytes: send fewer events at once");
+    Rejected::refuse("body_too_large", words)
+}
+
 pub(crate) fn parse(body: &[u8]) -> Vec<Read> {
     if body.len() > BODY_BYTES_MAX {
-        let words = format!("a request has at most {BODY_BYTES_MAX} bytes: send fewer events at once");
-        return vec![Err(Rejected::refuse("body_too_large", words))];
+        return vec![Err(too_large())];
     }
     let events = match serde_json::from_slice::<Value>(body) {
         Ok(Value::Array(events)) => events,

@@ -11,7 +11,7 @@ use channel::{
     Adapter as _, Attached, Attachment, Correspondent, Entry, EntryKind, Hash128, HttpAnswer, Millis,
     Outbound, Raw,
 };
-use channel_webhook::{BODY_BYTES_MAX, STALE_MS, Secrets, Webhook};
+use channel_webhook::{BODY_BYTES_MAX, SIGNATURES_MAX, STALE_MS, Secrets, Webhook};
 use serde_json::{Value, json};
 
 const NOW: Millis = Millis(1_780_000_000_000);
@@ -108,7 +108,23 @@ fn signing() -> Signing {
             "v1,% v1 v1a,x ".clone_into(value);
         }
     }
+    let many = |name, before: usize, refused| {
+        let mut case = signed(name, &secret(1), NOW, refused);
+        for (name, value) in &mut case.headers {
+            if name == "webhook-signature" {
+                *value = format!("{}{value}", "v1, ".repeat(before));
+            }
+        }
+        case
+    };
+    let as_many_as_may_be = many("as many signatures as may be", SIGNATURES_MAX - 1, None);
+    let too_many = many("one signature too many", SIGNATURES_MAX, Some("too_many_signatures"));
+    let mut old_stranger = signed("a stranger's of long ago", &secret(9), Millis(7000), Some("stale"));
+    old_stranger.body = padded(BODY_BYTES_MAX);
     Signing::Signed(vec![
+        as_many_as_may_be,
+        too_many,
+        old_stranger,
         signed("good", &secret(1), NOW, None),
         signed("the other of ours", &secret(2), NOW, None),
         signed("theirs are changing", &both, NOW, None),

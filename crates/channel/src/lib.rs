@@ -42,7 +42,8 @@ pub trait Adapter {
     /// Whether what came in is the provider's, by its bytes as they came; called before anything of it is read.
     ///
     /// # Errors
-    /// [`Rejected`] with `no_signature`, `wrong_signature` or `stale`; fate: refuse, and the provider still has it.
+    /// [`Rejected`] with `no_signature`, `wrong_signature`, `stale` or another word for what is past a limit (`body_too_large` is answered with
+    /// 413); fate: refuse, and the provider still has it.
     fn verify(&self, raw: &Raw<'_>, now: Millis) -> Result<(), Rejected>;
 
     /// Reads what came in: each item by itself, so that a bad one does not hold up the others. Never panics, whatever the bytes.

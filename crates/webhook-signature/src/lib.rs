@@ -9,6 +9,10 @@ use sha2::Sha256;
 
 /// Most secrets in force at once: the new one and those that are on their way out.
 pub const SECRETS_MAX: usize = 4;
+/// Most signatures of a header that are looked at: those of all secrets, in two versions.
+pub const SIGNATURES_MAX: usize = 2 * SECRETS_MAX;
+/// How long a signature is, bytes.
+const SIGNATURE_BYTES: usize = 32;
 /// How long a secret is, bytes.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
@@ -63,17 +67,21 @@ impl Secrets {
         all.collect::<Vec<_>>().join(" ")
     }
 
-    /// Whether one of the signatures in the header was made with one of the secrets over these bytes.
+    /// Whether one of the header's first [`SIGNATURES_MAX`] signatures was made with one of the secrets over these bytes, which are
+    /// hashed once for each secret, however many signatures there are.
     #[must_use]
     pub fn made(&self, signatures: &str, id: &str, at: &str, body: &[u8]) -> bool {
-        signatures.split(' ').filter_map(|one| one.strip_prefix("v1,")).any(|signature| {
-            let Ok(signature) = STANDARD.decode(signature) else { return false };
-            // The comparison takes as long whatever differs.
-            self.0
-                .iter()
-                .filter_map(|secret| mac(secret, id, at, body))
-                .any(|mac| mac.verify_slice(&signature).is_ok())
-        })
+        let claimed: Vec<[u8; SIGNATURE_BYTES]> = signatures
+            .split(' ')
+            .take(SIGNATURES_MAX)
+            .filter_map(|one| STANDARD.decode(one.strip_prefix("v1,")?).ok()?.try_into().ok())
+            .collect();
+        if claimed.is_empty() {
+            return false;
+        }
+        let mut macs = self.0.iter().filter_map(|secret| mac(secret, id, at, body));
+        // The comparison takes as long whatever differs.
+        macs.any(|mac| claimed.iter().any(|one| mac.clone().verify_slice(one).is_ok()))
     }
 }
 
@@ -112,6 +120,16 @@ mod tests {
             assert!(Secrets::read(one).unwrap().made(&signed, "msg_1", "7", b"{}"), "{signed}");
         }
         assert!(!Secrets::read(&written(&[3; 32])).unwrap().made(&signed, "msg_1", "7", b"{}"));
+    }
+
+    #[test]
+    fn only_the_first_signatures_count_and_only_whole_ones() {
+        let secrets = Secrets::read("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let good = secrets.sign("evt_1", 7, b"{}");
+        let made = |signatures: &str| secrets.made(signatures, "evt_1", "7", b"{}");
+        assert!(made(&good) && made(&format!("{}{good}", "v1, ".repeat(SIGNATURES_MAX - 1))));
+        assert!(!made(&format!("{}{good}", "v1, ".repeat(SIGNATURES_MAX))));
+        assert!(!made("v1,") && !made("") && !made(&good[..good.len() - 4]));
     }
 
     #[test]
