@@ -3,6 +3,8 @@
 //! Nothing active comes through, no form, nothing that places itself over the page, and no picture from elsewhere
 //! unless asked for: loading one tells the sender that, when and where the mail was read.
 
+mod cost;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +15,8 @@ use ammonia::{Builder, UrlRelative};
 use crate::parts::percent_decoded;
 use crate::phrases::Phrases;
 
+pub use cost::{ATTRIBUTES_MAX, NESTING_MAX, NODES_MAX};
+
 /// The attribute that keeps the address of a picture that was not loaded.
 pub const REMOTE_ATTRIBUTE: &str = "data-remote-src";
 /// A scheme that no picture has: such a `src` is renamed to [`REMOTE_ATTRIBUTE`] at the end.
@@ -20,8 +24,6 @@ const ASIDE: &str = "x-winterband-aside:";
 /// A scheme in front of the caller's own addresses, which may be relative; it is taken off at the end. Neither of the
 /// two is among the schemes let in, so no mail can write them.
 const OURS: &str = "x-winterband-inline:";
-/// Deepest nesting that is cleaned as html; what is deeper is shown as its words.
-pub const NESTING_MAX: usize = 1000;
 /// Longest style of one element, bytes; a longer one is dropped.
 const STYLE_BYTES_MAX: usize = 4096;
 
@@ -56,8 +58,8 @@ pub struct Cleaned {
 /// Makes html harmless.
 #[must_use]
 pub fn clean(html: &str, options: &CleanOptions) -> Cleaned {
-    if crate::reply::nesting(html) > NESTING_MAX {
-        // Nobody writes so; a parser would take minutes. Its words are shown.
+    if !cost::is_small(html) {
+        // Nobody writes so; a parser would take minutes, or all memory. Its words are shown.
         return Cleaned { html: from_text(&to_text(html)), images_aside: 0 };
     }
     // The filter has to live as long as the builder may.

@@ -10,7 +10,6 @@ mod signature;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use markup::nesting;
 pub use markup::{Fold, fold_html};
 
 /// Most lines that are looked at; a longer text is not split.

@@ -101,29 +101,6 @@ fn find_ignoring_case(text: &str, end: &str) -> Option<usize> {
         .find(|at| text.get(*at..*at + end.len()).is_some_and(|found| found.eq_ignore_ascii_case(end)))
 }
 
-/// How deep elements are nested that make a parser look back over all open ones.
-pub(crate) fn nesting(html: &str) -> usize {
-    let (mut depth, mut deepest) = (0usize, 0usize);
-    for piece in pieces(html) {
-        match piece {
-            Piece::Open(name, _) if nests(&name) => depth += 1,
-            Piece::Close(name, _) if nests(&name) => depth = depth.saturating_sub(1),
-            Piece::Open(..) | Piece::Close(..) | Piece::Text(_) => {}
-        }
-        deepest = deepest.max(depth);
-    }
-    deepest
-}
-
-/// Every element but those that stand alone or that end by themselves.
-fn nests(name: &str) -> bool {
-    const ALONE: Phrases = Phrases(
-        "br|hr|img|input|meta|link|base|area|col|embed|source|track|wbr|param|p|li|td|tr|th|html|head|body|dd|dt|option|\
-         thead|tbody|tfoot",
-    );
-    !name.is_empty() && !ALONE.has(name)
-}
-
 fn is_tag(rest: &str) -> bool {
     let mut chars = rest.chars();
     chars.next() == Some('<')
