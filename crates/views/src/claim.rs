@@ -58,11 +58,12 @@ impl Claim {
 }
 
 fn open(folder: &Path) -> Result<(PathBuf, File), ClaimError> {
-    use std::os::unix::fs::DirBuilderExt;
+    use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
     let path = folder.join(FILE);
     let failed = |source| ClaimError::File { path: path.clone(), source };
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+    let file =
+        File::options().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;
     Ok((path, file))
 }
 

@@ -1,5 +1,6 @@
 //! The database: opened, judged, thrown away when it is not ours, and written.
 
+use std::fs::File;
 use std::io::ErrorKind;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,9 @@ use serde::de::DeserializeOwned;
 
 /// How long a connection waits for another one's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The rights of a file that only its user reads, and those of everybody else.
+const PRIVATE: u32 = 0o600;
+const OTHERS: u32 = 0o077;
 /// Prepared statements kept per connection; there are fewer kinds than this.
 const STATEMENTS_CACHED_MAX: usize = 32;
 
@@ -133,6 +137,7 @@ impl<M: Model> Store<M> {
     /// Opens the file; one that is broken or of another schema version is thrown away first.
     pub(crate) fn open(path: PathBuf) -> Result<Self, StoreError> {
         make_folder(&path)?;
+        make_private(&path)?;
         match open_present(&path, M::VERSION) {
             Ok(Present::Usable(connection)) => Ok(Self { connection, path, model: PhantomData }),
             Ok(Present::Empty(connection)) => Self::fill(connection, path),
@@ -155,6 +160,7 @@ impl<M: Model> Store<M> {
     fn anew(path: PathBuf, why: &str) -> Result<Self, StoreError> {
         tracing::warn!(why, "read models are thrown away and built again");
         remove(&path)?;
+        make_private(&path)?;
         let connection = connect(&path)?;
         Self::fill(connection, path)
     }
@@ -229,14 +235,42 @@ fn make_folder(path: &Path) -> Result<(), StoreError> {
     made.map_err(|source| StoreError::File { path: folder.to_owned(), source })
 }
 
-/// Throws a file away with what belongs to it.
-pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
-    for end in ["", "-wal", "-shm"] {
+/// Makes sure, before anything is in it, that only this user reads the file, also in a folder that was there before. SQLite gives what it
+/// puts beside the file the same rights.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    let failed = |source| StoreError::File { path: path.to_owned(), source };
+    File::options().create(true).truncate(false).write(true).mode(PRIVATE).open(path).map_err(failed)?;
+    for name in parts(path) {
+        match std::fs::metadata(&name) {
+            Ok(found) if found.permissions().mode() & OTHERS == 0 => {}
+            Ok(_) => {
+                let private = std::fs::Permissions::from_mode(PRIVATE);
+                std::fs::set_permissions(&name, private)
+                    .map_err(|source| StoreError::File { path: name, source })?;
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(source) => return Err(StoreError::File { path: name, source }),
+        }
+    }
+    Ok(())
+}
+
+/// A file and what SQLite puts beside it.
+fn parts(path: &Path) -> [PathBuf; 3] {
+    ["", "-wal", "-shm"].map(|end| {
         let mut name = path.to_owned().into_os_string();
         name.push(end);
+        name.into()
+    })
+}
+
+/// Throws a file away with what belongs to it.
+pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
+    for name in parts(path) {
         match std::fs::remove_file(&name) {
             Err(source) if source.kind() != ErrorKind::NotFound => {
-                return Err(StoreError::File { path: name.into(), source });
+                return Err(StoreError::File { path: name, source });
             }
             Ok(()) | Err(_) => {}
         }

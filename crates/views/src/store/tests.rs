@@ -23,6 +23,36 @@ fn the_cursor_moves_with_the_rows_and_never_back() {
 }
 
 #[test]
+fn only_this_user_reads_the_files_whatever_was_there_before() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let open_to_all = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let views = folder.path().join("views");
+    std::fs::create_dir(&views).unwrap();
+    open_to_all(&views, 0o755);
+    let assert_private = |when: &str| {
+        let files: Vec<_> = std::fs::read_dir(&views).unwrap().map(|file| file.unwrap()).collect();
+        assert!(files.len() >= 3, "{when}: the file, its journal and its index");
+        for file in files {
+            let mode = file.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & OTHERS, 0, "{when}: {:?}", file.file_name());
+        }
+    };
+    let mut store = self::store(&folder);
+    store.apply(&sample::conversation()).unwrap();
+    assert_private("made in a folder that was there");
+    for file in std::fs::read_dir(&views).unwrap() {
+        open_to_all(&file.unwrap().path(), 0o644);
+    }
+    let again = self::store(&folder);
+    assert_private("found as an earlier version made it");
+    let _again = again.rebuild("a test wants it").unwrap();
+    assert_private("made anew");
+}
+
+#[test]
 fn a_failed_batch_leaves_rows_and_cursor_as_they_were() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = store(&folder);
