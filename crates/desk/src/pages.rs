@@ -154,7 +154,8 @@ pub(crate) async fn floor_csv(
     {
         let mean_s = waited_ms.checked_div(*answered).unwrap_or(0) / 1_000;
         let from = from.rfc3339();
-        // Names of queues and numbers: nothing in it has to be quoted, and nothing can become a formula.
+        // Numbers, and names of queues, whose letters have not to be quoted and make no formula that does anything, even behind a `-`. Words of
+        // people would have to be quoted, with a `'` before = + - @ and tab.
         let line = format!(
             "{queue},{from},{arrived},{answered},{in_time},{mean_s},{abandoned},{resolved},{handed_on},{reopened}\n"
         );

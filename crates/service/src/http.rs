@@ -2,10 +2,14 @@
 
 mod address;
 mod connections;
+mod gate;
 mod json_body;
+mod pace;
 
-use axum::extract::State;
-use axum::http::{StatusCode, header};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, State};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -16,15 +20,47 @@ use crate::health::Health;
 use crate::metrics::{self, Metrics};
 use crate::problem::Problem;
 
-pub use address::{Prefix, WrongPrefix, address};
-pub use json_body::{JsonBody, read as read_json};
+pub use address::{Prefix, WrongPrefix, address, is_this_machine};
+pub use gate::Gate;
+pub use json_body::{JsonBody, read as read_json, unread as unread_body};
 
-/// `/health/live` (the process answers), `/health/ready` (200, or 503 with the reasons) and `/metrics`.
+/// `/health/live` (the process answers), `/health/ready` (200, or 503) and `/metrics`, on a listener that strangers reach: only who asks
+/// on this machine, and through no proxy, is told the reasons and the metrics.
 pub fn router(health: Health, metrics: Metrics) -> Router {
+    pages(health, metrics, Whom::Here)
+}
+
+/// The same pages on a listener that only those reach who may know.
+pub fn watch_router(health: Health, metrics: Metrics) -> Router {
+    pages(health, metrics, Whom::All)
+}
+
+/// Who is told what the process knows about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whom {
+    All,
+    Here,
+}
+
+impl Whom {
+    fn has(self, extensions: &Extensions, headers: &HeaderMap) -> bool {
+        let is_here = || {
+            let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+            let is_passed_on = PASSED_ON.iter().any(|name| headers.contains_key(*name));
+            peer.is_some_and(|peer| peer.to_canonical().is_loopback()) && !is_passed_on
+        };
+        self == Self::All || is_here()
+    }
+}
+
+/// By what a proxy gives itself away.
+const PASSED_ON: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
+
+fn pages(health: Health, metrics: Metrics, whom: Whom) -> Router {
     Router::new()
         .route("/health/live", get(live))
-        .route("/health/ready", get(ready).with_state(health))
-        .route("/metrics", get(encode).with_state(metrics))
+        .route("/health/ready", get(ready).with_state((health, whom)))
+        .route("/metrics", get(encode).with_state((metrics, whom)))
 }
 
 /// Answers unknown paths and methods with a [`Problem`]; lay it around the whole router.
@@ -39,7 +75,20 @@ pub fn with_problems(router: Router) -> Router {
 /// # Errors
 /// When the listener breaks; the role ends and readiness turns red.
 pub async fn serve(listener: TcpListener, router: Router, cancel: CancellationToken) -> std::io::Result<()> {
-    connections::serve(listener, router, connections::HEADERS_WITHIN, cancel).await
+    serve_behind(listener, router, Gate::open(), cancel).await
+}
+
+/// As [`serve`], where each address has only so many connections.
+///
+/// # Errors
+/// When the listener breaks; the role ends and readiness turns red.
+pub async fn serve_behind(
+    listener: TcpListener,
+    router: Router,
+    gate: Gate,
+    cancel: CancellationToken,
+) -> std::io::Result<()> {
+    connections::serve(listener, router, gate, connections::PATIENCE, cancel).await
 }
 
 async fn no_such_path() -> Problem {
@@ -60,13 +109,28 @@ async fn live() -> Response {
     ([(header::CACHE_CONTROL, "no-store")], "alive\n").into_response()
 }
 
-async fn ready(State(health): State<Health>) -> Response {
+async fn ready(
+    State((health, whom)): State<(Health, Whom)>,
+    extensions: Extensions,
+    headers: HeaderMap,
+) -> Response {
     let report = health.report();
     let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [(header::CACHE_CONTROL, "no-store")], Json(report)).into_response()
+    let unkept = [(header::CACHE_CONTROL, "no-store")];
+    if whom.has(&extensions, &headers) {
+        return (status, unkept, Json(report)).into_response();
+    }
+    (status, unkept, Json(serde_json::json!({ "ready": report.ready }))).into_response()
 }
 
-async fn encode(State(metrics): State<Metrics>) -> Response {
+async fn encode(
+    State((metrics, whom)): State<(Metrics, Whom)>,
+    extensions: Extensions,
+    headers: HeaderMap,
+) -> Response {
+    if !whom.has(&extensions, &headers) {
+        return no_such_path().await.into_response();
+    }
     match metrics.encode() {
         Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Err(error) => {

@@ -14,6 +14,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use axum::http::Uri;
+
 use crate::http::Prefix;
 
 pub use fields::{Fault, Fields};
@@ -64,6 +66,8 @@ pub struct HttpSettings {
     pub listen: SocketAddr,
     /// Scheme, host and port, without a slash at the end.
     pub public_url: String,
+    /// Where health and metrics are told to whoever asks; `None`: nowhere but on this machine.
+    pub watch_listen: Option<SocketAddr>,
     /// Whose word about the client's address is taken; see [`crate::http::address`].
     pub trusted_proxies: Vec<Prefix>,
 }
@@ -111,6 +115,8 @@ pub struct RoutingSettings {
 /// `[empowerment]`
 #[derive(Clone, Debug)]
 pub struct EmpowermentSettings {
+    /// Whether that system may lie on another machine.
+    pub in_the_clear: bool,
     /// Without a slash at the end; empty when no system carries orders out.
     pub shop_url: String,
     pub shop_token: Option<Secret>,
@@ -133,6 +139,7 @@ pub struct LimitSettings {
     pub ip_frames_per_minute: u32,
     pub ip_bytes_per_minute: u32,
     pub ip_sockets: u32,
+    pub ip_connections: u32,
     pub visitor_uploads_per_minute: u32,
     pub ip_upload_bytes_per_minute: u32,
     pub desk_frames_per_second: u32,
@@ -185,6 +192,8 @@ pub struct HealthSettings {
 #[derive(Clone, Debug)]
 pub struct WebSettings {
     pub sites: Vec<String>,
+    /// Whether the demonstration page is served; `None`: see [`Settings::has_demo_shop`].
+    pub demo_shop: Option<bool>,
 }
 
 /// `[webhooks]`
@@ -251,6 +260,22 @@ impl Settings {
             Some(settings) if faults.is_empty() => Ok(settings),
             _ => Err(SettingsErrors(faults)),
         }
+    }
+
+    /// The first address of the bus on another machine to which everything goes without encryption.
+    pub fn bus_in_the_clear(&self) -> Option<&str> {
+        self.nats.url.split(',').map(str::trim).find(|url| {
+            let uri = url.parse::<Uri>().ok();
+            uri.is_some_and(|uri| {
+                matches!(uri.scheme_str(), Some("nats" | "ws"))
+                    && !uri.host().is_some_and(crate::http::is_this_machine)
+            })
+        })
+    }
+
+    /// Whether the demonstration page is served: if nothing else is said, to who only tries the product, without a folder of settings.
+    pub fn has_demo_shop(&self) -> bool {
+        self.web.demo_shop.unwrap_or(self.folder.is_none())
     }
 
     /// Whether a browser's `Origin` is ours or one of `web.sites`.

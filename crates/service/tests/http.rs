@@ -63,6 +63,30 @@ async fn health_says_which_loop_and_metrics_are_served() {
 }
 
 #[tokio::test]
+async fn who_comes_through_a_proxy_is_told_nothing_about_the_inside() {
+    let health = Health::new(Clock::system(), Duration::from_secs(10));
+    let _routing = health.register("routing");
+    let pages = (health, Metrics::new());
+    let public = serve(service::http::router(pages.0.clone(), pages.1.clone())).await;
+    let inside = serve(service::http::watch_router(pages.0, pages.1)).await;
+    let ask = async |served: &Served, path: &str, name: &str| {
+        let request = reqwest::Client::new().get(format!("{}{path}", served.base)).header(name, "192.0.2.7");
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    };
+    for name in ["x-forwarded-for", "forwarded", "x-real-ip", "via"] {
+        assert_eq!(ask(&public, "/health/live", name).await.0, 200);
+        let told = ask(&public, "/health/ready", name).await;
+        assert_eq!(told, (503, "{\"ready\":false}".to_owned()), "{name}");
+        let (status, text) = ask(&public, "/metrics", name).await;
+        assert!(status == 404 && text.contains("no_such_path"), "{name}: {text}");
+        assert!(ask(&inside, "/health/ready", name).await.1.contains("still starting"));
+        assert_eq!(ask(&inside, "/metrics", name).await.0, 200);
+    }
+    assert_eq!(fetch(&public, "/metrics").await.0, 200, "this machine itself");
+}
+
+#[tokio::test]
 async fn a_running_request_ends_before_the_server_does() {
     let (entered_tx, mut entered) = tokio::sync::mpsc::channel::<SocketAddr>(1);
     let release = CancellationToken::new();

@@ -29,6 +29,9 @@ const SILENT_CHECKS_MAX: u32 = 2;
 /// The kit of this process, with logs on.
 pub(crate) fn kit(settings: Settings) -> Result<Kit> {
     service::trace::init(&settings)?;
+    if let Some(url) = settings.bus_in_the_clear() {
+        tracing::warn!(url, "the bus is on another machine and not encrypted: use tls:// there");
+    }
     Ok(quiet_kit(settings))
 }
 

@@ -1,6 +1,7 @@
 //! What the first start makes: the first configuration, the demo agents' passwords, an administrator's API key.
 //!
-//! Every step can be cut off and done again: what is made is written to disk before it is used.
+//! Every step can be cut off and done again: what is made is written to disk before it is used. Once all of it is done, no start makes an
+//! account again: whoever was taken out since stays out.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -18,8 +19,9 @@ use protocol::ids::NoticeId;
 use protocol::input::{ConfigInput, WIRE_VERSION};
 use protocol::policy::{Policy, PolicyInput};
 use protocol::remedy::EmpowermentInput;
-use protocol::signin::{KeyAccount, agent_key, api_key_key};
-use protocol::{Input, InputBody, Millis, SubjectToken, streams};
+use protocol::signin::{AgentAccount, KeyAccount, agent_key, api_key_key};
+use protocol::{Hash128, Input, InputBody, Millis, SubjectToken, streams};
+use serde::{Deserialize, Serialize};
 use service::{Settings, SettingsErrors};
 
 use crate::boot;
@@ -30,13 +32,26 @@ use crate::rules::{self, policy_file};
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
 /// The demo agents' passwords.
 const AGENTS_FILE: &str = "agents.txt";
+/// The administrator's API key.
+const KEY_FILE: &str = "admin.key";
+/// Where it stands in ACCOUNTS that the first start is done.
+const DONE_ROW: &str = "first.start";
 /// A password that a person reads off a screen and types: 72 bits.
 const PASSWORD_BYTES: usize = 9;
 
 /// How the demo agents sign in, and where the API key lies.
 pub(crate) struct Signins {
+    /// Those whose first password is still theirs.
     pub(crate) agents: Vec<Signin>,
-    pub(crate) api_key_file: PathBuf,
+    pub(crate) agents_file: PathBuf,
+    /// `None`: it was taken away.
+    pub(crate) api_key_file: Option<PathBuf>,
+}
+
+/// The row [`DONE_ROW`]: each agent's first password as it was stored, hashed once more, by which it is known whether it still is theirs.
+#[derive(Default, Serialize, Deserialize)]
+struct Done {
+    passwords: BTreeMap<SubjectToken, Hash128>,
 }
 
 /// One agent's sign-in.
@@ -92,18 +107,64 @@ pub(crate) async fn prepare(shared: &Shared, floor: &Floor) -> Result<Signins> {
     publish_first(shared, &config).await?;
     publish_first_policy(shared, &floor.policy).await?;
     let accounts = shared.bus.ensure_bucket(&places::accounts()).await?;
-    let passwords = passwords(&folder, &config)?;
-    let mut agents = Vec::new();
+    let done = match accounts.get(DONE_ROW).await? {
+        Some(row) => serde_json::from_slice(&row.value).context("read what the first start made")?,
+        None => make_accounts(shared, &folder, &config, &accounts).await?,
+    };
+    let agents = still_first(shared, &folder, &accounts, &done).await?;
+    let api_key_file = Some(folder.join(KEY_FILE)).filter(|file| file.exists());
+    Ok(Signins { agents, agents_file: folder.join(AGENTS_FILE), api_key_file })
+}
+
+async fn make_accounts(
+    shared: &Shared,
+    folder: &Path,
+    config: &RoutingConfig,
+    accounts: &Bucket,
+) -> Result<Done> {
+    make_passwords(folder, config)?;
+    let passwords = passwords(folder)?;
+    let mut done = Done::default();
     for agent in &config.agents {
         let Some(password) = passwords.get(&agent.name) else { continue };
         // Hashing a password takes a while on purpose, so it is done once.
         if accounts.get(&agent_key(&agent.name)).await?.is_none() {
             desk::accounts::create_agent(&shared.bus, &agent.name, agent.id, password).await?;
         }
-        agents.push(Signin { name: agent.name.clone(), password: password.clone() });
+        if let Some(stored) = stored_password(shared, accounts, &agent.name).await? {
+            done.passwords.insert(agent.name.clone(), stored);
+        }
     }
-    let api_key_file = admin_key(&folder, &accounts, Millis(shared.kit.clock.unix_ms())).await?;
-    Ok(Signins { agents, api_key_file })
+    make_admin_key(folder, accounts, Millis(shared.kit.clock.unix_ms())).await?;
+    // Another process that shares no folder with us may have been faster; what it made is what counts.
+    match accounts.create(DONE_ROW, serde_json::to_vec(&done)?.into()).await {
+        Ok(_) | Err(KvError::Exists) => Ok(done),
+        Err(error) => Err(error).context("store that the first start is done"),
+    }
+}
+
+/// What stands for an agent's password, hashed once more; `None`: they have no account.
+async fn stored_password(shared: &Shared, accounts: &Bucket, name: &SubjectToken) -> Result<Option<Hash128>> {
+    let Some(row) = accounts.get(&agent_key(name)).await? else { return Ok(None) };
+    let account: AgentAccount = serde_json::from_slice(&row.value).context("read an agent's account")?;
+    Ok(Some(shared.hasher.content(account.password.as_bytes())))
+}
+
+/// The first passwords that are still in use; all others are taken out of their file.
+async fn still_first(shared: &Shared, folder: &Path, accounts: &Bucket, done: &Done) -> Result<Vec<Signin>> {
+    let passwords = passwords(folder)?;
+    let mut agents = Vec::new();
+    for (name, password) in &passwords {
+        let stored = stored_password(shared, accounts, name).await?;
+        if stored.is_some() && stored == done.passwords.get(name).copied() {
+            agents.push(Signin { name: name.clone(), password: password.clone() });
+        }
+    }
+    if agents.len() < passwords.len() {
+        let lines: String = agents.iter().map(|one| format!("{} {}\n", one.name, one.password)).collect();
+        write_secret(&folder.join(AGENTS_FILE), &lines)?;
+    }
+    Ok(agents)
 }
 
 /// The configuration with the ids that its agents got; kept, because accounts hang on them.
@@ -158,23 +219,33 @@ async fn publish_first_policy(shared: &Shared, policy: &Policy) -> Result<()> {
     Ok(())
 }
 
-/// Passwords by agent, one `name password` a line; made once.
-fn passwords(folder: &Path, config: &RoutingConfig) -> Result<BTreeMap<SubjectToken, String>> {
+/// One `name password` a line; made once.
+fn make_passwords(folder: &Path, config: &RoutingConfig) -> Result<()> {
     let file = folder.join(AGENTS_FILE);
-    if !file.exists() {
-        let mut text = String::new();
-        for agent in &config.agents {
-            text += &format!("{} {}\n", agent.name, random_text(PASSWORD_BYTES)?);
-        }
-        write_secret(&file, &text)?;
+    if file.exists() {
+        return Ok(());
     }
-    let text = std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+    let mut text = String::new();
+    for agent in &config.agents {
+        text += &format!("{} {}\n", agent.name, random_text(PASSWORD_BYTES)?);
+    }
+    write_secret(&file, &text)
+}
+
+/// The first passwords by agent; none where the file was taken away.
+fn passwords(folder: &Path) -> Result<BTreeMap<SubjectToken, String>> {
+    let file = folder.join(AGENTS_FILE);
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error).with_context(|| format!("read {}", file.display())),
+    };
     let pairs = text.lines().filter_map(|line| line.split_once(' '));
     Ok(pairs.filter_map(|(name, password)| Some((name.parse().ok()?, password.to_owned()))).collect())
 }
 
-async fn admin_key(folder: &Path, accounts: &Bucket, now: Millis) -> Result<PathBuf> {
-    let file = folder.join("admin.key");
+async fn make_admin_key(folder: &Path, accounts: &Bucket, now: Millis) -> Result<()> {
+    let file = folder.join(KEY_FILE);
     if !file.exists() {
         write_secret(&file, &bus::new_token()?)?;
     }
@@ -182,7 +253,7 @@ async fn admin_key(folder: &Path, accounts: &Bucket, now: Millis) -> Result<Path
     let row = KeyAccount::admin("administrator of the first start".to_owned(), now);
     let row_key = api_key_key(&bus::token_hash(key.trim()));
     match accounts.create(&row_key, serde_json::to_vec(&row)?.into()).await {
-        Ok(_) | Err(KvError::Exists) => Ok(file),
+        Ok(_) | Err(KvError::Exists) => Ok(()),
         Err(error) => Err(error).context("store the API key"),
     }
 }
@@ -207,7 +278,7 @@ fn write_secret(file: &Path, text: &str) -> Result<()> {
 
 /// The administrator's key of this data folder.
 pub(crate) fn read_admin_key(settings: &Settings) -> Result<String> {
-    let file = boot::secrets_folder(settings).join("admin.key");
+    let file = boot::secrets_folder(settings).join(KEY_FILE);
     let text = std::fs::read_to_string(&file).with_context(|| {
         format!("read {}: start `winterband up` once, or name the key file with --key-file", file.display())
     })?;

@@ -1,11 +1,14 @@
 //! `up`: the whole product in one process; `serve`: some roles of it.
 #![expect(clippy::print_stdout, reason = "the sheet that a person reads at the start")]
 
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use bus::{ServerOptions, SupervisedServer};
+use service::http::Gate;
 use service::{Kit, Settings};
 use tokio::net::TcpListener;
 
@@ -23,7 +26,7 @@ pub(crate) async fn run(folder: Option<&Path>) -> Result<ExitCode> {
     let kit = boot::kit(settings)?;
     kit.drain.listen_for_signals()?;
     // Bound before anything starts, so that a second `up` is told at once.
-    let listener = listen(&kit).await?;
+    let doors = Doors::open(&kit).await?;
     let server = supervise(&kit).await?;
     let bus_settings = match &server {
         Some(server) => server.settings().named("winterband"),
@@ -35,8 +38,10 @@ pub(crate) async fn run(folder: Option<&Path>) -> Result<ExitCode> {
         api::integrations::keep_admitted(&shared.kit, &shared.bus, server.user_list()).await?;
     }
     let running = roles::start(&shared, &Role::ALL).await?;
-    println!("{}", sheet(&kit.settings, server.is_some(), &signins));
-    finish(&shared, listener, running).await?;
+    // What a person reads on a terminal is gone; what goes into a file or a journal is read by whoever reads those.
+    let reads = if std::io::stdout().is_terminal() { Reader::Person } else { Reader::Log };
+    println!("{}", sheet(&kit.settings, server.is_some(), &signins, reads));
+    finish(&shared, doors, running).await?;
     if let Some(server) = server {
         server.stop().await;
     }
@@ -49,21 +54,39 @@ pub(crate) async fn serve(folder: Option<&Path>, roles: &[Role]) -> Result<ExitC
     let floor = Floor::read(folder)?;
     let kit = boot::kit(settings)?;
     kit.drain.listen_for_signals()?;
-    let listener = listen(&kit).await?;
+    let doors = Doors::open(&kit).await?;
     let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
     let bus_settings = boot::bus_settings(&kit.settings, "winterband")?;
     let shared = boot::shared(kit.clone(), &bus_settings).await?;
     first_start::prepare(&shared, &floor).await?;
     let running = roles::start(&shared, roles).await?;
     println!("winterband {} on http://{}", names.join(", "), kit.settings.http.listen);
-    finish(&shared, listener, running).await?;
+    finish(&shared, doors, running).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn listen(kit: &Kit) -> Result<TcpListener> {
-    let address = kit.settings.http.listen;
+/// Where we listen.
+struct Doors {
+    public: TcpListener,
+    /// Health and metrics for whoever asks.
+    watch: Option<TcpListener>,
+}
+
+impl Doors {
+    async fn open(kit: &Kit) -> Result<Self> {
+        let http = &kit.settings.http;
+        let public = listen(http.listen, "http.listen").await?;
+        let watch = match http.watch_listen {
+            Some(address) => Some(listen(address, "http.watch_listen").await?),
+            None => None,
+        };
+        Ok(Self { public, watch })
+    }
+}
+
+async fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
-        format!("listen on {address}: is another Winterband running? Set http.listen to use another port")
+        format!("listen on {address}: is another Winterband running? Set {setting} to use another port")
     })
 }
 
@@ -77,12 +100,19 @@ async fn supervise(kit: &Kit) -> Result<Option<SupervisedServer>> {
 }
 
 /// Serves until told to end, then lets every task finish.
-async fn finish(shared: &Shared, listener: TcpListener, running: Running) -> Result<()> {
+async fn finish(shared: &Shared, doors: Doors, running: Running) -> Result<()> {
     let kit = &shared.kit;
+    if let Some(listener) = doors.watch {
+        let router = service::http::watch_router(kit.health.clone(), kit.metrics.clone());
+        let (router, token) = (service::http::with_problems(router), kit.drain.token());
+        kit.drain.spawn("watch", async move { Ok(service::http::serve(listener, router, token).await?) });
+    }
     let router = running.router.clone().merge(service::http::router(kit.health.clone(), kit.metrics.clone()));
     let router = service::http::with_problems(router);
     let token = kit.drain.token();
-    kit.drain.spawn("http", async move { Ok(service::http::serve(listener, router, token).await?) });
+    let (listener, gate) = (doors.public, Gate::new(&kit.settings));
+    kit.drain
+        .spawn("http", async move { Ok(service::http::serve_behind(listener, router, gate, token).await?) });
     kit.drain.started().await;
     tracing::info!("drains");
     let late = kit.drain.finish(kit.settings.drain.deadline).await;
@@ -93,8 +123,27 @@ async fn finish(shared: &Shared, listener: TcpListener, running: Running) -> Res
     Ok(())
 }
 
+/// Who reads what we print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    Person,
+    Log,
+}
+
+/// How the agents sign in.
+fn agents_part(signins: &Signins, reader: Reader) -> String {
+    let line = |signin: &Signin| format!("    {:<10} password {}\n", signin.name, signin.password);
+    match (signins.agents.as_slice(), reader) {
+        ([], _) => String::new(),
+        (agents, Reader::Person) => agents.iter().map(line).collect(),
+        (_, Reader::Log) => {
+            format!("    first passwords in {}\n", signins.agents_file.display())
+        }
+    }
+}
+
 /// What a person needs to begin.
-fn sheet(settings: &Settings, supervises: bool, signins: &Signins) -> String {
+fn sheet(settings: &Settings, supervises: bool, signins: &Signins, reader: Reader) -> String {
     let url = &settings.http.public_url;
     let data = settings.data.folder.display();
     let bus = if supervises { "its own nats-server" } else { settings.nats.url.as_str() };
@@ -102,17 +151,43 @@ fn sheet(settings: &Settings, supervises: bool, signins: &Signins) -> String {
         "" => "waits: no shop is named in empowerment.shop_url",
         url => url,
     };
-    let line = |signin: &Signin| format!("    {:<10} password {}\n", signin.name, signin.password);
-    let agents: String = signins.agents.iter().map(line).collect();
+    let agents = agents_part(signins, reader);
+    let demo = if settings.has_demo_shop() {
+        format!("The demo shop  {url}/shop        (open it in another window and write in the chat)\n  ")
+    } else {
+        String::new()
+    };
+    let key = match &signins.api_key_file {
+        Some(file) => format!("key in {}", file.display()),
+        None => "its first key was taken away".to_owned(),
+    };
     format!(
         "\n  Winterband is up.\n\n  \
          The desk       {url}/desk\n{agents}\n  \
-         The demo shop  {url}/shop        (open it in another window and write in the chat)\n  \
-         The API        {url}/api/v1      (key in {})\n  \
+         {demo}The API        {url}/api/v1      ({key})\n  \
          Health         {url}/health/ready   metrics {url}/metrics\n  \
          What is given  {shop}\n  \
          Data           {data}            (on {bus})\n\n  \
-         Ctrl-C ends it; started again, it goes on where it was.\n",
-        signins.api_key_file.display()
+         Ctrl-C ends it; started again, it goes on where it was.\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_passwords_are_shown_to_people_only() {
+        let settings = Settings::defaults().unwrap();
+        let anna = || Signin { name: "anna".parse().unwrap(), password: "Secret-1".to_owned() };
+        let shown = |agents: Vec<Signin>, reader| {
+            let agents_file = PathBuf::from("data/secrets/agents.txt");
+            let signins = Signins { agents, agents_file, api_key_file: None };
+            sheet(&settings, true, &signins, reader)
+        };
+        assert!(shown(vec![anna()], Reader::Person).contains("anna       password Secret-1"));
+        let logged = shown(vec![anna()], Reader::Log);
+        assert!(!logged.contains("Secret-1") && logged.contains("data/secrets/agents.txt"), "{logged}");
+        assert!(!shown(Vec::new(), Reader::Log).contains("agents.txt"), "they have all changed theirs");
+    }
 }

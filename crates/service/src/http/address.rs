@@ -62,6 +62,12 @@ impl FromStr for Prefix {
     }
 }
 
+/// Whether a host, as a URL or setting names it, is this machine: what goes there is heard by nobody else.
+pub fn is_this_machine(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
 /// The address that limits count by: the client's, where `trusted` proxies stand between, else the peer's.
 ///
 /// `X-Forwarded-For` is read from its end, as far as trusted proxies wrote it: what stands before could be anybody's
@@ -97,7 +103,7 @@ fn hop_address(text: &str) -> Option<IpAddr> {
     bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
-fn counted(address: IpAddr) -> IpAddr {
+pub(super) fn counted(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(ip) => IpAddr::V6(masked_v6(ip, 64)),
         IpAddr::V4(ip) => IpAddr::V4(ip),
@@ -174,6 +180,18 @@ mod tests {
         assert_ne!(of("2001:db8::1", &[], &[]), of("2001:db8:0:1::1", &[], &[]));
         assert_eq!(of("::ffff:10.0.0.1", &[], &[]), "10.0.0.1");
         assert_ne!(of("10.0.0.1", &[], &[]), of("10.0.0.2", &[], &[]));
+    }
+
+    #[test]
+    fn this_machine_has_few_names() {
+        for here in ["localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]", "[::ffff:127.0.0.1]"] {
+            assert!(is_this_machine(here), "{here}");
+        }
+        for there in
+            ["", "localhost.example", "127.0.0.1.example", "10.0.0.1", "0.0.0.0", "[::]", "shop", "[::1"]
+        {
+            assert!(!is_this_machine(there), "{there}");
+        }
     }
 
     #[test]

@@ -6,12 +6,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use super::pace::TooSlow;
 use crate::problem::Problem;
 
 /// A body that was read as JSON.
 ///
 /// Refuses with `body_too_large` (413, past the router's `DefaultBodyLimit`), `not_json` (415), `malformed_json` (400,
-/// also for invalid UTF-8) and `invalid_body` (422, with what serde expected); the last two carry `line` and `column`.
+/// also for invalid UTF-8), `body_too_slow` (408) and `invalid_body` (422, with what serde expected); the last two carry `line` and `column`.
 /// The bytes are not kept: park them before reading where a customer's words are in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JsonBody<T>(pub T);
@@ -29,8 +30,9 @@ where
             let title = "the body is not declared as JSON";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", title, detail));
         }
-        let bytes =
-            Bytes::from_request(request, state).await.map_err(|rejection| unread(rejection.status()))?;
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| unread(&rejection, rejection.status()))?;
         read(&bytes).map(Self)
     }
 }
@@ -55,11 +57,16 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })
 }
 
-fn unread(status: StatusCode) -> Problem {
+/// The problem of a body that could not be read whole; `status` is what axum would answer with.
+pub fn unread(error: &(dyn std::error::Error + 'static), status: StatusCode) -> Problem {
     if status == StatusCode::PAYLOAD_TOO_LARGE {
         return Problem::new(status, "body_too_large", "the body is too large", "send less at once");
     }
     let detail = "send the request again";
+    if std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<TooSlow>()) {
+        let title = "the body came too slowly";
+        return Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", title, detail);
+    }
     Problem::new(StatusCode::BAD_REQUEST, "body_not_read", "the body did not arrive whole", detail)
 }
 

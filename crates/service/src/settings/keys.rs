@@ -15,7 +15,7 @@ use super::{
     HealthSettings, HttpSettings, LimitSettings, LogFormat, LogSettings, NatsSettings, RoutingSettings,
     Secret, Settings, SigninSettings, StreamSettings, WebSettings, WebhookSettings,
 };
-use crate::http::Prefix;
+use crate::http::{Prefix, is_this_machine};
 
 /// Origins that may embed the chat; more belong in the web channel's configuration.
 pub(super) const SITES_MAX: usize = 100;
@@ -34,6 +34,7 @@ pub(super) fn read(
 ) -> Option<Settings> {
     let cell = fields.text("cell.token", "1 to 16 of a-z and 0-9", cell_token);
     let listen: Option<SocketAddr> = fields.text("http.listen", "\"ip:port\"", |text| text.parse().ok());
+    let watch_listen = fields.text("http.watch_listen", "\"ip:port\", or \"\"", address_or_none);
     let public_url = fields.text("http.public_url", "\"http(s)://host[:port]\"", origin_or_none);
     let proxy = "an address or network, such as \"10.0.0.0/8\"";
     let proxies =
@@ -53,6 +54,12 @@ pub(super) fn read(
     let health =
         HealthSettings { stale_after: fields.duration("health.stale_after", &(seconds(1)..=minutes(10))) };
     let site = "\"http(s)://host[:port]\"";
+    let demo_shop = fields.text("web.demo_shop", "\"yes\", \"no\" or \"auto\"", |text| match text {
+        "yes" => Some(Some(true)),
+        "no" => Some(Some(false)),
+        "auto" => Some(None),
+        _ => None,
+    });
     let sites = fields.texts("web.sites", site, SITES_MAX, |text| origin(text).is_some());
     let webhooks = webhooks(fields);
     let listen = listen?;
@@ -62,6 +69,7 @@ pub(super) fn read(
         http: HttpSettings {
             listen,
             public_url: public_url?.unwrap_or_else(|| local_origin(listen)),
+            watch_listen: watch_listen?,
             trusted_proxies,
         },
         data: DataSettings { folder: data? },
@@ -75,7 +83,7 @@ pub(super) fn read(
         signin,
         drain,
         health,
-        web: WebSettings { sites },
+        web: WebSettings { sites, demo_shop: demo_shop? },
         webhooks,
     })
 }
@@ -153,9 +161,10 @@ fn empowerment(
     folder: Option<&Path>,
     variables: &BTreeMap<String, String>,
 ) -> Option<EmpowermentSettings> {
-    let url =
-        "\"http://host[:port][/path]\" without a slash at the end (a proxy beside us speaks TLS), or \"\"";
-    let shop_url = fields.text("empowerment.shop_url", url, base_url);
+    let in_the_clear = fields.boolean("empowerment.in_the_clear");
+    let url = "\"http://host[:port][/path]\" on this machine (a proxy here speaks TLS; to another one only with \
+               empowerment.in_the_clear), without a slash at the end, or \"\"";
+    let shop_url = fields.text("empowerment.shop_url", url, |text| base_url(text, in_the_clear));
     let shop_token = secret(fields, "empowerment.shop_token", folder, variables);
     let word = "1 to 64 of a-z, 0-9, _ and -, not \"claim\" or \"floor\"";
     let integration = fields.text("empowerment.integration", word, integration_word);
@@ -164,6 +173,7 @@ fn empowerment(
     let facts_deadline = fields.duration("empowerment.facts_deadline", &(millis(10)..=millis(400)));
     let ask_nats = fields.boolean("empowerment.ask_nats");
     Some(EmpowermentSettings {
+        in_the_clear,
         shop_url: shop_url?,
         shop_token: shop_token?,
         integration: integration?,
@@ -184,6 +194,7 @@ fn limits(fields: &mut Fields) -> LimitSettings {
         ip_frames_per_minute: rate(fields, "limits.ip_frames_per_minute"),
         ip_bytes_per_minute: bytes(fields, "limits.ip_bytes_per_minute"),
         ip_sockets: rate(fields, "limits.ip_sockets"),
+        ip_connections: rate(fields, "limits.ip_connections"),
         visitor_uploads_per_minute: rate(fields, "limits.visitor_uploads_per_minute"),
         ip_upload_bytes_per_minute: bytes(fields, "limits.ip_upload_bytes_per_minute"),
         desk_frames_per_second: rate(fields, "limits.desk_frames_per_second"),
@@ -260,6 +271,10 @@ fn filter(text: &str) -> Option<String> {
     (clear && EnvFilter::builder().parse(text).is_ok()).then(|| text.to_owned())
 }
 
+fn address_or_none(text: &str) -> Option<Option<SocketAddr>> {
+    if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
+}
+
 /// Empty: a browser on this machine reaches us at what we listen on.
 fn origin_or_none(text: &str) -> Option<Option<String>> {
     if text.is_empty() { Some(None) } else { origin(text).map(Some) }
@@ -280,9 +295,10 @@ fn origin(text: &str) -> Option<String> {
     (web && host && bare && lower).then(|| text.to_owned())
 }
 
-fn base_url(text: &str) -> Option<String> {
+fn base_url(text: &str, in_the_clear: bool) -> Option<String> {
     let fits = |uri: &Uri| {
-        let host = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+        let host = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            && uri.host().is_some_and(|host| in_the_clear || is_this_machine(host));
         uri.scheme_str() == Some("http") && host && uri.query().is_none() && !text.ends_with('/')
     };
     (text.is_empty() || text.parse().as_ref().is_ok_and(fits)).then(|| text.to_owned())

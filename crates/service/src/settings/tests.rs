@@ -26,7 +26,8 @@ fn the_defaults_are_what_is_promised() {
     assert_eq!(settings.cell.token, "c1");
     assert_eq!(settings.http.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(settings.http.public_url, "http://127.0.0.1:8080", "what we listen on");
-    assert!(settings.http.trusted_proxies.is_empty());
+    assert!(settings.http.trusted_proxies.is_empty() && settings.http.watch_listen.is_none());
+    assert_eq!(settings.limits.ip_connections, 1000);
     assert_eq!(settings.data.folder, PathBuf::from("data"));
     assert_eq!((settings.nats.url.as_str(), &settings.nats.credentials), ("", &None));
     assert_eq!((settings.log.format, settings.log.level.as_str()), (LogFormat::Text, "info,async_nats=warn"));
@@ -193,14 +194,23 @@ fn ranges_hold_at_their_ends_and_not_past_them() {
         ("web.sites = ['https://a.example']", "web.sites = ['https://a.example/']"),
         ("web.sites = ['https://a.example:8443']", "web.sites = ['a.example']"),
         ("http.trusted_proxies = ['10.0.0.0/8', '::1']", "http.trusted_proxies = ['10.0.0.1/8']"),
+        ("http.watch_listen = '10.0.0.1:9100'", "http.watch_listen = 'localhost'"),
         ("http.trusted_proxies = ['192.0.2.7']", "http.trusted_proxies = ['proxy.example']"),
         ("limits.ip_bytes_per_minute = '16KiB'", "limits.ip_bytes_per_minute = '16383B'"),
         ("limits.ip_upload_bytes_per_minute = '1GiB'", "limits.ip_upload_bytes_per_minute = '2GiB'"),
         ("limits.ip_bytes_per_minute = '1GiB'", "limits.ip_bytes_per_minute = '2GiB'"),
         ("data.folder = '/x'", "data.folder = ' '"),
-        ("empowerment.shop_url = 'http://shop:8081/orders'", "empowerment.shop_url = 'https://shop.example'"),
-        ("empowerment.shop_url = ''", "empowerment.shop_url = 'http://shop:8081/'"),
-        ("empowerment.shop_url = 'http://shop'", "empowerment.shop_url = 'http://user:word@shop'"),
+        (
+            "empowerment.shop_url = 'http://127.0.0.1:8081/orders'",
+            "empowerment.shop_url = 'https://shop.example'",
+        ),
+        (
+            "empowerment.shop_url = 'http://shop'\nempowerment.in_the_clear = true",
+            "empowerment.shop_url = 'http://shop'",
+        ),
+        ("web.demo_shop = 'yes'", "web.demo_shop = true"),
+        ("empowerment.shop_url = ''", "empowerment.shop_url = 'http://localhost:8081/'"),
+        ("empowerment.shop_url = 'http://localhost'", "empowerment.shop_url = 'http://user:word@localhost'"),
         ("empowerment.integration = 'shop-2'", "empowerment.integration = 'claim'"),
         ("empowerment.integration = 'a'", "empowerment.integration = 'Shop'"),
         ("empowerment.facts_deadline = '400ms'", "empowerment.facts_deadline = '401ms'"),
@@ -218,6 +228,27 @@ fn ranges_hold_at_their_ends_and_not_past_them() {
     assert_eq!(faults(&proxies(PROXIES_MAX + 1)).len(), 1);
     let found = faults(&sites(SITES_MAX + 1));
     assert!(found.len() == 1 && found[0].ends_with("...") && found[0].len() < 250, "{found:?}");
+}
+
+#[test]
+fn a_bus_on_another_machine_without_encryption_is_noticed() {
+    let noticed = |url: &str| {
+        let settings = load(&format!("nats.url = '{url}'")).unwrap();
+        settings.bus_in_the_clear().map(ToOwned::to_owned)
+    };
+    for safe in ["", "nats://127.0.0.1:4222", "nats://localhost:1,nats://[::1]:2", "tls://nats.example:4222"]
+    {
+        assert_eq!(noticed(safe), None, "{safe}");
+    }
+    assert_eq!(noticed("tls://a:1, nats://b:2").as_deref(), Some("nats://b:2"));
+    assert_eq!(noticed("ws://10.0.0.1:80").as_deref(), Some("ws://10.0.0.1:80"));
+}
+
+#[test]
+fn the_demo_shop_is_for_those_who_only_try() {
+    let in_a_folder = |text: &str| load(text).unwrap().has_demo_shop();
+    assert!(Settings::defaults().unwrap().has_demo_shop() && !in_a_folder(""));
+    assert!(in_a_folder("web.demo_shop = 'yes'") && !in_a_folder("web.demo_shop = 'no'"));
 }
 
 #[test]
