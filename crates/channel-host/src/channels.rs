@@ -41,8 +41,11 @@ use self::book::{AccountKey, Book, Sends};
 use self::carrier::{ANSWER_WITHIN, Carrier, Client};
 use self::reading::{Log, Read};
 use self::standing::Standings;
+use crate::door::Seats;
 use crate::intake::Intake;
-use crate::limits::{BEAT_EVERY, LOOP_MAILS, LOOP_WITHIN, RATE_KEYS_MAX, REOPEN_PAUSE};
+use crate::limits::{
+    BEAT_EVERY, IP_REQUESTS_MAX, LOOP_MAILS, LOOP_WITHIN, RATE_KEYS_MAX, REOPEN_PAUSE, REQUESTS_MAX,
+};
 
 /// Largest request that is read at all, bytes; an adapter's own limit is lower.
 const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -61,6 +64,8 @@ struct Channels {
     /// Conversations that have something new to send, for whoever leads.
     grown: Mutex<BTreeSet<ConversationId>>,
     wake: Notify,
+    /// Requests that are taken in now.
+    request_seats: Arc<Seats>,
     /// Where requests wait with statuses of messages that are not known yet.
     status_seats: Semaphore,
     /// How far both logs are in the book.
@@ -148,6 +153,7 @@ pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHashe
         machines: RateLimiter::new(Rate::new(LOOP_MAILS, LOOP_WITHIN), RATE_KEYS_MAX, kit.clock.clone()),
         grown: Mutex::default(),
         wake: Notify::new(),
+        request_seats: Seats::new(IP_REQUESTS_MAX, REQUESTS_MAX),
         status_seats: Semaphore::new(door::STATUSES_WAIT_MAX),
         read: watch::Sender::new(Read::default()),
         intake,
@@ -164,12 +170,14 @@ pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHashe
         }
     }
     tracing::info!(accounts = channels.accounts.len(), "channels started");
-    let limit = DefaultBodyLimit::max(REQUEST_BYTES_MAX);
-    Ok(Router::new()
+    Ok(door_routes(Arc::clone(&channels)).merge(links::routes(channels)))
+}
+
+fn door_routes(channels: Arc<Channels>) -> Router {
+    Router::new()
         .route("/in/{channel}/{account}", post(door::receive))
-        .layer(limit)
-        .with_state(Arc::clone(&channels))
-        .merge(links::routes(channels)))
+        .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
+        .with_state(channels)
 }
 
 /// What the accounts send anything for. Of one that is not here any more everything waits: it may come back.

@@ -94,7 +94,7 @@ impl Host {
     }
 }
 
-/// Starts the role and gives its routes: `/chat/...` and `/shop`. Returns before the log is read; sockets wait for that.
+/// Starts the role and gives its routes: `/chat/...` and, where it is wanted, `/shop`. Returns before the log is read; sockets wait for that.
 ///
 /// # Errors
 /// When the settings' cell is no token, `web.toml` has faults, or the bus gives no store of files; the process does not start then.
@@ -148,14 +148,20 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
 }
 
 fn routes(host: Arc<Host>) -> Router {
+    let demo = if host.kit.settings.has_demo_shop() { demo_routes() } else { Router::new() };
     Router::new()
         .route("/chat/widget.js", get(assets::widget))
         .route("/chat/v1/socket", get(upgrade::upgrade))
         .route("/chat/v1/files", post(files::upload).options(files::preflight))
         .route("/chat/v1/files/{identity}/{object}/{name}", get(files::hand_out))
         .route("/chat/v1/links/{object}", get(files::link_anew).options(files::preflight))
+        .merge(demo)
+        .with_state(host)
+}
+
+fn demo_routes() -> Router<Arc<Host>> {
+    Router::new()
         .route("/shop", get(assets::shop))
         .route("/shop/", get(assets::shop))
         .route("/shop/{*path}", get(assets::shop_part))
-        .with_state(host)
 }

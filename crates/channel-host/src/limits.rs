@@ -53,6 +53,13 @@ pub(crate) const RETRY_AFTER_MS: u64 = 2_000;
 /// When to try again while new contacts are not taken, ms.
 pub(crate) const RETRY_NEW_AFTER_MS: u64 = 15_000;
 
+/// Requests of providers that are taken in at once, from one address and in all; each has its bytes in memory. More wait.
+pub(crate) const IP_REQUESTS_MAX: u32 = 16;
+pub(crate) const REQUESTS_MAX: usize = 64;
+/// How long one waits, and within which time all of it has to have come then.
+pub(crate) const REQUEST_TURN_WITHIN: Duration = Duration::from_secs(8);
+pub(crate) const REQUEST_WITHIN: Duration = Duration::from_secs(30);
+
 /// How often the states of accounts are looked at.
 pub(crate) const STANDING_EVERY: Duration = Duration::from_secs(5);
 /// Messages of one account on their way at once.

@@ -66,11 +66,17 @@ const HTTP: [(ChannelKind, Make); 1] =
 struct WebhookTable {
     url: String,
     secret: SecretRef,
+    /// Whether customers' words may go to another machine without encryption, in a network that nobody else hears.
+    #[serde(default)]
+    in_the_clear: bool,
 }
 
 fn webhook(reader: &Reader<'_>, table: toml::Value) -> anyhow::Result<Webhook> {
     let table: WebhookTable = typed(table)?;
-    Ok(Webhook::new(url(&table.url)?, Secrets::read(reader.secret(&table.secret)?.reveal())?))
+    Ok(Webhook::new(
+        url(&table.url, table.in_the_clear)?,
+        Secrets::read(reader.secret(&table.secret)?.reveal())?,
+    ))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "every way of making an account may fail")]
@@ -204,10 +210,16 @@ pub(crate) fn typed<T: DeserializeOwned>(value: toml::Value) -> anyhow::Result<T
     value.try_into().map_err(|error| anyhow::anyhow!("{}", error.message()))
 }
 
-fn url(text: &str) -> anyhow::Result<String> {
+/// A url that is posted to: without encryption only on this machine, or where somebody says so.
+pub(crate) fn url(text: &str, in_the_clear: bool) -> anyhow::Result<String> {
     let url: axum::http::Uri = text.parse().ok().context("url: use https://host/path")?;
     let is_whole = matches!(url.scheme_str(), Some("https" | "http")) && url.host().is_some();
     anyhow::ensure!(is_whole, "url: use https://host/path");
+    let is_safe = url.scheme_str() == Some("https") || url.host().is_some_and(service::http::is_this_machine);
+    anyhow::ensure!(
+        is_safe || in_the_clear,
+        "url: without encryption only on this machine; use https://, or say in_the_clear = true"
+    );
     Ok(text.to_owned())
 }
 
@@ -247,6 +259,12 @@ mod tests {
             "[[webhook]]\naccount = \"crm\"\nurl = \"https://crm.example/in\"\nsecret = { env = \"CRM\" }\n";
         assert_eq!(accounts(""), Ok(vec![]));
         assert_eq!(accounts(good), Ok(vec!["crm".to_owned()]));
+        for host in ["localhost", "127.0.0.1:8080", "[::1]:8080"] {
+            let here = good.replace("https://crm.example", &format!("http://{host}"));
+            assert_eq!(accounts(&here), Ok(vec!["crm".to_owned()]), "{host}");
+        }
+        let intranet = good.replace("https://", "http://") + "in_the_clear = true\n";
+        assert_eq!(accounts(&intranet), Ok(vec!["crm".to_owned()]));
         let more = "sends_per_minute = 60\nsilent_after = \"24h\"\n";
         assert_eq!(accounts(&format!("{good}{more}")), Ok(vec!["crm".to_owned()]));
         for (text, expected) in [
@@ -255,6 +273,7 @@ mod tests {
             (format!("{good}sends_per_minute = 0\n"), "1 to 100000"),
             (format!("{good}colour = \"red\"\n"), "unknown field `colour`"),
             (good.replace("https://crm.example/in", "crm.example"), "use https://host/path"),
+            (good.replace("https://", "http://"), "without encryption only on this machine"),
             (good.replace("\"CRM\"", "\"OTHER\""), "there is no variable OTHER"),
             (
                 good.replace("env = \"CRM\"", "file = \"crm.secret\""),

@@ -1,12 +1,12 @@
 //! What is posted to an account: verified, read, made durable, and only then answered with success.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use bus::{Deadline, PublishError, RoomLevel};
@@ -19,12 +19,14 @@ use serde::Serialize;
 use service::Problem;
 use service::rate::RetryAfter;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::channels::Channels;
 use crate::channels::book::{ADDRESS_UNKNOWN, AccountKey, RECIPIENT_UNKNOWN};
+use crate::door::Seat;
 use crate::intake::{NotTaken, Said};
-use crate::limits::PUBLISH_WITHIN;
+use crate::limits::{PUBLISH_WITHIN, REQUEST_TURN_WITHIN, REQUEST_WITHIN};
 
 /// How long a status waits for the message that it is about: it may come before the answer to the send.
 const STATUS_WAITS: Duration = Duration::from_secs(5);
@@ -34,6 +36,9 @@ pub(super) const STATUSES_WAIT_MAX: usize = 16;
 const STATUS_LOOKS_EVERY: Duration = Duration::from_millis(100);
 /// When the same may be sent again.
 const COME_BACK_AFTER: RetryAfter = RetryAfter(Duration::from_secs(5));
+
+/// An adapter's word for a request that is larger than it takes.
+const TOO_LARGE: &str = "body_too_large";
 
 /// What became of a request's items.
 #[derive(Debug, Default, Serialize)]
@@ -45,8 +50,7 @@ struct Answer {
 pub(super) async fn receive(
     State(channels): State<Arc<Channels>>,
     Path((channel, name)): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    request: Request,
 ) -> Response {
     let found = channels
         .accounts
@@ -60,7 +64,7 @@ pub(super) async fn receive(
             Problem::new(StatusCode::NOT_FOUND, "unknown_account", "there is no such account", detail);
         return refuse(&channels, &channel, problem);
     };
-    match take(&channels, &key, &headers, body).await {
+    match take(&channels, &key, request).await {
         Ok(answer) => (StatusCode::ACCEPTED, Json(answer)).into_response(),
         Err(problem) => refuse(&channels, key.channel.as_str(), problem),
     }
@@ -74,27 +78,26 @@ fn refuse(channels: &Channels, channel: &str, problem: Problem) -> Response {
     problem.into_response()
 }
 
-async fn take(
-    channels: &Channels,
-    key: &AccountKey,
-    headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Answer, Problem> {
+async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result<Answer, Problem> {
     let Some(door) = channels.accounts.get(key).and_then(|account| account.door.clone()) else {
         let detail = "this channel fetches what comes in by itself";
         return Err(Problem::new(StatusCode::NOT_FOUND, "nothing_posted", "nothing is posted here", detail));
     };
-    let body = body.map_err(|_| {
-        let detail = "send fewer events at once";
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the request is too large", detail)
-    })?;
+    // Nothing is read for who does not sit: anybody can send, and what comes is kept until it is known to be a provider's.
+    let trusted = &channels.intake.kit.settings.http.trusted_proxies;
+    let from = service::http::address(request.extensions(), request.headers(), trusted);
+    let _seat = seat(channels, from).await?;
+    let (headers, body) = read(request).await?;
     let headers: Vec<(String, String)> = headers
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
     let raw = Raw { headers: &headers, body: &body };
     let items = door.receive(&raw, channels.now()).map_err(|rejected| {
-        let status = StatusCode::UNAUTHORIZED;
+        let status = match rejected.code {
+            TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
+            _ => StatusCode::UNAUTHORIZED,
+        };
         Problem::new(status, rejected.code, "the request is not known to be yours", rejected.words)
     })?;
     let mut answer = Answer::default();
@@ -124,9 +127,28 @@ async fn take(
     Ok(answer)
 }
 
+async fn seat(channels: &Channels, from: IpAddr) -> Result<Seat, Problem> {
+    timeout(REQUEST_TURN_WITHIN, channels.request_seats.wait(from)).await.map_err(|_| {
+        let problem = Problem::unavailable("too_many_open", "too many requests come in at once");
+        problem.retry_after(COME_BACK_AFTER)
+    })
+}
+
+async fn read(request: Request) -> Result<(HeaderMap, Bytes), Problem> {
+    let headers = request.headers().clone();
+    match timeout(REQUEST_WITHIN, Bytes::from_request(request, &())).await {
+        Ok(Ok(body)) => Ok((headers, body)),
+        Ok(Err(error)) => Err(service::http::unread_body(&error, error.status())),
+        Err(_) => {
+            let (title, detail) = ("the body came too slowly", "send the request again");
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", title, detail))
+        }
+    }
+}
+
 fn refused(rejected: Rejected) -> Problem {
     let status = match rejected.code {
-        "body_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
+        TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::BAD_REQUEST,
     };
     Problem::new(status, rejected.code, "the request cannot be read", rejected.words)

@@ -182,7 +182,7 @@ fn endpoint(text: &str, protocol: &str, ports: [u16; 3]) -> anyhow::Result<Endpo
         None => (rest, usual),
     };
     anyhow::ensure!(!host.is_empty() && !host.contains(['/', '@']), "{expected}");
-    let is_here = matches!(host, "localhost" | "127.0.0.1" | "::1");
+    let is_here = service::http::is_this_machine(host);
     anyhow::ensure!(
         tls != TlsWay::Off || is_here,
         "{protocol}: without encryption only on this machine; use {protocol}s:// or {protocol}+starttls://"

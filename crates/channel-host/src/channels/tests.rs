@@ -18,6 +18,7 @@ use protocol::{AgentId, ContactId, Hash128, MessageId};
 use service::{Clock, Drain, Health, Metrics, Settings};
 
 use super::accounts::Common;
+use super::carrier::Door;
 use super::*;
 
 const TALK: ConversationId = ConversationId { log_seq: 1, n: 0 };
@@ -60,6 +61,19 @@ impl Carrier for Frail {
 
     fn check(&self, _: Millis) -> BoxFuture<'_, Vec<Finding>> {
         Box::pin(async { Vec::new() })
+    }
+}
+
+/// Takes everything, and finds nothing in it.
+struct Open;
+
+impl Door for Open {
+    fn receive(
+        &self,
+        _: &channel::Raw<'_>,
+        _: Millis,
+    ) -> Result<Vec<Result<channel::Parsed<()>, channel::Rejected>>, channel::Rejected> {
+        Ok(Vec::new())
     }
 }
 
@@ -113,7 +127,7 @@ async fn channels(
     let account = Account {
         key: key(),
         carrier: Arc::new(carrier),
-        door: None,
+        door: Some(Arc::new(Open)),
         mailbox: None,
         common: Common { sends_per_minute: 100_000, ..Common::default() },
     };
@@ -128,6 +142,7 @@ async fn channels(
         machines: RateLimiter::new(Rate::new(LOOP_MAILS, LOOP_WITHIN), 10, kit.clock.clone()),
         grown: Mutex::default(),
         wake: Notify::new(),
+        request_seats: Seats::new(1, 2),
         status_seats: Semaphore::new(1),
         read: watch::Sender::new(Read::default()),
         intake: Intake { kit, bus, sealer, hasher, subjects },
@@ -342,4 +357,42 @@ async fn statuses_of_nobody_knows_what_do_not_wait_in_numbers() {
     assert!(first.is_ok() && waited < Duration::from_secs(8), "all of one request wait together: {waited:?}");
     assert_eq!(second, Err(crate::intake::NotTaken::Unavailable), "it comes again");
     assert!(at_once < Duration::from_secs(1), "{at_once:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_has_so_many_requests_taken_in_and_each_has_its_size() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let world = world(true).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let token = world.channels.intake.kit.drain.token();
+    tokio::spawn(service::http::serve(listener, door_routes(Arc::clone(&world.channels)), token.clone()));
+    let url = format!("http://{address}/in/webhook/crm");
+    let post = async |bytes: usize| {
+        let answer = reqwest::Client::new().post(&url).body(vec![b' '; bytes]).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    assert_eq!(post(REQUEST_BYTES_MAX).await.0, 202);
+    let (status, text) = post(REQUEST_BYTES_MAX + 1).await;
+    assert!(status == 413 && text.contains("body_too_large"), "{status} {text}");
+
+    let mut half = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = "POST /in/webhook/crm HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{";
+    half.write_all(head.as_bytes()).await.unwrap();
+    let refused = async {
+        loop {
+            let (status, text) = post(2).await;
+            if status == 503 && text.contains("too_many_open") {
+                break;
+            }
+        }
+    };
+    let within = crate::limits::REQUEST_WITHIN;
+    tokio::time::timeout(within, refused).await.expect("what was sent half has the only seat of its address");
+    half.write_all(b"}").await.unwrap();
+    let mut said = String::new();
+    half.read_to_string(&mut said).await.unwrap();
+    assert!(said.starts_with("HTTP/1.1 202 "), "{said}");
+    assert_eq!(post(2).await.0, 202, "the seat is free again");
+    token.cancel();
 }

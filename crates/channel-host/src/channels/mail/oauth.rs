@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use channel::{HttpAnswer, HttpRequest};
 use serde::Deserialize;
 use service::Secret;
 use tokio::sync::Mutex;
 
-use crate::channels::accounts::Reader;
+use crate::channels::accounts::{Reader, url};
 use crate::channels::carrier::Client;
 use crate::channels::mail::OAuthTable;
 
@@ -71,7 +72,7 @@ impl OAuth {
         let held = Held { refresh_token: reader.secret(&table.refresh_token)?, token: None };
         Ok(Self {
             client,
-            token_url: table.token_url.clone(),
+            token_url: url(&table.token_url, false).context("oauth.token_url")?,
             client_id: table.client_id.clone(),
             client_secret: secret,
             scope: table.scope.clone(),
