@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use bus::Deadline;
+use bus::{Deadline, places, token_hash};
 use protocol::desk::{DeskCommand, ToDesk};
+use protocol::signin::{AgentAccount, agent_key, api_key_key};
 use protocol::subjects::Subjects;
 use protocol::{Outcome, SubjectToken, streams};
 use serde_json::{Value, json};
@@ -174,4 +175,47 @@ async fn ctrl_c_ends_it_in_order_and_it_goes_on_where_it_was() {
     assert!(agents.wait(Duration::from_secs(20)).success(), "{}", agents.text());
     up.process.signal("TERM");
     assert_eq!(up.process.wait(END_WITHIN).code(), Some(0), "{}", up.process.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_away_does_not_come_back_with_the_next_start() {
+    let mut up = Up::started().await;
+    let agents_file = up.data().join("secrets/agents.txt");
+    let passwords = || -> BTreeMap<String, String> {
+        let text = std::fs::read_to_string(&agents_file).unwrap();
+        let pairs = text.lines().map(|line| line.split_once(' ').unwrap());
+        pairs.map(|(name, password)| (name.to_owned(), password.to_owned())).collect()
+    };
+    let [anna, bram] = ["anna", "bram"].map(|name| agent_key(&SubjectToken::new(name).unwrap()));
+    let (first, key) = (passwords(), up.admin_key());
+    assert!(first.contains_key("anna") && first.contains_key("bram"), "{:?}", first.keys());
+    let key_row = api_key_key(&token_hash(&key));
+    let bus = up.bus().await;
+    let accounts = bus.ensure_bucket(&places::accounts()).await.unwrap();
+    let bytes = accounts.get(&bram).await.unwrap().expect("bram has an account").value;
+    let mut account: AgentAccount = serde_json::from_slice(&bytes).unwrap();
+    account.password.push('x');
+    accounts.put(&bram, serde_json::to_vec(&account).unwrap().into()).await.unwrap();
+    accounts.delete(&anna).await.unwrap();
+    accounts.delete(&key_row).await.unwrap();
+    drop(bus);
+    up.process.signal("TERM");
+    assert_eq!(up.process.wait(END_WITHIN).code(), Some(0), "{}", up.process.text());
+
+    up.again().await;
+    let bus = up.bus().await;
+    let accounts = bus.ensure_bucket(&places::accounts()).await.unwrap();
+    for row in [&anna, &key_row] {
+        assert_eq!(accounts.get(row).await.unwrap().map(|found| found.revision), None, "{row}");
+    }
+    let body = json!({ "account": "shop", "id": "1", "from": { "value": "ada" }, "text": "hello" });
+    let url = format!("{}/api/v1/messages", up.url());
+    let sent = reqwest::Client::new().post(url).bearer_auth(&key).json(&body).send().await.unwrap();
+    assert_eq!(sent.status(), 401);
+    let left = passwords();
+    assert_eq!(left.keys().filter(|name| ["anna", "bram"].contains(&name.as_str())).count(), 0);
+    assert_eq!(left.len(), first.len() - 2, "those of the others are still theirs");
+    let printed = up.process.text();
+    let told = first.values().filter(|password| printed.contains(password.as_str())).count();
+    assert_eq!(told, 0, "passwords stand in what was printed:\n{printed}");
 }
