@@ -34,7 +34,7 @@ struct Found {
 fn find(path: &str) -> Option<Found> {
     let file = Files::get(path)?;
     let tag: String = file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    Some(Found { kind: file.metadata.mimetype().to_owned(), tag: format!("\"{tag}\""), data: file.data })
+    Some(Found { kind: content_type(file.metadata.mimetype()), tag: format!("\"{tag}\""), data: file.data })
 }
 
 pub(crate) async fn index(headers: HeaderMap) -> Response {
@@ -42,7 +42,7 @@ pub(crate) async fn index(headers: HeaderMap) -> Response {
         Some(file) => serve(file, ASK_AGAIN, &headers),
         None => with_protection((
             StatusCode::SERVICE_UNAVAILABLE,
-            [(header::CONTENT_TYPE, "text/html")],
+            [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
             NOT_BUILT,
         )),
     }
@@ -56,6 +56,11 @@ pub(crate) async fn file(Path(path): Path<String>, headers: HeaderMap) -> Respon
         None => Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such page", "open /desk")
             .into_response(),
     }
+}
+
+/// Texts of ours are UTF-8, which a browser does not guess.
+fn content_type(kind: &str) -> String {
+    if kind.starts_with("text/") { format!("{kind}; charset=utf-8") } else { kind.to_owned() }
 }
 
 fn serve(file: Found, keep: &'static str, headers: &HeaderMap) -> Response {
@@ -88,6 +93,12 @@ mod tests {
 
     fn example() -> Found {
         Found { data: Cow::Borrowed(b"x"), kind: "text/css".to_owned(), tag: "\"ab\"".to_owned() }
+    }
+
+    #[test]
+    fn texts_say_how_they_are_written() {
+        assert_eq!(content_type("text/javascript"), "text/javascript; charset=utf-8");
+        assert_eq!(content_type("image/svg+xml"), "image/svg+xml");
     }
 
     #[test]

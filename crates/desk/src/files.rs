@@ -176,7 +176,7 @@ pub(crate) fn handed_out(bytes: Bytes, name: &str) -> Response {
     let kind = file_kind::kind_of(&bytes, name);
     let disposition = HeaderValue::from_str(&file_name::disposition(kind.is_shown, name));
     let disposition = disposition.unwrap_or(HeaderValue::from_static("attachment"));
-    let mut response = with_protection(POLICY, "private", bytes);
+    let mut response = with_protection(POLICY, "private, no-store", bytes);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind.media_type));
     response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
     response

@@ -129,7 +129,7 @@ mod tests {
         let made = |signatures: &str| secrets.made(signatures, "evt_1", "7", b"{}");
         assert!(made(&good) && made(&format!("{}{good}", "v1, ".repeat(SIGNATURES_MAX - 1))));
         assert!(!made(&format!("{}{good}", "v1, ".repeat(SIGNATURES_MAX))));
-        assert!(!made("v1,") && !made("") && !made(&good[..good.len() - 4]));
+        assert!(!made("v1,") && !made("") && !made(good.get(..good.len() - 4).unwrap()));
     }
 
     #[test]

@@ -75,7 +75,7 @@ async fn a_picture_is_shown_and_whatever_could_act_is_only_handed_over() {
         ),
         ("x-content-type-options", "nosniff"),
         ("content-security-policy", POLICY),
-        ("cache-control", "private"),
+        ("cache-control", "private, no-store"),
         ("referrer-policy", "no-referrer"),
         ("set-cookie", ""),
     ] {
