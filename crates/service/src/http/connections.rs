@@ -209,7 +209,7 @@ mod tests {
     async fn said(stream: &mut TcpStream) -> String {
         let mut said = Vec::new();
         // A line that is broken off may be reset.
-        let _ = tokio::time::timeout(SOON, stream.read_to_end(&mut said)).await.expect("it is closed");
+        drop(tokio::time::timeout(SOON, stream.read_to_end(&mut said)).await.expect("it is closed"));
         String::from_utf8_lossy(&said).into_owned()
     }
 
@@ -265,7 +265,7 @@ mod tests {
             held.push(served.begin("GET / HTTP/1.1\r\n").await);
         }
         let mut past = TcpStream::connect(served.address).await.unwrap();
-        let _ = past.write_all(asked.as_bytes()).await;
+        drop(past.write_all(asked.as_bytes()).await);
         assert_eq!(said(&mut past).await, "");
         for stream in &mut held {
             stream.write_all(b"host: a\r\nconnection: close\r\n\r\n").await.unwrap();
@@ -275,7 +275,7 @@ mod tests {
         let freed = async {
             loop {
                 let mut again = TcpStream::connect(served.address).await.unwrap();
-                let _ = again.write_all(asked.as_bytes()).await;
+                drop(again.write_all(asked.as_bytes()).await);
                 if said(&mut again).await.starts_with("HTTP/1.1 200 ") {
                     break;
                 }
