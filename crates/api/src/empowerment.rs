@@ -83,34 +83,20 @@ pub(crate) struct NewOwnIdentity {
 }
 
 /// Under which id facts are told, and when.
-pub(crate) struct Told {
+pub(crate) struct Told<'a> {
     pub(crate) id: NoticeId,
     /// When they came; what says no time was true then, and nothing later.
     pub(crate) now: Millis,
+    /// The integration that tells them, if it was one over NATS.
+    pub(crate) by: Option<&'a SubjectToken>,
 }
 
-impl NewFacts {
-    /// Whether it speaks in the name of this integration.
-    ///
-    /// # Errors
-    /// `not_your_source`.
-    pub(crate) fn is_from(&self, integration: &SubjectToken) -> Result<(), Problem> {
-        is_from(&self.source, integration)
+/// Whoever speaks for an integration tells nothing in another one's name.
+fn is_from(source: &SubjectToken, by: Option<&SubjectToken>) -> Result<(), Problem> {
+    match by {
+        Some(own) if own != source => Err(problems::not_your_source(own)),
+        Some(_) | None => Ok(()),
     }
-}
-
-impl NewSignal {
-    /// As [`NewFacts::is_from`].
-    ///
-    /// # Errors
-    /// `not_your_source`.
-    pub(crate) fn is_from(&self, integration: &SubjectToken) -> Result<(), Problem> {
-        is_from(&self.source, integration)
-    }
-}
-
-fn is_from(source: &SubjectToken, integration: &SubjectToken) -> Result<(), Problem> {
-    if source == integration { Ok(()) } else { Err(problems::not_your_source(integration)) }
 }
 
 /// What was stored; the worker decides on it next.
@@ -137,7 +123,7 @@ pub(crate) async fn facts(
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
     let asked: NewFacts = read(&api, body)?;
     caller.may_tell_as(&asked.source)?;
-    let told = Told { id: NoticeId(uuid::Uuid::now_v7()), now: Millis(api.kit.clock.unix_ms()) };
+    let told = Told { id: NoticeId(uuid::Uuid::now_v7()), now: Millis(api.kit.clock.unix_ms()), by: None };
     Ok((StatusCode::ACCEPTED, Json(take_facts(&api, asked, told).await?)))
 }
 
@@ -145,7 +131,8 @@ pub(crate) async fn facts(
 ///
 /// # Errors
 /// When they cannot be used, or not be stored now; whoever pushed them is told which.
-pub(crate) async fn take_facts(api: &Api, asked: NewFacts, told: Told) -> Result<Taken, Problem> {
+pub(crate) async fn take_facts(api: &Api, asked: NewFacts, told: Told<'_>) -> Result<Taken, Problem> {
+    is_from(&asked.source, told.by)?;
     if asked.facts.is_empty() || asked.facts.len() > FACTS_MAX {
         let detail = format!("send 1 to {FACTS_MAX} facts at once");
         return Err(problems::unprocessable("facts_count", "too many facts, or none", &detail));
@@ -168,14 +155,20 @@ pub(crate) async fn signal(
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
     let asked: NewSignal = read(&api, body)?;
     caller.may_tell_as(&asked.source)?;
-    Ok((StatusCode::ACCEPTED, Json(take_signal(&api, asked, SignalId(uuid::Uuid::now_v7())).await?)))
+    Ok((StatusCode::ACCEPTED, Json(take_signal(&api, asked, SignalId(uuid::Uuid::now_v7()), None).await?)))
 }
 
 /// Stores a signal, from wherever it was told.
 ///
 /// # Errors
 /// As [`take_facts`].
-pub(crate) async fn take_signal(api: &Api, asked: NewSignal, id: SignalId) -> Result<Taken, Problem> {
+pub(crate) async fn take_signal(
+    api: &Api,
+    asked: NewSignal,
+    id: SignalId,
+    by: Option<&SubjectToken>,
+) -> Result<Taken, Problem> {
+    is_from(&asked.source, by)?;
     let identity = identity(api, &asked.about)?;
     let input = EmpowermentInput::Signal { id, identity, name: asked.name, source: asked.source };
     store(api, &id.to_string(), input).await

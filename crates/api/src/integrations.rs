@@ -12,6 +12,7 @@ use bus::{Bucket, Bus, KvError, Nkey, TailError};
 use protocol::api::{
     IntegrationListed, IntegrationMade, IntegrationsListed, NewIntegration, RotateIntegration,
 };
+use protocol::audit::{About, Action};
 use protocol::edge::{Integration, guest_name, integration_key, integration_of};
 use protocol::limits::{
     GUEST_ACCOUNTS_MAX, GUEST_KEYS_MAX, GUEST_PER_SECOND_DEFAULT, GUEST_PER_SECOND_MAX, INTEGRATIONS_MAX,
@@ -23,7 +24,7 @@ use service::http::read_json;
 
 use crate::door::Caller;
 use crate::problems::{self, unprocessable};
-use crate::{Shared, edge};
+use crate::{Shared, edge, trail};
 
 pub use crate::edge::keep_admitted;
 
@@ -42,6 +43,7 @@ pub(crate) async fn post(
     let asked: NewIntegration = read_json(&read(&api, body)?)?;
     // Nobody gives a right that they do not have.
     asked.scopes.iter().try_for_each(|scope| caller.may(*scope))?;
+    trail::note(&api, &caller, Action::IntegrationChanged, about(&asked.name)).await?;
     let made = add(&api.accounts, asked, Millis(api.kit.clock.unix_ms())).await?;
     tracing::info!(integration = %made.name, by = caller.id(), "an integration was made");
     Ok((StatusCode::CREATED, Json(made)))
@@ -57,6 +59,7 @@ pub(crate) async fn post_rotate(
     let asked = if bytes.is_empty() { RotateIntegration::default() } else { read_json(&bytes)? };
     let (_, row) = find(&api.accounts, &name).await?;
     row.0.scopes.iter().try_for_each(|scope| caller.may(*scope))?;
+    trail::note(&api, &caller, Action::IntegrationChanged, about(&name)).await?;
     let made = rotate(&api.accounts, &name, asked).await?;
     tracing::info!(integration = %made.name, by = caller.id(), "an integration's keys were changed");
     Ok((StatusCode::CREATED, Json(made)))
@@ -67,9 +70,18 @@ pub(crate) async fn delete(
     caller: Caller,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
+    find(&api.accounts, &name).await?;
+    trail::note(&api, &caller, Action::IntegrationChanged, about(&name)).await?;
     remove(&api.accounts, &api.bus, &name).await?;
     tracing::info!(integration = name, by = caller.id(), "an integration was taken away");
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What an entry of the audit trail about it is about; a text that cannot be a name is not repeated there.
+#[must_use]
+pub fn about(name: &str) -> About {
+    let name = guest_name(name).map_or_else(|| "unknown".to_owned(), |name| name.to_string());
+    About { id: Some(format!("integration_{name}")), ..About::nothing() }
 }
 
 fn read(api: &crate::Api, body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {

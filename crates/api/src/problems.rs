@@ -142,10 +142,10 @@ pub(crate) fn asks_at_once() -> Problem {
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", title, detail).retry_after(SOON)
 }
 
-pub(crate) fn cursor_ahead(last_seq: u64) -> Problem {
+pub(crate) fn cursor_ahead(last: u64) -> Problem {
     let detail = "what you read from is another stream, or an older state of it: begin again at 0";
     Problem::new(StatusCode::GONE, "cursor_ahead", "there is nothing at that place yet", detail)
-        .with("last_seq", last_seq)
+        .with("last", last)
 }
 
 /// Adds where the bytes are kept.

@@ -83,6 +83,8 @@ pub enum Action {
     KeyReplaced,
     /// An API key was ended.
     KeyEnded,
+    /// A system that speaks NATS with us was made, got another key, or was taken away.
+    IntegrationChanged,
     /// The configuration was replaced.
     ConfigPublished,
     /// The policy was replaced.

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use api::integrations;
-use bus::{Bucket, Bus, Deadline, Guest, Nkey, Secret, ServerUser, places, users_config};
+use bus::{Audit, Bucket, Bus, Deadline, Guest, Nkey, Secret, ServerUser, places, users_config};
 use protocol::api::{IntegrationMade, NewIntegration, RotateIntegration};
+use protocol::audit::{Action, Actor};
 use protocol::edge::guest_name;
 use protocol::signin::Scope;
 use protocol::{Millis, SubjectToken};
@@ -94,6 +95,7 @@ struct Office {
     settings: Settings,
     bus: Bus,
     accounts: Bucket,
+    audit: Audit,
 }
 
 /// Runs it.
@@ -101,7 +103,9 @@ pub(crate) async fn run(folder: Option<&Path>, command: Command) -> Result<ExitC
     let settings = Settings::load(folder)?;
     let bus = Bus::connect(&boot::bus_settings(&settings, "winterband-integration")?).await?;
     let accounts = bus.ensure_bucket(&places::accounts()).await.context("open the accounts")?;
-    let office = Office { settings, bus, accounts };
+    let room = settings.streams.audit_max_bytes;
+    let audit = Audit::open(&bus, &boot::subjects(&settings)?, room).await.context("open the audit trail")?;
+    let office = Office { settings, bus, accounts, audit };
     match command {
         Command::Add { name, scopes, accounts, per_second, key } => {
             let scopes = if scopes.is_empty() {
@@ -112,18 +116,20 @@ pub(crate) async fn run(folder: Option<&Path>, command: Command) -> Result<ExitC
             let accounts = accounts.into_iter().collect();
             let KeyArgs { public_key, seed_file } = key;
             let asked = NewIntegration { name, scopes, accounts, per_second, public_key };
-            let made_at = Millis(Clock::system().unix_ms());
-            let made = integrations::add(&office.accounts, asked, made_at).await.map_err(told)?;
+            office.note(&asked.name).await?;
+            let made = integrations::add(&office.accounts, asked, now()).await.map_err(told)?;
             return office.hand_over(&made, seed_file.as_deref()).await;
         }
         Command::List => office.list().await?,
         Command::Rotate { name, end_old, key } => {
             let KeyArgs { public_key, seed_file } = key;
             let asked = RotateIntegration { public_key, end_old };
+            office.note(&name).await?;
             let made = integrations::rotate(&office.accounts, &name, asked).await.map_err(told)?;
             return office.hand_over(&made, seed_file.as_deref()).await;
         }
         Command::Remove { name } => {
+            office.note(&name).await?;
             integrations::remove(&office.accounts, &office.bus, &name).await.map_err(told)?;
             println!("{name} is taken away");
         }
@@ -142,7 +148,18 @@ fn told(problem: Problem) -> anyhow::Error {
     anyhow::anyhow!("{} ({}): {}", problem.title, problem.code, problem.detail)
 }
 
+fn now() -> Millis {
+    Millis(Clock::system().unix_ms())
+}
+
 impl Office {
+    /// What is not written down must not happen.
+    async fn note(&self, name: &str) -> Result<()> {
+        let about = integrations::about(name);
+        self.audit.append(now(), Actor::Operator, Action::IntegrationChanged, about).await?;
+        Ok(())
+    }
+
     async fn list(&self) -> Result<()> {
         for one in integrations::list(&self.accounts).await.map_err(told)? {
             let words: Vec<&str> = one.integration.scopes.iter().map(|scope| scope.as_str()).collect();

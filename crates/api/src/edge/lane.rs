@@ -246,15 +246,12 @@ impl Lane<'_> {
                 serde_json::to_value(message::take(api, &item.payload, source).await?)
             }
             EdgeKind::Facts => {
-                let asked: empowerment::NewFacts = read_json(&item.payload)?;
-                asked.is_from(self.name)?;
-                let told = Told { id: NoticeId(own_id()), now: at };
-                serde_json::to_value(empowerment::take_facts(api, asked, told).await?)
+                let told = Told { id: NoticeId(own_id()), now: at, by: Some(self.name) };
+                serde_json::to_value(empowerment::take_facts(api, read_json(&item.payload)?, told).await?)
             }
             EdgeKind::Signal => {
-                let asked: empowerment::NewSignal = read_json(&item.payload)?;
-                asked.is_from(self.name)?;
-                serde_json::to_value(empowerment::take_signal(api, asked, SignalId(own_id())).await?)
+                let (asked, id) = (read_json(&item.payload)?, SignalId(own_id()));
+                serde_json::to_value(empowerment::take_signal(api, asked, id, Some(self.name)).await?)
             }
         };
         let mut taken = taken.map_err(|_| Problem::internal())?;

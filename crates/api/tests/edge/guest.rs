@@ -42,6 +42,7 @@ pub(crate) async fn integrate(house: &House, said: Value) -> Integrated {
             heard["code"] == "malformed_json" || heard["code"] == "scope_missing"
         })
         .await;
+    house.until(async || house.bus.stream_usage(&stream).await.is_ok_and(|usage| usage.messages == 0)).await;
     // What that left behind goes, so that a test begins with nothing.
     let rejected = format!("REJECTED-{name}");
     let usage = house.bus.stream_usage(&rejected).await.unwrap();

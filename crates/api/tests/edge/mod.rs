@@ -80,7 +80,7 @@ async fn what_is_refused_is_told_and_kept_without_its_words() {
     );
     assert_eq!((codes(&waited), &refused["code"]), (vec!["malformed".to_owned()], &json!("malformed")));
     let ahead = rejections(&house, &shop, json!({"after": 1_000})).await;
-    assert_eq!((&ahead["code"], &ahead["last_seq"]), (&json!("cursor_ahead"), &waited["next"]));
+    assert_eq!((&ahead["code"], &ahead["last"]), (&json!("cursor_ahead"), &waited["next"]));
     for wrong in [json!({"limit": 0}), json!({"limit": 501}), json!({"wait_ms": 20_001})] {
         assert_eq!(rejections(&house, &shop, wrong).await["code"], "page_out_of_bounds");
     }

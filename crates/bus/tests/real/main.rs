@@ -13,6 +13,7 @@ mod server;
 mod service;
 mod tail;
 mod uploads;
+mod users;
 
 use std::future::Future;
 use std::time::Duration;
