@@ -7,8 +7,8 @@ use protocol::Subject;
 use crate::connection::{Bus, BusError};
 
 /// Headers by which a publisher asks the server for something that edge streams never do: it stores nothing then, and says so to
-/// nobody.
-const NEVER_STORED: [&str; 5] = ["nats-rollup", "nats-schedule", "nats-ttl", "nats-incr", "nats-batch-"];
+/// nobody. Written exactly so: in any other case they are nothing to the server, and the message is stored like every other.
+const NEVER_STORED: [&str; 5] = ["Nats-Rollup", "Nats-Schedule", "Nats-TTL", "Nats-Incr", "Nats-Batch-Id"];
 
 /// What makes a message that was heard and one that was stored the same: a hash of subject and bytes.
 #[must_use]
@@ -60,8 +60,8 @@ impl EdgeListener {
 
 fn never_stored(headers: &async_nats::HeaderMap) -> Option<&'static str> {
     headers.iter().find_map(|(name, _)| {
-        let name = name.to_string().to_ascii_lowercase();
-        NEVER_STORED.into_iter().find(|begin| name.starts_with(begin))
+        let name = name.to_string();
+        NEVER_STORED.into_iter().find(|known| *known == name)
     })
 }
 
@@ -70,18 +70,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_by_which_nothing_is_stored_are_known_however_they_are_written() {
+    fn headers_by_which_nothing_is_stored_are_known_as_the_server_knows_them() {
         let with = |name: &str| {
             let mut headers = async_nats::HeaderMap::new();
             headers.insert(name, "x");
             never_stored(&headers)
         };
-        for name in
-            ["Nats-Rollup", "NATS-ROLLUP", "Nats-Schedule-Target", "Nats-TTL", "Nats-Batch-Id", "Nats-Incr"]
-        {
-            assert!(with(name).is_some(), "{name}");
+        for name in NEVER_STORED {
+            assert_eq!(with(name), Some(name));
         }
-        for name in ["Nats-Msg-Id", "Nats-Expected-Stream", "traceparent", "Content-Type"] {
+        for name in ["nats-rollup", "NATS-TTL", "Nats-Msg-Id", "Nats-Expected-Stream", "traceparent"] {
             assert_eq!(with(name), None, "{name}");
         }
     }

@@ -194,14 +194,18 @@ async fn no_reply_subject_that_it_names_is_written_to() {
         scene.attacker.publish(&format!("wb.c1.edge.mallory.message.r-{n}"), reply, "not a message").await;
         scene.attacker.publish("wb.c1.ext.mallory.rejections", reply, "{}").await;
     }
-    assert_eq!(scene.attacker.settle().await, []);
+    let said = scene.attacker.settle().await;
+    // One of them the server refuses by itself, and takes nothing with it.
+    let refused = said.iter().filter(|said| matches!(said, Said::Error(error) if error.contains("$JS.ACK")));
+    assert_eq!((refused.count(), said.len()), (2, 2), "{said:?}");
+    let handled = replies.len() - 1;
     // They were all handled once the last of them is among its rejections.
     let mut page = Value::Null;
     scene
         .house
         .until(async || {
             page = rejections(&scene.house, &scene.row, json!({})).await;
-            codes(&page).len() == replies.len()
+            codes(&page).len() == handled
         })
         .await;
     let heard = scene.watch.settle().await;
@@ -214,7 +218,7 @@ async fn no_reply_subject_that_it_names_is_written_to() {
     assert_ne!(after["REJECTED-mallory"], before["REJECTED-mallory"]);
     after.insert("REJECTED-mallory", before["REJECTED-mallory"]);
     assert_eq!(after, before);
-    assert!(scene.house.kit.metrics.refused_total.get(["api", "reply_elsewhere"]) >= replies.len() as u64);
+    assert!(scene.house.kit.metrics.refused_total.get(["api", "reply_elsewhere"]) >= handled as u64);
     scene.victim_is_well("m-2").await;
     scene.house.close().await;
 }
@@ -224,10 +228,9 @@ async fn headers_reach_no_further_than_its_own_edge() {
     let mut scene = Scene::open().await;
     let before = scene.state().await;
     let target = "wb.c1.edge.shop.message.forged";
-    let asks: [&[(&str, &str)]; 8] = [
+    let asks: [&[(&str, &str)]; 7] = [
         &[("Nats-Schedule", "@at 2020-01-01T00:00:00Z"), ("Nats-Schedule-Target", target)],
         &[("Nats-Schedule", "@every 1s"), ("Nats-Schedule-Target", "wb.c1.in.config")],
-        &[("nats-schedule", "@at 2020-01-01T00:00:00Z"), ("nats-schedule-target", target)],
         &[("Nats-Rollup", "all")],
         &[("Nats-Rollup", "sub")],
         &[("Nats-TTL", "1s")],
@@ -265,8 +268,11 @@ async fn headers_reach_no_further_than_its_own_edge() {
     let harmless =
         [("Nats-Expected-Stream", "EDGE-mallory"), ("Nats-Msg-Id", "x"), ("Winterband-Account", "other")];
     scene.attacker.publish_with("wb.c1.edge.mallory.message.h-9", &harmless, &message("m-9", "hello")).await;
-    scene.house.until(async || messages(&scene.house.inputs().await).len() == 1).await;
+    let unread = [("nats-schedule", "@at 2020-01-01T00:00:00Z"), ("nats-schedule-target", target)];
+    scene.attacker.publish_with("wb.c1.edge.mallory.message.h-10", &unread, &message("m-10", "hello")).await;
+    scene.house.until(async || messages(&scene.house.inputs().await).len() == 2).await;
     assert_eq!(messages(&scene.house.inputs().await)[0].account.as_str(), "shop");
+    assert_eq!(scene.watch.settle().await.iter().filter(is_forged).count(), 0);
     scene.victim_is_well("m-2").await;
     scene.house.close().await;
 }
