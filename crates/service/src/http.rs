@@ -9,7 +9,8 @@ mod pace;
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, State};
-use axum::http::{Extensions, HeaderMap, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -63,9 +64,31 @@ fn pages(health: Health, metrics: Metrics, whom: Whom) -> Router {
         .route("/metrics", get(encode).with_state((metrics, whom)))
 }
 
-/// Answers unknown paths and methods with a [`Problem`]; lay it around the whole router.
+/// Answers unknown paths and methods with a [`Problem`], and has browsers make nothing of an answer that it does not say itself; lay it
+/// around the whole router.
 pub fn with_problems(router: Router) -> Router {
-    router.fallback(no_such_path).method_not_allowed_fallback(no_such_method)
+    let router = router.fallback(no_such_path).method_not_allowed_fallback(no_such_method);
+    router.layer(map_response(protected))
+}
+
+/// What a browser is told of every answer that does not say it otherwise: it is what it says, loads and runs nothing, is in nobody's
+/// frame, and tells nobody where it was.
+const PROTECTION: [(HeaderName, HeaderValue); 3] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+];
+
+async fn protected(mut response: Response) -> Response {
+    for (name, value) in PROTECTION {
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response
 }
 
 /// Serves until cancelled, then lets running requests end; handlers find the peer in `ConnectInfo<SocketAddr>`.
