@@ -179,7 +179,7 @@ impl Office {
     /// Shows what was made, and tries it.
     async fn hand_over(&self, made: &IntegrationMade, seed_file: Option<&Path>) -> Result<ExitCode> {
         let name = &made.name;
-        println!("{name} has {} that open: {}", count(made.keys.len()), made.keys.join(", "));
+        println!("{name} gets in with {}", made.keys.join(" and with "));
         let Some(seed) = &made.seed else { return Ok(ExitCode::SUCCESS) };
         match seed_file {
             Some(file) => {
@@ -235,10 +235,6 @@ impl Office {
         println!("{}", users_config(&users));
         Ok(())
     }
-}
-
-fn count(keys: usize) -> String {
-    if keys == 1 { "1 key".to_owned() } else { format!("{keys} keys") }
 }
 
 /// Never over a file that is there: it may be a seed that is in use.
