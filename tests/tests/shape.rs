@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The arrows of ARCHITECTURE.md: a crate, and what it may use of ours.
-const ARROWS: [(&str, &[&str]); 22] = [
+const ARROWS: [(&str, &[&str]); 23] = [
     ("protocol", &[]),
     ("conditions", &["protocol"]),
     ("routing-core", &["conditions", "protocol"]),
@@ -38,6 +38,7 @@ const ARROWS: [(&str, &[&str]); 22] = [
     ),
     ("bus", &["protocol"]),
     ("service", &[]),
+    ("rights", &["bus", "protocol", "service"]),
     ("routing-service", &["bus", "protocol", "routing-core", "service"]),
     ("views", &["bus", "protocol", "service"]),
     ("desk", &["bus", "forecast", "protocol", "service"]),
@@ -53,6 +54,7 @@ const ARROWS: [(&str, &[&str]); 22] = [
             "empowerment-core",
             "empowerment-service",
             "protocol",
+            "rights",
             "routing-core",
             "routing-service",
             "service",

@@ -4,6 +4,8 @@
 //! bytes. What is refused is told to the sender, who still has it. README.md shows every route with curl.
 
 mod config;
+mod consents;
+mod customers;
 mod door;
 mod edge;
 mod empowerment;
@@ -24,8 +26,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use bus::{Audit, Bucket, Bus, IdHasher, Sealer, places};
+use bus::{Audit, Bucket, Bus, Consents, Exports, IdHasher, Sealer, places};
 use protocol::SubjectToken;
+use protocol::privacy::{self, Privacy};
 use protocol::subjects::Subjects;
 use service::{Kit, Rate, RateLimiter};
 
@@ -60,6 +63,9 @@ struct Api {
     keys: KeyRing,
     floor: Floor,
     rate: RateLimiter<String>,
+    privacy: Privacy,
+    exports: Exports,
+    consents: Consents,
 }
 
 type Shared = Arc<Api>;
@@ -86,6 +92,10 @@ pub async fn start(
     let audit_max_bytes = kit.settings.streams.audit_max_bytes;
     let audit =
         Audit::open(&bus, &subjects, audit_max_bytes).await.context("failed to open the audit trail")?;
+    let exports = Exports::open(&bus, sealer.clone()).await.context("open the store of exports")?;
+    let consents = Consents::open(&bus).await.context("open the record of consents")?;
+    let folder = kit.settings.folder.as_deref();
+    let privacy = service::settings::read_file(folder, privacy::FILE_NAME, Privacy::faults)?;
     let per_second = Rate::per_second(kit.settings.limits.api_requests_per_second);
     let api = Api {
         kit: kit.clone(),
@@ -99,6 +109,9 @@ pub async fn start(
         keys,
         floor,
         rate: RateLimiter::new(per_second, RATED_KEYS_MAX, kit.clock.clone()),
+        privacy,
+        exports,
+        consents,
     };
     let api = Arc::new(api);
     let registry = edge::follow(kit, &api.accounts, "integrations").await?;

@@ -102,11 +102,14 @@ pub(crate) fn has_room(api: &Api) -> Result<(), Problem> {
     if api.bus.room().level() == RoomLevel::All { Ok(()) } else { Err(problems::storage_full()) }
 }
 
-async fn accept(api: &Api, fit: Fit, source: Source<'_>) -> Result<MessageTaken, Problem> {
+async fn accept(api: &Api, mut fit: Fit, source: Source<'_>) -> Result<MessageTaken, Problem> {
     if fit.sent_at_ignored {
         api.kit.metrics.refused_total.inc([NAME, "sent_at_ignored"]);
     }
     let (channel, account) = (ChannelKind::Api, fit.account);
+    for kind in api.privacy.mask_of(channel, &account).content(&mut fit.content) {
+        api.kit.metrics.masked_total.inc([NAME, kind.name()]);
+    }
     let identity = api.hasher.identity(channel, account.as_str(), &fit.from);
     let (provider_hash, replays) = match source {
         Source::Sender => (api.hasher.provider_id(channel, &account, &fit.id), None),

@@ -13,8 +13,8 @@ use protocol::signin::Scope;
 
 use crate::door::{self, Bound};
 use crate::{
-    CONFIG_BYTES_MAX, REQUEST_WAIT_MAX, REQUESTS_AT_ONCE_MAX, Shared, config, empowerment, integrations,
-    keys, message, parked, sessions, trail,
+    CONFIG_BYTES_MAX, REQUEST_WAIT_MAX, REQUESTS_AT_ONCE_MAX, Shared, config, consents, customers,
+    empowerment, integrations, keys, message, parked, sessions, trail,
 };
 
 /// What a route asks of its caller.
@@ -53,7 +53,8 @@ pub fn listed() -> Vec<(Method, &'static str, Needs)> {
 fn table() -> Vec<Route> {
     use Needs::Usher;
     use Scope::{
-        AccountsManage, AuditRead, ConfigRead, ConfigWrite, FactsWrite, MessagesWrite, ParkedManage,
+        AccountsManage, AuditRead, ConfigRead, ConfigWrite, ContactsRead, ContactsWrite, CustomersErase,
+        CustomersExport, FactsWrite, MessagesWrite, ParkedManage,
     };
     vec![
         post("/api/v1/messages", Needs::Scope(MessagesWrite), message::post),
@@ -73,6 +74,12 @@ fn table() -> Vec<Route> {
         post("/api/v1/integrations", Needs::Scope(AccountsManage), integrations::post),
         post("/api/v1/integrations/{name}/rotate", Needs::Scope(AccountsManage), integrations::post_rotate),
         delete("/api/v1/integrations/{name}", Needs::Scope(AccountsManage), integrations::delete),
+        post("/api/v1/customers/consents", Needs::Scope(ContactsWrite), consents::change),
+        post("/api/v1/customers/consents/list", Needs::Scope(ContactsRead), consents::list),
+        post("/api/v1/customers/erase", Needs::Scope(CustomersErase), customers::erase),
+        get("/api/v1/erasures/{id}", Needs::Scope(CustomersErase), customers::erasure),
+        post("/api/v1/customers/export", Needs::Scope(CustomersExport), customers::export),
+        get("/api/v1/exports/{id}", Needs::Scope(CustomersExport), customers::exported),
         get("/api/v1/parked", Needs::Scope(ParkedManage), parked::list),
         get("/api/v1/parked/{id}", Needs::Scope(ParkedManage), parked::show),
         delete("/api/v1/parked/{id}", Needs::Scope(ParkedManage), parked::dismiss),

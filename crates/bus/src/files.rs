@@ -101,6 +101,14 @@ impl Files {
         }
     }
 
+    /// Deletes a file; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`FileError::Unavailable`]; fate: retry.
+    pub async fn remove(&self, object: Hash128) -> Result<(), FileError> {
+        Ok(self.objects.delete(&object.to_string()).await?)
+    }
+
     pub(crate) async fn unseal(&self, identity: IdentityId, sealed: Bytes) -> Result<Bytes, FileError> {
         match self.sealer.unseal_file(identity, sealed).await {
             Ok(bytes) => Ok(bytes),

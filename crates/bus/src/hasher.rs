@@ -11,6 +11,9 @@ const IDENTITY: &str = "winterband v1 identity id";
 const PROVIDER_ID: &str = "winterband v1 provider message id";
 const CONTENT: &str = "winterband v1 content";
 
+/// Whoever writes by mail, vouched for by their server or not, is known within these scopes.
+pub const MAIL_SCOPES: [&str; 2] = ["verified address", "address"];
+
 /// Hashes with keys derived from the master key, one for each kind of thing.
 #[derive(Clone)]
 pub struct IdHasher {
@@ -34,6 +37,17 @@ impl IdHasher {
     #[must_use]
     pub fn identity(&self, channel: ChannelKind, scope: &str, value: &str) -> IdentityId {
         IdentityId(hash(&self.identity, &[channel.as_str().as_bytes(), scope.as_bytes(), value.as_bytes()]))
+    }
+
+    /// All identities that somebody may have who writes so: whoever writes by mail is one in every inbox, and another one when
+    /// their server vouches for them.
+    #[must_use]
+    pub fn identities(&self, channel: ChannelKind, account: &str, value: &str) -> Vec<IdentityId> {
+        if channel != ChannelKind::Email {
+            return vec![self.identity(channel, account, value)];
+        }
+        let address = value.to_lowercase();
+        MAIL_SCOPES.map(|scope| self.identity(channel, scope, &address)).to_vec()
     }
 
     /// The hash of the id that a provider gave a message of one account.

@@ -82,6 +82,26 @@ pub fn audit(subjects: &Subjects, max_bytes: u64) -> StreamSpec {
     }
 }
 
+/// Largest that the list of erasures grows, bytes: some hundred thousand of them.
+const ERASURES_BYTES_MAX: u64 = 512 * MIB;
+/// All exports together that wait to be fetched, bytes.
+pub const EXPORTS_BYTES_MAX: u64 = 2 * GIB;
+
+/// The stream of erasures: it outlives every store of keys, so that none that was restored brings anything back.
+#[must_use]
+pub fn erasures(subjects: &Subjects) -> StreamSpec {
+    StreamSpec {
+        name: streams::ERASURES.to_owned(),
+        subjects: vec![subjects.erasures()],
+        max_bytes: ERASURES_BYTES_MAX,
+        max_age: None,
+        max_message_bytes: MESSAGE_BYTES_MAX,
+        duplicate_window: DUPLICATE_WINDOW,
+        discard: Discard::New,
+        is_permanent: false,
+    }
+}
+
 /// What an integration published, until it is taken: the bound of what it can leave here. Messages go as soon as they are taken, by
 /// their time only if nobody takes them.
 #[must_use]
@@ -144,6 +164,12 @@ pub fn drafts() -> BucketSpec {
     bucket(streams::DRAFTS, Some(7 * DAY), 256 * MIB, 64 * 1024)
 }
 
+/// What customers agreed to.
+#[must_use]
+pub fn consents() -> BucketSpec {
+    bucket(streams::CONSENTS, None, 256 * MIB, 256 * 1024)
+}
+
 /// How far mailboxes were read.
 #[must_use]
 pub fn cursors() -> BucketSpec {
@@ -178,6 +204,12 @@ pub fn uploads() -> SubjectToken {
     token(streams::UPLOADS)
 }
 
+/// The name of the object store for exports that wait to be fetched.
+#[must_use]
+pub fn exports() -> SubjectToken {
+    token(streams::EXPORTS)
+}
+
 /// How large the store of files may grow that no message names yet, beside one for files of this size, bytes.
 #[must_use]
 pub fn uploads_bytes_max(files_bytes_max: u64) -> u64 {
@@ -196,12 +228,15 @@ mod tests {
 
     #[test]
     fn every_place_has_a_name_and_a_limit() {
-        for spec in [leases(), gateways(), accounts(), sessions(), drafts(), cursors(), webhooks()] {
+        for spec in
+            [leases(), gateways(), accounts(), sessions(), drafts(), cursors(), webhooks(), consents()]
+        {
             assert!(spec.max_bytes > 0, "{}", spec.name);
             assert_eq!(spec.history, 1, "{}: old values would outlive an erasure", spec.name);
         }
         assert_eq!(snapshots().as_str(), streams::SNAPSHOTS);
         assert_eq!(files().as_str(), streams::FILES);
         assert_eq!(uploads().as_str(), streams::UPLOADS);
+        assert_eq!(exports().as_str(), streams::EXPORTS);
     }
 }

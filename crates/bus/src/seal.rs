@@ -24,6 +24,8 @@ use crate::watch::{WatchEvent, Watcher};
 
 /// Unwrapped keys kept in memory by one process.
 pub const KEYS_CACHED_MAX: usize = 50_000;
+/// Where the store of keys says which erasures are in it; no identity is called so.
+const APPLIED_KEY: &str = "erasures.applied";
 /// A sealed file begins with the generation of its key.
 const GENERATION_BYTES: usize = size_of::<u32>();
 /// Pause before a broken watch over the keys is opened again.
@@ -162,9 +164,48 @@ impl Sealer {
     /// # Errors
     /// [`SealError::Unavailable`]; fate: retry.
     pub async fn erase_identity(&self, identity: IdentityId) -> Result<(), SealError> {
-        let destroyed = self.store.destroy(identity).await;
-        self.cache().forget(identity, u32::MAX);
+        self.erase_up_to(identity, u32::MAX).await
+    }
+
+    /// The same of keys up to a generation; younger ones are left. It is what is done again with a store of keys from a backup.
+    ///
+    /// # Errors
+    /// [`SealError::Unavailable`]; fate: retry.
+    pub async fn erase_up_to(&self, identity: IdentityId, generation: u32) -> Result<(), SealError> {
+        let destroyed = self.store.destroy(identity, generation).await;
+        self.cache().forget(identity, generation);
         destroyed.map_err(seal_error)
+    }
+
+    /// The newest generation of an identity's keys, destroyed or not; 0 if there never was a key.
+    ///
+    /// # Errors
+    /// [`SealError::Unavailable`]; fate: retry.
+    pub async fn newest_generation(&self, identity: IdentityId) -> Result<u32, SealError> {
+        match self.store.state(identity).await.map_err(seal_error)? {
+            KeyState::None => Ok(0),
+            KeyState::Key { generation, .. } | KeyState::Destroyed { generation } => Ok(generation),
+        }
+    }
+
+    /// Up to which record of the erasures this store of keys is without what they destroyed; a store that was restored says so
+    /// by saying less.
+    ///
+    /// # Errors
+    /// [`SealError::Unavailable`]; fate: retry.
+    pub async fn erasures_applied(&self) -> Result<u64, SealError> {
+        let entry = self.store.bucket.get(APPLIED_KEY).await.map_err(SealError::Unavailable)?;
+        let text = entry.and_then(|entry| String::from_utf8(entry.value.to_vec()).ok());
+        Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+
+    /// Notes that all erasures up to a record are in this store of keys.
+    ///
+    /// # Errors
+    /// [`SealError::Unavailable`]; fate: retry.
+    pub async fn note_erasures_applied(&self, seq: u64) -> Result<(), SealError> {
+        let noted = self.store.bucket.put(APPLIED_KEY, seq.to_string().into()).await;
+        noted.map(drop).map_err(SealError::Unavailable)
     }
 
     async fn key_of(&self, identity: IdentityId, generation: u32) -> Result<DataKey, UnsealError> {

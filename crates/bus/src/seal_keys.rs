@@ -104,7 +104,9 @@ impl KeyStore {
 
     /// Destroys the key: first the mark, so that every process forgets it and none makes it anew for old seals, then
     /// the bytes on disk. Repeating it after a failure finishes the work.
-    pub(crate) async fn destroy(&self, identity: IdentityId) -> Result<(), KeyFailure> {
+    ///
+    /// A key younger than `up_to` is left: it came after the erasure that is repeated.
+    pub(crate) async fn destroy(&self, identity: IdentityId, up_to: u32) -> Result<(), KeyFailure> {
         let name = identity.to_string();
         for _ in 0..ATTEMPTS_MAX {
             let Some(entry) = self.bucket.get(&name).await.map_err(KeyFailure::Bucket)? else {
@@ -112,6 +114,9 @@ impl KeyStore {
             };
             let record: KeyRecord =
                 serde_json::from_slice(&entry.value).map_err(|_| KeyFailure::WrongMaster)?;
+            if record.generation > up_to {
+                return Ok(());
+            }
             let marked = if record.wrapped.is_none() {
                 Ok(entry.revision)
             } else {

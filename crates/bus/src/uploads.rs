@@ -80,6 +80,15 @@ impl Uploads {
         }
     }
 
+    /// Deletes a file, sent or not; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`FileError::Unavailable`]; fate: retry.
+    pub async fn remove(&self, object: Hash128) -> Result<(), FileError> {
+        self.objects.delete(&object.to_string()).await?;
+        self.files.remove(object).await
+    }
+
     /// Whether there is a file of that name, sent or not.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::post;
-use bus::{Bucket, Bus, Files, IdHasher, Sealer, StreamError, places};
+use bus::{Bucket, Bus, Files, IdHasher, MAIL_SCOPES, Sealer, StreamError, places};
 use bytes::Bytes;
 use channel_email::sign::Key;
 use protocol::delivery::AccountsAnswer;
@@ -135,7 +135,8 @@ pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHashe
     let files = Files::open(&bus, sealer.clone(), hasher.clone(), files_max)
         .await
         .context("open the store of files")?;
-    let intake = Intake { kit: kit.clone(), bus, sealer, hasher, subjects: Subjects::new(cell) };
+    let privacy = crate::intake::privacy(kit)?;
+    let intake = Intake { kit: kit.clone(), bus, sealer, hasher, subjects: Subjects::new(cell), privacy };
     let silences = accounts.iter().map(|account| {
         let silent_after = account.common.silent_after.as_millis();
         (account.key.clone(), u64::try_from(silent_after).unwrap_or(u64::MAX))
@@ -223,9 +224,10 @@ enum Sender<'a> {
 /// says to be them, since all that an identity ever wrote is shown together.
 fn email_identity(hasher: &IdHasher, address: &str, sender: Sender<'_>) -> IdentityId {
     let of = |scope, value: &str| hasher.identity(ChannelKind::Email, scope, value);
+    let [verified, said] = MAIL_SCOPES;
     match sender {
-        Sender::Verified => of("verified address", address),
-        Sender::Said => of("address", address),
+        Sender::Verified => of(verified, address),
+        Sender::Said => of(said, address),
         Sender::For(other) => of("address for another", &format!("{address} {other}")),
     }
 }

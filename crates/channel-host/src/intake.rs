@@ -1,5 +1,6 @@
 //! From a message that an adapter read to an input in INBOUND: sealed, hashed, durable. What cannot become one is parked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Bus, Deadline, IdHasher, PublishError, Published, SealError, Sealer};
@@ -10,6 +11,7 @@ use protocol::customer::CustomerKeys;
 use protocol::input::{CustomerMessage, Input, InputBody, MessageThread, WIRE_VERSION};
 use protocol::limits::CUSTOMER_KEYS_MAX;
 use protocol::parked::Parked;
+use protocol::privacy::Privacy;
 use protocol::subjects::Subjects;
 use protocol::{
     ChannelKind, Hash128, IdentityId, Language, MessageId, Millis, ParkedId, Subject, SubjectToken,
@@ -30,6 +32,7 @@ pub(crate) struct Intake {
     pub(crate) sealer: Sealer,
     pub(crate) hasher: IdHasher,
     pub(crate) subjects: Subjects,
+    pub(crate) privacy: Arc<Privacy>,
 }
 
 /// Why something did not become durable. It may have been all the same, and the same again is the same.
@@ -47,6 +50,15 @@ pub(crate) enum NotTaken {
     /// A person has to look at the log of this process; fate: retry.
     #[error("something broke on our side")]
     Broken,
+}
+
+/// What is taken out of words, as the folder of settings says.
+///
+/// # Errors
+/// When the file has faults; the process does not start then.
+pub(crate) fn privacy(kit: &Kit) -> anyhow::Result<Arc<Privacy>> {
+    let folder = kit.settings.folder.as_deref();
+    service::settings::read_file(folder, protocol::privacy::FILE_NAME, Privacy::faults).map(Arc::new)
 }
 
 /// A message and what its account knows of it.
@@ -69,7 +81,9 @@ impl Intake {
     /// core, which parks them: the server must not swallow them as a repetition.
     pub(crate) async fn say(&self, said: Said<'_>) -> Result<Published, NotTaken> {
         let Said { channel, account, identity, message, language, thread, inbound } = said;
-        let content = self.bytes_of(&inbound.content)?;
+        let mut content = inbound.content.clone();
+        self.mask(channel, account, &mut content);
+        let content = self.bytes_of(&content)?;
         let body = self.seal(identity, &content).await?;
         let provider_hash = self.hasher.provider_id(channel, account, &inbound.provider_id);
         let content_hash = self.hasher.content(&content);
@@ -117,6 +131,13 @@ impl Intake {
         };
         let keys = CustomerKeys { verified: hashed(true), claimed: hashed(false) };
         (!keys.is_empty()).then_some(keys)
+    }
+
+    /// Takes out of words what nobody should have, before anything is made of them.
+    pub(crate) fn mask(&self, channel: ChannelKind, account: &SubjectToken, content: &mut Content) {
+        for kind in self.privacy.mask_of(channel, account).content(content) {
+            self.kit.metrics.masked_total.inc([channel.as_str(), kind.name()]);
+        }
     }
 
     pub(crate) fn bytes_of(&self, content: &Content) -> Result<Vec<u8>, NotTaken> {

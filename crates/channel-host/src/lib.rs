@@ -117,6 +117,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         sealer: sealer.clone(),
         hasher: hasher.clone(),
         subjects: subjects.clone(),
+        privacy: intake::privacy(kit)?,
     };
     let host = Arc::new(Host {
         kit: kit.clone(),

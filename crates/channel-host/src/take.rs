@@ -289,7 +289,11 @@ impl Taker {
             return Err(NOBODY_TO_THANK);
         }
         let words = match &thanks.words {
-            Some(words) => Some(self.seal(identity, words).await.map_err(refusal_of)?),
+            Some(words) => {
+                let mut words = words.clone();
+                self.host.intake.mask(ChannelKind::Web, &self.speaker.account, &mut words);
+                Some(self.seal(identity, &words).await.map_err(refusal_of)?)
+            }
             None => None,
         };
         // The page's own id, so that the same thanks again are the same.

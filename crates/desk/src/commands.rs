@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bus::{Deadline, PublishError, Published, RoomLevel};
 use protocol::command::AgentCommand;
+use protocol::content::Content;
 use protocol::desk::{DeskCommand, ToDesk};
 use protocol::input::WIRE_VERSION;
 use protocol::{AgentId, CommandId, ContactId, Input, InputBody, Refusal};
@@ -187,9 +188,10 @@ impl Lane {
     async fn draft(&self, contact: ContactId, text: &str) {
         // Between the last key and the contact's going is no fault of the agent.
         let Some((_, Some(identity))) = self.gateway.hub.may_read(self.agent, contact) else { return };
-        if let Err(error) =
-            self.gateway.drafts.keep(&self.gateway.sealer, self.agent, contact, identity, text).await
-        {
+        let mut words = Content::words(text);
+        self.gateway.mask(&mut words);
+        let kept = self.gateway.drafts.keep(&self.gateway.sealer, self.agent, contact, identity, &words.text);
+        if let Err(error) = kept.await {
             tracing::warn!(%error, "a draft was not kept");
             let words = "the draft could not be kept on the server; it stays in this window";
             self.out.send(render::frame(&Fault::new("draft_not_kept", words).frame()));

@@ -18,6 +18,7 @@ use protocol::{ChannelKind, ConversationId, Hash128, IdentityId, LinkId, Millis,
 use serde::{Deserialize, Serialize};
 use service::Problem;
 
+use crate::consents::{self, ConsentLine};
 use crate::pages::{ask, shown, signed_in, silent};
 use crate::render::WordsAway;
 use crate::{Gateway, audit, files, history, render};
@@ -58,6 +59,7 @@ struct Person {
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
+    consents: Vec<ConsentLine>,
 }
 
 /// What joins an identity; `by`: the agent who said so, and nobody where it was verified.
@@ -171,6 +173,7 @@ async fn person(gateway: &Gateway, known: KnownIdentity) -> Result<Person, Words
         since,
         name: content.name.or(called),
         address: address.or(content.identity),
+        consents: consents::lines(gateway, identity).await.map_err(|error| WordsAway(error.to_string()))?,
     })
 }
 

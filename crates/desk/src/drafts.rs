@@ -136,6 +136,7 @@ async fn sweep(gateway: &Gateway) {
 
 /// Forgets the draft of words that were sent; one that was written since stays.
 pub(crate) async fn forget_sent(gateway: &Gateway, agent: AgentId, contact: ContactId, sent: &str) {
+    let sent = gateway.privacy.mask.text(sent).text;
     match gateway.drafts.find(&gateway.sealer, agent, contact, Sought::AmongKnown).await {
         Ok(Some(draft)) if draft.trim() == sent.trim() => forget(gateway, agent, contact).await,
         Ok(_) => {}

@@ -12,7 +12,7 @@ use protocol::remedies::RemedyRefusal;
 use protocol::remedy::ContactContext;
 use protocol::thread::Entry;
 use protocol::{
-    AgentId, CommandId, ContactId, ConversationId, GatewayId, Hash128, IdentityId, Millis, Record,
+    AgentId, CommandId, ContactId, ConversationId, GatewayId, Hash128, IdentityId, Millis, Record, RemedyId,
     RemedyRecord,
 };
 use tokio::sync::{mpsc, watch};
@@ -232,6 +232,13 @@ impl Hub {
 
     pub(crate) fn identity_of(&self, contact: ContactId) -> Option<IdentityId> {
         self.lock().shown.floor.identity_of(contact)
+    }
+
+    /// Whose contact something was given in.
+    pub(crate) fn identity_of_remedy(&self, remedy: RemedyId) -> Option<IdentityId> {
+        let inner = self.lock();
+        let contact = inner.shown.remedies.contact_of(remedy)?;
+        inner.shown.floor.identity_of(contact)
     }
 
     /// The conversation of a contact in which this agent may write to the customer.

@@ -9,6 +9,7 @@ mod answer;
 mod assets;
 mod audit;
 mod commands;
+mod consents;
 mod customer;
 mod deliveries;
 mod drafts;
@@ -27,6 +28,7 @@ mod presence;
 mod projection;
 mod remedies;
 mod render;
+mod rights;
 mod search;
 mod sessions;
 mod shown;
@@ -42,11 +44,14 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use bus::{Audit, Bucket, Bus, Files, IdHasher, Sealer, places};
+use bus::{Audit, Bucket, Bus, Consents, Exports, Files, IdHasher, Sealer, places};
+use protocol::content::Content;
 use protocol::ids::GatewayId;
+use protocol::privacy::{self, Privacy};
 use protocol::subjects::Subjects;
 use protocol::{Millis, SubjectToken};
 use service::Kit;
+use service::settings::read_file;
 use tokio::sync::Semaphore;
 
 use crate::accounts::Gatekeeper;
@@ -76,9 +81,19 @@ struct Gateway {
     files: Files,
     /// One permit for each upload that may be under way.
     uploads: Semaphore,
+    privacy: Privacy,
+    exports: Exports,
+    consents: Consents,
 }
 
 impl Gateway {
+    /// Takes out of an agent's words what nobody should have.
+    fn mask(&self, words: &mut Content) {
+        for kind in self.privacy.mask.content(words) {
+            self.kit.metrics.masked_total.inc(["desk", kind.name()]);
+        }
+    }
+
     fn now(&self) -> Millis {
         Millis(self.kit.clock.unix_ms())
     }
@@ -100,7 +115,11 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
     let subjects = Subjects::new(cell);
     let audit_max_bytes = kit.settings.streams.audit_max_bytes;
     let audit = Audit::open(&bus, &subjects, audit_max_bytes).await.context("open the audit trail")?;
+    let exports = Exports::open(&bus, sealer.clone()).await.context("open the store of exports")?;
+    let consents = Consents::open(&bus).await.context("open the record of consents")?;
     let gateway = Arc::new(Gateway {
+        exports,
+        consents,
         kit: kit.clone(),
         bus,
         sealer,
@@ -117,6 +136,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         gateways,
         files,
         uploads: Semaphore::new(files::UPLOADS_MAX),
+        privacy: read_file(kit.settings.folder.as_deref(), privacy::FILE_NAME, Privacy::faults)?,
     });
     follow::start(&gateway);
     presence::start(&gateway);
@@ -141,6 +161,17 @@ fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/desk/history/{conversation}", get(search::part))
         .route("/desk/customer/{conversation}", get(customer::page))
         .route("/desk/admin/audit", get(audit::page))
+        .route(
+            "/desk/customer/{conversation}/erase",
+            post(rights::erase).layer(DefaultBodyLimit::max(rights::BODY_BYTES_MAX)),
+        )
+        .route("/desk/customer/{conversation}/export", post(rights::export))
+        .route(
+            "/desk/customer/{conversation}/consents",
+            post(consents::change).layer(DefaultBodyLimit::max(rights::BODY_BYTES_MAX)),
+        )
+        .route("/desk/erasures/{id}", get(rights::erasure))
+        .route("/desk/exports/{id}", get(rights::exported))
         .route("/desk/policy", get(pages::policy))
         .route("/desk/wallets", get(pages::wallets))
         .route("/desk/api/signin", post(signin::sign_in).layer(DefaultBodyLimit::max(signin::BODY_BYTES_MAX)))

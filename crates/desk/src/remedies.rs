@@ -178,6 +178,11 @@ impl Remedies {
         self.settled.find(command, agent)
     }
 
+    /// The contact in which something was given.
+    pub(crate) fn contact_of(&self, remedy: RemedyId) -> Option<ContactId> {
+        self.given.get(remedy).map(|given| given.contact)
+    }
+
     /// What was given for a contact, oldest first.
     pub(crate) fn of_contact(&self, contact: ContactId) -> impl Iterator<Item = &Arc<Given>> {
         self.given.of(contact)

@@ -19,7 +19,7 @@ pub(crate) use given::{ask, kudos, promise, remedy};
 /// Keys or drafts could not be had: showing the words as erased would be a lie, so the desk is to come back.
 #[derive(Debug, thiserror::Error)]
 #[error("show words: {0}")]
-pub(crate) struct WordsAway(String);
+pub(crate) struct WordsAway(pub(crate) String);
 
 /// A frame as text; made once, whoever it goes to.
 pub(crate) fn frame(frame: &ToDesk) -> Utf8Bytes {

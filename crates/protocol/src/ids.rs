@@ -133,6 +133,10 @@ macro_rules! born_inside {
     };
 }
 
+born_outside!(/// An erasure of a customer.
+    ErasureId, "era");
+born_outside!(/// An export of all that is held of a customer.
+    ExportId, "exp");
 born_outside!(/// A person or bot who takes contacts.
     AgentId, "agt");
 born_outside!(/// One message, named by whoever wrote it down first (widget, desk, adapter).

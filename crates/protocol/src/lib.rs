@@ -9,6 +9,7 @@ pub mod api;
 pub mod audit;
 pub mod command;
 pub mod config;
+pub mod consent;
 pub mod content;
 pub mod customer;
 pub mod delivery;
@@ -22,12 +23,15 @@ pub mod incident;
 pub mod input;
 pub mod integration;
 pub mod limits;
+pub mod mask;
 pub mod money;
 pub mod parked;
 pub mod policy;
+pub mod privacy;
 pub mod record;
 pub mod remedies;
 pub mod remedy;
+pub mod rights;
 mod schema;
 pub mod search;
 pub mod signin;
@@ -43,9 +47,9 @@ pub mod views;
 pub use command::{Command, Outcome, Refusal};
 pub use hash::Hash128;
 pub use ids::{
-    AgentId, AskId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, IncidentId, LinkId,
-    MessageId, NoticeId, OfferId, ParkedId, PromiseId, RemedyId, SessionId, SignalId, StoryId, TellId,
-    WebhookId,
+    AgentId, AskId, CommandId, ContactId, ConversationId, ErasureId, ExportId, GatewayId, IdentityId,
+    IncidentId, LinkId, MessageId, NoticeId, OfferId, ParkedId, PromiseId, RemedyId, SessionId, SignalId,
+    StoryId, TellId, WebhookId,
 };
 pub use input::{Input, InputBody};
 pub use money::{Currency, Money};

@@ -18,6 +18,10 @@ pub const EDGE_OF: &str = "EDGE-";
 pub const REJECTED_OF: &str = "REJECTED-";
 /// Wrapped sealing keys, one an identity.
 pub const KEYS: &str = "KEYS";
+/// What was erased, kept for good: it outlives every store of keys.
+pub const ERASURES: &str = "ERASURES";
+/// Exports that wait to be fetched, sealed (object store).
+pub const EXPORTS: &str = "EXPORTS";
 /// Who leads.
 pub const LEASES: &str = "LEASES";
 /// Which gateway processes live.
@@ -30,6 +34,8 @@ pub const SESSIONS: &str = "SESSIONS";
 pub const DRAFTS: &str = "DRAFTS";
 /// The bucket of endpoints of other systems that are posted public events, and how far each has come.
 pub const WEBHOOKS: &str = "WEBHOOKS";
+/// What customers agreed to, by identity.
+pub const CONSENTS: &str = "CONSENTS";
 /// How far mailboxes were read, by account.
 pub const CURSORS: &str = "CURSORS";
 /// Attached files and mails as they came, sealed (object store).

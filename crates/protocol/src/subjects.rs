@@ -302,6 +302,30 @@ impl Subjects {
         self.of(&format!("probe.{integration}"))
     }
 
+    /// What became of erasures.
+    #[must_use]
+    pub fn erasures(&self) -> Subject {
+        self.of("log.erasures")
+    }
+
+    /// Questions to the keeper of the customer's rights.
+    #[must_use]
+    pub fn rights(&self) -> Subject {
+        self.of("svc.rights")
+    }
+
+    /// Questions to the read models: what is held of identities.
+    #[must_use]
+    pub fn views_holdings(&self) -> Subject {
+        self.of("svc.views.holdings")
+    }
+
+    /// Questions to the index of the search: how much it still holds of identities.
+    #[must_use]
+    pub fn views_traces(&self) -> Subject {
+        self.of("svc.views.traces")
+    }
+
     /// What the bench publishes on the raw bus; outside every stream of the product.
     #[must_use]
     pub fn bench(&self) -> Subject {

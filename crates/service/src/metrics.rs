@@ -37,6 +37,8 @@ pub struct Metrics {
     pub parked_total: Counters<2>,
     /// Inputs whose sender was told no; labels: channel, reason.
     pub refused_total: Counters<2>,
+    /// Places in words from which a card number or a secret was taken out; labels: channel, kind.
+    pub masked_total: Counters<2>,
     /// Inputs that had been consumed before; labels: channel.
     pub duplicates_total: Counters<1>,
     /// Repeated attempts to store what came in, or to send; labels: channel.
@@ -103,6 +105,7 @@ impl Metrics {
             messages_sent_total: counters(r, "messages_sent", "Messages sent to customers", ["channel"]),
             parked_total: counters(r, "parked", "Inputs parked for a person", ["channel", "reason"]),
             refused_total: counters(r, "refused", "Inputs refused", ["channel", "reason"]),
+            masked_total: counters(r, "masked", "Card numbers and secrets taken out", ["channel", "kind"]),
             duplicates_total: counters(r, "duplicates", "Inputs consumed before", ["channel"]),
             retried_total: counters(r, "retried", "Repeated attempts to send", ["channel"]),
             commands_total: counters(r, "commands", "Commands by outcome", ["outcome"]),

@@ -2,6 +2,7 @@
 //!
 //! `deploy/config/winterband.toml` is the defaults and their documentation in one; it is built in.
 
+mod apart;
 mod fields;
 mod keys;
 mod place;
@@ -18,6 +19,7 @@ use axum::http::Uri;
 
 use crate::http::Prefix;
 
+pub use apart::read_file;
 pub use fields::{Fault, Fields};
 pub use place::{line_of, locate};
 pub use secret::Secret;

@@ -145,7 +145,7 @@ pub(crate) fn customer(
     let joined = Joined::around(&tx, word(&owner)?)?;
     let identities = joined.order.iter().map(|id| known(&tx, *id)).collect::<Result<Vec<_>, _>>()?;
     let suggestions = suggestions(&tx, &joined)?;
-    let (timeline, has_more) = timeline(&tx, &joined.order, question)?;
+    let (timeline, has_more) = timeline(&tx, &joined.order, question.before, question.limit)?;
     Ok(CustomerAnswer {
         log_seq,
         identities: identities.into_iter().flatten().collect(),
@@ -158,15 +158,15 @@ pub(crate) fn customer(
 }
 
 /// The identities of one customer, in the order in which they were found.
-struct Joined {
-    order: Vec<IdentityId>,
+pub(crate) struct Joined {
+    pub(crate) order: Vec<IdentityId>,
     links: Vec<CustomerLink>,
-    is_cut: bool,
+    pub(crate) is_cut: bool,
 }
 
 impl Joined {
     /// Follows live links from one identity to all that it is joined with.
-    fn around(tx: &Connection, first: IdentityId) -> Result<Self, StoreError> {
+    pub(crate) fn around(tx: &Connection, first: IdentityId) -> Result<Self, StoreError> {
         let mut joined = Self { order: vec![first], links: Vec::new(), is_cut: false };
         let mut found = BTreeMap::from([(first, 0)]);
         let mut told = BTreeSet::new();
@@ -343,12 +343,13 @@ fn first_words(tx: &Connection, conversation: &str) -> Result<Option<Entry>, Sto
 }
 
 /// The latest entries of all conversations of these identities, oldest first, and whether there are more before them.
-fn timeline(
+pub(crate) fn timeline(
     tx: &Connection,
     identities: &[IdentityId],
-    question: &CustomerQuestion,
+    before: Option<u64>,
+    limit: u32,
 ) -> Result<(Vec<TimelineEntry>, bool), StoreError> {
-    let most = usize::try_from(question.limit).unwrap_or(usize::MAX).min(HISTORY_ENTRIES_MAX);
+    let most = usize::try_from(limit).unwrap_or(usize::MAX).min(HISTORY_ENTRIES_MAX);
     let names: Vec<String> = identities.iter().map(ToString::to_string).collect();
     let names = serde_json::to_string(&names).map_err(|error| StoreError::Row(error.to_string()))?;
     // CROSS JOIN keeps the order: from the few identities to their entries, never through all entries.
@@ -358,7 +359,7 @@ fn timeline(
          CROSS JOIN entries e ON e.conversation = c.conversation
          WHERE e.row < ?2 ORDER BY e.row DESC LIMIT ?3",
     )?;
-    let before = question.before.map_or(i64::MAX, signed);
+    let before = before.map_or(i64::MAX, signed);
     let asked = i64::try_from(most + 1).unwrap_or(i64::MAX);
     let mut rows = select.query(params![names, before, asked])?;
     let (mut found, mut words_bytes) = (Vec::new(), 0);
@@ -382,7 +383,7 @@ fn timeline(
     Ok((found, has_more))
 }
 
-fn channel(word: &str) -> Result<ChannelKind, StoreError> {
+pub(crate) fn channel(word: &str) -> Result<ChannelKind, StoreError> {
     let found = ChannelKind::ALL.into_iter().find(|kind| kind.as_str() == word);
     found.ok_or_else(|| StoreError::Row(format!("{word:?} is no channel")))
 }

@@ -12,6 +12,7 @@ mod customer;
 mod fold;
 mod follow;
 mod history;
+mod holdings;
 mod hours;
 pub mod measure;
 mod rebuild;
@@ -39,6 +40,7 @@ use crate::customer::Customer;
 use crate::fold::Conversations;
 use crate::follow::{AsRead, Follower, Prepare, Shared};
 use crate::history::Past;
+use crate::holdings::{Holdings, Traces};
 use crate::hours::Hours;
 use crate::remedies::Remedies;
 use crate::report::Report;
@@ -69,6 +71,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer) -> anyhow::Result<()> {
     follow(kit, &bus, &claim, (store, next_seq), AsRead).await?;
     serve::<Past>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_history()).await?;
     serve::<Customer>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_customer()).await?;
+    serve::<Holdings>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_holdings()).await?;
     serve::<Hours>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_floor()).await?;
     let (store, next_seq) = opened::<Remedies>(&bus, folder.join(REMEDIES)).await?;
     follow(kit, &bus, &claim, (store, next_seq), AsRead).await?;
@@ -78,6 +81,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer) -> anyhow::Result<()> {
     let forgetter = Forgetter::new(kit, &claim, Arc::clone(&store), sealer.clone());
     kit.drain.spawn("views forget", forgetter.run(kit.drain.token()));
     follow(kit, &bus, &claim, (store, next_seq), Opener::new(sealer, kit.metrics.clone())).await?;
+    serve::<Traces>(kit, &bus, folder.join(SEARCH), &subjects.views_traces()).await?;
     serve::<Found>(kit, &bus, folder.join(SEARCH), &subjects.views_search()).await
 }
 

@@ -86,6 +86,7 @@ pub(crate) async fn connect(settings: &Settings, bus: &BusSettings) -> Result<Bu
     for spec in places::all_streams(&subjects(settings)?, sizes) {
         bus.ensure_stream(&spec).await?;
     }
+    bus.ensure_stream(&places::erasures(&subjects(settings)?)).await?;
     Ok(bus)
 }
 

@@ -7,6 +7,7 @@ mod boot;
 mod bot;
 mod channel;
 mod config;
+mod erasure;
 mod first_start;
 mod integration;
 mod ledger;
@@ -83,6 +84,9 @@ enum Command {
     Audit(audit::Command),
     /// Shows what could not be handled.
     Parked(parked::Args),
+    /// Shows what became of an erasure.
+    #[command(subcommand)]
+    Erasure(erasure::Command),
     /// Plays floors on the product's own routing core: against theory, on real arrivals.
     Simulate(simulate::Args),
     /// Measures the raw bus and the product on it, in one run.
@@ -122,6 +126,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Views(command) => views::run(folder, command).await,
         Command::Audit(command) => audit::run(folder, command).await,
         Command::Parked(args) => parked::run(folder, args).await,
+        Command::Erasure(command) => erasure::run(folder, command).await,
         Command::Simulate(args) => simulate::run(folder, args).await,
         Command::Bench(args) => Box::pin(bench::run(args)).await,
     }

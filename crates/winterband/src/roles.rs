@@ -8,6 +8,8 @@ use service::Kit;
 /// A part of the product that can run as a process of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Role {
+    /// Keeps the customer's rights: erasures, exports, what is kept for a time; one leads, others stand by.
+    Rights,
     /// Decides who gets which contact; one leads, others stand by.
     Routing,
     /// Decides what may be given and has it carried out; one leads, others stand by.
@@ -25,13 +27,22 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// All of them, in the order of starting.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Routing, Self::Empowerment, Self::Views, Self::Desk, Self::Chat, Self::Channels, Self::Api];
+    /// All of them, in the order of starting: the keys are put right first.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Rights,
+        Self::Routing,
+        Self::Empowerment,
+        Self::Views,
+        Self::Desk,
+        Self::Chat,
+        Self::Channels,
+        Self::Api,
+    ];
 
     /// The word on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Rights => "rights",
             Self::Routing => "routing",
             Self::Empowerment => "empowerment",
             Self::Views => "views",
@@ -95,6 +106,8 @@ async fn start_one(shared: &Shared, role: Role, running: &mut Running) -> anyhow
     let Shared { kit, sealer, hasher, .. } = shared.clone();
     let bus = running.connect(shared, role.name()).await?;
     match role {
+        // First: nothing that was erased is opened, whatever store of keys was restored.
+        Role::Rights => rights::start(&kit, bus, sealer, hasher).await.map(|()| Router::new()),
         Role::Routing => routing_service::start(&kit, bus, sealer, hasher).await.map(|()| Router::new()),
         Role::Empowerment => empowerment_service::start(&kit, bus, sealer).await.map(|()| Router::new()),
         Role::Views => views::start(&kit, bus, sealer).await.map(|()| Router::new()),

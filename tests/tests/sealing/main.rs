@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and looks only at what it waits for"
 )]
 
+mod rights;
 mod traces;
 
 use std::time::Duration;
@@ -87,7 +88,7 @@ async fn write(product: &Product, text: &str) {
 }
 
 /// Finds sealed data wherever it stands in a JSON value.
-fn collect(value: &Value, into: &mut Vec<Sealed>) {
+pub(crate) fn collect(value: &Value, into: &mut Vec<Sealed>) {
     match value {
         Value::String(text) => into.extend(text.parse::<Sealed>()),
         Value::Array(values) => values.iter().for_each(|value| collect(value, into)),

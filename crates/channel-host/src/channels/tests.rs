@@ -77,19 +77,19 @@ impl Door for Open {
     }
 }
 
-struct World {
+pub(in crate::channels) struct World {
     // Fields drop in order: first the connections, then the server, then its folder.
-    channels: Arc<Channels>,
+    pub(in crate::channels) channels: Arc<Channels>,
     handed_over: Arc<AtomicUsize>,
     server: SupervisedServer,
     dir: tempfile::TempDir,
 }
 
-fn key() -> AccountKey {
+pub(in crate::channels) fn key() -> AccountKey {
     AccountKey { channel: ChannelKind::Webhook, account: SubjectToken::new("crm").unwrap() }
 }
 
-async fn world(resendable: bool) -> World {
+pub(in crate::channels) async fn world(resendable: bool) -> World {
     let dir = tempfile::tempdir().unwrap();
     let server = SupervisedServer::start(dir.path()).await.unwrap();
     let handed_over = Arc::new(AtomicUsize::new(0));
@@ -145,7 +145,7 @@ async fn channels(
         request_seats: Seats::new(1, 2),
         status_seats: Semaphore::new(1),
         read: watch::Sender::new(Read::default()),
-        intake: Intake { kit, bus, sealer, hasher, subjects },
+        intake: Intake { kit, bus, sealer, hasher, subjects, privacy: Arc::default() },
     })
 }
 

@@ -5,8 +5,9 @@ use protocol::command::Command;
 use protocol::content::{Content, MailHead, Sealed};
 use protocol::customer::{CustomerAnswer, CustomerQuestion, CustomerWish};
 use protocol::desk::{DeskCommand, DeskGift, ReplyWith};
+use protocol::privacy;
 use protocol::remedy::{Gift, RemedyCommand};
-use protocol::{ContactId, MessageId, Millis, Refusal};
+use protocol::{ContactId, MessageId, Millis, Refusal, RemedyId};
 
 use super::{Lane, NotTaken};
 use crate::answer::AnsweredBy;
@@ -75,10 +76,18 @@ impl Lane {
                 for_worker(RemedyCommand::Thank { agent, contact, words })
             }
             DeskCommand::Story { remedy, title, consent } => {
+                let consent = consent && self.agreed(remedy).await?;
                 for_worker(RemedyCommand::Tell { remedy, title, consent })
             }
             DeskCommand::Contest { signal, reason } => for_worker(RemedyCommand::Contest { signal, reason }),
         })
+    }
+
+    /// Whether it is on record that the customer agrees to their story being told with who they are.
+    async fn agreed(&self, remedy: RemedyId) -> Result<bool, NotTaken> {
+        let Some(identity) = self.gateway.hub.identity_of_remedy(remedy) else { return Ok(false) };
+        let given = self.gateway.consents.is_given(identity, privacy::STORY).await;
+        given.map_err(|error| NotTaken::Away(error.to_string()))
     }
 
     async fn promise(&self, contact: ContactId, words: String, due: Millis) -> Result<Command, NotTaken> {
@@ -166,7 +175,9 @@ impl Lane {
         let refused = |refusal| NotTaken::Refused(by.refusing(refusal));
         let identity = self.gateway.hub.identity_of(contact);
         let identity = identity.ok_or_else(|| refused(Refusal::UnknownContact))?;
-        let content = serde_json::to_vec(content);
+        let mut content = content.clone();
+        self.gateway.mask(&mut content);
+        let content = serde_json::to_vec(&content);
         let content = content.map_err(|error| NotTaken::Broken(error.to_string()))?;
         self.gateway.sealer.seal(identity, &content).await.map_err(|error| match error {
             SealError::Unavailable(error) => NotTaken::Away(error.to_string()),

@@ -11,6 +11,15 @@ export interface Person {
   since: Millis;
   name?: string;
   address?: string;
+  /** What they say to each purpose that customers are asked for. */
+  consents?: ConsentLine[];
+}
+
+export interface ConsentLine {
+  purpose: string;
+  given: boolean;
+  /** When they last said so; never, if they were not asked. */
+  at?: Millis;
 }
 
 /** What joins an identity; without `by` because the same was verified. */

@@ -105,7 +105,7 @@ async fn message(
     }
     let message = MessageId(Uuid::now_v7());
     let threaded = thread(channels, key, mailbox, mail.as_ref(), &inbound, &senders);
-    keep(channels, threaded.identity, mail.as_ref(), &mut inbound.content, raw).await?;
+    keep(channels, key, threaded.identity, mail.as_ref(), &mut inbound.content, raw).await?;
     if let Some(head) = &mut inbound.content.mail {
         head.third_party = threaded.is_third;
     }
@@ -255,19 +255,25 @@ fn named(id: &str) -> String {
     format!("id {id}")
 }
 
-/// Keeps the mail as it came, its files and its cleaned HTML, sealed for whose it is.
+/// Keeps the mail as it came, its files and its cleaned HTML, sealed for whose it is. A mail from whose words something was taken
+/// out is not kept as it came: it still has that.
 async fn keep(
     channels: &Channels,
+    key: &AccountKey,
     identity: IdentityId,
     mail: Option<&Mail>,
     content: &mut Content,
     raw: &[u8],
 ) -> anyhow::Result<()> {
     let files = &channels.files;
-    let object = files.keep(identity, raw).await?;
+    let masks = channels.intake.privacy.mask_of(key.channel, &key.account);
+    let mut is_whole = masks.content(&mut content.clone()).is_empty();
     let head = content.mail.get_or_insert_with(|| Box::new(MailHead::default()));
-    head.raw = Some(attachment(object, "mail.eml", "message/rfc822", raw.len(), false));
-    let Some(mail) = mail else { return Ok(()) };
+    let Some(mail) = mail else {
+        let object = files.keep(identity, raw).await?;
+        head.raw = Some(attachment(object, "mail.eml", "message/rfc822", raw.len(), false));
+        return Ok(());
+    };
     let mut inline = BTreeMap::new();
     for part in mail.parts.iter().take(ATTACHMENTS_MAX) {
         let object = files.keep(identity, &part.bytes).await?;
@@ -284,9 +290,15 @@ async fn keep(
     if let Some(html) = &mail.html {
         let options = CleanOptions { remote_images: RemoteImages::Aside, inline };
         let cleaned = clean(html, &options);
-        let object = files.keep(identity, cleaned.html.as_bytes()).await?;
-        head.html = Some(attachment(object, "mail.html", "text/html", cleaned.html.len(), false));
+        let masked = masks.html(&cleaned.html);
+        is_whole &= masked.kinds().is_empty();
+        let object = files.keep(identity, masked.text.as_bytes()).await?;
+        head.html = Some(attachment(object, "mail.html", "text/html", masked.text.len(), false));
         head.images_aside = u32::try_from(cleaned.images_aside).unwrap_or(u32::MAX);
+    }
+    if is_whole {
+        let object = files.keep(identity, raw).await?;
+        head.raw = Some(attachment(object, "mail.eml", "message/rfc822", raw.len(), false));
     }
     Ok(())
 }
@@ -376,6 +388,26 @@ mod tests {
         let (two, _) = senders("Reply-To: cem@e.test\r\n", true);
         assert_ne!(one.now, two.now, "a form's customers are no single one");
         assert_eq!(known, [Known { by: PersonKey::email("ben@d.test").unwrap(), verified: false }]);
+    }
+
+    #[tokio::test]
+    async fn a_mail_with_a_card_is_kept_without_it_and_not_as_it_came() {
+        let world = crate::channels::tests::world(false).await;
+        let ann = email_identity(&world.channels.intake.hasher, "ann@c.test", Sender::Said);
+        for (last, is_card) in [(1, true), (2, false)] {
+            let head = "From: ann@c.test\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n";
+            let raw = format!("{head}<p>4111 <b>1111</b>&nbsp;1111 111{last}</p>\r\n");
+            let mail = channel_email::read(raw.as_bytes(), &channel_email::Limits::default()).unwrap();
+            let mut content = Content::words("see below");
+            let key = crate::channels::tests::key();
+            keep(&world.channels, &key, ann, Some(&mail), &mut content, raw.as_bytes()).await.unwrap();
+            let head = content.mail.unwrap();
+            assert_eq!(head.raw.is_none(), is_card);
+            let html = world.channels.files.fetch(ann, head.html.unwrap().object).await.unwrap().unwrap();
+            let html = String::from_utf8_lossy(&html).into_owned();
+            assert_eq!(html.contains("•••• 1111 (card number removed)"), is_card, "{html}");
+            assert_eq!(html.contains("4111"), !is_card, "{html}");
+        }
     }
 
     #[test]

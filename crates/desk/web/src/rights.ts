@@ -1,0 +1,87 @@
+// A customer's rights: what the gateway is asked, and what it answers.
+
+import type { ConsentLine } from './customer';
+
+/** One place in a certificate. */
+export interface PlaceErased {
+  place: string;
+  data: string;
+  how: string;
+  count?: number;
+  tried?: number;
+}
+
+export interface Certificate {
+  erasure: string;
+  places: PlaceErased[];
+  stays: string[];
+}
+
+export type RightsAnswer =
+  | { is: 'erasing'; state: { id: string; certificate?: Certificate } }
+  | { is: 'exporting'; id: string }
+  | { is: 'unknown' }
+  | { is: 'open'; contacts: string[] }
+  | { is: 'too_many' }
+  | { is: 'away' };
+
+/** What is typed to say that it is meant. */
+export const CONFIRMATION = 'ERASE';
+
+async function asked(path: string, init: RequestInit): Promise<RightsAnswer> {
+  try {
+    const response = await fetch(path, { credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(30_000), ...init });
+    return response.ok ? ((await response.json()) as RightsAnswer) : { is: 'away' };
+  } catch {
+    return { is: 'away' };
+  }
+}
+
+function post(path: string, body: unknown): Promise<RightsAnswer> {
+  return asked(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+}
+
+export function erase(conversation: string, confirm: string): Promise<RightsAnswer> {
+  return post(`/desk/customer/${conversation}/erase`, { confirm });
+}
+
+export function erasure(id: string): Promise<RightsAnswer> {
+  return asked(`/desk/erasures/${id}`, {});
+}
+
+export function exportAll(conversation: string): Promise<RightsAnswer> {
+  return post(`/desk/customer/${conversation}/export`, {});
+}
+
+/** Writes down what a customer said; `null` if that could not be done. */
+export async function consent(conversation: string, identity: string, purpose: string, given: boolean): Promise<ConsentLine[] | null> {
+  try {
+    const response = await fetch(`/desk/customer/${conversation}/consents`, {
+      method: 'POST',
+      credentials: 'same-origin',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ identity, purpose, given }),
+      signal: AbortSignal.timeout(10_000),
+    });
+    return response.ok ? ((await response.json()) as ConsentLine[]) : null;
+  } catch {
+    return null;
+  }
+}
+
+export function exportPath(id: string): string {
+  return `/desk/exports/${id}`;
+}
+
+/** Whether the archive can be fetched by now; its body is left to who follows the link. */
+export async function isWhole(id: string): Promise<boolean> {
+  const ended = new AbortController();
+  try {
+    const response = await fetch(exportPath(id), { credentials: 'same-origin', cache: 'no-store', signal: ended.signal });
+    return response.status === 200;
+  } catch {
+    return false;
+  } finally {
+    ended.abort();
+  }
+}

@@ -1,0 +1,106 @@
+//! Who leads carries erasures on and answers; who does not stands by.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{HeldLease, LEASE_TTL, Lease};
+use protocol::SubjectToken;
+use service::HealthHandle;
+
+use crate::Role;
+use crate::book::Book;
+
+/// The lease's name in its bucket.
+const LEASE_KEY: &str = "rights";
+/// How often a loop of this role shows that it lives while nothing happens.
+const BEAT_EVERY: Duration = Duration::from_secs(1);
+/// Pause before a step that failed is tried again.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Longest such pause.
+const TRY_AGAIN_MAX: Duration = Duration::from_secs(30);
+/// Questions answered at once.
+const AT_ONCE_MAX: usize = 4;
+
+pub(crate) async fn run(role: Arc<Role>, health: HealthHandle) -> anyhow::Result<()> {
+    let ended = role.kit.drain.token();
+    let holder = uuid::Uuid::now_v7().to_string();
+    while !ended.is_cancelled() {
+        health.set_detail("standing by");
+        let lease = tokio::select! {
+            lease = Lease::acquire(&role.leases, LEASE_KEY, &holder, LEASE_TTL, &ended) => lease,
+            never = beat(&health) => never,
+        };
+        let Ok(lease) = lease else { break };
+        health.set_detail("leading");
+        tokio::select! {
+            () = ended.cancelled() => {}
+            () = lost(&lease) => {}
+            result = lead(&role) => {
+                if let Err(error) = result {
+                    tracing::warn!(error = format!("{error:#}"), "failed to keep the customer's rights; it begins anew");
+                    tokio::time::sleep(TRY_AGAIN_AFTER).await;
+                }
+            }
+            never = beat(&health) => never,
+        }
+        lease.release().await;
+    }
+    health.retire();
+    Ok(())
+}
+
+async fn lost(lease: &HeldLease) {
+    lease.lost().await;
+    tracing::warn!("another process keeps the customer's rights now");
+}
+
+/// Says for ever that a task lives.
+async fn beat<T>(health: &HealthHandle) -> T {
+    loop {
+        health.beat();
+        tokio::time::sleep(BEAT_EVERY).await;
+    }
+}
+
+/// Until it fails or is dropped.
+async fn lead(role: &Arc<Role>) -> anyhow::Result<()> {
+    let book = Book::read(&role.bus).await?;
+    *role.book() = book;
+    let requests = role.bus.serve(&role.subjects.rights(), &SubjectToken::new(LEASE_KEY)?).await?;
+    tokio::try_join!(serve(role, requests), work(role)).map(drop)
+}
+
+async fn serve(role: &Arc<Role>, mut requests: bus::Requests) -> anyhow::Result<()> {
+    let mut answers = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            Some(_) = answers.join_next(), if !answers.is_empty() => {}
+            request = requests.next(), if answers.len() < AT_ONCE_MAX => {
+                let Some(request) = request else { anyhow::bail!("the connection is closed") };
+                let role = Arc::clone(role);
+                answers.spawn(async move { role.answer(request).await });
+            }
+        }
+    }
+}
+
+/// Carries out what was asked for, one after the other.
+async fn work(role: &Role) -> anyhow::Result<()> {
+    let mut pause = TRY_AGAIN_AFTER;
+    loop {
+        let next = role.book().next();
+        let Some(erasure) = next else {
+            role.wake.notified().await;
+            continue;
+        };
+        let id = erasure.id;
+        match Box::pin(role.carry_on(erasure)).await {
+            Ok(()) => pause = TRY_AGAIN_AFTER,
+            Err(error) => {
+                tracing::warn!(erasure = %id, error = format!("{error:#}"), "an erasure waits; it is tried again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(TRY_AGAIN_MAX);
+            }
+        }
+    }
+}
