@@ -1,5 +1,4 @@
 //! How often masking takes real messages for what they are not.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "a test says when its input is not here")]
 
 use std::path::Path;

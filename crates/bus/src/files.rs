@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use protocol::content::Attachment;
+use protocol::rights::KeyClass;
 use protocol::{Hash128, IdentityId, Millis};
 
 use crate::connection::Bus;
@@ -68,13 +69,37 @@ impl Files {
         Ok(object)
     }
 
+    /// The same for as long as something of another class is kept: a mail as it came, words that are as long as a file.
+    ///
+    /// # Errors
+    /// [`FileError`]; fate: retry, unless it is damaged.
+    pub async fn keep_as(
+        &self,
+        identity: IdentityId,
+        class: KeyClass,
+        bytes: &[u8],
+    ) -> Result<Hash128, FileError> {
+        let (object, sealed) = self.seal_as(identity, class, bytes).await?;
+        self.put(object, sealed).await?;
+        Ok(object)
+    }
+
     pub(crate) async fn seal(
         &self,
         identity: IdentityId,
         bytes: &[u8],
     ) -> Result<(Hash128, Bytes), FileError> {
+        self.seal_as(identity, KeyClass::Files, bytes).await
+    }
+
+    async fn seal_as(
+        &self,
+        identity: IdentityId,
+        class: KeyClass,
+        bytes: &[u8],
+    ) -> Result<(Hash128, Bytes), FileError> {
         let object = self.hasher.file(identity, bytes);
-        let sealed = self.sealer.seal_file(identity, bytes).await.map_err(|error| match error {
+        let sealed = self.sealer.seal_file_as(identity, class, bytes).await.map_err(|error| match error {
             SealError::Unavailable(error) => FileError::Unavailable(error.to_string()),
             SealError::WrongMasterKey | SealError::TooLarge | SealError::NoRandom => FileError::Damaged,
         })?;

@@ -70,7 +70,7 @@ pub use objects::{ObjectError, Objects};
 pub use publish::{PendingPublish, PublishError, Published};
 pub use room::{Place, PlaceUse, Room, RoomLevel, RoomLimits, RoomReport};
 pub use room_watch::{RoomAlarm, RoomWatch};
-pub use seal::{KEYS_CACHED_MAX, SealError, Sealer, UnsealError};
+pub use seal::{AgedKeys, KEYS_CACHED_MAX, KeptFor, SealError, Sealer, UnsealError};
 pub use seal_keys::KEYS_BUCKET;
 pub use server::{ServerError, ServerOptions, SupervisedServer};
 pub use server_users::{ServerUser, UserList, users_config};

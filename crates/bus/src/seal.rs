@@ -10,6 +10,7 @@ use bytes::Bytes;
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::KeyInit;
 use protocol::limits::INPUT_BYTES_MAX;
+use protocol::rights::KeyClass;
 use protocol::{IdentityId, content::Sealed};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -17,9 +18,11 @@ use crate::connection::Bus;
 use crate::kv::KvError;
 use crate::master_key::MasterKey;
 use crate::seal_keys::{
-    DataKey, KeyFailure, KeyState, KeyStore, bound_to, close, close_in_place, open, open_in_place, to_close,
+    DataKey, KeyFailure, KeyState, KeyStore, Rotation, Slot, bound_to, close, close_in_place, open,
+    open_in_place, to_close,
 };
 use crate::streams::StreamError;
+use crate::tail::TailError;
 use crate::watch::{WatchEvent, Watcher};
 
 /// Unwrapped keys kept in memory by one process.
@@ -65,11 +68,75 @@ pub enum UnsealError {
     Unavailable(KvError),
 }
 
+/// A key seals for a twelfth of the time for which what it seals is kept, and for this long at most, ms: 30 days.
+const EACH_MS_MAX: u64 = 30 * 24 * 3_600_000;
+const EACHES: u64 = 12;
+/// Where the class of its key stands in the first four bytes of a sealed file, above the generation.
+const CLASS_SHIFT: u32 = 30;
+
+/// For how long things are kept at least, ms, whatever account they came by; for good where nothing is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeptFor {
+    /// Words and names.
+    pub words: Option<u64>,
+    /// Files.
+    pub files: Option<u64>,
+    /// Mails as they came.
+    pub mail_raw: Option<u64>,
+}
+
+impl KeptFor {
+    fn of(self, class: KeyClass) -> Option<u64> {
+        match class {
+            KeyClass::Words => self.words,
+            KeyClass::Files => self.files,
+            KeyClass::MailRaw => self.mail_raw,
+        }
+    }
+}
+
+/// Keys that are old, or of which nobody knows how old they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AgedKeys {
+    /// Whose.
+    pub identity: IdentityId,
+    /// What they seal.
+    pub class: KeyClass,
+    /// Whether nobody knows.
+    pub is_ageless: bool,
+}
+
+fn each_ms(kept_ms: u64) -> u64 {
+    (kept_ms / EACHES).clamp(1, EACH_MS_MAX)
+}
+
+fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn class_bits(class: KeyClass) -> u32 {
+    let bits: u32 = match class {
+        KeyClass::Words => 0,
+        KeyClass::Files => 1,
+        KeyClass::MailRaw => 2,
+    };
+    bits << CLASS_SHIFT
+}
+
+/// The class and the generation of a sealed file's key.
+fn class_of(first: u32) -> Option<(KeyClass, u32)> {
+    let class =
+        KeyClass::ALL.into_iter().find(|class| class_bits(*class) >> CLASS_SHIFT == first >> CLASS_SHIFT)?;
+    Some((class, first & ((1 << CLASS_SHIFT) - 1)))
+}
+
 /// Seals and opens. Clones share the keys in memory.
 #[derive(Clone)]
 pub struct Sealer {
     store: Arc<KeyStore>,
     cache: Arc<Mutex<KeyCache>>,
+    kept: KeptFor,
     _watch: Arc<AbortOnDropHandle<()>>,
 }
 
@@ -82,7 +149,14 @@ impl Sealer {
         let store = Arc::new(KeyStore::open(bus, master).await?);
         let cache = Arc::new(Mutex::new(KeyCache::new(KEYS_CACHED_MAX)));
         let watch = tokio::spawn(watch_erasures(bus.clone(), Arc::clone(&store), Arc::clone(&cache)));
-        Ok(Self { store, cache, _watch: Arc::new(AbortOnDropHandle::new(watch)) })
+        Ok(Self { store, cache, kept: KeptFor::default(), _watch: Arc::new(AbortOnDropHandle::new(watch)) })
+    }
+
+    /// The same, for what is kept for a time only: a key then seals for a twelfth of that time, so that what is too old can be
+    /// made unreadable while the customer still exists.
+    #[must_use]
+    pub fn keeping(self, kept: KeptFor) -> Self {
+        Self { kept, ..self }
     }
 
     /// Seals bytes for an identity, with its key, made if there is none.
@@ -93,25 +167,27 @@ impl Sealer {
         if plain.len() > INPUT_BYTES_MAX {
             return Err(SealError::TooLarge);
         }
-        let (generation, closed) = self.close(identity, plain).await?;
+        let (generation, closed) = self.close((identity, KeyClass::Words), plain).await?;
         Ok(Sealed::from_parts(identity, generation, &URL_SAFE_NO_PAD.encode(closed)))
     }
 
-    async fn close(&self, identity: IdentityId, plain: &[u8]) -> Result<(u32, Vec<u8>), SealError> {
-        let (generation, key) = self.key_for(identity).await?;
+    async fn close(&self, slot: Slot, plain: &[u8]) -> Result<(u32, Vec<u8>), SealError> {
+        let (generation, key) = self.key_for(slot).await?;
         let cipher = XChaCha20Poly1305::new(&key.into());
-        let closed = close(&cipher, &bound_to(identity, generation), plain).ok_or(SealError::NoRandom)?;
+        let closed = close(&cipher, &bound_to(slot, generation), plain).ok_or(SealError::NoRandom)?;
         Ok((generation, closed))
     }
 
-    async fn key_for(&self, identity: IdentityId) -> Result<(u32, DataKey), SealError> {
-        if let Some(found) = self.cached(identity) {
-            return Ok(found);
+    async fn key_for(&self, slot: Slot) -> Result<(u32, DataKey), SealError> {
+        let now_ms = now_ms();
+        if let Some((generation, key, _)) = self.cached(slot).filter(|(_, _, until)| now_ms < *until) {
+            return Ok((generation, key));
         }
         let erasures = self.cache().erasures;
-        let found = self.store.current(identity).await.map_err(seal_error)?;
-        self.cache().keep(identity, found, erasures);
-        Ok(found)
+        let rotation = self.kept.of(slot.1).map(|kept| Rotation { every_ms: each_ms(kept), now_ms });
+        let found = self.store.current(slot, rotation).await.map_err(seal_error)?;
+        self.cache().keep(slot, found, erasures);
+        Ok((found.0, found.1))
     }
 
     /// Seals a file for an identity: the key's generation, then nonce and ciphertext. It is held twice meanwhile,
@@ -120,11 +196,23 @@ impl Sealer {
     /// # Errors
     /// [`SealError`].
     pub async fn seal_file(&self, identity: IdentityId, plain: &[u8]) -> Result<Vec<u8>, SealError> {
-        let (generation, key) = self.key_for(identity).await?;
-        let mut whole = to_close(&generation.to_be_bytes(), plain);
+        self.seal_file_as(identity, KeyClass::Files, plain).await
+    }
+
+    /// The same with a key of another class. Where everything is kept for good, an identity has but one key.
+    pub(crate) async fn seal_file_as(
+        &self,
+        identity: IdentityId,
+        class: KeyClass,
+        plain: &[u8],
+    ) -> Result<Vec<u8>, SealError> {
+        let class = if self.kept == KeptFor::default() { KeyClass::Words } else { class };
+        let slot = (identity, class);
+        let (generation, key) = self.key_for(slot).await?;
+        let mut whole = to_close(&(generation | class_bits(class)).to_be_bytes(), plain);
         let closed = apart(move || {
             let cipher = XChaCha20Poly1305::new(&key.into());
-            close_in_place(&cipher, &bound_to(identity, generation), GENERATION_BYTES, &mut whole)?;
+            close_in_place(&cipher, &bound_to(slot, generation), GENERATION_BYTES, &mut whole)?;
             Some(whole)
         });
         closed.await.flatten().ok_or(SealError::NoRandom)
@@ -136,11 +224,12 @@ impl Sealer {
     /// [`UnsealError`].
     pub async fn unseal_file(&self, identity: IdentityId, sealed: Bytes) -> Result<Bytes, UnsealError> {
         let generation = sealed.first_chunk().ok_or(UnsealError::Damaged)?;
-        let generation = u32::from_be_bytes(*generation);
-        let key = self.key_of(identity, generation).await?;
+        let (class, generation) = class_of(u32::from_be_bytes(*generation)).ok_or(UnsealError::Damaged)?;
+        let slot = (identity, class);
+        let key = self.key_of(slot, generation).await?;
         let opened = apart(move || {
             let cipher = XChaCha20Poly1305::new(&key.into());
-            open_in_place(&cipher, &bound_to(identity, generation), GENERATION_BYTES, sealed)
+            open_in_place(&cipher, &bound_to(slot, generation), GENERATION_BYTES, sealed)
         });
         opened.await.flatten().ok_or(UnsealError::Damaged)
     }
@@ -152,9 +241,10 @@ impl Sealer {
     pub async fn unseal(&self, sealed: &Sealed) -> Result<Vec<u8>, UnsealError> {
         let (identity, generation, text) = sealed.parts().ok_or(UnsealError::Damaged)?;
         let closed = URL_SAFE_NO_PAD.decode(text).map_err(|_| UnsealError::Damaged)?;
-        let key = self.key_of(identity, generation).await?;
+        let slot = (identity, KeyClass::Words);
+        let key = self.key_of(slot, generation).await?;
         let cipher = XChaCha20Poly1305::new(&key.into());
-        open(&cipher, &bound_to(identity, generation), &closed).ok_or(UnsealError::Damaged)
+        open(&cipher, &bound_to(slot, generation), &closed).ok_or(UnsealError::Damaged)
     }
 
     /// Destroys the key of an identity: all that was sealed with it is unreadable from now on, here at once and in
@@ -164,28 +254,112 @@ impl Sealer {
     /// # Errors
     /// [`SealError::Unavailable`]; fate: retry.
     pub async fn erase_identity(&self, identity: IdentityId) -> Result<(), SealError> {
-        self.erase_up_to(identity, u32::MAX).await
+        for class in KeyClass::ALL {
+            self.erase_up_to(identity, class, u32::MAX).await?;
+        }
+        Ok(())
     }
 
-    /// The same of keys up to a generation; younger ones are left. It is what is done again with a store of keys from a backup.
+    /// The same of one class of keys up to a generation; younger ones are left. It is what is done again with a store of keys
+    /// from a backup.
     ///
     /// # Errors
     /// [`SealError::Unavailable`]; fate: retry.
-    pub async fn erase_up_to(&self, identity: IdentityId, generation: u32) -> Result<(), SealError> {
-        let destroyed = self.store.destroy(identity, generation).await;
-        self.cache().forget(identity, generation);
+    pub async fn erase_up_to(
+        &self,
+        identity: IdentityId,
+        class: KeyClass,
+        generation: u32,
+    ) -> Result<(), SealError> {
+        let slot = (identity, class);
+        let destroyed = self.store.destroy(slot, generation).await;
+        self.cache().forget(slot, generation);
         destroyed.map_err(seal_error)
     }
 
-    /// The newest generation of an identity's keys, destroyed or not; 0 if there never was a key.
+    /// The newest generation of each class of an identity's keys, destroyed or not; nothing if there never was a key.
     ///
     /// # Errors
     /// [`SealError::Unavailable`]; fate: retry.
-    pub async fn newest_generation(&self, identity: IdentityId) -> Result<u32, SealError> {
-        match self.store.state(identity).await.map_err(seal_error)? {
-            KeyState::None => Ok(0),
-            KeyState::Key { generation, .. } | KeyState::Destroyed { generation } => Ok(generation),
+    pub async fn newest_generations(&self, identity: IdentityId) -> Result<Vec<(KeyClass, u32)>, SealError> {
+        let mut found = Vec::new();
+        for class in KeyClass::ALL {
+            match self.store.state((identity, class), None).await.map_err(seal_error)? {
+                KeyState::None => {}
+                KeyState::Key { generation, .. } | KeyState::Destroyed { generation } => {
+                    found.push((class, generation));
+                }
+            }
         }
+        Ok(found)
+    }
+
+    /// Which keys have sealed nothing for as long as things are kept at least, or nobody knows how old they are: at most so many.
+    ///
+    /// # Errors
+    /// [`TailError`]; fate: retry.
+    pub async fn aged(&self, at_most: usize) -> Result<Vec<AgedKeys>, TailError> {
+        let mut watcher = self.store.bucket.watch_all().await?;
+        let (mut found, now_ms) = (std::collections::BTreeMap::new(), now_ms());
+        loop {
+            match watcher.next().await? {
+                WatchEvent::Put(entry) => {
+                    let Some((identity, class)) = KeyStore::slot_of(&entry.key) else { continue };
+                    let Some(kept) = self.kept.of(class) else { continue };
+                    let then_ms = now_ms.saturating_sub(kept);
+                    let up_to = KeyStore::unused_since(&entry.value, then_ms, each_ms(kept));
+                    let is_ageless = KeyStore::is_ageless(&entry.value);
+                    // A later value of the same key says more.
+                    found.remove(&entry.key);
+                    if (up_to > 0 || is_ageless) && found.len() < at_most {
+                        found.insert(entry.key, AgedKeys { identity, class, is_ageless });
+                    }
+                }
+                WatchEvent::Deleted { key, .. } => drop(found.remove(&key)),
+                WatchEvent::CaughtUp => return Ok(found.into_values().collect()),
+            }
+        }
+    }
+
+    /// Lets keys age from now on of which nobody knows how old they are.
+    ///
+    /// # Errors
+    /// [`SealError::Unavailable`]; fate: retry.
+    pub async fn begin_to_age(&self, identity: IdentityId, class: KeyClass) -> Result<(), SealError> {
+        self.store.begin_to_age((identity, class), now_ms()).await.map_err(seal_error)
+    }
+
+    /// Up to which generation keys have sealed nothing for so long, 0 for none.
+    ///
+    /// # Errors
+    /// [`SealError::Unavailable`]; fate: retry.
+    pub async fn unused(
+        &self,
+        identity: IdentityId,
+        class: KeyClass,
+        kept_ms: u64,
+    ) -> Result<u32, SealError> {
+        let each = self.kept.of(class).map_or_else(|| each_ms(kept_ms), each_ms);
+        let unused = self.store.unused((identity, class), now_ms().saturating_sub(kept_ms), each).await;
+        unused.map_err(seal_error)
+    }
+
+    /// Destroys keys that have sealed nothing for so long; gives up to which generation, 0 for none.
+    ///
+    /// # Errors
+    /// [`SealError::Unavailable`]; fate: retry.
+    pub async fn expire(
+        &self,
+        identity: IdentityId,
+        class: KeyClass,
+        kept_ms: u64,
+    ) -> Result<u32, SealError> {
+        let slot = (identity, class);
+        let each = self.kept.of(class).map_or_else(|| each_ms(kept_ms), each_ms);
+        let expired = self.store.expire(slot, now_ms().saturating_sub(kept_ms), each).await;
+        let up_to = expired.map_err(seal_error)?;
+        self.cache().forget(slot, up_to);
+        Ok(up_to)
     }
 
     /// Up to which record of the erasures this store of keys is without what they destroyed; a store that was restored says so
@@ -208,28 +382,30 @@ impl Sealer {
         noted.map(drop).map_err(SealError::Unavailable)
     }
 
-    async fn key_of(&self, identity: IdentityId, generation: u32) -> Result<DataKey, UnsealError> {
-        if let Some((cached, key)) = self.cached(identity)
+    /// Of the keys that seal nothing new none is kept in memory: old words are read seldom, and each time with one more question.
+    async fn key_of(&self, slot: Slot, generation: u32) -> Result<DataKey, UnsealError> {
+        if let Some((cached, key, _)) = self.cached(slot)
             && cached == generation
         {
             return Ok(key);
         }
         let erasures = self.cache().erasures;
-        match self.store.state(identity).await {
-            Ok(KeyState::Key { generation: current, key }) if current == generation => {
-                self.cache().keep(identity, (generation, key), erasures);
+        match self.store.state(slot, Some(generation)).await {
+            Ok(KeyState::Key { key, is_newest, .. }) => {
+                if is_newest && self.kept.of(slot.1).is_none() {
+                    self.cache().keep(slot, (generation, key, u64::MAX), erasures);
+                }
                 Ok(key)
             }
-            Ok(KeyState::Key { generation: current, .. }) if generation < current => Err(UnsealError::Erased),
-            Ok(KeyState::Destroyed { generation: last }) if generation <= last => Err(UnsealError::Erased),
-            Ok(KeyState::None | KeyState::Key { .. } | KeyState::Destroyed { .. }) => Err(UnsealError::NoKey),
+            Ok(KeyState::Destroyed { .. }) => Err(UnsealError::Erased),
+            Ok(KeyState::None) => Err(UnsealError::NoKey),
             Err(KeyFailure::Bucket(error)) => Err(UnsealError::Unavailable(error)),
             Err(KeyFailure::WrongMaster | KeyFailure::NoRandom) => Err(UnsealError::Damaged),
         }
     }
 
-    fn cached(&self, identity: IdentityId) -> Option<(u32, DataKey)> {
-        self.cache().keys.get(&identity).copied()
+    fn cached(&self, slot: Slot) -> Option<(u32, DataKey, u64)> {
+        self.cache().keys.get(&slot).copied()
     }
 
     pub(crate) fn store(&self) -> &KeyStore {
@@ -261,8 +437,9 @@ fn seal_error(failure: KeyFailure) -> SealError {
 
 /// Unwrapped keys in memory; the oldest goes when it is full.
 struct KeyCache {
-    keys: HashMap<IdentityId, (u32, DataKey)>,
-    order: VecDeque<IdentityId>,
+    /// The newest of each, and until when it seals, ms since 1970.
+    keys: HashMap<Slot, (u32, DataKey, u64)>,
+    order: VecDeque<Slot>,
     limit: usize,
     /// Counts erasures heard of, so that a key read before one is not kept after it.
     erasures: u64,
@@ -275,12 +452,12 @@ impl KeyCache {
         Self { keys: HashMap::new(), order: VecDeque::new(), limit, erasures: 0, listening: false }
     }
 
-    fn keep(&mut self, identity: IdentityId, key: (u32, DataKey), erasures_before: u64) {
+    fn keep(&mut self, slot: Slot, key: (u32, DataKey, u64), erasures_before: u64) {
         if !self.listening || self.erasures != erasures_before {
             return;
         }
-        if self.keys.insert(identity, key).is_none() {
-            self.order.push_back(identity);
+        if self.keys.insert(slot, key).is_none() {
+            self.order.push_back(slot);
         }
         while self.order.len() > self.limit {
             if let Some(oldest) = self.order.pop_front() {
@@ -289,11 +466,11 @@ impl KeyCache {
         }
     }
 
-    fn forget(&mut self, identity: IdentityId, up_to_generation: u32) {
+    fn forget(&mut self, slot: Slot, up_to_generation: u32) {
         self.erasures += 1;
-        if self.keys.get(&identity).is_some_and(|(generation, _)| *generation <= up_to_generation) {
-            self.keys.remove(&identity);
-            self.order.retain(|kept| *kept != identity);
+        if self.keys.get(&slot).is_some_and(|(generation, ..)| *generation <= up_to_generation) {
+            self.keys.remove(&slot);
+            self.order.retain(|kept| *kept != slot);
         }
     }
 
@@ -332,14 +509,14 @@ async fn hear(watcher: &mut Watcher, cache: &Mutex<KeyCache>) -> Result<(), Stri
         match watcher.next().await.map_err(|error| error.to_string())? {
             WatchEvent::Put(entry) => {
                 if let Some(generation) = KeyStore::destroyed_generation(&entry.value)
-                    && let Ok(identity) = entry.key.parse()
+                    && let Some(slot) = KeyStore::slot_of(&entry.key)
                 {
-                    lock(cache).forget(identity, generation);
+                    lock(cache).forget(slot, generation);
                 }
             }
             WatchEvent::Deleted { key, .. } => {
-                if let Ok(identity) = key.parse() {
-                    lock(cache).forget(identity, u32::MAX);
+                if let Some(slot) = KeyStore::slot_of(&key) {
+                    lock(cache).forget(slot, u32::MAX);
                 }
             }
             WatchEvent::CaughtUp => {}
@@ -352,8 +529,8 @@ mod tests {
     use super::*;
     use protocol::Hash128;
 
-    fn identity(n: u8) -> IdentityId {
-        IdentityId(Hash128([n; 16]))
+    fn identity(n: u8) -> Slot {
+        (IdentityId(Hash128([n; 16])), KeyClass::Words)
     }
 
     #[test]
@@ -361,7 +538,7 @@ mod tests {
         let mut cache = KeyCache::new(2);
         cache.listen(true);
         let before = cache.erasures;
-        (1..=3).for_each(|n| cache.keep(identity(n), (1, [n; 32]), before));
+        (1..=3).for_each(|n| cache.keep(identity(n), (1, [n; 32], u64::MAX), before));
         assert_eq!(cache.keys.len(), 2);
         assert!(!cache.keys.contains_key(&identity(1)) && cache.keys.contains_key(&identity(3)));
     }
@@ -372,14 +549,14 @@ mod tests {
         cache.listen(true);
         let before = cache.erasures;
         cache.forget(identity(1), 1);
-        cache.keep(identity(1), (1, [1; 32]), before);
+        cache.keep(identity(1), (1, [1; 32], u64::MAX), before);
         assert!(cache.keys.is_empty());
     }
 
     #[test]
     fn deaf_means_forgetful() {
         let mut cache = KeyCache::new(2);
-        cache.keep(identity(1), (1, [1; 32]), 0);
+        cache.keep(identity(1), (1, [1; 32], u64::MAX), 0);
         assert!(cache.keys.is_empty());
     }
 }

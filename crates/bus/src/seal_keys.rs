@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{Bytes, BytesMut};
 use chacha20poly1305::aead::{Aead, AeadInOut, KeyInit, Payload};
 use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
+use protocol::rights::KeyClass;
 use protocol::{IdentityId, SubjectToken};
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +19,8 @@ pub const KEYS_BUCKET: &str = protocol::streams::KEYS;
 /// Values kept per identity: the erasure writes its mark before it overwrites what was there, so more than one.
 const KEYS_HISTORY: u8 = 8;
 const KEYS_BYTES_MAX: u64 = 4 << 30;
-const RECORD_BYTES_MAX: u32 = 1024;
+/// Room for some hundred keys of one identity: one for each twelfth of the time for which things are kept, as long as it writes.
+const RECORD_BYTES_MAX: u32 = 32 * 1024;
 const WRAPPING: &str = "winterband v1 wrapping of sealing keys";
 const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
@@ -27,20 +29,100 @@ const ATTEMPTS_MAX: usize = 32;
 
 pub(crate) type DataKey = [u8; 32];
 
-/// What the bucket keeps for one identity: the newest key, or the mark that it was destroyed.
-#[derive(Serialize, Deserialize)]
+/// Whose keys, and for what.
+pub(crate) type Slot = (IdentityId, KeyClass);
+
+/// How long one key seals before the next one does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rotation {
+    pub(crate) every_ms: u64,
+    pub(crate) now_ms: u64,
+}
+
+/// The name of an identity's keys of a class in the bucket.
+fn name_of((identity, class): Slot) -> String {
+    match class {
+        KeyClass::Words => identity.to_string(),
+        KeyClass::Files | KeyClass::MailRaw => format!("{identity}.{}", class.name()),
+    }
+}
+
+/// What the bucket keeps for one identity: the newest key, or the mark that it was destroyed, and those before it that are not.
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyRecord {
     generation: u32,
     /// Nonce and wrapped key in base64url; none once the key is destroyed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wrapped: Option<String>,
+    /// When the newest one was made, ms since 1970; none where nothing was kept for a time only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<u64>,
+    /// Keys before it, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    older: Vec<OlderKey>,
+}
+
+/// A key that seals nothing new.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OlderKey {
+    generation: u32,
+    wrapped: String,
+    /// Since when nothing is sealed with it, ms since 1970.
+    until: u64,
+}
+
+impl KeyRecord {
+    fn new(generation: u32, wrapped: Option<String>) -> Self {
+        Self { generation, wrapped, since: None, older: Vec::new() }
+    }
+
+    fn is_ageless(&self) -> bool {
+        self.since.is_none() && self.wrapped.is_some()
+    }
+
+    fn wrapped_of(&self, generation: u32) -> Option<&String> {
+        if generation == self.generation {
+            return self.wrapped.as_ref();
+        }
+        self.older.iter().find(|key| key.generation == generation).map(|key| &key.wrapped)
+    }
+
+    /// Up to which generation all keys are destroyed.
+    fn erased_up_to(&self) -> u32 {
+        match (self.older.first(), &self.wrapped) {
+            (Some(oldest), _) => oldest.generation.saturating_sub(1),
+            (None, Some(_)) => self.generation.saturating_sub(1),
+            (None, None) => self.generation,
+        }
+    }
+
+    /// Leaves out all keys up to a generation; `false` if there was none.
+    fn drop_up_to(&mut self, generation: u32) -> bool {
+        let before = self.older.len();
+        self.older.retain(|key| key.generation > generation);
+        let is_newest = self.generation <= generation && self.wrapped.is_some();
+        if is_newest {
+            self.wrapped = None;
+            self.since = None;
+        }
+        is_newest || self.older.len() < before
+    }
+
+    /// The last generation that has not sealed anything since then: each key seals for so long at most.
+    fn unused_since(&self, then_ms: u64, each_ms: u64) -> u32 {
+        let older = self.older.iter().take_while(|key| key.until <= then_ms).map(|key| key.generation).last();
+        let newest =
+            self.since.filter(|since| since.saturating_add(each_ms) <= then_ms && self.wrapped.is_some());
+        if newest.is_some() { self.generation } else { older.unwrap_or(0) }
+    }
 }
 
 /// What the store knows of an identity.
 pub(crate) enum KeyState {
     None,
-    Key { generation: u32, key: DataKey },
+    Key { generation: u32, key: DataKey, is_newest: bool },
     Destroyed { generation: u32 },
 }
 
@@ -74,26 +156,59 @@ impl KeyStore {
         Ok(Self { bucket, wrapping: XChaCha20Poly1305::new(&master.derive(WRAPPING).into()) })
     }
 
-    pub(crate) async fn state(&self, identity: IdentityId) -> Result<KeyState, KeyFailure> {
-        let entry = self.bucket.get(&identity.to_string()).await.map_err(KeyFailure::Bucket)?;
-        entry.map_or(Ok(KeyState::None), |entry| self.read(identity, &entry.value))
+    /// What is known of one generation; of the newest if none is named.
+    pub(crate) async fn state(
+        &self,
+        (identity, class): Slot,
+        generation: Option<u32>,
+    ) -> Result<KeyState, KeyFailure> {
+        let entry = self.bucket.get(&name_of((identity, class))).await.map_err(KeyFailure::Bucket)?;
+        let Some(entry) = entry else { return Ok(KeyState::None) };
+        let record = record_of(&entry.value)?;
+        let wanted = generation.unwrap_or(record.generation);
+        match record.wrapped_of(wanted) {
+            Some(wrapped) => {
+                let key = self.unwrap(identity, class, wanted, wrapped)?;
+                Ok(KeyState::Key { generation: wanted, key, is_newest: wanted == record.generation })
+            }
+            None if wanted > record.generation => Ok(KeyState::None),
+            None => Ok(KeyState::Destroyed { generation: record.generation }),
+        }
     }
 
-    /// The newest key, made if there is none or the last one was destroyed. Whoever makes it first wins everywhere.
-    pub(crate) async fn current(&self, identity: IdentityId) -> Result<(u32, DataKey), KeyFailure> {
-        let name = identity.to_string();
+    /// The newest key, made if there is none, the last one was destroyed, or it has sealed for as long as one does. Whoever makes
+    /// it first wins everywhere. Gives until when it may seal as well.
+    pub(crate) async fn current(
+        &self,
+        (identity, class): Slot,
+        rotation: Option<Rotation>,
+    ) -> Result<(u32, DataKey, u64), KeyFailure> {
+        let name = name_of((identity, class));
         for _ in 0..ATTEMPTS_MAX {
             let entry = self.bucket.get(&name).await.map_err(KeyFailure::Bucket)?;
             let revision = entry.as_ref().map_or(0, |entry| entry.revision);
-            let generation = match entry.map(|entry| self.read(identity, &entry.value)).transpose()? {
-                Some(KeyState::Key { generation, key }) => return Ok((generation, key)),
-                Some(KeyState::Destroyed { generation }) => generation + 1,
-                Some(KeyState::None) | None => 1,
+            let record = entry.map(|entry| record_of(&entry.value)).transpose()?;
+            let mut next = record.unwrap_or_else(|| KeyRecord::new(0, None));
+            let until = |since: Option<u64>| match (rotation, since) {
+                (Some(rotation), Some(since)) => since.saturating_add(rotation.every_ms),
+                (Some(_) | None, _) => u64::MAX,
             };
+            let is_over = rotation.is_some_and(|rotation| {
+                next.since.is_none_or(|since| since.saturating_add(rotation.every_ms) <= rotation.now_ms)
+            });
+            if let Some(wrapped) = next.wrapped.as_ref().filter(|_| !is_over) {
+                let key = self.unwrap(identity, class, next.generation, wrapped)?;
+                return Ok((next.generation, key, until(next.since)));
+            }
+            if let (Some(wrapped), Some(rotation)) = (next.wrapped.take(), rotation) {
+                next.older.push(OlderKey { generation: next.generation, wrapped, until: rotation.now_ms });
+            }
             let key: DataKey = random_bytes().ok_or(KeyFailure::NoRandom)?;
-            let record = KeyRecord { generation, wrapped: Some(self.wrap(identity, generation, &key)?) };
-            match self.bucket.update(&name, bytes_of(&record), revision).await {
-                Ok(_) => return Ok((generation, key)),
+            next.generation += 1;
+            next.wrapped = Some(self.wrap(identity, class, next.generation, &key)?);
+            next.since = rotation.map(|rotation| rotation.now_ms);
+            match self.bucket.update(&name, bytes_of(&next), revision).await {
+                Ok(_) => return Ok((next.generation, key, until(next.since))),
                 // Another was faster, or our own write landed unseen: the next read tells.
                 Err(KvError::WrongRevision | KvError::Unavailable(_)) => {}
                 Err(error) => return Err(KeyFailure::Bucket(error)),
@@ -102,30 +217,70 @@ impl KeyStore {
         Err(KeyFailure::Bucket(KvError::Unavailable("too many writers".into())))
     }
 
-    /// Destroys the key: first the mark, so that every process forgets it and none makes it anew for old seals, then
-    /// the bytes on disk. Repeating it after a failure finishes the work.
-    ///
-    /// A key younger than `up_to` is left: it came after the erasure that is repeated.
-    pub(crate) async fn destroy(&self, identity: IdentityId, up_to: u32) -> Result<(), KeyFailure> {
-        let name = identity.to_string();
+    /// Destroys keys up to a generation: first the mark, so that every process forgets them and none makes them anew for old
+    /// seals, then the bytes on disk. Repeating it after a failure finishes the work. A key younger than `up_to` is left: it
+    /// came after the erasure that is repeated.
+    pub(crate) async fn destroy(&self, slot: Slot, up_to: u32) -> Result<(), KeyFailure> {
+        self.drop_keys(slot, |_| up_to).await.map(drop)
+    }
+
+    /// Destroys keys that have not sealed anything since then; gives up to which generation, 0 for none.
+    pub(crate) async fn expire(&self, slot: Slot, then_ms: u64, each_ms: u64) -> Result<u32, KeyFailure> {
+        self.drop_keys(slot, |record| record.unused_since(then_ms, each_ms)).await
+    }
+
+    /// Up to which generation keys have not sealed anything since then; 0 for none.
+    pub(crate) async fn unused(&self, slot: Slot, then_ms: u64, each_ms: u64) -> Result<u32, KeyFailure> {
+        let entry = self.bucket.get(&name_of(slot)).await.map_err(KeyFailure::Bucket)?;
+        Ok(entry.map_or(0, |entry| Self::unused_since(&entry.value, then_ms, each_ms)))
+    }
+
+    /// Lets a key age from now on of which nobody knows how old it is: it was made when nothing was kept for a time only.
+    pub(crate) async fn begin_to_age(&self, slot: Slot, now_ms: u64) -> Result<(), KeyFailure> {
+        let name = name_of(slot);
+        let Some(entry) = self.bucket.get(&name).await.map_err(KeyFailure::Bucket)? else { return Ok(()) };
+        let mut record = record_of(&entry.value)?;
+        if !record.is_ageless() {
+            return Ok(());
+        }
+        record.since = Some(now_ms);
+        match self.bucket.update(&name, bytes_of(&record), entry.revision).await {
+            // Who was faster may have begun it as well; if not, the next time does.
+            Ok(_) | Err(KvError::WrongRevision) => Ok(()),
+            Err(error) => Err(KeyFailure::Bucket(error)),
+        }
+    }
+
+    /// Whether nobody knows how old a key is, by a value in the bucket.
+    pub(crate) fn is_ageless(value: &[u8]) -> bool {
+        serde_json::from_slice(value).is_ok_and(|record: KeyRecord| record.is_ageless())
+    }
+
+    async fn drop_keys(
+        &self,
+        (identity, class): Slot,
+        which: impl Fn(&KeyRecord) -> u32,
+    ) -> Result<u32, KeyFailure> {
+        let name = name_of((identity, class));
         for _ in 0..ATTEMPTS_MAX {
             let Some(entry) = self.bucket.get(&name).await.map_err(KeyFailure::Bucket)? else {
-                return Ok(());
+                return Ok(0);
             };
-            let record: KeyRecord =
-                serde_json::from_slice(&entry.value).map_err(|_| KeyFailure::WrongMaster)?;
-            if record.generation > up_to {
-                return Ok(());
+            let mut record = record_of(&entry.value)?;
+            let up_to = which(&record);
+            let is_changed = record.drop_up_to(up_to);
+            if !is_changed && record.erased_up_to() == 0 {
+                return Ok(0);
             }
-            let marked = if record.wrapped.is_none() {
-                Ok(entry.revision)
+            let marked = if is_changed {
+                self.bucket.update(&name, bytes_of(&record), entry.revision).await
             } else {
-                let mark = KeyRecord { generation: record.generation, wrapped: None };
-                self.bucket.update(&name, bytes_of(&mark), entry.revision).await
+                Ok(entry.revision)
             };
             match marked {
                 Ok(revision) => {
-                    return self.bucket.overwrite_before(&name, revision).await.map_err(KeyFailure::Bucket);
+                    let done = self.bucket.overwrite_before(&name, revision).await;
+                    return done.map(|()| up_to).map_err(KeyFailure::Bucket);
                 }
                 Err(KvError::WrongRevision | KvError::Unavailable(_)) => {}
                 Err(error) => return Err(KeyFailure::Bucket(error)),
@@ -140,28 +295,47 @@ impl KeyStore {
         record.wrapped.is_none().then_some(record.generation)
     }
 
-    /// Up to which generation keys are destroyed, by a value in the bucket: a newer key is made only after the older was destroyed.
+    /// Up to which generation keys are destroyed, by a value in the bucket.
     pub(crate) fn erased_up_to(value: &[u8]) -> Option<u32> {
         let record: KeyRecord = serde_json::from_slice(value).ok()?;
-        let erased =
-            if record.wrapped.is_none() { record.generation } else { record.generation.saturating_sub(1) };
-        (erased > 0).then_some(erased)
+        Some(record.erased_up_to()).filter(|erased| *erased > 0)
     }
 
-    fn read(&self, identity: IdentityId, value: &[u8]) -> Result<KeyState, KeyFailure> {
-        let record: KeyRecord = serde_json::from_slice(value).map_err(|_| KeyFailure::WrongMaster)?;
-        let generation = record.generation;
-        let Some(wrapped) = record.wrapped else { return Ok(KeyState::Destroyed { generation }) };
+    /// Whose keys a name in the bucket holds, and which.
+    pub(crate) fn slot_of(name: &str) -> Option<Slot> {
+        let (identity, class) = name.split_once('.').unwrap_or((name, KeyClass::Words.name()));
+        let class = KeyClass::ALL.into_iter().find(|one| one.name() == class)?;
+        Some((identity.parse().ok()?, class))
+    }
+
+    /// Up to which generation keys by a value in the bucket have not sealed anything since then; 0 for none.
+    pub(crate) fn unused_since(value: &[u8], then_ms: u64, each_ms: u64) -> u32 {
+        let record: Option<KeyRecord> = serde_json::from_slice(value).ok();
+        record.map_or(0, |record| record.unused_since(then_ms, each_ms))
+    }
+
+    fn unwrap(
+        &self,
+        identity: IdentityId,
+        class: KeyClass,
+        generation: u32,
+        wrapped: &str,
+    ) -> Result<DataKey, KeyFailure> {
         let wrapped = URL_SAFE_NO_PAD.decode(wrapped).map_err(|_| KeyFailure::WrongMaster)?;
-        let opened =
-            open(&self.wrapping, &bound_to(identity, generation), &wrapped).ok_or(KeyFailure::WrongMaster)?;
-        let key = opened.try_into().map_err(|_| KeyFailure::WrongMaster)?;
-        Ok(KeyState::Key { generation, key })
+        let bound = bound_to((identity, class), generation);
+        let opened = open(&self.wrapping, &bound, &wrapped).ok_or(KeyFailure::WrongMaster)?;
+        opened.try_into().map_err(|_| KeyFailure::WrongMaster)
     }
 
-    fn wrap(&self, identity: IdentityId, generation: u32, key: &DataKey) -> Result<String, KeyFailure> {
-        let wrapped =
-            close(&self.wrapping, &bound_to(identity, generation), key).ok_or(KeyFailure::NoRandom)?;
+    fn wrap(
+        &self,
+        identity: IdentityId,
+        class: KeyClass,
+        generation: u32,
+        key: &DataKey,
+    ) -> Result<String, KeyFailure> {
+        let bound = bound_to((identity, class), generation);
+        let wrapped = close(&self.wrapping, &bound, key).ok_or(KeyFailure::NoRandom)?;
         Ok(URL_SAFE_NO_PAD.encode(wrapped))
     }
 }
@@ -172,8 +346,15 @@ fn bytes_of(record: &KeyRecord) -> Bytes {
 }
 
 /// What a ciphertext belongs to, authenticated with it: it opens nowhere else.
-pub(crate) fn bound_to(identity: IdentityId, generation: u32) -> String {
-    format!("{identity}.{generation}")
+pub(crate) fn bound_to((identity, class): Slot, generation: u32) -> String {
+    match class {
+        KeyClass::Words => format!("{identity}.{generation}"),
+        KeyClass::Files | KeyClass::MailRaw => format!("{identity}.{}.{generation}", class.name()),
+    }
+}
+
+fn record_of(value: &[u8]) -> Result<KeyRecord, KeyFailure> {
+    serde_json::from_slice(value).map_err(|_| KeyFailure::WrongMaster)
 }
 
 /// Nonce and ciphertext; none only if the system gives no random bytes.
@@ -260,11 +441,42 @@ mod tests {
     }
 
     #[test]
+    fn a_key_goes_when_the_last_thing_that_it_sealed_is_too_old() {
+        let value = r#"{"generation":3,"wrapped":"x","since":200,"older":[
+            {"generation":1,"wrapped":"y","until":100},{"generation":2,"wrapped":"z","until":200}]}"#;
+        let of = |then| KeyStore::unused_since(value.as_bytes(), then, 100);
+        assert_eq!([of(99), of(100), of(199), of(200), of(299), of(300)], [0, 1, 1, 2, 2, 3]);
+        assert_eq!(
+            KeyStore::unused_since(br#"{"generation":1,"wrapped":"x"}"#, u64::MAX, 1),
+            0,
+            "nobody knows"
+        );
+        let mut record = record_of(value.as_bytes()).unwrap();
+        assert!(record.drop_up_to(2) && !record.drop_up_to(2));
+        assert_eq!((record.older.len(), record.wrapped.is_some(), record.erased_up_to()), (0, true, 2));
+        assert!(record.drop_up_to(3));
+        assert_eq!((record.wrapped.is_none(), record.erased_up_to()), (true, 3));
+    }
+
+    #[test]
+    fn names_of_keys_say_whose_and_for_what() {
+        let identity = IdentityId(protocol::Hash128([7; 16]));
+        for class in KeyClass::ALL {
+            assert_eq!(KeyStore::slot_of(&name_of((identity, class))), Some((identity, class)));
+        }
+        assert_eq!(KeyStore::slot_of("erasures.applied"), None);
+        assert_eq!(KeyStore::slot_of(&format!("{identity}.other")), None);
+    }
+
+    #[test]
     fn a_key_says_which_before_it_are_destroyed() {
         let up_to = |text: &str| KeyStore::erased_up_to(text.as_bytes());
         assert_eq!(up_to(r#"{"generation":1,"wrapped":"x"}"#), None);
         assert_eq!(up_to(r#"{"generation":1}"#), Some(1));
         assert_eq!(up_to(r#"{"generation":3,"wrapped":"x"}"#), Some(2));
+        let older =
+            r#"{"generation":3,"wrapped":"x","since":9,"older":[{"generation":2,"wrapped":"y","until":9}]}"#;
+        assert_eq!(up_to(older), Some(1));
         assert_eq!(up_to("not a key"), None);
     }
 }

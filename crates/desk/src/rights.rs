@@ -116,6 +116,10 @@ async fn about(
     signin::require_own_origin(headers)?;
     let agent = leading(gateway, extensions, headers).await?;
     let conversation: ConversationId = conversation.parse().map_err(|_| files::not_yours())?;
+    // Who leads some queues only does not lead the customers of others.
+    if !gateway.hub.reads(agent, conversation) {
+        return Err(files::not_yours());
+    }
     Ok((agent, About { conversation: Some(conversation), identities: Vec::new() }))
 }
 

@@ -166,11 +166,42 @@ tagged! {
     }
 }
 
+/// What a key seals: each kind may be kept for another time, so each has keys of its own once anything is kept for a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyClass {
+    /// Words and names, and everything where all is kept for good.
+    #[default]
+    Words,
+    /// Files.
+    Files,
+    /// Mails as they came.
+    MailRaw,
+}
+
+impl KeyClass {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Words, Self::Files, Self::MailRaw];
+
+    /// The word for metrics and names.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Words => "words",
+            Self::Files => "files",
+            Self::MailRaw => "mail_raw",
+        }
+    }
+}
+
 /// A key that is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DestroyedKey {
     /// Whose.
     pub identity: IdentityId,
+    /// What it sealed.
+    #[serde(default)]
+    pub class: KeyClass,
     /// Up to which generation; 0 where there never was one.
     pub generation: u32,
 }
@@ -314,7 +345,9 @@ mod tests {
             ErasureStep::Asked { by: Asker::Key { name: "crm".into() }, identities: vec![identity] },
             ErasureStep::Found { objects: vec![Hash128([2; 16])] },
             ErasureStep::Cleared { entries: 1, drafts: 0, parked: 2 },
-            ErasureStep::Destroyed { keys: vec![DestroyedKey { identity, generation: 1 }] },
+            ErasureStep::Destroyed {
+                keys: vec![DestroyedKey { identity, class: KeyClass::Files, generation: 1 }],
+            },
         ] {
             let record = ErasureRecord { v: 1, erasure: id, at: Millis(9), step };
             let text = serde_json::to_string(&record).unwrap();

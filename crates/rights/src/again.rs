@@ -23,7 +23,7 @@ pub(crate) async fn destroy(role: &Role) -> anyhow::Result<()> {
                 .with_context(|| format!("read record {} of the erasures", item.seq))?;
             let ErasureStep::Destroyed { keys } = record.step else { continue };
             for key in keys.iter().filter(|key| key.generation > 0) {
-                role.sealer.erase_up_to(key.identity, key.generation).await?;
+                role.sealer.erase_up_to(key.identity, key.class, key.generation).await?;
             }
         }
     }

@@ -63,7 +63,7 @@ impl Role {
         for identity in identities {
             // Who only ever wrote what could not be used has a key, and no conversation.
             let has_words = holdings.iter().any(|one| one.identity == identity);
-            if has_words || self.sealer.newest_generation(identity).await? > 0 {
+            if has_words || !self.sealer.newest_generations(identity).await?.is_empty() {
                 held.push(identity);
             }
         }

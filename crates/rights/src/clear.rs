@@ -9,7 +9,7 @@ use protocol::rights::ErasureStep;
 use protocol::{ErasureId, Hash128, IdentityId, SubjectToken};
 
 use crate::Role;
-use crate::book::{Cleared, Pending};
+use crate::book::Pending;
 use crate::gather::Pages;
 
 /// Names of files in one record.
@@ -77,8 +77,8 @@ impl Role {
         let whose: BTreeSet<IdentityId> = erasure.identities.iter().copied().collect();
         let drafts = self.clear_drafts(&whose).await?;
         let parked = self.clear_parked(&whose, &known).await?;
-        let Cleared { entries, drafts, parked } = Cleared { entries: known.entries, drafts, parked };
-        self.note(erasure.id, ErasureStep::Cleared { entries, drafts, parked }, 0).await.map(drop)
+        let step = ErasureStep::Cleared { entries: known.entries, drafts, parked };
+        self.note(erasure.id, step, 0).await.map(drop)
     }
 
     async fn clear_drafts(&self, whose: &BTreeSet<IdentityId>) -> anyhow::Result<u64> {

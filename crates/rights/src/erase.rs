@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, bail};
 use bus::UnsealError;
 use protocol::content::Sealed;
-use protocol::rights::{DestroyedKey, ErasureStep, TracesAnswer, TracesQuestion};
+use protocol::rights::{DestroyedKey, ErasureStep, KeyClass, TracesAnswer, TracesQuestion};
 use protocol::streams::{INBOUND, REMEDIES};
 use protocol::{ErasureId, Hash128, IdentityId};
 use service::failpoint;
@@ -50,20 +50,22 @@ impl Role {
     async fn destroy(&self, id: ErasureId, identities: &[IdentityId]) -> anyhow::Result<Vec<DestroyedKey>> {
         let mut keys = Vec::with_capacity(identities.len());
         for identity in identities {
-            let generation = self.sealer.newest_generation(*identity).await?;
-            if generation > 0 {
-                let destroyed = self.sealer.erase_up_to(*identity, generation).await;
+            for (class, generation) in self.sealer.newest_generations(*identity).await? {
+                let destroyed = self.sealer.erase_up_to(*identity, class, generation).await;
                 destroyed.with_context(|| format!("destroy a key for {id}"))?;
+                keys.push(DestroyedKey { identity: *identity, class, generation });
             }
-            keys.push(DestroyedKey { identity: *identity, generation });
         }
         Ok(keys)
     }
 
     /// Tries to read what was erased, wherever it lay.
     async fn look(&self, erasure: &Pending, keys: &[DestroyedKey]) -> anyhow::Result<Looked> {
-        let destroyed: BTreeMap<IdentityId, u32> =
-            keys.iter().map(|key| (key.identity, key.generation)).collect();
+        let destroyed: BTreeMap<IdentityId, u32> = keys
+            .iter()
+            .filter(|key| key.class == KeyClass::Words)
+            .map(|key| (key.identity, key.generation))
+            .collect();
         let mut looked = Looked { files_gone: self.files_gone(&erasure.objects).await?, ..Looked::default() };
         let mut pages = Pages::new(self, &erasure.identities);
         while let Some(entries) = pages.next().await? {
@@ -73,7 +75,8 @@ impl Role {
         }
         looked.inbound = self.look_through(INBOUND, &destroyed).await?;
         looked.remedies = self.look_through(REMEDIES, &destroyed).await?;
-        let question = TracesQuestion { keys: keys.to_vec() };
+        let words = keys.iter().filter(|key| key.class == KeyClass::Words).copied().collect();
+        let question = TracesQuestion { keys: words };
         let traces: Option<TracesAnswer> = self.ask(&self.subjects.views_traces(), &question).await;
         let traces = traces.context("the index of the search does not answer")?;
         if traces.rows > 0 {

@@ -7,8 +7,8 @@ use bus::{HeldLease, LEASE_TTL, Lease};
 use protocol::SubjectToken;
 use service::HealthHandle;
 
-use crate::Role;
 use crate::book::Book;
+use crate::{Role, keep};
 
 /// The lease's name in its bucket.
 const LEASE_KEY: &str = "rights";
@@ -67,7 +67,7 @@ async fn lead(role: &Arc<Role>) -> anyhow::Result<()> {
     let book = Book::read(&role.bus).await?;
     *role.book() = book;
     let requests = role.bus.serve(&role.subjects.rights(), &SubjectToken::new(LEASE_KEY)?).await?;
-    tokio::try_join!(serve(role, requests), work(role)).map(drop)
+    tokio::try_join!(serve(role, requests), work(role), keep::run(role)).map(drop)
 }
 
 async fn serve(role: &Arc<Role>, mut requests: bus::Requests) -> anyhow::Result<()> {

@@ -12,6 +12,7 @@ mod clear;
 mod erase;
 mod export;
 mod gather;
+mod keep;
 mod lead;
 mod parked;
 mod sealed_in;
@@ -20,11 +21,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
-use bus::{Bucket, Bus, Consents, Exports, Files, IdHasher, Sealer, Uploads, places};
+use bus::{Audit, Bucket, Bus, Consents, Exports, Files, IdHasher, Sealer, Uploads, places};
+use protocol::privacy::{self, Privacy};
 use protocol::subjects::Subjects;
 use protocol::{ExportId, Millis, SubjectToken};
 use service::Kit;
 use tokio::sync::Notify;
+
+pub use crate::keep::{Earnest, Swept, sweep};
 
 use crate::book::Book;
 
@@ -40,6 +44,8 @@ struct Role {
     uploads: Uploads,
     exports: Exports,
     consents: Consents,
+    privacy: Privacy,
+    audit: Audit,
     book: Mutex<Book>,
     /// Exports that are put together now.
     exporting: Mutex<BTreeSet<ExportId>>,
@@ -76,6 +82,9 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
     let uploads = Box::pin(Uploads::open(&bus, &files, places::uploads_bytes_max(files_max))).await;
     let exports = Box::pin(Exports::open(&bus, sealer.clone())).await.context("open the store of exports")?;
     let consents = Consents::open(&bus).await.context("open the record of consents")?;
+    let audit = Audit::open(&bus, &subjects, kit.settings.streams.audit_max_bytes).await;
+    let folder = kit.settings.folder.as_deref();
+    let privacy = service::settings::read_file(folder, privacy::FILE_NAME, Privacy::faults)?;
     let role = Arc::new(Role {
         leases: bus.ensure_bucket(&places::leases()).await.context("make the bucket for leases")?,
         drafts: bus.ensure_bucket(&places::drafts()).await.context("make the bucket for drafts")?,
@@ -87,6 +96,8 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         subjects,
         exports,
         consents,
+        privacy,
+        audit: audit.context("open the audit trail")?,
         book: Mutex::default(),
         exporting: Mutex::default(),
         wake: Notify::new(),

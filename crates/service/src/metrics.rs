@@ -39,6 +39,8 @@ pub struct Metrics {
     pub refused_total: Counters<2>,
     /// Places in words from which a card number or a secret was taken out; labels: channel, kind.
     pub masked_total: Counters<2>,
+    /// Keys destroyed because what they sealed was too old; labels: class.
+    pub retention_keys_total: Counters<1>,
     /// Inputs that had been consumed before; labels: channel.
     pub duplicates_total: Counters<1>,
     /// Repeated attempts to store what came in, or to send; labels: channel.
@@ -106,6 +108,7 @@ impl Metrics {
             parked_total: counters(r, "parked", "Inputs parked for a person", ["channel", "reason"]),
             refused_total: counters(r, "refused", "Inputs refused", ["channel", "reason"]),
             masked_total: counters(r, "masked", "Card numbers and secrets taken out", ["channel", "kind"]),
+            retention_keys_total: counters(r, "retention_keys", "Keys destroyed for age", ["class"]),
             duplicates_total: counters(r, "duplicates", "Inputs consumed before", ["channel"]),
             retried_total: counters(r, "retried", "Repeated attempts to send", ["channel"]),
             commands_total: counters(r, "commands", "Commands by outcome", ["outcome"]),

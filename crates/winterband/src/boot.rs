@@ -7,9 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use bus::places::StreamSizes;
 use bus::{
-    Bus, BusSettings, Credentials, Deadline, IdHasher, KvError, MasterKey, Sealer, SupervisedServer, places,
+    Bus, BusSettings, Credentials, Deadline, IdHasher, KeptFor, KvError, MasterKey, Sealer, SupervisedServer,
+    places,
 };
 use protocol::SubjectToken;
+use protocol::privacy::{self, Privacy, Retention};
 use protocol::subjects::Subjects;
 use service::{Clock, Drain, Health, Kit, Metrics, Settings};
 
@@ -103,7 +105,13 @@ pub(crate) async fn vault(settings: &Settings, bus: &Bus) -> Result<(Sealer, IdH
     let master = MasterKey::load_or_create(&file)?;
     check_master(bus, &IdHasher::new(&master), &file).await?;
     let sealer = Sealer::open(bus, &master).await.context("open the store of sealing keys")?;
-    Ok((sealer, IdHasher::new(&master)))
+    let Retention { words, files, mail_raw } = privacy(settings)?.least();
+    Ok((sealer.keeping(KeptFor { words, files, mail_raw }), IdHasher::new(&master)))
+}
+
+/// What is kept for how long.
+pub(crate) fn privacy(settings: &Settings) -> Result<Privacy> {
+    service::settings::read_file(settings.folder.as_deref(), privacy::FILE_NAME, Privacy::faults)
 }
 
 /// One bus, one master key: with another one the same customer would be somebody else, and nothing could be opened.

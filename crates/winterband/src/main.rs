@@ -14,6 +14,7 @@ mod ledger;
 mod parked;
 mod receipts;
 mod replay;
+mod retention;
 mod roles;
 mod room;
 mod rules;
@@ -84,6 +85,9 @@ enum Command {
     Audit(audit::Command),
     /// Shows what could not be handled.
     Parked(parked::Args),
+    /// Tells what is too old by now.
+    #[command(subcommand)]
+    Retention(retention::Command),
     /// Shows what became of an erasure.
     #[command(subcommand)]
     Erasure(erasure::Command),
@@ -126,6 +130,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Views(command) => views::run(folder, command).await,
         Command::Audit(command) => audit::run(folder, command).await,
         Command::Parked(args) => parked::run(folder, args).await,
+        Command::Retention(command) => retention::run(folder, &command).await,
         Command::Erasure(command) => erasure::run(folder, command).await,
         Command::Simulate(args) => simulate::run(folder, args).await,
         Command::Bench(args) => Box::pin(bench::run(args)).await,

@@ -290,3 +290,37 @@ async fn an_erasure_is_carried_on_by_whoever_starts_next() {
     });
     assert!(!shown.await.contains("skutsje"), "who comes back is somebody new");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_for_a_time_is_unreadable_after_it() {
+    let config = tempfile::tempdir().unwrap();
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config"), config.path());
+    std::fs::write(config.path().join("privacy.toml"), "[retention]\nwords = \"8s\"\n").unwrap();
+    let variable = ("WINTERBAND_CONFIG".to_owned(), config.path().display().to_string());
+    let mut up = Up::started_with(vec![variable]).await;
+    let at = At { api: up.url(), desk: up.url(), key: up.admin_key() };
+    at.everything_is_said(true).await;
+    let (data, bus) = (up.data(), up.bus().await);
+    let (sealer, old) = (vault(&data, &bus).await, sealed(&data, &bus).await);
+    eventually("what was said is too old", SOON, || async {
+        for one in &old {
+            if !matches!(sealer.unseal(one).await, Err(UnsealError::Erased)) {
+                return None;
+            }
+        }
+        Some(())
+    })
+    .await;
+    at.write("The customer still exists").await;
+    let young = sealed(&data, &bus).await.into_iter().find(|one| !old.contains(one)).unwrap();
+    assert!(sealer.unseal(&young).await.is_ok(), "what is young can be read");
+    for words in [FIRST, REPLY, NOTE] {
+        eventually("the index of the search", SOON, || async {
+            (!traces::index_holds(&data, words)).then_some(())
+        })
+        .await;
+    }
+    let (code, out, err) = up.command(&["retention", "plan"]).await;
+    assert_eq!(code, 0, "{out}{err}");
+    stop(&mut up);
+}

@@ -4,6 +4,7 @@
 mod append;
 mod audit;
 mod fence;
+mod keeping;
 mod kv;
 mod lease;
 mod messages;

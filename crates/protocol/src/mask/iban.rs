@@ -72,6 +72,10 @@ pub(super) fn find(text: &[char], found: &mut Vec<Found>) {
 fn end_of(text: &[char], at: usize) -> Option<(usize, String)> {
     let country: String = text.get(at..at + 2)?.iter().map(char::to_ascii_uppercase).collect();
     let (_, length) = LENGTHS.iter().find(|(known, _)| *known == country)?;
+    // The check digits, without which every hundredth sentence that begins like a country would be an account.
+    if !text.get(at + 2..at + 4)?.iter().all(char::is_ascii_digit) {
+        return None;
+    }
     let (mut letters, mut end) = (String::new(), at);
     for letter in text.get(at..)? {
         if letter.is_ascii_alphanumeric() {

@@ -150,7 +150,7 @@ fn labelled(text: &[char], lower: &[char], label_end: usize, label: Label) -> Op
     let sign = at + blanks(at);
     let (start, is_sure) = match text.get(sign) {
         Some(':' | '=') => (sign + 1, true),
-        _ => {
+        Some(_) | None => {
             let link = LINKS.iter().find(|link| {
                 let rest = lower.get(at..).unwrap_or_default();
                 link.chars().zip(rest).filter(|(one, other)| one == *other).count() == link.chars().count()

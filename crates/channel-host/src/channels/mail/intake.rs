@@ -12,6 +12,7 @@ use channel_email::{Mail, Part, Sorted, participant};
 use protocol::content::Attachment;
 use protocol::input::MessageThread;
 use protocol::limits::{ALIASES_MAX, ATTACHMENTS_MAX, FILE_NAME_BYTES_MAX};
+use protocol::rights::KeyClass;
 use protocol::{Hash128, IdentityId, Language, MessageId};
 use uuid::Uuid;
 
@@ -270,7 +271,7 @@ async fn keep(
     let mut is_whole = masks.content(&mut content.clone()).is_empty();
     let head = content.mail.get_or_insert_with(|| Box::new(MailHead::default()));
     let Some(mail) = mail else {
-        let object = files.keep(identity, raw).await?;
+        let object = files.keep_as(identity, KeyClass::MailRaw, raw).await?;
         head.raw = Some(attachment(object, "mail.eml", "message/rfc822", raw.len(), false));
         return Ok(());
     };
@@ -292,12 +293,13 @@ async fn keep(
         let cleaned = clean(html, &options);
         let masked = masks.html(&cleaned.html);
         is_whole &= masked.kinds().is_empty();
-        let object = files.keep(identity, masked.text.as_bytes()).await?;
+        // As long as the words, of which it is another form.
+        let object = files.keep_as(identity, KeyClass::Words, masked.text.as_bytes()).await?;
         head.html = Some(attachment(object, "mail.html", "text/html", masked.text.len(), false));
         head.images_aside = u32::try_from(cleaned.images_aside).unwrap_or(u32::MAX);
     }
     if is_whole {
-        let object = files.keep(identity, raw).await?;
+        let object = files.keep_as(identity, KeyClass::MailRaw, raw).await?;
         head.raw = Some(attachment(object, "mail.eml", "message/rfc822", raw.len(), false));
     }
     Ok(())
