@@ -2,7 +2,7 @@
 //!
 //! Its hash is [`bus::IdHasher::content`] of its JSON as serde writes it, whose order of fields and names is fixed.
 
-mod draft;
+pub(crate) mod draft;
 
 use std::sync::Arc;
 
@@ -25,7 +25,8 @@ use crate::floor::{Settled, WAITING_MAX};
 use crate::{CONFIG_BYTES_MAX, Shared, problems, publish, trail};
 
 /// What is in force; all absent before the first configuration.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ConfigInForce")]
 pub(crate) struct Present {
     log_seq: Option<u64>,
     hash: Option<Hash128>,
@@ -33,7 +34,8 @@ pub(crate) struct Present {
 }
 
 /// A configuration that is in force now.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ConfigApplied")]
 pub(crate) struct Applied {
     hash: Hash128,
     log_seq: u64,

@@ -8,79 +8,22 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use bus::Deadline;
+use protocol::api::{About, NewFacts, NewOwnIdentity, NewSignal, Person, PolicyTaken, Taken};
 use protocol::audit::{self, Action};
-use protocol::facts::FactValues;
 use protocol::input::WIRE_VERSION;
 use protocol::limits::{FACTS_MAX, IDENTITY_BYTES_MAX};
 use protocol::policy::{Policy, PolicyFault, PolicyInput};
 use protocol::remedy::{EmpowermentInput, FactsAbout};
 use protocol::till::PolicyChecked;
-use protocol::{
-    AgentId, ChannelKind, Hash128, IdentityId, Input, InputBody, Millis, NoticeId, SignalId, SubjectToken,
-};
-use serde::{Deserialize, Serialize};
+use protocol::{AgentId, IdentityId, Input, InputBody, Millis, NoticeId, SignalId, SubjectToken};
 use service::Problem;
 use service::http::read_json;
 
 use crate::door::Caller;
-use crate::{Api, CONFIG_BYTES_MAX, Shared, problems, publish, trail};
+use crate::{Api, CONFIG_BYTES_MAX, Shared, body, problems, publish, trail};
 
 /// How long the worker may take to look at a policy.
 const CHECK_WAIT_MAX: Duration = Duration::from_secs(5);
-
-/// A customer as other systems know them; only a keyed hash of it is kept.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Person {
-    /// The kind of channel.
-    channel: ChannelKind,
-    /// The account that they write to.
-    account: SubjectToken,
-    /// The address, number or id.
-    value: String,
-}
-
-/// What facts are about.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum About {
-    /// An order, by the shop's number.
-    Order(SubjectToken),
-    /// A customer.
-    Customer(Person),
-}
-
-/// `POST /api/v1/facts`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewFacts {
-    /// Which integration says so, as the policy names it.
-    source: SubjectToken,
-    about: About,
-    /// When they were true, ms since the epoch; now if not said.
-    #[serde(default)]
-    at: Option<u64>,
-    facts: FactValues,
-}
-
-/// `POST /api/v1/signals`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewSignal {
-    source: SubjectToken,
-    /// Which of the policy's signals.
-    name: SubjectToken,
-    about: Person,
-}
-
-/// `POST /api/v1/own-identities`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewOwnIdentity {
-    /// The agent's sign-in name.
-    agent: String,
-    identity: Person,
-}
 
 /// Under which id facts are told, and when.
 pub(crate) struct Told<'a> {
@@ -99,29 +42,12 @@ fn is_from(source: &SubjectToken, by: Option<&SubjectToken>) -> Result<(), Probl
     }
 }
 
-/// What was stored; the worker decides on it next.
-#[derive(Serialize)]
-pub(crate) struct Taken {
-    /// Its place in INBOUND.
-    input_seq: u64,
-    /// The same was told under the same id a moment ago.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    duplicate: bool,
-}
-
-/// A policy that was stored.
-#[derive(Serialize)]
-pub(crate) struct PolicyTaken {
-    hash: Hash128,
-    input_seq: u64,
-}
-
 pub(crate) async fn facts(
     State(api): State<Shared>,
     caller: Caller,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
-    let asked: NewFacts = read(&api, body)?;
+    let asked: NewFacts = body::read(&api, body)?;
     caller.may_tell_as(&asked.source)?;
     let told = Told { id: NoticeId(uuid::Uuid::now_v7()), now: Millis(api.kit.clock.unix_ms()), by: None };
     Ok((StatusCode::ACCEPTED, Json(take_facts(&api, asked, told).await?)))
@@ -153,7 +79,7 @@ pub(crate) async fn signal(
     caller: Caller,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
-    let asked: NewSignal = read(&api, body)?;
+    let asked: NewSignal = body::read(&api, body)?;
     caller.may_tell_as(&asked.source)?;
     Ok((StatusCode::ACCEPTED, Json(take_signal(&api, asked, SignalId(uuid::Uuid::now_v7()), None).await?)))
 }
@@ -179,7 +105,7 @@ pub(crate) async fn own_identity(
     caller: Caller,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
-    let asked: NewOwnIdentity = read(&api, body)?;
+    let asked: NewOwnIdentity = body::read(&api, body)?;
     let agent: AgentId = crate::sessions::agent(&api, &asked.agent)?;
     let identity = identity(&api, &asked.identity)?;
     let id = NoticeId(uuid::Uuid::now_v7());
@@ -227,14 +153,6 @@ fn faulty(faults: &[PolicyFault]) -> Problem {
     let detail = "nothing changed; correct all of `faults` and send the whole policy again";
     let faults = serde_json::to_value(faults).unwrap_or_default();
     problems::unprocessable("policy_faulty", "the policy cannot be used", detail).with("faults", faults)
-}
-
-fn read<T: serde::de::DeserializeOwned>(
-    api: &Api,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<T, Problem> {
-    let limit = api.kit.settings.limits.body_max_bytes;
-    read_json(&body.map_err(|rejection| problems::body(&rejection, limit))?)
 }
 
 fn identity(api: &Api, person: &Person) -> Result<IdentityId, Problem> {

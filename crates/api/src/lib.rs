@@ -1,14 +1,18 @@
-//! Inputs of other systems, over HTTP: messages, configuration, sessions for rehearsals, and what was parked.
+//! What other systems do here over HTTP: publish messages and facts, read what happens as a feed or are posted it, configure.
 //!
 //! A message is taken when it is durable in INBOUND, never before; one that cannot be read is kept in PARKED with its
 //! bytes. What is refused is told to the sender, who still has it. README.md shows every route with curl.
 
+mod body;
 mod config;
 mod consents;
+mod contacts;
+mod contract;
 mod customers;
 mod door;
 mod edge;
 mod empowerment;
+mod feed;
 mod floor;
 pub mod integrations;
 mod keys;
@@ -20,6 +24,7 @@ mod publish;
 mod routes;
 mod sessions;
 mod trail;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,9 +37,12 @@ use protocol::privacy::{self, Privacy};
 use protocol::subjects::Subjects;
 use service::{Kit, Rate, RateLimiter};
 
+use crate::feed::Feeds;
 use crate::floor::Floor;
 use crate::keys::KeyRing;
+use crate::webhooks::Rows;
 
+pub use contract::{asyncapi_document, openapi_document, schemas};
 pub use routes::{Needs, listed};
 
 /// The word for this role's metrics and its channel.
@@ -66,6 +74,8 @@ struct Api {
     privacy: Privacy,
     exports: Exports,
     consents: Consents,
+    feeds: Feeds,
+    webhooks: Rows,
 }
 
 type Shared = Arc<Api>;
@@ -96,6 +106,9 @@ pub async fn start(
     let consents = Consents::open(&bus).await.context("open the record of consents")?;
     let folder = kit.settings.folder.as_deref();
     let privacy = service::settings::read_file(folder, privacy::FILE_NAME, Privacy::faults)?;
+    let feeds = feed::follow(kit, &bus).await?;
+    let webhooks = Rows::open(&bus).await?;
+    let leases = bus.ensure_bucket(&places::leases()).await.context("failed to open the leases")?;
     let per_second = Rate::per_second(kit.settings.limits.api_requests_per_second);
     let api = Api {
         kit: kit.clone(),
@@ -112,9 +125,14 @@ pub async fn start(
         privacy,
         exports,
         consents,
+        feeds,
+        webhooks: webhooks.clone(),
     };
     let api = Arc::new(api);
     let registry = edge::follow(kit, &api.accounts, "integrations").await?;
     edge::start(&api, edge, registry).await?;
+    let health = kit.health.register("api webhooks");
+    health.beat();
+    kit.drain.spawn("api webhooks", webhooks::lead(Arc::clone(&api), webhooks, leases, health));
     Ok(routes::router(api))
 }

@@ -25,8 +25,8 @@ use crate::problems::{self, unprocessable};
 use crate::{Api, Shared, publish, trail};
 
 /// Items in one answer, if not said otherwise, and at most.
-const PAGE: usize = 100;
-const PAGE_MAX: usize = 500;
+pub(crate) const PAGE: usize = 100;
+pub(crate) const PAGE_MAX: usize = 500;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,7 +37,8 @@ pub(crate) struct Page {
     limit: Option<usize>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ParkedItems")]
 pub(crate) struct Listed {
     items: Vec<Item>,
     /// What to give as `after` for the next page; absent when this is the last.
@@ -46,7 +47,8 @@ pub(crate) struct Listed {
 }
 
 /// A parked item without its bytes.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ParkedItem")]
 struct Item {
     seq: u64,
     id: ParkedId,
@@ -61,7 +63,8 @@ struct Item {
 }
 
 /// A parked item in the clear.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ParkedShown")]
 pub(crate) struct Shown {
     item: Item,
     /// The bytes as they came, as far as they are text.
@@ -71,7 +74,8 @@ pub(crate) struct Shown {
 }
 
 /// What was let go.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ParkedDismissed")]
 pub(crate) struct Dismissed {
     id: ParkedId,
     /// Where that is written down: its place in INBOUND.
@@ -88,14 +92,7 @@ pub(crate) async fn list(
     State(api): State<Shared>,
     page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Listed>, Problem> {
-    let Query(page) = page.map_err(|rejection| {
-        let title = "the query is not as expected";
-        unprocessable(
-            "query_malformed",
-            title,
-            format!("use after=<seq> and limit=<n>: {}", rejection.body_text()),
-        )
-    })?;
+    let Query(page) = page.map_err(|rejection| problems::query("after and limit", &rejection))?;
     let limit = page.limit.unwrap_or(PAGE);
     if !(1..=PAGE_MAX).contains(&limit) {
         let detail = format!("use limit=1 to limit={PAGE_MAX}, and after=<next> for more");

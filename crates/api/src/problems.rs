@@ -157,6 +157,17 @@ pub(crate) fn kept(problem: Problem, id: ParkedId) -> Problem {
     Problem { detail, ..problem }.with("parked", id.to_string())
 }
 
+pub(crate) fn path_malformed() -> Problem {
+    let detail = "write what is not plain text in the path as UTF-8 with percent signs";
+    Problem::new(StatusCode::BAD_REQUEST, "path_malformed", "the path is no text", detail)
+}
+
+/// What a query may hold, and the reader's words for what is wrong with it.
+pub(crate) fn query(names: &str, rejection: &axum::extract::rejection::QueryRejection) -> Problem {
+    let detail = format!("use {names} only, each once: {}", rejection.body_text());
+    unprocessable("query_malformed", "the query is not as expected", detail)
+}
+
 pub(crate) fn unprocessable(
     code: &'static str,
     title: impl Into<String>,

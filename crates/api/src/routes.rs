@@ -4,17 +4,18 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{self, MethodRouter};
 use protocol::signin::Scope;
 
 use crate::door::{self, Bound};
 use crate::{
-    CONFIG_BYTES_MAX, REQUEST_WAIT_MAX, REQUESTS_AT_ONCE_MAX, Shared, config, consents, customers,
-    empowerment, integrations, keys, message, parked, sessions, trail,
+    CONFIG_BYTES_MAX, REQUEST_WAIT_MAX, REQUESTS_AT_ONCE_MAX, Shared, config, consents, contacts, contract,
+    customers, empowerment, feed, integrations, keys, message, parked, problems, sessions, trail, webhooks,
 };
 
 /// What a route asks of its caller.
@@ -54,10 +55,25 @@ fn table() -> Vec<Route> {
     use Needs::Usher;
     use Scope::{
         AccountsManage, AuditRead, ConfigRead, ConfigWrite, ContactsRead, ContactsWrite, CustomersErase,
-        CustomersExport, FactsWrite, MessagesWrite, ParkedManage,
+        CustomersExport, EventsRead, FactsWrite, MessagesWrite, ParkedManage, WebhooksManage,
     };
     vec![
+        get("/api/openapi.json", Needs::Nothing, contract::openapi),
+        get("/api/asyncapi.json", Needs::Nothing, contract::asyncapi),
+        get("/api/schemas/{name}", Needs::Nothing, contract::schema),
         post("/api/v1/messages", Needs::Scope(MessagesWrite), message::post),
+        get("/api/v1/contacts", Needs::Scope(ContactsRead), contacts::list),
+        post("/api/v1/contacts", Needs::Scope(ContactsWrite), contacts::open),
+        get("/api/v1/contacts/{id}", Needs::Scope(ContactsRead), contacts::show),
+        get("/api/v1/events", Needs::Scope(EventsRead), feed::routes::get),
+        get("/api/v1/webhooks", Needs::Scope(WebhooksManage), webhooks::routes::list),
+        post("/api/v1/webhooks", Needs::Scope(WebhooksManage), webhooks::routes::make),
+        get("/api/v1/webhooks/{id}", Needs::Scope(WebhooksManage), webhooks::routes::show),
+        patch("/api/v1/webhooks/{id}", Needs::Scope(WebhooksManage), webhooks::routes::change),
+        delete("/api/v1/webhooks/{id}", Needs::Scope(WebhooksManage), webhooks::routes::end),
+        post("/api/v1/webhooks/{id}/rotate", Needs::Scope(WebhooksManage), webhooks::routes::rotate),
+        post("/api/v1/webhooks/{id}/replay", Needs::Scope(WebhooksManage), webhooks::routes::replay),
+        get("/api/v1/webhooks/{id}/deliveries", Needs::Scope(WebhooksManage), webhooks::routes::deliveries),
         get("/api/v1/config", Needs::Scope(ConfigRead), config::get),
         put("/api/v1/config", Needs::Scope(ConfigWrite), config::put).with_body(CONFIG_BYTES_MAX),
         put("/api/v1/policy", Needs::Scope(ConfigWrite), empowerment::put_policy).with_body(CONFIG_BYTES_MAX),
@@ -97,7 +113,33 @@ pub(crate) fn router(api: Shared) -> Router {
         let limit = DefaultBodyLimit::max(body_max_bytes.unwrap_or(body_max));
         router = router.route(path, to.route_layer(guard).layer(limit));
     }
-    router.layer(from_fn_with_state(bound, door::bounded)).with_state(api)
+    router.layer(from_fn(text_path)).layer(from_fn_with_state(bound, door::bounded)).with_state(api)
+}
+
+/// Refuses a path whose escapes are no text, in the form of every other no.
+async fn text_path(request: Request, next: Next) -> Response {
+    if is_text(request.uri().path()) {
+        next.run(request).await
+    } else {
+        problems::path_malformed().into_response()
+    }
+}
+
+fn is_text(path: &str) -> bool {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.bytes();
+    while let Some(byte) = rest.next() {
+        let mut ahead = rest.clone();
+        let digit =
+            |byte: Option<u8>| char::from(byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let escaped =
+            (byte == b'%').then(|| Some(digit(ahead.next())? * 16 + digit(ahead.next())?)).flatten();
+        if escaped.is_some() {
+            rest = ahead;
+        }
+        bytes.push(escaped.unwrap_or(byte));
+    }
+    std::str::from_utf8(&bytes).is_ok()
 }
 
 fn line(method: Method, path: &'static str, needs: Needs, to: MethodRouter<Shared>) -> Route {
@@ -116,6 +158,25 @@ fn put<T: 'static>(path: &'static str, needs: Needs, handler: impl Handler<T, Sh
     line(Method::PUT, path, needs, routing::put(handler))
 }
 
+fn patch<T: 'static>(path: &'static str, needs: Needs, handler: impl Handler<T, Shared>) -> Route {
+    line(Method::PATCH, path, needs, routing::patch(handler))
+}
+
 fn delete<T: 'static>(path: &'static str, needs: Needs, handler: impl Handler<T, Shared>) -> Route {
     line(Method::DELETE, path, needs, routing::delete(handler))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_of_a_path_are_text_or_refused() {
+        for text in ["/api/v1/parked", "/%41", "/%c3%a9", "/%zz", "/%", "/%4"] {
+            assert!(is_text(text), "{text}");
+        }
+        for wrong in ["/%ff", "/%c3", "/a%80b"] {
+            assert!(!is_text(wrong), "{wrong}");
+        }
+    }
 }

@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod edge;
+mod feed;
 mod hostile;
 mod house;
 mod keys;
 mod parked;
+mod webhooks;
 
 use bus::RoomLevel;
 use protocol::InputBody;

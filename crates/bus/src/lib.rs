@@ -77,6 +77,6 @@ pub use server_users::{ServerUser, UserList, users_config};
 pub use service::{Endpoint, FoundService, Service, ServiceRequest, ServiceSpec};
 pub use streams::{Discard, StreamError, StreamSpec, StreamUsage};
 pub use tail::{BATCH_MAX, Tail, TailError, TailItem, TailOptions};
-pub use token::{NoRandomness, new_token, token_hash};
+pub use token::{NoRandomness, new_secret, new_token, token_hash};
 pub use uploads::Uploads;
 pub use watch::{WatchEvent, Watcher};

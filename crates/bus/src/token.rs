@@ -5,9 +5,17 @@
 /// # Errors
 /// When the machine gives no randomness; fate: refuse.
 pub fn new_token() -> Result<String, NoRandomness> {
+    Ok(blake3::Hash::from_bytes(new_secret()?).to_hex().to_string())
+}
+
+/// 256 random bits.
+///
+/// # Errors
+/// When the machine gives no randomness; fate: refuse.
+pub fn new_secret() -> Result<[u8; 32], NoRandomness> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).map_err(|error| NoRandomness(error.to_string()))?;
-    Ok(blake3::Hash::from_bytes(bytes).to_hex().to_string())
+    Ok(bytes)
 }
 
 /// The machine gave no randomness.

@@ -131,6 +131,9 @@ pub struct NewOwnIdentity {
 pub struct Taken {
     /// Its place in INBOUND.
     pub input_seq: u64,
+    /// The same was told under the same id a moment ago.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub duplicate: bool,
 }
 
 /// A policy that was stored.
@@ -300,7 +303,7 @@ pub struct SessionMade {
 }
 
 /// `POST /api/v1/integrations`: lets a system speak NATS with us.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewIntegration {
     /// Its name, 1 to 20 of a-z 0-9 and -: a word of its subjects, and the source of the facts that it tells.
@@ -319,7 +322,7 @@ pub struct NewIntegration {
 }
 
 /// `POST /api/v1/integrations/{name}/rotate`: gives it one key more, or leaves it its newest one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotateIntegration {
     /// Its own public NATS key (`U...`); without one a pair is made.
@@ -331,7 +334,7 @@ pub struct RotateIntegration {
 }
 
 /// An integration that was made, or got a key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct IntegrationMade {
     /// Its name.
     pub name: SubjectToken,
@@ -343,7 +346,7 @@ pub struct IntegrationMade {
 }
 
 /// An integration in the answer of `GET /api/v1/integrations`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct IntegrationListed {
     /// Its name.
     pub name: SubjectToken,
@@ -353,7 +356,7 @@ pub struct IntegrationListed {
 }
 
 /// The answer of `GET /api/v1/integrations`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct IntegrationsListed {
     /// All of them, in the order of their names.
     pub integrations: Vec<IntegrationListed>,

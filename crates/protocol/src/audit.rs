@@ -17,7 +17,7 @@ use crate::time::Millis;
 pub const AUDIT_VERSION: u32 = 1;
 
 /// One entry, as it stands in AUDIT.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AuditEntry {
     /// The version that it was written in.
     pub v: u32,
@@ -37,7 +37,7 @@ pub struct AuditEntry {
 }
 
 /// Who did something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
     /// An agent who was signed in.
@@ -56,7 +56,9 @@ pub enum Actor {
 }
 
 /// What was done. A look counts once for an agent, a conversation and ten minutes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Signed in with a password.
@@ -124,7 +126,8 @@ pub enum Action {
 }
 
 /// What something was done to; ids only.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "AuditAbout")]
 pub struct About {
     /// An agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -230,7 +233,7 @@ impl About {
 }
 
 /// An entry with its own hash, as it is shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AuditLine {
     /// The entry.
     #[serde(flatten)]
@@ -240,7 +243,7 @@ pub struct AuditLine {
 }
 
 /// A part of the trail, as the API and the desk give it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AuditPage {
     /// The entries, in the order of their numbers.
     pub entries: Vec<AuditLine>,

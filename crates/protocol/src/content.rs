@@ -76,7 +76,7 @@ impl fmt::Debug for Sealed {
 }
 
 /// What one message says, before it is sealed and after it is opened.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Content {
     /// The words, at most [`TEXT_BYTES_MAX`] bytes; none only where something is attached.
@@ -96,7 +96,7 @@ pub struct Content {
 }
 
 /// A file of a message: its bytes lie sealed in the object store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attachment {
     /// Its name in the store: a keyed hash of whose it is and of its bytes.
@@ -113,7 +113,7 @@ pub struct Attachment {
 }
 
 /// A mail address with the name before it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MailAddress {
     /// `local@domain`.
@@ -124,7 +124,7 @@ pub struct MailAddress {
 }
 
 /// The head of a mail, of one that came and of one to be sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MailHead {
     /// Who wrote it; of one to be sent nobody: it is the inbox.

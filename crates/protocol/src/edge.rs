@@ -15,7 +15,7 @@ use crate::token::SubjectToken;
 
 /// ACCOUNTS, key [`integration_key`]: a system that speaks NATS with us. Its name is the source of the facts and signals that it
 /// tells.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Integration {
     /// Its public NATS keys (`U...`), the newest last; each of them opens. The seeds are kept nowhere.
     pub keys: Vec<String>,
@@ -62,7 +62,9 @@ pub fn guest_name(text: &str) -> Option<SubjectToken> {
 }
 
 /// What can be published to an edge stream, by the word in its subject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeKind {
     /// A customer's message: [`crate::api::NewMessage`].
@@ -105,7 +107,7 @@ impl EdgeKind {
 
 /// What was refused, as it stands in the integration's stream of rejections and in the pages that it reads. It holds no word of the
 /// sender's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Rejection {
     /// Its place, by which the next page is asked for. Not stored.
     #[serde(default)]
@@ -123,7 +125,7 @@ pub struct Rejection {
 }
 
 /// Asks for the rejections after one that was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RejectionsQuestion {
     /// The `seq` of the last one that was read; 0: from the oldest that is kept.
@@ -141,7 +143,7 @@ impl Default for RejectionsQuestion {
 }
 
 /// Rejections, oldest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RejectionsPage {
     /// They themselves.
     pub rejections: Vec<Rejection>,

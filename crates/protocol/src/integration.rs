@@ -17,6 +17,7 @@ use crate::record::QueuedWhy;
 use crate::remedy::{Occasion, RemedyKind};
 use crate::time::Millis;
 use crate::token::{ChannelKind, SubjectToken};
+use crate::views::ContactSeen;
 
 pub mod fold;
 pub mod webhook;
@@ -393,6 +394,65 @@ impl fmt::Display for PublicType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// A contact with what was said in it: `GET /api/v1/contacts/{id}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PublicContact {
+    /// How it stands.
+    #[serde(flatten)]
+    pub contact: ContactSeen,
+    /// The latest entries of the contact, at most 200, in order; words are in them for keys that may read contacts.
+    pub entries: Vec<PublicEntry>,
+}
+
+/// An entry of a contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PublicEntry {
+    /// Its place in the conversation: 1, 2, 3 without gaps over all contacts.
+    pub entry: u64,
+    /// When it was recorded, ms since 1970.
+    pub at: Millis,
+    /// What it is: `from_customer`, `from_agent`, `note`, `joined`, `resolved` and so on; leave aside what you do not know.
+    pub is: String,
+    /// The agent who did it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    /// The message's id, where there are words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<MessageId>,
+    /// The words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<PublicWords>,
+    /// Whether the words were erased.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
+}
+
+/// Contacts in the order in which they were opened: `GET /api/v1/contacts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContactsPage {
+    /// How each stands.
+    pub contacts: Vec<ContactSeen>,
+    /// What to give as `after` for the next page; absent when this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+    /// The sequence of the log of contacts up to which this is true: where a feed goes on from.
+    pub seq: u64,
+}
+
+/// A contact that a message opened, or went to: `POST /api/v1/contacts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContactTaken {
+    /// The contact; absent while the router has not decided yet (202).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactId>,
+    /// The message's id here.
+    pub message: MessageId,
+    /// Its place in INBOUND.
+    pub input_seq: u64,
+    /// Whether it was known already.
+    pub duplicate: bool,
 }
 
 /// A page of a feed.

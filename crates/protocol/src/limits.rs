@@ -120,6 +120,8 @@ pub const IDENTITIES_MAX: usize = 50;
 pub const RUNNERS_UP_MAX: usize = 5;
 /// Most entries of one conversation's history sent in one answer.
 pub const HISTORY_ENTRIES_MAX: usize = 200;
+/// Most contacts in one answer about which there are.
+pub const CONTACTS_PAGE_MAX: usize = 500;
 /// Longest text that is searched for, bytes.
 pub const SEARCH_WORDS_BYTES_MAX: usize = 500;
 /// Most words searched for at once, those within quotes counted one by one.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::audit::Hash256;
 use crate::facts::FactName;
 use crate::hash::Hash128;
 use crate::hours::{Day, Span};
@@ -27,6 +28,7 @@ macro_rules! text {
 text!(SubjectToken, "^[A-Za-z0-9_-]{1,64}$");
 text!(Language, "^[a-z]{2}$");
 text!(Currency, "^[A-Z]{3}$");
+text!(Hash256, "^[0-9a-f]{64}$");
 text!(Hash128, "^[0-9a-f]{32}$");
 text!(FactName, "^[a-z][a-z0-9_]{0,31}\\.[a-z][a-z0-9_]{0,31}$");
 text!(Day, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$");

@@ -242,6 +242,12 @@ impl Subjects {
         self.of("svc.views.empowerment")
     }
 
+    /// Which contacts there are: a [`crate::views::ContactsQuestion`] to the read models.
+    #[must_use]
+    pub fn views_contacts(&self) -> Subject {
+        self.of("svc.views.contacts")
+    }
+
     /// How queues went, hour by hour: questions to the read models.
     #[must_use]
     pub fn views_floor(&self) -> Subject {

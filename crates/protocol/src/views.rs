@@ -51,6 +51,87 @@ pub struct PastContact {
     pub ended: Option<EntryKind>,
 }
 
+/// Asks which contacts there are, in the order in which they were opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactsQuestion {
+    /// Only this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactId>,
+    /// Only those that stand so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<ContactState>,
+    /// Only those whose last queue this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<SubjectToken>,
+    /// Only those after this place.
+    #[serde(default)]
+    pub after: u64,
+    /// At most so many; capped at [`crate::limits::CONTACTS_PAGE_MAX`].
+    pub limit: u32,
+}
+
+/// Which contacts there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactsAnswer {
+    /// Up to which record of the log this is true.
+    pub log_seq: u64,
+    /// The contacts with their places, in order.
+    pub contacts: Vec<(u64, ContactSeen)>,
+}
+
+/// How a contact stands.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactState {
+    /// It waits for an agent.
+    Waiting,
+    /// It waits for an incident to end.
+    Gathered,
+    /// An agent is asked.
+    Offered,
+    /// An agent has it.
+    WithAgent,
+    /// It is an agent's, and laid aside.
+    Aside,
+    /// It is resolved, and its agent writes it up.
+    WrapUp,
+    /// It is resolved.
+    Resolved,
+    /// Its customer left before an agent had it.
+    Abandoned,
+}
+
+/// A contact as the read models know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ContactSeen {
+    /// Which.
+    pub contact: ContactId,
+    /// All that its customer has said and been told by this account.
+    pub conversation: ConversationId,
+    /// The channel that it came by.
+    pub channel: ChannelKind,
+    /// The account that it came by.
+    pub account: SubjectToken,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<SubjectToken>,
+    /// When it was opened, ms since 1970.
+    pub opened_at: Millis,
+    /// How it stands.
+    pub state: ContactState,
+    /// The last queue it was in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<SubjectToken>,
+    /// Whose it is, or was last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<AgentId>,
+    /// When it ended, ms since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Millis>,
+}
+
 /// Asks what was given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmpowermentQuestion {

@@ -11,7 +11,7 @@ use crate::{customer, hours};
 
 /// Where a contact stands, as the word in its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
     Waiting,
     Gathered,
     Offered,
@@ -23,7 +23,7 @@ enum State {
 }
 
 impl State {
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
             Self::Gathered => "gathered",

@@ -8,6 +8,7 @@
 
 mod answer;
 mod claim;
+mod contacts;
 mod customer;
 mod fold;
 mod follow;
@@ -36,6 +37,7 @@ pub use crate::rebuild::{Rebuilding, check_free, rebuild};
 
 use crate::answer::{Asked, Readers};
 use crate::claim::Claim;
+use crate::contacts::Contacts;
 use crate::customer::Customer;
 use crate::fold::Conversations;
 use crate::follow::{AsRead, Follower, Prepare, Shared};
@@ -72,6 +74,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer) -> anyhow::Result<()> {
     serve::<Past>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_history()).await?;
     serve::<Customer>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_customer()).await?;
     serve::<Holdings>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_holdings()).await?;
+    serve::<Contacts>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_contacts()).await?;
     serve::<Hours>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_floor()).await?;
     let (store, next_seq) = opened::<Remedies>(&bus, folder.join(REMEDIES)).await?;
     follow(kit, &bus, &claim, (store, next_seq), AsRead).await?;

@@ -13,9 +13,10 @@ use protocol::{AgentId, ChannelKind, Language, SkillLevel, SubjectToken};
 use serde::Deserialize;
 
 /// As [`RoutingConfig`].
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ConfigDraft {
+#[schemars(rename = "NewConfig")]
+pub(crate) struct ConfigDraft {
     queues: Vec<Queue>,
     skills: Vec<Skill>,
     agents: Vec<AgentDraft>,
@@ -37,8 +38,9 @@ pub(super) struct ConfigDraft {
 }
 
 /// As [`Agent`], with the id if it is known.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewAgent")]
 struct AgentDraft {
     id: Option<AgentId>,
     name: SubjectToken,

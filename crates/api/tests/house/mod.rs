@@ -12,7 +12,7 @@ use protocol::input::WIRE_VERSION;
 use protocol::parked::Parked;
 use protocol::record::ParkReason;
 use protocol::signin::{KeyAccount, Scope, SessionRow, api_key_key};
-use protocol::streams::{INBOUND, PARKED};
+use protocol::streams::{CONTACTS, INBOUND, PARKED};
 use protocol::subjects::Subjects;
 use protocol::{Cause, Event, Hash128, IdentityId, Input, InputBody, Millis, ParkedId, Record, SubjectToken};
 use reqwest::Method;
@@ -225,6 +225,32 @@ impl House {
         let (status, applied) = self.put("config", &config.to_string()).await;
         assert_eq!(status, 200, "{applied}");
         applied
+    }
+
+    /// Writes a record of CONTACTS as the router would, made for the place at which it stands.
+    pub(crate) async fn happens(&self, of: impl FnOnce(u64) -> Record) -> u64 {
+        let seq = self.bus.stream_usage(CONTACTS).await.unwrap().last_seq + 1;
+        let payload = serde_json::to_vec(&of(seq)).unwrap().into();
+        let (subject, id) = (self.subjects.contacts(), uuid::Uuid::now_v7().to_string());
+        let stored =
+            self.bus.publish_durable(&subject, &id, payload, Deadline::after(DEADLINE)).await.unwrap();
+        assert_eq!(stored.seq, seq, "somebody else writes the log");
+        seq
+    }
+
+    /// With another key.
+    pub(crate) async fn get_with(&self, key: &str, path: &str) -> (u16, Value) {
+        Self::answer(self.client.request(Method::GET, self.url(path)).bearer_auth(key)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> (u16, Value) {
+        Self::answer(self.request(Method::PATCH, path).body(body.to_string())).await
+    }
+
+    /// The text of a page outside `/api/v1`, without a key.
+    pub(crate) async fn page(&self, path: &str) -> (u16, Value) {
+        let base = self.base.strip_suffix("/v1").unwrap();
+        Self::answer(self.client.get(format!("{base}/{path}"))).await
     }
 
     /// Everything in INBOUND.

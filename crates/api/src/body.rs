@@ -1,0 +1,21 @@
+//! A request's body as JSON, within the limit of its route.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use serde::de::DeserializeOwned;
+use service::Problem;
+use service::http::read_json;
+
+use crate::{Api, problems};
+
+/// Reads the body.
+///
+/// # Errors
+/// When it is too large, not JSON, or not what the route takes.
+pub(crate) fn read<T: DeserializeOwned>(
+    api: &Api,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<T, Problem> {
+    let limit = api.kit.settings.limits.body_max_bytes;
+    read_json(&body.map_err(|rejection| problems::body(&rejection, limit))?)
+}

@@ -1,0 +1,392 @@
+//! One line for each route: what it is for, what it takes and gives, and which noes are its own.
+
+use axum::http::Method;
+use protocol::api::{
+    IntegrationMade, IntegrationsListed, KeyMade, KeysListed, MessageTaken, NewFacts, NewIntegration, NewKey,
+    NewMessage, NewOwnIdentity, NewSession, NewSignal, PolicyTaken, RotateIntegration, RotateKey,
+    SessionMade, Taken,
+};
+use protocol::audit::AuditPage;
+use protocol::integration::webhook::{
+    Attempts, NewWebhook, ReplayFrom, Webhook, WebhookChange, WebhookMade, Webhooks,
+};
+use protocol::integration::{ContactTaken, ContactsPage, FeedPage, PublicContact};
+use protocol::limits::CONTACTS_PAGE_MAX;
+use protocol::policy::Policy;
+use serde_json::{Value, json};
+
+use crate::config::draft::ConfigDraft;
+use crate::config::{Applied, Present};
+use crate::contacts;
+use crate::contract::shape::{Document, Shape, of};
+use crate::feed::routes::{PAGE, PAGE_MAX, WAIT_MAX_S};
+use crate::parked;
+
+/// The documentation of one route.
+pub(super) struct Line {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    /// The operation's name in clients that are made of the document.
+    pub(super) id: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) query: Vec<Query>,
+    pub(super) body: Option<Shape>,
+    /// Whether the body may be left out.
+    pub(super) body_optional: bool,
+    /// The status of a yes, and its body; 204 has none.
+    pub(super) answer: Option<(u16, Shape)>,
+    /// Noes that other routes do not have: status and codes.
+    pub(super) noes: &'static [(u16, &'static str)],
+}
+
+/// What may stand in the query.
+pub(super) struct Query {
+    pub(super) name: &'static str,
+    pub(super) schema: Value,
+    pub(super) about: &'static str,
+}
+
+impl Line {
+    fn takes(self, body: Shape) -> Self {
+        Self { body: Some(body), ..self }
+    }
+
+    fn may_take(self, body: Shape) -> Self {
+        Self { body: Some(body), body_optional: true, ..self }
+    }
+
+    fn gives(self, status: u16, shape: Shape) -> Self {
+        Self { answer: Some((status, shape)), ..self }
+    }
+
+    fn asks(self, query: Vec<Query>) -> Self {
+        Self { query, ..self }
+    }
+
+    fn refuses(self, noes: &'static [(u16, &'static str)]) -> Self {
+        Self { noes, ..self }
+    }
+}
+
+fn line(method: Method, path: &'static str, id: &'static str, summary: &'static str) -> Line {
+    let (query, body, body_optional, answer, noes) = (Vec::new(), None, false, None, &[][..]);
+    Line { method, path, id, summary, query, body, body_optional, answer, noes }
+}
+
+fn get(path: &'static str, id: &'static str, summary: &'static str) -> Line {
+    line(Method::GET, path, id, summary)
+}
+
+fn post(path: &'static str, id: &'static str, summary: &'static str) -> Line {
+    line(Method::POST, path, id, summary)
+}
+
+fn put(path: &'static str, id: &'static str, summary: &'static str) -> Line {
+    line(Method::PUT, path, id, summary)
+}
+
+fn patch(path: &'static str, id: &'static str, summary: &'static str) -> Line {
+    line(Method::PATCH, path, id, summary)
+}
+
+fn delete(path: &'static str, id: &'static str, summary: &'static str) -> Line {
+    line(Method::DELETE, path, id, summary)
+}
+
+fn query(name: &'static str, schema: Value, about: &'static str) -> Query {
+    Query { name, schema, about }
+}
+
+fn cursor() -> Query {
+    let schema = json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX, "default": 0 });
+    query("after", schema, "What the page before gave as `next`; 0: from the beginning.")
+}
+
+fn limit(default: usize, most: usize) -> Query {
+    let schema = json!({ "type": "integer", "minimum": 1, "maximum": most, "default": default });
+    query("limit", schema, "About how many.")
+}
+
+/// Every line, in the order of the document.
+pub(super) fn lines() -> Vec<Line> {
+    [
+        documents(),
+        messages(),
+        contacts(),
+        feed(),
+        webhooks(),
+        empowerment(),
+        keys(),
+        integrations(),
+        parked(),
+        configuration(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn documents() -> Vec<Line> {
+    vec![
+        get("/api/openapi.json", "openapi", "This document.").gives(200, of::<Document>()),
+        get("/api/asyncapi.json", "asyncapi", "The document of what goes over the bus and to webhooks.")
+            .gives(200, of::<Document>()),
+        get(
+            "/api/schemas/{name}",
+            "schema",
+            "The JSON Schema of one body or event: its name, with .json behind it or not.",
+        )
+        .gives(200, of::<Document>())
+        .refuses(&[(404, "unknown_schema")]),
+    ]
+}
+
+const NOES_OF_MESSAGES: &[(u16, &str)] = &[
+    (400, "malformed"),
+    (404, "unknown_account"),
+    (413, "too_large_to_keep"),
+    (
+        422,
+        "text_too_long, text_empty, name_too_long, field_too_long, field_empty, category_malformed, language_malformed, facts_malformed",
+    ),
+    (507, "storage_full, parked_full"),
+];
+
+fn messages() -> Vec<Line> {
+    vec![
+        post("/api/v1/messages", "publishMessage", "Publishes a customer's message. 202: it is durable. The same `id` with the same content is the same message.")
+            .takes(of::<NewMessage>())
+            .gives(202, of::<MessageTaken>())
+            .refuses(NOES_OF_MESSAGES),
+    ]
+}
+
+fn contacts() -> Vec<Line> {
+    let word = json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$" });
+    let states = json!({ "type": "string", "enum": ["waiting", "gathered", "offered", "with_agent", "aside", "wrap_up", "resolved", "abandoned"] });
+    vec![
+        get("/api/v1/contacts", "contacts", "Contacts in the order in which they were opened, without words.")
+            .asks(vec![
+                cursor(),
+                limit(contacts::PAGE, CONTACTS_PAGE_MAX - 1),
+                query("state", states, "Only those that stand so."),
+                query("queue", word, "Only those whose last queue this is."),
+            ])
+            .gives(200, of::<ContactsPage>())
+            .refuses(&[(422, "query_malformed, limit_out_of_range"), (503, "views_silent")]),
+        post("/api/v1/contacts", "openContact", "Publishes a message and says which contact it opened, or went to; 202 while that is not decided.")
+            .takes(of::<NewMessage>())
+            .gives(201, of::<ContactTaken>())
+            .refuses(NOES_OF_MESSAGES),
+        get("/api/v1/contacts/{id}", "contact", "One contact with what was said in it.")
+            .gives(200, of::<PublicContact>())
+            .refuses(&[(404, "unknown_contact"), (503, "views_silent")]),
+    ]
+}
+
+fn feed() -> Vec<Line> {
+    let logs = json!({ "type": "string", "enum": ["contacts", "remedies"], "default": "contacts" });
+    let words = json!({ "type": "string", "maxLength": 1000 });
+    let wait = json!({ "type": "integer", "minimum": 0, "maximum": WAIT_MAX_S, "default": 0 });
+    vec![
+        get("/api/v1/events", "events", "What happened after a place in a log, in its order. Words are in it for keys that may read contacts.")
+            .asks(vec![
+                cursor(),
+                limit(PAGE, PAGE_MAX),
+                query("wait", wait, "Seconds to wait for something to happen when nothing has."),
+                query("log", logs, "Which log; each has a cursor of its own."),
+                query("types", words, "Only these types, with commas between them."),
+            ])
+            .gives(200, of::<FeedPage>())
+            .refuses(&[
+                (410, "cursor_ahead"),
+                (422, "query_malformed, limit_out_of_range, wait_out_of_range, unknown_type"),
+                (429, "too_many_waiting"),
+            ]),
+    ]
+}
+
+fn webhooks() -> Vec<Line> {
+    const NOT_THERE: (u16, &str) = (404, "unknown_webhook");
+    const CHANGED: (u16, &str) = (409, "changed_meanwhile");
+    vec![
+        get("/api/v1/webhooks", "webhooks", "All endpoints that are posted events.").gives(200, of::<Webhooks>()),
+        post("/api/v1/webhooks", "makeWebhook", "Makes an endpoint. Its secret is shown once. Its log and types never change, so that its numbers have no gaps.")
+            .takes(of::<NewWebhook>())
+            .gives(201, of::<WebhookMade>())
+            .refuses(&[
+                CHANGED,
+                (410, "cursor_ahead"),
+                (422, "address_refused, name_too_long, unknown_type, too_many_webhooks"),
+                (507, "storage_full"),
+            ]),
+        get("/api/v1/webhooks/{id}", "webhook", "One endpoint and how it does.")
+            .gives(200, of::<Webhook>())
+            .refuses(&[NOT_THERE]),
+        patch("/api/v1/webhooks/{id}", "changeWebhook", "Changes its address or name, stops it, or lets it go on.")
+            .takes(of::<WebhookChange>())
+            .gives(200, of::<Webhook>())
+            .refuses(&[NOT_THERE, CHANGED, (422, "address_refused, name_too_long"), (507, "storage_full")]),
+        delete("/api/v1/webhooks/{id}", "endWebhook", "Ends an endpoint and destroys its secrets.").refuses(&[NOT_THERE]),
+        post("/api/v1/webhooks/{id}/rotate", "rotateWebhook", "Makes a new secret; the old one signs too for a day.")
+            .gives(200, of::<WebhookMade>())
+            .refuses(&[NOT_THERE, CHANGED, (507, "storage_full")]),
+        post("/api/v1/webhooks/{id}/replay", "replayWebhook", "Posts everything again from a number on, under the same numbers and ids.")
+            .takes(of::<ReplayFrom>())
+            .gives(202, of::<Webhook>())
+            .refuses(&[NOT_THERE, CHANGED, (422, "number_out_of_range"), (507, "storage_full")]),
+        get("/api/v1/webhooks/{id}/deliveries", "webhookDeliveries", "The last thousand attempts, the latest first.")
+            .gives(200, of::<Attempts>())
+            .refuses(&[NOT_THERE]),
+    ]
+}
+
+fn empowerment() -> Vec<Line> {
+    vec![
+        post("/api/v1/facts", "tellFacts", "Tells facts about an order or a customer.")
+            .takes(of::<NewFacts>())
+            .gives(202, of::<Taken>())
+            .refuses(&[
+                (403, "not_your_source"),
+                (413, "too_large_to_keep"),
+                (422, "facts_count, bad_identity"),
+                (507, "storage_full"),
+            ]),
+        post("/api/v1/signals", "tellSignal", "Tells a reason to look twice at a customer.")
+            .takes(of::<NewSignal>())
+            .gives(202, of::<Taken>())
+            .refuses(&[
+                (403, "not_your_source"),
+                (413, "too_large_to_keep"),
+                (422, "bad_identity"),
+                (507, "storage_full"),
+            ]),
+        post(
+            "/api/v1/own-identities",
+            "tellOwnIdentity",
+            "Says that an identity is an agent's own, who gives nothing to it.",
+        )
+        .takes(of::<NewOwnIdentity>())
+        .gives(202, of::<Taken>())
+        .refuses(&[
+            (404, "unknown_agent"),
+            (413, "too_large_to_keep"),
+            (422, "bad_identity"),
+            (507, "storage_full"),
+        ]),
+    ]
+}
+
+fn keys() -> Vec<Line> {
+    const NOT_THERE: (u16, &str) = (404, "unknown_key");
+    vec![
+        post("/api/v1/sessions", "makeSession", "Signs an agent in: for a rehearsal, or a bot by its own key.")
+            .takes(of::<NewSession>())
+            .gives(201, of::<SessionMade>())
+            .refuses(&[(403, "admin_only"), (404, "unknown_agent")]),
+        get("/api/v1/keys", "keys", "All keys, without the keys themselves.").gives(200, of::<KeysListed>()),
+        post("/api/v1/keys", "makeKey", "Makes a key: with rights, or one that signs in as a bot. It is shown once.")
+            .takes(of::<NewKey>())
+            .gives(201, of::<KeyMade>())
+            .refuses(&[(403, "admin_only, scope_not_yours"), (404, "unknown_agent"), (422, "agent_or_scopes, scopes_missing, name_missing, name_too_long, days_out_of_range, too_many_keys")]),
+        post("/api/v1/keys/{id}/rotate", "rotateKey", "Makes a key in its place; the old one works for a while.")
+            .may_take(of::<RotateKey>())
+            .gives(201, of::<KeyMade>())
+            .refuses(&[(403, "scope_not_yours, admin_only"), NOT_THERE, (422, "overlap_too_long, key_replaced, too_many_keys")]),
+        delete("/api/v1/keys/{id}", "endKey", "Ends a key at once.").refuses(&[(403, "scope_not_yours, admin_only"), NOT_THERE]),
+    ]
+}
+
+fn integrations() -> Vec<Line> {
+    const NOT_THERE: (u16, &str) = (404, "no_such_integration");
+    vec![
+        get("/api/v1/audit", "audit", "The audit trail: who changed what, and who looked into whose file.")
+            .asks(vec![cursor(), limit(PAGE, bus::AUDIT_PAGE_MAX)])
+            .gives(200, of::<AuditPage>())
+            .refuses(&[(422, "query_malformed, limit_out_of_range"), (500, "audit_broken")]),
+        get("/api/v1/integrations", "integrations", "The systems that speak NATS with us.")
+            .gives(200, of::<IntegrationsListed>()),
+        post(
+            "/api/v1/integrations",
+            "makeIntegration",
+            "Lets a system speak NATS with us. Its seed is shown once.",
+        )
+        .takes(of::<NewIntegration>())
+        .gives(201, of::<IntegrationMade>())
+        .refuses(&[
+            (409, "integration_exists"),
+            (422, "bad_name, bad_scopes, too_many_accounts, accounts_missing, bad_rate, bad_key, key_in_use, too_many_integrations"),
+            (507, "storage_full"),
+        ]),
+        post(
+            "/api/v1/integrations/{name}/rotate",
+            "rotateIntegration",
+            "Gives it one key more, or ends all but the newest.",
+        )
+        .may_take(of::<RotateIntegration>())
+        .gives(201, of::<IntegrationMade>())
+        .refuses(&[
+            NOT_THERE,
+            (409, "changed_meanwhile"),
+            (422, "end_or_add, bad_key, key_in_use, too_many_keys"),
+            (507, "storage_full"),
+        ]),
+        delete("/api/v1/integrations/{name}", "endIntegration", "Takes its keys and its edge away.")
+            .refuses(&[NOT_THERE]),
+    ]
+}
+
+fn parked() -> Vec<Line> {
+    const NOT_THERE: (u16, &str) = (404, "not_parked");
+    vec![
+        get("/api/v1/parked", "parked", "What could not be used and waits for a person, without its words.")
+            .asks(vec![cursor(), limit(parked::PAGE, parked::PAGE_MAX)])
+            .gives(200, of::<parked::Listed>())
+            .refuses(&[(422, "query_malformed, limit_out_of_range")]),
+        get("/api/v1/parked/{id}", "parkedItem", "One of them, with its words.")
+            .gives(200, of::<parked::Shown>())
+            .refuses(&[NOT_THERE, (410, "erased")]),
+        delete("/api/v1/parked/{id}", "dismissParked", "Lets it go: its bytes are deleted.")
+            .gives(200, of::<parked::Dismissed>())
+            .refuses(&[NOT_THERE, (507, "storage_full")]),
+        post("/api/v1/parked/{id}/replay", "replayParked", "Tries it again, after the cause was mended.")
+            .gives(202, of::<MessageTaken>())
+            .refuses(&[
+                (400, "malformed"),
+                (404, "not_parked, unknown_account"),
+                (409, "later_version, unreadable, not_a_message"),
+                (410, "erased"),
+                (422, "text_too_long, text_empty, name_too_long, field_too_long, field_empty, category_malformed, language_malformed"),
+                (507, "storage_full"),
+            ]),
+    ]
+}
+
+fn configuration() -> Vec<Line> {
+    vec![
+        get("/api/v1/config", "config", "The routing configuration in force.").gives(200, of::<Present>()),
+        put("/api/v1/config", "putConfig", "Replaces the routing configuration as a whole, at once.")
+            .takes(of::<ConfigDraft>())
+            .gives(200, of::<Applied>())
+            .refuses(&[
+                (413, "too_large_to_keep"),
+                (422, "config_faulty"),
+                (503, "crowded"),
+                (504, "outcome_open"),
+                (507, "storage_full"),
+            ]),
+        put(
+            "/api/v1/policy",
+            "putPolicy",
+            "Replaces the policy of what agents may give as a whole, at once.",
+        )
+        .takes(of::<Policy>())
+        .gives(202, of::<PolicyTaken>())
+        .refuses(&[
+            (413, "too_large_to_keep"),
+            (422, "policy_faulty"),
+            (503, "worker_silent"),
+            (507, "storage_full"),
+        ]),
+    ]
+}
