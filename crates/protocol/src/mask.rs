@@ -150,17 +150,25 @@ struct Found {
     words: String,
 }
 
+/// How often it is looked again without what was found: what stood right beside it is a word of its own then.
+const LOOKS_MAX: usize = 4;
+
 /// All that is to be taken out, in order, none over another.
 fn find(text: &[char], kinds: &MaskKinds) -> Vec<Found> {
-    let mut found = Vec::new();
-    if kinds.has(MaskKind::Secrets) {
-        secrets::find(text, &mut found);
-    }
-    if kinds.has(MaskKind::Cards) {
-        cards::find(text, &mut found);
-    }
-    if kinds.has(MaskKind::Ibans) {
-        iban::find(text, &mut found);
+    let mut found = look(text, kinds);
+    let (mut rest, mut new) = (Vec::new(), 0);
+    for _ in 1..LOOKS_MAX {
+        if new == found.len() {
+            break;
+        }
+        if rest.is_empty() {
+            rest = text.to_vec();
+        }
+        for one in found.iter().skip(new) {
+            rest.get_mut(one.start..one.end).unwrap_or_default().fill('•');
+        }
+        new = found.len();
+        found.extend(look(&rest, kinds));
     }
     found.sort_by_key(|one| (one.start, std::cmp::Reverse(one.end)));
     let mut kept: Vec<Found> = Vec::new();
@@ -171,6 +179,20 @@ fn find(text: &[char], kinds: &MaskKinds) -> Vec<Found> {
         }
     }
     kept
+}
+
+fn look(text: &[char], kinds: &MaskKinds) -> Vec<Found> {
+    let mut found = Vec::new();
+    if kinds.has(MaskKind::Secrets) {
+        secrets::find(text, &mut found);
+    }
+    if kinds.has(MaskKind::Cards) {
+        cards::find(text, &mut found);
+    }
+    if kinds.has(MaskKind::Ibans) {
+        iban::find(text, &mut found);
+    }
+    found
 }
 
 /// A digit of any script.

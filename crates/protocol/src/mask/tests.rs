@@ -82,6 +82,7 @@ fn secrets_go_where_they_are_called_so_or_known_by_their_beginning() {
         ("my pin is 123456", "my pin is (code removed)"),
         ("use sk_live_abcdefghijklmnop1234 please", "use (key removed) please"),
         ("AKIAIOSFODNN7EXAMPLE", "(key removed)"),
+        ("4111111111111111sk_live_abcdefghijklmnop1234", "•••• 1111 (card number removed)(key removed)"),
         ("Authorization: Bearer abcdefghijklmnop.qrst", "Authorization: Bearer (key removed)"),
         ("https://ann:hunter2@shop.test/x", "https://ann:(password removed)@shop.test/x"),
         (
