@@ -1,5 +1,5 @@
 //! The API against a real nats-server; the test plays the router.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 mod edge;
 mod feed;
