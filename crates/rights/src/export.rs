@@ -244,7 +244,7 @@ impl Role {
             for item in &items {
                 let Ok(mut record) = serde_json::from_slice::<Value>(&item.payload) else { continue };
                 if is_named(&record, &names) {
-                    Box::pin(self.open_within(&mut record)).await?;
+                    Box::pin(self.open_within(&mut record, identities)).await?;
                     theirs.push(record);
                 }
             }
@@ -255,22 +255,28 @@ impl Role {
         }
     }
 
-    /// Puts the words where they stand sealed; nothing where they can no longer be read.
-    async fn open_within(&self, value: &mut Value) -> anyhow::Result<()> {
+    /// Puts the customer's words where they stand sealed; nothing where they can no longer be read, and where they are somebody
+    /// else's: a record of the timer can be about many.
+    async fn open_within(&self, value: &mut Value, of: &[IdentityId]) -> anyhow::Result<()> {
         match value {
             Value::String(text) => {
                 if let Ok(sealed) = text.parse::<Sealed>() {
-                    *value = serde_json::to_value(self.opened(&sealed).await?)?;
+                    let is_theirs = sealed.parts().is_some_and(|(owner, ..)| of.contains(&owner));
+                    *value = if is_theirs {
+                        serde_json::to_value(self.opened(&sealed).await?)?
+                    } else {
+                        Value::Null
+                    };
                 }
             }
             Value::Array(values) => {
                 for value in values {
-                    Box::pin(self.open_within(value)).await?;
+                    Box::pin(self.open_within(value, of)).await?;
                 }
             }
             Value::Object(fields) => {
                 for value in fields.values_mut() {
-                    Box::pin(self.open_within(value)).await?;
+                    Box::pin(self.open_within(value, of)).await?;
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}

@@ -121,6 +121,7 @@ pub(crate) async fn change(
 ) -> Result<Json<Webhook>, Problem> {
     let asked: WebhookChange = body::read(&api, body)?;
     let (id, mut row, revision) = find(&api, &id).await?;
+    may_have(&caller, &row)?;
     if let Some(name) = asked.name {
         fit_name(&name)?;
         row.name = name;
@@ -146,6 +147,7 @@ pub(crate) async fn rotate(
     caller: Caller,
 ) -> Result<Json<WebhookMade>, Problem> {
     let (id, mut row, revision) = find(&api, &id).await?;
+    may_have(&caller, &row)?;
     let secret = secret()?;
     let sealed = publish::seal(&api, identity(&api, id), secret.as_bytes()).await?;
     let old_until = Millis(api.kit.clock.unix_ms()).plus(SECRET_OVERLAP_MS);
@@ -165,6 +167,7 @@ pub(crate) async fn replay(
 ) -> Result<(StatusCode, Json<Webhook>), Problem> {
     let ReplayFrom { from } = body::read(&api, body)?;
     let (id, mut row, revision) = find(&api, &id).await?;
+    may_have(&caller, &row)?;
     let reached = state(&api, id, &row).await?.number;
     if from == 0 || from > reached.saturating_add(1) {
         let title = "nothing of that number was posted yet";
@@ -201,6 +204,11 @@ pub(crate) async fn end(
     }
     tracing::info!(webhook = %id, by = caller.name(), "a webhook was ended");
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who changes where words go, by which secret, or from when on, may read them.
+fn may_have(caller: &Caller, row: &EndpointRow) -> Result<(), Problem> {
+    if row.words { caller.may(Scope::ContactsRead) } else { Ok(()) }
 }
 
 /// Writes down who changes it, before they do.

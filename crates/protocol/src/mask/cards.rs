@@ -158,7 +158,7 @@ fn is_checked(digits: &[u8]) -> bool {
             if doubled > 9 { doubled - 9 } else { doubled }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 fn words(digits: &[u8]) -> String {

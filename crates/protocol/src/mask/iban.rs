@@ -97,10 +97,10 @@ fn end_of(text: &[char], at: usize) -> Option<(usize, String)> {
 
 /// The check of ISO 13616: the first four letters moved behind, letters as numbers, the rest by 97 is 1.
 fn is_checked(letters: &str) -> bool {
-    let moved = letters.chars().skip(4).chain(letters.chars().take(4));
-    let rest = moved.fold(Some(0_u32), |rest, letter| {
+    let mut moved = letters.chars().skip(4).chain(letters.chars().take(4));
+    let rest = moved.try_fold(0_u32, |rest, letter| {
         let value = letter.to_digit(36)?;
-        Some((rest? * if value > 9 { 100 } else { 10 } + value) % 97)
+        Some((rest * if value > 9 { 100 } else { 10 } + value) % 97)
     });
     rest == Some(1)
 }

@@ -146,9 +146,11 @@ fn html_is_masked_as_it_is_seen() {
 #[test]
 fn the_new_part_of_a_mail_ends_where_it_ended() {
     let mut content = Content::words("4111 1111 1111 1111 thanks\n> quoted 4111111111111111");
-    let mut head = crate::content::MailHead::default();
-    head.new_bytes = Some("4111 1111 1111 1111 thanks\n".len());
-    "card 5555555555554444".clone_into(&mut head.subject);
+    let head = crate::content::MailHead {
+        new_bytes: Some("4111 1111 1111 1111 thanks\n".len()),
+        subject: "card 5555555555554444".to_owned(),
+        ..Default::default()
+    };
     content.mail = Some(Box::new(head));
     assert_eq!(MaskKinds::default().content(&mut content), vec![MaskKind::Cards; 3]);
     let head = content.mail.unwrap();
