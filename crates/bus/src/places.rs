@@ -170,6 +170,12 @@ pub fn consents() -> BucketSpec {
     bucket(streams::CONSENTS, None, 256 * MIB, 256 * 1024)
 }
 
+/// Answers that are written beforehand. A value is an answer at its limits, every byte of it written as six.
+#[must_use]
+pub fn canned() -> BucketSpec {
+    bucket(streams::CANNED, None, 64 * MIB, 64 * 1024)
+}
+
 /// How far mailboxes were read.
 #[must_use]
 pub fn cursors() -> BucketSpec {
@@ -228,9 +234,17 @@ mod tests {
 
     #[test]
     fn every_place_has_a_name_and_a_limit() {
-        for spec in
-            [leases(), gateways(), accounts(), sessions(), drafts(), cursors(), webhooks(), consents()]
-        {
+        for spec in [
+            leases(),
+            gateways(),
+            accounts(),
+            sessions(),
+            drafts(),
+            canned(),
+            cursors(),
+            webhooks(),
+            consents(),
+        ] {
             assert!(spec.max_bytes > 0, "{}", spec.name);
             assert_eq!(spec.history, 1, "{}: old values would outlive an erasure", spec.name);
         }

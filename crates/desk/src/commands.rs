@@ -17,7 +17,7 @@ use crate::frames::{Fault, TextLimits};
 use crate::hub::ToLine;
 use crate::line::Outbox;
 use crate::order::{Order, Place};
-use crate::{Gateway, drafts, history, render};
+use crate::{Gateway, drafts, follow, history, render};
 
 /// Most tasks of one desk that wait for their turn.
 pub(crate) const TASKS_WAITING_MAX: usize = 128;
@@ -26,7 +26,7 @@ pub(crate) const TASKS_WAITING_MAX: usize = 128;
 #[derive(Debug)]
 pub(crate) enum Task {
     Command { id: CommandId, place: Place, command: DeskCommand },
-    Typing { contact: ContactId },
+    Typing { contact: ContactId, note: bool },
     Draft { contact: ContactId, text: String },
     Older { contact: ContactId, before_seq: u64 },
 }
@@ -68,7 +68,7 @@ impl Lane {
         while let Some(task) = tasks.recv().await {
             match task {
                 Task::Command { id, place, command } => self.command(id, place, command).await,
-                Task::Typing { contact } => self.typing(contact).await,
+                Task::Typing { contact, note } => self.typing(contact, note).await,
                 Task::Draft { contact, text } => self.draft(contact, &text).await,
                 Task::Older { contact, before_seq } => self.older(contact, before_seq).await,
             }
@@ -176,10 +176,16 @@ impl Lane {
         self.out.send(render::frame(&answer.frame(id)));
     }
 
-    async fn typing(&self, contact: ContactId) {
-        let Some(conversation) = self.gateway.hub.may_write(self.agent, contact) else { return };
+    async fn typing(&self, contact: ContactId, note: bool) {
+        let hub = &self.gateway.hub;
+        let conversation = if note {
+            hub.may_read(self.agent, contact).map(|(conversation, _)| conversation)
+        } else {
+            hub.may_write(self.agent, contact)
+        };
+        let Some(conversation) = conversation else { return };
         let subject = self.gateway.subjects.typing(conversation);
-        let typing = bytes::Bytes::from_static(br#"{"who":"agent"}"#);
+        let typing = follow::typing_of(self.agent, note);
         if let Err(error) = self.gateway.bus.publish_ephemeral(&subject, typing).await {
             tracing::debug!(%error, "nobody hears of an agent's typing");
         }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use bus::WatchEvent;
-use protocol::ConversationId;
-use serde::Deserialize;
+use bytes::Bytes;
+use protocol::{AgentId, ConversationId};
+use serde::{Deserialize, Serialize};
 
 use crate::logs::{self, Log};
 use crate::watching::{self, BEAT_EVERY, REOPEN_PAUSE};
-use crate::{Gateway, drafts};
+use crate::{Gateway, canned, drafts};
 
 pub(crate) fn start(gateway: &Arc<Gateway>) {
     let drain = &gateway.kit.drain;
@@ -18,6 +19,7 @@ pub(crate) fn start(gateway: &Arc<Gateway>) {
     drain.spawn("desk deliveries", logs::read(Arc::clone(gateway), Log::Deliveries));
     drain.spawn("desk typing", until_drained(Arc::clone(gateway), typing(Arc::clone(gateway))));
     drain.spawn("desk drafts", until_drained(Arc::clone(gateway), drafts::follow(Arc::clone(gateway))));
+    drain.spawn("desk canned", until_drained(Arc::clone(gateway), canned::follow(Arc::clone(gateway))));
     drain.spawn("desk sessions", until_drained(Arc::clone(gateway), sessions(Arc::clone(gateway))));
 }
 
@@ -31,16 +33,35 @@ async fn until_drained(gateway: Arc<Gateway>, reader: impl Future<Output = ()>) 
 }
 
 /// Who types.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Typing {
     who: Who,
+    /// Which agent, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agent: Option<AgentId>,
 }
 
-#[derive(Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 enum Who {
     Customer,
+    /// To the customer, who hears of it.
     Agent,
+    /// To colleagues only.
+    Colleague,
+}
+
+/// Somebody types in a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Types {
+    Customer,
+    Agent { agent: AgentId, note: bool },
+}
+
+/// What is published when an agent types.
+pub(crate) fn typing_of(agent: AgentId, note: bool) -> Bytes {
+    let who = if note { Who::Colleague } else { Who::Agent };
+    serde_json::to_vec(&Typing { who, agent: Some(agent) }).map(Bytes::from).unwrap_or_default()
 }
 
 async fn typing(gateway: Arc<Gateway>) {
@@ -52,8 +73,12 @@ async fn typing(gateway: Arc<Gateway>) {
                 tokio::select! {
                     message = messages.next() => {
                         let Some(message) = message else { break };
-                        if let Some(conversation) = customer_types(&message.subject, &message.payload) {
-                            gateway.hub.typing(conversation);
+                        match who_types(&message.subject, &message.payload) {
+                            Some((conversation, Types::Customer)) => gateway.hub.typing(conversation),
+                            Some((conversation, Types::Agent { agent, note })) => {
+                                gateway.hub.writing(conversation, agent, note);
+                            }
+                            None => {}
                         }
                     }
                     _ = beat.tick() => health.beat(),
@@ -65,10 +90,15 @@ async fn typing(gateway: Arc<Gateway>) {
     }
 }
 
-fn customer_types(subject: &str, payload: &[u8]) -> Option<ConversationId> {
+fn who_types(subject: &str, payload: &[u8]) -> Option<(ConversationId, Types)> {
     let typing: Typing = serde_json::from_slice(payload).ok()?;
     let conversation = subject.rsplit('.').next()?.parse().ok()?;
-    (typing.who == Who::Customer).then_some(conversation)
+    let types = match typing.who {
+        Who::Customer => Types::Customer,
+        Who::Agent => Types::Agent { agent: typing.agent?, note: false },
+        Who::Colleague => Types::Agent { agent: typing.agent?, note: true },
+    };
+    Some((conversation, types))
 }
 
 /// A session that is deleted ends its sockets.
@@ -90,12 +120,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_customers_typing_is_shown() {
+    fn it_is_told_who_types_where() {
         let conversation = ConversationId { log_seq: 3, n: 0 };
         let subject = "wb.c1.typing.cnv_3_0";
-        assert_eq!(customer_types(subject, br#"{"who":"customer"}"#), Some(conversation));
-        assert_eq!(customer_types(subject, br#"{"who":"agent"}"#), None);
-        assert_eq!(customer_types(subject, b"{}"), None);
-        assert_eq!(customer_types("wb.c1.typing.x", br#"{"who":"customer"}"#), None);
+        let agent = AgentId(uuid::Uuid::from_u128(7));
+        assert_eq!(who_types(subject, br#"{"who":"customer"}"#), Some((conversation, Types::Customer)));
+        for note in [false, true] {
+            let types = Types::Agent { agent, note };
+            assert_eq!(who_types(subject, &typing_of(agent, note)), Some((conversation, types)));
+        }
+        // As an earlier version says it, of nobody.
+        assert_eq!(who_types(subject, br#"{"who":"agent"}"#), None);
+        assert_eq!(who_types(subject, b"{}"), None);
+        assert_eq!(who_types("wb.c1.typing.x", br#"{"who":"customer"}"#), None);
     }
 }

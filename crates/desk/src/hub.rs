@@ -42,6 +42,8 @@ pub(crate) enum ToLine {
     Forget { command: CommandId },
     /// The customer types.
     Typing { conversation: ConversationId },
+    /// A colleague types.
+    Writing { conversation: ConversationId, agent: AgentId, title: Arc<str>, note: bool },
 }
 
 /// The lines in reach and what the logs show behind one lock: what a line is shown is what it gets changes to.
@@ -141,6 +143,18 @@ impl Hub {
         let mut inner = self.lock();
         for agent in inner.shown.floor.shown_to(conversation) {
             inner.tell(agent, ToLine::Typing { conversation });
+        }
+    }
+
+    /// Tells all others who show a conversation that an agent types in it.
+    pub(crate) fn writing(&self, conversation: ConversationId, agent: AgentId, note: bool) {
+        let mut inner = self.lock();
+        let Some(title) = inner.shown.floor.title_of(agent) else { return };
+        for other in inner.shown.floor.shown_to(conversation) {
+            if other != agent {
+                let title = Arc::clone(&title);
+                inner.tell(other, ToLine::Writing { conversation, agent, title, note });
+            }
         }
     }
 

@@ -8,6 +8,7 @@ pub mod accounts;
 mod answer;
 mod assets;
 mod audit;
+mod canned;
 mod commands;
 mod consents;
 mod customer;
@@ -43,7 +44,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use bus::{Audit, Bucket, Bus, Consents, Exports, Files, IdHasher, Sealer, places};
 use protocol::content::Content;
 use protocol::ids::GatewayId;
@@ -56,6 +57,7 @@ use tokio::sync::Semaphore;
 
 use crate::accounts::Gatekeeper;
 use crate::audit::Looks;
+use crate::canned::CannedAnswers;
 use crate::drafts::Drafts;
 use crate::hub::Hub;
 use crate::sessions::LiveSessions;
@@ -77,6 +79,7 @@ struct Gateway {
     looks: Looks,
     sessions: Bucket,
     drafts: Drafts,
+    canned: CannedAnswers,
     gateways: Bucket,
     files: Files,
     /// One permit for each upload that may be under way.
@@ -108,6 +111,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
     let accounts = bus.ensure_bucket(&places::accounts()).await.context("make the bucket for accounts")?;
     let sessions = bus.ensure_bucket(&places::sessions()).await.context("make the bucket for sessions")?;
     let drafts = bus.ensure_bucket(&places::drafts()).await.context("make the bucket for drafts")?;
+    let canned = bus.ensure_bucket(&places::canned()).await.context("make the bucket for canned answers")?;
     let gateways = bus.ensure_bucket(&places::gateways()).await.context("make the bucket for gateways")?;
     let files_max_bytes = kit.settings.streams.files_max_bytes;
     let files = Box::pin(Files::open(&bus, sealer.clone(), hasher, files_max_bytes));
@@ -133,6 +137,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         looks: Looks::default(),
         sessions,
         drafts: Drafts::new(drafts),
+        canned: CannedAnswers::new(canned),
         gateways,
         files,
         uploads: Semaphore::new(files::UPLOADS_MAX),
@@ -172,6 +177,11 @@ fn routes(gateway: Arc<Gateway>) -> Router {
         )
         .route("/desk/erasures/{id}", get(rights::erasure))
         .route("/desk/exports/{id}", get(rights::exported))
+        .route("/desk/canned", get(canned::all))
+        .route(
+            "/desk/canned/{name}",
+            put(canned::keep).delete(canned::remove).layer(DefaultBodyLimit::max(canned::BODY_BYTES_MAX)),
+        )
         .route("/desk/policy", get(pages::policy))
         .route("/desk/wallets", get(pages::wallets))
         .route("/desk/api/signin", post(signin::sign_in).layer(DefaultBodyLimit::max(signin::BODY_BYTES_MAX)))

@@ -142,6 +142,10 @@ impl Line {
             ToLine::Typing { conversation } => {
                 self.show_all(&render::frame(&ToDesk::Typing { conversation }));
             }
+            ToLine::Writing { conversation, agent, title, note } => {
+                let title = title.to_string();
+                self.show_all(&render::frame(&ToDesk::Writing { conversation, agent, title, note }));
+            }
         }
     }
 

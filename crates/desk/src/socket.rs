@@ -258,7 +258,7 @@ impl Desk {
             FromDesk::Command { id, command } => {
                 Task::Command { id, place: self.order.place_of(id), command }
             }
-            FromDesk::Typing { contact } => Task::Typing { contact },
+            FromDesk::Typing { contact, note } => Task::Typing { contact, note },
             FromDesk::Draft { contact, text } => Task::Draft { contact, text },
             FromDesk::Older { contact, before_seq } => Task::Older { contact, before_seq },
             FromDesk::Till { contact, claim, currency } => {

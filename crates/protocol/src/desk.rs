@@ -135,6 +135,18 @@ pub enum ToDesk {
         /// The conversation.
         conversation: ConversationId,
     },
+    /// A colleague is typing in a conversation that the agent shows.
+    Writing {
+        /// The conversation.
+        conversation: ConversationId,
+        /// Who.
+        agent: AgentId,
+        /// Their name for people.
+        title: String,
+        /// For colleagues, not to the customer.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        note: bool,
+    },
     /// Colleagues and queues, for transfers; sent with the state and when they change.
     Floor(Box<Floor>),
     /// A frame could not be used.

@@ -160,6 +160,12 @@ pub const CONDITION_LIST_MAX: usize = 32;
 pub const AMOUNT_CENTS_MAX: i64 = 100_000_000;
 /// Longest story title, bytes.
 pub const TITLE_BYTES_MAX: usize = 120;
+/// Answers that are written beforehand.
+pub const CANNED_MAX: usize = 2_000;
+/// Text of such an answer, bytes of UTF-8.
+pub const CANNED_TEXT_BYTES_MAX: usize = 4 * 1024;
+/// Queues that such an answer names.
+pub const CANNED_QUEUES_MAX: usize = 100;
 /// How far ahead something may be promised, ms.
 pub const PROMISE_MS_MAX: u64 = 90 * 24 * 3_600_000;
 /// Most colleagues asked at once.

@@ -36,6 +36,8 @@ pub const DRAFTS: &str = "DRAFTS";
 pub const WEBHOOKS: &str = "WEBHOOKS";
 /// What customers agreed to, by identity.
 pub const CONSENTS: &str = "CONSENTS";
+/// Answers that are written beforehand, by name.
+pub const CANNED: &str = "CANNED";
 /// How far mailboxes were read, by account.
 pub const CURSORS: &str = "CURSORS";
 /// Attached files and mails as they came, sealed (object store).

@@ -111,7 +111,7 @@ impl Scene {
         assert_eq!(heard(bram).await.as_deref(), Some("beech is fine"));
         chat.send(&json!({ "t": "typing" })).await;
         bram.until("the customer types", |frame| matches!(frame, ToDesk::Typing { .. }).then_some(())).await;
-        bram.send(&FromDesk::Typing { contact }).await;
+        bram.send(&FromDesk::Typing { contact, note: false }).await;
         chat.until("typing").await;
     }
 

@@ -133,7 +133,8 @@ async fn typing_goes_both_ways_and_drafts_are_kept_until_they_are_sent() {
     let subject = subjects().typing(CONVERSATION);
     let mut heard = world.bus.subscribe_ephemeral(&subject).await.unwrap();
     desk.send(json!({"t": "typing", "contact": CONTACT})).await;
-    assert_eq!(heard.next().await.unwrap().payload, br#"{"who":"agent"}"#[..]);
+    let typed: serde_json::Value = serde_json::from_slice(&heard.next().await.unwrap().payload).unwrap();
+    assert_eq!(typed, json!({"who": "agent", "agent": crate::world::ANNA}));
     world.bus.publish_ephemeral(&subject, br#"{"who":"customer"}"#[..].into()).await.unwrap();
     assert_eq!(desk.next("typing").await["conversation"], json!(CONVERSATION));
 

@@ -9,6 +9,7 @@
 )]
 
 mod asking;
+mod canned;
 mod conversation;
 mod deliveries;
 mod door;

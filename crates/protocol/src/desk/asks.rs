@@ -35,10 +35,13 @@ pub enum FromDesk {
         /// What is asked, with words in the clear.
         command: DeskCommand,
     },
-    /// The agent is typing to the customer.
+    /// The agent is typing.
     Typing {
         /// The contact.
         contact: ContactId,
+        /// For colleagues: the customer does not hear of it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        note: bool,
     },
     /// Unsent words, to be kept on the server; empty text forgets them.
     Draft {

@@ -307,6 +307,7 @@ impl SimulatedAgent {
             | ToDesk::Kudos(_)
             | ToDesk::Delivered { .. }
             | ToDesk::Typing { .. }
+            | ToDesk::Writing { .. }
             | ToDesk::Floor(_)
             | ToDesk::Pong { .. } => {}
         }

@@ -70,6 +70,7 @@ impl Mind {
             | ToDesk::Kudos(_)
             | ToDesk::Delivered { .. }
             | ToDesk::Typing { .. }
+            | ToDesk::Writing { .. }
             | ToDesk::Floor(_)
             | ToDesk::Error { .. }
             | ToDesk::Pong { .. } => {}
