@@ -30,6 +30,14 @@ export class Scene {
   settled = new Map();
   drafts = new Map();
   births = 100;
+  canned = new Map(
+    [
+      { name: 'late', revision: 1, title: 'Parcel is late', language: 'en', text: 'Dear {customer},\n\nyour order {order} is late, and we are sorry. It leaves today.\n\n{agent}' },
+      { name: 'refund', revision: 1, title: 'Refund is on its way', language: 'en', text: 'Your refund was sent on {date}.', queues: ['payments'] },
+      { name: 'te-laat', revision: 1, title: 'Pakket is te laat', language: 'nl', text: 'Beste {customer},\n\nuw bestelling {order} is te laat.' },
+      { name: 'snow', revision: 1, title: 'Drive with care', text: 'Please do not drive in snow without winter tyres.' },
+    ].map((one) => [one.name, one]),
+  );
 
   constructor() {
     const now = Date.now();
@@ -193,6 +201,10 @@ export class Scene {
     this.send({ t: 'typing', conversation: this.contacts[0].conversation });
   }
 
+  writing() {
+    for (const card of this.contacts) this.send({ t: 'writing', conversation: card.conversation, agent: MILA, title: 'Mila Brandt' });
+  }
+
   gap() {
     const card = this.contacts[0];
     this.add(card, { is: 'from_customer' }, 'These words are lost on the way.', Date.now());
@@ -232,7 +244,19 @@ export class Scene {
     ws.on('message', (data) => this.receive(ws, JSON.parse(data)));
   }
 
+  mentions = [{ contact: 'con_100_0', conversation: 'cnv_100_1', seq: 70, at: Date.now() - 300_000, by: 'Mila Brandt' }];
+  picked = new Set();
+
+  line() {
+    const now = Date.now();
+    return [
+      { contact: 'con_901_0', channel: 'web', queue: 'delivery', category: 'delivery_late', waiting_since: now - 95_000, priority: 0, tags: ['vip'] },
+      { contact: 'con_902_0', channel: 'email', queue: 'workshop', waiting_since: now - 30_000, priority: 0, practice: true },
+    ].filter((one) => !this.picked.has(one.contact));
+  }
+
   receive(ws, frame) {
+    if (frame.t === 'line') return ws.send(JSON.stringify({ t: 'line', contacts: this.line(), more: 0 }));
     if (frame.t === 'hello') return this.welcome(ws, frame.have);
     if (frame.t === 'ping') return ws.send(JSON.stringify({ t: 'pong', n: frame.n, now: Date.now() }));
     if (frame.t === 'draft') return void this.drafts.set(frame.contact, frame.text);
@@ -250,6 +274,18 @@ export class Scene {
       { name: 'callback', title: 'We come back to it' },
       { name: 'spam', title: 'Not a customer', fields: [{ name: 'kind', title: 'Kind', choices: ['robot', 'wrong_number'] }, { name: 'source', title: 'Source' }] },
     ];
+    state.lead = true;
+    state.role = 'lead';
+    state.tags = [
+      { name: 'vip', title: 'Very important', colour: 'purple' },
+      { name: 'late', title: 'Late parcel', colour: 'orange' },
+      { name: 'legal', title: 'Legal', colour: 'red' },
+    ];
+    state.contact_fields = [
+      { name: 'cause', title: 'Cause', choices: ['carrier', 'stock', 'wrong_size'] },
+      { name: 'rma', title: 'Return number' },
+    ];
+    state.mentions = this.mentions;
     if (this.reason) state.reason = this.reason;
     ws.send(JSON.stringify(state));
     ws.send(JSON.stringify({
@@ -310,6 +346,24 @@ export class Scene {
         if (command.with?.attachments) entry.attachments = command.with.attachments;
         const delay = command.text.includes('SLOW') ? 3_000 : 40;
         setTimeout(() => this.tell(card, entry), delay);
+        return done;
+      }
+      case 'set_tags':
+      case 'set_fields': {
+        if (command.do === 'set_tags') card.tags = [...new Set([...(card.tags ?? []), ...command.add])].filter((tag) => !command.remove.includes(tag));
+        else card.fields = { ...card.fields, ...command.fields };
+        this.send({ t: 'contact', ...this.whole(card, Infinity) });
+        return done;
+      }
+      case 'read_mentions':
+        this.mentions = this.mentions.filter((one) => one.contact !== command.contact);
+        this.send({ t: 'mentions', mentions: this.mentions });
+        return done;
+      case 'pick': {
+        const one = this.line().find((other) => other.contact === command.contact);
+        if (!one) return refused('not_waiting', 'it waits no more');
+        this.picked.add(command.contact);
+        this.take({ ...one, offer: 'off_none', conversation: `cnv_${one.contact.split('_')[1]}_9`, customer_name: 'Picked Pieter', words: ['Anybody there?'], receipt: receipt('picked', { runners_up: [] }) });
         return done;
       }
       case 'resolve': {

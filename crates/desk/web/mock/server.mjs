@@ -19,6 +19,7 @@ const cues = {
   offer: () => scene.offer(),
   say: () => scene.customerSays('Are you still there?'),
   typing: () => scene.typing(),
+  writing: () => scene.writing(),
   drop: () => scene.drop(),
   gap: () => scene.gap(),
   long: () => scene.long(),
@@ -52,6 +53,7 @@ const server = createServer((request, response) => {
   if (pathname.startsWith('/desk/customer/')) return json(response, 200, scene.customer());
   if (pathname.startsWith('/desk/api/mail/')) return mail(request, response);
   if (pathname.startsWith('/desk/api/files/')) return request.method === 'POST' ? upload(request, response) : picture(response);
+  if (pathname.startsWith('/desk/canned')) return canned(request, response, decodeURIComponent(pathname.slice('/desk/canned/'.length)));
   if (pathname.startsWith('/mock/')) {
     const cue = cues[pathname.slice('/mock/'.length)];
     cue?.();
@@ -69,6 +71,22 @@ function mail(request, response) {
     'content-security-policy': `sandbox allow-popups; default-src 'none'; img-src 'self' data:${elsewhere}; style-src 'unsafe-inline'`,
   });
   response.end('<!doctype html><base target="_blank"><h1 style="color:#0a5">Good morning</h1><p>The tyre has a <b>crack</b>.</p><img alt="kept" src="/desk/api/files/x/y"><script>document.body.textContent = "it ran"</script>');
+}
+
+async function canned(request, response, name) {
+  if (request.method === 'GET') return json(response, 200, { canned: [...scene.canned.values()] });
+  const old = scene.canned.get(name);
+  if (request.method === 'DELETE') {
+    scene.canned.delete(name);
+    return response.writeHead(204).end();
+  }
+  let text = '';
+  for await (const chunk of request) text += chunk;
+  const body = JSON.parse(text);
+  if (body.revision !== old?.revision) return problem(response, 409, 'Somebody else changed it meanwhile', 'canned_changed');
+  const revision = (old?.revision ?? 0) + 1;
+  scene.canned.set(name, { name, revision, ...body.canned });
+  return json(response, 200, { revision });
 }
 
 async function upload(request, response) {

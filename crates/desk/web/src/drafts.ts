@@ -32,15 +32,20 @@ export class Drafts {
   /** The agent typed. The caller remembers. */
   write(held: Held, mode: Mode, text: string): void {
     held[mode] = text;
-    if (mode === 'note') return;
+    if (mode === 'note') return this.#tell(held, text, true);
     held.dirty = true;
     held.isOwn = true;
     held.sentAt = null;
     clearTimeout(this.#timers.get(held.id));
     this.#timers.set(held.id, setTimeout(() => this.toServer(held), DRAFT_AFTER_MS));
+    this.#tell(held, text, false);
+  }
+
+  /** Says that the agent types; of a note only where a colleague can see it. */
+  #tell(held: Held, text: string, note: boolean): void {
     const now = performance.now();
-    if (text === '' || now - this.#typedAt < TYPING_EVERY_MS) return;
-    if (this.#send({ t: 'typing', contact: held.id })) this.#typedAt = now;
+    if (text === '' || now - this.#typedAt < TYPING_EVERY_MS || (note && !held.hasCompany)) return;
+    if (this.#send({ t: 'typing', contact: held.id, ...(note ? { note } : {}) })) this.#typedAt = now;
   }
 
   /** Sends the draft as it is now; one that does not arrive stays marked, and goes with the next state. */

@@ -4,6 +4,7 @@ import { Giving } from './giving.svelte';
 import { Extras, type KeptExtras } from './extras.svelte';
 import { lastWords, mayHaveOlder, unreadOf, waitingSince } from './thread';
 import type {
+  AgentId,
   ContactId,
   ConversationId,
   Delivered,
@@ -17,6 +18,14 @@ import type {
 
 export type Mode = 'reply' | 'note';
 
+/** A colleague who writes, to the customer or a note. */
+export interface Writer {
+  agent: AgentId;
+  title: string;
+  isNote: boolean;
+  until: Millis;
+}
+
 /** What is kept across a reload. */
 export interface Kept {
   reply: string;
@@ -28,6 +37,7 @@ export interface Kept {
   isOwn?: boolean;
   /** Files, and what only mail has. */
   extras?: KeptExtras;
+  blanks?: readonly string[];
 }
 
 export class Held {
@@ -37,6 +47,10 @@ export class Held {
   entries = $state.raw<readonly DeskEntry[]>([]);
   readSeq = $state(0);
   typingUntil = $state<Millis>(0);
+  /** Colleagues who write in this conversation, and until when that counts. */
+  writers = $state.raw<readonly Writer[]>([]);
+  /** Variables of canned answers in the reply that nobody filled in. */
+  blanks = $state.raw<readonly string[]>([]);
   /** Set when it is no longer ours but is still shown, because it has words that nobody got. */
   gone = $state<GoneWhy | 'elsewhere' | null>(null);
   older = $state<'may_be' | 'asked' | 'failed'>('may_be');
@@ -61,6 +75,7 @@ export class Held {
   /** When the reply draft went to the server as it stands, by this page's own clock, ms; `null` if it did not. */
   sentAt: number | null = null;
 
+  openBlanks: readonly string[] = $derived.by(() => this.blanks.filter((name) => this.reply.includes(`{${name}}`)));
   unread = $derived.by(() => unreadOf(this.entries, this.id, this.readSeq));
   waitingSince = $derived.by(() => (this.isInWrapUp ? null : waitingSince(this.entries)));
   last = $derived.by(() => lastWords(this.entries));
@@ -77,6 +92,7 @@ export class Held {
     this.reply = kept?.reply ?? '';
     this.dirty = kept?.dirty ?? false;
     this.isOwn = kept?.isOwn ?? this.dirty;
+    this.blanks = kept?.blanks ?? [];
     if (kept?.extras !== undefined) this.extras.restore(this.id, kept.extras);
     this.adopt(card.draft);
   }
@@ -112,6 +128,11 @@ export class Held {
     return !this.isInWrapUp && (this.isOwner || this.card.role?.is === 'joined' || (this.isWithBot && this.card.role?.is === 'watching'));
   }
 
+  /** Whether colleagues see this contact too. */
+  get hasCompany(): boolean {
+    return !this.isOwner || (this.card.company ?? []).length > 0;
+  }
+
   /** Whether a bot has it: the first keystroke of a reply takes it. */
   get isWithBot(): boolean {
     return !this.isOwner && this.card.with_bot === true;
@@ -145,6 +166,16 @@ export class Held {
     this.deliveries = new Map(this.deliveries).set(delivered.seq, delivered);
   }
 
+  /** A colleague types. */
+  takeWriter(writer: Writer): void {
+    this.writers = [...this.writers.filter((one) => one.agent !== writer.agent), writer];
+  }
+
+  /** What a colleague wrote is here: they do not write it any more. */
+  endWriter(agent: AgentId): void {
+    if (this.writers.some((one) => one.agent === agent)) this.writers = this.writers.filter((one) => one.agent !== agent);
+  }
+
   /** Brings an entry into view and marks it. */
   lookAt(seq: number): void {
     this.wanted = seq;
@@ -158,6 +189,7 @@ export class Held {
   kept(): Kept {
     const extras = this.extras.kept();
     const kept: Kept = { reply: this.reply, note: this.note, readSeq: this.readSeq, dirty: this.dirty, isOwn: this.isOwn };
-    return extras === null ? kept : { ...kept, extras };
+    const { openBlanks: blanks } = this;
+    return { ...kept, ...(extras === null ? {} : { extras }), ...(blanks.length === 0 ? {} : { blanks }) };
   }
 }

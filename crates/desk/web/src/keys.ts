@@ -2,7 +2,7 @@
 
 import type { Texts } from './i18n/en';
 
-export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'wrapUp' | 'join' | 'leave' | 'presence' | 'suggestion' | 'undo' | 'find' | 'search' | 'help';
+export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'wrapUp' | 'join' | 'leave' | 'presence' | 'suggestion' | 'undo' | 'many' | 'tags' | 'find' | 'search' | 'help';
 
 /** By the place of the key, not by its letter: with Alt many layouts write another sign. */
 const BY_CODE: Readonly<Record<string, Action>> = {
@@ -20,6 +20,8 @@ const BY_CODE: Readonly<Record<string, Action>> = {
   KeyO: 'presence',
   KeyI: 'suggestion',
   KeyU: 'undo',
+  KeyM: 'many',
+  KeyH: 'tags',
   KeyF: 'find',
   Slash: 'help',
 };
@@ -45,6 +47,8 @@ export const KEYS: Readonly<Record<Exclude<Action, 'help' | 'search'>, string>> 
   presence: 'Alt+O',
   suggestion: 'Alt+I',
   undo: 'Alt+U',
+  many: 'Alt+M',
+  tags: 'Alt+H',
   find: 'Alt+F',
 };
 
@@ -78,10 +82,12 @@ export function helpLines(t: Texts): [keys: string, does: string][] {
     [KEYS.accept, t.keys.accept],
     [KEYS.decline, t.keys.decline],
     ['Alt+1 … 9', t.keys.contact],
+    ['↑ ↓', t.keys.arrows],
     [KEYS.reply, t.keys.reply],
     [KEYS.note, t.keys.note],
     ['Enter', t.keys.send],
     ['Shift+Enter', t.keys.newline],
+    ['/', t.keys.canned],
     [KEYS.undo, t.keys.undo],
     [KEYS.transfer, t.keys.transfer],
     [KEYS.snooze, t.keys.snooze],
@@ -91,6 +97,8 @@ export function helpLines(t: Texts): [keys: string, does: string][] {
     [KEYS.join, t.keys.join],
     [KEYS.leave, t.keys.leave],
     [KEYS.suggestion, t.keys.suggestion],
+    [KEYS.many, t.keys.many],
+    [KEYS.tags, t.keys.tags],
     [KEYS.find, t.keys.find],
     [KEYS.presence, t.keys.presence],
     ['/', t.keys.search],

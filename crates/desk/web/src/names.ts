@@ -27,6 +27,8 @@ export function authorOf(entry: DeskEntry, customer: string | undefined, names: 
   const { kind } = entry;
   if (kind.is === 'from_agent' && kind.bot === true) return t.entry.botAuthor(agentName(kind.agent, names, t, entry.by));
   if (kind.is === 'suggested') return t.entry.suggestion(agentName(kind.agent, names, t, entry.by));
+  if (kind.is === 'annotated') return kind.integration;
+  if (kind.is === 'warned') return t.entry.warnedBy(agentName(kind.agent, names, t, entry.by));
   if (kind.is === 'from_agent' || kind.is === 'told' || kind.is === 'note' || kind.is === 'whispered') return agentName(kind.agent, names, t, entry.by);
   if (kind.is === 'incident_told') return t.entry.toEverybody;
   const from = entry.mail?.from;
@@ -98,6 +100,14 @@ export function lineOf(entry: DeskEntry, names: Names, t: Texts): string | null 
       return t.entry.closed;
     case 'reopened':
       return t.entry.reopened;
+    case 'annotated':
+      return null;
+    case 'warned':
+      return null;
+    case 'blocked':
+      return t.entry.blocked(agentName(kind.agent, names, t, entry.by));
+    case 'from_blocked':
+      return t.entry.fromBlocked;
     case 'customer_left':
       return t.entry.customerLeft;
   }

@@ -3,6 +3,7 @@
 import type {
   AgentId,
   AskEnd,
+  ContactId,
   DeskCommand,
   DeskKudos,
   GoneWhy,
@@ -35,7 +36,8 @@ export interface Posted {
 /** What a screen reader is told as it happens. */
 export type Announcement =
   | { is: 'offer'; name?: string; queue: string }
-  | { is: 'message'; name?: string; text: string }
+  | { is: 'message'; contact: ContactId; isOwn: boolean; name?: string; text: string }
   | { is: 'whisper'; by: string; text: string }
   | { is: 'consult'; by: string }
+  | { is: 'mention'; by: string }
   | { is: 'ask'; by: string };

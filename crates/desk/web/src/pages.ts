@@ -3,7 +3,7 @@
 import type { IncidentTerms, Receipt, Ask, AsideWhy, ChannelKind, Effort, FactValue, LangWords, Millis, Money, Occasion, Per, Presence, RemedyKind } from './wire';
 
 /** The pages beside the desk, by the part of the address after `#`. */
-export const PAGES = ['search', 'policy', 'figures', 'floor'] as const;
+export const PAGES = ['search', 'canned', 'policy', 'figures', 'floor'] as const;
 export type PageName = (typeof PAGES)[number];
 
 /** The page that an address asks for. */
@@ -191,6 +191,18 @@ export interface ContactNow {
   effort: Effort;
   /** What was promised and is nearly over, or over. */
   late?: Partial<Record<Measure, { due: Millis; is_missed: boolean }>>;
+  tags?: string[];
+  practice?: boolean;
+}
+
+/** A customer who may not write for a time. */
+export interface Block {
+  identity: string;
+  contact: string;
+  queue: string;
+  by: string;
+  until: Millis;
+  reason: string;
 }
 
 export interface FloorNow {
@@ -200,6 +212,7 @@ export interface FloorNow {
   agents: AgentNow[];
   contacts: ContactNow[];
   incidents: IncidentNow[];
+  blocks?: Block[];
   /** What contacts may be about. */
   categories: string[];
   /** How many are as sought; more than are shown, if there are too many. */

@@ -1,5 +1,6 @@
 // The agent's taste, kept in this browser: language and appearance.
 
+import { tastesOf, type AlertKind, type AlertTaste, type AlertTastes } from './alerts';
 import { en, type Texts } from './i18n/en';
 import { nl } from './i18n/nl';
 import { keepIn } from './keep';
@@ -24,6 +25,13 @@ class Prefs {
 
   get undoMs(): number {
     return this.undoSeconds * 1_000;
+  }
+
+  alerts = $state.raw<AlertTastes>(tastesOf(keep.get('winterband.desk.alerts')));
+
+  setAlert(kind: AlertKind, taste: AlertTaste): void {
+    this.alerts = { ...this.alerts, [kind]: taste };
+    keep.set('winterband.desk.alerts', JSON.stringify(this.alerts));
   }
 
   setUndoSeconds(seconds: UndoSeconds): void {

@@ -111,3 +111,35 @@ export function partPath(conversation: string, before: number): string {
 export function isEnd(entries: readonly DeskEntry[], before: number): boolean {
   return (entries.at(-1)?.seq ?? 0) < before - 1;
 }
+
+/** A search that is kept: what stood in the form. */
+export interface Kept {
+  form: Form;
+  /** Kept until it is taken away; others make room for newer ones. */
+  isSaved: boolean;
+}
+
+/** Searches that are kept at most, saved ones not counted; and saved ones. */
+export const RECENT_MAX = 8;
+export const SAVED_MAX = 30;
+
+/** The searches with one more at the top; the same one only once, saved if it was. */
+export function withRecent(kept: readonly Kept[], form: Form): Kept[] {
+  const same = kept.find((one) => sameForm(one.form, form));
+  const others = kept.filter((one) => one !== same);
+  return trimmed([{ form: { ...form }, isSaved: same?.isSaved ?? false }, ...others]);
+}
+
+/** The searches with one of them saved, or no more. */
+export function withSaved(kept: readonly Kept[], form: Form, isSaved: boolean): Kept[] {
+  return trimmed(kept.map((one) => (sameForm(one.form, form) ? { ...one, isSaved } : one)));
+}
+
+function trimmed(kept: readonly Kept[]): Kept[] {
+  const left = { true: SAVED_MAX, false: RECENT_MAX };
+  return kept.filter((one) => left[`${one.isSaved}`]-- > 0);
+}
+
+export function sameForm(a: Form, b: Form): boolean {
+  return (Object.keys(a) as (keyof Form)[]).every((key) => a[key] === b[key]);
+}

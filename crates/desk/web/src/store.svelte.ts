@@ -1,13 +1,17 @@
 // The desk's state: what the gateway's frames make of it, and what the agent asks for.
 
+import { Bulk } from './bulk.svelte';
+import { CannedStore, filledIn, type Canned } from './canned.svelte';
 import { ServerClock } from './clock.svelte';
 import type { Link } from './connection';
 import { Drafts } from './drafts';
 import { Held, type Mode } from './held.svelte';
 import type { Keep } from './keep';
+import { mentionedIn } from './marks';
 import type { Announcement } from './news';
 import { Notices } from './notices.svelte';
 import { hasWords, Outbox, type Parcel, type WordsParcel } from './outbox.svelte';
+import { Searches } from './searches.svelte';
 import { bytesOf } from './text';
 import { merge, type Start } from './thread';
 import { newId } from './uuid';
@@ -15,6 +19,11 @@ import {
   TEXT_BYTES_MAX,
   type AskEnd,
   type Choice,
+  type Field,
+  type Mention,
+  type Role,
+  type Tag,
+  type Waiting,
   type ContactId,
   type DeskAsk,
   type DeskCommand,
@@ -91,6 +100,15 @@ export class Desk {
   promises = $state.raw<readonly DeskPromise[]>([]);
   kudos = $state.raw<readonly DeskKudos[]>([]);
   isLead = $state(false);
+  /** What this agent may do; those who lead may more than others. */
+  role = $state<Role>('agent');
+  /** The tags there are, and what is kept of contacts. */
+  tags = $state.raw<readonly Tag[]>([]);
+  contactFields = $state.raw<readonly Field[]>([]);
+  /** Notes in which a colleague names this agent, newest first. */
+  mentions = $state.raw<readonly Mention[]>([]);
+  /** What waits in this agent's queues, as of the last time that it was asked. */
+  line = $state.raw<{ contacts: readonly Waiting[]; more?: number } | null>(null);
   selectedId = $state<ContactId | null>(null);
   announcement = $state.raw<Announcement | null>(null);
   /** The composer should take the focus as soon as it is there. */
@@ -99,6 +117,11 @@ export class Desk {
   readonly clock: ServerClock;
   readonly outbox: Outbox;
   readonly notices = new Notices();
+  /** Answers that are written beforehand. */
+  readonly canned = new CannedStore();
+  readonly searches: Searches;
+  /** What is done to many contacts at once. */
+  readonly bulk = new Bulk(this);
 
   selected = $derived.by(() => this.helds.find((held) => held.id === this.selectedId) ?? null);
   /** Refused words of contacts that are no longer on the screen, as after a reload. */
@@ -115,8 +138,10 @@ export class Desk {
   #shelf = new Map<string, readonly DeskEntry[]>();
   #gaps = new Set<string>();
   #sentAt = new Map<string, number>();
+  #lookAt: { contact: ContactId; seq: number } | null = null;
   #follow: { contact: ContactId; then: AfterAccept } | null = null;
   #leaving = new Set<ContactId>();
+  #listeners = new Set<(news: Announcement) => void>();
   #releaseTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #taste: Taste;
 
@@ -126,6 +151,7 @@ export class Desk {
     this.#keep = keep;
     this.clock = clock;
     this.outbox = new Outbox(keep, me.agent);
+    this.searches = new Searches(keep, me.agent);
     this.#taste = taste;
     const waiting = (contact: ContactId) => this.outbox.heldOf(contact).map((parcel) => parcel.command.text);
     this.#drafts = new Drafts(keep, me.agent, (frame) => lines.send(frame), waiting);
@@ -165,6 +191,11 @@ export class Desk {
       case 'remedy_settled':
         this.#settleRemedy(frame.id, frame.outcome, frame.words);
         return this.#carry();
+      case 'line':
+        this.line = frame;
+        return;
+      case 'mentions':
+        return this.#takeMentions(frame.mentions);
       case 'remedy':
         return this.#takeRemedy(frame);
       case 'ask':
@@ -185,6 +216,12 @@ export class Desk {
       case 'typing':
         for (const held of this.#heldsOf(frame.conversation)) {
           held.typingUntil = this.clock.exact() + TYPING_SHOWN_MS;
+        }
+        return;
+      case 'writing':
+        for (const held of this.#heldsOf(frame.conversation)) {
+          const { agent, title, note } = frame;
+          held.takeWriter({ agent, title, isNote: note === true, until: this.clock.exact() + TYPING_SHOWN_MS });
         }
         return;
       case 'delivered': {
@@ -218,6 +255,10 @@ export class Desk {
     this.promises = byDue(state.promises ?? []);
     this.kudos = state.kudos ?? [];
     this.isLead = state.lead ?? false;
+    this.role = state.role ?? (this.isLead ? 'lead' : 'agent');
+    this.tags = state.tags ?? [];
+    this.contactFields = state.contact_fields ?? [];
+    this.mentions = state.mentions ?? [];
     this.offers = byEnd(state.offers);
     this.invitations = [];
     const ours = new Set(state.contacts.map((contact) => contact.contact));
@@ -256,7 +297,7 @@ export class Desk {
     this.clock.tick();
     const isNew = this.offers.every((other) => other.offer !== offer.offer);
     this.offers = byEnd([...this.offers.filter((other) => other.offer !== offer.offer), offer]);
-    if (isNew) this.announcement = { is: 'offer', queue: offer.queue, ...named(offer.customer_name) };
+    if (isNew) this.#announce({ is: 'offer', queue: offer.queue, ...named(offer.customer_name) });
   }
 
   #endOffer(id: string, how: OfferEnd): void {
@@ -274,7 +315,7 @@ export class Desk {
     if (card.role?.is === 'asked') {
       this.clock.tick();
       this.invitations = [...this.invitations, card];
-      if (isNew) this.announcement = { is: 'consult', by: card.owner ?? '' };
+      if (isNew) this.#announce({ is: 'consult', by: card.owner ?? '' });
       return;
     }
     let held = this.helds.find((one) => one.id === card.contact);
@@ -299,6 +340,8 @@ export class Desk {
       this.select(held.id);
       this.wantsComposer = this.#follow.then === 'write';
       this.#follow = null;
+      if (this.#lookAt?.contact === held.id) held.lookAt(this.#lookAt.seq);
+      this.#lookAt = null;
     }
     if (held.id === this.selectedId) this.#look();
   }
@@ -326,12 +369,13 @@ export class Desk {
       if (start === 'must_join') this.#gaps.delete(conversation);
       this.outbox.drop((parcel) => hasWords(parcel) && parcel.fate === 'done' && held.messages.has(parcel.command.message));
       const heard = came.filter((entry) => entry.seq > before && entry.kind.is === 'from_customer').at(-1);
+      for (const entry of came) if ('agent' in entry.kind && entry.kind.agent !== undefined) held.endWriter(entry.kind.agent);
       if (heard !== undefined) {
         held.typingUntil = 0;
-        if (before > 0) this.announcement = { is: 'message', text: heard.text ?? '', ...named(held.card.customer_name) };
+        if (before > 0) this.#announce({ is: 'message', contact: held.id, isOwn: held.isOwner, text: heard.text ?? '', ...named(held.card.customer_name) });
       }
       const whispered = came.filter((entry) => entry.seq > before && entry.kind.is === 'whispered' && entry.kind.agent !== this.me.agent).at(-1);
-      if (whispered !== undefined && before > 0) this.announcement = { is: 'whisper', by: whispered.by ?? '', text: whispered.text ?? '' };
+      if (whispered !== undefined && before > 0) this.#announce({ is: 'whisper', by: whispered.by ?? '', text: whispered.text ?? '' });
       if (held.id === this.selectedId) this.#look();
     }
   }
@@ -358,6 +402,24 @@ export class Desk {
     }
   }
 
+  #announce(news: Announcement): void {
+    this.announcement = news;
+    for (const hear of this.#listeners) hear(news);
+  }
+
+  /** Hears of every announcement, also of those that come together, until the returned function is called. */
+  listen(hear: (news: Announcement) => void): () => void {
+    this.#listeners.add(hear);
+    return () => void this.#listeners.delete(hear);
+  }
+
+  #takeMentions(mentions: readonly Mention[]): void {
+    const known = new Set(this.mentions.map(placeOf));
+    const fresh = mentions.find((one) => !known.has(placeOf(one)));
+    this.mentions = mentions;
+    if (fresh !== undefined) this.#announce({ is: 'mention', by: fresh.by });
+  }
+
   #heldOf(contact: ContactId): Held | undefined {
     return this.helds.find((held) => held.id === contact);
   }
@@ -372,7 +434,7 @@ export class Desk {
   #takeAsk(ask: DeskAsk): void {
     const isNew = this.asks.every((one) => one.ask !== ask.ask);
     this.asks = byUntil([...this.asks.filter((one) => one.ask !== ask.ask), ask]);
-    if (isNew && !ask.is_mine) this.announcement = { is: 'ask', by: ask.by };
+    if (isNew && !ask.is_mine) this.#announce({ is: 'ask', by: ask.by });
   }
 
   #endAsk(id: string, how: AskEnd, by: string | undefined): void {
@@ -434,6 +496,10 @@ export class Desk {
       const isSeen = held === undefined || held.gone !== null || held.messages.has(message);
       if (parcel.fate === 'done' && isSeen) this.outbox.drop((one) => one.id === id);
     }
+    const refusal = frame.outcome.is === 'refused' ? frame.outcome.refusal : null;
+    if (command.do === 'pick' && refusal !== null && this.#follow?.contact === command.contact) this.#follow = null;
+    if (command.do === 'pick') this.askLine();
+    const isOfMany = this.bulk.settle(id, refusal);
     if (frame.outcome.is === 'done') return;
     this.#leaving.delete(leavingContact(command) ?? '');
     if (command.do === 'take_voice') {
@@ -445,7 +511,7 @@ export class Desk {
       this.#follow = null;
       if (frame.outcome.refusal === 'offer_ended') this.offers = this.offers.filter((one) => one.offer !== command.offer);
     }
-    if (!hasWords(parcel)) {
+    if (!hasWords(parcel) && !isOfMany) {
       const words = frame.words === undefined ? {} : { words: frame.words };
       this.notices.post({ is: 'refused', what: command.do, refusal: frame.outcome.refusal, ...words });
     }
@@ -585,6 +651,29 @@ export class Desk {
     this.command({ do: 'watch', contact });
   }
 
+  /** Asks what waits to be picked. */
+  askLine(): void {
+    this.#lines.send({ t: 'line' });
+  }
+
+  /** Takes a contact that waits, and opens it when it comes. */
+  pick(contact: ContactId): void {
+    if (this.isUnderWay((command) => command.do === 'pick' && command.contact === contact)) return;
+    this.#follow = { contact, then: 'write' };
+    this.command({ do: 'pick', contact });
+  }
+
+  /** Opens a contact at an entry; one of somebody else's by watching it, where that is allowed. */
+  openAt(contact: ContactId, seq: number): void {
+    const held = this.#heldOf(contact);
+    if (held === undefined) {
+      this.#lookAt = { contact, seq };
+      return this.watch(contact);
+    }
+    this.select(contact);
+    held.lookAt(seq);
+  }
+
   /** Agrees, or not, to being consulted; agreed, it opens when it comes. */
   answerConsult(contact: ContactId, yes: boolean): void {
     if (yes) this.#follow = { contact, then: 'write' };
@@ -596,13 +685,16 @@ export class Desk {
     const text = held[mode].trim();
     const extras = mode === 'reply' && held.mayReply ? held.extras.ready() : undefined;
     if (extras === null || held.gone !== null || (text === '' && extras?.attachments === undefined)) return false;
+    if (mode === 'reply' && held.openBlanks.length > 0) return false;
     if (bytesOf(text) > TEXT_BYTES_MAX) {
       this.notices.post({ is: 'too_long' });
       return false;
     }
     const what = mode === 'note' && !held.isOwner ? 'whisper' : mode;
     const words = { contact: held.id, message: newId('msg', this.clock.exact()), text };
-    const command: DeskCommand = what === 'reply' && extras !== undefined ? { do: what, ...words, with: extras } : { do: what, ...words };
+    const mentions = what === 'note' ? mentionedIn(text, this.floor.colleagues) : [];
+    const command: DeskCommand =
+      what === 'reply' && extras !== undefined ? { do: what, ...words, with: extras } : what === 'note' && mentions.length > 0 ? { do: what, ...words, mentions } : { do: what, ...words };
     const undoMs = what === 'reply' ? this.#taste.undoMs : 0;
     // Nothing overtakes words that are still held.
     if (what === 'reply' && undoMs === 0) this.release(held.id);
@@ -611,7 +703,10 @@ export class Desk {
       this.outbox.add(command, now, now + undoMs);
       this.#wakeToRelease();
     } else this.command(command);
-    if (mode === 'reply') held.extras.clear();
+    if (mode === 'reply') {
+      held.extras.clear();
+      held.blanks = [];
+    }
     this.write(held, mode, '');
     if (mode === 'reply') this.#drafts.toServer(held);
     this.#remember();
@@ -637,6 +732,19 @@ export class Desk {
     }
     this.#drafts.write(held, mode, text);
     this.#remember();
+  }
+
+  /** The words of a canned answer for this contact; what is not known of it is left to fill in. */
+  fillIn(held: Held, canned: Canned, date: string): { text: string; blanks: string[] } {
+    const values = {
+      customer: held.card.customer_name,
+      agent: this.me.title,
+      queue: held.card.queue,
+      order: held.giving.order.trim(),
+      contact: held.id,
+      date,
+    };
+    return filledIn(canned.text, values);
   }
 
   /** A late suggestion of a bot goes into the reply, where it can be changed and sent. */
@@ -691,6 +799,11 @@ export class Desk {
     this.#remember();
   }
 
+  /** How many wait in all queues together. */
+  get waitingCount(): number {
+    return this.line === null ? this.floor.queues.reduce((sum, queue) => sum + queue.waiting, 0) : this.line.contacts.length + (this.line.more ?? 0);
+  }
+
   /** Words that would be lost if the agent signed out now. */
   get unsettledWords(): number {
     return this.outbox.parcels.filter((parcel) => hasWords(parcel) && parcel.fate !== 'done').length;
@@ -705,6 +818,7 @@ export class Desk {
   forget(): void {
     clearTimeout(this.#releaseTimer);
     this.outbox.forget();
+    this.searches.forget();
     this.#drafts.forget();
     this.#keep.remove(this.#selectedKey);
   }
@@ -731,6 +845,11 @@ function byUntil(asks: readonly DeskAsk[]): DeskAsk[] {
 
 function byDue(promises: readonly DeskPromise[]): DeskPromise[] {
   return [...promises].sort((a, b) => a.due - b.due || (a.promise < b.promise ? -1 : 1));
+}
+
+/** Where a note stands. */
+function placeOf(mention: Mention): string {
+  return `${mention.conversation}.${mention.seq}`;
 }
 
 function named(name: string | undefined): { name?: string } {

@@ -34,8 +34,9 @@ export const COMMAND_AGE_MS_MAX = 24 * 3_600_000;
 export type FromDesk =
   | { t: 'hello'; have: Record<ConversationId, number> }
   | { t: 'command'; id: CommandId; command: DeskCommand }
-  | { t: 'typing'; contact: ContactId }
+  | { t: 'typing'; contact: ContactId; note?: boolean }
   | { t: 'draft'; contact: ContactId; text: string }
+  | { t: 'line' }
   | { t: 'older'; contact: ContactId; before_seq: number }
   | { t: 'till'; contact: ContactId; claim: Claim; currency?: string }
   | { t: 'ping'; n: number };
@@ -45,7 +46,14 @@ export type DeskCommand =
   | { do: 'accept'; offer: OfferId }
   | { do: 'decline'; offer: OfferId; reason: string }
   | { do: 'reply'; contact: ContactId; message: MessageId; text: string; with?: ReplyWith }
-  | { do: 'note'; contact: ContactId; message: MessageId; text: string }
+  | { do: 'note'; contact: ContactId; message: MessageId; text: string; mentions?: AgentId[] }
+  | { do: 'pick'; contact: ContactId }
+  | { do: 'set_tags'; contact: ContactId; add: string[]; remove: string[] }
+  | { do: 'set_fields'; contact: ContactId; fields: Record<string, string | null> }
+  | { do: 'read_mentions'; contact: ContactId }
+  | { do: 'warn_customer'; contact: ContactId; message: MessageId; text: string }
+  | { do: 'block_customer'; contact: ContactId; until: Millis; reason: string }
+  | { do: 'unblock_customer'; identity: string }
   | { do: 'transfer_to_queue'; contact: ContactId; queue: string }
   | { do: 'transfer_to_agent'; contact: ContactId; agent: AgentId; back?: boolean }
   | { do: 'consult'; contact: ContactId; agent: AgentId }
@@ -79,6 +87,8 @@ export type DeskCommand =
 
 export type ToDesk =
   | ({ t: 'state' } & DeskState)
+  | { t: 'line'; contacts: Waiting[]; more?: number }
+  | { t: 'mentions'; mentions: Mention[] }
   | ({ t: 'offer' } & OfferCard)
   | { t: 'offer_ended'; offer: OfferId; how: OfferEnd }
   | ({ t: 'contact' } & DeskContact)
@@ -95,6 +105,7 @@ export type ToDesk =
   | ({ t: 'kudos' } & DeskKudos)
   | { t: 'presence'; presence: Presence; next?: Presence; reason?: string }
   | { t: 'typing'; conversation: ConversationId }
+  | { t: 'writing'; conversation: ConversationId; agent: AgentId; title: string; note?: boolean }
   | ({ t: 'delivered'; conversation: ConversationId } & Delivered)
   | ({ t: 'floor' } & Floor)
   | { t: 'error'; code: string; words: string }
@@ -122,9 +133,44 @@ export interface DeskState {
   role: Role;
   /** The queues that they lead; empty or absent: all, if they lead. */
   scope?: string[];
+  /** The tags that are configured. */
+  tags?: Tag[];
+  /** What is kept of contacts, as configured. */
+  contact_fields?: Field[];
+  mentions?: Mention[];
 }
 
 export type Role = 'agent' | 'lead' | 'supervisor' | 'administrator';
+
+/** A word that contacts are marked with. */
+export interface Tag {
+  name: string;
+  title: string;
+  colour?: 'red' | 'orange' | 'yellow' | 'green' | 'blue' | 'purple' | 'grey';
+}
+
+/** A note in which a colleague names this agent. */
+export interface Mention {
+  contact: ContactId;
+  conversation: ConversationId;
+  seq: number;
+  at: Millis;
+  /** Who, for people. */
+  by: string;
+}
+
+/** A contact that waits in a queue of this agent's. */
+export interface Waiting {
+  contact: ContactId;
+  channel: ChannelKind;
+  queue: string;
+  category?: string;
+  waiting_since: Millis;
+  priority: number;
+  tags?: string[];
+  callback?: boolean;
+  practice?: boolean;
+}
 
 export interface Choice {
   name: string;
@@ -194,6 +240,9 @@ export interface OfferCard {
   /** The customer is to be called back, at what their words say. */
   callback?: boolean;
   words: string[];
+  tags?: string[];
+  /** Nobody's real contact. */
+  practice?: boolean;
   /** Absent (or null) when the read models did not answer in time. */
   history?: DeskEntry[] | null;
   receipt: Receipt;
@@ -223,6 +272,12 @@ export interface DeskContact {
   role?: CompanyRole;
   /** Who has it, where that is somebody else; empty while nobody has. */
   owner?: string;
+  tags?: string[];
+  fields?: Record<string, string>;
+  practice?: boolean;
+  /** How often the customer was warned. */
+  warnings?: number;
+  blocked_until?: Millis;
   company?: DeskCompanion[];
   receipt?: Receipt;
 }
@@ -342,7 +397,11 @@ export type EntryKind =
   | { is: 'taken_over'; agent: AgentId; from?: AgentId }
   | { is: 'closed'; opens_at?: Millis }
   | { is: 'reopened' }
-  | { is: 'customer_left' };
+  | { is: 'customer_left' }
+  | { is: 'annotated'; integration: string }
+  | { is: 'warned'; agent: AgentId }
+  | { is: 'blocked'; agent: AgentId; until: Millis }
+  | { is: 'from_blocked' };
 
 /** Why people have a contact instead of a bot. */
 export type HandOverWhy =
@@ -374,7 +433,19 @@ export type Refusal =
   | 'incident_time'
   | 'incident_too_wide'
   | 'too_many_incidents'
-  | 'empty_text';
+  | 'empty_text'
+  | 'not_waiting'
+  | 'no_picking'
+  | 'not_able'
+  | 'reserved'
+  | 'unknown_tag'
+  | 'too_many_tags'
+  | 'unknown_field'
+  | 'unknown_colleague'
+  | 'too_many_mentions'
+  | 'block_time'
+  | 'too_many_blocks'
+  | 'not_blocked';
 
 export interface Receipt {
   rule: ChoiceRule;
@@ -391,7 +462,8 @@ export type ChoiceRule =
   | 'least_occupied'
   | 'most_spare'
   | 'best_proficiency'
-  | 'first_in_order';
+  | 'first_in_order'
+  | 'picked';
 
 export interface RunnerUp {
   agent: AgentId;

@@ -23,6 +23,7 @@ function ruleWords(receipt: Receipt, language: string, t: Texts, isMine: boolean
     case 'least_occupied':
     case 'most_spare':
     case 'best_proficiency':
+    case 'picked':
       return rules[receipt.rule];
     case 'first_in_order':
       return rules.first_in_order(receipt.waiting_in_class);

@@ -173,6 +173,7 @@ export const giving: GivingTexts = {
   },
 
   search: 'Zoeken',
+  canned: 'Standaardantwoorden',
   policy: 'Beleid',
   figures: 'Cijfers',
 
