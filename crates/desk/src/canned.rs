@@ -11,6 +11,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{Extensions, HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bus::{Bucket, KvError, WatchEvent};
+use protocol::audit::{About, Action};
 use protocol::canned::Canned;
 use protocol::limits::CANNED_MAX;
 use protocol::{AgentId, SubjectToken};
@@ -19,7 +20,7 @@ use service::Problem;
 use service::http::JsonBody;
 
 use crate::pages::{shown, signed_in};
-use crate::{Gateway, signin, watching};
+use crate::{Gateway, audit, signin, watching};
 
 /// Largest body of a change, bytes: an answer at its limits, every byte of it written as six.
 pub(crate) const BODY_BYTES_MAX: usize = 48 * 1024;
@@ -161,6 +162,7 @@ pub(crate) async fn keep(
         Problem::internal()
     })?;
     let key = name.as_str();
+    note(&gateway, agent, &name).await?;
     let kept = match change.revision {
         Some(revision) => answers.bucket.update(key, value.clone().into(), revision).await,
         None => answers.bucket.create(key, value.clone().into()).await,
@@ -193,10 +195,17 @@ pub(crate) async fn remove(
     if now != revision {
         return Err(not_kept(KvError::WrongRevision));
     }
+    note(&gateway, agent, &name).await?;
     answers.bucket.delete(name.as_str()).await.map_err(not_kept)?;
     answers.forget(name.as_str(), u64::MAX);
     tracing::info!(%agent, name = name.as_str(), "took a canned answer away");
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Written down before it happens.
+async fn note(gateway: &Gateway, agent: AgentId, name: &SubjectToken) -> Result<(), Problem> {
+    let about = About { id: Some(name.as_str().to_owned()), ..About::nothing() };
+    audit::note(gateway, agent, Action::CannedChanged, about).await
 }
 
 async fn leading(
@@ -209,7 +218,7 @@ async fn leading(
     if gateway.hub.is_lead(agent) {
         return Ok(agent);
     }
-    let detail = "ask a lead, or have `lead = true` set for you in routing.toml";
+    let detail = "ask a lead, or have `role = \"lead\"` set for you in routing.toml";
     Err(Problem::new(StatusCode::FORBIDDEN, "leads_only", "only who leads changes answers", detail))
 }
 

@@ -5,14 +5,24 @@ import type { Effort } from './wire';
 
 const DAY_MS = 86_400_000;
 
+/** Making a formatter takes longer than using it a hundred times, and rows of a conversation ask for one each. */
+const made = new Map<string, Intl.DateTimeFormat>();
+
+function dates(language: string, how: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = `${language} ${Object.values(how).join(' ')}`;
+  const known = made.get(key) ?? new Intl.DateTimeFormat(language, how);
+  made.set(key, known);
+  return known;
+}
+
 /** `14:05` */
 export function timeOfDay(at: number, language: string): string {
-  return new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(at);
+  return dates(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(at);
 }
 
 /** Whole date and time, for tooltips and facts. */
 export function dateAndTime(at: number, language: string): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' }).format(at);
+  return dates(language, { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' }).format(at);
 }
 
 /** `Today`, `Yesterday`, or the date. */
@@ -21,7 +31,7 @@ export function dayOf(at: number, now: number, language: string, t: Texts): stri
   const ago = Math.round((day(now) - day(at)) / DAY_MS);
   if (ago === 0) return t.time.today;
   if (ago === 1) return t.time.yesterday;
-  return new Intl.DateTimeFormat(language, { weekday: 'long', day: 'numeric', month: 'long' }).format(at);
+  return dates(language, { weekday: 'long', day: 'numeric', month: 'long' }).format(at);
 }
 
 /** A duration as people say it, in its two largest units: `1 hr 4 min`, `12 sec`. */
