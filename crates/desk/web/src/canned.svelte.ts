@@ -46,13 +46,13 @@ export function firstBlank(text: string, blanks: readonly string[]): { from: num
   return first === undefined ? null : { from: first.at, to: first.at + first.length };
 }
 
-/** What is offered in a queue, best first: what is meant by the query, in the customer's language before others. */
+/** What is offered in a queue, best first: what is meant by the query; what is in another language than the customer's comes last. */
 export function offered(all: readonly Canned[], query: string, queue: string | undefined, language: string): Canned[] {
   const here = all.filter((one) => (one.queues ?? []).length === 0 || (queue !== undefined && one.queues?.includes(queue)));
-  const speaks = (one: Canned) => (one.language === undefined ? 1 : one.language.slice(0, 2) === language.slice(0, 2) ? 0 : 2);
+  const isForeign = (one: Canned) => one.language !== undefined && one.language.slice(0, 2) !== language.slice(0, 2);
   const found = query === '' ? [...here].sort((a, b) => a.title.localeCompare(b.title)) : ranked(query, here, (one) => [one.title, one.name, one.text]);
   // Sorting is stable: within a language the best stay first.
-  return found.sort((a, b) => speaks(a) - speaks(b));
+  return found.sort((a, b) => Number(isForeign(a)) - Number(isForeign(b)));
 }
 
 /** How long answers are taken as they are before the gateway is asked again, ms. */
