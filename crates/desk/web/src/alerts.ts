@@ -69,12 +69,6 @@ const TONE_S = 0.14;
 /** The browser's own notifications and sound. */
 export function browserCaller(page: Document): Caller & { stop: () => void } {
   let audio: AudioContext | null = null;
-  const wake = () => {
-    audio ??= 'AudioContext' in globalThis ? new AudioContext() : null;
-    if (audio?.state === 'suspended') void audio.resume();
-  };
-  const gestures = ['pointerdown', 'keydown'] as const;
-  for (const gesture of gestures) page.addEventListener(gesture, wake, { once: true, capture: true });
   return {
     isHidden: () => page.visibilityState === 'hidden',
     notify: (title, tag, onclick) => {
@@ -87,12 +81,13 @@ export function browserCaller(page: Document): Caller & { stop: () => void } {
       };
     },
     ring: (kind) => {
-      if (audio === null) return;
+      if (!('AudioContext' in globalThis) || !navigator.userActivation.hasBeenActive) return;
+      audio ??= new AudioContext();
+      if (audio.state === 'suspended') void audio.resume();
       const begin = audio.currentTime;
       for (const [i, tone] of TONES[kind].entries()) sound(audio, tone, begin + i * TONE_S);
     },
     stop: () => {
-      for (const gesture of gestures) page.removeEventListener(gesture, wake, { capture: true });
       void audio?.close();
     },
   };

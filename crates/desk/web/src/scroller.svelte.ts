@@ -9,6 +9,8 @@ export const NEAR_PX = 80;
 const AROUND_PX = 1_000;
 /** How near what is seen may come to the end of those rows before others are put there, pixels. */
 const SLACK_PX = 400;
+/** Conversations up to so many rows stand in the page as a whole. */
+const WHOLE_ROWS_MAX = 100;
 /** How often rows may turn out to have other heights before the page is shown as it is. */
 const TURNS_MAX = 8;
 
@@ -64,10 +66,13 @@ export class Scroller {
   settle(): void {
     const [box, list] = [this.#box, this.#list];
     if (box === null || list === null || box.clientHeight === 0) return;
-    if (this.#heights.measure(measured(list)) && this.#turns++ < TURNS_MAX) this.#cut(true);
+    const hasMoved = this.#heights.measure(measured(list));
+    if (hasMoved && this.#turns++ < TURNS_MAX) this.#cut(true);
     const wanted = this.isAtEnd ? box.scrollHeight - box.clientHeight : list.offsetTop + this.#place();
     if (Math.abs(box.scrollTop - wanted) >= 1) box.scrollTop = wanted;
     this.#seen = box.scrollTop;
+    // What was to be shown stands at the very end, or all fits.
+    if (!hasMoved && this.part.below === 0 && box.scrollHeight - box.scrollTop - box.clientHeight < 1) this.isAtEnd = true;
     if (this.#hasFocus && !list.contains(document.activeElement)) box.focus({ preventScroll: true });
     this.#hasFocus = false;
   }
@@ -127,7 +132,9 @@ export class Scroller {
     const holds =
       (above === 0 || above <= top - SLACK_PX) && (below === 0 || this.#heights.total - below >= bottom + SLACK_PX);
     if (!must && holds) return;
-    const part = this.#heights.part(top - AROUND_PX, bottom + AROUND_PX);
+    const { count } = this.#heights;
+    const part =
+      count <= WHOLE_ROWS_MAX ? { from: 0, to: count, above: 0, below: 0 } : this.#heights.part(top - AROUND_PX, bottom + AROUND_PX);
     if (same(part, this.part)) return;
     this.#hasFocus ||= this.#list?.contains(document.activeElement) ?? false;
     this.part = part;

@@ -76,6 +76,10 @@ export class Heights {
     this.#measured.clear();
   }
 
+  get count(): number {
+    return this.#rows.length;
+  }
+
   get total(): number {
     return this.#tops[this.#rows.length]!;
   }
@@ -111,17 +115,19 @@ export class Heights {
   }
 
   /**
-   * What to hold on to between two places, so that it stays where it is whatever changes above it. A row that was not measured
-   * yet is held on to only if there is no other: it will turn out to be higher or lower than it was thought to be.
+   * What to hold on to between two places, so that it stays where it is whatever changes above it. Rows whose own height will
+   * change are held on to only if there is no other: those that were not measured yet, and the first one of all, which looks
+   * otherwise once something stands before it.
    */
   anchorAt(place: number, until: number): Anchor | null {
     const at = this.at(place);
     if (at < 0) return null;
     let best = -1;
+    const first = this.#rows.findIndex((row) => row.isFirm);
     for (let i = at; i < this.#rows.length && this.#tops[i]! <= until; i++) {
       const row = this.#rows[i]!;
       if (!row.isFirm) continue;
-      if (this.#measured.has(row.key)) {
+      if (i !== first && this.#measured.has(row.key)) {
         best = i;
         break;
       }

@@ -70,6 +70,9 @@ describe('an anchor', () => {
     heights.measure([['entry-8', 40]]);
     expect(heights.anchorAt(90, 500)?.key).toBe('entry-8');
     expect(heights.anchorAt(90, 200)?.key).toBe('entry-4');
+    heights.measure([['entry-2', 40]]);
+    // The first firm row looks otherwise once something stands before it.
+    expect([heights.anchorAt(0, 500)?.key, heights.anchorAt(0, 100)?.key]).toEqual(['entry-8', 'entry-2']);
     expect(new Heights().anchorAt(0, 500)).toBeNull();
   });
 });
