@@ -232,6 +232,7 @@ mod tests {
             title: String::new(),
             queue: token("sales"),
             priority: 0,
+            practice: false,
         };
         let queue = Queue { title: String::new(), offer_ms: 1, ..Queue::new(token("sales")) };
         let config = RoutingConfig {

@@ -139,6 +139,7 @@ async fn accept(api: &Api, mut fit: Fit, source: Source<'_>) -> Result<MessageTa
         thread: None,
         automatic: false,
         keys: None,
+        practice: false,
         body,
     };
     publish(api, message).await

@@ -44,6 +44,8 @@ pub struct Email {
     pub trusted_server: String,
     /// What a customer is told before their silent conversation is closed.
     pub closing_text: String,
+    /// What a customer is told who is not heard for a while; `{until}` stands for the day and time of its end.
+    pub blocked_text: String,
     /// Largest mail that the server takes, bytes as sent.
     pub bytes_max: usize,
     /// The limits of reading.
@@ -217,7 +219,13 @@ impl Email {
         let head = outbound.content.and_then(|content| content.mail.as_deref());
         let forward_to = head.map(|head| head.to.as_slice()).unwrap_or_default();
         let closing = matches!(outbound.entry.kind, EntryKind::SilenceWarned { .. });
-        let text = if closing { Some(self.closing_text.as_str()) } else { outbound.text };
+        let blocked = if let EntryKind::Blocked { until, .. } = outbound.entry.kind {
+            Some(self.blocked_text.replace("{until}", &until.rfc3339()))
+        } else {
+            None
+        };
+        let own = blocked.as_deref().or(closing.then_some(self.closing_text.as_str()));
+        let text = own.or(outbound.text);
         let purpose = if forward_to.is_empty() { answer(to, head) } else { forward(to) };
         let recipients =
             if forward_to.is_empty() { vec![self.answer_to(to)?] } else { addresses(forward_to)? };
@@ -245,7 +253,7 @@ impl Email {
                     content_id: None,
                 })
                 .collect(),
-            automatic: closing.then_some(OwnKind::Reply),
+            automatic: own.is_some().then_some(OwnKind::Reply),
         })
     }
 }
@@ -297,6 +305,8 @@ impl Adapter for Email {
             kind,
             EntryKind::FromAgent { .. }
                 | EntryKind::Told { .. }
+                | EntryKind::Warned { .. }
+                | EntryKind::Blocked { .. }
                 | EntryKind::IncidentTold { .. }
                 | EntryKind::SilenceWarned { .. }
         )

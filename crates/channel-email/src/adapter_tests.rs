@@ -10,6 +10,7 @@ fn email(trusted_server: &str) -> Email {
         signature: String::new(),
         trusted_server: trusted_server.to_owned(),
         closing_text: String::new(),
+        blocked_text: String::new(),
         bytes_max: crate::outbound::ENCODED_BYTES_MAX,
         limits: Limits::default(),
     }

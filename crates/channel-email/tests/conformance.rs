@@ -21,6 +21,7 @@ fn email() -> Email {
         signature: "The shop".to_owned(),
         trusted_server: "mx.shop.example".to_owned(),
         closing_text: "Soon closed".to_owned(),
+        blocked_text: String::new(),
         bytes_max: channel_email::outbound::ENCODED_BYTES_MAX,
         limits: Limits::default(),
     }

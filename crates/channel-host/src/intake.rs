@@ -103,6 +103,7 @@ impl Intake {
             thread,
             automatic: inbound.automatic,
             keys: self.keys(&inbound.known).map(Box::new),
+            practice: false,
             body,
         };
         let id = format!("{provider_hash}-{content_hash}");

@@ -285,6 +285,13 @@ fn state_after(event: &Event, about: ContactId) -> Option<CustomerState> {
         | Event::IncidentWorked { .. }
         | Event::IncidentEnded { .. }
         | Event::Gathered { .. }
+        | Event::ContactMarked { .. }
+        | Event::Mentioned { .. }
+        | Event::MentionsRead { .. }
+        | Event::CustomerBlocked { .. }
+        | Event::CustomerUnblocked { .. }
+        | Event::MessageHeldBack { .. }
+        | Event::ActSettled { .. }
         | Event::CommandSettled { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => return None,
@@ -297,6 +304,7 @@ fn agent_shown(entry: &EntryKind) -> Option<AgentId> {
     match entry {
         EntryKind::FromAgent { agent, .. }
         | EntryKind::Told { agent, .. }
+        | EntryKind::Warned { agent }
         | EntryKind::Joined { agent }
         | EntryKind::TakenOver { agent, .. }
         | EntryKind::HandedBack { agent, .. }
@@ -314,6 +322,9 @@ fn agent_shown(entry: &EntryKind) -> Option<AgentId> {
         | EntryKind::Consulted { .. }
         | EntryKind::ConsultDeclined { .. }
         | EntryKind::Whispered { .. }
+        | EntryKind::Annotated { .. }
+        | EntryKind::Blocked { .. }
+        | EntryKind::FromBlocked
         | EntryKind::LeftAgain { .. }
         | EntryKind::Automatic
         | EntryKind::CallbackAsked

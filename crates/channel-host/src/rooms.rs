@@ -246,6 +246,7 @@ mod tests {
                 category: None,
                 facts: protocol::facts::FactValues::new(),
                 route: None,
+                practice: false,
             },
             entry(1, EntryKind::FromCustomer),
         ])

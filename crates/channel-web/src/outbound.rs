@@ -51,7 +51,11 @@ pub(crate) fn judge(answer: SocketAnswer) -> Verdict {
 }
 
 fn opens_at(kind: &EntryKind) -> Option<u64> {
-    if let EntryKind::Closed { opens_at: Some(at) } = kind { Some(at.0) } else { None }
+    if let EntryKind::Closed { opens_at: Some(at) } | EntryKind::Blocked { until: at, .. } = kind {
+        Some(at.0)
+    } else {
+        None
+    }
 }
 
 fn closes_at(kind: &EntryKind) -> Option<u64> {
@@ -60,14 +64,16 @@ fn closes_at(kind: &EntryKind) -> Option<u64> {
 
 fn wire_kind(kind: &EntryKind) -> WireKind {
     match kind {
-        EntryKind::FromCustomer | EntryKind::Automatic => WireKind::Customer,
-        EntryKind::FromAgent { .. } | EntryKind::Told { .. } => WireKind::Agent,
+        EntryKind::FromCustomer | EntryKind::FromBlocked | EntryKind::Automatic => WireKind::Customer,
+        EntryKind::FromAgent { .. } | EntryKind::Told { .. } | EntryKind::Warned { .. } => WireKind::Agent,
+        EntryKind::Blocked { .. } => WireKind::Blocked,
         EntryKind::Note { .. }
         | EntryKind::Suggested { .. }
         | EntryKind::Snoozed { .. }
         | EntryKind::Consulted { .. }
         | EntryKind::ConsultDeclined { .. }
         | EntryKind::Whispered { .. }
+        | EntryKind::Annotated { .. }
         | EntryKind::LeftAgain { .. } => WireKind::Hidden,
         EntryKind::Joined { .. }
         | EntryKind::TakenOver { .. }

@@ -162,6 +162,8 @@ pub enum WireKind {
     Callback,
     /// It ends soon if the customer does not answer.
     Closing,
+    /// The customer is not heard for a while.
+    Blocked,
     /// They are told of something that happened to many; they may ask for a person.
     Incident,
     /// The customer came back.

@@ -18,7 +18,7 @@ struct Data<'a> {
     id: String,
     conversation: String,
     to: &'a str,
-    /// `words` of an agent, `closing` as a warning that the conversation ends by itself.
+    /// `words` of an agent, `closing` as a warning that the conversation ends by itself, `blocked` if the customer is not heard.
     says: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a str>,
@@ -26,6 +26,9 @@ struct Data<'a> {
     by: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     bot: bool,
+    /// Until when they are not heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     files: Vec<File<'a>>,
 }
@@ -64,11 +67,16 @@ pub(crate) fn render(
         text: outbound.text,
         by: outbound.by,
         bot: outbound.bot,
+        until: until(&outbound.entry.kind),
         files: files.collect(),
     };
     let event = Event { kind: "message.sent", timestamp: outbound.now.0, data };
     let body = serde_json::to_vec(&event).map_err(|_| Unsendable { reason: "unwritable" })?;
     Ok(request(url, secrets, &id, outbound.now, body))
+}
+
+fn until(kind: &EntryKind) -> Option<u64> {
+    if let EntryKind::Blocked { until, .. } = kind { Some(until.0) } else { None }
 }
 
 pub(crate) fn request(url: &str, secrets: &Secrets, id: &str, now: Millis, body: Vec<u8>) -> HttpRequest {
@@ -85,9 +93,11 @@ pub(crate) fn request(url: &str, secrets: &Secrets, id: &str, now: Millis, body:
 /// What of a conversation the other system passes on; the rest is the desk's own.
 pub(crate) fn says(kind: &EntryKind) -> Option<&'static str> {
     match kind {
-        EntryKind::FromAgent { .. } | EntryKind::Told { .. } | EntryKind::IncidentTold { .. } => {
-            Some("words")
-        }
+        EntryKind::FromAgent { .. }
+        | EntryKind::Told { .. }
+        | EntryKind::Warned { .. }
+        | EntryKind::IncidentTold { .. } => Some("words"),
+        EntryKind::Blocked { .. } => Some("blocked"),
         EntryKind::SilenceWarned { .. } => Some("closing"),
         EntryKind::Resolved { .. } | EntryKind::ClosedAfterSilence { .. } => Some("resolved"),
         EntryKind::FromCustomer
@@ -103,6 +113,8 @@ pub(crate) fn says(kind: &EntryKind) -> Option<&'static str> {
         | EntryKind::ConsultDeclined { .. }
         | EntryKind::Whispered { .. }
         | EntryKind::JoinedBeside { .. }
+        | EntryKind::Annotated { .. }
+        | EntryKind::FromBlocked
         | EntryKind::LeftAgain { .. }
         | EntryKind::Reclaimed { .. }
         | EntryKind::Snoozed { .. }

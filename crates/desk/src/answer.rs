@@ -31,6 +31,13 @@ impl AnsweredBy {
             | DeskCommand::TransferToAgent { .. }
             | DeskCommand::Resolve { .. }
             | DeskCommand::EndWrapUp { .. }
+            | DeskCommand::Pick { .. }
+            | DeskCommand::SetTags { .. }
+            | DeskCommand::SetFields { .. }
+            | DeskCommand::ReadMentions { .. }
+            | DeskCommand::BlockCustomer { .. }
+            | DeskCommand::UnblockCustomer { .. }
+            | DeskCommand::WarnCustomer { .. }
             | DeskCommand::Snooze { .. }
             | DeskCommand::Resume { .. }
             | DeskCommand::Revoke { .. }
@@ -148,6 +155,18 @@ fn in_the_workers_words(refusal: Refusal) -> RemedyRefusal {
         | Refusal::IncidentTime
         | Refusal::IncidentTooWide
         | Refusal::TooManyIncidents
+        | Refusal::NotWaiting
+        | Refusal::NoPicking
+        | Refusal::NotAble
+        | Refusal::Reserved
+        | Refusal::UnknownTag
+        | Refusal::TooManyTags
+        | Refusal::UnknownField
+        | Refusal::UnknownColleague
+        | Refusal::TooManyMentions
+        | Refusal::BlockTime
+        | Refusal::TooManyBlocks
+        | Refusal::NotBlocked
         | Refusal::ColleagueNotThere => RemedyRefusal::BadInput { says: refusal.to_string() },
     }
 }

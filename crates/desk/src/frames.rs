@@ -89,6 +89,7 @@ impl TextLimits {
             | FromDesk::Draft { .. }
             | FromDesk::Older { .. }
             | FromDesk::Till { .. }
+            | FromDesk::Line {}
             | FromDesk::Ping { .. } => Ok(frame),
         }
     }
@@ -100,6 +101,7 @@ impl TextLimits {
         let by_worker = |refusal| Some(Answer::Worker(RemedyOutcome::Refused { refusal: refusal? }));
         match command {
             DeskCommand::Reply { text: said, with, .. } => by_routing(self.reply(said, with.as_deref())),
+            DeskCommand::WarnCustomer { text: said, .. } => by_routing(bad_text(said, self.text)),
             DeskCommand::Note { text: said, .. } | DeskCommand::Whisper { text: said, .. } => {
                 by_routing(bad_text(said, self.note))
             }
@@ -125,6 +127,12 @@ impl TextLimits {
             | DeskCommand::TransferToAgent { .. }
             | DeskCommand::Resolve { .. }
             | DeskCommand::EndWrapUp { .. }
+            | DeskCommand::Pick { .. }
+            | DeskCommand::SetTags { .. }
+            | DeskCommand::SetFields { .. }
+            | DeskCommand::ReadMentions { .. }
+            | DeskCommand::BlockCustomer { .. }
+            | DeskCommand::UnblockCustomer { .. }
             | DeskCommand::Snooze { .. }
             | DeskCommand::Resume { .. }
             | DeskCommand::Revoke { .. }
@@ -287,7 +295,9 @@ mod tests {
         assert_eq!((with(1, ""), with(ATTACHMENTS_MAX, "x")), (None, None));
         assert_eq!(with(0, ""), refused(Refusal::EmptyText));
         assert_eq!(with(ATTACHMENTS_MAX + 1, "x"), refused(Refusal::TooLong));
-        let note = |text: String| LIMITS.refusal(&DeskCommand::Note { contact, message, text });
+        let note = |text: String| {
+            LIMITS.refusal(&DeskCommand::Note { contact, message, text, mentions: Vec::new() })
+        };
         assert_eq!(note("x".repeat(NOTE_BYTES_MAX)), None);
         assert_eq!(note("x".repeat(NOTE_BYTES_MAX + 1)), refused(Refusal::TooLong));
         let offer = OfferId { log_seq: 1, n: 0 };

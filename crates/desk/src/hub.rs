@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::extract::ws::Utf8Bytes;
 use protocol::config::Authority;
 use protocol::delivery::Delivery;
+use protocol::desk::LineContact;
 use protocol::policy::Policy;
 use protocol::remedies::RemedyRefusal;
 use protocol::remedy::ContactContext;
@@ -220,6 +221,11 @@ impl Hub {
         sought: &crate::projection::Sought,
     ) -> FloorNow {
         self.lock().shown.floor.supervised(now, authority, sought)
+    }
+
+    /// What waits in an agent's own queues and can be picked, and how much more there is.
+    pub(crate) fn line(&self, agent: AgentId, now: Millis) -> (Vec<LineContact>, u32) {
+        self.lock().shown.floor.line(agent, now)
     }
 
     /// Whether an agent leads, in some queue at least.

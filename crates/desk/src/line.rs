@@ -211,6 +211,7 @@ impl Line {
             | Push::Entry { .. }
             | Push::Delivered { .. }
             | Push::Presence { .. }
+            | Push::Mentions(_)
             | Push::State(_)
             | Push::Remedy(_)
             | Push::Ask(_)
@@ -241,6 +242,7 @@ impl Line {
             }
             Push::Delivered { conversation, delivered } => ToDesk::Delivered { conversation, delivered },
             Push::Presence { presence, next, reason } => ToDesk::Presence { presence, next, reason },
+            Push::Mentions(mentions) => ToDesk::Mentions { mentions },
             Push::Settled { command, answer } => answer.frame(command),
             Push::State(picture) => {
                 ToDesk::State(Box::new(render::state(gateway, self.agent, *picture).await?))

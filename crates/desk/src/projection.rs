@@ -5,21 +5,24 @@
 
 mod configure;
 mod contact;
+mod customers;
 mod fold;
 mod incidents;
+mod line;
 mod memory;
+mod mentions;
 mod picture;
 mod standing;
 mod supervised;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use forecast::Forecast;
 use protocol::command::Presence;
-use protocol::config::Authority;
+use protocol::config::{Authority, Field, Tag};
 use protocol::desk::Choice;
 use protocol::record::{CompanyRole, Receipt};
 use protocol::thread::Entry;
@@ -30,6 +33,7 @@ use protocol::{
 
 pub(crate) use contact::Contact;
 use memory::Ended;
+use mentions::Mention;
 pub(crate) use picture::{ContactPicture, EntryPicture, Lacks, OfferPicture, StatePicture};
 use standing::Known;
 pub(crate) use supervised::{FloorNow, Sought};
@@ -53,6 +57,8 @@ pub(crate) enum Change {
     Entry { conversation: ConversationId, entry: Arc<Entry> },
     /// Their own state.
     Presence,
+    /// They are mentioned somewhere, or have looked where they were.
+    Mentions,
     /// A command of theirs was answered.
     Settled { command: CommandId, answer: Answer },
     /// Names changed: show everything anew.
@@ -65,6 +71,7 @@ struct QueueFacts {
     title: Arc<str>,
     offer_ms: u64,
     reopen_ms: u64,
+    picking: bool,
 }
 
 /// An agent as far as the desk is concerned.
@@ -85,6 +92,10 @@ struct Seat {
     /// Contacts of others that they are with.
     company: BTreeSet<ContactId>,
     offers: BTreeSet<OfferId>,
+    /// Where they are mentioned and have not looked, newest first.
+    mentions: VecDeque<Mention>,
+    /// Open contacts that they may read because they were mentioned there.
+    mentioned_in: BTreeSet<ContactId>,
 }
 
 impl Seat {
@@ -103,6 +114,8 @@ impl Seat {
             contacts: BTreeSet::new(),
             company: BTreeSet::new(),
             offers: BTreeSet::new(),
+            mentions: VecDeque::new(),
+            mentioned_in: BTreeSet::new(),
         }
     }
 
@@ -129,6 +142,8 @@ pub(crate) struct Projection {
     is_configured: bool,
     queues: BTreeMap<SubjectToken, QueueFacts>,
     dispositions: Vec<Choice>,
+    tags: Vec<Tag>,
+    contact_fields: Vec<Field>,
     categories: Vec<SubjectToken>,
     seats: BTreeMap<AgentId, Seat>,
     contacts: BTreeMap<ContactId, Contact>,
@@ -140,6 +155,8 @@ pub(crate) struct Projection {
     closed: BTreeSet<SubjectToken>,
     /// What happened to many customers at once, and is not over.
     incidents: BTreeMap<IncidentId, incidents::Incident>,
+    /// Customers who are not heard for a while.
+    blocks: BTreeMap<IdentityId, customers::Block>,
     /// What waiting customers are told, and how often it came true.
     forecast: Forecast,
     ended: Ended,
@@ -183,8 +200,8 @@ impl Projection {
         self.contacts.get(&id).filter(|contact| contact.is_read_by(agent))
     }
 
-    /// The conversations of the contacts that this agent may read, those of their own first and then those that they lead, the
-    /// latest contacts first, at most so many.
+    /// The conversations of the contacts that this agent may read, those of their own first, then those that they lead, the latest
+    /// contacts first, then those where they are mentioned, at most so many.
     pub(crate) fn readable(&self, agent: AgentId, most: usize) -> Vec<ConversationId> {
         let Some(seat) = self.seats.get(&agent) else { return Vec::new() };
         let own: BTreeSet<ContactId> = seat.contacts.union(&seat.company).copied().collect();
@@ -195,6 +212,7 @@ impl Projection {
             let led = self.contacts.values().rev().filter(led).map(|contact| contact.conversation);
             readable.extend(led.take(most - readable.len()));
         }
+        readable.extend(self.mentioned(seat).take(most - readable.len()));
         readable
     }
 

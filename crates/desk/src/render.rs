@@ -110,6 +110,8 @@ pub(crate) async fn offer(gateway: &Gateway, picture: OfferPicture) -> Result<Of
         expires_at: picture.expires_at,
         customer_name,
         callback: picture.callback,
+        tags: picture.tags,
+        practice: picture.practice,
         words,
         receipt: picture.receipt,
     })
@@ -163,6 +165,11 @@ pub(crate) async fn contact(
         with_bot: picture.with_bot,
         company: picture.company,
         receipt: picture.receipt,
+        tags: picture.tags,
+        fields: picture.fields,
+        practice: picture.practice,
+        warnings: picture.warnings,
+        blocked_until: picture.blocked_until,
     })
 }
 
@@ -207,5 +214,8 @@ pub(crate) async fn state(
         lead: floor.authority.leads(),
         role: floor.authority.role,
         scope: floor.authority.scope,
+        tags: floor.tags,
+        contact_fields: floor.contact_fields,
+        mentions: floor.mentions,
     })
 }

@@ -16,7 +16,7 @@ use protocol::search::{
     Said, SearchAnswer, SearchCursor, SearchHit, SearchOrder, SearchQuestion, SearchRefusal, SnippetPart,
 };
 use protocol::views::{History, HistoryQuestion};
-use protocol::{AgentId, ChannelKind, ContactId, ConversationId, Millis};
+use protocol::{AgentId, ChannelKind, ContactId, ConversationId, Millis, SubjectToken};
 use serde::{Deserialize, Serialize};
 use service::Problem;
 use service::http::JsonBody;
@@ -43,6 +43,8 @@ pub(crate) struct Sought {
     from: Option<Millis>,
     #[serde(default)]
     to: Option<Millis>,
+    #[serde(default)]
+    tag: Option<SubjectToken>,
     #[serde(default)]
     agent: Option<AgentId>,
     #[serde(default)]
@@ -113,6 +115,7 @@ pub(crate) async fn search(
         to: sought.to,
         identity: None,
         within: within(readable, sought.conversation),
+        tag: sought.tag,
         agent: sought.agent,
         limit: sought.limit.unwrap_or(HITS),
         cursor: sought.cursor,

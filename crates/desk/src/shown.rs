@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::command::Presence;
-use protocol::desk::DeskDelivered;
+use protocol::desk::{DeskDelivered, DeskMention};
 use protocol::{AgentId, AskId, CommandId, ContactId, ConversationId, OfferId, Record, RemedyRecord};
 
 use crate::answer::Answer;
@@ -26,6 +26,7 @@ pub(crate) enum Push {
     ContactGone { contact: ContactId, why: &'static str },
     Entry { conversation: ConversationId, entry: EntryPicture },
     Delivered { conversation: ConversationId, delivered: DeskDelivered },
+    Mentions(Vec<DeskMention>),
     Presence { presence: Presence, next: Option<Presence>, reason: Option<String> },
     Settled { command: CommandId, answer: Answer },
     State(Box<AgentPicture>),
@@ -121,6 +122,7 @@ impl Shown {
                 let (presence, next, reason) = floor.presence_of(agent);
                 Some(Push::Presence { presence, next, reason })
             }
+            Change::Mentions => Some(Push::Mentions(floor.mentions_of(agent))),
             Change::Settled { command, answer } => Some(Push::Settled { command, answer }),
             Change::Configured => Some(Push::State(Box::new(self.state_of(agent, Lacks::None)))),
         }

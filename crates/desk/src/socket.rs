@@ -258,6 +258,15 @@ impl Desk {
             FromDesk::Command { id, command } => {
                 Task::Command { id, place: self.order.place_of(id), command }
             }
+            FromDesk::Line {} if self.said_hello => {
+                let (contacts, more) = self.gateway.hub.line(self.session.agent, self.gateway.now());
+                self.out.send(render::frame(&ToDesk::Line { contacts, more }));
+                return None;
+            }
+            FromDesk::Line {} => {
+                self.fault(Fault::new("hello_first", "say hello before anything else"));
+                return None;
+            }
             FromDesk::Typing { contact, note } => Task::Typing { contact, note },
             FromDesk::Draft { contact, text } => Task::Draft { contact, text },
             FromDesk::Older { contact, before_seq } => Task::Older { contact, before_seq },

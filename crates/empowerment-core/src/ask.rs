@@ -60,7 +60,7 @@ impl Turn<'_> {
         case: Option<&Sealed>,
     ) -> Settled {
         let Want { agent, context, gift } = want;
-        let key = key_of(context.contact, gift).ok_or_else(|| not_found("contact"))?;
+        let key = key_of(context, gift).ok_or_else(|| not_found("contact"))?;
         if let Some((ask, until)) = self.state.same_ask(want, &key) {
             return Ok(RemedyOutcome::Asking { ask, until });
         }

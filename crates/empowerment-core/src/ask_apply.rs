@@ -46,7 +46,7 @@ impl Index {
         if ask.asked.is_none() {
             self.to_ask.insert(id);
         }
-        if let Some(key) = key_of(ask.context.contact, &ask.gift) {
+        if let Some(key) = key_of(&ask.context, &ask.gift) {
             self.asks_by_key.entry(key).or_default().insert(id);
         }
         count(&mut self.asks_of, ask.agent, true);
@@ -55,7 +55,7 @@ impl Index {
     fn unlink_ask(&mut self, id: AskId, ask: &OpenAsk) {
         self.deadlines.remove(&(ask.until, Due::Round(id)));
         self.to_ask.remove(&id);
-        if let Some(key) = key_of(ask.context.contact, &ask.gift)
+        if let Some(key) = key_of(&ask.context, &ask.gift)
             && let Some(ids) = self.asks_by_key.get_mut(&key)
         {
             ids.remove(&id);

@@ -47,7 +47,7 @@ impl Turn<'_> {
         {
             let before = self.events_so_far();
             match due {
-                Due::Order(remedy) => self.emit(RemedyEvent::Ordered { remedy }),
+                Due::Order(remedy) => self.order(remedy),
                 Due::Round(ask) => self.round_ended(ask),
                 Due::Remind(promise) => self.emit(RemedyEvent::PromiseReminded { promise }),
                 Due::Break(promise) => self.break_promise(promise),

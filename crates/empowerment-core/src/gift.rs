@@ -5,7 +5,7 @@ use protocol::limits::{AMOUNT_CENTS_MAX, PROMISE_MS_MAX};
 use protocol::policy::{Ask, Policy};
 use protocol::remedies::RemedyRefusal;
 use protocol::remedy::{Claim, ContactContext, Gift, GiftKey, Occasion, RemedyKind};
-use protocol::{AgentId, ContactId, Currency, Language, Millis, Money, RemedyId, SubjectToken};
+use protocol::{AgentId, Currency, Language, Millis, Money, RemedyId, SubjectToken};
 
 use crate::book::fits;
 use crate::config::CLAIM;
@@ -57,14 +57,15 @@ pub(crate) fn cents_of(gift: &Gift) -> u64 {
 }
 
 /// What makes a gift the same as another.
-pub(crate) fn key_of(contact: ContactId, gift: &Gift) -> Option<GiftKey> {
-    key_on_top(contact, &gift.claim, gift.on_top_of)
+pub(crate) fn key_of(context: &ContactContext, gift: &Gift) -> Option<GiftKey> {
+    key_on_top(context, &gift.claim, gift.on_top_of)
 }
 
-/// `None` never happens: a contact's id is a token.
-fn key_on_top(contact: ContactId, claim: &Claim, on_top_of: Option<RemedyId>) -> Option<GiftKey> {
+/// `None` never happens: a contact's id is a token. What is practised on an order takes nothing from what can be given for it.
+fn key_on_top(context: &ContactContext, claim: &Claim, on_top_of: Option<RemedyId>) -> Option<GiftKey> {
+    let order = claim.order.clone().filter(|_| !context.practice);
     Some(GiftKey {
-        about: claim.order.clone().or_else(|| SubjectToken::new(&contact.to_string()).ok())?,
+        about: order.or_else(|| SubjectToken::new(&context.contact.to_string()).ok())?,
         line: claim.line.clone(),
         reason: claim.reason.clone(),
         incident: claim.incident.clone(),
@@ -164,8 +165,8 @@ impl State {
     ///
     /// # Errors
     /// `AlreadyGiven` by the last that was given for the same thing, so that who means to can give on top of that.
-    pub(crate) fn free_key(&self, contact: ContactId, gift: &Gift) -> Result<GiftKey, RemedyRefusal> {
-        let key = key_of(contact, gift).ok_or_else(|| not_found("contact"))?;
+    pub(crate) fn free_key(&self, context: &ContactContext, gift: &Gift) -> Result<GiftKey, RemedyRefusal> {
+        let key = key_of(context, gift).ok_or_else(|| not_found("contact"))?;
         if let Some(below) = gift.on_top_of {
             let is_same = |known: &GiftKey| GiftKey { on_top_of: key.on_top_of, ..known.clone() } == key;
             if !self.given_under(below).is_some_and(is_same) {
@@ -193,8 +194,8 @@ impl State {
     }
 
     /// What was given for the same thing as this claim, the last of it.
-    pub(crate) fn given_for(&self, contact: ContactId, claim: &Claim) -> Option<RemedyId> {
-        self.last_given(&key_on_top(contact, claim, None)?)
+    pub(crate) fn given_for(&self, context: &ContactContext, claim: &Claim) -> Option<RemedyId> {
+        self.last_given(&key_on_top(context, claim, None)?)
     }
 
     /// Asks the cards.

@@ -39,7 +39,7 @@ impl Turn<'_> {
         if want.gift.due.is_some() {
             self.state.check_promises_of(want.agent)?;
         }
-        let key = self.state.free_key(want.context.contact, want.gift)?;
+        let key = self.state.free_key(want.context, want.gift)?;
         let weighed = self.state.weigh(self.at, want)?;
         if want.gift.occasion == Occasion::Surprise && !weighed.is_surprise {
             let says = "no card gives this as a surprise here: give it out of trust".into();
@@ -93,7 +93,7 @@ impl Turn<'_> {
         if let Some(money) = want.gift.money {
             crate::gift::check_currency(policy, money.currency)?;
         }
-        let key = self.state.free_key(want.context.contact, want.gift)?;
+        let key = self.state.free_key(want.context, want.gift)?;
         let weighed = self.state.weigh(self.at, want)?;
         weighed.within(want.gift)?;
         Ok((weighed, key))

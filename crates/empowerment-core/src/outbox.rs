@@ -49,6 +49,8 @@ pub enum Outstanding {
         remedy: Option<RemedyId>,
         /// The words.
         words: TellWords,
+        /// Whether it is only practised: the words have to say so.
+        practice: bool,
     },
     /// Colleagues are to be asked, by [`protocol::remedy::Wish::AskFor`].
     AskFor {
@@ -140,6 +142,8 @@ pub(crate) struct Telling {
     #[serde(default)]
     due: Option<Millis>,
     code: Option<Sealed>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    practice: bool,
 }
 
 /// A conversation that routing has not been seen to put first.
@@ -164,11 +168,12 @@ impl State {
         else {
             return Err(Misfit::Cause);
         };
-        let (mut money, mut due) = (None, None);
+        let (mut money, mut due, mut practice) = (None, None, false);
         let (own, code) = match what {
             TellWhat::Remedy { remedy, .. } => {
                 if let Some(known) = self.stored.remedies.get(remedy) {
                     (money, due) = (known.grant.gift.money, known.grant.gift.due);
+                    practice = known.grant.context.practice;
                 }
                 self.settle_done(at, *remedy)?
             }
@@ -185,6 +190,7 @@ impl State {
             money,
             due,
             code,
+            practice,
         };
         self.stored.tellings.insert(*tell, telling);
         Ok(())
@@ -269,5 +275,6 @@ fn to_tell(id: TellId, telling: &Telling) -> Outstanding {
         message: telling.message,
         remedy,
         words,
+        practice: telling.practice,
     }
 }

@@ -103,6 +103,14 @@ impl Turn<'_> {
         }
     }
 
+    /// The time to take it back is over. What is only practised is done with that: no integration hears of it.
+    pub(crate) fn order(&mut self, id: RemedyId) {
+        self.emit(RemedyEvent::Ordered { remedy: id });
+        if self.state.stored.remedies.get(&id).is_some_and(|remedy| remedy.grant.context.practice) {
+            self.carried_out(id, None);
+        }
+    }
+
     fn carried_out(&mut self, id: RemedyId, reference: Option<&Sealed>) {
         let Some(remedy) = self.state.stored.remedies.get(&id).cloned() else { return };
         let Remedy { grant, words, praises, promise, .. } = remedy;

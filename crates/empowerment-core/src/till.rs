@@ -78,7 +78,7 @@ impl State {
             silent: Vec::new(),
             reasons: policy.reasons.iter().map(reason).collect(),
             currencies: policy.currencies.clone(),
-            given: self.given_for(context.contact, claim),
+            given: self.given_for(context, claim),
         })
     }
 }

@@ -11,6 +11,13 @@ use crate::calendar::{day, year};
 use crate::limits::{DAY_WALLET_KEPT_MS, WALLET_KEPT_MS};
 use crate::state::{Index, State};
 
+/// What the names of wallets begin with in which only practice counts; no id and no name has brackets in it.
+const PRACTICE: &str = "(practice)";
+
+fn is_practised(id: &WalletId) -> bool {
+    id.of.starts_with(PRACTICE)
+}
+
 /// A balance and when it last changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Wallet {
@@ -42,6 +49,8 @@ impl Scopes<'_> {
             Per::CustomerYear | Per::SurpriseYear => format!("{}/{}", self.context.identity, year(self.at)),
             Per::Incident => self.incident?.to_string(),
         };
+        // What is practised counts for itself.
+        let of = if self.context.practice { format!("{PRACTICE}/{of}") } else { of };
         Some(WalletId { per, of, currency })
     }
 
@@ -149,7 +158,7 @@ pub fn wallets(state: &State, question: &WalletsQuestion) -> Wallets {
         .stored
         .wallets
         .iter()
-        .filter(|(id, _)| wants_all || is_asked(id))
+        .filter(|(id, _)| !is_practised(id) && (wants_all || is_asked(id)))
         .map(|(id, wallet)| WalletLine { wallet: id.clone(), balance: wallet.balance })
         .collect();
     Wallets { log_seq: state.log_seq(), lines }

@@ -15,6 +15,8 @@ use service::{Clock, failpoint};
 use crate::Role;
 use crate::orders::open_words;
 
+/// What words begin with that are only practised.
+const PRACTICE: &str = "(practice) ";
 /// For how long one try goes on.
 const PUBLISH_WITHIN: Duration = Duration::from_secs(10);
 
@@ -76,9 +78,19 @@ impl Wishes {
     async fn wish(&self, item: Outstanding) -> Result<Option<(String, Wish)>, Away> {
         Ok(match item {
             Outstanding::PlaceOrder { .. } => None,
-            Outstanding::Tell { tell, conversation, contact, identity, agent, message, remedy, words } => {
+            Outstanding::Tell {
+                tell,
+                conversation,
+                contact,
+                identity,
+                agent,
+                message,
+                remedy,
+                words,
+                practice,
+            } => {
                 failpoint::hit("empowerment.after_answer_before_tell");
-                let body = self.body(identity, words).await?;
+                let body = self.body(identity, words, practice).await?;
                 let wish = Wish::Tell { tell, conversation, contact, agent, remedy, message, body };
                 Some((format!("wish-{tell}"), wish))
             }
@@ -92,7 +104,7 @@ impl Wishes {
     }
 
     /// What the customer reads, sealed with their key.
-    async fn body(&self, identity: IdentityId, words: TellWords) -> Result<Sealed, Away> {
+    async fn body(&self, identity: IdentityId, words: TellWords, practice: bool) -> Result<Sealed, Away> {
         let mut text = match words {
             // Nobody can read them any more: the customer was erased since, and the entry stays without words.
             TellWords::Own { words, money, due, code } => {
@@ -109,6 +121,9 @@ impl Wishes {
                 with_code(&words, code.as_deref())
             }
         };
+        if practice {
+            text.insert_str(0, PRACTICE);
+        }
         text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
         let content = serde_json::to_vec(&Content::words(text)).map_err(|_| Away)?;
         self.sealer.seal(identity, &content).await.map_err(|error| {

@@ -104,6 +104,15 @@ impl Forecast {
         Some(Outlook { position, wait: self.wait(&waiting.queue, position), is_late })
     }
 
+    /// The priority of a waiting contact and what it is worth in the order now, more first; `None` if it does not wait.
+    #[must_use]
+    pub fn worth(&self, id: ContactId, now: Millis) -> Option<(u8, u64)> {
+        let Waiting { queue, place, .. } = self.waiting.get(&id)?;
+        let known = self.policy.queues.get(queue);
+        let scoring = Scoring::new(known, &self.policy.priorities, place.priority);
+        Some((place.priority, scoring.at(now.since(place.since))))
+    }
+
     /// How long who comes now would wait, after all who wait with the queue's usual priority; `None` where it cannot be said.
     #[must_use]
     pub fn newcomer(&self, queue: &SubjectToken) -> Option<Wait> {
@@ -178,6 +187,13 @@ impl Forecast {
             | Event::IncidentAsked { .. }
             | Event::IncidentWorked { .. }
             | Event::IncidentEnded { .. }
+            | Event::ContactMarked { .. }
+            | Event::Mentioned { .. }
+            | Event::MentionsRead { .. }
+            | Event::CustomerBlocked { .. }
+            | Event::CustomerUnblocked { .. }
+            | Event::MessageHeldBack { .. }
+            | Event::ActSettled { .. }
             | Event::CommandSettled { .. }
             | Event::DuplicateSkipped
             | Event::Parked { .. } => {}

@@ -1,12 +1,12 @@
 //! What an agent can ask for, and what is answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::content::Sealed;
 use crate::customer::CustomerWish;
-use crate::ids::{AgentId, CommandId, ContactId, IncidentId, MessageId, OfferId};
+use crate::ids::{AgentId, CommandId, ContactId, IdentityId, IncidentId, MessageId, OfferId};
 use crate::incident::IncidentTerms;
 use crate::policy::Words;
 use crate::remedy::RemedyCommand;
@@ -70,10 +70,64 @@ tagged! {
             message: MessageId,
             /// Sealed [`crate::content::Content`].
             body: Sealed,
+            /// Colleagues named in it, who are told and may read the conversation; at most [`crate::limits::MENTIONS_PER_NOTE_MAX`].
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            mentions: Vec<AgentId>,
         },
-        /// Give the contact to another queue.
+        /// Take a waiting contact without being asked: of a queue that one serves and that lets pick, within what one can hold.
+        Pick {
+            /// The contact.
+            contact: ContactId,
+        },
+        /// Put tags to a contact and take some away; for who has it, is with it, or leads.
+        SetTags {
+            /// The contact.
+            contact: ContactId,
+            /// What is added, each one of the configured tags.
+            #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+            add: BTreeSet<SubjectToken>,
+            /// What is taken away.
+            #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+            remove: BTreeSet<SubjectToken>,
+        },
+        /// Say what a contact's fields hold; for who has it, is with it, or leads.
+        SetFields {
+            /// The contact.
+            contact: ContactId,
+            /// Each one of the configured fields, with its value from here; `None`: nothing. Fields not named stay as they are.
+            fields: BTreeMap<SubjectToken, Option<SubjectToken>>,
+        },
+        /// One has seen where one is mentioned in a contact: it is no news any more.
+        ReadMentions {
+            /// The contact.
+            contact: ContactId,
+        },
+        /// Warn a customer who abuses: they are told, and it is counted; for who may write to them, or leads.
+        WarnCustomer {
+            /// The contact.
+            contact: ContactId,
+            /// The id of the message, made by the desk.
+            message: MessageId,
+            /// Sealed [`crate::content::Content`].
+            body: Sealed,
+        },
+        /// For who leads: a customer's messages lead to nothing until then. What of theirs waits ends.
+        BlockCustomer {
+            /// A contact of theirs, open or ended not long ago.
+            contact: ContactId,
+            /// Until when; within a year.
+            until: Millis,
+            /// Why: a short word such as `threats`, never a customer's.
+            reason: SubjectToken,
+        },
+        /// For who leads: a customer is heard again like everybody else.
+        UnblockCustomer {
+            /// Who.
+            identity: IdentityId,
+        },
+        /// Give the contact to another queue; who leads may so with one that nobody has.
         TransferToQueue {
-            /// The contact that one holds.
+            /// The contact that one holds, or that waits where one leads.
             contact: ContactId,
             /// The queue.
             queue: SubjectToken,
@@ -256,6 +310,13 @@ impl Command {
             Self::ResolveIncident { .. } => "resolve_incident",
             Self::CloseIncident { .. } => "close_incident",
             Self::EndWrapUp { .. } => "end_wrap_up",
+            Self::Pick { .. } => "pick",
+            Self::SetTags { .. } => "set_tags",
+            Self::SetFields { .. } => "set_fields",
+            Self::ReadMentions { .. } => "read_mentions",
+            Self::WarnCustomer { .. } => "warn_customer",
+            Self::BlockCustomer { .. } => "block_customer",
+            Self::UnblockCustomer { .. } => "unblock_customer",
             Self::Snooze { .. } => "snooze",
             Self::Resume { .. } => "resume",
             Self::Revoke { .. } => "revoke",
@@ -375,4 +436,40 @@ pub enum Refusal {
     /// There are no words.
     #[error("the text is empty: write something")]
     EmptyText,
+    /// The contact is with somebody, or somebody is asked.
+    #[error("this contact does not wait any more: somebody was faster")]
+    NotWaiting,
+    /// The queue gives its contacts out in order.
+    #[error("contacts of this queue cannot be picked: wait until one is offered")]
+    NoPicking,
+    /// The agent does not serve the queue, or lacks what the contact needs.
+    #[error("this contact needs somebody else: you do not serve its queue, or lack a skill that it needs")]
+    NotAble,
+    /// The contact waits for a colleague who knows it.
+    #[error("this contact waits for a colleague: it is free for others when their time is over")]
+    Reserved,
+    /// A tag is not configured.
+    #[error("one of these tags is not configured: choose from the list, or have it added")]
+    UnknownTag,
+    /// As many tags as a contact can have.
+    #[error("a contact has no room for more tags: take one away first")]
+    TooManyTags,
+    /// A field is not configured, or has a value that it cannot have.
+    #[error("one of these fields is not configured or cannot have this value: choose from the list")]
+    UnknownField,
+    /// A colleague who is mentioned is not configured, or a machine.
+    #[error("one of those mentioned is no colleague here: choose from the list")]
+    UnknownColleague,
+    /// More are mentioned than can be.
+    #[error("too many colleagues are mentioned at once: leave some out")]
+    TooManyMentions,
+    /// An end of a block that is past or too far ahead.
+    #[error("this time cannot be used: choose one between a minute and a year from now")]
+    BlockTime,
+    /// As many customers are blocked as can be.
+    #[error("too many customers are blocked: lift a block first")]
+    TooManyBlocks,
+    /// The customer is not blocked.
+    #[error("this customer is not blocked: reload the list")]
+    NotBlocked,
 }

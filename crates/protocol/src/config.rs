@@ -10,18 +10,20 @@ use crate::ids::AgentId;
 use crate::input::SkillNeed;
 use crate::limits::{
     ACCOUNTS_MAX, AGENTS_MAX, BOT_ANSWER_MS, BOT_ANSWER_MS_MAX, BOT_ANSWER_MS_MIN, CAPACITY_MAX,
-    CATEGORIES_MAX, CHOICES_PER_FIELD_MAX, DISPOSITIONS_MAX, FIELDS_PER_DISPOSITION_MAX, HOLIDAYS_MAX,
-    HOURS_MAX, QUEUES_MAX, SKILLS_MAX, SKILLS_PER_AGENT_MAX, SKILLS_PER_CONTACT_MAX,
+    CATEGORIES_MAX, CHOICES_PER_FIELD_MAX, CONTACT_FIELDS_MAX, DISPOSITIONS_MAX, FIELDS_PER_DISPOSITION_MAX,
+    HOLIDAYS_MAX, HOURS_MAX, QUEUES_MAX, SKILLS_MAX, SKILLS_PER_AGENT_MAX, SKILLS_PER_CONTACT_MAX, TAGS_MAX,
 };
 use crate::token::{ChannelKind, Language, SkillLevel, SubjectToken};
 
 mod facts;
 mod order;
 mod role;
+mod tag;
 
 pub use facts::{ABOUT_AGENT, ABOUT_CONTACT, DeclaredFact, Route};
 pub use order::{AgentChoice, BreachBoost, ChannelRule, PriorityClass, ServiceLevel, Step};
 pub use role::{Authority, Role};
+pub use tag::{Tag, TagColour};
 
 /// The whole routing configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -57,6 +59,12 @@ pub struct RoutingConfig {
     /// Where contacts go whose facts say so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Route>,
+    /// What contacts can be tagged with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
+    /// What can be noted of every contact.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contact_fields: Vec<Field>,
 }
 
 /// A queue and its times, in milliseconds.
@@ -120,6 +128,18 @@ pub struct Queue {
     /// Where its contacts go while it is closed, if that queue is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overflow: Option<SubjectToken>,
+    /// Whether its agents may take what waits without being asked.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub picking: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_yes(yes: &bool) -> bool {
+    *yes
 }
 
 const fn one() -> u8 {
@@ -157,6 +177,7 @@ impl Queue {
             service: None,
             speaks: false,
             overflow: None,
+            picking: true,
         }
     }
 }
@@ -257,6 +278,9 @@ pub struct Account {
     pub queue: SubjectToken,
     /// 0 is served first; the larger, the later.
     pub priority: u8,
+    /// Whether all that comes by it is only practised.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub practice: bool,
 }
 
 /// What a message may be about, and what follows for its routing.
@@ -330,6 +354,7 @@ impl RoutingConfig {
         faults.names("agents", self.agents.iter().map(|agent| &agent.name));
         faults.names("categories", self.categories.iter().map(|category| &category.name));
         faults.names("dispositions", self.dispositions.iter().map(|disposition| &disposition.name));
+        self.tag_faults(&mut faults);
         faults.at_most("queues", self.queues.len(), QUEUES_MAX);
         faults.at_most("agents", self.agents.len(), AGENTS_MAX);
         faults.at_most("hours", self.hours.len(), HOURS_MAX);
@@ -454,6 +479,17 @@ impl RoutingConfig {
         }
     }
 
+    fn tag_faults(&self, faults: &mut Faults) {
+        faults.names("tags", self.tags.iter().map(|tag| &tag.name));
+        faults.at_most("tags", self.tags.len(), TAGS_MAX);
+        faults.names("contact_fields", self.contact_fields.iter().map(|field| &field.name));
+        faults.at_most("contact_fields", self.contact_fields.len(), CONTACT_FIELDS_MAX);
+        for (n, field) in self.contact_fields.iter().enumerate() {
+            let path = format!("contact_fields[{n}].choices");
+            faults.at_most(&path, field.choices.len(), CHOICES_PER_FIELD_MAX);
+        }
+    }
+
     fn category_faults(&self, faults: &mut Faults, known: &Known<'_>) {
         for (n, category) in self.categories.iter().enumerate() {
             if let Some(queue) = &category.queue {
@@ -531,6 +567,7 @@ mod tests {
                     title: String::new(),
                     queue: token("n0"),
                     priority: 0,
+                    practice: false,
                 })
                 .collect(),
             categories: names("categories")

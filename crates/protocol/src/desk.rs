@@ -4,12 +4,12 @@
 //! [`ToDesk::State`]; after that, changes. When the socket breaks it connects again and says Hello again: what it
 //! missed comes with the next state, and commands that were not settled are sent again under their ids.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Outcome, Presence};
-use crate::config::{Field, Role};
+use crate::config::{Field, Role, Tag};
 use crate::content::{Attachment, MailHead};
 use crate::delivery::DeliveryState;
 use crate::ids::{
@@ -147,6 +147,18 @@ pub enum ToDesk {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         note: bool,
     },
+    /// What waits in the agent's own queues and can be picked.
+    Line {
+        /// As they would be offered, first things first; at most [`crate::limits::LINE_SHOWN_MAX`].
+        contacts: Vec<LineContact>,
+        /// How many more wait.
+        more: u32,
+    },
+    /// Where this agent is mentioned and has not looked yet, all of it: one is new, or some were read.
+    Mentions {
+        /// Newest first.
+        mentions: Vec<DeskMention>,
+    },
     /// Colleagues and queues, for transfers; sent with the state and when they change.
     Floor(Box<Floor>),
     /// A frame could not be used.
@@ -220,6 +232,57 @@ pub struct DeskState {
     /// The queues that they lead; empty: all, if they lead.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub scope: BTreeSet<SubjectToken>,
+    /// What contacts can be tagged with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
+    /// What can be noted of every contact.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contact_fields: Vec<Field>,
+    /// Where this agent is mentioned and has not looked yet, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<DeskMention>,
+}
+
+/// A contact that waits, as who may pick it sees it: no words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineContact {
+    /// The contact.
+    pub contact: ContactId,
+    /// The channel.
+    pub channel: ChannelKind,
+    /// The queue, for people.
+    pub queue: String,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<SubjectToken>,
+    /// Since when it waits.
+    pub waiting_since: Millis,
+    /// 0 is served first.
+    pub priority: u8,
+    /// What it is tagged with.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<SubjectToken>,
+    /// Whether the customer is to be called back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub callback: bool,
+    /// Whether it is only practised.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub practice: bool,
+}
+
+/// A note in which an agent is mentioned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeskMention {
+    /// The contact.
+    pub contact: ContactId,
+    /// Its conversation, which they may read.
+    pub conversation: ConversationId,
+    /// The entry that is the note.
+    pub seq: u64,
+    /// When.
+    pub at: Millis,
+    /// Who wrote it, for people.
+    pub by: String,
 }
 
 /// Something given, as a desk shows it.
@@ -438,6 +501,12 @@ pub struct OfferCard {
     /// Whether the customer is to be called back, at what their words say.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub callback: bool,
+    /// What it is tagged with.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<SubjectToken>,
+    /// Whether it is only practised.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub practice: bool,
     /// Why this agent, in numbers; the desk puts it into words.
     pub receipt: Receipt,
 }
@@ -496,6 +565,26 @@ pub struct DeskContact {
     /// Why this agent has it; `None` for a contact from before the receipt was known here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
+    /// What it is tagged with.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<SubjectToken>,
+    /// What its fields hold.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<SubjectToken, SubjectToken>,
+    /// Whether it is only practised.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub practice: bool,
+    /// How often the customer was warned in this conversation.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub warnings: u32,
+    /// Until when the customer is blocked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_until: Option<Millis>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Somebody who is with a contact besides its owner.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::act::IntegrationAct;
 use crate::command::AgentCommand;
 use crate::config::RoutingConfig;
 use crate::content::Sealed;
@@ -78,6 +79,8 @@ tagged! {
         },
         /// The routing configuration, whole.
         Config(ConfigInput),
+        /// Another system asks for something.
+        Integration(IntegrationAct),
         /// For the empowerment worker: routing passes it on.
         Empowerment(EmpowermentInput),
         /// From the empowerment worker (law 15).
@@ -105,6 +108,7 @@ impl InputBody {
             Self::AgentDisconnected { .. } => "agent_disconnected",
             Self::GatewayLost { .. } => "gateway_lost",
             Self::Config(_) => "config",
+            Self::Integration(_) => "integration",
             Self::Empowerment(input) => input.name(),
             Self::Wish(_) => "wish",
             Self::ParkedDismissed { .. } => "parked_dismissed",
@@ -155,6 +159,9 @@ pub struct CustomerMessage {
     /// What names the customer on other channels too, where there is such a thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<Box<CustomerKeys>>,
+    /// Whether it is only practised: a contact that it opens is routed like any, and has no consequences outside.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub practice: bool,
     /// Sealed [`crate::content::Content`].
     pub body: Sealed,
 }
@@ -187,6 +194,7 @@ impl CustomerMessage {
             thread: None,
             automatic: false,
             keys: None,
+            practice: false,
             body,
         }
     }

@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+pub mod act;
 pub mod api;
 pub mod audit;
 pub mod canned;
@@ -28,6 +29,7 @@ pub mod mask;
 pub mod money;
 pub mod parked;
 pub mod policy;
+pub mod practice;
 pub mod privacy;
 pub mod record;
 pub mod remedies;
@@ -45,6 +47,7 @@ pub mod time;
 pub mod token;
 pub mod views;
 
+pub use act::{Act, IntegrationAct};
 pub use command::{Command, Outcome, Refusal};
 pub use hash::Hash128;
 pub use ids::{

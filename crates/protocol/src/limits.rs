@@ -50,6 +50,26 @@ pub const HOURS_MAX: usize = 500;
 pub const HOLIDAYS_MAX: usize = 400;
 /// Most fields that a disposition asks for.
 pub const FIELDS_PER_DISPOSITION_MAX: usize = 12;
+/// Most tags in a configuration.
+pub const TAGS_MAX: usize = 500;
+/// Most tags of one contact.
+pub const TAGS_PER_CONTACT_MAX: usize = 16;
+/// Most fields that a contact can have.
+pub const CONTACT_FIELDS_MAX: usize = 32;
+/// Most colleagues mentioned in one note.
+pub const MENTIONS_PER_NOTE_MAX: usize = 8;
+/// Most mentions kept for one agent until they are read; past that the oldest is dropped.
+pub const MENTIONS_PER_AGENT_MAX: usize = 50;
+/// How soon a block of a customer may end, ms.
+pub const BLOCK_MS_MIN: u64 = 60_000;
+/// How far ahead a block of a customer may end, ms: a year.
+pub const BLOCK_MS_MAX: u64 = 366 * 24 * 3_600_000;
+/// Most customers blocked at once.
+pub const BLOCKS_MAX: usize = 10_000;
+/// Most waiting contacts of one customer that end with a block.
+pub const ENDED_BY_BLOCK_MAX: usize = 80;
+/// Most waiting contacts shown to an agent who looks for one to pick.
+pub const LINE_SHOWN_MAX: usize = 100;
 /// Most choices of a field.
 pub const CHOICES_PER_FIELD_MAX: usize = 60;
 /// Shortest silence of a customer that means something, ms.

@@ -1,5 +1,7 @@
 //! What stands in CONTACTS: one transition, one record (law 1).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Outcome, Presence};
@@ -134,6 +136,9 @@ tagged! {
             /// The route that it took.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             route: Option<SubjectToken>,
+            /// Whether it is only practised: see [`crate::practice`].
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            practice: bool,
         },
         /// The customer wrote again soon after the end.
         ContactReopened {
@@ -395,6 +400,76 @@ tagged! {
             contact: ContactId,
             /// For what it waits.
             incident: IncidentId,
+        },
+        /// A contact has other tags or fields than before; who changed them stands in the cause.
+        ContactMarked {
+            /// The contact, open or ended.
+            contact: ContactId,
+            /// Its conversation.
+            conversation: ConversationId,
+            /// All tags that it has from here.
+            #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+            tags: BTreeSet<SubjectToken>,
+            /// All fields that hold something from here.
+            #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+            fields: BTreeMap<SubjectToken, SubjectToken>,
+        },
+        /// Colleagues are named in a note: they are told, and may read the conversation.
+        Mentioned {
+            /// The contact.
+            contact: ContactId,
+            /// Its conversation.
+            conversation: ConversationId,
+            /// The entry that is the note.
+            seq: u64,
+            /// Who wrote it.
+            by: AgentId,
+            /// Who is named.
+            agents: Vec<AgentId>,
+        },
+        /// An agent has seen where they are mentioned in a contact.
+        MentionsRead {
+            /// The contact.
+            contact: ContactId,
+            /// Who.
+            agent: AgentId,
+        },
+        /// A customer's messages lead to nothing from here.
+        CustomerBlocked {
+            /// Who.
+            identity: IdentityId,
+            /// The contact for which.
+            contact: ContactId,
+            /// The queue that it was in: who leads it may lift the block.
+            queue: SubjectToken,
+            /// Who blocked them.
+            by: AgentId,
+            /// Until when.
+            until: Millis,
+            /// Why: a short word.
+            reason: SubjectToken,
+        },
+        /// A customer is heard again like everybody else.
+        CustomerUnblocked {
+            /// Who.
+            identity: IdentityId,
+            /// Who lifted the block; `None`: its time was over.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            by: Option<AgentId>,
+        },
+        /// A customer who is blocked wrote where there is no contact to add it to; the words stand in the cause alone.
+        MessageHeldBack {
+            /// Who.
+            identity: IdentityId,
+        },
+        /// An act of an integration was answered; who sent it reads this.
+        ActSettled {
+            /// The act.
+            act: CommandId,
+            /// Whose.
+            integration: SubjectToken,
+            /// The answer, the same for the same id.
+            outcome: Outcome,
         },
         /// A command was answered; the gateway that sent it reads this.
         CommandSettled {

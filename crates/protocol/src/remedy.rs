@@ -392,6 +392,9 @@ pub struct ContactContext {
     pub language: Option<Language>,
     /// What it cost the customer so far.
     pub effort: Effort,
+    /// Whether it is only practised: nothing is ordered for it, and nothing counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub practice: bool,
 }
 
 /// What a contact cost the customer.

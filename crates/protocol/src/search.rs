@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AgentId, ContactId, ConversationId, IdentityId};
 use crate::time::Millis;
-use crate::token::ChannelKind;
+use crate::token::{ChannelKind, SubjectToken};
 
 /// Asks where words were said. All that is given has to hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct SearchQuestion {
     /// Only in these conversations, at most [`crate::limits::SEARCH_CONVERSATIONS_MAX`]: how the asker is confined to what they may read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Vec<ConversationId>>,
+    /// Only in contacts with this tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<SubjectToken>,
     /// Only what this agent wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentId>,

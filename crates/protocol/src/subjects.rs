@@ -79,6 +79,12 @@ impl Subjects {
         self.of("in.config")
     }
 
+    /// An act of an integration.
+    #[must_use]
+    pub fn inbound_act(&self, integration: &SubjectToken) -> Subject {
+        self.of(&format!("in.act.{integration}"))
+    }
+
     /// What a person decides about something parked.
     #[must_use]
     pub fn inbound_parked(&self) -> Subject {

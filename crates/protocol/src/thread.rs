@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::act::Act;
 use crate::command::Command;
 use crate::content::Sealed;
 use crate::ids::{ContactId, ConversationId, MessageId};
@@ -43,45 +44,21 @@ pub fn entries(record: &Record) -> impl Iterator<Item = (ConversationId, Entry)>
 fn words(cause: &Cause, entry: &EntryKind) -> Option<(MessageId, Sealed)> {
     let Cause::Input { input, .. } = cause else { return None };
     match (&input.body, entry) {
-        (InputBody::Message(message), EntryKind::FromCustomer | EntryKind::Automatic) => {
-            Some((message.message, message.body.clone()))
-        }
+        (
+            InputBody::Message(message),
+            EntryKind::FromCustomer | EntryKind::FromBlocked | EntryKind::Automatic,
+        ) => Some((message.message, message.body.clone())),
         (
             InputBody::Command(command),
             EntryKind::FromAgent { .. }
             | EntryKind::Suggested { .. }
             | EntryKind::Note { .. }
+            | EntryKind::Warned { .. }
             | EntryKind::Whispered { .. },
-        ) => match &command.command {
-            Command::Reply { message, body, .. }
-            | Command::Note { message, body, .. }
-            | Command::Whisper { message, body, .. } => Some((*message, body.clone())),
-            Command::SetPresence { .. }
-            | Command::Accept { .. }
-            | Command::Decline { .. }
-            | Command::TransferToQueue { .. }
-            | Command::TransferToAgent { .. }
-            | Command::Resolve { .. }
-            | Command::EndWrapUp { .. }
-            | Command::Snooze { .. }
-            | Command::Resume { .. }
-            | Command::Revoke { .. }
-            | Command::TakeOver { .. }
-            | Command::Consult { .. }
-            | Command::AnswerConsult { .. }
-            | Command::Watch { .. }
-            | Command::ChangeCustomer { .. }
-            | Command::Join { .. }
-            | Command::Leave { .. }
-            | Command::TakeVoice { .. }
-            | Command::CallForHelp { .. }
-            | Command::Fail { .. }
-            | Command::SetIncident { .. }
-            | Command::GatherForIncident { .. }
-            | Command::AnswerIncident { .. }
-            | Command::ResolveIncident { .. }
-            | Command::CloseIncident { .. }
-            | Command::Empower { .. } => None,
+        ) => words_of(&command.command),
+        (InputBody::Integration(asked), EntryKind::Annotated { .. }) => match &asked.act {
+            Act::Annotate { message, body, .. } => Some((*message, body.clone())),
+            Act::SetTags { .. } | Act::SetFields { .. } => None,
         },
         (InputBody::Wish(Wish::Tell { message, body, .. }), EntryKind::Told { .. }) => {
             Some((*message, body.clone()))
@@ -95,10 +72,53 @@ fn words(cause: &Cause, entry: &EntryKind) -> Option<(MessageId, Sealed)> {
             | InputBody::AgentDisconnected { .. }
             | InputBody::GatewayLost { .. }
             | InputBody::Config(_)
+            | InputBody::Integration(_)
             | InputBody::Empowerment(_)
             | InputBody::Wish(_)
             | InputBody::ParkedDismissed { .. },
             _,
         ) => None,
+    }
+}
+
+/// The words of a command that leaves some in a conversation.
+fn words_of(command: &Command) -> Option<(MessageId, Sealed)> {
+    match command {
+        Command::Reply { message, body, .. }
+        | Command::Note { message, body, .. }
+        | Command::WarnCustomer { message, body, .. }
+        | Command::Whisper { message, body, .. } => Some((*message, body.clone())),
+        Command::SetPresence { .. }
+        | Command::Accept { .. }
+        | Command::Decline { .. }
+        | Command::TransferToQueue { .. }
+        | Command::TransferToAgent { .. }
+        | Command::Resolve { .. }
+        | Command::EndWrapUp { .. }
+        | Command::Snooze { .. }
+        | Command::Resume { .. }
+        | Command::Revoke { .. }
+        | Command::TakeOver { .. }
+        | Command::Consult { .. }
+        | Command::AnswerConsult { .. }
+        | Command::Watch { .. }
+        | Command::ChangeCustomer { .. }
+        | Command::Join { .. }
+        | Command::Leave { .. }
+        | Command::TakeVoice { .. }
+        | Command::CallForHelp { .. }
+        | Command::Fail { .. }
+        | Command::SetIncident { .. }
+        | Command::GatherForIncident { .. }
+        | Command::AnswerIncident { .. }
+        | Command::ResolveIncident { .. }
+        | Command::CloseIncident { .. }
+        | Command::Pick { .. }
+        | Command::SetTags { .. }
+        | Command::SetFields { .. }
+        | Command::ReadMentions { .. }
+        | Command::BlockCustomer { .. }
+        | Command::UnblockCustomer { .. }
+        | Command::Empower { .. } => None,
     }
 }

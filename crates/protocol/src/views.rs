@@ -1,5 +1,7 @@
 //! Questions to the read models, asked over the bus with a deadline.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::hash::Hash128;
@@ -49,6 +51,15 @@ pub struct PastContact {
     pub queue: Option<SubjectToken>,
     /// How it ended, if it did.
     pub ended: Option<EntryKind>,
+    /// What it is tagged with.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<SubjectToken>,
+    /// What its fields hold.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<SubjectToken, SubjectToken>,
+    /// Whether it was only practised.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub practice: bool,
 }
 
 /// Asks which contacts there are, in the order in which they were opened.

@@ -57,6 +57,10 @@ const KINDS: &str = "
     presence:online presence:away presence:offline
     do:change_customer event:customer_changed is:link is:part is:linked is:parted automatic:true is:automatic
     channel:email
+    do:pick do:set_tags do:set_fields do:read_mentions do:warn_customer do:block_customer do:unblock_customer kind:integration
+    act:set_tags act:set_fields act:annotate event:contact_marked event:mentioned event:mentions_read event:customer_blocked
+    event:customer_unblocked event:message_held_back event:act_settled is:annotated is:warned is:blocked is:from_blocked
+    rule:picked practice:true role:supervisor colour:purple picking:false
     lead:true language:nl route:gold
     occasion:trust occasion:surprise gives:refund gives:service gives:repair
     helps_first:refund helps_first:voucher helps_first:replacement helps_first:exchange helps_first:repair
@@ -177,7 +181,15 @@ fn is_no_obstacle<R: DeserializeOwned + PartialEq + std::fmt::Debug>(folder: &st
 
 #[test]
 fn words_stand_with_their_entries() {
-    for file in ["kind-message.json", "do-note.json", "do-reply-late.json", "kind-wish-tell.json"] {
+    for file in [
+        "kind-message.json",
+        "do-note.json",
+        "do-reply-late.json",
+        "kind-wish-tell.json",
+        "do-warn_customer.json",
+        "is-from_blocked.json",
+        "act-annotate.json",
+    ] {
         let text = files(CONTACTS).into_iter().find(|(name, _)| name == file).unwrap().1;
         let record: Record = serde_json::from_str(&text).unwrap();
         let entries: Vec<_> = thread::entries(&record).collect();
@@ -205,6 +217,11 @@ fn refusals_keep_their_words() {
         (Refusal::FieldMissing, "field_missing"),
         (Refusal::BadTime, "bad_time"),
         (Refusal::NotBot, "not_bot"),
+        (Refusal::NotInScope, "not_in_scope"),
+        (Refusal::NotWaiting, "not_waiting"),
+        (Refusal::Reserved, "reserved"),
+        (Refusal::UnknownTag, "unknown_tag"),
+        (Refusal::BlockTime, "block_time"),
     ];
     for (refusal, word) in words {
         assert_eq!(serde_json::to_value(refusal).unwrap(), word);

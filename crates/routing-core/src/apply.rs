@@ -155,6 +155,13 @@ impl State {
                     }
                 }
             }
+            InputBody::Integration(asked) => {
+                for event in events {
+                    if let Event::ActSettled { outcome, .. } = event {
+                        memory.remember_act(asked, outcome, at);
+                    }
+                }
+            }
             InputBody::CustomerLeft { id, .. }
             | InputBody::PersonWanted { id, .. }
             | InputBody::AgentConnected { id, .. }
@@ -178,6 +185,7 @@ impl State {
             let Some(ended) = self.stored.ended.remove(&id) else { continue };
             self.stored.briefs.remove(&id);
             self.forgotten_by_incidents(id);
+            self.forget_marks(id);
             if let Some(conversation) = self.stored.conversations.get_mut(&ended.conversation)
                 && conversation.ended == Some(id)
             {

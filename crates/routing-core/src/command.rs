@@ -37,7 +37,7 @@ impl Turn<'_> {
 
     /// An id is remembered for a few days only. One whose time cannot be believed (no version 7, more than a day ahead) could
     /// come again after that and be carried out twice, so it is refused like one that is too old.
-    fn check_age(&self, id: CommandId) -> Settled {
+    pub(crate) fn check_age(&self, id: CommandId) -> Settled {
         let born = id.born_ms().ok_or(Refusal::TooOld)?;
         let too_old = self.at.0.saturating_sub(born) > COMMAND_AGE_MS_MAX;
         let too_new = born.saturating_sub(self.at.0) > CLOCK_SKEW_MS_MAX;
@@ -56,11 +56,14 @@ impl Turn<'_> {
             Command::Accept { offer } => self.accept(agent, *offer),
             Command::Decline { offer, reason } => self.decline(agent, *offer, reason),
             Command::Reply { contact, .. } => self.reply(agent, *contact),
-            Command::Note { contact, .. } => {
-                let conversation = self.own_or_wrap_up(agent, *contact)?;
-                self.entry(conversation, *contact, EntryKind::Note { agent });
-                Ok(())
-            }
+            Command::Note { contact, mentions, .. } => self.note(agent, *contact, mentions),
+            Command::Pick { contact } => self.pick(agent, *contact),
+            Command::SetTags { .. }
+            | Command::SetFields { .. }
+            | Command::ReadMentions { .. }
+            | Command::WarnCustomer { .. }
+            | Command::BlockCustomer { .. }
+            | Command::UnblockCustomer { .. } => self.note_down(agent, &asked.command),
             Command::TransferToQueue { contact, queue } => self.transfer_to_queue(agent, *contact, queue),
             Command::TransferToAgent { contact, agent: to, back } => {
                 self.transfer_to_agent(agent, *contact, *to, *back)
@@ -95,17 +98,39 @@ impl Turn<'_> {
             }
             // Answered by the worker; routing refuses only who it does not know.
             Command::Empower { .. } => Ok(()),
-            Command::EndWrapUp { contact } => {
-                self.own_or_wrap_up(agent, *contact)?;
-                match self.state.contact(*contact).map(|known| known.phase) {
-                    Some(Phase::WrapUp { .. }) => {
-                        self.emit(Event::Resolved { contact: *contact, agent });
-                        Ok(())
-                    }
-                    // The customer wrote again just before: there is no wrap-up, and the desk has to look again.
-                    Some(_) | None => Err(Refusal::NotYours),
-                }
+            Command::EndWrapUp { contact } => self.end_wrap_up(agent, *contact),
+        }
+    }
+
+    /// What is noted of a contact, and of its customer.
+    fn note_down(&mut self, agent: AgentId, command: &Command) -> Settled {
+        if let Command::SetTags { contact, add, remove } = command {
+            self.set_tags(agent, *contact, add, remove)
+        } else if let Command::SetFields { contact, fields } = command {
+            self.set_fields(agent, *contact, fields)
+        } else if let Command::ReadMentions { contact } = command {
+            self.emit(Event::MentionsRead { contact: *contact, agent });
+            Ok(())
+        } else if let Command::WarnCustomer { contact, .. } = command {
+            self.warn(agent, *contact)
+        } else if let Command::BlockCustomer { contact, until, reason } = command {
+            self.block(agent, *contact, *until, reason)
+        } else if let Command::UnblockCustomer { identity } = command {
+            self.unblock(agent, *identity)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn end_wrap_up(&mut self, agent: AgentId, id: ContactId) -> Settled {
+        self.own_or_wrap_up(agent, id)?;
+        match self.state.contact(id).map(|known| known.phase) {
+            Some(Phase::WrapUp { .. }) => {
+                self.emit(Event::Resolved { contact: id, agent });
+                Ok(())
             }
+            // The customer wrote again just before: there is no wrap-up, and the desk has to look again.
+            Some(_) | None => Err(Refusal::NotYours),
         }
     }
 
@@ -161,7 +186,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn accept(&mut self, agent: AgentId, offer: OfferId) -> Settled {
+    pub(crate) fn accept(&mut self, agent: AgentId, offer: OfferId) -> Settled {
         let (contact, conversation) = self.asked(agent, offer)?;
         self.emit(Event::OfferEnded { offer, contact, agent, end: OfferEnd::Accepted });
         self.emit(Event::Assigned { contact, agent });
@@ -199,9 +224,17 @@ impl Turn<'_> {
     }
 
     fn transfer_to_queue(&mut self, agent: AgentId, id: ContactId, queue: &SubjectToken) -> Settled {
-        let conversation = self.own(agent, id)?;
+        let owned = self.own(agent, id);
+        let is_loose = match owned {
+            Ok(_) => false,
+            Err(refusal) => self.leads_loose(agent, id, refusal)?,
+        };
+        let conversation = self.open_contact(id)?.conversation;
         if self.state.index.policy.queue(queue).is_none() {
             return Err(Refusal::UnknownQueue);
+        }
+        if is_loose {
+            self.take_back_offer(agent, id);
         }
         self.part_from_consulted(id, None);
         self.part_from_who_does_not_lead(id, queue);
@@ -226,6 +259,22 @@ impl Turn<'_> {
         self.emit(event);
         self.bring_forward(id);
         Ok(())
+    }
+
+    /// Whether who leads may move a contact that nobody has; `refusal` is for who does not lead.
+    fn leads_loose(&self, agent: AgentId, id: ContactId, refusal: Refusal) -> Result<bool, Refusal> {
+        self.leading(agent).map_err(|_| refusal)?;
+        if self.open_contact(id)?.owner().is_some() {
+            return Err(refusal);
+        }
+        self.must_lead_contact(agent, id).map(|()| true)
+    }
+
+    fn take_back_offer(&mut self, by: AgentId, contact: ContactId) {
+        let phase = self.state.contact(contact).map(|known| known.phase);
+        if let Some(Phase::Offered { offer, agent, .. }) = phase {
+            self.emit(Event::OfferEnded { offer, contact, agent, end: OfferEnd::Revoked { by } });
+        }
     }
 
     fn transfer_to_agent(&mut self, agent: AgentId, id: ContactId, to: AgentId, back: bool) -> Settled {
@@ -292,7 +341,7 @@ impl Turn<'_> {
         }
     }
 
-    fn own_or_wrap_up(&self, agent: AgentId, id: ContactId) -> Result<ConversationId, Refusal> {
+    pub(crate) fn own_or_wrap_up(&self, agent: AgentId, id: ContactId) -> Result<ConversationId, Refusal> {
         let contact = self.open_contact(id)?;
         match contact.phase {
             Phase::WithAgent { agent: owner, .. }

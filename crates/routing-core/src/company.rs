@@ -296,7 +296,11 @@ impl Turn<'_> {
     }
 
     /// The conversation of a contact that this agent is with, and how.
-    fn with(&self, agent: AgentId, id: ContactId) -> Result<(ConversationId, CompanyRole), Refusal> {
+    pub(crate) fn with(
+        &self,
+        agent: AgentId,
+        id: ContactId,
+    ) -> Result<(ConversationId, CompanyRole), Refusal> {
         let conversation = self.open_contact(id)?.conversation;
         match self.role_of(agent, id) {
             Some(CompanyRole::Asked { .. }) | None => Err(Refusal::NotYours),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use protocol::{AgentId, ContactId, IncidentId, Millis};
+use protocol::{AgentId, ContactId, IdentityId, IncidentId, Millis};
 
 /// Something that has to be done at a moment. What must be done at once stands at the beginning of time: so a step may be
 /// left to the next record when one record gets too large.
@@ -36,6 +36,8 @@ pub(crate) enum Due {
     Hours,
     /// What was promised to a customer is nearly over, or over.
     Service(ContactId),
+    /// A customer's block is over.
+    Unblock(IdentityId),
     /// Something asked of an incident goes on, or its time is over.
     Incident(IncidentId),
     /// Who declined may be asked again.
@@ -62,6 +64,7 @@ impl Due {
             | Self::Return(_)
             | Self::Consult(_)
             | Self::Hours
+            | Self::Unblock(_)
             | Self::Incident(_)
             | Self::Service(_) => false,
         }

@@ -56,6 +56,7 @@ impl Turn<'_> {
             team: holder.and_then(|agent| self.state.team_of(agent)),
             language: conversation.language,
             effort,
+            practice: self.state.is_practice(id),
         })
     }
 

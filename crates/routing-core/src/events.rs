@@ -31,19 +31,10 @@ impl State {
                 self.entry_added(cause, *conversation, *seq)?;
                 self.said(at, *contact, entry)
             }
-            Event::AgentConnected { agent, gateway } => self.change_agent(*agent, at, |agent| {
-                agent.gateway = Some(*gateway);
-                agent.reclaim_at = None;
-            }),
-            Event::AgentDisconnected { agent, reclaim_at } => self.change_agent(*agent, at, |agent| {
-                agent.gateway = None;
-                agent.reclaim_at = Some(*reclaim_at);
-            }),
-            Event::PresenceChanged { agent, presence, .. } => self.change_agent(*agent, at, |agent| {
-                agent.presence = *presence;
-                agent.misses = 0;
-                agent.next = None;
-            }),
+            Event::AgentConnected { .. }
+            | Event::AgentDisconnected { .. }
+            | Event::PresenceChanged { .. }
+            | Event::PresenceQueued { .. } => self.apply_agent_event(at, event),
             Event::ServiceWarned { contact, measure, .. } | Event::ServiceMissed { contact, measure, .. } => {
                 self.promise_told(*contact, *measure, matches!(event, Event::ServiceMissed { .. }));
                 Ok(())
@@ -52,9 +43,6 @@ impl State {
                 self.hours_changed(at, queue, *open);
                 Ok(())
             }
-            Event::PresenceQueued { agent, presence, reason } => self.change_agent(*agent, at, |agent| {
-                agent.next = Some((*presence, reason.clone()));
-            }),
             Event::ContactOpened { .. }
             | Event::ContactReopened { .. }
             | Event::Queued { .. }
@@ -75,14 +63,45 @@ impl State {
             | Event::IncidentWorked { .. }
             | Event::IncidentEnded { .. } => self.apply_incident_event(at, event),
             Event::CompanyChanged { contact, agent, role } => self.accompany(*contact, *agent, *role),
+            Event::ContactMarked { .. } | Event::CustomerBlocked { .. } | Event::CustomerUnblocked { .. } => {
+                self.apply_customer_event(event)
+            }
             Event::ConfigRefused { .. }
             | Event::Passed { .. }
             | Event::ColleaguesAsked { .. }
             | Event::CustomerTold { .. }
             | Event::CustomerChanged { .. }
+            | Event::Mentioned { .. }
+            | Event::MentionsRead { .. }
+            | Event::MessageHeldBack { .. }
+            | Event::ActSettled { .. }
             | Event::CommandSettled { .. }
             | Event::DuplicateSkipped
             | Event::Parked { .. } => Ok(()),
+        }
+    }
+
+    fn apply_agent_event(&mut self, at: Millis, event: &Event) -> Result<(), Misfit> {
+        if let Event::AgentConnected { agent, gateway } = event {
+            self.change_agent(*agent, at, |agent| {
+                agent.gateway = Some(*gateway);
+                agent.reclaim_at = None;
+            })
+        } else if let Event::AgentDisconnected { agent, reclaim_at } = event {
+            self.change_agent(*agent, at, |agent| {
+                agent.gateway = None;
+                agent.reclaim_at = Some(*reclaim_at);
+            })
+        } else if let Event::PresenceChanged { agent, presence, .. } = event {
+            self.change_agent(*agent, at, |agent| {
+                agent.presence = *presence;
+                agent.misses = 0;
+                agent.next = None;
+            })
+        } else if let Event::PresenceQueued { agent, presence, reason } = event {
+            self.change_agent(*agent, at, |agent| agent.next = Some((*presence, reason.clone())))
+        } else {
+            Ok(())
         }
     }
 
@@ -121,14 +140,7 @@ impl State {
                 let phase = Phase::WrapUp { agent: *agent, until: *until };
                 self.change_contact(*contact, |contact| contact.phase = phase)
             }
-            Event::Resolved { contact, agent } => {
-                let was_theirs = self.contact(*contact).and_then(Contact::owner) == Some(*agent);
-                self.end_contact(at, *contact, EndedHow::Resolved)?;
-                // Who resolves an incident had none of its contacts, and keeps their turn.
-                self.change_agent(*agent, at, |agent| {
-                    agent.idle_since = if was_theirs { at } else { agent.idle_since };
-                })
-            }
+            Event::Resolved { contact, agent } => self.resolved(at, *contact, *agent),
             Event::Abandoned { contact } => self.end_contact(at, *contact, EndedHow::Abandoned),
             Event::Fenced { .. }
             | Event::ConfigApplied
@@ -153,10 +165,26 @@ impl State {
             | Event::ColleaguesAsked { .. }
             | Event::CustomerTold { .. }
             | Event::AtRisk { .. }
+            | Event::ContactMarked { .. }
+            | Event::Mentioned { .. }
+            | Event::MentionsRead { .. }
+            | Event::CustomerBlocked { .. }
+            | Event::CustomerUnblocked { .. }
+            | Event::MessageHeldBack { .. }
+            | Event::ActSettled { .. }
             | Event::CommandSettled { .. }
             | Event::DuplicateSkipped
             | Event::Parked { .. } => Ok(()),
         }
+    }
+
+    fn resolved(&mut self, at: Millis, id: ContactId, agent: AgentId) -> Result<(), Misfit> {
+        let was_theirs = self.contact(id).and_then(Contact::owner) == Some(agent);
+        self.end_contact(at, id, EndedHow::Resolved)?;
+        // Who resolves an incident had none of its contacts, and keeps their turn.
+        self.change_agent(agent, at, |agent| {
+            agent.idle_since = if was_theirs { at } else { agent.idle_since };
+        })
     }
 
     /// Nobody has missed what they could not see: leases, preferences and reclaims start anew.
@@ -258,6 +286,7 @@ impl State {
             self.expiry.remove(&(ended.at, id));
             self.stored.briefs.remove(&id);
             self.forgotten_by_incidents(id);
+            self.forget_marks(id);
         }
     }
 
@@ -303,6 +332,10 @@ impl State {
             | EntryKind::ConsultDeclined { .. }
             | EntryKind::Whispered { .. }
             | EntryKind::JoinedBeside { .. }
+            | EntryKind::Warned { .. }
+            | EntryKind::Annotated { .. }
+            | EntryKind::Blocked { .. }
+            | EntryKind::FromBlocked
             | EntryKind::LeftAgain { .. }
             | EntryKind::Resolved { .. }
             | EntryKind::Snoozed { .. }
@@ -321,7 +354,7 @@ impl State {
     /// Whose turn it is: after an agent's words the customer's, after the customer's nobody waits for an answer of theirs.
     fn last_word(&mut self, at: Millis, id: ContactId, entry: &EntryKind) -> Result<(), Misfit> {
         let silent_since = match entry {
-            EntryKind::FromAgent { .. } | EntryKind::Told { .. } => Some(at),
+            EntryKind::FromAgent { .. } | EntryKind::Told { .. } | EntryKind::Warned { .. } => Some(at),
             EntryKind::FromCustomer => None,
             EntryKind::CallbackAsked | EntryKind::SilenceWarned { .. } => {
                 self.marked(id, entry);
@@ -340,6 +373,9 @@ impl State {
             | EntryKind::ConsultDeclined { .. }
             | EntryKind::Whispered { .. }
             | EntryKind::JoinedBeside { .. }
+            | EntryKind::Annotated { .. }
+            | EntryKind::Blocked { .. }
+            | EntryKind::FromBlocked
             | EntryKind::LeftAgain { .. }
             | EntryKind::Resolved { .. }
             | EntryKind::Snoozed { .. }
@@ -373,9 +409,13 @@ impl State {
     }
 
     fn opened(&mut self, event: &Event) {
-        let Event::ContactOpened { contact, conversation, channel, category, facts, route } = event else {
+        let Event::ContactOpened { contact, conversation, channel, category, facts, route, practice } = event
+        else {
             return;
         };
+        if *practice {
+            self.stored.practice.insert(*contact);
+        }
         if let Some(category) = category {
             self.stored.categories.insert(*contact, category);
         }

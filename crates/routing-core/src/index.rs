@@ -9,7 +9,9 @@ use std::sync::Arc;
 use protocol::config::Agent;
 use protocol::facts::FactValues;
 use protocol::record::AsideWhy;
-use protocol::{AgentId, ChannelKind, ContactId, GatewayId, IncidentId, Millis, OfferId, SubjectToken};
+use protocol::{
+    AgentId, ChannelKind, ContactId, GatewayId, IdentityId, IncidentId, Millis, OfferId, SubjectToken,
+};
 
 use crate::contact::{AgentState, Contact, Phase};
 use crate::due::{AT_ONCE, Deadlines, Due};
@@ -111,6 +113,8 @@ pub(crate) struct Index {
     promises: BTreeMap<ContactId, (Millis, Due)>,
     /// When something has to be done for incidents.
     incident_dues: BTreeMap<IncidentId, (Millis, Due)>,
+    /// When blocks of customers end.
+    block_dues: BTreeMap<IdentityId, (Millis, Due)>,
     /// Contacts that wait for incidents.
     pub(crate) gathered: BTreeMap<IncidentId, BTreeSet<ContactId>>,
     /// For each class with steps, what comes next.
@@ -181,6 +185,14 @@ impl Index {
             swap_due(&mut self.deadlines, &mut kept, due);
         }
         self.incident_dues.extend(due.map(|due| (id, due)));
+    }
+
+    pub(crate) fn block_due(&mut self, id: IdentityId, due: Option<(Millis, Due)>) {
+        let mut kept = self.block_dues.remove(&id);
+        if kept != due {
+            swap_due(&mut self.deadlines, &mut kept, due);
+        }
+        self.block_dues.extend(due.map(|due| (id, due)));
     }
 
     pub(crate) fn consult_due(&mut self, id: ContactId, due: Option<(Millis, Due)>) {

@@ -257,6 +257,20 @@ impl State {
         has_room && (contact.declines.is_empty() || !self.is_barred(agent, id, contact))
     }
 
+    /// As of a choice between one.
+    pub(crate) fn receipt_for(
+        &self,
+        at: Millis,
+        id: ContactId,
+        contact: &Contact,
+        agent: AgentId,
+        rule: ChoiceRule,
+    ) -> Receipt {
+        let idle_since = self.index.desks.get(&agent).map_or(at, |desk| desk.idle_since);
+        let choice = Choice { best: (0, idle_since, agent), runners_up: Vec::new() };
+        self.receipt(at, id, contact, &choice, rule)
+    }
+
     fn receipt(
         &self,
         at: Millis,

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use protocol::act::IntegrationAct;
 use protocol::command::AgentCommand;
 use protocol::ids::{AgentId, CommandId, NoticeId, ParkedId};
 use protocol::input::CustomerMessage;
 use protocol::limits::{COMMAND_IDS_MAX, MESSAGE_IDS_MAX, NOTICE_IDS_MAX, REPLAYED_IDS_MAX, WISH_IDS_MAX};
-use protocol::{ChannelKind, Hash128, Millis, Outcome};
+use protocol::{ChannelKind, Hash128, Millis, Outcome, SubjectToken};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::empowerment::WishId;
@@ -25,7 +26,10 @@ pub(crate) struct Memory {
     messages: BTreeMap<ChannelKind, BTreeMap<u32, MessageIds>>,
     notices: BTreeMap<u32, BTreeSet<NoticeId>>,
     /// By agent too: an id that another agent's client made up must not answer for them.
-    commands: Answers,
+    commands: Answers<AgentId>,
+    /// How acts of integrations were answered.
+    #[serde(default, skip_serializing_if = "Answers::is_empty")]
+    acts: Answers<SubjectToken>,
     /// Parked items whose replay was taken, not by day, since a person may come back to one at any time. 16 bytes each.
     #[serde(default)]
     replayed: BTreeSet<ParkedId>,
@@ -83,12 +87,21 @@ impl Memory {
     }
 
     pub(crate) fn command(&self, agent: AgentId, id: CommandId) -> Option<&Outcome> {
-        self.commands.find(agent, id)
+        self.commands.find(&agent, id)
     }
 
     pub(crate) fn remember_command(&mut self, asked: &AgentCommand, outcome: &Outcome, at: Millis) {
-        self.commands.remember(at.day(), asked, outcome);
+        self.commands.remember(at.day(), &asked.agent, asked.id, outcome);
         self.commands.keep(COMMAND_IDS_MAX);
+    }
+
+    pub(crate) fn act(&self, integration: &SubjectToken, id: CommandId) -> Option<&Outcome> {
+        self.acts.find(integration, id)
+    }
+
+    pub(crate) fn remember_act(&mut self, asked: &IntegrationAct, outcome: &Outcome, at: Millis) {
+        self.acts.remember(at.day(), &asked.integration, asked.id, outcome);
+        self.acts.keep(COMMAND_IDS_MAX);
     }
 
     /// Whether there are so many that some are forgotten before their time.
@@ -96,6 +109,7 @@ impl Memory {
         self.message_count() >= MESSAGE_IDS_MAX
             || self.notice_count() >= NOTICE_IDS_MAX
             || self.commands.count >= COMMAND_IDS_MAX
+            || self.acts.count >= COMMAND_IDS_MAX
     }
 
     fn message_count(&self) -> usize {
@@ -136,6 +150,7 @@ impl Memory {
         }
         drop_before(&mut self.notices, at.day().saturating_sub(NOTICE_DAYS));
         self.commands.forget_before(at.day().saturating_sub(COMMAND_DAYS));
+        self.acts.forget_before(at.day().saturating_sub(COMMAND_DAYS));
     }
 }
 
@@ -151,23 +166,35 @@ fn drop_before<T>(days: &mut BTreeMap<u32, T>, first_kept: u32) {
     }
 }
 
-type AnswersOfDay = BTreeMap<AgentId, BTreeMap<CommandId, Outcome>>;
+type AnswersOfDay<K> = BTreeMap<K, BTreeMap<CommandId, Outcome>>;
 
-/// How commands were answered, by day and agent, and counted: adding up what many agents asked would take too long each time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Answers {
-    days: BTreeMap<u32, AnswersOfDay>,
+/// How commands were answered, by day and who asked, and counted: adding up what many agents asked would take too long each time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Answers<K> {
+    days: BTreeMap<u32, AnswersOfDay<K>>,
     count: usize,
 }
 
-impl Answers {
-    fn find(&self, agent: AgentId, id: CommandId) -> Option<&Outcome> {
-        self.days.values().rev().find_map(|agents| agents.get(&agent)?.get(&id))
+impl<K> Default for Answers<K> {
+    fn default() -> Self {
+        Self { days: BTreeMap::new(), count: 0 }
+    }
+}
+
+impl<K> Answers<K> {
+    fn is_empty(&self) -> bool {
+        self.days.is_empty()
+    }
+}
+
+impl<K: Ord + Clone> Answers<K> {
+    fn find(&self, who: &K, id: CommandId) -> Option<&Outcome> {
+        self.days.values().rev().find_map(|asked| asked.get(who)?.get(&id))
     }
 
-    fn remember(&mut self, day: u32, asked: &AgentCommand, outcome: &Outcome) {
-        let agents = self.days.entry(day).or_default();
-        let before = agents.entry(asked.agent).or_default().insert(asked.id, outcome.clone());
+    fn remember(&mut self, day: u32, who: &K, id: CommandId, outcome: &Outcome) {
+        let asked = self.days.entry(day).or_default();
+        let before = asked.entry(who.clone()).or_default().insert(id, outcome.clone());
         self.count += usize::from(before.is_none());
     }
 
@@ -193,19 +220,19 @@ impl Answers {
     }
 }
 
-fn count_of(agents: &AnswersOfDay) -> usize {
+fn count_of<K>(agents: &AnswersOfDay<K>) -> usize {
     agents.values().map(BTreeMap::len).sum()
 }
 
-impl Serialize for Answers {
+impl<K: Serialize + Ord> Serialize for Answers<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.days.serialize(serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for Answers {
+impl<'de, K: Deserialize<'de> + Ord> Deserialize<'de> for Answers<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let days = BTreeMap::<u32, AnswersOfDay>::deserialize(deserializer)?;
+        let days = BTreeMap::<u32, AnswersOfDay<K>>::deserialize(deserializer)?;
         let count = days.values().map(count_of).sum();
         Ok(Self { days, count })
     }
@@ -335,17 +362,17 @@ mod tests {
         let all = [(1, asked(8, 5)), (1, asked(9, 6)), (2, asked(7, 1)), (2, asked(7, 2))];
         let mut answers = Answers::default();
         for (day, asked) in all.iter().chain(&all) {
-            answers.remember(*day, asked, &Outcome::Done);
+            answers.remember(*day, &asked.agent, asked.id, &Outcome::Done);
         }
-        let known = |answers: &Answers| {
+        let known = |answers: &Answers<AgentId>| {
             assert_eq!(answers.count, answers.days.values().map(count_of).sum::<usize>());
-            [0, 1, 2, 3].map(|n: usize| answers.find(all[n].1.agent, all[n].1.id).is_some())
+            [0, 1, 2, 3].map(|n: usize| answers.find(&all[n].1.agent, all[n].1.id).is_some())
         };
         answers.keep(4);
         assert_eq!(known(&answers), [true; 4], "the same again counts once");
         answers.keep(3);
         assert_eq!(known(&answers), [false, true, true, true]);
-        let read: Answers = serde_json::from_str(&serde_json::to_string(&answers).unwrap()).unwrap();
+        let read: Answers<AgentId> = serde_json::from_str(&serde_json::to_string(&answers).unwrap()).unwrap();
         assert_eq!(read, answers, "counted again");
         answers.keep(1);
         assert_eq!(known(&answers), [false, false, false, true]);

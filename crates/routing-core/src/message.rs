@@ -23,6 +23,9 @@ impl Turn<'_> {
         if !self.state.index.policy.has_account(message) {
             return self.emit(Event::Parked { reason: ParkReason::UnknownAccount });
         }
+        if self.state.is_blocked(message.identity, self.at) {
+            return self.held_back(message);
+        }
         let Some(conversation) = self.conversation(message) else {
             return self.emit(Event::Parked { reason: ParkReason::FloorFull });
         };
@@ -62,11 +65,8 @@ impl Turn<'_> {
 
     /// The customer's conversation; `None` if there is no room for a new one.
     fn conversation(&mut self, message: &CustomerMessage) -> Option<ConversationId> {
-        let thread = message.thread.as_ref().map(|thread| self.own_thread(thread.id, message.identity));
-        let known = match thread {
-            Some(thread) => self.state.conversation_of_thread(thread),
-            None => self.state.conversation_of(message.identity),
-        };
+        let thread = self.thread_of(message);
+        let known = self.known_conversation(message);
         if known.is_some() {
             return known;
         }
@@ -83,6 +83,18 @@ impl Turn<'_> {
             thread,
         });
         Some(conversation)
+    }
+
+    /// The customer's conversation, if there is one already.
+    pub(crate) fn known_conversation(&self, message: &CustomerMessage) -> Option<ConversationId> {
+        match self.thread_of(message) {
+            Some(thread) => self.state.conversation_of_thread(thread),
+            None => self.state.conversation_of(message.identity),
+        }
+    }
+
+    fn thread_of(&self, message: &CustomerMessage) -> Option<Hash128> {
+        message.thread.as_ref().map(|thread| self.own_thread(thread.id, message.identity))
     }
 
     /// The thread that a message of this identity is of. Whom a channel lets into another's thread writes in it under its
@@ -167,7 +179,8 @@ impl Turn<'_> {
         let category = self.state.index.policy.category(message).map(|one| one.name.clone());
         let (channel, route) = (message.channel, routing.route.clone());
         let asks = self.state.index.policy.asks(&routing.queue, Some(&facts));
-        self.emit(Event::ContactOpened { contact, conversation, channel, category, facts, route });
+        let practice = message.practice || self.state.index.policy.practises(message);
+        self.emit(Event::ContactOpened { contact, conversation, channel, category, facts, route, practice });
         self.entry(conversation, contact, EntryKind::FromCustomer);
         // Another matter may need what the owner of the last one lacks.
         let class = ClassKey {

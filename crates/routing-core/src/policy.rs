@@ -167,6 +167,12 @@ impl Policy {
         self.accounts.get(&message.channel).is_some_and(|known| known.contains_key(&message.account))
     }
 
+    /// Whether all that comes by a message's account is only practised.
+    pub(crate) fn practises(&self, message: &CustomerMessage) -> bool {
+        let account = self.accounts.get(&message.channel).and_then(|known| known.get(&message.account));
+        account.is_some_and(|account| account.practice)
+    }
+
     /// Where a message's contact goes; `None` if its account is not configured.
     pub(crate) fn route(&self, message: &CustomerMessage, facts: &FactValues) -> Option<Routing> {
         let account = self.accounts.get(&message.channel)?.get(&message.account)?;

@@ -18,6 +18,11 @@ pub fn recheck(state: &State, at: Millis, event: &Event) -> Vec<String> {
     let Event::OfferMade { contact: id, agent, receipt, .. } = event else { return Vec::new() };
     let Some(contact) = state.contact(*id) else { return vec![format!("{id} is not open")] };
     let mut again = Again { state, at, id: *id, contact, found: Vec::new() };
+    if receipt.rule == ChoiceRule::Picked {
+        again.picked(*agent);
+        again.times(*agent, receipt);
+        return again.found;
+    }
     again.agents(*agent, receipt);
     again.contacts(*agent);
     again.times(*agent, receipt);
@@ -36,6 +41,17 @@ impl Again<'_> {
     fn expect<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, told: &T, again: &T) {
         if told != again {
             self.found.push(format!("{what}: {told:?} was told, {again:?} is found"));
+        }
+    }
+
+    /// Nobody chose: who took it must have been able to have it, whether they were there and had said no or not.
+    fn picked(&mut self, agent: AgentId) {
+        if !self.state.is_able(self.at, agent, self.id, self.contact) {
+            self.found.push(format!("{agent} picked {} and is not able for it", self.id));
+        }
+        let queue = self.state.index.policy.queue(&self.contact.queue);
+        if !queue.is_some_and(|queue| queue.picking) {
+            self.found.push(format!("{} was picked, and its queue does not let", self.id));
         }
     }
 

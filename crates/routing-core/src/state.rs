@@ -13,10 +13,12 @@ use protocol::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::blocks::Block;
 use crate::company::{Companion, HandOver};
 use crate::contact::{AgentState, Contact, Conversation, Ended, Phase};
 use crate::incidents::{Categories, Incident};
 use crate::index::Index;
+use crate::marks::Marks;
 use crate::memory::Memory;
 use crate::policy::Policy;
 use crate::service::Targets;
@@ -103,6 +105,15 @@ pub(crate) struct Stored {
     /// What is known of contacts, remembered ended ones included, if any condition could ask. Beside the contacts, as company is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) briefs: BTreeMap<ContactId, Brief>,
+    /// What contacts are tagged with and what their fields hold, remembered ended ones included. Beside the contacts, as company is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) marks: BTreeMap<ContactId, Marks>,
+    /// Contacts that are only practised, remembered ended ones included.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) practice: BTreeSet<ContactId>,
+    /// Customers whose messages lead to nothing for a while.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) blocks: BTreeMap<IdentityId, Block>,
     /// Contacts on their way to a colleague that come back if they are not taken.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) hand_overs: BTreeMap<ContactId, HandOver>,
@@ -353,6 +364,8 @@ impl State {
         self.seat_company();
         let incidents: Vec<IncidentId> = self.stored.incidents.keys().copied().collect();
         incidents.into_iter().for_each(|id| self.refresh_incident(id));
+        let blocked: Vec<IdentityId> = self.stored.blocks.keys().copied().collect();
+        blocked.into_iter().for_each(|identity| self.refresh_block(identity));
         let asked: Vec<ContactId> = self.stored.asks_bot.keys().copied().collect();
         asked.into_iter().for_each(|id| self.refresh_stall(id));
     }

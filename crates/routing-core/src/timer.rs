@@ -79,6 +79,7 @@ impl Turn<'_> {
             Due::Return(contact) => self.come_back(contact),
             Due::Consult(contact) => self.consults_ran_out(contact),
             Due::Hours => self.hours(),
+            Due::Unblock(identity) => self.emit(Event::CustomerUnblocked { identity, by: None }),
             Due::Incident(incident) => self.incident_due(incident),
             Due::Service(contact) => self.service(contact),
             Due::Lapse(contact) => self.emit(Event::DeclinesLapsed { contact }),

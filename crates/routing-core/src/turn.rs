@@ -112,6 +112,7 @@ impl<'a> Turn<'a> {
             }
             InputBody::GatewayLost { gateway, .. } => self.state.lose_gateway(*gateway),
             InputBody::Config(config) => self.config(config),
+            InputBody::Integration(asked) => self.integration(asked),
             InputBody::Empowerment(input) => self.pass_input(input),
             InputBody::Wish(wish) => self.wish(wish),
             // What is parked concerns nobody who routes; the record is what remains of it.
@@ -126,7 +127,7 @@ impl<'a> Turn<'a> {
     fn is_duplicate(&self, body: &InputBody) -> bool {
         let known = |id: NoticeId| self.state.stored.memory.has_notice(id);
         match body {
-            InputBody::Message(_) | InputBody::Command(_) => false,
+            InputBody::Message(_) | InputBody::Command(_) | InputBody::Integration(_) => false,
             InputBody::CustomerLeft { id, .. }
             | InputBody::PersonWanted { id, .. }
             | InputBody::AgentConnected { id, .. }
@@ -274,6 +275,13 @@ fn contact_of(event: &Event) -> Option<ContactId> {
         | Event::IncidentAsked { .. }
         | Event::IncidentWorked { .. }
         | Event::IncidentEnded { .. }
+        | Event::ContactMarked { .. }
+        | Event::Mentioned { .. }
+        | Event::MentionsRead { .. }
+        | Event::CustomerBlocked { .. }
+        | Event::CustomerUnblocked { .. }
+        | Event::MessageHeldBack { .. }
+        | Event::ActSettled { .. }
         | Event::CommandSettled { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => None,
@@ -320,6 +328,13 @@ fn agent_of(event: &Event) -> Option<AgentId> {
         | Event::IncidentWorked { .. }
         | Event::IncidentEnded { .. }
         | Event::Gathered { .. }
+        | Event::ContactMarked { .. }
+        | Event::Mentioned { .. }
+        | Event::MentionsRead { .. }
+        | Event::CustomerBlocked { .. }
+        | Event::CustomerUnblocked { .. }
+        | Event::MessageHeldBack { .. }
+        | Event::ActSettled { .. }
         | Event::CommandSettled { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => None,

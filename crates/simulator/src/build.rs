@@ -88,6 +88,7 @@ impl Build {
                 title: account.to_string(),
                 queue: token(&format!("q{}", one.queue))?,
                 priority: one.priority,
+                practice: false,
             });
             streams.push(Stream {
                 account,

@@ -355,6 +355,7 @@ fn is_the_days(body: &InputBody) -> bool {
             ),
         },
         InputBody::Config(_)
+        | InputBody::Integration(_)
         | InputBody::Empowerment(_)
         | InputBody::Wish(_)
         | InputBody::ParkedDismissed { .. } => false,

@@ -1,9 +1,11 @@
 //! What each event does to the rows.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use protocol::record::{EntryKind, OfferEnd};
 use protocol::streams::CONTACTS;
 use protocol::thread::{Entry, entries};
-use protocol::{AgentId, ContactId, ConversationId, Event, Millis, Record};
+use protocol::{AgentId, ContactId, ConversationId, Event, Millis, Record, SubjectToken};
 use rusqlite::{Connection, params};
 
 use crate::store::{Model, StoreError, signed};
@@ -60,7 +62,10 @@ CREATE TABLE contacts (
   ended TEXT,
   ended_at INTEGER,
   waits_from INTEGER,
-  answered INTEGER NOT NULL DEFAULT 0
+  answered INTEGER NOT NULL DEFAULT 0,
+  practice INTEGER NOT NULL DEFAULT 0,
+  tags TEXT NOT NULL DEFAULT '[]',
+  fields TEXT NOT NULL DEFAULT '{}'
 ) STRICT;
 CREATE TABLE hours (
   queue TEXT NOT NULL,
@@ -98,7 +103,7 @@ impl Model for Conversations {
     type Given = Record;
     const LOG: &'static str = CONTACTS;
     const NAME: &'static str = "views";
-    const VERSION: i64 = 3;
+    const VERSION: i64 = 4;
     const TABLES: &'static [&'static str] = &[TABLES, customer::TABLES];
 
     fn version(record: &Record) -> u8 {
@@ -120,20 +125,7 @@ impl Model for Conversations {
 fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreError> {
     match event {
         Event::ConversationOpened { .. } => conversation_opened(tx, at, event),
-        Event::ContactOpened { contact, conversation, channel, category, .. } => {
-            tx.prepare_cached(
-                "INSERT INTO contacts (contact, conversation, channel, category, opened_at, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                contact.to_string(),
-                conversation.to_string(),
-                channel.as_str(),
-                category.as_ref().map(|word| word.as_str()),
-                signed(at.0),
-                State::Waiting.word()
-            ])?;
-            Ok(())
-        }
+        Event::ContactOpened { .. } => contact_opened(tx, at, event),
         Event::ContactReopened { contact } => waits(tx, *contact),
         Event::Queued { contact, queue, .. } => {
             tx.prepare_cached("UPDATE contacts SET queue = ?2 WHERE contact = ?1")?
@@ -157,6 +149,7 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
         Event::Resolved { contact, agent } => owned(tx, *contact, State::Resolved, *agent),
         Event::Abandoned { contact } => stands(tx, *contact, State::Abandoned),
         Event::Gathered { contact, .. } => stands(tx, *contact, State::Gathered),
+        Event::ContactMarked { contact, tags, fields, .. } => marked(tx, *contact, tags, fields),
         // Entries come with their words, below; the rest does not concern a conversation's past: the one that the router
         // forgets can still be read here.
         Event::EntryAdded { .. }
@@ -184,10 +177,51 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
         | Event::IncidentAsked { .. }
         | Event::IncidentWorked { .. }
         | Event::IncidentEnded { .. }
+        | Event::Mentioned { .. }
+        | Event::MentionsRead { .. }
+        | Event::CustomerBlocked { .. }
+        | Event::CustomerUnblocked { .. }
+        | Event::MessageHeldBack { .. }
+        | Event::ActSettled { .. }
         | Event::CommandSettled { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => Ok(()),
     }
+}
+
+/// Tags and fields are few and short, and read as they were written.
+fn marked(
+    tx: &Connection,
+    contact: ContactId,
+    tags: &BTreeSet<SubjectToken>,
+    fields: &BTreeMap<SubjectToken, SubjectToken>,
+) -> Result<(), StoreError> {
+    let row = |error: serde_json::Error| StoreError::Row(error.to_string());
+    tx.prepare_cached("UPDATE contacts SET tags = ?2, fields = ?3 WHERE contact = ?1")?.execute(params![
+        contact.to_string(),
+        serde_json::to_string(tags).map_err(row)?,
+        serde_json::to_string(fields).map_err(row)?
+    ])?;
+    Ok(())
+}
+
+fn contact_opened(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreError> {
+    let Event::ContactOpened { contact, conversation, channel, category, practice, .. } = event else {
+        return Ok(());
+    };
+    tx.prepare_cached(
+        "INSERT INTO contacts (contact, conversation, channel, category, opened_at, state, practice) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        contact.to_string(),
+        conversation.to_string(),
+        channel.as_str(),
+        category.as_ref().map(|word| word.as_str()),
+        signed(at.0),
+        State::Waiting.word(),
+        practice
+    ])?;
+    Ok(())
 }
 
 fn conversation_opened(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreError> {
@@ -270,6 +304,10 @@ fn add_entry(tx: &Connection, conversation: ConversationId, entry: &Entry) -> Re
         | EntryKind::ConsultDeclined { .. }
         | EntryKind::Whispered { .. }
         | EntryKind::JoinedBeside { .. }
+        | EntryKind::Annotated { .. }
+        | EntryKind::Warned { .. }
+        | EntryKind::Blocked { .. }
+        | EntryKind::FromBlocked
         | EntryKind::LeftAgain { .. }
         | EntryKind::Snoozed { .. }
         | EntryKind::TakenOver { .. }

@@ -89,7 +89,7 @@ pub(crate) fn entry(row: &Row<'_>) -> Result<Entry, StoreError> {
 fn contacts(connection: &Connection, conversation: ConversationId) -> Result<Vec<PastContact>, StoreError> {
     let mut select = connection.prepare_cached(
         "SELECT contact, opened_at, queue,
-                CASE WHEN state IN ('wrap_up', 'resolved', 'abandoned') THEN ended END
+                CASE WHEN state IN ('wrap_up', 'resolved', 'abandoned') THEN ended END, tags, fields, practice
          FROM contacts WHERE conversation = ?1 ORDER BY row DESC LIMIT ?2",
     )?;
     let most = i64::try_from(CONTACTS_MAX).unwrap_or(i64::MAX);
@@ -101,6 +101,9 @@ fn contacts(connection: &Connection, conversation: ConversationId) -> Result<Vec
             opened_at: Millis(unsigned(row.get(1)?)?),
             queue: row.get::<_, Option<String>>(2)?.as_deref().map(word).transpose()?,
             ended: row.get::<_, Option<String>>(3)?.as_deref().map(json).transpose()?,
+            tags: json(&row.get::<_, String>(4)?)?,
+            fields: json(&row.get::<_, String>(5)?)?,
+            practice: row.get(6)?,
         });
     }
     Ok(found)

@@ -3,7 +3,7 @@
 use protocol::record::{Event, QueuedWhy};
 use protocol::time::DAY_MS;
 use protocol::views::{FloorQuestion, FloorReport, HourCount};
-use protocol::{ContactId, Millis};
+use protocol::{ContactId, Millis, SubjectToken};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::answer::Asked;
@@ -61,24 +61,7 @@ impl Asked for Hours {
 /// Before the contact's own row is changed.
 pub(crate) fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreError> {
     match event {
-        Event::Queued { contact, queue, why, .. } => {
-            tx.prepare_cached(
-                "UPDATE contacts SET waits_from = coalesce(waits_from, ?2) WHERE contact = ?1",
-            )?
-            .execute(params![contact.to_string(), signed(at.0)])?;
-            match why {
-                QueuedWhy::Opened => add(tx, queue.as_str(), at, "arrived", 1),
-                QueuedWhy::Reopened => add(tx, queue.as_str(), at, "reopened", 1),
-                QueuedWhy::Transferred | QueuedWhy::Reclaimed | QueuedWhy::HandedOver => {
-                    add(tx, queue.as_str(), at, "handed_on", 1)
-                }
-                QueuedWhy::OfferEnded
-                | QueuedWhy::AtRisk
-                | QueuedWhy::Escalated
-                | QueuedWhy::Released
-                | QueuedWhy::Returned => Ok(()),
-            }
-        }
+        Event::Queued { contact, queue, why, .. } => queued(tx, at, *contact, queue, *why),
         Event::Assigned { contact, .. } => assigned(tx, at, *contact),
         Event::Abandoned { contact } => {
             of(tx, *contact)?.map_or(Ok(()), |one| add(tx, &one.queue, at, "abandoned", 1))
@@ -119,9 +102,42 @@ pub(crate) fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(
         | Event::IncidentWorked { .. }
         | Event::IncidentEnded { .. }
         | Event::Gathered { .. }
+        | Event::ContactMarked { .. }
+        | Event::Mentioned { .. }
+        | Event::MentionsRead { .. }
+        | Event::CustomerBlocked { .. }
+        | Event::CustomerUnblocked { .. }
+        | Event::MessageHeldBack { .. }
+        | Event::ActSettled { .. }
         | Event::CommandSettled { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => Ok(()),
+    }
+}
+
+fn queued(
+    tx: &Connection,
+    at: Millis,
+    contact: ContactId,
+    queue: &SubjectToken,
+    why: QueuedWhy,
+) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE contacts SET waits_from = coalesce(waits_from, ?2) WHERE contact = ?1")?
+        .execute(params![contact.to_string(), signed(at.0)])?;
+    if is_practice(tx, contact)? {
+        return Ok(());
+    }
+    match why {
+        QueuedWhy::Opened => add(tx, queue.as_str(), at, "arrived", 1),
+        QueuedWhy::Reopened => add(tx, queue.as_str(), at, "reopened", 1),
+        QueuedWhy::Transferred | QueuedWhy::Reclaimed | QueuedWhy::HandedOver => {
+            add(tx, queue.as_str(), at, "handed_on", 1)
+        }
+        QueuedWhy::OfferEnded
+        | QueuedWhy::AtRisk
+        | QueuedWhy::Escalated
+        | QueuedWhy::Released
+        | QueuedWhy::Returned => Ok(()),
     }
 }
 
@@ -131,9 +147,18 @@ struct Waits {
     is_answered: bool,
 }
 
+fn is_practice(tx: &Connection, contact: ContactId) -> Result<bool, StoreError> {
+    let mut select = tx.prepare_cached("SELECT practice FROM contacts WHERE contact = ?1")?;
+    let found: Option<bool> = select.query_row([contact.to_string()], |row| row.get(0)).optional()?;
+    Ok(found.unwrap_or(false))
+}
+
+/// What counts of a contact; none of one that is only practised.
 fn of(tx: &Connection, contact: ContactId) -> Result<Option<Waits>, StoreError> {
     let row: Option<(Option<String>, Option<i64>, bool)> = tx
-        .prepare_cached("SELECT queue, waits_from, answered FROM contacts WHERE contact = ?1")?
+        .prepare_cached(
+            "SELECT queue, waits_from, answered FROM contacts WHERE contact = ?1 AND practice = 0",
+        )?
         .query_row([contact.to_string()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let Some((Some(queue), since, is_answered)) = row else { return Ok(None) };

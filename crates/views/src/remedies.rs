@@ -36,7 +36,7 @@ impl Model for Remedies {
     type Given = RemedyRecord;
     const LOG: &'static str = REMEDIES;
     const NAME: &'static str = "views remedies";
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
     const TABLES: &'static [&'static str] = &["
 CREATE TABLE policy (
   one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -60,6 +60,9 @@ CREATE TABLE remedies (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX remedies_by_time ON remedies (at);
 CREATE INDEX remedies_by_state ON remedies (state);
+CREATE TABLE practice (
+  contact TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
 CREATE TABLE asks (
   ask TEXT PRIMARY KEY,
   agent TEXT NOT NULL,
@@ -92,19 +95,37 @@ CREATE TABLE stories (
     }
 
     fn fold(tx: &Connection, _seq: u64, record: &RemedyRecord) -> Result<(), StoreError> {
+        learn_practice(tx, record)?;
         record.events.iter().try_for_each(|event| fold_event(tx, record, event))
     }
+}
+
+/// Contacts that are only practised are in no report.
+fn learn_practice(tx: &Connection, record: &RemedyRecord) -> Result<(), StoreError> {
+    let RemedyCause::Contacts { input: RemedyInput::Command { context: Some(context), .. }, .. } =
+        &record.cause
+    else {
+        return Ok(());
+    };
+    if context.practice {
+        tx.prepare_cached("INSERT OR IGNORE INTO practice (contact) VALUES (?1)")?
+            .execute([context.contact.to_string()])?;
+    }
+    Ok(())
 }
 
 fn fold_event(tx: &Connection, record: &RemedyRecord, event: &RemedyEvent) -> Result<(), StoreError> {
     match event {
         RemedyEvent::PolicyApplied => policy_applied(tx, &record.cause),
+        // What is only practised is in no report.
+        RemedyEvent::Granted(grant) if grant.context.practice => Ok(()),
         RemedyEvent::Granted(grant) => granted(tx, record.at, grant),
         RemedyEvent::Undone { remedy } => stands(tx, *remedy, word::UNDONE, ""),
         RemedyEvent::Ordered { remedy } => stands(tx, *remedy, word::ORDERED, ""),
         RemedyEvent::Done { remedy, .. } => stands(tx, *remedy, word::DONE, ""),
         RemedyEvent::Failed { remedy, reason } => stands(tx, *remedy, word::FAILED, reason),
         RemedyEvent::Unknown { remedy, reason, .. } => stands(tx, *remedy, word::UNKNOWN, reason),
+        RemedyEvent::AskOpened { context, .. } if context.practice => Ok(()),
         RemedyEvent::AskOpened { ask, agent, card, .. } => {
             tx.prepare_cached(
                 "INSERT OR IGNORE INTO asks (ask, agent, at, card, state, promised) VALUES (?1, ?2, ?3, ?4, ?5, 0)",
@@ -126,15 +147,17 @@ fn fold_event(tx: &Connection, record: &RemedyRecord, event: &RemedyEvent) -> Re
             tx.prepare_cached("UPDATE asks SET promised = 1 WHERE ask = ?1")?.execute([ask.to_string()])?;
             Ok(())
         }
-        RemedyEvent::PromiseMade { promise, agent, .. } => {
+        RemedyEvent::PromiseMade { promise, agent, contact, .. } => {
             tx.prepare_cached(
-                "INSERT OR IGNORE INTO promises (promise, agent, at, state) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT OR IGNORE INTO promises (promise, agent, at, state) SELECT ?1, ?2, ?3, ?4
+                 WHERE NOT EXISTS (SELECT 1 FROM practice WHERE contact = ?5)",
             )?
             .execute(params![
                 promise.to_string(),
                 agent.to_string(),
                 signed(record.at.0),
-                word::OPEN
+                word::OPEN,
+                contact.to_string()
             ])?;
             Ok(())
         }
@@ -165,7 +188,8 @@ fn fold_event(tx: &Connection, record: &RemedyRecord, event: &RemedyEvent) -> Re
 fn story_told(tx: &Connection, at: Millis, event: &RemedyEvent) -> Result<(), StoreError> {
     let RemedyEvent::StoryTold { story, remedy, agent, title, consent } = event else { return Ok(()) };
     tx.prepare_cached(
-        "INSERT OR IGNORE INTO stories (story, remedy, agent, at, title, consent) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR IGNORE INTO stories (story, remedy, agent, at, title, consent) SELECT ?1, ?2, ?3, ?4, ?5, ?6
+         WHERE EXISTS (SELECT 1 FROM remedies WHERE remedy = ?2)",
     )?
     .execute(params![
         story.to_string(),

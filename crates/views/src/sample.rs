@@ -111,6 +111,7 @@ fn opened() -> Vec<Event> {
             category: None,
             facts: protocol::facts::FactValues::new(),
             route: None,
+            practice: false,
         },
         entry(1, EntryKind::FromCustomer),
         queued(QueuedWhy::Opened),
@@ -222,6 +223,7 @@ pub(crate) fn many_contacts(contacts: u32) -> Vec<Row<Record>> {
             category: None,
             facts: protocol::facts::FactValues::new(),
             route: None,
+            practice: false,
         };
         row(u64::from(n), Cause::Timer, vec![opened])
     }));

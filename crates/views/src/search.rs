@@ -124,6 +124,12 @@ fn expression(
         let Some(row) = known else { return Ok(Ok(None)) };
         must(&format!("a{row}"));
     }
+    if let Some(tag) = &question.tag {
+        let mut select = tx.prepare_cached("SELECT row FROM tags WHERE tag = ?1")?;
+        let known: Option<i64> = select.query_row([tag.as_str()], |row| row.get(0)).optional()?;
+        let Some(row) = known else { return Ok(Ok(None)) };
+        must(&format!("t{row}"));
+    }
     if question.within.as_ref().is_some_and(|within| within.len() > SEARCH_CONVERSATIONS_MAX) {
         return Ok(Err(SearchRefusal::TooManyConversations));
     }

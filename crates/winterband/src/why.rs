@@ -145,6 +145,7 @@ fn words(receipt: &Receipt) -> String {
         ChoiceRule::FirstInOrder => {
             "they came free, and of all contacts they could have this was first in order"
         }
+        ChoiceRule::Picked => "they took it themselves, out of order",
     };
     let passed = &receipt.passed_over;
     format!(

@@ -73,7 +73,7 @@ async fn limits(anna: &mut Desk) {
     assert_eq!(refusal(anna, reply("\u{1f6b2}".repeat(16 * 1024))).await, Refusal::TooLong);
     assert_eq!(refusal(anna, reply(" ".to_owned())).await, Refusal::EmptyText);
     assert_eq!(anna.command(reply("\u{1f6b2}".repeat(TEXT_BYTES_MAX / 4))).await, Outcome::Done);
-    let note = |text: String| DeskCommand::Note { contact, message, text };
+    let note = |text: String| DeskCommand::Note { contact, message, text, mentions: Vec::new() };
     assert_eq!(refusal(anna, note("x".repeat(NOTE_BYTES_MAX + 1))).await, Refusal::TooLong);
     assert_eq!(anna.command(note("x".repeat(NOTE_BYTES_MAX))).await, Outcome::Done);
     let nowhere = ContactId { log_seq: u64::MAX, n: u32::MAX };

@@ -71,7 +71,7 @@ async fn a_full_stream_refuses_customers_before_agents_and_loses_nothing() {
 /// A note at its limit.
 pub(crate) fn note(contact: ContactId) -> DeskCommand {
     let message = MessageId(uuid::Uuid::now_v7());
-    DeskCommand::Note { contact, message, text: "n".repeat(NOTE_BYTES_MAX) }
+    DeskCommand::Note { contact, message, text: "n".repeat(NOTE_BYTES_MAX), mentions: Vec::new() }
 }
 
 async fn fill_to_the_threshold(product: &Product) {

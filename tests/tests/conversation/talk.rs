@@ -118,7 +118,7 @@ impl Scene {
     async fn notes_are_for_colleagues(&mut self, contact: ContactId) {
         let Self { bram, chat, .. } = self;
         let message = MessageId(uuid::Uuid::now_v7());
-        let note = DeskCommand::Note { contact, message, text: NOTE.to_owned() };
+        let note = DeskCommand::Note { contact, message, text: NOTE.to_owned(), mentions: Vec::new() };
         assert_eq!(bram.command(note).await, Outcome::Done);
         let hidden = chat.entry("hidden").await;
         assert!(hidden.get("text").is_none() && hidden.get("by").is_none(), "{hidden}");

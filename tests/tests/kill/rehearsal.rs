@@ -215,6 +215,7 @@ fn kind(cause: &Cause) -> &'static str {
             | InputBody::AgentDisconnected { .. }
             | InputBody::GatewayLost { .. }
             | InputBody::Config(_)
+            | InputBody::Integration(_)
             | InputBody::Empowerment(_)
             | InputBody::Wish(_)
             | InputBody::ParkedDismissed { .. } => "other input",

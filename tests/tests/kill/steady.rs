@@ -63,7 +63,12 @@ impl Steady {
     pub(crate) async fn ask_without_waiting(&mut self) {
         self.desk.reconnect(BTreeMap::new()).await;
         let message = MessageId(Uuid::now_v7());
-        let note = DeskCommand::Note { contact: self.contact, message, text: "still here".to_owned() };
+        let note = DeskCommand::Note {
+            contact: self.contact,
+            message,
+            text: "still here".to_owned(),
+            mentions: Vec::new(),
+        };
         let id = CommandId(Uuid::now_v7());
         self.desk.send(&FromDesk::Command { id, command: note.clone() }).await;
         self.open.push((id, note));

@@ -125,7 +125,7 @@ impl Scene {
         let message = MessageId(uuid::Uuid::now_v7());
         let reply = DeskCommand::Reply { contact, message, text: REPLY.to_owned(), with: None };
         assert_eq!(self.desk.command(reply).await, Outcome::Done);
-        let note = DeskCommand::Note { contact, message, text: NOTE.to_owned() };
+        let note = DeskCommand::Note { contact, message, text: NOTE.to_owned(), mentions: Vec::new() };
         assert_eq!(self.desk.command(note).await, Outcome::Done);
         self.desk.send(&FromDesk::Draft { contact, text: DRAFT.to_owned() }).await;
         let key = self.product.admin_key();

@@ -91,7 +91,7 @@ impl At {
         let reply = DeskCommand::Reply { contact, message, text: REPLY.to_owned(), with };
         assert_eq!(desk.command(reply).await, Outcome::Done);
         let message = MessageId(uuid::Uuid::now_v7());
-        let note = DeskCommand::Note { contact, message, text: NOTE.to_owned() };
+        let note = DeskCommand::Note { contact, message, mentions: Vec::new(), text: NOTE.to_owned() };
         assert_eq!(desk.command(note).await, Outcome::Done);
         desk.send(&FromDesk::Draft { contact, text: NOTE.to_owned() }).await;
         let body = json!({ "account": "nowhere", "id": "p", "from": { "value": ADDRESS }, "text": PARKED });

@@ -119,6 +119,7 @@ impl Audit {
             | InputBody::AgentDisconnected { id, .. }
             | InputBody::GatewayLost { id, .. }
             | InputBody::ParkedDismissed { id, .. } => self.notice(*id, record),
+            InputBody::Integration(asked) => Err(format!("nobody sends {}", asked.act.name())),
             InputBody::Config(config) => self.notice(config.id, record),
             InputBody::Empowerment(input) => self.empowerment(input, record),
             InputBody::Wish(wish) => self.wish(wish, record),
@@ -260,6 +261,14 @@ impl Audit {
             | Command::TakeVoice { .. }
             | Command::CallForHelp { .. }
             | Command::Fail { .. } => (false, 0),
+            // Nor does anybody note down, pick, warn or block.
+            Command::Pick { .. }
+            | Command::SetTags { .. }
+            | Command::SetFields { .. }
+            | Command::ReadMentions { .. }
+            | Command::WarnCustomer { .. }
+            | Command::BlockCustomer { .. }
+            | Command::UnblockCustomer { .. } => (false, 0),
             // Nor says anybody who a customer is.
             Command::ChangeCustomer { .. } => (false, 0),
             // Nor asks anybody for a word.
@@ -339,6 +348,10 @@ fn entries_by(agent: AgentId, record: &Record) -> Vec<&EntryKind> {
         | EntryKind::HandedBack { .. }
         | EntryKind::ConsultDeclined { .. }
         | EntryKind::LeftAgain { .. }
+        | EntryKind::Annotated { .. }
+        | EntryKind::Warned { .. }
+        | EntryKind::Blocked { .. }
+        | EntryKind::FromBlocked
         | EntryKind::ClosedAfterSilence { .. }
         | EntryKind::CallbackAsked
         | EntryKind::SilenceWarned { .. }

@@ -332,7 +332,7 @@ impl World {
     fn writes_note(&mut self, n: usize, contact: ContactId) {
         let message = MessageId(self.uuid());
         let body = floor::sealed(floor::identity(0));
-        self.asks(n, Command::Note { contact, message, body });
+        self.asks(n, Command::Note { contact, message, body, mentions: Vec::new() });
     }
 
     /// What a broken client might ask: of others' contacts and offers, of what never was.

@@ -53,6 +53,7 @@ pub(crate) fn config(agents: usize, dice: &mut Dice) -> RoutingConfig {
         title: name.to_owned(),
         queue: token(queue),
         priority: 5,
+        practice: false,
     };
     let level = |level| SkillLevel::try_from(level).unwrap();
     let dutch = SkillNeed { skill: token("dutch"), level: level(3) };

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::config::{
-    Account, Agent, Category, ChannelRule, DeclaredFact, Disposition, PriorityClass, Queue, Role, Route,
-    RoutingConfig, Skill,
+    Account, Agent, Category, ChannelRule, DeclaredFact, Disposition, Field, PriorityClass, Queue, Role,
+    Route, RoutingConfig, Skill, Tag,
 };
 use protocol::facts::FactValues;
 use protocol::hours::Hours;
@@ -35,6 +35,10 @@ pub(crate) struct ConfigDraft {
     facts: Vec<DeclaredFact>,
     #[serde(default)]
     routes: Vec<Route>,
+    #[serde(default)]
+    tags: Vec<Tag>,
+    #[serde(default)]
+    contact_fields: Vec<Field>,
 }
 
 /// As [`Agent`], with the id if it is known.
@@ -106,6 +110,8 @@ impl ConfigDraft {
             languages: self.languages,
             facts: self.facts,
             routes: self.routes,
+            tags: self.tags,
+            contact_fields: self.contact_fields,
         }
     }
 }

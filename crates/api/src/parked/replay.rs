@@ -82,6 +82,7 @@ fn message_in(bytes: &[u8]) -> Result<CustomerMessage, Problem> {
         | InputBody::AgentDisconnected { .. }
         | InputBody::GatewayLost { .. }
         | InputBody::Config(_)
+        | InputBody::Integration(_)
         | InputBody::Empowerment(_)
         | InputBody::Wish(_)
         | InputBody::ParkedDismissed { .. } => Err(not_a_message(input.body.name())),

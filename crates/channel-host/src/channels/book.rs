@@ -139,6 +139,7 @@ impl Book {
                 }
                 InputBody::Message(message) => self.heard(log_seq, record, message),
                 InputBody::Config(_)
+                | InputBody::Integration(_)
                 | InputBody::Command(_)
                 | InputBody::CustomerLeft { .. }
                 | InputBody::PersonWanted { .. }
@@ -375,7 +376,7 @@ impl Book {
     pub(crate) fn by(&self, entry: &EntryKind) -> (Option<String>, bool) {
         let (agent, bot) = if let EntryKind::FromAgent { agent, bot } = entry {
             (*agent, *bot)
-        } else if let EntryKind::Told { agent, .. } = entry {
+        } else if let EntryKind::Told { agent, .. } | EntryKind::Warned { agent } = entry {
             (*agent, false)
         } else {
             return (None, false);

@@ -23,6 +23,7 @@ use crate::channels::mail::oauth::{NoToken, OAuth};
 pub(super) use mailbox::run;
 
 /// What a customer is told unless the account says otherwise.
+const BLOCKED_TEXT: &str = "We will not read what you write to us until {until}.";
 const CLOSING_TEXT: &str = "We have not heard from you since our last answer. If everything is settled you need not do \
     anything: we will close this conversation soon. If it is not, just answer this mail.";
 /// Largest mail that goes out unless the account says otherwise, bytes as sent.
@@ -98,6 +99,8 @@ struct EmailTable {
     trusted_server: String,
     #[serde(default)]
     closing_text: String,
+    #[serde(default)]
+    blocked_text: String,
     #[serde(default = "send_bytes_max")]
     send_bytes_max: usize,
     #[serde(default = "poll_every", with = "duration")]
@@ -143,6 +146,8 @@ pub(super) fn account(
     };
     let closing_text =
         if table.closing_text.is_empty() { CLOSING_TEXT.to_owned() } else { table.closing_text };
+    let blocked_text =
+        if table.blocked_text.is_empty() { BLOCKED_TEXT.to_owned() } else { table.blocked_text };
     let email = Email {
         inbox: name.to_owned(),
         address,
@@ -150,6 +155,7 @@ pub(super) fn account(
         signature: table.signature,
         trusted_server: table.trusted_server,
         closing_text,
+        blocked_text,
         bytes_max: table.send_bytes_max,
         limits: Limits::default(),
     };

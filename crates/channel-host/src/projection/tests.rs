@@ -65,6 +65,7 @@ fn wait(log: &mut Log, n: u8, seq: u64) {
         category: None,
         facts: protocol::facts::FactValues::new(),
         route: None,
+        practice: false,
     };
     log.feed(vec![opened, added(n, seq, EntryKind::FromCustomer)]);
 }
@@ -326,6 +327,7 @@ fn accounts_and_names_come_from_the_configuration() {
         title: "T".into(),
         queue: token("q"),
         priority: 0,
+        practice: false,
     };
     let person = Agent { title: "Anna".into(), ..Agent::new(agent(), token("anna")) };
     let config = |accounts, agents| {

@@ -100,6 +100,7 @@ impl Scribe {
                         category: None,
                         facts: protocol::facts::FactValues::new(),
                         route: None,
+                        practice: false,
                     });
                 }
                 events.push(self.entry(conversation, EntryKind::FromCustomer));
@@ -115,6 +116,7 @@ impl Scribe {
             InputBody::PersonWanted { .. }
             | InputBody::AgentConnected { .. }
             | InputBody::AgentDisconnected { .. }
+            | InputBody::Integration(_)
             | InputBody::ParkedDismissed { .. } => Vec::new(),
             InputBody::Empowerment(_) => vec![Event::Passed { context: None }],
             InputBody::Wish(wish) => self.wish(wish),

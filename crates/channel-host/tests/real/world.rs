@@ -148,6 +148,7 @@ impl World {
             title: "Shop".into(),
             queue: token("service"),
             priority: 0,
+            practice: false,
         };
         let agent = Agent {
             title: "Anna".into(),
@@ -194,7 +195,13 @@ impl World {
         let content = serde_json::to_vec(&Content::words(text.to_owned())).unwrap();
         let body = self.sealer.seal(identity, &content).await.unwrap();
         let message = MessageId(Uuid::now_v7());
-        self.command(Command::Note { contact: scribe::contact_of(conversation), message, body }).await;
+        self.command(Command::Note {
+            contact: scribe::contact_of(conversation),
+            message,
+            body,
+            mentions: Vec::new(),
+        })
+        .await;
     }
 
     /// The empowerment worker lets the customer be told in the agent's name.

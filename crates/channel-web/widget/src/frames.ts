@@ -12,6 +12,7 @@ export type Kind =
   | "closed"
   | "callback"
   | "closing"
+  | "blocked"
   | "incident"
   | "left"
   | "hidden";

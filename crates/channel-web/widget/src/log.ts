@@ -129,6 +129,10 @@ export class Log {
         const opens = entry.opens_at === undefined ? "" : `: ${this.moment.format(entry.opens_at)}`;
         return el("p", { class: "line", ...marks }, `${words.closed}${opens}.`);
       }
+      case "blocked": {
+        const until = entry.opens_at === undefined ? "" : this.moment.format(entry.opens_at);
+        return el("p", { class: "line", ...marks }, `${fill(words.blocked, "n", until)}.`);
+      }
       case "closing":
         return el("p", { class: "line", ...marks }, `${fill(words.closing, "n", this.time.format(entry.closes_at))}.`);
       case "transferred":

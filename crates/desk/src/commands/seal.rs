@@ -25,9 +25,17 @@ impl Lane {
             DeskCommand::Reply { contact, message, text, with } => {
                 self.reply(contact, message, content_of(text, with)).await?
             }
-            DeskCommand::Note { contact, message, text } => {
-                Command::Note { contact, message, body: self.seal_words(by, contact, text).await? }
+            asked @ (DeskCommand::Note { .. }
+            | DeskCommand::WarnCustomer { .. }
+            | DeskCommand::Whisper { .. }) => self.words(by, asked).await?,
+            DeskCommand::Pick { contact } => Command::Pick { contact },
+            DeskCommand::SetTags { contact, add, remove } => Command::SetTags { contact, add, remove },
+            DeskCommand::SetFields { contact, fields } => Command::SetFields { contact, fields },
+            DeskCommand::ReadMentions { contact } => Command::ReadMentions { contact },
+            DeskCommand::BlockCustomer { contact, until, reason } => {
+                Command::BlockCustomer { contact, until, reason }
             }
+            DeskCommand::UnblockCustomer { identity } => Command::UnblockCustomer { identity },
             DeskCommand::TransferToQueue { contact, queue } => Command::TransferToQueue { contact, queue },
             DeskCommand::TransferToAgent { contact, agent, back } => {
                 Command::TransferToAgent { contact, agent, back }
@@ -36,9 +44,6 @@ impl Lane {
             DeskCommand::AnswerConsult { contact, yes } => Command::AnswerConsult { contact, yes },
             DeskCommand::Watch { contact } => Command::Watch { contact },
             DeskCommand::ChangeCustomer { contact, wish } => Command::ChangeCustomer { contact, wish },
-            DeskCommand::Whisper { contact, message, text } => {
-                Command::Whisper { contact, message, body: self.seal_words(by, contact, text).await? }
-            }
             DeskCommand::Join { contact } => Command::Join { contact },
             DeskCommand::Leave { contact, agent } => Command::Leave { contact, agent },
             DeskCommand::Resolve { contact, disposition, fields } => {
@@ -61,12 +66,7 @@ impl Lane {
             DeskCommand::CallForHelp { contact, reason } => Command::CallForHelp { contact, reason },
             DeskCommand::Fail { contact, reason } => Command::Fail { contact, reason },
             DeskCommand::EndWrapUp { contact } => Command::EndWrapUp { contact },
-            DeskCommand::Give { contact, gift, ask, case } => {
-                self.require_had(contact)?;
-                let case = self.seal_some(contact, case).await?;
-                let gift = Box::new(self.seal_gift(contact, *gift).await?);
-                for_worker(RemedyCommand::Give { contact, gift, ask, case })
-            }
+            DeskCommand::Give { contact, gift, ask, case } => self.give(contact, *gift, ask, case).await?,
             DeskCommand::Promise { contact, words, due } => self.promise(contact, words, due).await?,
             DeskCommand::Undo { remedy } => for_worker(RemedyCommand::Undo { remedy }),
             DeskCommand::Answer { ask, yes } => for_worker(RemedyCommand::Answer { ask, yes }),
@@ -88,6 +88,32 @@ impl Lane {
         let Some(identity) = self.gateway.hub.identity_of_remedy(remedy) else { return Ok(false) };
         let given = self.gateway.consents.is_given(identity, privacy::STORY).await;
         given.map_err(|error| NotTaken::Away(error.to_string()))
+    }
+
+    async fn words(&self, by: AnsweredBy, asked: DeskCommand) -> Result<Command, NotTaken> {
+        if let DeskCommand::Note { contact, message, text, mentions } = asked {
+            let body = self.seal_words(by, contact, text).await?;
+            Ok(Command::Note { contact, message, body, mentions })
+        } else if let DeskCommand::WarnCustomer { contact, message, text } = asked {
+            Ok(Command::WarnCustomer { contact, message, body: self.seal_words(by, contact, text).await? })
+        } else if let DeskCommand::Whisper { contact, message, text } = asked {
+            Ok(Command::Whisper { contact, message, body: self.seal_words(by, contact, text).await? })
+        } else {
+            Err(NotTaken::Broken("a command without words".to_owned()))
+        }
+    }
+
+    async fn give(
+        &self,
+        contact: ContactId,
+        gift: DeskGift,
+        ask: bool,
+        case: Option<String>,
+    ) -> Result<Command, NotTaken> {
+        self.require_had(contact)?;
+        let case = self.seal_some(contact, case).await?;
+        let gift = Box::new(self.seal_gift(contact, gift).await?);
+        Ok(for_worker(RemedyCommand::Give { contact, gift, ask, case }))
     }
 
     async fn promise(&self, contact: ContactId, words: String, due: Millis) -> Result<Command, NotTaken> {

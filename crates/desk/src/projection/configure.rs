@@ -33,7 +33,12 @@ impl Projection {
                 let title = queue.title.as_str().into();
                 (
                     queue.name.clone(),
-                    QueueFacts { title, offer_ms: queue.offer_ms, reopen_ms: queue.reopen_ms },
+                    QueueFacts {
+                        title,
+                        offer_ms: queue.offer_ms,
+                        reopen_ms: queue.reopen_ms,
+                        picking: queue.picking,
+                    },
                 )
             })
             .collect();
@@ -43,6 +48,8 @@ impl Projection {
             fields: each.fields.clone(),
         };
         self.categories = categories.iter().map(|category| category.name.clone()).collect();
+        self.tags.clone_from(&config.config.tags);
+        self.contact_fields.clone_from(&config.config.contact_fields);
         self.dispositions = dispositions.iter().map(choice).collect();
         // Who was taken out keeps their name, because old entries carry it.
         for seat in self.seats.values_mut() {

@@ -69,7 +69,21 @@ pub(crate) struct Contact {
     pub(super) automatic: BTreeSet<u64>,
     /// Who had it.
     pub(super) had_by: Vec<AgentId>,
+    /// For whom it is kept, while it waits.
+    pub(super) preferred: Option<AgentId>,
+    pub(super) marks: Marks,
+    /// Whether it is only practised.
+    pub(super) practice: bool,
+    /// Who was mentioned in it.
+    pub(super) mentioned: BTreeSet<AgentId>,
     identity: Option<IdentityId>,
+}
+
+/// What a contact is tagged with, and what its fields hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks {
+    pub(super) tags: BTreeSet<SubjectToken>,
+    pub(super) fields: BTreeMap<SubjectToken, SubjectToken>,
 }
 
 impl Contact {
@@ -98,6 +112,10 @@ impl Contact {
             company: Vec::new(),
             automatic: BTreeSet::new(),
             had_by: Vec::new(),
+            preferred: None,
+            marks: Marks::default(),
+            practice: false,
+            mentioned: BTreeSet::new(),
             identity: InputOf::read(cause).identity,
         }
     }

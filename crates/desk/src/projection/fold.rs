@@ -74,35 +74,33 @@ impl Projection {
         match event {
             Event::Fenced { .. } => self.renew_offers(step),
             Event::ConfigApplied => self.configure(step, &record.cause),
-            Event::ContactOpened { contact, conversation, channel, category, .. } => {
-                let opened =
+            Event::ContactOpened { contact, conversation, channel, category, practice, .. } => {
+                let mut opened =
                     Contact::open(*conversation, *channel, category.clone(), record.at, &record.cause);
+                opened.practice = *practice;
                 self.admit(*contact, opened);
                 let known = self.conversations.entry(*conversation).or_default();
                 known.contacts = known.contacts.saturating_add(1);
             }
             Event::ContactReopened { contact } => self.reopen(*contact, record),
-            Event::Queued { contact, queue, since, why, .. } => {
-                self.queued(step, *contact, queue, *since, *why)
+            Event::Queued { contact, queue, since, why, preferred, .. } => {
+                self.queued(step, *contact, queue, *since, *why);
+                self.change(*contact, |contact| contact.preferred = preferred.map(|one| one.agent));
             }
+            Event::PreferenceEnded { contact } => self.change(*contact, |contact| contact.preferred = None),
+            Event::ContactMarked { .. } => self.marked(step, event),
+            Event::Mentioned { .. } => self.mentioned_in(step, event),
+            Event::MentionsRead { contact, agent } => self.mentions_read(step, *agent, *contact),
+            Event::CustomerBlocked { .. } | Event::CustomerUnblocked { .. } => self.blocked(step, event),
             Event::OfferMade { offer, contact, agent, expires_at, receipt } => {
                 let (contact, agent, receipt) = (*contact, *agent, receipt.clone());
                 self.offer_made(step, *offer, Offer { contact, agent, expires_at: *expires_at, receipt });
             }
             Event::OfferEnded { offer, contact, end, .. } => self.offer_ended(step, *offer, *contact, end),
             Event::Assigned { contact, agent } => self.assigned(step, *contact, *agent),
-            Event::SetAside { contact, agent, why } => {
-                self.change(*contact, |contact| contact.stage = Stage::Aside { agent: *agent, why: *why });
-                self.tell_all_of(step, *contact);
-            }
+            Event::SetAside { .. } | Event::WrapUpStarted { .. } => self.stays(step, event),
             Event::CompanyChanged { contact, agent, role } => {
                 self.company_changed(step, *contact, *agent, *role);
-            }
-            Event::WrapUpStarted { contact, agent, until } => {
-                self.change(*contact, |contact| {
-                    contact.stage = Stage::WrapUp { agent: *agent, until: *until }
-                });
-                self.tell_all_of(step, *contact);
             }
             Event::Resolved { contact, .. } | Event::Abandoned { contact } => self.end(step, *contact),
             Event::AgentConnected { agent, gateway } => self.seat_changed(*agent).connected = Some(*gateway),
@@ -128,7 +126,8 @@ impl Projection {
             | Event::CustomerChanged { .. }
             | Event::ConfigRefused { .. }
             | Event::ConversationOpened { .. }
-            | Event::PreferenceEnded { .. }
+            | Event::MessageHeldBack { .. }
+            | Event::ActSettled { .. }
             | Event::Passed { .. }
             | Event::ColleaguesAsked { .. }
             | Event::CustomerTold { .. }
@@ -139,6 +138,19 @@ impl Projection {
             | Event::DuplicateSkipped
             | Event::Parked { .. } => {}
         }
+    }
+
+    /// Still its owner's, in another way.
+    fn stays(&mut self, step: &mut Step, event: &Event) {
+        let (id, stage) = if let Event::SetAside { contact, agent, why } = event {
+            (*contact, Stage::Aside { agent: *agent, why: *why })
+        } else if let Event::WrapUpStarted { contact, agent, until } = event {
+            (*contact, Stage::WrapUp { agent: *agent, until: *until })
+        } else {
+            return;
+        };
+        self.change(id, |contact| contact.stage = stage);
+        self.tell_all_of(step, id);
     }
 
     /// What was taken comes with all of the record's entries, and before the answer to the command that took it.
@@ -213,7 +225,7 @@ impl Projection {
     }
 
     /// The facts of a contact changed: everybody who shows it is told.
-    fn tell_all_of(&self, step: &mut Step, id: ContactId) {
+    pub(super) fn tell_all_of(&self, step: &mut Step, id: ContactId) {
         let Some(contact) = self.contacts.get(&id) else { return };
         let company = contact.company.iter().map(|(agent, _)| *agent);
         for agent in contact.owner().into_iter().chain(company) {
@@ -282,6 +294,10 @@ impl Projection {
         id: ContactId,
         entry: &Arc<Entry>,
     ) {
+        if matches!(entry.kind, EntryKind::Warned { .. }) {
+            let known = self.conversations.entry(conversation).or_default();
+            known.warnings = known.warnings.saturating_add(1);
+        }
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         contact.add(Arc::clone(entry));
         for agent in contact.readers() {
@@ -374,10 +390,11 @@ impl Projection {
         let ended = self.ended.take(id);
         let InputOf { channel, .. } = InputOf::read(&record.cause);
         let mut contact = Contact::open(conversation, channel, None, record.at, &record.cause);
-        if let Some(EndedContact { opened_at, category, effort, had_by, .. }) = ended {
+        if let Some(EndedContact { opened_at, category, effort, had_by, marks, practice, .. }) = ended {
             let reopenings = effort.reopenings.saturating_add(1);
             (contact.opened_at, contact.category, contact.had_by) = (opened_at, category, had_by);
             contact.effort = Effort { reopenings, ..effort };
+            (contact.marks, contact.practice) = (marks, practice);
         }
         self.admit(id, contact);
     }
@@ -401,13 +418,14 @@ impl Projection {
         let reopen_ms =
             contact.queue.as_ref().and_then(|queue| self.queues.get(queue)).map_or(0, |q| q.reopen_ms);
         let identity = contact.identity();
-        let Contact { opened_at, category, effort, had_by, .. } = contact;
-        let ended = EndedContact { opened_at, category, identity, effort, had_by };
+        let Contact { opened_at, category, effort, had_by, marks, practice, mentioned, .. } = contact;
+        let ended = EndedContact { opened_at, category, identity, effort, had_by, marks, practice };
+        self.mentions_end(id, mentioned);
         self.ended.remember(id, ended, step.at.plus(reopen_ms));
     }
 
     /// Changes a contact and keeps the counts of who waits where.
-    fn change(&mut self, id: ContactId, with: impl FnOnce(&mut Contact)) {
+    pub(super) fn change(&mut self, id: ContactId, with: impl FnOnce(&mut Contact)) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let before = contact.waits_in().cloned();
         with(contact);

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use protocol::remedy::Effort;
 use protocol::{AgentId, ContactId, IdentityId, Millis, SubjectToken};
 
+use super::contact::Marks;
+
 /// Most ended contacts remembered for the case that they are opened again.
 pub(crate) const ENDED_KEPT_MAX: usize = 100_000;
 
@@ -16,6 +18,8 @@ pub(super) struct EndedContact {
     pub(super) identity: Option<IdentityId>,
     pub(super) effort: Effort,
     pub(super) had_by: Vec<AgentId>,
+    pub(super) marks: Marks,
+    pub(super) practice: bool,
 }
 
 /// Contacts that may be opened again.
@@ -47,6 +51,13 @@ impl Ended {
         self.by_id.get(&id).map(|(_, contact)| contact)
     }
 
+    /// What is noted of one that is remembered has changed.
+    pub(super) fn mark(&mut self, id: ContactId, marks: Marks) {
+        if let Some((_, contact)) = self.by_id.get_mut(&id) {
+            contact.marks = marks;
+        }
+    }
+
     pub(super) fn forget_before(&mut self, now: Millis) {
         while let Some(first) = self.by_time.first_entry().filter(|first| first.key().0 < now) {
             let ((_, id), ()) = first.remove_entry();
@@ -68,6 +79,8 @@ mod tests {
             identity: None,
             effort: Effort::default(),
             had_by: Vec::new(),
+            marks: Marks::default(),
+            practice: false,
         };
         let mut ended = Ended::default();
         ended.remember(contact(1), facts.clone(), Millis(10));

@@ -1,11 +1,11 @@
 //! What the projection shows of itself: still sealed, with the names that people read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use protocol::command::Presence;
-use protocol::config::Authority;
-use protocol::desk::{Choice, Colleague, DeskCompanion, Floor, FloorQueue};
+use protocol::config::{Authority, Field, Tag};
+use protocol::desk::{Choice, Colleague, DeskCompanion, DeskMention, Floor, FloorQueue};
 use protocol::record::{AsideWhy, CompanyRole, EntryKind, Receipt};
 use protocol::remedy::Effort;
 use protocol::thread::Entry;
@@ -42,6 +42,8 @@ pub(crate) struct OfferPicture {
     /// What of this contact belongs to the past: everything, if an agent had it before.
     pub(crate) held: Vec<EntryPicture>,
     pub(crate) callback: bool,
+    pub(crate) tags: BTreeSet<SubjectToken>,
+    pub(crate) practice: bool,
     pub(crate) receipt: Receipt,
 }
 
@@ -68,6 +70,11 @@ pub(crate) struct ContactPicture {
     pub(crate) with_bot: bool,
     pub(crate) company: Vec<DeskCompanion>,
     pub(crate) receipt: Option<Receipt>,
+    pub(crate) tags: BTreeSet<SubjectToken>,
+    pub(crate) fields: BTreeMap<SubjectToken, SubjectToken>,
+    pub(crate) practice: bool,
+    pub(crate) warnings: u32,
+    pub(crate) blocked_until: Option<Millis>,
 }
 
 /// Everything of one agent.
@@ -82,6 +89,9 @@ pub(crate) struct StatePicture {
     pub(crate) contacts: Vec<ContactPicture>,
     pub(crate) dispositions: Vec<Choice>,
     pub(crate) authority: Authority,
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) contact_fields: Vec<Field>,
+    pub(crate) mentions: Vec<DeskMention>,
 }
 
 /// Which entries of a contact a desk lacks.
@@ -114,6 +124,9 @@ impl Projection {
             contacts: contacts.unwrap_or_default(),
             dispositions: self.dispositions.clone(),
             authority: self.authority_of(agent),
+            tags: self.tags.clone(),
+            contact_fields: self.contact_fields.clone(),
+            mentions: self.mentions_of(agent),
         }
     }
 
@@ -135,6 +148,8 @@ impl Projection {
             past_before: contact.first_seq(),
             held,
             callback: contact.callback,
+            tags: contact.marks.tags.clone(),
+            practice: contact.practice,
             receipt: offer.receipt.clone(),
         })
     }
@@ -187,6 +202,11 @@ impl Projection {
             with_bot: contact.owner().is_some_and(|owner| owner != agent && self.is_bot(owner)),
             company: self.company_of(contact),
             receipt: contact.receipt.clone(),
+            tags: contact.marks.tags.clone(),
+            fields: contact.marks.fields.clone(),
+            practice: contact.practice,
+            warnings: self.conversations.get(&contact.conversation).map_or(0, |known| known.warnings),
+            blocked_until: self.blocked_until(contact.identity()),
         })
     }
 
@@ -271,7 +291,7 @@ impl Projection {
         Floor { queues: queues.collect(), colleagues: colleagues.collect(), incidents }
     }
 
-    fn queue_title(&self, contact: &Contact) -> Arc<str> {
+    pub(super) fn queue_title(&self, contact: &Contact) -> Arc<str> {
         let Some(queue) = &contact.queue else { return "".into() };
         self.queues.get(queue).map_or_else(|| queue.as_str().into(), |facts| Arc::clone(&facts.title))
     }
@@ -301,9 +321,13 @@ fn agent_in(kind: &EntryKind) -> Option<AgentId> {
         | EntryKind::ConsultDeclined { agent, .. }
         | EntryKind::Whispered { agent }
         | EntryKind::JoinedBeside { agent }
+        | EntryKind::Warned { agent }
+        | EntryKind::Blocked { agent, .. }
         | EntryKind::LeftAgain { agent }
         | EntryKind::Resolved { agent, .. } => Some(*agent),
         EntryKind::FromCustomer
+        | EntryKind::FromBlocked
+        | EntryKind::Annotated { .. }
         | EntryKind::HandedOver { agent: None, .. }
         | EntryKind::Automatic
         | EntryKind::CallbackAsked

@@ -15,6 +15,8 @@ pub(super) struct Known {
     pub(super) contacts: u32,
     /// The language of its latest message that named one.
     language: Option<Language>,
+    /// How often its customer was warned.
+    pub(super) warnings: u32,
 }
 
 impl Projection {
@@ -67,6 +69,7 @@ impl Projection {
             team: self.seats.get(&agent).and_then(|seat| seat.team.clone()),
             language: known.language,
             effort: self.effort_of(contact),
+            practice: contact.practice,
         })
     }
 

@@ -1,6 +1,6 @@
 //! The floor, for who leads, as far as they do: queues, agents, contacts, by what is sought.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use protocol::command::Presence;
@@ -11,6 +11,7 @@ use protocol::{AgentId, ChannelKind, ContactId, Millis, OfferId, SubjectToken};
 use serde::{Deserialize, Serialize};
 
 use super::contact::{Contact, Late, Stage};
+use super::customers::BlockNow;
 use super::incidents::IncidentNow;
 use super::{Projection, Seat};
 
@@ -50,6 +51,9 @@ pub(crate) struct FloorNow {
     /// What contacts may be about.
     categories: Vec<SubjectToken>,
     incidents: Vec<IncidentNow>,
+    /// Customers who are not heard for a while.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    blocks: Vec<BlockNow>,
     /// How many contacts are as sought; more than are shown, if there are too many.
     found: usize,
 }
@@ -135,6 +139,11 @@ pub(crate) struct ContactNow {
     waiting_since: Millis,
     /// Whether the customer is to be called back.
     callback: bool,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    tags: BTreeSet<SubjectToken>,
+    /// Whether it is only practised.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    practice: bool,
     effort: Effort,
     /// What was promised and is nearly over, or over.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -182,6 +191,7 @@ impl Projection {
             contacts,
             categories: self.categories.clone(),
             incidents: self.incidents_now(authority),
+            blocks: self.blocks_now(authority),
             found: count,
         }
     }
@@ -260,6 +270,8 @@ impl Projection {
             opened_at: contact.opened_at,
             waiting_since: contact.waiting_since,
             callback: contact.callback,
+            tags: contact.marks.tags.clone(),
+            practice: contact.practice,
             effort: self.effort_of(contact),
             late: contact.late.clone(),
         })

@@ -157,6 +157,7 @@ impl Log {
                 category: Some(token("refund")),
                 facts: protocol::facts::FactValues::new(),
                 route: None,
+                practice: false,
             },
             said,
             self.queued(QueuedWhy::Opened),
@@ -508,4 +509,107 @@ fn a_contact_keeps_its_latest_entries() {
     }
     let kept = seqs(&log.contacts_of(ANNA)[0].entries);
     assert_eq!((kept.len(), kept.first(), kept.last()), (ENTRIES_PER_CONTACT_MAX, Some(&3), Some(&202)));
+}
+
+#[test]
+fn whoever_is_mentioned_is_told_and_reads_until_the_contact_ends() {
+    let mut log = Log::started();
+    log.opened();
+    log.accepted();
+    let note = log.entry(EntryKind::Note { agent: ANNA });
+    let mentioned = |seq| Event::Mentioned {
+        contact: CONTACT,
+        conversation: CONVERSATION,
+        seq,
+        by: ANNA,
+        agents: vec![BEN],
+    };
+    // Ben leads here and reads everything anyway: he does not for this.
+    log.floor.seats.get_mut(&BEN).unwrap().authority = Authority::default();
+    assert_eq!(log.floor.readable(BEN, 9), []);
+    let changes = log.write(Cause::Timer, vec![note, mentioned(3)]);
+    assert!(changes.contains(&(BEN, Change::Mentions)));
+    assert_eq!(log.floor.readable(BEN, 9).first(), Some(&CONVERSATION));
+    let shown = log.floor.state_of(BEN, Lacks::All).mentions;
+    assert_eq!(shown.len(), 1);
+    assert_eq!((shown[0].seq, shown[0].by.as_str(), shown[0].contact), (3, "Anna", CONTACT));
+    let read = || vec![Event::MentionsRead { contact: CONTACT, agent: BEN }];
+    assert_eq!(log.write(Cause::Timer, read()), [(BEN, Change::Mentions)]);
+    assert_eq!(log.write(Cause::Timer, read()), [], "there is nothing new");
+    assert_eq!(log.floor.state_of(BEN, Lacks::All).mentions, []);
+    assert_eq!(log.floor.readable(BEN, 9), [CONVERSATION], "as long as it is open");
+    log.write(Cause::Timer, vec![Event::Resolved { contact: CONTACT, agent: ANNA }]);
+    assert_eq!(log.floor.readable(BEN, 9), []);
+    for n in 0..=protocol::limits::MENTIONS_PER_AGENT_MAX as u64 {
+        log.write(Cause::Timer, vec![mentioned(n)]);
+    }
+    let shown = log.floor.mentions_of(BEN);
+    assert_eq!(shown.len(), protocol::limits::MENTIONS_PER_AGENT_MAX);
+    assert_eq!(shown.last().unwrap().seq, 1, "the oldest is dropped");
+}
+
+#[test]
+fn who_serves_a_queue_sees_what_waits_in_it() {
+    let mut log = Log::started();
+    let mut events = log.opening();
+    events.pop();
+    log.write(log.said(), events);
+    let now = Millis(9_000);
+    let (line, more) = log.floor.line(ANNA, now);
+    assert_eq!((line.len(), more), (1, 0));
+    assert_eq!((line[0].contact, line[0].queue.as_str(), line[0].priority), (CONTACT, "General", 0));
+    let marked = Event::ContactMarked {
+        contact: CONTACT,
+        conversation: CONVERSATION,
+        tags: [token("vip")].into(),
+        fields: [(token("cause"), token("shop"))].into(),
+    };
+    log.write(Cause::Timer, vec![marked]);
+    assert_eq!(log.floor.line(ANNA, now).0[0].tags, [token("vip")].into());
+    let preferred = Some(protocol::record::Preferred { agent: BEN, until: Millis(60_000) });
+    let Event::Queued { contact, queue, priority, needs, since, why, .. } = log.queued(QueuedWhy::Reopened)
+    else {
+        panic!("queued")
+    };
+    log.write(Cause::Timer, vec![Event::Queued { contact, queue, priority, needs, since, preferred, why }]);
+    assert_eq!(log.floor.line(ANNA, now).0, [], "it is kept for Ben");
+    assert_eq!(log.floor.line(BEN, now).0.len(), 1);
+    log.write(Cause::Timer, vec![Event::PreferenceEnded { contact: CONTACT }]);
+    assert_eq!(log.floor.line(ANNA, now).0.len(), 1);
+    log.write(Cause::Timer, vec![offered(ANNA, 3)]);
+    assert_eq!(log.floor.line(BEN, now).0, [], "somebody is asked");
+    assert_eq!(log.floor.offer_picture(offer(3)).unwrap().tags, [token("vip")].into());
+    log.accepted();
+    let [held] = &log.contacts_of(ANNA)[..] else { panic!("one contact") };
+    assert_eq!((held.tags.clone(), held.fields.len()), ([token("vip")].into(), 1));
+}
+
+#[test]
+fn a_customer_who_is_not_heard_is_marked_and_counted() {
+    let mut log = Log::started();
+    log.opened();
+    log.accepted();
+    let warned = log.entry(EntryKind::Warned { agent: ANNA });
+    log.write(Cause::Timer, vec![warned]);
+    let blocked = Event::CustomerBlocked {
+        identity: CUSTOMER,
+        contact: CONTACT,
+        queue: token("general"),
+        by: BEN,
+        until: Millis(90_000),
+        reason: token("threats"),
+    };
+    assert_eq!(log.write(Cause::Timer, vec![blocked]), [(ANNA, Change::Contact(CONTACT))]);
+    let [held] = &log.contacts_of(ANNA)[..] else { panic!("one contact") };
+    assert_eq!((held.warnings, held.blocked_until), (1, Some(Millis(90_000))));
+    let floor = |scope: &[&str]| {
+        let scope = scope.iter().map(|name| token(name)).collect();
+        let authority = Authority { role: protocol::config::Role::Lead, scope };
+        let floor = log.floor.supervised(Millis(9_000), &authority, &Sought::default());
+        serde_json::to_value(&floor).unwrap()["blocks"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!((floor(&[]), floor(&["general"]), floor(&["other"])), (1, 1, 0));
+    log.write(Cause::Timer, vec![Event::CustomerUnblocked { identity: CUSTOMER, by: None }]);
+    let [held] = &log.contacts_of(ANNA)[..] else { panic!("one contact") };
+    assert_eq!(held.blocked_until, None);
 }

@@ -56,6 +56,7 @@ fn context(contact: ContactId) -> ContactContext {
         team: None,
         language: None,
         effort: Effort::default(),
+        practice: false,
     }
 }
 

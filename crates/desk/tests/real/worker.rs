@@ -97,6 +97,7 @@ pub(crate) fn context() -> ContactContext {
         team: None,
         language: None,
         effort: Effort::default(),
+        practice: false,
     }
 }
 

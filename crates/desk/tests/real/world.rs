@@ -229,6 +229,7 @@ impl World {
                 category: None,
                 facts: protocol::facts::FactValues::new(),
                 route: None,
+                practice: false,
             },
             said,
             Event::Queued {

@@ -207,3 +207,22 @@ fn the_message_of_a_telling_has_the_same_id_at_every_try() {
         shop.count(|event| matches!(event, RemedyEvent::TellWanted { message, .. } if *message == first));
     assert_eq!(all, 1);
 }
+
+#[test]
+fn what_is_only_practised_orders_nothing_counts_nowhere_and_says_so() {
+    let mut shop = Shop::open();
+    let mut context = crate::shop::held(1, "ada");
+    context.practice = true;
+    let id = shop.new_command();
+    let given = shop.command_with(id, "ada", crate::shop::give(1, &refund(60_000)), Some(context));
+    assert!(matches!(given, protocol::remedies::RemedyOutcome::Granted { .. }), "{given:?}");
+    assert_eq!(shop.balance(Per::Contact, &contact(1).to_string()), (0, 0));
+    assert_eq!(empowerment_core::wallets(&shop.state, &Default::default()).lines, [], "in nobody's wallet");
+    shop.wait(UNDO_MS);
+    assert_eq!(order(&shop), None, "no integration hears of it");
+    let outstanding = shop.outstanding();
+    let [Outstanding::Tell { practice: true, .. }] = &outstanding[..] else { panic!("{outstanding:?}") };
+    let real = shop.gives("bob", 2, &refund(60_000));
+    shop.wait(UNDO_MS);
+    assert_eq!(shop.last(), [RemedyEvent::Ordered { remedy: real }], "the same thing can still be given");
+}

@@ -46,6 +46,7 @@ pub(crate) fn held(n: u8, holder: &str) -> ContactContext {
         team: None,
         language: None,
         effort: Effort::default(),
+        practice: false,
     }
 }
 

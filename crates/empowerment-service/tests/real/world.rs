@@ -254,6 +254,7 @@ fn config() -> InputBody {
         title: "Shop".to_owned(),
         queue: token("general"),
         priority: 1,
+        practice: false,
     };
     let config = RoutingConfig {
         queues: vec![queue],

@@ -415,6 +415,7 @@ mod tests {
                 title: String::new(),
                 queue: token("a"),
                 priority: 7,
+                practice: false,
             }],
             agents: vec![Agent {
                 load_max: Some(CAPACITY_MAX + 1),

@@ -1,6 +1,6 @@
 //! What a desk sends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,8 +8,8 @@ use crate::command::Presence;
 use crate::content::{Attachment, MailAddress};
 use crate::customer::CustomerWish;
 use crate::ids::{
-    AgentId, AskId, CommandId, ContactId, ConversationId, IncidentId, MessageId, OfferId, PromiseId,
-    RemedyId, SignalId,
+    AgentId, AskId, CommandId, ContactId, ConversationId, IdentityId, IncidentId, MessageId, OfferId,
+    PromiseId, RemedyId, SignalId,
 };
 use crate::incident::IncidentTerms;
 use crate::money::{Currency, Money};
@@ -68,6 +68,8 @@ pub enum FromDesk {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         currency: Option<Currency>,
     },
+    /// Asks what waits in one's own queues and can be picked; answered by [`super::ToDesk::Line`].
+    Line {},
     /// Sign of life; answered by [`super::ToDesk::Pong`].
     Ping {
         /// Returned as it is.
@@ -122,6 +124,60 @@ pub enum DeskCommand {
         message: MessageId,
         /// The words.
         text: String,
+        /// Who is mentioned.
+        #[serde(default)]
+        mentions: Vec<AgentId>,
+    },
+    /// See [`crate::command::Command::Pick`].
+    Pick {
+        /// The contact.
+        contact: ContactId,
+    },
+    /// See [`crate::command::Command::SetTags`].
+    SetTags {
+        /// The contact.
+        contact: ContactId,
+        /// What is added.
+        #[serde(default)]
+        add: BTreeSet<SubjectToken>,
+        /// What is taken away.
+        #[serde(default)]
+        remove: BTreeSet<SubjectToken>,
+    },
+    /// See [`crate::command::Command::SetFields`].
+    SetFields {
+        /// The contact.
+        contact: ContactId,
+        /// Values by field; `None` empties one.
+        fields: BTreeMap<SubjectToken, Option<SubjectToken>>,
+    },
+    /// See [`crate::command::Command::ReadMentions`].
+    ReadMentions {
+        /// The contact.
+        contact: ContactId,
+    },
+    /// See [`crate::command::Command::WarnCustomer`].
+    WarnCustomer {
+        /// The contact.
+        contact: ContactId,
+        /// Made by the desk.
+        message: MessageId,
+        /// The words.
+        text: String,
+    },
+    /// See [`crate::command::Command::BlockCustomer`].
+    BlockCustomer {
+        /// A contact of theirs.
+        contact: ContactId,
+        /// Until when.
+        until: Millis,
+        /// Why: a short word.
+        reason: SubjectToken,
+    },
+    /// See [`crate::command::Command::UnblockCustomer`].
+    UnblockCustomer {
+        /// Who.
+        identity: IdentityId,
     },
     /// See [`crate::command::Command::TransferToQueue`].
     TransferToQueue {

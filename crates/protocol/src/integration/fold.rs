@@ -42,9 +42,11 @@ pub fn contacts_of(record: &Record) -> BTreeSet<ContactId> {
 #[must_use]
 pub fn origin_in(birth: &Record, of: ContactId) -> Option<Origin> {
     birth.events.iter().find_map(|event| {
-        let Event::ContactOpened { contact, conversation, channel, .. } = event else { return None };
-        let origin =
-            Origin { conversation: *conversation, channel: *channel, account: None, practice: false };
+        let Event::ContactOpened { contact, conversation, channel, practice, .. } = event else {
+            return None;
+        };
+        let (conversation, channel, practice) = (*conversation, *channel, *practice);
+        let origin = Origin { conversation, channel, account: None, practice };
         (*contact == of).then_some(origin)
     })
 }
@@ -134,6 +136,13 @@ fn of_event(event: &Event) -> Option<(ContactId, Whole<'_>)> {
         | Event::IncidentWorked { .. }
         | Event::IncidentEnded { .. }
         | Event::Gathered { .. }
+        | Event::ContactMarked { .. }
+        | Event::Mentioned { .. }
+        | Event::MentionsRead { .. }
+        | Event::CustomerBlocked { .. }
+        | Event::CustomerUnblocked { .. }
+        | Event::MessageHeldBack { .. }
+        | Event::ActSettled { .. }
         | Event::CommandSettled { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => return None,
@@ -143,15 +152,21 @@ fn of_event(event: &Event) -> Option<(ContactId, Whole<'_>)> {
 
 fn of_entry(entry: u64, kind: &EntryKind, message: Option<crate::ids::MessageId>) -> Option<PublicBody> {
     match kind {
-        EntryKind::FromCustomer | EntryKind::Automatic => Some(PublicBody::MessageReceived {
-            message: message?,
-            entry,
-            automatic: *kind == EntryKind::Automatic,
-            words: None,
-            erased: false,
-        }),
+        EntryKind::FromCustomer | EntryKind::FromBlocked | EntryKind::Automatic => {
+            Some(PublicBody::MessageReceived {
+                message: message?,
+                entry,
+                automatic: *kind == EntryKind::Automatic,
+                words: None,
+                erased: false,
+            })
+        }
         EntryKind::FromAgent { agent, bot } => Some(sent(entry, message?, *agent, *bot, None)),
         EntryKind::Told { agent, remedy } => Some(sent(entry, message?, *agent, false, *remedy)),
+        EntryKind::Warned { agent } => Some(sent(entry, message?, *agent, false, None)),
+        EntryKind::Annotated { .. } => {
+            Some(PublicBody::NoteAdded { message: message?, entry, agent: None, words: None, erased: false })
+        }
         EntryKind::Note { agent } => Some(PublicBody::NoteAdded {
             message: message?,
             entry,
@@ -171,6 +186,7 @@ fn of_entry(entry: u64, kind: &EntryKind, message: Option<crate::ids::MessageId>
         }),
         EntryKind::CallbackAsked => Some(PublicBody::CallbackAsked {}),
         EntryKind::Suggested { .. }
+        | EntryKind::Blocked { .. }
         | EntryKind::HandedOver { .. }
         | EntryKind::Joined { .. }
         | EntryKind::TransferredToQueue { .. }

@@ -52,6 +52,25 @@ tagged! {
             /// Who.
             agent: AgentId,
         },
+        /// Another system wrote for agents; the words are in the cause.
+        Annotated {
+            /// Which integration.
+            integration: SubjectToken,
+        },
+        /// The customer was warned for abuse; the words are in the cause.
+        Warned {
+            /// Who warned them.
+            agent: AgentId,
+        },
+        /// The customer is told that they are not heard for a while.
+        Blocked {
+            /// Who blocked them.
+            agent: AgentId,
+            /// Until when.
+            until: Millis,
+        },
+        /// The customer wrote while they are blocked: nothing is asked of anybody; the words are in the cause.
+        FromBlocked,
         /// An agent took the contact.
         Joined {
             /// Who.
@@ -185,8 +204,12 @@ impl EntryKind {
             | Self::Consulted { .. }
             | Self::ConsultDeclined { .. }
             | Self::Whispered { .. }
+            | Self::Annotated { .. }
             | Self::LeftAgain { .. } => false,
             Self::FromCustomer
+            | Self::FromBlocked
+            | Self::Warned { .. }
+            | Self::Blocked { .. }
             | Self::Automatic
             | Self::FromAgent { .. }
             | Self::HandedOver { .. }

@@ -47,6 +47,8 @@ pub enum ChoiceRule {
     BestProficiency,
     /// An agent came free and the contact first in order went to them.
     FirstInOrder,
+    /// The agent took it themselves, out of order and without being asked.
+    Picked,
 }
 
 /// Who else could have had a contact.

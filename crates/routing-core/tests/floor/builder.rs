@@ -2,14 +2,14 @@
 
 use expect_test::Expect;
 use protocol::command::{AgentCommand, Outcome, Presence, Refusal};
-use protocol::config::{Account, Agent, Category, Disposition, Queue, RoutingConfig, Skill};
+use protocol::config::{Account, Agent, Category, Disposition, Field, Queue, RoutingConfig, Skill, Tag};
 use protocol::content::Sealed;
 use protocol::facts::{FactValue, FactValues};
 use protocol::input::{ConfigInput, CustomerMessage, SkillNeed, WIRE_VERSION};
 use protocol::record::{Cause, Event, Record};
 use protocol::{
-    AgentId, ChannelKind, Command, CommandId, ContactId, GatewayId, Hash128, IdentityId, Input, InputBody,
-    MessageId, Millis, NoticeId, OfferId, SkillLevel, SubjectToken,
+    Act, AgentId, ChannelKind, Command, CommandId, ContactId, GatewayId, Hash128, IdentityId, Input,
+    InputBody, IntegrationAct, MessageId, Millis, NoticeId, OfferId, SkillLevel, SubjectToken,
 };
 use routing_core::{Phase, State, next_deadline, timer, transition};
 use uuid::Uuid;
@@ -106,6 +106,7 @@ pub(crate) fn config(agents: impl IntoIterator<Item = Agent>) -> RoutingConfig {
         title: name.to_owned(),
         queue: token(queue),
         priority: 5,
+        practice: false,
     };
     let category = |name: &str, queue: Option<&str>, priority, needs: &[(&str, u8)]| Category {
         name: token(name),
@@ -133,6 +134,15 @@ pub(crate) fn config(agents: impl IntoIterator<Item = Agent>) -> RoutingConfig {
             category("broken", Some("support"), None, &[]),
         ],
         dispositions: vec![Disposition { name: token("done"), title: "Done".into(), fields: Vec::new() }],
+        tags: ["vip", "late"].map(|name| Tag { name: token(name), title: name.into(), colour: None }).into(),
+        contact_fields: vec![
+            Field {
+                name: token("cause"),
+                title: "Cause".into(),
+                choices: ["shop", "carrier"].map(token).into(),
+            },
+            Field { name: token("order"), title: "Order".into(), choices: Vec::new() },
+        ],
         ..RoutingConfig::default()
     }
 }
@@ -339,6 +349,12 @@ impl Floor {
         self.input(InputBody::Command(AgentCommand { id, agent, command }))
     }
 
+    /// Another system does something.
+    pub(crate) fn acts(&mut self, integration: &str, act: Act) -> &mut Self {
+        let id = CommandId(self.uuid());
+        self.input(InputBody::Integration(IntegrationAct { id, integration: token(integration), act }))
+    }
+
     pub(crate) fn accepts(&mut self, name: &str) -> &mut Self {
         let offer = self.offer_to(name);
         self.asks(name, Command::Accept { offer })
@@ -367,7 +383,7 @@ impl Floor {
     pub(crate) fn notes(&mut self, name: &str) -> &mut Self {
         let contact = self.held_by(name);
         let message = MessageId(self.uuid());
-        self.asks(name, Command::Note { contact, message, body: sealed() })
+        self.asks(name, Command::Note { contact, message, body: sealed(), mentions: Vec::new() })
     }
 
     pub(crate) fn gives_to_queue(&mut self, name: &str, queue: &str) -> &mut Self {

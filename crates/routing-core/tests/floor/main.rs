@@ -9,6 +9,7 @@
 )]
 
 mod aside_rules;
+mod block_rules;
 mod bot_rules;
 mod builder;
 mod company_rules;
@@ -20,11 +21,13 @@ mod forgetting;
 mod hours_rules;
 mod incident_rules;
 mod limits;
+mod mark_rules;
 mod memory_rules;
 mod model;
 mod offer_rules;
 mod order_rules;
 mod owner_rules;
+mod pick_rules;
 mod policies;
 mod presence_rules;
 mod properties;

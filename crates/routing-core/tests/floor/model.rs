@@ -2,6 +2,7 @@
 //! looks at every agent and every contact each time, and shares no code with the core.
 
 mod bots;
+mod customers;
 mod given;
 mod incidents;
 mod weigh;
@@ -76,6 +77,7 @@ pub(crate) struct Model {
     last_at: Millis,
     given: given::Given,
     incidents: incidents::Incidents,
+    customers: customers::Customers,
 }
 
 impl Model {
@@ -86,6 +88,7 @@ impl Model {
             self.given(record, event);
             self.bots(record.at, event);
             self.incidents(record.at, event);
+            self.customers(record.at, event);
             self.event(record, event);
         }
         self.check_risk(record.at);
@@ -284,7 +287,9 @@ impl Model {
                     matches!(known.at, At::Nowhere | At::With(_) | At::Aside(_) | At::Gathered(_));
                 let is_put_first =
                     matches!(why, QueuedWhy::AtRisk | QueuedWhy::Escalated | QueuedWhy::HandedOver);
-                assert!(was_taken || is_put_first, "{contact}: {:?}", known.at);
+                // Who leads moves what waits.
+                let is_moved = *why == QueuedWhy::Transferred && matches!(known.at, At::Waiting { .. });
+                assert!(was_taken || is_put_first || is_moved, "{contact}: {:?}", known.at);
                 known.at = At::Waiting { preferred: preferred.map(|one| one.agent) };
                 (known.queue, known.needs) = (Some(queue.clone()), needs.clone());
                 (known.priority, known.since) = (*priority, *since);
@@ -296,7 +301,8 @@ impl Model {
                 known.at = At::Waiting { preferred: None };
             }
             Event::Abandoned { contact } => {
-                assert!(!self.callbacks.contains(contact), "a customer who is called back lost their place");
+                let is_kept = self.callbacks.contains(contact) && !self.is_of_blocked(at, *contact);
+                assert!(!is_kept, "a customer who is called back lost their place");
                 self.ends(at, *contact, At::Abandoned);
             }
             _ => self.owner_event(at, event),
@@ -501,6 +507,9 @@ impl Model {
     fn check_offer(&self, at: Millis, id: ContactId, to: AgentId, rule: ChoiceRule) {
         let contact = &self.contacts[&id];
         let winner = self.configured(to);
+        if rule == ChoiceRule::Picked {
+            return self.check_picked(at, id, contact, winner);
+        }
         assert!(self.is_eligible(at, contact, winner), "{id} was offered to {to}, who cannot have it");
         let choose = self.queue(contact).choose;
         let idle =
@@ -521,6 +530,23 @@ impl Model {
         }
         let is_preferred = contact.at != At::Waiting { preferred: None };
         assert_eq!(rule == ChoiceRule::Preferred, is_preferred);
+    }
+
+    /// Whoever takes it could have been asked some time, whether they are there and had said no or not.
+    fn check_picked(&self, at: Millis, id: ContactId, contact: &Known, winner: &Agent) {
+        let At::Waiting { preferred } = contact.at else { panic!("{id} was picked and does not wait") };
+        assert!(self.queue(contact).picking && self.has_room(winner, contact));
+        match preferred {
+            Some(preferred) => assert_eq!(preferred, winner.id, "{id} was kept for another"),
+            None => {
+                let after = self.reached_after(winner, contact);
+                let has_reached = after.is_some_and(|after| at.since(contact.since) >= after);
+                assert!(
+                    has_reached && self.is_qualified(winner, contact),
+                    "{id} was picked by who is not able"
+                );
+            }
+        }
     }
 
     /// Nobody waits for an agent who could have them; nobody waits for who is not there.

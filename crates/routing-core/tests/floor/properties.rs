@@ -43,6 +43,7 @@ enum Step {
     WantPerson { customer: usize },
     LateText { nth: usize },
     Incident { agent: usize, n: u128, what: Outage },
+    Word { agent: usize, nth: usize, what: Word },
     Again,
     Wait { ms: u64 },
     TakeOver,
@@ -64,6 +65,19 @@ enum Company {
     Join,
     Leave(Option<usize>),
     Reply,
+}
+
+#[derive(Clone, Debug)]
+enum Word {
+    Pick,
+    Tag(bool),
+    Field(Option<bool>),
+    Note(usize),
+    Warn,
+    Block(u64),
+    Unblock,
+    Move(usize),
+    Crm(bool),
 }
 
 #[derive(Clone, Debug)]
@@ -144,6 +158,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::TakeOver),
         1 => (0..4_usize, 0..POLICIES).prop_map(|(variant, policy)| Step::Configure { variant, policy }),
         1 => Just(Step::Unreadable),
+        4 => (prop_oneof![2 => Just(1_usize), 1 => 0..6_usize], 0..9_usize, word())
+            .prop_map(|(agent, nth, what)| Step::Word { agent, nth, what }),
         3 => (prop_oneof![2 => Just(1_usize), 1 => 0..4_usize], 0..3_u128, outage())
             .prop_map(|(agent, n, what)| Step::Incident { agent, n, what }),
         5 => given(),
@@ -160,6 +176,20 @@ fn company() -> impl Strategy<Value = Company> {
         2 => Just(Company::Join),
         1 => prop::option::of(0..6_usize).prop_map(Company::Leave),
         1 => Just(Company::Reply),
+    ]
+}
+
+fn word() -> impl Strategy<Value = Word> {
+    prop_oneof![
+        4 => Just(Word::Pick),
+        2 => any::<bool>().prop_map(Word::Tag),
+        1 => prop::option::of(any::<bool>()).prop_map(Word::Field),
+        1 => (0..6_usize).prop_map(Word::Note),
+        1 => Just(Word::Warn),
+        2 => prop_oneof![Just(59_999_u64), Just(60_000), Just(3_700_000)].prop_map(Word::Block),
+        1 => Just(Word::Unblock),
+        2 => (0..3_usize).prop_map(Word::Move),
+        1 => any::<bool>().prop_map(Word::Crm),
     ]
 }
 
@@ -258,6 +288,7 @@ fn play(floor: &mut Floor, step: &Step) {
         Step::Company { agent, nth: n, what } => company_step(floor, AGENTS[*agent], *n, what),
         Step::WantPerson { .. } | Step::LateText { .. } => bot_step(floor, step),
         Step::Incident { agent, n, what } => incident(floor, *agent, *n, what),
+        Step::Word { agent, nth: n, what } => word_step(floor, AGENTS[*agent], *n, what),
         Step::Answer { nth: n, accepts, by } => answer(floor, *n, *accepts, *by),
         Step::Act { nth: n, what, by } => act(floor, *n, what, *by),
         Step::Again => {
@@ -348,6 +379,45 @@ fn company_step(floor: &mut Floor, agent: &'static str, n: usize, what: &Company
         Company::Reply => (agent, Command::Reply { contact, message, body: sealed() }),
     };
     floor.asks(by, command);
+}
+
+/// An agent notes something down, takes something, or hears somebody no more; so does another system.
+fn word_step(floor: &mut Floor, agent: &'static str, n: usize, what: &Word) {
+    let contact = nth(floor.state.contacts().map(|(id, _)| id), n).unwrap_or(ContactId { log_seq: 1, n: 0 });
+    let message = MessageId(Uuid::from_u128(1));
+    let tags = |which: bool| [token(if which { "vip" } else { "late" })].into();
+    let command = match what {
+        Word::Pick => Command::Pick { contact },
+        Word::Tag(add) => Command::SetTags { contact, add: tags(*add), remove: tags(!*add) },
+        Word::Field(value) => {
+            let value = value.map(|known| token(if known { "shop" } else { "nowhere" }));
+            Command::SetFields { contact, fields: [(token("cause"), value)].into() }
+        }
+        Word::Note(who) => {
+            Command::Note { contact, message, body: sealed(), mentions: vec![agent_id(AGENTS[*who])] }
+        }
+        Word::Warn => Command::WarnCustomer { contact, message, body: sealed() },
+        Word::Block(ms) => {
+            Command::BlockCustomer { contact, until: Millis(floor.now + ms), reason: token("threats") }
+        }
+        Word::Unblock => match nth(floor.state.blocks().map(|(identity, _)| identity), n) {
+            Some(identity) => Command::UnblockCustomer { identity },
+            None => Command::UnblockCustomer { identity: identity("nobody") },
+        },
+        Word::Move(queue) => {
+            Command::TransferToQueue { contact, queue: token(["sales", "support", "nowhere"][*queue]) }
+        }
+        Word::Crm(tag) => {
+            let act = if *tag {
+                protocol::Act::SetTags { contact, add: tags(true), remove: tags(false) }
+            } else {
+                protocol::Act::Annotate { contact, message, body: sealed() }
+            };
+            floor.acts("crm", act);
+            return;
+        }
+    };
+    floor.asks(agent, command);
 }
 
 /// What the worker wishes, of a conversation that may be forgotten.
@@ -468,7 +538,7 @@ fn act(floor: &mut Floor, n: usize, what: &Act, by: Option<usize>) {
     let message = MessageId(Uuid::from_u128(1));
     let command = match what {
         Act::Reply => Command::Reply { contact, message, body: sealed() },
-        Act::Note => Command::Note { contact, message, body: sealed() },
+        Act::Note => Command::Note { contact, message, body: sealed(), mentions: Vec::new() },
         Act::ToQueue(queue) => {
             Command::TransferToQueue { contact, queue: token(["sales", "support", "nowhere"][*queue]) }
         }
@@ -552,6 +622,7 @@ fn check(steps: &[Step], snapshot_at: usize, conversations_max: usize, policy: u
         folded = floor.log.len();
         model.check_matched();
         model.check_hours(Millis(floor.now));
+        model.check_customers(&floor.state);
         model.check_company(&floor.state);
         model.check_bots(Millis(floor.now));
         check_counts(&floor, &model);

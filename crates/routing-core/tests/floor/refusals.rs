@@ -87,9 +87,11 @@ fn a_contact_in_wrap_up_is_closed_for_all_but_notes() {
         refused ContactClosed
     "#]]);
     let message = protocol::MessageId(Uuid::from_u128(1));
-    floor.asks("bob", Command::Note { contact, message, body: sealed() }).check(expect![[r#"
+    floor.asks("bob", Command::Note { contact, message, body: sealed(), mentions: Vec::new() }).check(
+        expect![[r#"
         refused NotYours
-    "#]]);
+    "#]],
+    );
     floor.notes("ada").check(expect![[r#"
         con_6_1 entry 4: note of ada
         done

@@ -127,6 +127,30 @@ fn other_line(state: &State, at: Millis, event: &Event) -> String {
         }
         Event::IncidentEnded { .. } => "incident: ended".into(),
         Event::Gathered { contact, .. } => format!("{contact} waits for the incident"),
+        Event::ContactMarked { contact, tags, fields, .. } => {
+            let tags: String = tags.iter().map(|tag| format!(" {tag}")).collect();
+            let fields: String = fields.iter().map(|(field, value)| format!(" {field}={value}")).collect();
+            format!("{contact} is marked{tags}{fields}")
+        }
+        Event::Mentioned { contact, seq, by, agents, .. } => {
+            let names: String = agents.iter().map(|agent| format!(" {}", name(agent))).collect();
+            format!("{contact} entry {seq}: {} mentions{names}", name(by))
+        }
+        Event::MentionsRead { contact, agent } => format!("{contact}: {} has looked", name(agent)),
+        Event::CustomerBlocked { by, until, reason, queue, .. } => {
+            format!("{} blocks the customer in {queue} for {} ms: {reason}", name(by), within(until))
+        }
+        Event::CustomerUnblocked { by, .. } => {
+            format!(
+                "the customer is heard again by {}",
+                by.map_or_else(|| "itself".to_owned(), |by| name(&by))
+            )
+        }
+        Event::MessageHeldBack { .. } => "held back".into(),
+        Event::ActSettled { integration, outcome: Outcome::Done, .. } => format!("{integration}: done"),
+        Event::ActSettled { integration, outcome: Outcome::Refused { refusal }, .. } => {
+            format!("{integration}: refused {refusal:?}")
+        }
         Event::CommandSettled { outcome: Outcome::Done, .. } => "done".into(),
         Event::CommandSettled { outcome: Outcome::Refused { refusal }, .. } => format!("refused {refusal:?}"),
         Event::DuplicateSkipped => "duplicate".into(),
@@ -173,6 +197,10 @@ fn entry_words(state: &State, entry: &EntryKind) -> String {
             let about = remedy.map_or(String::new(), |remedy| format!(" of {remedy}"));
             format!("{} told{about}", name(state, *agent))
         }
+        EntryKind::Annotated { integration } => format!("note of {integration}"),
+        EntryKind::Warned { agent } => format!("{} warned the customer", name(state, *agent)),
+        EntryKind::Blocked { agent, .. } => format!("told: not heard, by {}", name(state, *agent)),
+        EntryKind::FromBlocked => "customer, not heard".into(),
         EntryKind::Note { agent } => format!("note of {}", name(state, *agent)),
         EntryKind::Joined { agent } => format!("{} joined", name(state, *agent)),
         EntryKind::TransferredToQueue { agent, queue } => {

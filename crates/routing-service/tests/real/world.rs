@@ -121,6 +121,7 @@ impl World {
             title: "Shop".to_owned(),
             queue: token("sales"),
             priority: 5,
+            practice: false,
         };
         let agent = Agent {
             title: "Anna".to_owned(),

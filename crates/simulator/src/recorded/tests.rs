@@ -25,6 +25,7 @@ fn config() -> RoutingConfig {
         title: String::new(),
         queue: token("sales"),
         priority: 0,
+        practice: false,
     };
     let queue = Queue { wrap_up_ms: 1_000, ..Queue::new(token("sales")) };
     RoutingConfig {

@@ -39,6 +39,7 @@ fn opened(n: u64, queue: &str) -> Vec<Event> {
             category: None,
             facts: protocol::facts::FactValues::new(),
             route: None,
+            practice: false,
         },
         queued(n, queue, QueuedWhy::Opened),
     ]
@@ -128,4 +129,32 @@ fn what_is_older_than_asked_is_left_out() {
     let records = || vec![(TEN, opened(1, "sales")), (TEN + 2 * DAY_MS, opened(2, "sales"))];
     assert_eq!(report(records(), TEN + 2 * DAY_MS, 1).hours.len(), 1);
     assert_eq!(report(records(), TEN + 2 * DAY_MS, 3).hours.len(), 2);
+}
+
+#[test]
+fn what_is_only_practised_counts_nowhere() {
+    let practised = |n| {
+        let mut events = opened(n, "sales");
+        for event in &mut events {
+            if let Event::ContactOpened { practice, .. } = event {
+                *practice = true;
+            }
+        }
+        events
+    };
+    let assigned = |n| Event::Assigned { contact: contact(n), agent: AGENT };
+    let resolved = |n| Event::Resolved { contact: contact(n), agent: AGENT };
+    let found = report(
+        vec![
+            (TEN, practised(1)),
+            (TEN + 1_000, vec![assigned(1)]),
+            (TEN + 2_000, vec![queued(1, "support", QueuedWhy::Transferred)]),
+            (TEN + 3_000, vec![assigned(1), resolved(1)]),
+            (TEN + 4_000, practised(2)),
+            (TEN + 5_000, vec![Event::Abandoned { contact: contact(2) }]),
+        ],
+        TEN + HOUR_MS,
+        1,
+    );
+    assert_eq!(found.hours, []);
 }

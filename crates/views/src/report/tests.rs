@@ -36,6 +36,7 @@ fn context() -> ContactContext {
         team: None,
         language: None,
         effort: Effort::default(),
+        practice: false,
     }
 }
 

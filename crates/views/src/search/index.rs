@@ -1,9 +1,11 @@
 //! The index of all words, in the clear: what is folded into it, and what is taken out when a key is destroyed.
 
+use std::collections::BTreeSet;
+
 use protocol::record::EntryKind;
 use protocol::search::Said;
 use protocol::streams::CONTACTS;
-use protocol::{AgentId, ChannelKind, ContactId, ConversationId, IdentityId, Millis, Record};
+use protocol::{AgentId, ChannelKind, ContactId, ConversationId, IdentityId, Millis, Record, SubjectToken};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::store::{Model, StoreError, signed, unsigned};
@@ -24,6 +26,8 @@ pub(crate) struct Spoken {
     pub(super) opened: Vec<(ConversationId, IdentityId, ChannelKind)>,
     /// Entries with words, in order.
     pub(super) words: Vec<Words>,
+    /// What contacts are tagged with from here; all of it.
+    pub(super) tagged: Vec<(ConversationId, ContactId, BTreeSet<SubjectToken>)>,
 }
 
 /// An entry with its words in the clear.
@@ -55,7 +59,7 @@ impl Spoken {
     ) -> Self {
         let said = if agent.is_some() { Said::Agent } else { Said::Customer };
         let words = Words { conversation, contact, seq, at, said, agent, key: (identity, 1), text, name };
-        Self { opened: opened.into_iter().collect(), words: vec![words] }
+        Self { opened: opened.into_iter().collect(), words: vec![words], tagged: Vec::new() }
     }
 
     /// How many bytes its words have.
@@ -74,15 +78,20 @@ impl Spoken {
 /// What kind of words an entry has, and who wrote them; `None` if nobody's are searched for there.
 pub(super) fn said_in(kind: &EntryKind) -> Option<(Said, Option<AgentId>)> {
     match kind {
-        EntryKind::FromCustomer | EntryKind::Automatic => Some((Said::Customer, None)),
+        EntryKind::FromCustomer | EntryKind::FromBlocked | EntryKind::Automatic => {
+            Some((Said::Customer, None))
+        }
         EntryKind::FromAgent { agent, bot: false } => Some((Said::Agent, Some(*agent))),
         EntryKind::FromAgent { agent, bot: true } => Some((Said::Bot, Some(*agent))),
         EntryKind::Suggested { agent } => Some((Said::Suggested, Some(*agent))),
         EntryKind::Told { agent, .. } => Some((Said::Told, Some(*agent))),
+        EntryKind::Warned { agent } => Some((Said::Agent, Some(*agent))),
         EntryKind::Note { agent } => Some((Said::Note, Some(*agent))),
+        EntryKind::Annotated { .. } => Some((Said::Note, None)),
         EntryKind::Whispered { agent } => Some((Said::Whispered, Some(*agent))),
         // An incident's words are the company's, and the same in thousands of conversations.
         EntryKind::IncidentTold { .. }
+        | EntryKind::Blocked { .. }
         | EntryKind::HandedOver { .. }
         | EntryKind::Joined { .. }
         | EntryKind::TransferredToQueue { .. }
@@ -110,7 +119,7 @@ impl Model for Search {
     type Given = Spoken;
     const LOG: &'static str = CONTACTS;
     const NAME: &'static str = "views search";
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
     /// Words stand once, in `entries`; `words` is an index over them that keeps no copy. Rows come in the order of the log, so
     /// that a time is a place among them. `tags` makes what is filtered by a word like any other: then a filter that holds for
     /// few rows among many hits costs no look at each of them.
@@ -126,6 +135,15 @@ CREATE TABLE agents (
   row INTEGER PRIMARY KEY,
   agent TEXT NOT NULL UNIQUE
 ) STRICT;
+CREATE TABLE tags (
+  row INTEGER PRIMARY KEY,
+  tag TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE tagged (
+  contact TEXT NOT NULL,
+  tag INTEGER NOT NULL,
+  PRIMARY KEY (contact, tag)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE keys (
   row INTEGER PRIMARY KEY,
   identity TEXT NOT NULL,
@@ -159,7 +177,9 @@ CREATE INDEX entries_by_time ON entries (at);
 CREATE INDEX entries_by_key ON entries (key);
 CREATE INDEX names ON entries (conversation, seq) WHERE name IS NOT NULL;
 CREATE VIEW indexed AS
-  SELECT row, text, name, 'c' || channel || ' v' || conversation || ' a' || ifnull(agent, 0) AS tags FROM entries;
+  SELECT row, text, name, 'c' || channel || ' v' || conversation || ' a' || ifnull(agent, 0)
+    || ifnull((SELECT group_concat(' t' || tagged.tag, '') FROM tagged WHERE tagged.contact = entries.contact), '') AS tags
+  FROM entries;
 CREATE VIRTUAL TABLE words USING fts5(
   text, name, tags,
   content='indexed', content_rowid='row',
@@ -185,6 +205,9 @@ INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
         }
         for words in &spoken.words {
             add(tx, words)?;
+        }
+        for (conversation, contact, tags) in &spoken.tagged {
+            tag(tx, *conversation, *contact, tags)?;
         }
         Ok(())
     }
@@ -229,6 +252,40 @@ fn add(tx: &Connection, words: &Words) -> Result<(), StoreError> {
         "INSERT INTO words (rowid, text, name, tags) SELECT row, text, name, tags FROM indexed WHERE row = ?1",
     )?
     .execute(params![tx.last_insert_rowid()])?;
+    Ok(())
+}
+
+/// The rows of a contact are found by other tags from here: each is taken out of the index and put in again.
+fn tag(
+    tx: &Connection,
+    conversation_id: ConversationId,
+    contact: ContactId,
+    tags: &BTreeSet<SubjectToken>,
+) -> Result<(), StoreError> {
+    let Some((conversation, _)) = conversation(tx, conversation_id)? else { return Ok(()) };
+    let contact = contact.to_string();
+    let rows = {
+        let mut select =
+            tx.prepare_cached("SELECT row FROM entries WHERE conversation = ?1 AND contact = ?2")?;
+        let found = select.query_map(params![conversation, contact], |row| row.get(0))?;
+        found.collect::<Result<Vec<i64>, _>>()?
+    };
+    // The index first: it reads in the row what it has to take out of itself.
+    for row in &rows {
+        tx.prepare_cached("DELETE FROM words WHERE rowid = ?1")?.execute([row])?;
+    }
+    tx.prepare_cached("DELETE FROM tagged WHERE contact = ?1")?.execute([&contact])?;
+    for tag in tags {
+        tx.prepare_cached("INSERT OR IGNORE INTO tags (tag) VALUES (?1)")?.execute([tag.as_str()])?;
+        tx.prepare_cached("INSERT INTO tagged (contact, tag) SELECT ?1, row FROM tags WHERE tag = ?2")?
+            .execute(params![contact, tag.as_str()])?;
+    }
+    for row in &rows {
+        tx.prepare_cached(
+            "INSERT INTO words (rowid, text, name, tags) SELECT row, text, name, tags FROM indexed WHERE row = ?1",
+        )?
+        .execute([row])?;
+    }
     Ok(())
 }
 

@@ -35,6 +35,8 @@ impl Opener {
         for event in &record.events {
             if let Event::ConversationOpened { conversation, identity, channel, .. } = event {
                 spoken.opened.push((*conversation, *identity, *channel));
+            } else if let Event::ContactMarked { contact, conversation, tags, .. } = event {
+                spoken.tagged.push((*conversation, *contact, tags.clone()));
             }
         }
         for (conversation, entry) in entries(record) {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use protocol::limits::{SEARCH_CONVERSATIONS_MAX, SEARCH_HITS_MAX, SEARCH_RANKED_MAX};
 use protocol::search::Said;
-use protocol::{AgentId, ChannelKind, ContactId, Hash128, IdentityId};
+use protocol::{AgentId, ChannelKind, ContactId, Hash128, IdentityId, SubjectToken};
 
 use super::index::Words;
 use super::*;
@@ -41,7 +41,10 @@ fn said(seq: u64, n: u64, by: Option<u64>, text: &str) -> Row<Spoken> {
         text: text.to_owned(),
         name: None,
     };
-    Row { origin: Origin::new(seq, 5_000 + seq, None), record: Spoken { opened, words: vec![words] } }
+    Row {
+        origin: Origin::new(seq, 5_000 + seq, None),
+        record: Spoken { opened, words: vec![words], tagged: Vec::new() },
+    }
 }
 
 struct Given {
@@ -392,4 +395,28 @@ fn what_was_opened_before_its_key_was_destroyed_gets_in_no_more() {
     forget(&mut given.store, identity(1), u32::MAX).unwrap();
     assert!(given.found(&newest("third")).is_empty());
     forget(&mut given.store, identity(99), 1).unwrap();
+}
+
+#[test]
+fn a_tag_is_searched_by_as_long_as_the_contact_has_it() {
+    let tag = |name: &str| SubjectToken::new(name).unwrap();
+    let tagged = |seq: u64, contact: u64, tags: &[&str]| {
+        let tags = tags.iter().map(|name| tag(name)).collect();
+        let tagged = vec![(conversation(contact), ContactId { log_seq: contact, n: 1 }, tags)];
+        Row { origin: Origin::new(seq, 5_000 + seq, None), record: Spoken { tagged, ..Spoken::default() } }
+    };
+    let mut given = given(&[
+        said(1, 1, None, "tring one"),
+        said(2, 2, None, "tring two"),
+        tagged(3, 1, &["vip", "very-late"]),
+        said(4, 1, None, "tring three"),
+    ]);
+    let by = |name: &str| SearchQuestion { tag: Some(tag(name)), ..newest("tring") };
+    assert_eq!(given.found(&by("vip")), [4, 1], "what was said before and after");
+    assert_eq!(given.found(&by("very-late")), [4, 1]);
+    assert_eq!(given.found(&by("late")), [0_u64; 0]);
+    given.store.apply(&[tagged(5, 1, &["very-late"]), tagged(6, 2, &["vip"])]).unwrap();
+    assert_eq!(given.found(&by("vip")), [2]);
+    assert_eq!(given.found(&by("very-late")), [4, 1]);
+    assert_eq!(given.found(&newest("tring")), [4, 2, 1], "words are found as before");
 }

@@ -97,6 +97,7 @@ fn record(n: u64) -> Record {
             category: None,
             facts: protocol::facts::FactValues::new(),
             route: None,
+            practice: false,
         });
     }
     events.push(Event::EntryAdded { conversation, contact, seq: n, entry: EntryKind::FromCustomer });

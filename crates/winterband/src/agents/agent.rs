@@ -308,6 +308,8 @@ impl SimulatedAgent {
             | ToDesk::Delivered { .. }
             | ToDesk::Typing { .. }
             | ToDesk::Writing { .. }
+            | ToDesk::Line { .. }
+            | ToDesk::Mentions { .. }
             | ToDesk::Floor(_)
             | ToDesk::Pong { .. } => {}
         }

@@ -125,6 +125,7 @@ async fn publish_floor(shared: &Shared, agent: AgentId) -> Result<()> {
         title: "Bench".to_owned(),
         queue: name.clone(),
         priority: 0,
+        practice: false,
     };
     let agent = Agent {
         title: "Bench".to_owned(),
@@ -177,6 +178,7 @@ fn question(agent: AgentId) -> TillQuestion {
             team: None,
             language: None,
             effort: Effort::default(),
+            practice: false,
         },
         claim: claim().unwrap_or_default(),
         currency: None,

@@ -169,6 +169,7 @@ pub(super) fn config(agents: usize) -> Result<RoutingConfig> {
             title: "Bench".to_owned(),
             queue: name.clone(),
             priority: 1,
+            practice: false,
         }],
         categories: Vec::new(),
         dispositions: vec![Disposition { name, title: "Done".to_owned(), fields: Vec::new() }],

@@ -207,6 +207,7 @@ fn config(plan: &Plan) -> Result<RoutingConfig> {
             title: String::new(),
             queue: name(n % plan.queues)?,
             priority: u8::try_from(n / plan.queues)?,
+            practice: false,
         })
     });
     Ok(RoutingConfig {

@@ -71,6 +71,8 @@ impl Mind {
             | ToDesk::Delivered { .. }
             | ToDesk::Typing { .. }
             | ToDesk::Writing { .. }
+            | ToDesk::Line { .. }
+            | ToDesk::Mentions { .. }
             | ToDesk::Floor(_)
             | ToDesk::Error { .. }
             | ToDesk::Pong { .. } => {}

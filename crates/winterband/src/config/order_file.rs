@@ -32,6 +32,7 @@ pub(super) fn queue(table: &mut Table<'_, '_>) -> impl FnOnce(SubjectToken) -> Q
     let close_after_ms = table.optional_duration_ms("close_after");
     let close_warning_ms = table.optional_duration_ms("close_warning");
     let service = table.inline("service", SERVICE, service);
+    let picking = table.optional_yes_no("picking").unwrap_or(true);
     let speaks = table.optional_yes_no("speaks").unwrap_or_default();
     let (hours, overflow) = (table.optional_token("hours"), table.optional_token("overflow"));
     move |name| Queue {
@@ -48,6 +49,7 @@ pub(super) fn queue(table: &mut Table<'_, '_>) -> impl FnOnce(SubjectToken) -> Q
         hours,
         service,
         speaks,
+        picking,
         overflow,
         ..Queue::new(name)
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use protocol::config::{Account, Agent, Category, Disposition, Field, Queue, Role, RoutingConfig, Skill};
+use protocol::config::{
+    Account, Agent, Category, Disposition, Field, Queue, Role, RoutingConfig, Skill, Tag, TagColour,
+};
 use protocol::ids::AgentId;
 use protocol::input::SkillNeed;
 use protocol::{ChannelKind, SkillLevel, SubjectToken};
@@ -22,7 +24,8 @@ pub(crate) const DEMO: &str = include_str!("../../../../deploy/config/routing.to
 const FIELDS: &str =
     "a list of { name = \"cause\", title = \"Cause\", choices = [names] }, of which choices may be left out";
 const ROLES: &str = "one of agent, lead, supervisor, administrator";
-const KINDS: [&str; 12] = [
+const COLOURS: &str = "one of red, orange, yellow, green, blue, purple, grey";
+const KINDS: [&str; 14] = [
     "queue",
     "skill",
     "agent",
@@ -35,6 +38,8 @@ const KINDS: [&str; 12] = [
     "language",
     "fact",
     "route",
+    "tag",
+    "contact_field",
 ];
 
 /// Reads a text, or tells all its faults at once.
@@ -77,6 +82,8 @@ pub(crate) fn read(
         hours: each(&mut source, "hours", tables("hours"), hours_file::hours),
         facts: each(&mut source, "fact", tables("fact"), facts_file::fact),
         routes: each(&mut source, "route", tables("route"), facts_file::route),
+        tags: each(&mut source, "tag", tables("tag"), tag),
+        contact_fields: each(&mut source, "contact_field", tables("contact_field"), contact_field),
     };
     // Faults between the parts make sense only when each part could be read.
     if source.faults.is_empty() {
@@ -197,6 +204,20 @@ fn agent(table: &mut Table<'_, '_>, known: &BTreeMap<SubjectToken, AgentId>) -> 
     })
 }
 
+fn tag(table: &mut Table<'_, '_>) -> Option<Tag> {
+    let (name, title) = (table.token("name"), table.title("title"));
+    let colour = table.optional_word("colour", COLOURS, |word| {
+        TagColour::ALL.into_iter().find(|colour| colour.as_str() == word)
+    });
+    Some(Tag { name: name?, title: title?, colour })
+}
+
+fn contact_field(table: &mut Table<'_, '_>) -> Option<Field> {
+    let (name, title) = (table.token("name"), table.title("title"));
+    let choices = table.optional_tokens("choices").unwrap_or_default().into_iter().collect();
+    Some(Field { name: name?, title: title?, choices })
+}
+
 fn role(word: &str) -> Option<Role> {
     Role::ALL.into_iter().find(|role| role.as_str() == word)
 }
@@ -205,7 +226,15 @@ fn account(table: &mut Table<'_, '_>) -> Option<Account> {
     let channel = table.word("channel", "one of web, api", channel);
     let (name, title, queue) = (table.token("name"), table.title("title"), table.token("queue"));
     let priority = table.small("priority");
-    Some(Account { channel: channel?, name: name?, title: title?, queue: queue?, priority: priority? })
+    let practice = table.optional_yes_no("practice").unwrap_or_default();
+    Some(Account {
+        channel: channel?,
+        name: name?,
+        title: title?,
+        queue: queue?,
+        priority: priority?,
+        practice,
+    })
 }
 
 fn category(table: &mut Table<'_, '_>) -> Option<Category> {

@@ -84,6 +84,7 @@ impl Messages {
                     fates.parked = true;
                     self.parked_seqs.extend(record.cause.inbound_seq());
                 }
+                Event::MessageHeldBack { .. } => fates.recorded += 1,
                 Event::CommandSettled { command, outcome } => {
                     self.settled(seq, (asked_by(record), *command), outcome, faults);
                 }
@@ -107,8 +108,8 @@ impl Messages {
             faults.add(format!("record {record} adds entry {seq} to {conversation} after entry {last}"));
         }
         match entry {
-            EntryKind::FromCustomer | EntryKind::Automatic => fates.recorded += 1,
-            EntryKind::FromAgent { .. } => self.count.replies += 1,
+            EntryKind::FromCustomer | EntryKind::FromBlocked | EntryKind::Automatic => fates.recorded += 1,
+            EntryKind::FromAgent { .. } | EntryKind::Warned { .. } => self.count.replies += 1,
             EntryKind::Note { .. } | EntryKind::Whispered { .. } => self.count.notes += 1,
             _ => {}
         }

@@ -34,6 +34,7 @@ impl Log {
             category: None,
             facts: protocol::facts::FactValues::new(),
             route: None,
+            practice: false,
         };
         let entry = log.entry();
         let gone = Event::Abandoned { contact };

@@ -302,6 +302,7 @@ mod tests {
                 signature: String::new(),
                 trusted_server: String::new(),
                 closing_text: String::new(),
+                blocked_text: String::new(),
                 bytes_max: 1 << 20,
                 limits: channel_email::Limits::default(),
             },

@@ -50,6 +50,7 @@ fn the_worker_is_told_where_a_held_contact_stands_and_only_by_who_holds_it() {
         // Of the latest message that named one.
         language: "nl".parse::<Language>().ok(),
         effort: Effort { waited_ms: 1_000, ..Effort::default() },
+        practice: false,
     };
     assert_eq!(log.floor.standing(ANNA, CONTACT), Some(expected));
     assert_eq!(log.floor.standing(BEN, CONTACT), None);

@@ -103,9 +103,10 @@ impl Model {
         let own = *cost.own_priority.get_or_insert(priority);
         assert_eq!(priority, own, "{id} stands in the place of another");
         cost.waits_from.get_or_insert(at);
-        // A customer who wants a person may not have had anybody yet.
-        let left_a_bot = why == QueuedWhy::HandedOver && matches!(stood, At::With(_) | At::Aside(_));
-        if left_a_bot || matches!(why, QueuedWhy::Transferred | QueuedWhy::Reclaimed) {
+        // A customer who wants a person, or whom a lead moves, may not have had anybody yet.
+        let had_somebody = matches!(stood, At::With(_) | At::Aside(_));
+        let is_handed_on = matches!(why, QueuedWhy::HandedOver | QueuedWhy::Transferred);
+        if is_handed_on && had_somebody || why == QueuedWhy::Reclaimed {
             cost.effort.transfers += 1;
         }
     }

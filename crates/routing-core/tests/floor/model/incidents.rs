@@ -57,7 +57,8 @@ impl Model {
                 if let Some(known) = self.contacts.get(contact)
                     && matches!(known.at, At::Gathered(_))
                 {
-                    assert_eq!((known.since, known.queue.as_ref()), (*since, Some(queue)), "the old place");
+                    let is_old = known.queue.as_ref() == Some(queue) || *why == QueuedWhy::Transferred;
+                    assert!(known.since == *since && is_old, "the old place");
                 }
                 let category = self.incidents.categories.get(contact);
                 let covers = |(id, (terms, ends)): (&IncidentId, &(IncidentTerms, bool))| {
@@ -85,7 +86,7 @@ impl Model {
             }
             Event::Abandoned { contact } => {
                 let known = self.contacts[contact].at.clone();
-                let has_left = self.incidents.left.remove(contact);
+                let has_left = self.incidents.left.remove(contact) || self.is_of_blocked(at, *contact);
                 assert!(has_left || !matches!(known, At::Gathered(_)), "{contact} was given up");
             }
             _ => {}

@@ -133,6 +133,9 @@ fn state(presence: Presence, offers: Vec<OfferCard>, contacts: Vec<DeskContact>)
         lead: false,
         role: Role::Agent,
         scope: BTreeSet::new(),
+        tags: Vec::new(),
+        contact_fields: Vec::new(),
+        mentions: Vec::new(),
     }
 }
 
@@ -147,6 +150,8 @@ fn card(offer: OfferId, contact: ContactId) -> OfferCard {
         expires_at: Millis(T0 + 30_000),
         customer_name: None,
         callback: false,
+        tags: BTreeSet::new(),
+        practice: false,
         words: vec!["hello".into()],
         history: None,
         receipt: receipt(),
@@ -192,6 +197,11 @@ fn picture(is_in_wrap_up: bool, entries: Vec<DeskEntry>) -> DeskContact {
         with_bot: false,
         company: Vec::new(),
         receipt: None,
+        tags: BTreeSet::new(),
+        fields: BTreeMap::new(),
+        practice: false,
+        warnings: 0,
+        blocked_until: None,
     }
 }
 
