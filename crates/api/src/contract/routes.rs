@@ -118,6 +118,7 @@ pub(super) fn lines() -> Vec<Line> {
         empowerment(),
         keys(),
         integrations(),
+        customers(),
         parked(),
         configuration(),
     ]
@@ -332,6 +333,47 @@ fn integrations() -> Vec<Line> {
             (507, "storage_full"),
         ]),
         delete("/api/v1/integrations/{name}", "endIntegration", "Takes its keys and its edge away.")
+            .refuses(&[NOT_THERE]),
+    ]
+}
+
+fn customers() -> Vec<Line> {
+    const NOT_THERE: (u16, &str) = (404, "not_found");
+    const WRONG: (u16, &str) = (422, "bad_identity");
+    vec![
+        post(
+            "/api/v1/customers/consents",
+            "changeConsent",
+            "Writes down what a customer agreed to, or no longer agrees to.",
+        )
+        .takes(of::<Document>())
+        .gives(200, of::<Value>())
+        .refuses(&[NOT_THERE, WRONG]),
+        post("/api/v1/customers/consents/list", "consents", "What a customer agreed to.")
+            .takes(of::<Document>())
+            .gives(200, of::<Value>())
+            .refuses(&[NOT_THERE, WRONG]),
+        post(
+            "/api/v1/customers/erase",
+            "eraseCustomer",
+            "Destroys the keys of a customer: nothing of theirs can be read any more.",
+        )
+        .takes(of::<Document>())
+        .gives(202, of::<Value>())
+        .refuses(&[NOT_THERE, (409, "open_contact"), WRONG]),
+        get("/api/v1/erasures/{id}", "erasure", "How an erasure stands, and its certificate.")
+            .gives(200, of::<Document>())
+            .refuses(&[NOT_THERE]),
+        post(
+            "/api/v1/customers/export",
+            "exportCustomer",
+            "Puts together all that is held about a customer.",
+        )
+        .takes(of::<Document>())
+        .gives(202, of::<Value>())
+        .refuses(&[NOT_THERE, WRONG]),
+        get("/api/v1/exports/{id}", "export", "What was put together, as an archive, or how far it is.")
+            .gives(200, of::<Value>())
             .refuses(&[NOT_THERE]),
     ]
 }
