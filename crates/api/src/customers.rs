@@ -78,10 +78,8 @@ pub(crate) async fn erasure(
     Path(id): Path<String>,
 ) -> Result<Json<ErasureState>, Problem> {
     let id = id.parse().map_err(|_| unknown_erasure())?;
-    match ask(&api, &RightsQuestion::Erasure { id }).await? {
-        RightsAnswer::Unknown => Err(unknown_erasure()),
-        answer => erasing(answer).map(Json),
-    }
+    let answer = ask(&api, &RightsQuestion::Erasure { id }).await?;
+    if matches!(answer, RightsAnswer::Unknown) { Err(unknown_erasure()) } else { erasing(answer).map(Json) }
 }
 
 /// `POST /api/v1/customers/export`
@@ -97,13 +95,10 @@ pub(crate) async fn export(
     let about = about(&api, asked.conversation, asked.identity.as_ref())?;
     trail::note(&api, &caller, Action::CustomerExported, noted(&about, id.to_string())).await?;
     let question = RightsQuestion::Export { id, about, by: by(&caller) };
-    match ask(&api, &question).await? {
-        RightsAnswer::Exporting { id } => {
-            let exporting = Exporting { id, path: format!("/api/v1/exports/{id}") };
-            Ok((StatusCode::ACCEPTED, Json(exporting)).into_response())
-        }
-        answer => Err(refused(&answer)),
-    }
+    let answer = ask(&api, &question).await?;
+    let RightsAnswer::Exporting { id } = answer else { return Err(refused(&answer)) };
+    let exporting = Exporting { id, path: format!("/api/v1/exports/{id}") };
+    Ok((StatusCode::ACCEPTED, Json(exporting)).into_response())
 }
 
 /// `GET /api/v1/exports/{id}`: the archive, part by part; 202 while it is put together.

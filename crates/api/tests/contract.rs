@@ -1,7 +1,7 @@
 //! The documents of the contract as they stand beside the code: whoever changes the contract sees it here.
 //!
 //! `UPDATE_EXPECT=1` writes them anew.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 

@@ -351,7 +351,7 @@ async fn a_killed_server_delays_a_message_and_loses_none() {
 
 #[tokio::test]
 async fn before_the_first_configuration_every_account_is_unknown() {
-    let house = House::open_bare(&[]).await;
+    let house = Box::pin(House::open_bare(&[])).await;
     let (_, present) = house.get("config").await;
     assert_eq!(present, json!({"log_seq": null, "hash": null, "config": null}));
     let (status, problem) = house.post("messages", &message("m-1", "hello")).await;

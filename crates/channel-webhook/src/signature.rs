@@ -20,7 +20,7 @@ pub(crate) fn verify(secrets: &Secrets, raw: &Raw<'_>, now: Millis) -> Result<()
         return Err(Rejected::refuse("no_signature", words));
     };
     let made_at = at.parse::<u64>().ok().and_then(|seconds| seconds.checked_mul(1000));
-    if !made_at.is_some_and(|made_at| made_at.abs_diff(now.0) <= STALE_MS) {
+    if made_at.is_none_or(|made_at| made_at.abs_diff(now.0) > STALE_MS) {
         let words =
             "webhook-timestamp is more than five minutes off: sign each attempt anew and check the clock";
         return Err(Rejected::refuse("stale", words));

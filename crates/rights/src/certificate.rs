@@ -21,15 +21,35 @@ const KEY: &str = "its key was destroyed: what is sealed with it opens for nobod
 pub(crate) fn certificate(hasher: &IdHasher, erasure: &Pending, looked: Looked, now: Millis) -> Certificate {
     let Cleared { entries, drafts, parked } =
         erasure.cleared.unwrap_or(Cleared { entries: 0, drafts: 0, parked: 0 });
-    let files = u64::try_from(erasure.objects.len()).unwrap_or(u64::MAX);
-    let place = |place: &str, data: &str, how: &str, count, tried| PlaceErased {
-        place: place.to_owned(),
-        data: data.to_owned(),
-        how: how.to_owned(),
-        count,
-        tried,
+    let mut places = of_the_log(erasure, entries, looked);
+    places.extend(beside_it(drafts, parked));
+    let stays = [
+        "that there were contacts, with times, queues, dispositions, amounts and facts that other systems pushed",
+        "identities and links as keyed hashes: without the master key and the address itself they name nobody",
+        "what was sent to the customer and to systems outside: it is theirs",
+    ];
+    let mut certificate = Certificate {
+        erasure: erasure.id,
+        by: erasure.by.clone(),
+        asked_at: erasure.asked_at,
+        done_at: now,
+        identities: u64::try_from(erasure.identities.len()).unwrap_or(u64::MAX),
+        places,
+        stays: stays.map(str::to_owned).to_vec(),
+        hash: Hash128([0; 16]),
     };
-    let places = vec![
+    certificate.hash = hash(hasher, &certificate);
+    certificate
+}
+
+fn place(place: &str, data: &str, how: &str, count: Option<u64>, tried: Option<u64>) -> PlaceErased {
+    PlaceErased { place: place.to_owned(), data: data.to_owned(), how: how.to_owned(), count, tried }
+}
+
+/// The keys, the streams and the files.
+fn of_the_log(erasure: &Pending, entries: u64, looked: Looked) -> Vec<PlaceErased> {
+    let files = u64::try_from(erasure.objects.len()).unwrap_or(u64::MAX);
+    vec![
         place(
             "KEYS",
             "the keys that seal everything below",
@@ -59,6 +79,12 @@ pub(crate) fn certificate(hasher: &IdHasher, erasure: &Pending, looked: Looked, 
             Some(files),
             Some(looked.files_gone),
         ),
+    ]
+}
+
+/// What is made of them, and what waits beside them.
+fn beside_it(drafts: u64, parked: u64) -> Vec<PlaceErased> {
+    vec![
         place(
             "DRAFTS",
             "unsent words of agents",
@@ -98,24 +124,7 @@ pub(crate) fn certificate(hasher: &IdHasher, erasure: &Pending, looked: Looked, 
             None,
             None,
         ),
-    ];
-    let stays = [
-        "that there were contacts, with times, queues, dispositions, amounts and facts that other systems pushed",
-        "identities and links as keyed hashes: without the master key and the address itself they name nobody",
-        "what was sent to the customer and to systems outside: it is theirs",
-    ];
-    let mut certificate = Certificate {
-        erasure: erasure.id,
-        by: erasure.by.clone(),
-        asked_at: erasure.asked_at,
-        done_at: now,
-        identities: u64::try_from(erasure.identities.len()).unwrap_or(u64::MAX),
-        places,
-        stays: stays.map(str::to_owned).to_vec(),
-        hash: Hash128([0; 16]),
-    };
-    certificate.hash = hash(hasher, &certificate);
-    certificate
+    ]
 }
 
 fn count(erasure: &Pending) -> u64 {

@@ -50,10 +50,7 @@ impl Turn<'_> {
 
     /// Who has it, is with it, or leads.
     fn may_mark(&self, agent: AgentId, id: ContactId) -> Settled {
-        let refusal = match self.own_or_wrap_up(agent, id) {
-            Ok(_) => return Ok(()),
-            Err(refusal) => refusal,
-        };
+        let Err(refusal) = self.own_or_wrap_up(agent, id) else { return Ok(()) };
         if self.with(agent, id).is_ok() {
             return Ok(());
         }

@@ -117,7 +117,8 @@ pub(crate) async fn run(folder: Option<&Path>, command: Command) -> Result<ExitC
             let KeyArgs { public_key, seed_file } = key;
             let asked = NewIntegration { name, scopes, accounts, per_second, public_key };
             office.note(&asked.name).await?;
-            let made = integrations::add(&office.accounts, asked, now()).await.map_err(told)?;
+            let made =
+                integrations::add(&office.accounts, asked, now()).await.map_err(|problem| told(&problem))?;
             return office.hand_over(&made, seed_file.as_deref()).await;
         }
         Command::List => office.list().await?,
@@ -125,12 +126,16 @@ pub(crate) async fn run(folder: Option<&Path>, command: Command) -> Result<ExitC
             let KeyArgs { public_key, seed_file } = key;
             let asked = RotateIntegration { public_key, end_old };
             office.note(&name).await?;
-            let made = integrations::rotate(&office.accounts, &name, asked).await.map_err(told)?;
+            let made = integrations::rotate(&office.accounts, &name, asked)
+                .await
+                .map_err(|problem| told(&problem))?;
             return office.hand_over(&made, seed_file.as_deref()).await;
         }
         Command::Remove { name } => {
             office.note(&name).await?;
-            integrations::remove(&office.accounts, &office.bus, &name).await.map_err(told)?;
+            integrations::remove(&office.accounts, &office.bus, &name)
+                .await
+                .map_err(|problem| told(&problem))?;
             println!("{name} is taken away");
         }
         Command::Check { name, seed_file } => {
@@ -144,7 +149,7 @@ pub(crate) async fn run(folder: Option<&Path>, command: Command) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-fn told(problem: Problem) -> anyhow::Error {
+fn told(problem: &Problem) -> anyhow::Error {
     anyhow::anyhow!("{} ({}): {}", problem.title, problem.code, problem.detail)
 }
 
@@ -161,7 +166,7 @@ impl Office {
     }
 
     async fn list(&self) -> Result<()> {
-        for one in integrations::list(&self.accounts).await.map_err(told)? {
+        for one in integrations::list(&self.accounts).await.map_err(|problem| told(&problem))? {
             let words: Vec<&str> = one.integration.scopes.iter().map(|scope| scope.as_str()).collect();
             let accounts: Vec<&str> = one.integration.accounts.iter().map(SubjectToken::as_str).collect();
             println!(
@@ -229,7 +234,7 @@ impl Office {
     }
 
     async fn print_config(&self) -> Result<()> {
-        let all = integrations::list(&self.accounts).await.map_err(told)?;
+        let all = integrations::list(&self.accounts).await.map_err(|problem| told(&problem))?;
         let subjects = boot::subjects(&self.settings)?;
         let users = ServerUser::of(&subjects, all.iter().map(|one| (&one.name, &one.integration)));
         println!("{}", users_config(&users));

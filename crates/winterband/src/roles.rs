@@ -107,17 +107,17 @@ async fn start_one(shared: &Shared, role: Role, running: &mut Running) -> anyhow
     let bus = running.connect(shared, role.name()).await?;
     match role {
         // First: nothing that was erased is opened, whatever store of keys was restored.
-        Role::Rights => rights::start(&kit, bus, sealer, hasher).await.map(|()| Router::new()),
+        Role::Rights => Box::pin(rights::start(&kit, bus, sealer, hasher)).await.map(|()| Router::new()),
         Role::Routing => routing_service::start(&kit, bus, sealer, hasher).await.map(|()| Router::new()),
         Role::Empowerment => empowerment_service::start(&kit, bus, sealer).await.map(|()| Router::new()),
         Role::Views => views::start(&kit, bus, sealer).await.map(|()| Router::new()),
-        Role::Desk => desk::start(&kit, bus, sealer, hasher).await,
-        Role::Chat => channel_host::start(&kit, bus, sealer, hasher).await,
+        Role::Desk => Box::pin(desk::start(&kit, bus, sealer, hasher)).await,
+        Role::Chat => Box::pin(channel_host::start(&kit, bus, sealer, hasher)).await,
         Role::Channels => channel_host::start_channels(&kit, bus, sealer, hasher).await,
         Role::Api => {
             // What integrations publish comes over another one: who floods it delays nobody over HTTP.
             let edge = running.connect(shared, "edge").await?;
-            api::start(&kit, bus, edge, sealer, hasher).await
+            Box::pin(api::start(&kit, bus, edge, sealer, hasher)).await
         }
     }
 }

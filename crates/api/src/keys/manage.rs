@@ -124,7 +124,7 @@ fn of_agent(
     agent(api, name)?;
     let token: SubjectToken = name.parse().map_err(|_| Problem::internal())?;
     let called = asked.name.clone().unwrap_or_else(|| format!("signs in as {name}"));
-    let key = KeyAccount::plain(fair_name(called)?, BTreeSet::new(), now);
+    let key = KeyAccount::plain(fair_name(&called)?, BTreeSet::new(), now);
     Ok(KeyAccount { agent: Some(token), expires_at: end(asked.days, now)?, ..key })
 }
 
@@ -134,7 +134,7 @@ fn with_scopes(caller: &Caller, asked: NewKey, now: Millis) -> Result<KeyAccount
         let detail = format!("name the agent that it signs in, or scopes, of {}", all.join(", "));
         return Err(unprocessable("no_scopes", "the key could do nothing", detail));
     }
-    let name = fair_name(asked.name.unwrap_or_default())?;
+    let name = fair_name(asked.name.as_deref().unwrap_or_default())?;
     let key = KeyAccount::plain(name, asked.scopes, now);
     let key = KeyAccount { integration: asked.integration, expires_at: end(asked.days, now)?, ..key };
     gives_what_it_has(caller, &key)?;
@@ -156,7 +156,7 @@ fn gives_what_it_has(caller: &Caller, key: &KeyAccount) -> Result<(), Problem> {
     }
 }
 
-fn fair_name(name: String) -> Result<String, Problem> {
+fn fair_name(name: &str) -> Result<String, Problem> {
     let fits = (1..=KEY_NAME_BYTES_MAX).contains(&name.trim().len()) && !name.chars().any(char::is_control);
     if fits {
         return Ok(name.trim().to_owned());

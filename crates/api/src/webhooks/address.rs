@@ -113,10 +113,11 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     // Only this eighth is given out; within it some lead back into IPv4, or are for documents.
     let [first, second, ..] = parts;
     let global = (first & 0xe000) == 0x2000;
-    let special = (first == 0x2001 && second < 0x0200)
-        || (first == 0x2001 && second == 0x0db8)
-        || first == 0x2002
-        || first == 0x3fff;
+    let special = match first {
+        0x2001 => second < 0x0200 || second == 0x0db8,
+        0x2002 | 0x3fff => true,
+        _ => false,
+    };
     global && !special
 }
 

@@ -321,7 +321,7 @@ fn mark(marks: &mut Vec<Mark>, new: Mark) {
         [first, second, ..] => second.number - first.number,
         [] | [_] => MARK_EVERY,
     };
-    if new.number % step != 0 || marks.last().is_some_and(|last| last.number >= new.number) {
+    if !new.number.is_multiple_of(step) || marks.last().is_some_and(|last| last.number >= new.number) {
         return;
     }
     marks.push(new);

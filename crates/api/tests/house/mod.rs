@@ -66,7 +66,7 @@ impl House {
 
     /// As [`House::open`], with settings by variables.
     pub(crate) async fn open_with(variables: &[(&str, &str)]) -> Self {
-        let house = Self::open_bare(variables).await;
+        let house = Box::pin(Self::open_bare(variables)).await;
         house.put_config(&config(&["shop"])).await;
         house
     }
@@ -101,8 +101,9 @@ impl House {
         api::integrations::keep_admitted(&kit, &bus, server.user_list()).await.unwrap();
         let edge = Bus::connect(&server.settings().named("api-test-edge")).await.unwrap();
         let settings_of_bus = server.settings();
-        let routes =
-            api::start(&kit, bus.clone(), edge, sealer.clone(), IdHasher::new(&master)).await.unwrap();
+        let routes = Box::pin(api::start(&kit, bus.clone(), edge, sealer.clone(), IdHasher::new(&master)))
+            .await
+            .unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/api/v1", listener.local_addr().unwrap());
         let token = kit.drain.token();

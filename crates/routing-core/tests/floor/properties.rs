@@ -255,8 +255,8 @@ fn play(floor: &mut Floor, step: &Step) {
                 if *api { (ChannelKind::Api, "mail") } else { (ChannelKind::Web, "shop") };
             let customer = format!("{}{account}", CUSTOMERS[*customer]);
             let mut message = floor.message(&customer, channel, account, category);
-            // Every other one is Dutch.
             message.callback = customer.starts_with("c3");
+            // Every other one is Dutch.
             message.language = customer.starts_with("c2").then(|| "nl".parse().unwrap());
             floor.input(InputBody::Message(message));
         }
@@ -291,11 +291,8 @@ fn play(floor: &mut Floor, step: &Step) {
         Step::Word { agent, nth: n, what } => word_step(floor, AGENTS[*agent], *n, what),
         Step::Answer { nth: n, accepts, by } => answer(floor, *n, *accepts, *by),
         Step::Act { nth: n, what, by } => act(floor, *n, what, *by),
-        Step::Again => {
-            if floor.last_input.is_some() {
-                again(floor);
-            }
-        }
+        Step::Again if floor.last_input.is_some() => again(floor),
+        Step::Again => {}
         Step::Wait { ms } => {
             floor.wait(*ms);
         }

@@ -127,6 +127,18 @@ fn other_line(state: &State, at: Millis, event: &Event) -> String {
         }
         Event::IncidentEnded { .. } => "incident: ended".into(),
         Event::Gathered { contact, .. } => format!("{contact} waits for the incident"),
+        Event::CommandSettled { outcome: Outcome::Done, .. } => "done".into(),
+        Event::CommandSettled { outcome: Outcome::Refused { refusal }, .. } => format!("refused {refusal:?}"),
+        Event::DuplicateSkipped => "duplicate".into(),
+        Event::Parked { reason } => format!("parked {}", reason.as_str()),
+        _ => marked_line(state, at, event),
+    }
+}
+
+fn marked_line(state: &State, at: Millis, event: &Event) -> String {
+    let name = |agent: &AgentId| name(state, *agent);
+    let within = |until: &Millis| until.since(at);
+    match event {
         Event::ContactMarked { contact, tags, fields, .. } => {
             let tags: String = tags.iter().map(|tag| format!(" {tag}")).collect();
             let fields: String = fields.iter().map(|(field, value)| format!(" {field}={value}")).collect();
@@ -151,10 +163,6 @@ fn other_line(state: &State, at: Millis, event: &Event) -> String {
         Event::ActSettled { integration, outcome: Outcome::Refused { refusal }, .. } => {
             format!("{integration}: refused {refusal:?}")
         }
-        Event::CommandSettled { outcome: Outcome::Done, .. } => "done".into(),
-        Event::CommandSettled { outcome: Outcome::Refused { refusal }, .. } => format!("refused {refusal:?}"),
-        Event::DuplicateSkipped => "duplicate".into(),
-        Event::Parked { reason } => format!("parked {}", reason.as_str()),
         _ => unreachable!("told above: {event:?}"),
     }
 }
