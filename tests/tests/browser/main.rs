@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod aside;
+mod axe;
 mod bots;
 mod browser;
 mod busy_floor;
@@ -14,9 +15,11 @@ mod floor;
 mod gives;
 mod incidents;
 mod line;
+mod long;
 mod pages;
 mod scene;
 mod search;
+mod shift;
 mod shop;
 mod story;
 mod thread;
