@@ -284,7 +284,8 @@ impl fmt::Debug for Hash256 {
 impl std::str::FromStr for Hash256 {
     type Err = NotAHash256;
     fn from_str(text: &str) -> Result<Self, NotAHash256> {
-        if text.len() != 64 || !text.is_ascii() {
+        // `from_str_radix` takes a sign.
+        if text.len() != 64 || !text.bytes().all(|letter| letter.is_ascii_hexdigit()) {
             return Err(NotAHash256);
         }
         let (high, low) = text.split_at_checked(32).ok_or(NotAHash256)?;

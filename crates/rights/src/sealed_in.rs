@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn what_is_sealed_is_found_wherever_it_stands() {
-        let sealed = "s1.01010101010101010101010101010101.1.abc";
+        let sealed = "s1.idn_01010101010101010101010101010101.1.abc";
         let text = format!(r#"{{"a":"{sealed}","b":["s1.no","{sealed}"],"c":"s1.{sealed}","d":"s1.01"#);
         let found: Vec<_> =
             sealed_in(text.as_bytes()).into_iter().map(|one| one.as_str().to_owned()).collect();

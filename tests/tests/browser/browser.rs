@@ -207,15 +207,6 @@ impl Browser {
         self.post("/actions", json!({ "actions": [keyboard] })).await;
     }
 
-    /// Presses keys one after another, wherever the focus is. No element is named: the driver would keep it in memory.
-    pub(crate) async fn keys(&self, text: &str) {
-        let press =
-            |sign: char| ["keyDown", "keyUp"].map(|what| json!({ "type": what, "value": sign.to_string() }));
-        let actions: Vec<Value> = text.chars().flat_map(press).collect();
-        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": actions });
-        self.post("/actions", json!({ "actions": [keyboard] })).await;
-    }
-
     /// A command of the browser's own protocol.
     pub(crate) async fn cdp(&self, command: &str, parameters: Value) -> Value {
         self.post("/goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await

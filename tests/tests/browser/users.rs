@@ -57,7 +57,11 @@ async fn a_shared_computer_shows_each_what_is_theirs() {
         std::fs::write(config.path().join(name), text).unwrap();
     }
     let folder = config.path().to_str().unwrap().to_owned();
-    let up = Up::started_with(vec![("WINTERBAND_CONFIG".to_owned(), folder)]).await;
+    let up = Up::started_with(vec![
+        ("WINTERBAND_CONFIG".to_owned(), folder),
+        ("WINTERBAND_WEB__DEMO_SHOP".to_owned(), "yes".to_owned()),
+    ])
+    .await;
     let mut driver = Driver::start().await;
     let url = up.url();
     let page = Customer::enter(driver.open("shared", &url).await, &url).await;

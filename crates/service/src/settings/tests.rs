@@ -130,7 +130,7 @@ command_wait = \"1s\"
         "winterband.toml:7: routing.append_window: expected a whole number from 1 to 4096, found 0",
         r#"winterband.toml:10: limits.text_max: expected a size from "1KiB" to "4MiB", found "16KB""#,
         "winterband.toml:11: limits.text_maximum: expected one of api_requests_per_second, body_max, \
-         desk_frames_per_second, draft_max, ip_bytes_per_minute, ip_frames_per_minute, \
+         desk_frames_per_second, draft_max, ip_bytes_per_minute, ip_connections, ip_frames_per_minute, \
          ip_new_conversations_per_minute, ip_sockets, ip_upload_bytes_per_minute, note_max, text_max, \
          visitor_frames_per_minute, visitor_uploads_per_minute, found an unknown key",
         r#"winterband.toml:14: nats.credentials: expected { file = "..." } or { env = "..." }, found a value that is not shown"#,
