@@ -90,8 +90,11 @@ async fn every_answer_is_as_the_document_says_whatever_is_asked() {
         .args([
             "--max-time",
             "90",
+            // A feed may be waited at for a minute.
             "--request-timeout",
-            "30",
+            "70",
+            "--max-response-time",
+            "65",
             "--continue-on-failure",
             "--no-color",
             "--workers",

@@ -599,6 +599,7 @@ impl State {
         self.index.unlink(id, &contact);
         self.promise_ends(id);
         self.company_ends(id);
+        self.ended_within_incident(id);
         self.stored.asks_bot.remove(&id);
         self.stored.bot_before.remove(&id);
         self.refresh_stall(id);

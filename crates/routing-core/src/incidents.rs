@@ -407,6 +407,13 @@ impl State {
         }
     }
 
+    /// A contact ended: if it is opened again, its customer is there.
+    pub(crate) fn ended_within_incident(&mut self, id: ContactId) {
+        for incident in self.stored.incidents.values_mut() {
+            incident.left.remove(&id);
+        }
+    }
+
     /// A contact is remembered no more.
     pub(crate) fn forgotten_by_incidents(&mut self, id: ContactId) {
         self.stored.categories.remove(id);

@@ -19,7 +19,7 @@ async fn finds_nothing(browser: &Browser, axe: &str, what: &str) {
         let loads = format!("if (!window.axe) {{ {axe}\n; window.axe = axe; }} return true;");
         browser.run(&loads, json!([])).await.unwrap();
         // Colours that are on their way somewhere are nobody's to read.
-        let still = "Promise.all(document.getAnimations().filter((one) => Number.isFinite(one.effect?.getComputedTiming().endTime)).map((one) => one.finished.catch(() => {})))";
+        let still = "Promise.race([new Promise((done) => setTimeout(done, 1000)), Promise.all(document.getAnimations().filter((one) => Number.isFinite(one.effect?.getComputedTiming().endTime)).map((one) => one.finished.catch(() => {})))])";
         let look = format!(
             "void (window.found = undefined, {still}.then(() => axe.run(document, {{ resultTypes: ['violations'] }})).then((all) => {{ window.found = all; }}))"
         );

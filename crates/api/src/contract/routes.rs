@@ -339,6 +339,7 @@ fn integrations() -> Vec<Line> {
 
 fn customers() -> Vec<Line> {
     const NOT_THERE: (u16, &str) = (404, "not_found");
+    const NOT_JSON: (u16, &str) = (415, "not_json");
     const WRONG: (u16, &str) = (422, "bad_identity");
     vec![
         post(
@@ -348,11 +349,11 @@ fn customers() -> Vec<Line> {
         )
         .takes(of::<Document>())
         .gives(200, of::<Value>())
-        .refuses(&[NOT_THERE, WRONG]),
+        .refuses(&[NOT_THERE, NOT_JSON, WRONG]),
         post("/api/v1/customers/consents/list", "consents", "What a customer agreed to.")
             .takes(of::<Document>())
             .gives(200, of::<Value>())
-            .refuses(&[NOT_THERE, WRONG]),
+            .refuses(&[NOT_THERE, NOT_JSON, WRONG]),
         post(
             "/api/v1/customers/erase",
             "eraseCustomer",
@@ -360,7 +361,7 @@ fn customers() -> Vec<Line> {
         )
         .takes(of::<Document>())
         .gives(202, of::<Value>())
-        .refuses(&[NOT_THERE, (409, "open_contact"), WRONG]),
+        .refuses(&[NOT_THERE, (409, "open_contact"), NOT_JSON, WRONG]),
         get("/api/v1/erasures/{id}", "erasure", "How an erasure stands, and its certificate.")
             .gives(200, of::<Document>())
             .refuses(&[NOT_THERE]),
@@ -371,10 +372,10 @@ fn customers() -> Vec<Line> {
         )
         .takes(of::<Document>())
         .gives(202, of::<Value>())
-        .refuses(&[NOT_THERE, WRONG]),
+        .refuses(&[NOT_THERE, NOT_JSON, WRONG]),
         get("/api/v1/exports/{id}", "export", "What was put together, as an archive, or how far it is.")
             .gives(200, of::<Value>())
-            .refuses(&[NOT_THERE]),
+            .refuses(&[NOT_THERE, WRONG]),
     ]
 }
 
