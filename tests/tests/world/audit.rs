@@ -237,12 +237,16 @@ impl Audit {
         let aside = |id: &ContactId| at(id) == Some(At::Aside(agent));
         let owns = |id: &ContactId| at(id) == Some(At::With(agent)) || aside(id);
         let wraps_up = |id: &ContactId| at(id) == Some(At::WrapUp(agent));
+        let leads = self.fold.config.agents.iter().any(|one| one.id == agent && one.leads());
+        let nobodys = |id: &ContactId| {
+            at(id).is_some_and(|at| !matches!(at, At::With(_) | At::Aside(_) | At::WrapUp(_)))
+        };
         let (allowed, entries) = match &asked.command {
             Command::SetPresence { .. } => (true, 0),
             Command::Accept { offer } => (self.is_asked(*offer, agent), 1),
             Command::Decline { offer, .. } => (self.is_asked(*offer, agent), 0),
+            Command::TransferToQueue { contact, .. } => (owns(contact) || (leads && nobodys(contact)), 1),
             Command::Reply { contact, .. }
-            | Command::TransferToQueue { contact, .. }
             | Command::TransferToAgent { contact, .. }
             | Command::Resolve { contact, .. } => (owns(contact), 1),
             Command::Note { contact, .. } => (owns(contact) || wraps_up(contact), 1),

@@ -1,5 +1,7 @@
 //! The feed of public events, over a log that the test writes.
 
+use std::time::Duration;
+
 use std::collections::BTreeMap;
 
 use protocol::command::{AgentCommand, Command};
@@ -183,12 +185,16 @@ async fn so_many_requests_of_a_key_wait_and_no_more() {
     let waits = |_| {
         let ask = house.request(reqwest::Method::GET, &format!("events?after={last}&wait=60"));
         tokio::spawn(async move {
-            while ask.try_clone().unwrap().send().await.is_ok_and(|answer| answer.status() == 429) {}
+            while ask.try_clone().unwrap().send().await.is_ok_and(|answer| answer.status() == 429) {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
         })
     };
     let waiting: Vec<_> = (0..8).map(waits).collect();
     house
         .until(async || {
+            // Leaves the others the place that it may have had.
+            tokio::time::sleep(Duration::from_millis(500)).await;
             house.get(&format!("events?after={last}&wait=1")).await.1["code"] == "too_many_waiting"
         })
         .await;
