@@ -145,6 +145,12 @@ impl Fold {
                 at => Err(format!("{contact} was reopened while {at:?}")),
             },
             Event::Queued { contact, why: QueuedWhy::AtRisk, .. } => self.expect(*contact, &[At::Waiting]),
+            // Moved by who leads, out of one line into another.
+            Event::Queued { contact, why: QueuedWhy::Transferred, .. }
+                if self.contact(*contact)?.at == At::Waiting =>
+            {
+                Ok(())
+            }
             Event::Queued { contact, .. } => match self.contact(*contact)?.at {
                 At::Nowhere | At::With(_) | At::Aside(_) => self.put(*contact, At::Waiting),
                 at => Err(format!("{contact} was queued while {at:?}")),
