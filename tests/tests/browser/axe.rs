@@ -69,30 +69,7 @@ async fn nothing_is_out_of_reach_on_any_page() {
     browser.sees(&id("reply")).await;
     finds_nothing(browser, &axe, "a conversation").await;
 
-    // Canned answers: kept on their page, picked while one writes, filled in before they go.
-    browser.click(&id("page-canned")).await;
-    browser.sees(&id("canned-page")).await;
-    browser.click(&id("canned-new")).await;
-    finds_nothing(browser, &axe, "a new answer").await;
-    browser.types(&id("canned-name"), "late").await;
-    browser.types(&id("canned-title"), "It is late").await;
-    browser.pastes(&id("canned-text"), "Dear {customer}, your order {order} is late.").await;
-    browser.click(&id("canned-save")).await;
-    browser.says(&id("canned-one"), "It is late").await;
-    finds_nothing(browser, &axe, "canned answers").await;
-    browser.click(&id("page-back")).await;
-    browser.types(&id("reply"), "/late").await;
-    browser.says(&id("picker-item"), "It is late").await;
-    finds_nothing(browser, &axe, "picking an answer").await;
-    browser.types(&id("reply"), ENTER).await;
-    browser.says(&id("blanks"), "{order}").await;
-    finds_nothing(browser, &axe, "filling it in").await;
-    browser.types(&id("reply"), ENTER).await;
-    assert_eq!(bram.outgoing().await, 0, "it waits for its order");
-    browser.cdp("Input.insertText", json!({ "text": "A-1001" })).await;
-    browser.types(&id("reply"), ENTER).await;
-    bram.reads("from_agent", "Dear Jacoba Verkerk, your order A-1001 is late.").await;
-    shots.take(browser, "canned").await;
+    canned(&bram, &axe, &shots).await;
 
     for (key, dialog) in [("t", "transfer"), ("z", "snooze"), ("e", "resolve")] {
         browser.press(&[ALT, key]).await;
@@ -124,4 +101,32 @@ async fn nothing_is_out_of_reach_on_any_page() {
     browser.resize(390, 844).await;
     finds_nothing(browser, &axe, "a narrow screen").await;
     bram.browser.is_quiet(&[]).await;
+}
+
+/// Canned answers: kept on their page, picked while one writes, filled in before they go.
+async fn canned(bram: &Agent, axe: &str, shots: &Shots) {
+    let browser = &bram.browser;
+    browser.click(&id("page-canned")).await;
+    browser.sees(&id("canned-page")).await;
+    browser.click(&id("canned-new")).await;
+    finds_nothing(browser, axe, "a new answer").await;
+    browser.types(&id("canned-name"), "late").await;
+    browser.types(&id("canned-title"), "It is late").await;
+    browser.pastes(&id("canned-text"), "Dear {customer}, your order {order} is late.").await;
+    browser.click(&id("canned-save")).await;
+    browser.says(&id("canned-one"), "It is late").await;
+    finds_nothing(browser, axe, "canned answers").await;
+    browser.click(&id("page-back")).await;
+    browser.types(&id("reply"), "/late").await;
+    browser.says(&id("picker-item"), "It is late").await;
+    finds_nothing(browser, axe, "picking an answer").await;
+    browser.types(&id("reply"), ENTER).await;
+    browser.says(&id("blanks"), "{order}").await;
+    finds_nothing(browser, axe, "filling it in").await;
+    browser.types(&id("reply"), ENTER).await;
+    assert_eq!(bram.outgoing().await, 0, "it waits for its order");
+    browser.cdp("Input.insertText", json!({ "text": "A-1001" })).await;
+    browser.types(&id("reply"), ENTER).await;
+    bram.reads("from_agent", "Dear Jacoba Verkerk, your order A-1001 is late.").await;
+    shots.take(browser, "canned").await;
 }
