@@ -59,6 +59,8 @@ const BEGINNING: End = End { n: 0, hash: Hash256::NONE };
 /// What came of one try.
 enum Tried {
     Stored(End),
+    /// An earlier try landed, unseen, under this number.
+    Earlier(u64),
     /// Somebody else wrote, or an earlier try landed unseen.
     Overtaken,
     Failed(AuditError),
@@ -108,6 +110,10 @@ impl Audit {
                     *end = Some(stored);
                     return Ok(stored.n);
                 }
+                Tried::Earlier(n) => {
+                    *end = None;
+                    return Ok(n);
+                }
                 Tried::Failed(AuditError::Full) => return Err(AuditError::Full),
                 Tried::Failed(error @ AuditError::Unavailable(_)) => {
                     reason = error;
@@ -150,7 +156,8 @@ impl Audit {
             Some(Ok(ack)) if ack.sequence == entry.n && !ack.duplicate => {
                 Tried::Stored(End { n: entry.n, hash })
             }
-            // An earlier try of ours landed, with another predecessor perhaps: its bytes are read.
+            // Nobody else has this id: an earlier try of ours landed, unseen.
+            Some(Ok(ack)) if ack.duplicate => Tried::Earlier(ack.sequence),
             Some(Ok(_)) => Tried::Overtaken,
             Some(Err(error)) if server_code(&error).is_some_and(|code| CODES_WRONG_LAST.contains(&code)) => {
                 Tried::Overtaken

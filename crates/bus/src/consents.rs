@@ -31,7 +31,7 @@ impl Consents {
     /// [`KvError`]; fate: retry.
     pub async fn of(&self, identity: IdentityId) -> Result<Vec<Consent>, KvError> {
         let entry = self.0.get(&identity.to_string()).await?;
-        Ok(entry.and_then(|entry| serde_json::from_slice(&entry.value).ok()).unwrap_or_default())
+        Ok(entry.map(|entry| read(&entry.value)).transpose()?.unwrap_or_default())
     }
 
     /// Whether an identity agrees to a purpose now.
@@ -57,8 +57,7 @@ impl Consents {
         for _ in 0..ATTEMPTS_MAX {
             let entry = self.0.get(&key).await?;
             let revision = entry.as_ref().map(|entry| entry.revision);
-            let mut all: Vec<Consent> =
-                entry.and_then(|entry| serde_json::from_slice(&entry.value).ok()).unwrap_or_default();
+            let mut all = entry.map(|entry| read(&entry.value)).transpose()?.unwrap_or_default();
             match all.iter_mut().find(|one| one.purpose == *purpose) {
                 Some(one) => {
                     one.changes.push(change.clone());
@@ -93,5 +92,23 @@ impl Consents {
             return Ok(false);
         }
         self.0.erase(&key).await.map(|()| true)
+    }
+}
+
+/// What does not read was written by a later version: it is no empty list, and is not written over.
+fn read(value: &[u8]) -> Result<Vec<Consent>, KvError> {
+    serde_json::from_slice(value).map_err(|_| {
+        KvError::Refused("consents do not read; is this an older version than wrote them?".into())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_read_is_not_nothing() {
+        assert_eq!(read(b"[]").unwrap(), []);
+        assert!(matches!(read(br#"[{"later":1}]"#), Err(KvError::Refused(_))));
     }
 }

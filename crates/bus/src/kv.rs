@@ -226,6 +226,15 @@ impl Bucket {
         again(|| self.send(key, deletion(), None)).await.map(|_| ())
     }
 
+    /// Deletes a key if it has this revision, as [`Bucket::update`] replaces it.
+    ///
+    /// # Errors
+    /// [`KvError::WrongRevision`] if it was changed meanwhile, also by an own attempt that was answered with
+    /// [`KvError::Unavailable`]; fate: read it again.
+    pub async fn delete_at(&self, key: &str, revision: u64) -> Result<(), KvError> {
+        self.send(key, deletion(), Some(revision)).await.map(|_| ())
+    }
+
     /// Removes a key so that none of the bytes of its stored values stays in the server's files, then tells the
     /// watchers. Values that a bucket without history has replaced before stay until the server tidies its files:
     /// what has to be erased for certain is sealed. Nobody may write the key meanwhile; repeating it after a failure

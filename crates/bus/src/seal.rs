@@ -18,8 +18,8 @@ use crate::connection::Bus;
 use crate::kv::KvError;
 use crate::master_key::MasterKey;
 use crate::seal_keys::{
-    DataKey, KeyFailure, KeyState, KeyStore, Rotation, Slot, bound_to, close, close_in_place, open,
-    open_in_place, to_close,
+    DataKey, EACH_MS_MAX, KeyFailure, KeyState, KeyStore, Rotation, Slot, bound_to, close, close_in_place,
+    open, open_in_place, to_close,
 };
 use crate::streams::StreamError;
 use crate::tail::TailError;
@@ -68,8 +68,7 @@ pub enum UnsealError {
     Unavailable(KvError),
 }
 
-/// A key seals for a twelfth of the time for which what it seals is kept, and for this long at most, ms: 30 days.
-const EACH_MS_MAX: u64 = 30 * 24 * 3_600_000;
+/// A key seals for a twelfth of the time for which what it seals is kept, and for [`EACH_MS_MAX`] at most.
 const EACHES: u64 = 12;
 /// Where the class of its key stands in the first four bytes of a sealed file, above the generation.
 const CLASS_SHIFT: u32 = 30;
@@ -307,7 +306,7 @@ impl Sealer {
                     let Some((identity, class)) = KeyStore::slot_of(&entry.key) else { continue };
                     let Some(kept) = self.kept.of(class) else { continue };
                     let then_ms = now_ms.saturating_sub(kept);
-                    let up_to = KeyStore::unused_since(&entry.value, then_ms, each_ms(kept));
+                    let up_to = KeyStore::unused_since(&entry.value, then_ms);
                     let is_ageless = KeyStore::is_ageless(&entry.value);
                     // A later value of the same key says more.
                     found.remove(&entry.key);
@@ -326,7 +325,9 @@ impl Sealer {
     /// # Errors
     /// [`SealError::Unavailable`]; fate: retry.
     pub async fn begin_to_age(&self, identity: IdentityId, class: KeyClass) -> Result<(), SealError> {
-        self.store.begin_to_age((identity, class), now_ms()).await.map_err(seal_error)
+        let every_ms = self.kept.of(class).map_or(EACH_MS_MAX, each_ms);
+        let from = Rotation { every_ms, now_ms: now_ms() };
+        self.store.begin_to_age((identity, class), from).await.map_err(seal_error)
     }
 
     /// Up to which generation keys have sealed nothing for so long, 0 for none.
@@ -339,8 +340,7 @@ impl Sealer {
         class: KeyClass,
         kept_ms: u64,
     ) -> Result<u32, SealError> {
-        let each = self.kept.of(class).map_or_else(|| each_ms(kept_ms), each_ms);
-        let unused = self.store.unused((identity, class), now_ms().saturating_sub(kept_ms), each).await;
+        let unused = self.store.unused((identity, class), now_ms().saturating_sub(kept_ms)).await;
         unused.map_err(seal_error)
     }
 
@@ -355,8 +355,7 @@ impl Sealer {
         kept_ms: u64,
     ) -> Result<u32, SealError> {
         let slot = (identity, class);
-        let each = self.kept.of(class).map_or_else(|| each_ms(kept_ms), each_ms);
-        let expired = self.store.expire(slot, now_ms().saturating_sub(kept_ms), each).await;
+        let expired = self.store.expire(slot, now_ms().saturating_sub(kept_ms)).await;
         let up_to = expired.map_err(seal_error)?;
         self.cache().forget(slot, up_to);
         Ok(up_to)
@@ -508,7 +507,7 @@ async fn hear(watcher: &mut Watcher, cache: &Mutex<KeyCache>) -> Result<(), Stri
     loop {
         match watcher.next().await.map_err(|error| error.to_string())? {
             WatchEvent::Put(entry) => {
-                if let Some(generation) = KeyStore::destroyed_generation(&entry.value)
+                if let Some(generation) = KeyStore::erased_up_to(&entry.value)
                     && let Some(slot) = KeyStore::slot_of(&entry.key)
                 {
                     lock(cache).forget(slot, generation);

@@ -21,6 +21,10 @@ const KEYS_HISTORY: u8 = 8;
 const KEYS_BYTES_MAX: u64 = 4 << 30;
 /// Room for some hundred keys of one identity: one for each twelfth of the time for which things are kept, as long as it writes.
 const RECORD_BYTES_MAX: u32 = 32 * 1024;
+/// Most keys of one identity beside the newest one, so that its record fits: past them the newest one goes on sealing.
+const OLDER_MAX: usize = 200;
+/// Longest that one key seals where what it seals is kept for a time only, ms: 30 days.
+pub(crate) const EACH_MS_MAX: u64 = 30 * 24 * 3_600_000;
 const WRAPPING: &str = "winterband v1 wrapping of sealing keys";
 const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
@@ -58,6 +62,9 @@ struct KeyRecord {
     /// When the newest one was made, ms since 1970; none where nothing was kept for a time only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<u64>,
+    /// Until when it seals at most, ms since 1970, whatever is configured meanwhile; [`EACH_MS_MAX`] after `since` if not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
     /// Keys before it, the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     older: Vec<OlderKey>,
@@ -75,7 +82,7 @@ struct OlderKey {
 
 impl KeyRecord {
     fn new(generation: u32, wrapped: Option<String>) -> Self {
-        Self { generation, wrapped, since: None, older: Vec::new() }
+        Self { generation, wrapped, since: None, until: None, older: Vec::new() }
     }
 
     fn is_ageless(&self) -> bool {
@@ -105,17 +112,21 @@ impl KeyRecord {
         let is_newest = self.generation <= generation && self.wrapped.is_some();
         if is_newest {
             self.wrapped = None;
-            self.since = None;
+            (self.since, self.until) = (None, None);
         }
         is_newest || self.older.len() < before
     }
 
-    /// The last generation that has not sealed anything since then: each key seals for so long at most.
-    fn unused_since(&self, then_ms: u64, each_ms: u64) -> u32 {
+    /// Until when the newest one may have sealed, or may still; `None` where nobody knows since when it does.
+    fn may_seal_until(&self) -> Option<u64> {
+        self.since.map(|since| self.until.unwrap_or_else(|| since.saturating_add(EACH_MS_MAX)))
+    }
+
+    /// The last generation that has not sealed anything since then.
+    fn unused_since(&self, then_ms: u64) -> u32 {
         let older = self.older.iter().take_while(|key| key.until <= then_ms).map(|key| key.generation).last();
-        let newest =
-            self.since.filter(|since| since.saturating_add(each_ms) <= then_ms && self.wrapped.is_some());
-        if newest.is_some() { self.generation } else { older.unwrap_or(0) }
+        let is_over = self.wrapped.is_some() && self.may_seal_until().is_some_and(|until| until <= then_ms);
+        if is_over { self.generation } else { older.unwrap_or(0) }
     }
 }
 
@@ -189,32 +200,49 @@ impl KeyStore {
             let revision = entry.as_ref().map_or(0, |entry| entry.revision);
             let record = entry.map(|entry| record_of(&entry.value)).transpose()?;
             let mut next = record.unwrap_or_else(|| KeyRecord::new(0, None));
-            let until = |since: Option<u64>| match (rotation, since) {
-                (Some(rotation), Some(since)) => since.saturating_add(rotation.every_ms),
-                (Some(_) | None, _) => u64::MAX,
+            // Never longer than was said when it was made, and no longer than one does now.
+            let until = |record: &KeyRecord| match (rotation, record.since) {
+                (Some(rotation), Some(since)) => {
+                    since.saturating_add(rotation.every_ms).min(record.until.unwrap_or(u64::MAX))
+                }
+                (Some(_), None) => 0,
+                (None, _) => u64::MAX,
             };
-            let is_over = rotation.is_some_and(|rotation| {
-                next.since.is_none_or(|since| since.saturating_add(rotation.every_ms) <= rotation.now_ms)
-            });
+            let is_over = rotation.is_some_and(|rotation| until(&next) <= rotation.now_ms);
             if let Some(wrapped) = next.wrapped.as_ref().filter(|_| !is_over) {
                 let key = self.unwrap(identity, class, next.generation, wrapped)?;
-                return Ok((next.generation, key, until(next.since)));
+                return Ok((next.generation, key, until(&next)));
             }
-            if let (Some(wrapped), Some(rotation)) = (next.wrapped.take(), rotation) {
-                next.older.push(OlderKey { generation: next.generation, wrapped, until: rotation.now_ms });
-            }
-            let key: DataKey = random_bytes().ok_or(KeyFailure::NoRandom)?;
-            next.generation += 1;
-            next.wrapped = Some(self.wrap(identity, class, next.generation, &key)?);
-            next.since = rotation.map(|rotation| rotation.now_ms);
+            let key = self.follow(&mut next, (identity, class), rotation)?;
             match self.bucket.update(&name, bytes_of(&next), revision).await {
-                Ok(_) => return Ok((next.generation, key, until(next.since))),
+                Ok(_) => return Ok((next.generation, key, until(&next))),
                 // Another was faster, or our own write landed unseen: the next read tells.
                 Err(KvError::WrongRevision | KvError::Unavailable(_)) => {}
                 Err(error) => return Err(KeyFailure::Bucket(error)),
             }
         }
         Err(KeyFailure::Bucket(KvError::Unavailable("too many writers".into())))
+    }
+
+    /// The key that seals from now on: a new one, or the same for another while where there is no room for one more.
+    fn follow(
+        &self,
+        record: &mut KeyRecord,
+        (identity, class): Slot,
+        rotation: Option<Rotation>,
+    ) -> Result<DataKey, KeyFailure> {
+        record.since = rotation.map(|rotation| rotation.now_ms);
+        record.until = rotation.map(|rotation| rotation.now_ms.saturating_add(rotation.every_ms));
+        if let Some(wrapped) = record.wrapped.as_ref().filter(|_| record.older.len() >= OLDER_MAX) {
+            return self.unwrap(identity, class, record.generation, wrapped);
+        }
+        if let (Some(wrapped), Some(rotation)) = (record.wrapped.take(), rotation) {
+            record.older.push(OlderKey { generation: record.generation, wrapped, until: rotation.now_ms });
+        }
+        let key: DataKey = random_bytes().ok_or(KeyFailure::NoRandom)?;
+        record.generation += 1;
+        record.wrapped = Some(self.wrap(identity, class, record.generation, &key)?);
+        Ok(key)
     }
 
     /// Destroys keys up to a generation: first the mark, so that every process forgets them and none makes them anew for old
@@ -225,25 +253,26 @@ impl KeyStore {
     }
 
     /// Destroys keys that have not sealed anything since then; gives up to which generation, 0 for none.
-    pub(crate) async fn expire(&self, slot: Slot, then_ms: u64, each_ms: u64) -> Result<u32, KeyFailure> {
-        self.drop_keys(slot, |record| record.unused_since(then_ms, each_ms)).await
+    pub(crate) async fn expire(&self, slot: Slot, then_ms: u64) -> Result<u32, KeyFailure> {
+        self.drop_keys(slot, |record| record.unused_since(then_ms)).await
     }
 
     /// Up to which generation keys have not sealed anything since then; 0 for none.
-    pub(crate) async fn unused(&self, slot: Slot, then_ms: u64, each_ms: u64) -> Result<u32, KeyFailure> {
+    pub(crate) async fn unused(&self, slot: Slot, then_ms: u64) -> Result<u32, KeyFailure> {
         let entry = self.bucket.get(&name_of(slot)).await.map_err(KeyFailure::Bucket)?;
-        Ok(entry.map_or(0, |entry| Self::unused_since(&entry.value, then_ms, each_ms)))
+        Ok(entry.map_or(0, |entry| Self::unused_since(&entry.value, then_ms)))
     }
 
     /// Lets a key age from now on of which nobody knows how old it is: it was made when nothing was kept for a time only.
-    pub(crate) async fn begin_to_age(&self, slot: Slot, now_ms: u64) -> Result<(), KeyFailure> {
+    pub(crate) async fn begin_to_age(&self, slot: Slot, from: Rotation) -> Result<(), KeyFailure> {
         let name = name_of(slot);
         let Some(entry) = self.bucket.get(&name).await.map_err(KeyFailure::Bucket)? else { return Ok(()) };
         let mut record = record_of(&entry.value)?;
         if !record.is_ageless() {
             return Ok(());
         }
-        record.since = Some(now_ms);
+        record.since = Some(from.now_ms);
+        record.until = Some(from.now_ms.saturating_add(from.every_ms));
         match self.bucket.update(&name, bytes_of(&record), entry.revision).await {
             // Who was faster may have begun it as well; if not, the next time does.
             Ok(_) | Err(KvError::WrongRevision) => Ok(()),
@@ -289,12 +318,6 @@ impl KeyStore {
         Err(KeyFailure::Bucket(KvError::Unavailable("too many writers".into())))
     }
 
-    /// The generation that a change in the bucket destroyed, if it did.
-    pub(crate) fn destroyed_generation(value: &[u8]) -> Option<u32> {
-        let record: KeyRecord = serde_json::from_slice(value).ok()?;
-        record.wrapped.is_none().then_some(record.generation)
-    }
-
     /// Up to which generation keys are destroyed, by a value in the bucket.
     pub(crate) fn erased_up_to(value: &[u8]) -> Option<u32> {
         let record: KeyRecord = serde_json::from_slice(value).ok()?;
@@ -309,9 +332,9 @@ impl KeyStore {
     }
 
     /// Up to which generation keys by a value in the bucket have not sealed anything since then; 0 for none.
-    pub(crate) fn unused_since(value: &[u8], then_ms: u64, each_ms: u64) -> u32 {
+    pub(crate) fn unused_since(value: &[u8], then_ms: u64) -> u32 {
         let record: Option<KeyRecord> = serde_json::from_slice(value).ok();
-        record.map_or(0, |record| record.unused_since(then_ms, each_ms))
+        record.map_or(0, |record| record.unused_since(then_ms))
     }
 
     fn unwrap(
@@ -442,15 +465,13 @@ mod tests {
 
     #[test]
     fn a_key_goes_when_the_last_thing_that_it_sealed_is_too_old() {
-        let value = r#"{"generation":3,"wrapped":"x","since":200,"older":[
+        let value = r#"{"generation":3,"wrapped":"x","since":200,"until":300,"older":[
             {"generation":1,"wrapped":"y","until":100},{"generation":2,"wrapped":"z","until":200}]}"#;
-        let of = |then| KeyStore::unused_since(value.as_bytes(), then, 100);
+        let of = |then| KeyStore::unused_since(value.as_bytes(), then);
         assert_eq!([of(99), of(100), of(199), of(200), of(299), of(300)], [0, 1, 1, 2, 2, 3]);
-        assert_eq!(
-            KeyStore::unused_since(br#"{"generation":1,"wrapped":"x"}"#, u64::MAX, 1),
-            0,
-            "nobody knows"
-        );
+        assert_eq!(KeyStore::unused_since(br#"{"generation":1,"wrapped":"x"}"#, u64::MAX), 0, "nobody knows");
+        let unsaid = |then| KeyStore::unused_since(br#"{"generation":1,"wrapped":"x","since":5}"#, then);
+        assert_eq!([unsaid(EACH_MS_MAX + 4), unsaid(EACH_MS_MAX + 5)], [0, 1], "as long as one ever seals");
         let mut record = record_of(value.as_bytes()).unwrap();
         assert!(record.drop_up_to(2) && !record.drop_up_to(2));
         assert_eq!((record.older.len(), record.wrapped.is_some(), record.erased_up_to()), (0, true, 2));

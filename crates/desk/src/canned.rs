@@ -196,8 +196,9 @@ pub(crate) async fn remove(
         return Err(not_kept(KvError::WrongRevision));
     }
     note(&gateway, agent, &name).await?;
-    answers.bucket.delete(name.as_str()).await.map_err(not_kept)?;
-    answers.forget(name.as_str(), u64::MAX);
+    answers.bucket.delete_at(name.as_str(), revision).await.map_err(not_kept)?;
+    // The deletion itself is at least one on; what was made anew after it stays.
+    answers.forget(name.as_str(), revision + 1);
     tracing::info!(%agent, name = name.as_str(), "took a canned answer away");
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -106,9 +106,11 @@ impl Book {
         }
     }
 
-    /// The one that was asked for first.
-    pub(crate) fn next(&self) -> Option<Pending> {
-        self.pending.values().min_by_key(|one| (one.asked_at, one.id)).cloned()
+    /// The oldest behind this one, or the oldest of all: one that cannot go on holds up no other.
+    pub(crate) fn next_after(&self, tried: Option<(Millis, ErasureId)>) -> Option<Pending> {
+        let place = |one: &&Pending| (one.asked_at, one.id);
+        let behind = self.pending.values().filter(|one| tried.is_some_and(|tried| place(one) > tried));
+        behind.min_by_key(place).or_else(|| self.pending.values().min_by_key(place)).cloned()
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -178,11 +180,11 @@ mod tests {
         book.fold(2, record(2, 10, asked()));
         book.fold(3, record(2, 30, ErasureStep::Found { objects: vec![Hash128([7; 16])] }));
         book.fold(4, record(2, 31, ErasureStep::Cleared { entries: 1, drafts: 0, parked: 0 }));
-        let next = book.next().unwrap();
+        let next = book.next_after(None).unwrap();
         assert_eq!((next.id.0.as_u128(), next.objects.len()), (2, 1));
         assert!(next.cleared.is_some() && next.destroyed.is_none());
         // The same once more, as a new leader would write it that did not see its own acknowledgement.
         book.fold(5, record(2, 40, asked()));
-        assert_eq!(book.next().unwrap().asked_at, Millis(10));
+        assert_eq!(book.next_after(None).unwrap().asked_at, Millis(10));
     }
 }

@@ -120,7 +120,7 @@ fn beside_it(drafts: u64, parked: u64) -> Vec<PlaceErased> {
         place(
             "backups of KEYS",
             "the destroyed keys, if the backup is older than this",
-            "ERASURES lists them: a process that starts with such a backup destroys them again before it opens anything",
+            "ERASURES lists them: role `rights` destroys them again when it starts on such a backup, so it is started first",
             None,
             None,
         ),

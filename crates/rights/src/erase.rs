@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, bail};
 use bus::UnsealError;
 use protocol::content::Sealed;
-use protocol::rights::{DestroyedKey, ErasureStep, KeyClass, TracesAnswer, TracesQuestion};
+use protocol::limits::IDENTITIES_MAX;
+use protocol::rights::{DestroyedKey, ErasureStep, HoldingsQuestion, KeyClass, TracesAnswer, TracesQuestion};
 use protocol::streams::{INBOUND, REMEDIES};
 use protocol::{ErasureId, Hash128, IdentityId};
 use service::failpoint;
@@ -27,6 +28,7 @@ impl Role {
         }
         failpoint::hit("rights.cleared");
         let Some(keys) = &erasure.destroyed else {
+            self.require_all_ended(&erasure.identities).await?;
             self.remove_files(erasure.id, &erasure.objects).await?;
             for identity in &erasure.identities {
                 self.consents.forget(*identity).await.context("forget what a customer agreed to")?;
@@ -44,6 +46,18 @@ impl Role {
         let certificate = certificate(&self.hasher, &erasure, looked, self.now());
         self.note(erasure.id, ErasureStep::Done { certificate: Box::new(certificate) }, 0).await?;
         tracing::info!(erasure = %erasure.id, "a customer was erased");
+        Ok(())
+    }
+
+    /// Whoever wrote again after it was asked for is being helped: their contact ends first, as it would have to before.
+    async fn require_all_ended(&self, identities: &[IdentityId]) -> anyhow::Result<()> {
+        for some in identities.chunks(IDENTITIES_MAX) {
+            let question = HoldingsQuestion { identities: some.to_vec(), ..HoldingsQuestion::default() };
+            let answer = self.holdings(&question).await;
+            let answer = answer.map_err(|_| anyhow::anyhow!("the read models do not answer yet"))?;
+            let is_over = answer.holdings.iter().all(|one| one.open.is_empty());
+            anyhow::ensure!(is_over, "a contact of the customer is open: it ends first");
+        }
         Ok(())
     }
 

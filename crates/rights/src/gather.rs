@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bus::Deadline;
+use bus::{Bus, Deadline};
 use protocol::customer::TimelineEntry;
 use protocol::limits::{HISTORY_ENTRIES_MAX, IDENTITIES_MAX};
 use protocol::rights::{About, Holding, HoldingsAnswer, HoldingsQuestion};
 use protocol::streams::CONTACTS;
+use protocol::subjects::Subjects;
 use protocol::{IdentityId, Subject, SubjectToken};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -32,33 +33,52 @@ pub(crate) enum Gathering {
     TooMany,
 }
 
+/// Asks the read models; `None` if nobody answers in time.
+async fn ask<Q: Serialize + Sync, A: DeserializeOwned>(
+    bus: &Bus,
+    subject: &Subject,
+    question: &Q,
+) -> Option<A> {
+    let payload = serde_json::to_vec(question).ok()?.into();
+    let answer = bus.request(subject, payload, Deadline::after(ANSWER_WAIT)).await;
+    let answer = answer.inspect_err(|error| tracing::debug!(%error, "the read models do not answer")).ok()?;
+    serde_json::from_slice(&answer).ok()
+}
+
+/// What is held of identities, by all that stands in the log when it is asked: read models that are still being built wait.
+///
+/// # Errors
+/// [`Gathering::Silent`]; fate: retry.
+pub(crate) async fn holdings(
+    bus: &Bus,
+    subjects: &Subjects,
+    question: &HoldingsQuestion,
+) -> Result<HoldingsAnswer, Gathering> {
+    let last = bus.read_last(CONTACTS).await.map_err(|_| Gathering::Silent)?.map_or(0, |item| item.seq);
+    let deadline = Deadline::after(READ_WAIT);
+    loop {
+        let answer: Option<HoldingsAnswer> = ask(bus, &subjects.views_holdings(), question).await;
+        match answer {
+            Some(answer) if answer.log_seq >= last => return Ok(answer),
+            Some(_) if !deadline.has_passed() => tokio::time::sleep(LOOK_EVERY).await,
+            Some(_) | None => return Err(Gathering::Silent),
+        }
+    }
+}
+
 impl Role {
-    /// Asks the read models; `None` if nobody answers in time.
+    /// As [`ask`].
     pub(crate) async fn ask<Q: Serialize + Sync, A: DeserializeOwned>(
         &self,
         subject: &Subject,
         question: &Q,
     ) -> Option<A> {
-        let payload = serde_json::to_vec(question).ok()?.into();
-        let answer = self.bus.request(subject, payload, Deadline::after(ANSWER_WAIT)).await;
-        let answer =
-            answer.inspect_err(|error| tracing::debug!(%error, "the read models do not answer")).ok()?;
-        serde_json::from_slice(&answer).ok()
+        ask(&self.bus, subject, question).await
     }
 
-    /// The same of what stands in the log by now.
-    async fn holdings(&self, question: &HoldingsQuestion) -> Result<HoldingsAnswer, Gathering> {
-        let last =
-            self.bus.read_last(CONTACTS).await.map_err(|_| Gathering::Silent)?.map_or(0, |item| item.seq);
-        let deadline = Deadline::after(READ_WAIT);
-        loop {
-            let answer: Option<HoldingsAnswer> = self.ask(&self.subjects.views_holdings(), question).await;
-            match answer {
-                Some(answer) if answer.log_seq >= last => return Ok(answer),
-                Some(_) if !deadline.has_passed() => tokio::time::sleep(LOOK_EVERY).await,
-                Some(_) | None => return Err(Gathering::Silent),
-            }
-        }
+    /// As [`holdings`].
+    pub(crate) async fn holdings(&self, question: &HoldingsQuestion) -> Result<HoldingsAnswer, Gathering> {
+        holdings(&self.bus, &self.subjects, question).await
     }
 
     /// All identities of a customer, with what is held of each. Who was named and never wrote is among them with nothing.

@@ -4,18 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bus::{AgedKeys, Bus, Deadline, Sealer};
+use bus::{AgedKeys, Bus, Sealer};
 use protocol::IdentityId;
 use protocol::audit::{About, Action, Actor};
 use protocol::limits::IDENTITIES_MAX;
 use protocol::privacy::{Privacy, Retention};
-use protocol::rights::{Holding, HoldingsAnswer, HoldingsQuestion, KeyClass};
+use protocol::rights::{Holding, HoldingsQuestion, KeyClass};
 use protocol::subjects::Subjects;
 
 use crate::Role;
+use crate::gather::holdings;
 
-/// How long the read models have to say whose keys these are.
-const ANSWER_WAIT: Duration = Duration::from_secs(10);
 /// Keys looked at in one sweep; what is more waits for the next one.
 const AT_ONCE_MAX: usize = 100_000;
 /// Sweeps within the shortest time for which anything is kept.
@@ -85,9 +84,7 @@ async fn kept_for(
 ) -> anyhow::Result<BTreeMap<IdentityId, Retention>> {
     let identities = group.iter().map(|one| one.identity).collect();
     let question = HoldingsQuestion { identities, ..HoldingsQuestion::default() };
-    let payload = serde_json::to_vec(&question)?.into();
-    let answer = bus.request(&subjects.views_holdings(), payload, Deadline::after(ANSWER_WAIT)).await;
-    let answer: HoldingsAnswer = serde_json::from_slice(&answer.context("ask whose keys these are")?)?;
+    let answer = holdings(bus, subjects, &question).await.context("ask whose keys these are")?;
     Ok(answer.holdings.iter().map(|one| (one.identity, longest(privacy, one))).collect())
 }
 

@@ -86,17 +86,18 @@ async fn serve(role: &Arc<Role>, mut requests: bus::Requests) -> anyhow::Result<
 
 /// Carries out what was asked for, one after the other.
 async fn work(role: &Role) -> anyhow::Result<()> {
-    let mut pause = TRY_AGAIN_AFTER;
+    let (mut pause, mut tried) = (TRY_AGAIN_AFTER, None);
     loop {
-        let next = role.book().next();
+        let next = role.book().next_after(tried);
         let Some(erasure) = next else {
             role.wake.notified().await;
             continue;
         };
-        let id = erasure.id;
+        let (id, place) = (erasure.id, (erasure.asked_at, erasure.id));
         match Box::pin(role.carry_on(erasure)).await {
-            Ok(()) => pause = TRY_AGAIN_AFTER,
+            Ok(()) => (pause, tried) = (TRY_AGAIN_AFTER, None),
             Err(error) => {
+                tried = Some(place);
                 tracing::warn!(erasure = %id, error = format!("{error:#}"), "an erasure waits; it is tried again");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(TRY_AGAIN_MAX);

@@ -20,8 +20,6 @@ use crate::sealed_in::sealed_in;
 const PAGE: usize = 200;
 /// How long the note in the log is tried to be stored.
 const STORE_WITHIN: Duration = Duration::from_secs(15);
-/// Shortest address that is looked for in bytes of which nobody knows what they are.
-const ADDRESS_BYTES_MIN: usize = 5;
 /// Most words in quotes that are looked at.
 const QUOTED_MAX: usize = 5_000;
 
@@ -68,9 +66,7 @@ impl Role {
         if self.names(&text, parked.channel.unwrap_or(ChannelKind::Api), whose, &known.accounts) {
             return Ok(true);
         }
-        let text = text.to_lowercase();
-        let is_in = |address: &&String| address.len() >= ADDRESS_BYTES_MIN && text.contains(address.as_str());
-        Ok(known.addresses.iter().any(|address| is_in(&address)))
+        Ok(names_an_address(&text, &known.addresses))
     }
 
     /// Whether anything in quotes is what one of these is called by an account of theirs: what is parked need not even be JSON.
@@ -83,9 +79,8 @@ impl Role {
     ) -> bool {
         let quoted = text.split('"').filter(|word| (1..=IDENTITY_BYTES_MAX).contains(&word.len()));
         quoted.take(QUOTED_MAX).any(|word| {
-            accounts
-                .iter()
-                .any(|account| whose.contains(&self.hasher.identity(channel, account.as_str(), word)))
+            let of = |account: &SubjectToken| self.hasher.identities(channel, account.as_str(), word);
+            accounts.iter().any(|account| of(account).iter().any(|identity| whose.contains(identity)))
         })
     }
 
@@ -102,5 +97,28 @@ impl Role {
             self.sealer.erase_identity(own).await.context("destroy the key of a parked item")?;
         }
         Ok(())
+    }
+}
+
+/// Whether a mail address of these stands there as a whole: what is within another one is somebody else's.
+fn names_an_address(text: &str, addresses: &BTreeSet<String>) -> bool {
+    let is_of_address = |letter: char| letter.is_alphanumeric() || "@._%+-".contains(letter);
+    let mut words = text.split(|letter| !is_of_address(letter)).map(|word| word.trim_matches('.'));
+    words.any(|word| word.contains('@') && addresses.contains(&word.to_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_within_another_one_is_somebody_elses() {
+        let jan = BTreeSet::from(["jan@x.nl".to_owned(), "10042".to_owned()]);
+        for theirs in ["From: Jan <Jan@X.nl>", r#"{"from":"jan@x.nl"}"#, "write to jan@x.nl."] {
+            assert!(names_an_address(theirs, &jan), "{theirs}");
+        }
+        for other in ["From: marjan@x.nl", "jan@x.nl.example", "jan+shop@x.nl", "order 10042", ""] {
+            assert!(!names_an_address(other, &jan), "{other}");
+        }
     }
 }

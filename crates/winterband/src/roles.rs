@@ -86,8 +86,10 @@ impl Running {
 /// Starts the roles, each on a connection of its own: none waits behind what another one reads.
 pub(crate) async fn start(shared: &Shared, roles: &[Role]) -> anyhow::Result<Running> {
     let mut running = Running { router: Router::new(), buses: vec![shared.bus.clone()] };
-    for role in roles {
-        let router = start_one(shared, *role, &mut running).await?;
+    // It destroys again what a store of keys from a backup brought back, before others here open anything.
+    let (first, rest): (Vec<Role>, Vec<Role>) = roles.iter().partition(|role| **role == Role::Rights);
+    for role in first.into_iter().chain(rest) {
+        let router = start_one(shared, role, &mut running).await?;
         running.router = running.router.merge(router);
     }
     Ok(running)

@@ -132,7 +132,7 @@ enum Reader {
 
 /// How the agents sign in.
 fn agents_part(signins: &Signins, reader: Reader) -> String {
-    let line = |signin: &Signin| format!("    {:<10} password {}\n", signin.name, signin.password);
+    let line = |signin: &Signin| format!("    {:<10} password {}\n", signin.name.as_str(), signin.password);
     match (signins.agents.as_slice(), reader) {
         ([], _) => String::new(),
         (agents, Reader::Person) => agents.iter().map(line).collect(),
