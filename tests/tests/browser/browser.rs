@@ -207,6 +207,17 @@ impl Browser {
         self.post("/actions", json!({ "actions": [keyboard] })).await;
     }
 
+    /// Strikes one key after the other, wherever the focus is.
+    pub(crate) async fn keys(&self, keys: &str) {
+        let strike = |key: char| {
+            let key = key.to_string();
+            [json!({ "type": "keyDown", "value": key }), json!({ "type": "keyUp", "value": key })]
+        };
+        let actions: Vec<Value> = keys.chars().flat_map(strike).collect();
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": actions });
+        self.post("/actions", json!({ "actions": [keyboard] })).await;
+    }
+
     /// A command of the browser's own protocol.
     pub(crate) async fn cdp(&self, command: &str, parameters: Value) -> Value {
         self.post("/goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await

@@ -73,7 +73,7 @@ async fn the_page_of_a_busy_floor_stays_quick() {
 
 /// How long each task of a page's main thread took, ms. Of the processor, where the trace tells that: while other tests keep it
 /// busy, a task waits in the middle, which is no fault of the page.
-fn tasks_ms(trace: &[Value]) -> Vec<f64> {
+pub(crate) fn tasks_ms(trace: &[Value]) -> Vec<f64> {
     let pages = renderers(trace);
     let of_page =
         |event: &&Value| event["name"] == "RunTask" && pages.contains(&event["pid"].as_u64().unwrap_or(0));
