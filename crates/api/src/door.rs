@@ -124,6 +124,23 @@ pub(crate) async fn guard(
     }
 }
 
+/// What stands over every answer: it is data, for whoever asked, and a browser makes nothing else of it.
+pub(crate) async fn protect(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let always = [
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+        ),
+    ];
+    for (name, value) in always {
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response
+}
+
 /// Who holds the key, which exists, stands, and has not asked too often.
 fn caller(headers: &HeaderMap, api: &Shared) -> Result<Caller, Problem> {
     let hash = bearer(headers).map(token_hash).ok_or_else(problems::unauthorized)?;

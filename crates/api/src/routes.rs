@@ -113,7 +113,11 @@ pub(crate) fn router(api: Shared) -> Router {
         let limit = DefaultBodyLimit::max(body_max_bytes.unwrap_or(body_max));
         router = router.route(path, to.route_layer(guard).layer(limit));
     }
-    router.layer(from_fn(text_path)).layer(from_fn_with_state(bound, door::bounded)).with_state(api)
+    router
+        .layer(from_fn(text_path))
+        .layer(from_fn_with_state(bound, door::bounded))
+        .layer(from_fn(door::protect))
+        .with_state(api)
 }
 
 /// Refuses a path whose escapes are no text, in the form of every other no.

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use bus::{KvError, new_token, token_hash};
 use protocol::api::{NewSession, SessionMade};
 use protocol::audit::{About, Action};
+use protocol::config::Agent;
 use protocol::signin::SessionRow;
 use protocol::{AgentId, Millis};
 use service::Problem;
@@ -26,14 +27,18 @@ pub(crate) async fn post(
         body.map_err(|rejection| problems::body(&rejection, api.kit.settings.limits.body_max_bytes))?;
     let asked: NewSession = read_json(&bytes)?;
     caller.may_sign_in(&asked.agent)?;
+    let in_force = api.floor.in_force().ok_or_else(problems::starting)?;
     let agent = agent(&api, &asked.agent)?;
+    let rank = in_force.config.agents.iter().find(|found| found.id == agent).map(Agent::rank);
     trail::note(&api, &caller, Action::SessionMade, About::agent(agent)).await?;
     let token = new_token().map_err(|error| {
         tracing::error!(%error, "no session can be made");
         Problem::internal()
     })?;
     let lifetime_ms = u64::try_from(api.kit.settings.desk.session_lifetime.as_millis()).unwrap_or(u64::MAX);
-    let row = SessionRow { agent, until: Millis(api.kit.clock.unix_ms()).plus(lifetime_ms) };
+    let now = Millis(api.kit.clock.unix_ms());
+    let row = SessionRow::new(agent, now, now.plus(lifetime_ms));
+    let row = SessionRow { rank, as_of: Some(in_force.log_seq), ..row };
     api.sessions
         .put(&token_hash(&token), publish::json(&row)?.into())
         .await

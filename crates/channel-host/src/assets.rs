@@ -10,7 +10,7 @@ use service::Problem;
 const KEEP_WIDGET: &str = "public, max-age=300, stale-while-revalidate=86400";
 const ASK_AGAIN: &str = "no-cache";
 /// The shop needs nothing from elsewhere.
-const SHOP_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'self'; \
+const SHOP_POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; \
                            frame-ancestors 'none'; object-src 'none'";
 
 #[derive(RustEmbed)]

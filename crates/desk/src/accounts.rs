@@ -1,30 +1,28 @@
 //! Who may sign in, and the proof that they are who they say.
 
+mod devices;
+pub(crate) mod rules;
+mod tries;
+mod turns;
+
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use bus::{Bucket, Bus, KvError, places};
+use bus::{Bucket, Bus, Entry, KvError, places};
 use protocol::signin::{AgentAccount, PASSWORD_BYTES_MAX, agent_key};
 use protocol::{AgentId, SubjectToken};
+use service::Clock;
 use service::settings::SigninSettings;
-use service::{Clock, Rate, RateLimiter, RetryAfter};
-use tokio::sync::Semaphore;
 
-/// Passwords checked at the same time; each takes 19 MiB and a core for tens of milliseconds.
-const CHECKS_AT_ONCE: usize = 2;
-/// How long a check may wait for its turn.
-const TURN_WAIT: Duration = Duration::from_secs(5);
-/// Names and addresses whose tries are remembered.
-const TRIES_KEPT_MAX: usize = 10_000;
-/// An office behind one address has so many times the tries of one name.
-const NAMES_PER_ADDRESS: u32 = 10;
+pub(crate) use devices::{DEVICE_LIFETIME, Devices};
+pub(crate) use tries::{TooMany, Trier, Tries};
+use turns::{Turns, Waits};
 
-/// Makes an agent's account, or gives it a new password.
+/// Makes an agent's account, or gives it a new password, whatever the rules say: for the first start, which draws them.
 ///
 /// # Errors
 /// When the password is empty or longer than [`PASSWORD_BYTES_MAX`], or the bucket cannot be written.
@@ -39,7 +37,7 @@ pub async fn create_agent(
         "use a password of 1 to {PASSWORD_BYTES_MAX} bytes"
     );
     let password = hash(password.to_owned()).await?;
-    let row = serde_json::to_vec(&AgentAccount { agent, password })?;
+    let row = serde_json::to_vec(&AgentAccount::new(agent, password))?;
     let accounts = bus.ensure_bucket(&places::accounts()).await.context("make the bucket for accounts")?;
     accounts.put(&agent_key(name), row.into()).await.context("store the account")?;
     Ok(())
@@ -49,27 +47,54 @@ pub async fn create_agent(
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotLetIn {
     /// Too many tries; fate: refuse.
-    #[error("check a password: {0}")]
-    TooMany(RetryAfter),
+    #[error("check a password: too many tries")]
+    TooMany(TooMany, Option<AgentId>),
     /// No such name, or another password: which of them is not told; fate: refuse.
     #[error("check a password: wrong name or password")]
     Wrong,
     /// Too many check theirs at this moment; fate: retry.
     #[error("check a password: no turn in time")]
     Busy,
+    /// Somebody else gave the account another password meanwhile; fate: refuse.
+    #[error("change a password: it was changed meanwhile")]
+    Overtaken,
     /// The accounts could not be read; fate: retry.
     #[error("check a password: {0}")]
-    Unavailable(#[from] KvError),
+    Unavailable(KvError),
     /// Hashing broke down; a person must look.
     #[error("check a password: {0}")]
     Broken(String),
+}
+
+impl From<KvError> for NotLetIn {
+    fn from(error: KvError) -> Self {
+        match error {
+            KvError::WrongRevision => Self::Overtaken,
+            error @ (KvError::Exists
+            | KvError::InvalidKey
+            | KvError::TooLarge
+            | KvError::Full
+            | KvError::Unavailable(_)
+            | KvError::Refused(_)) => Self::Unavailable(error),
+        }
+    }
+}
+
+/// Who showed the right password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Admitted {
+    pub(crate) agent: AgentId,
+    /// Whether they have to choose another one before anything else.
+    pub(crate) must_change: bool,
+    /// The account's row as it was checked.
+    revision: u64,
 }
 
 /// Checks passwords, a few at a time and only so often.
 pub(crate) struct Gatekeeper {
     accounts: Bucket,
     tries: Tries,
-    turns: Semaphore,
+    turns: Turns,
     /// The hash of a password that nobody has: an unknown name takes as long as a known one.
     decoy: Arc<str>,
 }
@@ -81,61 +106,83 @@ impl Gatekeeper {
         clock: &Clock,
     ) -> anyhow::Result<Self> {
         let decoy = hash(bus::new_token()?).await?.into();
-        let tries = Tries::new(settings.attempts_per_minute, clock);
-        Ok(Self { accounts, tries, turns: Semaphore::new(CHECKS_AT_ONCE), decoy })
+        let tries = Tries::new(settings, clock);
+        Ok(Self { accounts, tries, turns: Turns::new(), decoy })
+    }
+
+    /// Whether an address may try to sign in once more, in whatever way.
+    ///
+    /// # Errors
+    /// [`TooMany`]; fate: refuse, and come back later.
+    pub(crate) fn check_address(&self, from: IpAddr) -> Result<(), TooMany> {
+        self.tries.check_address(from)
     }
 
     /// The agent of this name, if the password is theirs.
-    pub(crate) async fn admit(
-        &self,
-        name: &str,
-        password: String,
-        from: IpAddr,
-    ) -> Result<AgentId, NotLetIn> {
-        self.tries.check(name, from).map_err(NotLetIn::TooMany)?;
-        let row = self.account(name).await?;
-        let turn = tokio::time::timeout(TURN_WAIT, self.turns.acquire()).await;
-        let Ok(Ok(_turn)) = turn else { return Err(NotLetIn::Busy) };
+    pub(crate) async fn admit(&self, trier: Trier<'_>, password: String) -> Result<Admitted, NotLetIn> {
+        self.tries.check_address(trier.from).map_err(|too_many| NotLetIn::TooMany(too_many, None))?;
+        let found = self.account(trier.name).await?;
+        let of = found.as_ref().map(|(row, _)| row.agent);
+        self.tries.check(trier, of).map_err(|too_many| NotLetIn::TooMany(too_many, of))?;
+        let waits = if trier.is_known(of) { Waits::Known } else { Waits::Stranger(trier.from) };
+        let Some(_turn) = self.turns.take(waits).await else { return Err(NotLetIn::Busy) };
         let decoy = Arc::clone(&self.decoy);
-        let checked = tokio::task::spawn_blocking(move || check(row, &decoy, &password)).await;
+        let checked = tokio::task::spawn_blocking(move || check(found, &decoy, &password)).await;
         checked.map_err(|error| NotLetIn::Broken(error.to_string()))?.ok_or(NotLetIn::Wrong)
     }
 
-    async fn account(&self, name: &str) -> Result<Option<AgentAccount>, NotLetIn> {
+    /// Stores another password for the account that was just checked.
+    pub(crate) async fn change(
+        &self,
+        name: &SubjectToken,
+        admitted: Admitted,
+        password: String,
+    ) -> Result<(), NotLetIn> {
+        let password = self.hashed(password).await?;
+        let row = json(&AgentAccount::new(admitted.agent, password))?;
+        self.accounts.update(&agent_key(name), row.into(), admitted.revision).await?;
+        Ok(())
+    }
+
+    /// Gives an agent a first password, which they have to change.
+    pub(crate) async fn set(
+        &self,
+        name: &SubjectToken,
+        agent: AgentId,
+        password: String,
+    ) -> Result<(), NotLetIn> {
+        let password = self.hashed(password).await?;
+        let row = AgentAccount { must_change: true, ..AgentAccount::new(agent, password) };
+        self.accounts.put(&agent_key(name), json(&row)?.into()).await?;
+        Ok(())
+    }
+
+    async fn hashed(&self, password: String) -> Result<String, NotLetIn> {
+        // Only who is signed in gives passwords.
+        let Some(_turn) = self.turns.take(Waits::Known).await else { return Err(NotLetIn::Busy) };
+        hash(password).await.map_err(|error| NotLetIn::Broken(format!("{error:#}")))
+    }
+
+    async fn account(&self, name: &str) -> Result<Option<(AgentAccount, u64)>, NotLetIn> {
         let Ok(name) = SubjectToken::new(name) else { return Ok(None) };
-        let Some(entry) = self.accounts.get(&agent_key(&name)).await? else { return Ok(None) };
-        let row = serde_json::from_slice(&entry.value);
-        row.map(Some).map_err(|error| NotLetIn::Broken(format!("an account does not read: {error}")))
+        let Some(Entry { value, revision, .. }) = self.accounts.get(&agent_key(&name)).await? else {
+            return Ok(None);
+        };
+        let row = serde_json::from_slice(&value);
+        row.map(|row| Some((row, revision)))
+            .map_err(|error| NotLetIn::Broken(format!("an account does not read: {error}")))
     }
 }
 
-/// How often who may try.
-struct Tries {
-    by_name: RateLimiter<(String, IpAddr)>,
-    by_address: RateLimiter<IpAddr>,
+fn json(row: &AgentAccount) -> Result<Vec<u8>, NotLetIn> {
+    serde_json::to_vec(row).map_err(|error| NotLetIn::Broken(error.to_string()))
 }
 
-impl Tries {
-    fn new(per_minute: u32, clock: &Clock) -> Self {
-        let by_name = Rate::per_minute(per_minute);
-        let by_address = Rate::per_minute(per_minute.saturating_mul(NAMES_PER_ADDRESS));
-        Self {
-            by_name: RateLimiter::new(by_name, TRIES_KEPT_MAX, clock.clone()),
-            by_address: RateLimiter::new(by_address, TRIES_KEPT_MAX, clock.clone()),
-        }
-    }
-
-    fn check(&self, name: &str, from: IpAddr) -> Result<(), RetryAfter> {
-        self.by_address.check(&from)?;
-        let name = name.chars().take(protocol::limits::TOKEN_BYTES_MAX).collect();
-        self.by_name.check(&(name, from))
-    }
-}
-
-fn check(row: Option<AgentAccount>, decoy: &str, password: &str) -> Option<AgentId> {
-    let stored = row.as_ref().map_or(decoy, |row| row.password.as_str());
+fn check(found: Option<(AgentAccount, u64)>, decoy: &str, password: &str) -> Option<Admitted> {
+    let stored = found.as_ref().map_or(decoy, |(row, _)| row.password.as_str());
     let fits = password.len() <= PASSWORD_BYTES_MAX && is_password(stored, password);
-    row.filter(|_| fits).map(|row| row.agent)
+    let (AgentAccount { agent, must_change, .. }, revision) = found.filter(|_| fits)?;
+    Some(Admitted { agent, must_change, revision })
 }
 
 fn is_password(stored: &str, password: &str) -> bool {
@@ -161,8 +208,11 @@ mod tests {
     #[tokio::test]
     async fn only_the_right_password_of_a_known_name_lets_in() {
         let decoy = hash("nobody's".to_owned()).await.unwrap();
-        let row = AgentAccount { agent: agent(), password: hash("winter".to_owned()).await.unwrap() };
+        let row = AgentAccount::new(agent(), hash("winter".to_owned()).await.unwrap());
         assert!(row.password.starts_with("$argon2id$"));
+        let check = |row: Option<AgentAccount>, decoy: &str, password: &str| {
+            check(row.map(|row| (row, 7)), decoy, password).map(|admitted| admitted.agent)
+        };
         assert_eq!(check(Some(row.clone()), &decoy, "winter"), Some(agent()));
         for wrong in ["", "Winter", "winter ", &"w".repeat(PASSWORD_BYTES_MAX + 1)] {
             assert_eq!(check(Some(row.clone()), &decoy, wrong), None);
@@ -170,26 +220,7 @@ mod tests {
         assert_eq!(check(None, &decoy, "winter"), None);
         // Not even the decoy's own password lets an unknown name in.
         assert_eq!(check(None, &decoy, "nobody's"), None);
-        let broken = AgentAccount { agent: agent(), password: "winter".to_owned() };
+        let broken = AgentAccount::new(agent(), "winter".to_owned());
         assert_eq!(check(Some(broken), &decoy, "winter"), None);
-    }
-
-    #[test]
-    fn a_name_at_an_address_and_an_address_have_so_many_tries() {
-        let (clock, hand) = Clock::manual(0);
-        let tries = Tries::new(3, &clock);
-        let (home, office) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
-        for _ in 0..3 {
-            assert_eq!(tries.check("anna", home), Ok(()));
-        }
-        assert!(tries.check("anna", home).is_err());
-        // Somebody else's tries do not lock the name out elsewhere.
-        assert_eq!(tries.check("anna", office), Ok(()));
-        for n in 1..30 {
-            assert_eq!(tries.check(&format!("agent-{n}"), office), Ok(()));
-        }
-        assert!(tries.check("one-more", office).is_err());
-        hand.advance(Duration::from_secs(20));
-        assert_eq!(tries.check("anna", home), Ok(()));
     }
 }

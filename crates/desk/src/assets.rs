@@ -9,8 +9,8 @@ use rust_embed::RustEmbed;
 use service::Problem;
 
 /// Nothing from elsewhere, no inline code, and nobody may frame the desk.
-const POLICY: &str =
-    "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; \
+     form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 const FOREVER: &str = "public, max-age=31536000, immutable";
 const ASK_AGAIN: &str = "no-cache";
 

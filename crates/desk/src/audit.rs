@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{Extensions, HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use bus::{AUDIT_PAGE_MAX, AuditError};
 use protocol::audit::{About, Action, Actor};
@@ -147,14 +147,11 @@ pub(crate) struct Part {
     limit: Option<usize>,
 }
 
-/// The trail, the last entries first asked for, for who leads.
+/// The trail, the last entries first asked for, for who supervises.
 pub(crate) async fn page(
     State(gateway): State<Arc<Gateway>>,
-    extensions: Extensions,
-    headers: HeaderMap,
     part: Result<Query<Part>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    pages::leading(&gateway, &extensions, &headers).await?;
     let Ok(Query(Part { before, limit })) = part else { return Err(wrong_part()) };
     let limit = limit.unwrap_or(PAGE);
     if !(1..=AUDIT_PAGE_MAX).contains(&limit) {

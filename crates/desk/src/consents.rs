@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::{Extensions, HeaderMap, StatusCode};
+use axum::http::{Extensions, StatusCode};
 use axum::response::Response;
 use bus::KvError;
 use protocol::audit::{About, Action};
@@ -15,7 +15,7 @@ use service::Problem;
 use service::http::JsonBody;
 
 use crate::pages::{ask, shown, signed_in, silent};
-use crate::{Gateway, audit, files, signin};
+use crate::{Gateway, audit, files};
 
 /// What the customer said.
 #[derive(Deserialize)]
@@ -53,12 +53,10 @@ fn line(purpose: &SubjectToken, said: &[Consent]) -> ConsentLine {
 pub(crate) async fn change(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
     Path(conversation): Path<String>,
     JsonBody(Said { identity, purpose, given }): JsonBody<Said>,
 ) -> Result<Response, Problem> {
-    signin::require_own_origin(&headers)?;
-    let agent = signed_in(&gateway, &extensions, &headers).await?;
+    let agent = signed_in(&extensions)?;
     let conversation: ConversationId = conversation.parse().map_err(|_| files::not_yours())?;
     if !gateway.hub.reads(agent, conversation) {
         return Err(files::not_yours());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{Extensions, HeaderMap, StatusCode};
+use axum::http::{Extensions, StatusCode};
 use axum::response::Response;
 use bus::FileLink;
 use protocol::audit::Action;
@@ -102,11 +102,10 @@ struct FileLine {
 pub(crate) async fn page(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
     Path(conversation): Path<String>,
     part: Result<Query<Part>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let agent = signed_in(&gateway, &extensions, &headers).await?;
+    let agent = signed_in(&extensions)?;
     let Query(Part { before, limit }) = part.map_err(|_| wrong_part())?;
     let conversation: ConversationId = conversation.parse().map_err(|_| files::not_yours())?;
     if !gateway.hub.reads(agent, conversation) {
@@ -218,11 +217,10 @@ pub(crate) struct Signed {
 pub(crate) async fn file(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
     Path((identity, object, name)): Path<(String, String, String)>,
     signed: Result<Query<Signed>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let agent = signed_in(&gateway, &extensions, &headers).await?;
+    let agent = signed_in(&extensions)?;
     let (Ok(identity), Ok(object), Ok(Query(Signed { until, signature }))) =
         (identity.parse::<IdentityId>(), object.parse::<Hash128>(), signed)
     else {

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::body::{self, Body};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{Extensions, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bus::{FileError, FileLink, file_kind, file_name};
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use protocol::{ContactId, ConversationId, Hash128, IdentityId, Millis};
 use serde::Deserialize;
 use service::{Problem, RetryAfter};
 
-use crate::{Gateway, audit, history, pages, signin};
+use crate::{Gateway, audit, history, pages};
 
 /// Most uploads at once; each has its bytes in memory, twice while it is sealed.
 pub(crate) const UPLOADS_MAX: usize = 8;
@@ -56,7 +56,6 @@ pub(crate) struct Named {
 pub(crate) async fn download(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
     Path((contact, object)): Path<(String, String)>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Response, Problem> {
@@ -73,7 +72,7 @@ pub(crate) async fn download(
             return Err(no_such_file());
         }
     } else {
-        let agent = pages::signed_in(&gateway, &extensions, &headers).await?;
+        let agent = pages::signed_in(&extensions)?;
         gateway.hub.may_read(agent, contact).ok_or_else(not_yours)?;
         looks = Some(agent);
     }
@@ -94,8 +93,7 @@ pub(crate) async fn upload(
     request: Request,
 ) -> Result<Json<Attachment>, Problem> {
     let (parts, body) = request.into_parts();
-    signin::require_own_origin(&parts.headers)?;
-    let agent = pages::signed_in(&gateway, &parts.extensions, &parts.headers).await?;
+    let agent = pages::signed_in(&parts.extensions)?;
     let Ok(Query(named)) = named else {
         let detail = "ask as in /desk/api/files/con_1_0?name=letter.pdf";
         return Err(Problem::new(StatusCode::BAD_REQUEST, "wrong_name", "this is no name", detail));

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use anyhow::Result;
 use bus::WatchEvent;
 use bytes::Bytes;
+use protocol::signin::SessionRow;
 use protocol::{AgentId, ConversationId};
 use serde::{Deserialize, Serialize};
 
 use crate::logs::{self, Log};
 use crate::watching::{self, BEAT_EVERY, REOPEN_PAUSE};
-use crate::{Gateway, canned, drafts};
+use crate::{Gateway, canned, drafts, sessions};
 
 pub(crate) fn start(gateway: &Arc<Gateway>) {
     let drain = &gateway.kit.drain;
@@ -20,7 +21,8 @@ pub(crate) fn start(gateway: &Arc<Gateway>) {
     drain.spawn("desk typing", until_drained(Arc::clone(gateway), typing(Arc::clone(gateway))));
     drain.spawn("desk drafts", until_drained(Arc::clone(gateway), drafts::follow(Arc::clone(gateway))));
     drain.spawn("desk canned", until_drained(Arc::clone(gateway), canned::follow(Arc::clone(gateway))));
-    drain.spawn("desk sessions", until_drained(Arc::clone(gateway), sessions(Arc::clone(gateway))));
+    drain.spawn("desk sessions", until_drained(Arc::clone(gateway), ends(Arc::clone(gateway))));
+    drain.spawn("desk roles", until_drained(Arc::clone(gateway), roles(Arc::clone(gateway))));
 }
 
 async fn until_drained(gateway: Arc<Gateway>, reader: impl Future<Output = ()>) -> Result<()> {
@@ -101,11 +103,26 @@ fn who_types(subject: &str, payload: &[u8]) -> Option<(ConversationId, Types)> {
     Some((conversation, types))
 }
 
+/// Whoever is given another role, or is taken out of the configuration, is signed out at once.
+async fn roles(gateway: Arc<Gateway>) {
+    gateway.hub.floor_caught_up().await;
+    let mut configured = gateway.hub.configured();
+    loop {
+        sessions::end_outdated(&gateway).await;
+        if configured.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
 /// A session that is deleted ends its sockets.
-async fn sessions(gateway: Arc<Gateway>) {
+async fn ends(gateway: Arc<Gateway>) {
     let health = gateway.kit.health.register("desk sessions");
     watching::watch(&gateway.sessions, &health, |event| match event {
-        WatchEvent::Put(entry) => gateway.strangers.learn(&entry.key),
+        WatchEvent::Put(entry) => {
+            let row = serde_json::from_slice::<SessionRow>(&entry.value).ok();
+            gateway.strangers.learn(&entry.key, row.map(|row| row.agent));
+        }
         WatchEvent::Deleted { key, .. } => {
             gateway.strangers.forget(&key);
             gateway.live.end(&key);

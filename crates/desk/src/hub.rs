@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
-use protocol::config::Authority;
+use protocol::config::{Authority, Role};
 use protocol::delivery::Delivery;
 use protocol::desk::LineContact;
 use protocol::policy::Policy;
@@ -13,8 +13,8 @@ use protocol::remedies::RemedyRefusal;
 use protocol::remedy::ContactContext;
 use protocol::thread::Entry;
 use protocol::{
-    AgentId, CommandId, ContactId, ConversationId, GatewayId, Hash128, IdentityId, Millis, Record, RemedyId,
-    RemedyRecord,
+    AgentId, CommandId, ContactId, ConversationId, Event, GatewayId, Hash128, IdentityId, Millis, Record,
+    RemedyId, RemedyRecord, SubjectToken,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -52,6 +52,8 @@ pub(crate) struct Hub {
     inner: Mutex<Inner>,
     caught_up: watch::Sender<CaughtUp>,
     floor: watch::Sender<Utf8Bytes>,
+    /// How many configurations have come into force.
+    configured: watch::Sender<u64>,
     sockets: AtomicU64,
 }
 
@@ -82,6 +84,7 @@ impl Hub {
             inner: Mutex::default(),
             caught_up: watch::Sender::new(CaughtUp::default()),
             floor: watch::Sender::new(Utf8Bytes::default()),
+            configured: watch::Sender::new(0),
             sockets: AtomicU64::new(0),
         }
     }
@@ -98,6 +101,10 @@ impl Hub {
     /// Folds a record of routing and tells the lines whose agents it concerns; gives who no longer has what.
     pub(crate) fn fold(&self, seq: u64, record: &Record) -> Vec<(AgentId, ContactId)> {
         let mut inner = self.lock();
+        // Told while the lock is held: who hears of it sees the floor with it.
+        if record.events.iter().any(|event| matches!(event, Event::ConfigApplied)) {
+            self.configured.send_modify(|count| *count += 1);
+        }
         let mut given_up = Vec::new();
         for (agent, change) in inner.shown.fold(seq, record) {
             if let Change::ContactGone { contact, .. } = &change {
@@ -337,6 +344,32 @@ impl Hub {
         let inner = self.lock();
         let now = inner.shown.floor.floor_version();
         (now != version).then(|| (now, inner.shown.floor.floor()))
+    }
+
+    /// Changes with every configuration that comes into force.
+    pub(crate) fn configured(&self) -> watch::Receiver<u64> {
+        self.configured.subscribe()
+    }
+
+    /// The role of an agent of the configuration in force.
+    pub(crate) fn rank_of(&self, agent: AgentId) -> Option<Role> {
+        self.lock().shown.floor.rank_of(agent)
+    }
+
+    /// The same, and up to where the log was read that says so.
+    pub(crate) fn rank_as_of(&self, agent: AgentId) -> (Option<Role>, u64) {
+        let inner = self.lock();
+        (inner.shown.floor.rank_of(agent), inner.shown.floor.log_seq())
+    }
+
+    /// The sign-in name of an agent of the configuration in force.
+    pub(crate) fn name_of(&self, agent: AgentId) -> Option<SubjectToken> {
+        self.lock().shown.floor.name_of(agent)
+    }
+
+    /// The agent of the configuration in force who has a sign-in name.
+    pub(crate) fn agent_named(&self, name: &SubjectToken) -> Option<AgentId> {
+        self.lock().shown.floor.agent_named(name)
     }
 
     /// Up to where the logs are folded.

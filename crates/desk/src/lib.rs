@@ -5,6 +5,7 @@
 //! answers alike.
 
 pub mod accounts;
+mod admin;
 mod answer;
 mod assets;
 mod audit;
@@ -23,13 +24,16 @@ mod hub;
 mod line;
 mod logs;
 mod mail;
+mod oidc;
 mod order;
 mod pages;
 mod presence;
 mod projection;
+mod protection;
 mod remedies;
 mod render;
 mod rights;
+mod routes;
 mod search;
 mod sessions;
 mod shown;
@@ -43,8 +47,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post, put};
 use bus::{Audit, Bucket, Bus, Consents, Exports, Files, IdHasher, Sealer, places};
 use protocol::content::Content;
 use protocol::ids::GatewayId;
@@ -55,13 +57,16 @@ use service::Kit;
 use service::settings::read_file;
 use tokio::sync::Semaphore;
 
-use crate::accounts::Gatekeeper;
+use crate::accounts::{Devices, Gatekeeper};
 use crate::audit::Looks;
 use crate::canned::CannedAnswers;
 use crate::drafts::Drafts;
 use crate::hub::Hub;
+use crate::oidc::Oidc;
 use crate::sessions::LiveSessions;
 use crate::strangers::Strangers;
+
+pub use routes::{Needs, listed};
 
 /// What every part of the gateway needs.
 struct Gateway {
@@ -73,6 +78,9 @@ struct Gateway {
     id: GatewayId,
     hub: Hub,
     gatekeeper: Gatekeeper,
+    devices: Devices,
+    /// The company's identity provider, if there is one.
+    oidc: Option<Oidc>,
     live: LiveSessions,
     strangers: Strangers,
     audit: Audit,
@@ -97,6 +105,11 @@ impl Gateway {
         }
     }
 
+    /// Whether browsers reach us by https.
+    fn is_https(&self) -> bool {
+        self.kit.settings.http.public_url.starts_with("https:")
+    }
+
     fn now(&self) -> Millis {
         Millis(self.kit.clock.unix_ms())
     }
@@ -114,6 +127,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
     let canned = bus.ensure_bucket(&places::canned()).await.context("make the bucket for canned answers")?;
     let gateways = bus.ensure_bucket(&places::gateways()).await.context("make the bucket for gateways")?;
     let files_max_bytes = kit.settings.streams.files_max_bytes;
+    let (devices, oidc) = (Devices::new(&hasher), Oidc::new(&kit.settings, &hasher)?);
     let files = Box::pin(Files::open(&bus, sealer.clone(), hasher, files_max_bytes));
     let files = files.await.context("open the files")?;
     let subjects = Subjects::new(cell);
@@ -131,6 +145,8 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         id: GatewayId(uuid::Uuid::now_v7()),
         hub: Hub::new(),
         gatekeeper: Box::pin(Gatekeeper::new(accounts, &kit.settings.signin, &kit.clock)).await?,
+        devices,
+        oidc,
         live: LiveSessions::default(),
         strangers: Strangers::new(&kit.clock),
         audit,
@@ -147,50 +163,5 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
     presence::start(&gateway);
     floor::start(&gateway);
     tracing::info!(gateway = %gateway.id, "desk gateway started");
-    Ok(routes(gateway))
-}
-
-fn routes(gateway: Arc<Gateway>) -> Router {
-    Router::new()
-        .route("/desk", get(assets::index))
-        .route("/desk/", get(assets::index))
-        .route("/desk/{*path}", get(assets::file))
-        .route("/desk/report", get(pages::report))
-        .route("/desk/floor/now", get(pages::floor_now))
-        .route("/desk/floor/accounts", get(pages::accounts))
-        .route("/desk/floor/hours", get(pages::floor_hours))
-        .route("/desk/floor/hours.csv", get(pages::floor_csv))
-        .route("/desk/why/{contact}", get(pages::why))
-        .route("/desk/why/{contact}/decisions", get(pages::decisions))
-        .route("/desk/search", post(search::search).layer(DefaultBodyLimit::max(search::BODY_BYTES_MAX)))
-        .route("/desk/history/{conversation}", get(search::part))
-        .route("/desk/customer/{conversation}", get(customer::page))
-        .route("/desk/admin/audit", get(audit::page))
-        .route(
-            "/desk/customer/{conversation}/erase",
-            post(rights::erase).layer(DefaultBodyLimit::max(rights::BODY_BYTES_MAX)),
-        )
-        .route("/desk/customer/{conversation}/export", post(rights::export))
-        .route(
-            "/desk/customer/{conversation}/consents",
-            post(consents::change).layer(DefaultBodyLimit::max(rights::BODY_BYTES_MAX)),
-        )
-        .route("/desk/erasures/{id}", get(rights::erasure))
-        .route("/desk/exports/{id}", get(rights::exported))
-        .route("/desk/canned", get(canned::all))
-        .route(
-            "/desk/canned/{name}",
-            put(canned::keep).delete(canned::remove).layer(DefaultBodyLimit::max(canned::BODY_BYTES_MAX)),
-        )
-        .route("/desk/policy", get(pages::policy))
-        .route("/desk/wallets", get(pages::wallets))
-        .route("/desk/api/signin", post(signin::sign_in).layer(DefaultBodyLimit::max(signin::BODY_BYTES_MAX)))
-        .route("/desk/api/signout", post(signin::sign_out))
-        .route("/desk/api/me", get(signin::me))
-        .route("/desk/api/socket", get(socket::upgrade))
-        .route("/desk/api/files/{contact}", post(files::upload))
-        .route("/desk/api/files/{contact}/{object}", get(files::download))
-        .route("/desk/api/files/{contact}/{object}/{name}", get(customer::file))
-        .route("/desk/api/mail/{contact}/{seq}/html", get(mail::html))
-        .with_state(gateway)
+    Ok(routes::router(&gateway))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{Extensions, HeaderMap, HeaderValue, header};
+use axum::http::{Extensions, HeaderValue, header};
 use axum::response::Response;
 use protocol::audit::Action;
 use protocol::content::Sealed;
@@ -42,11 +42,10 @@ pub(crate) struct Shown {
 pub(crate) async fn html(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
     Path((contact, seq)): Path<(String, String)>,
     shown: Result<Query<Shown>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let agent = pages::signed_in(&gateway, &extensions, &headers).await?;
+    let agent = pages::signed_in(&extensions)?;
     let Ok(Query(Shown { images: images @ 0..=1 })) = shown else { return Err(files::no_such_file()) };
     let (Ok(contact), Ok(seq)) = (contact.parse::<ContactId>(), seq.parse::<u64>()) else {
         return Err(files::no_such_file());

@@ -6,9 +6,10 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{Extensions, HeaderMap, StatusCode, header};
+use axum::http::{Extensions, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bus::Deadline;
+use protocol::config::Role;
 use protocol::delivery::AccountsAnswer;
 use protocol::policy::Policy;
 use protocol::till::{Wallets, WalletsQuestion};
@@ -21,7 +22,8 @@ use serde::{Deserialize, Serialize};
 use service::{Problem, RetryAfter};
 
 use crate::projection::Sought;
-use crate::{Gateway, sessions, signin};
+use crate::sessions::{self, NotSignedIn, Session};
+use crate::{Gateway, files};
 
 /// How long the read models or the worker have to answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(2);
@@ -55,10 +57,9 @@ struct PolicyPage {
 pub(crate) async fn report(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let agent = signed_in(&gateway, &extensions, &headers).await?;
+    let agent = signed_in(&extensions)?;
     let days = wanted.map_err(|_| wrong_days())?.days.unwrap_or(DAYS);
     if !(1..=DAYS_MAX).contains(&days) {
         return Err(wrong_days());
@@ -73,9 +74,8 @@ pub(crate) async fn report(
 pub(crate) async fn wallets(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let agent = signed_in(&gateway, &extensions, &headers).await?;
+    let agent = signed_in(&extensions)?;
     let question = WalletsQuestion { agent: own_only(&gateway, agent), identity: None };
     let silent = || silent("wallets_silent", "the wallets cannot be had now");
     let wallets: Option<Wallets> = ask(&gateway, &gateway.subjects.wallets(), &question).await;
@@ -85,9 +85,8 @@ pub(crate) async fn wallets(
 pub(crate) async fn policy(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    signed_in(&gateway, &extensions, &headers).await?;
+    signed_in(&extensions)?;
     let Some((log_seq, hash, policy)) = gateway.hub.policy() else {
         let detail = "ask a lead to load one with `winterband config apply`";
         return Err(Problem::new(StatusCode::NOT_FOUND, "no_policy", "no policy is in force yet", detail));
@@ -99,10 +98,9 @@ pub(crate) async fn policy(
 pub(crate) async fn floor_now(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
     sought: Result<Query<Sought>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let agent = leading(&gateway, &extensions, &headers).await?;
+    let agent = signed_in(&extensions)?;
     let Query(sought) = sought.map_err(|_| wrong_filter())?;
     let authority = gateway.hub.authority_of(agent);
     Ok(shown(gateway.hub.supervised(gateway.now(), &authority, &sought)))
@@ -112,9 +110,8 @@ pub(crate) async fn floor_now(
 pub(crate) async fn accounts(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    leading(&gateway, &extensions, &headers).await?;
+    signed_in(&extensions)?;
     let answer: Option<AccountsAnswer> = ask(&gateway, &gateway.subjects.channel_accounts(), &()).await;
     Ok(shown(answer.unwrap_or_default()))
 }
@@ -123,20 +120,18 @@ pub(crate) async fn accounts(
 pub(crate) async fn floor_hours(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    Ok(shown(hours(&gateway, &extensions, &headers, wanted).await?))
+    Ok(shown(hours(&gateway, &extensions, wanted).await?))
 }
 
 /// The same for a spreadsheet.
 pub(crate) async fn floor_csv(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let report = hours(&gateway, &extensions, &headers, wanted).await?;
+    let report = hours(&gateway, &extensions, wanted).await?;
     let mut csv =
         "queue,from,arrived,answered,in_time,mean_wait_s,abandoned,resolved,handed_on,reopened\n".to_owned();
     for HourCount {
@@ -173,40 +168,37 @@ pub(crate) async fn floor_csv(
 pub(crate) async fn why(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
     Path(contact): Path<String>,
 ) -> Result<Response, Problem> {
     let subject = gateway.subjects.explain();
-    of_contact(&gateway, &extensions, &headers, &contact, &subject).await
+    of_contact(&gateway, &extensions, &contact, &subject).await
 }
 
 /// Why a contact was offered to whom, at each offer, or how far the log was read for it.
 pub(crate) async fn decisions(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
     Path(contact): Path<String>,
 ) -> Result<Response, Problem> {
     let subject = gateway.subjects.decisions();
-    of_contact(&gateway, &extensions, &headers, &contact, &subject).await
+    of_contact(&gateway, &extensions, &contact, &subject).await
 }
 
 /// What the router answers about a contact, for who leads or has it.
 async fn of_contact(
     gateway: &Gateway,
     extensions: &Extensions,
-    headers: &HeaderMap,
     contact: &str,
     subject: &Subject,
 ) -> Result<Response, Problem> {
-    let agent = signed_in(gateway, extensions, headers).await?;
+    let agent = signed_in(extensions)?;
     let unknown = || {
         let detail = "choose one from the list: it may have ended meanwhile";
         Problem::new(StatusCode::NOT_FOUND, "unknown_contact", "there is no such contact", detail)
     };
     let contact: ContactId = contact.parse().map_err(|_| unknown())?;
     if !gateway.hub.leads(agent, contact) && gateway.hub.may_read(agent, contact).is_none() {
-        return Err(leads_only());
+        return Err(files::not_yours());
     }
     let answer: Option<serde_json::Value> = ask(gateway, subject, &WhyQuestion { contact }).await;
     Ok(shown(answer.ok_or_else(|| silent("router_silent", "the router does not answer now"))?))
@@ -215,10 +207,9 @@ async fn of_contact(
 async fn hours(
     gateway: &Gateway,
     extensions: &Extensions,
-    headers: &HeaderMap,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<FloorReport, Problem> {
-    let agent = leading(gateway, extensions, headers).await?;
+    let agent = signed_in(extensions)?;
     let days = wanted.map_err(|_| wrong_days())?.days.unwrap_or(1);
     if !(1..=HOURS_DAYS_MAX).contains(&days) {
         return Err(wrong_days());
@@ -231,18 +222,9 @@ async fn hours(
     Ok(report)
 }
 
-pub(crate) async fn leading(
-    gateway: &Gateway,
-    extensions: &Extensions,
-    headers: &HeaderMap,
-) -> Result<AgentId, Problem> {
-    let agent = signed_in(gateway, extensions, headers).await?;
-    if gateway.hub.is_lead(agent) { Ok(agent) } else { Err(leads_only()) }
-}
-
 fn leads_only() -> Problem {
     let detail = "ask a lead, or have `role = \"lead\"` set for you in routing.toml";
-    Problem::new(StatusCode::FORBIDDEN, "leads_only", "only who leads sees this", detail)
+    Problem::new(StatusCode::FORBIDDEN, "leads_only", "only who leads may do this", detail)
 }
 
 fn wrong_filter() -> Problem {
@@ -250,17 +232,30 @@ fn wrong_filter() -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "wrong_filter", "this is no filter", detail)
 }
 
-/// Who asks, once the logs say who leads and what is in force.
-pub(crate) async fn signed_in(
-    gateway: &Gateway,
-    extensions: &Extensions,
-    headers: &HeaderMap,
-) -> Result<AgentId, Problem> {
-    let from = signin::from(gateway, extensions, headers);
-    let session = sessions::of_request(gateway, headers, from).await?;
+/// Who asks: the door of the route has let them in.
+pub(crate) fn signed_in(extensions: &Extensions) -> Result<AgentId, Problem> {
+    if let Some(session) = extensions.get::<Session>() {
+        return Ok(session.agent);
+    }
+    Err(extensions.get::<NotSignedIn>().map_or_else(sessions::signed_out, |NotSignedIn(why)| why.clone()))
+}
+
+/// Waits until the logs say who leads and what is in force.
+pub(crate) async fn logs_read(gateway: &Gateway) -> Result<(), Problem> {
     let read = tokio::time::timeout(LOGS_WAIT, gateway.hub.caught_up()).await;
-    read.map_err(|_| silent("starting", "this server is still reading the logs"))?;
-    Ok(session.agent)
+    read.map_err(|_| silent("starting", "this server is still reading the logs"))
+}
+
+/// What somebody is told whose role is not enough.
+pub(crate) fn not_your_role(least: Role) -> Problem {
+    if least == Role::Lead {
+        return leads_only();
+    }
+    let word = serde_json::to_value(least).unwrap_or_default();
+    let word = word.as_str().unwrap_or_default().to_owned();
+    let detail = format!("ask for the role {word}, or somebody who has it");
+    Problem::new(StatusCode::FORBIDDEN, "role_missing", "your role may not do this", detail)
+        .with("role", word)
 }
 
 fn own_only(gateway: &Gateway, agent: AgentId) -> Option<AgentId> {

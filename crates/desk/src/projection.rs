@@ -146,6 +146,8 @@ pub(crate) struct Projection {
     contact_fields: Vec<Field>,
     categories: Vec<SubjectToken>,
     seats: BTreeMap<AgentId, Seat>,
+    /// The agents of the configuration in force, by their sign-in names.
+    names: BTreeMap<SubjectToken, AgentId>,
     contacts: BTreeMap<ContactId, Contact>,
     offers: BTreeMap<OfferId, Offer>,
     by_conversation: BTreeMap<ConversationId, ContactId>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{Extensions, HeaderMap, StatusCode, header};
+use axum::http::{Extensions, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bus::{Deadline, ExportError};
 use protocol::audit::Action;
@@ -15,8 +15,8 @@ use serde::Deserialize;
 use service::Problem;
 use service::http::JsonBody;
 
-use crate::pages::{leading, shown, silent};
-use crate::{Gateway, audit, files, signin};
+use crate::pages::{shown, signed_in, silent};
+use crate::{Gateway, audit, files};
 
 /// How long the keeper of the customer's rights has to answer: it waits for the read models.
 const ANSWER_WAIT: Duration = Duration::from_secs(20);
@@ -37,11 +37,10 @@ pub(crate) struct Typed {
 pub(crate) async fn erase(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
     Path(conversation): Path<String>,
     JsonBody(Typed { confirm }): JsonBody<Typed>,
 ) -> Result<Response, Problem> {
-    let (agent, about) = about(&gateway, &extensions, &headers, &conversation).await?;
+    let (agent, about) = about(&gateway, &extensions, &conversation)?;
     if confirm != CONFIRMATION {
         let detail = format!("type {CONFIRMATION} to say that it is meant: nobody can undo it");
         return Err(Problem::new(StatusCode::BAD_REQUEST, "not_confirmed", "this was not confirmed", detail));
@@ -53,11 +52,8 @@ pub(crate) async fn erase(
 
 pub(crate) async fn erasure(
     State(gateway): State<Arc<Gateway>>,
-    extensions: Extensions,
-    headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    leading(&gateway, &extensions, &headers).await?;
     let id = id.parse().map_err(|_| files::no_such_file())?;
     answered(&gateway, &RightsQuestion::Erasure { id }).await
 }
@@ -65,10 +61,9 @@ pub(crate) async fn erasure(
 pub(crate) async fn export(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
     Path(conversation): Path<String>,
 ) -> Result<Response, Problem> {
-    let (agent, about) = about(&gateway, &extensions, &headers, &conversation).await?;
+    let (agent, about) = about(&gateway, &extensions, &conversation)?;
     let id = ExportId(uuid::Uuid::now_v7());
     audit::note(&gateway, agent, Action::CustomerExported, noted(&about, id.to_string())).await?;
     answered(&gateway, &RightsQuestion::Export { id, about, by: Asker::Agent { agent } }).await
@@ -77,11 +72,8 @@ pub(crate) async fn export(
 /// The archive, part by part; 202 while it is put together.
 pub(crate) async fn exported(
     State(gateway): State<Arc<Gateway>>,
-    extensions: Extensions,
-    headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    leading(&gateway, &extensions, &headers).await?;
     let id: ExportId = id.parse().map_err(|_| files::no_such_file())?;
     let Some(whole) = gateway.exports.find(id).await.map_err(|error| away(&error))? else {
         return Ok((StatusCode::ACCEPTED, [(header::RETRY_AFTER, LOOK_AGAIN_S)]).into_response());
@@ -106,15 +98,13 @@ pub(crate) async fn exported(
     Ok((headers, Body::from_stream(parts)).into_response())
 }
 
-/// Who asks, if they lead and ask from our own page, and whom it is about.
-async fn about(
+/// Who asks, and whom it is about if they lead there.
+fn about(
     gateway: &Gateway,
     extensions: &Extensions,
-    headers: &HeaderMap,
     conversation: &str,
 ) -> Result<(AgentId, About), Problem> {
-    signin::require_own_origin(headers)?;
-    let agent = leading(gateway, extensions, headers).await?;
+    let agent = signed_in(extensions)?;
     let conversation: ConversationId = conversation.parse().map_err(|_| files::not_yours())?;
     // Who leads some queues only does not lead the customers of others.
     if !gateway.hub.reads(agent, conversation) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{Extensions, HeaderMap, StatusCode};
+use axum::http::{Extensions, StatusCode};
 use axum::response::Response;
 use protocol::audit::Action;
 use protocol::desk::DeskEntry;
@@ -22,7 +22,7 @@ use service::Problem;
 use service::http::JsonBody;
 
 use crate::pages::{ask, shown, signed_in, silent};
-use crate::{Gateway, audit, history, render, signin};
+use crate::{Gateway, audit, history, render};
 
 /// Largest body of a search, bytes: the words at their limit however they are written, and the filters.
 pub(crate) const BODY_BYTES_MAX: usize = 8 * 1024;
@@ -100,11 +100,9 @@ struct PartPage {
 pub(crate) async fn search(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
     JsonBody(sought): JsonBody<Sought>,
 ) -> Result<Response, Problem> {
-    signin::require_own_origin(&headers)?;
-    let agent = signed_in(&gateway, &extensions, &headers).await?;
+    let agent = signed_in(&extensions)?;
     let everything = gateway.hub.authority_of(agent).leads_everything();
     let readable = (!everything).then(|| gateway.hub.readable(agent, SEARCH_CONVERSATIONS_MAX));
     let question = SearchQuestion {
@@ -150,11 +148,10 @@ fn found(gateway: &Gateway, hit: SearchHit) -> FoundHit {
 pub(crate) async fn part(
     State(gateway): State<Arc<Gateway>>,
     extensions: Extensions,
-    headers: HeaderMap,
     Path(conversation): Path<String>,
     part: Result<Query<Part>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let agent = signed_in(&gateway, &extensions, &headers).await?;
+    let agent = signed_in(&extensions)?;
     let Query(Part { before }) = part.map_err(|_| wrong_part())?;
     let conversation: ConversationId = conversation.parse().map_err(|_| not_yours())?;
     if !gateway.hub.reads(agent, conversation) {

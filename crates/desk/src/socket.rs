@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Error as AxumError;
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
-use axum::http::{Extensions, HeaderMap};
 use axum::response::Response;
+use axum::{Error as AxumError, Extension};
 use protocol::desk::{FromDesk, ToDesk};
-use service::{Problem, Rate, RateLimiter};
+use service::{Rate, RateLimiter};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +20,7 @@ use crate::line::{self, Attach, Outbox};
 use crate::order::Order;
 use crate::sessions::{self, Session};
 use crate::till::{Asker, QUESTIONS_MAX, Question};
-use crate::{Gateway, render, signin};
+use crate::{Gateway, render};
 
 /// Most frames that wait for a desk; past it the desk is closed, comes back and resumes.
 pub(crate) const OUTBOX_FRAMES_MAX: usize = 512;
@@ -35,6 +34,8 @@ const GOODBYE_WAIT: Duration = Duration::from_secs(1);
 const HELLO_WAIT: Duration = Duration::from_secs(10);
 /// How long a hello waits for the log to be read; shorter than a desk's patience.
 const LOG_WAIT: Duration = Duration::from_secs(9);
+/// How often it is looked whether the session still stands and is in use.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// How often a desk is asked for a sign of life.
 const PING_EVERY: Duration = Duration::from_secs(10);
 /// Silence after which a desk counts as gone.
@@ -69,23 +70,19 @@ impl End {
 
 pub(crate) async fn upgrade(
     State(gateway): State<Arc<Gateway>>,
-    extensions: Extensions,
-    headers: HeaderMap,
+    Extension(session): Extension<Session>,
     upgrade: WebSocketUpgrade,
-) -> Result<Response, Problem> {
-    signin::require_own_origin(&headers)?;
-    let from = signin::from(&gateway, &extensions, &headers);
-    let session = sessions::of_request(&gateway, &headers, from).await?;
+) -> Response {
     let upgrade = upgrade
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)
         .read_buffer_size(READ_BYTES);
-    Ok(upgrade.on_upgrade(move |socket| run(gateway, session, socket)))
+    upgrade.on_upgrade(move |socket| run(gateway, session, socket))
 }
 
 async fn run(gateway: Arc<Gateway>, session: Session, mut socket: WebSocket) {
     let _open = gateway.kit.metrics.sockets_open.hold(["desk"]);
-    let entered = gateway.live.enter(&session.key);
+    let entered = gateway.live.enter(&session);
     let (frames, outbox) = mpsc::channel(OUTBOX_FRAMES_MAX);
     let stop = CancellationToken::new();
     let out = Outbox::new(frames, stop.clone());
@@ -112,6 +109,7 @@ async fn serve(
     let session_left = tokio::time::sleep(desk.session_left());
     tokio::pin!(session_left);
     let mut ping = tokio::time::interval(PING_EVERY);
+    let mut look = tokio::time::interval(LOOK_EVERY);
     let hello_by = Instant::now() + HELLO_WAIT;
     loop {
         tokio::select! {
@@ -129,6 +127,12 @@ async fn serve(
                 if let Some(end) = desk.hear(message).await {
                     return end;
                 }
+            }
+            _ = look.tick() => {
+                // Beside the frames: a bus that is away answers late.
+                let is_active = std::mem::take(&mut desk.is_active);
+                let (gateway, session) = (Arc::clone(&desk.gateway), desk.session.clone());
+                tokio::spawn(async move { sessions::look(&gateway, &session, is_active).await });
             }
             _ = ping.tick() => {
                 if desk.heard_at.elapsed() > SILENCE_MAX || !write(socket, Message::Ping(bytes::Bytes::new())).await {
@@ -169,6 +173,8 @@ struct Desk {
     dropped: u32,
     said_hello: bool,
     heard_at: Instant,
+    /// Whether its agent did something since the session was looked at.
+    is_active: bool,
 }
 
 impl Desk {
@@ -206,6 +212,7 @@ impl Desk {
             dropped: 0,
             said_hello: false,
             heard_at: Instant::now(),
+            is_active: true,
         }
     }
 
@@ -249,6 +256,8 @@ impl Desk {
     }
 
     async fn take(&mut self, frame: FromDesk) -> Option<End> {
+        // A page that is open says so by itself; only what its agent does keeps the session.
+        self.is_active |= !matches!(frame, FromDesk::Ping { .. });
         let task = match frame {
             FromDesk::Hello { have } => return self.hello(have).await,
             FromDesk::Ping { n } => {

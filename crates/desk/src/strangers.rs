@@ -1,11 +1,12 @@
 //! Tokens that nobody here has heard of. Each costs a read of the bucket, so an address has only so many of them;
 //! whoever is signed in is known and does not pay for others behind the same address.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use protocol::AgentId;
 use service::{Clock, Rate, RateLimiter, RetryAfter};
 use tokio::sync::watch;
 
@@ -20,7 +21,7 @@ const LEARN_WAIT: Duration = Duration::from_secs(2);
 
 /// The keys of the sessions that there are, and how often who may come with another one.
 pub(crate) struct Strangers {
-    known: Mutex<HashSet<String>>,
+    known: Mutex<HashMap<String, Option<AgentId>>>,
     is_learned: watch::Sender<bool>,
     shown: RateLimiter<IpAddr>,
 }
@@ -35,16 +36,22 @@ impl Strangers {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, HashSet<String>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Option<AgentId>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// There is a session with this key.
-    pub(crate) fn learn(&self, key: &str) {
+    /// There is a session with this key, of this agent if its row reads.
+    pub(crate) fn learn(&self, key: &str, agent: Option<AgentId>) {
         let mut known = self.known();
-        if known.len() < KNOWN_MAX {
-            known.insert(key.to_owned());
+        if known.len() < KNOWN_MAX || known.contains_key(key) {
+            known.insert(key.to_owned(), agent);
         }
+    }
+
+    /// The keys of an agent's sessions, as far as they are known here.
+    pub(crate) fn of_agent(&self, agent: AgentId) -> Vec<String> {
+        let known = self.known();
+        known.iter().filter(|(_, of)| **of == Some(agent)).map(|(key, _)| key.clone()).collect()
     }
 
     /// There is none any more.
@@ -62,14 +69,14 @@ impl Strangers {
     /// # Errors
     /// When the address has shown too many unknown ones; fate: refuse.
     pub(crate) async fn pass(&self, key: &str, from: IpAddr) -> Result<(), RetryAfter> {
-        if self.known().contains(key) {
+        if self.known().contains_key(key) {
             return Ok(());
         }
         let mut is_learned = self.is_learned.subscribe();
         let learning = is_learned.wait_for(|is_learned| *is_learned);
         // Not learned in time: then it counts as unknown.
         drop(tokio::time::timeout(LEARN_WAIT, learning).await);
-        if self.known().contains(key) { Ok(()) } else { self.shown.check(&from) }
+        if self.known().contains_key(key) { Ok(()) } else { self.shown.check(&from) }
     }
 }
 
@@ -84,7 +91,7 @@ mod tests {
         let (clock, _hand) = Clock::manual(0);
         let strangers = Strangers::new(&clock);
         strangers.set_learned();
-        strangers.learn("anna");
+        strangers.learn("anna", None);
         for n in 0..STRANGERS_PER_MINUTE {
             assert_eq!(strangers.pass(&format!("made up {n}"), HERE).await, Ok(()));
             assert_eq!(strangers.pass("anna", HERE).await, Ok(()));
@@ -108,7 +115,7 @@ mod tests {
         };
         let read = async {
             tokio::time::sleep(LEARN_WAIT / 2).await;
-            strangers.learn("anna");
+            strangers.learn("anna", None);
             strangers.set_learned();
         };
         assert_eq!(tokio::join!(pass, read).0, Ok(()));
@@ -118,7 +125,7 @@ mod tests {
     fn so_many_sessions_are_known() {
         let strangers = Strangers::new(&Clock::system());
         for n in 0..=KNOWN_MAX {
-            strangers.learn(&n.to_string());
+            strangers.learn(&n.to_string(), None);
         }
         assert_eq!(strangers.known().len(), KNOWN_MAX);
     }

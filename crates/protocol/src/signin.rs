@@ -5,14 +5,23 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Role;
 use crate::ids::AgentId;
 use crate::time::Millis;
 use crate::token::SubjectToken;
 
 /// Longest password that is looked at, bytes: hashing takes longer the longer it is.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
+/// Fewest characters of a password that an agent chooses.
+pub const PASSWORD_CHARS_MIN: usize = 12;
+/// Most characters of a password that an agent chooses.
+pub const PASSWORD_CHARS_MAX: usize = 128;
 /// The name of the cookie that carries a desk's session.
 pub const SESSION_COOKIE: &str = "wb_session";
+/// Its name over https: a browser takes it from this very site only.
+pub const SESSION_COOKIE_HTTPS: &str = "__Host-wb_session";
+/// The name of the cookie that marks a browser in which an agent signed in before.
+pub const DEVICE_COOKIE: &str = "wb_device";
 
 /// ACCOUNTS, key [`agent_key`]: how an agent signs in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +30,17 @@ pub struct AgentAccount {
     pub agent: AgentId,
     /// The password as an Argon2 text in PHC form.
     pub password: String,
+    /// Whether somebody else set it, so that another one has to be chosen before anything else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub must_change: bool,
+}
+
+impl AgentAccount {
+    /// With a password that its agent goes on with.
+    #[must_use]
+    pub fn new(agent: AgentId, password: String) -> Self {
+        Self { agent, password, must_change: false }
+    }
 }
 
 /// What an API key may do; one word for each right.
@@ -188,6 +208,36 @@ pub struct SessionRow {
     pub agent: AgentId,
     /// When it ends by itself.
     pub until: Millis,
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_at: Option<Millis>,
+    /// When it was seen in use, give or take a twentieth of the time after which an idle one ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<Millis>,
+    /// The role that its agent had when it began: it ends when that changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<Role>,
+    /// Up to where the log was read that said so: who has read less knows less of the role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<u64>,
+    /// Whether a password has to be chosen before anything else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub must_change: bool,
+}
+
+impl SessionRow {
+    /// One that begins now.
+    #[must_use]
+    pub fn new(agent: AgentId, now: Millis, until: Millis) -> Self {
+        Self { agent, until, begun_at: Some(now), seen_at: None, rank: None, as_of: None, must_change: false }
+    }
+
+    /// Whether it stands: its time is not over, and it was in use within so many ms.
+    #[must_use]
+    pub fn stands_at(&self, now: Millis, idle_ms: u64) -> bool {
+        let seen_at = self.seen_at.or(self.begun_at);
+        now < self.until && seen_at.is_none_or(|seen_at| now < seen_at.plus(idle_ms))
+    }
 }
 
 /// The key of an agent's account.
@@ -208,7 +258,10 @@ mod tests {
 
     #[test]
     fn rows_read_what_they_write() {
-        let row = SessionRow { agent: AgentId(uuid::Uuid::from_u128(7)), until: Millis(9) };
+        let row = SessionRow {
+            begun_at: None,
+            ..SessionRow::new(AgentId(uuid::Uuid::from_u128(7)), Millis(1), Millis(9))
+        };
         let json = serde_json::to_string(&row).unwrap();
         assert_eq!(json, r#"{"agent":"agt_00000000000000000000000000000007","until":9}"#);
         assert_eq!(serde_json::from_str::<SessionRow>(&json).unwrap(), row);
@@ -216,6 +269,17 @@ mod tests {
         assert!(key.admin && Scope::ALL.iter().all(|scope| key.may(*scope)));
         assert_eq!(agent_key(&SubjectToken::new("anna").unwrap()), "agent.anna");
         assert_eq!(api_key_key("00ff"), "key.00ff");
+    }
+
+    #[test]
+    fn a_session_ends_with_its_time_or_when_it_is_idle() {
+        let row = SessionRow::new(AgentId(uuid::Uuid::from_u128(7)), Millis(1_000), Millis(9_000));
+        assert!(row.stands_at(Millis(1_499), 500) && !row.stands_at(Millis(1_500), 500));
+        let seen = SessionRow { seen_at: Some(Millis(8_900)), ..row };
+        assert!(seen.stands_at(Millis(8_999), 500) && !seen.stands_at(Millis(9_000), 500));
+        let old: SessionRow =
+            serde_json::from_str(r#"{"agent":"agt_00000000000000000000000000000007","until":9000}"#).unwrap();
+        assert!(old.stands_at(Millis(8_999), 500), "of a version that did not note it");
     }
 
     #[test]

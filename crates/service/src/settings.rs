@@ -7,6 +7,7 @@ mod fields;
 mod keys;
 mod place;
 mod secret;
+mod signin;
 pub mod size;
 
 use std::collections::BTreeMap;
@@ -49,6 +50,7 @@ pub struct Settings {
     pub streams: StreamSettings,
     pub desk: DeskSettings,
     pub signin: SigninSettings,
+    pub oidc: OidcSettings,
     pub drain: DrainSettings,
     pub health: HealthSettings,
     pub web: WebSettings,
@@ -168,6 +170,7 @@ pub struct StreamSettings {
 #[derive(Clone, Debug)]
 pub struct DeskSettings {
     pub session_lifetime: Duration,
+    pub session_idle: Duration,
     pub disconnect_grace: Duration,
     pub command_wait: Duration,
 }
@@ -176,6 +179,25 @@ pub struct DeskSettings {
 #[derive(Clone, Debug)]
 pub struct SigninSettings {
     pub attempts_per_minute: u32,
+    pub guesses_per_hour: u32,
+    /// Whether agents sign in with passwords.
+    pub passwords: bool,
+}
+
+/// `[oidc]`
+#[derive(Clone, Debug)]
+pub struct OidcSettings {
+    /// Empty when there is no identity provider.
+    pub issuer: String,
+    pub client_id: String,
+    pub client_secret: Option<Secret>,
+    pub title: String,
+    pub scopes: String,
+    pub claim: String,
+    pub email_domain: String,
+    pub groups_claim: String,
+    /// Empty: everybody whom the provider knows.
+    pub groups: Vec<String>,
 }
 
 /// `[drain]`

@@ -21,6 +21,7 @@ mod scene;
 mod search;
 mod shift;
 mod shop;
+mod sign_in;
 mod story;
 mod thread;
 mod users;

@@ -210,6 +210,10 @@ impl House {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let response = self.client.request(method, self.url(path)).bearer_auth(key).send().await.unwrap();
         let status = response.status().as_u16();
+        let header = |name: &str| response.headers().get(name).map_or("", |value| value.to_str().unwrap());
+        assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
+        assert!(header("content-security-policy").contains("default-src 'none'"), "{path}");
+        assert!(!header("cache-control").is_empty(), "{path}");
         let body: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
         (status, body["code"].as_str().unwrap_or_default().to_owned())
     }

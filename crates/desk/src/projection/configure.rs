@@ -58,6 +58,7 @@ impl Projection {
             seat.team = None;
             seat.serves.clear();
         }
+        self.names = agents.iter().map(|agent| (agent.name.clone(), agent.id)).collect();
         for agent in agents {
             let seat = self.seat(agent.id);
             seat.title = agent.title.as_str().into();

@@ -1,8 +1,8 @@
 //! Where a contact stands and what it cost the customer, as routing says it with what it passes on.
 
-use protocol::config::Authority;
+use protocol::config::{Authority, Role};
 use protocol::remedy::{ContactContext, Effort};
-use protocol::{AgentId, Cause, ContactId, ConversationId, InputBody, Language};
+use protocol::{AgentId, Cause, ContactId, ConversationId, InputBody, Language, SubjectToken};
 
 use super::Projection;
 use super::contact::Contact;
@@ -20,6 +20,21 @@ pub(super) struct Known {
 }
 
 impl Projection {
+    /// The role of an agent of the configuration in force.
+    pub(crate) fn rank_of(&self, agent: AgentId) -> Option<Role> {
+        self.seats.get(&agent).filter(|seat| seat.is_configured).map(|seat| seat.authority.role)
+    }
+
+    /// The sign-in name of an agent of the configuration in force.
+    pub(crate) fn name_of(&self, agent: AgentId) -> Option<SubjectToken> {
+        self.names.iter().find(|(_, id)| **id == agent).map(|(name, _)| name.clone())
+    }
+
+    /// The agent of the configuration in force who has a sign-in name.
+    pub(crate) fn agent_named(&self, name: &SubjectToken) -> Option<AgentId> {
+        self.names.get(name).copied()
+    }
+
     pub(super) fn learn_language(&mut self, conversation: ConversationId, cause: &Cause) {
         let Cause::Input { input, .. } = cause else { return };
         let InputBody::Message(message) = &input.body else { return };

@@ -24,7 +24,7 @@ async fn only_who_signed_in_comes_in() {
     let me = |cookie: String| client.get(world.url("/desk/api/me")).header("cookie", cookie).send();
     assert_eq!(me("wb_session=none".to_owned()).await.unwrap().status(), 401);
     let found: serde_json::Value = me(format!("wb_session={token}")).await.unwrap().json().await.unwrap();
-    assert_eq!(found, json!({"agent": ANNA, "title": "Anna"}));
+    assert_eq!(found, json!({"agent": ANNA, "name": "anna", "title": "Anna", "role": "agent"}));
 
     let cookie = format!("wb_session={token}");
     let own = format!("http://{}", world.address);
@@ -73,7 +73,8 @@ async fn a_session_that_is_deleted_or_over_closes_its_desks() {
     assert_eq!(response.status(), 204);
     assert_eq!(desk.closed().await, 4401);
 
-    let short = SessionRow { agent: ANNA, until: Millis(world.kit.clock.unix_ms() + 300) };
+    let now = Millis(world.kit.clock.unix_ms());
+    let short = SessionRow::new(ANNA, now, now.plus(300));
     let row = serde_json::to_vec(&short).unwrap();
     sessions.put(&bus::token_hash("short"), row.into()).await.unwrap();
     let (mut desk, _) = world.desk("short", json!({})).await;

@@ -1,6 +1,7 @@
 //! Files and mails at the desk: who gets them, and that nothing in them can act.
 
-use bus::{Files, IdHasher};
+use bus::{Audit, Files, IdHasher};
+use protocol::audit::{Action, Actor};
 use protocol::content::{Attachment, Content, MailHead, Sealed};
 use protocol::record::EntryKind;
 use protocol::{Hash128, IdentityId, InputBody};
@@ -8,7 +9,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 use crate::worker::held;
-use crate::world::{CONTACT, CUSTOMER, Desk, World};
+use crate::world::{ANNA, CONTACT, CUSTOMER, Desk, World, subjects};
 
 const OTHER: IdentityId = IdentityId(Hash128([8; 16]));
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01";
@@ -194,4 +195,22 @@ async fn a_mail_is_shown_as_it_was_sent_and_loads_nothing_unasked() {
     }
     let ben = world.token_of("ben").await;
     assert_eq!(refusal(world.get(&ben, &address).await).await, (403, json!("not_yours")));
+}
+
+/// However many files of one customer an agent opens, one entry tells of it.
+#[tokio::test]
+async fn a_look_into_a_customers_files_is_written_down_once() {
+    let (world, _desk, token) = with_anna().await;
+    let files = world.files().await;
+    for bytes in [PNG, b"just words".as_slice(), b"more words"] {
+        let object = files.keep(CUSTOMER, bytes).await.unwrap();
+        assert_eq!(world.get(&token, &path(object, "a")).await.status(), 200);
+    }
+    let audit = Audit::open(&world.bus, &subjects(), 1 << 20).await.unwrap();
+    let page = audit.page(0, 500).await.unwrap();
+    let looks = page.entries.iter().map(|line| &line.entry).filter(|entry| entry.action == Action::FileSeen);
+    let looks: Vec<_> = looks.collect();
+    assert_eq!(looks.len(), 1, "{looks:?}");
+    assert_eq!(looks[0].actor, Actor::Agent(ANNA));
+    assert_eq!((looks[0].about.identity, looks[0].about.contact), (Some(CUSTOMER), Some(CONTACT)));
 }

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod accounts;
 mod asking;
 mod canned;
 mod conversation;
@@ -19,6 +20,7 @@ mod giving;
 mod pages;
 mod past;
 mod presence;
+mod roles;
 mod search;
 mod till;
 mod worker;

@@ -115,6 +115,12 @@ impl World {
         MasterKey::load_or_create(&self.dir.path().join("master")).unwrap()
     }
 
+    /// Another gateway process beside the first; gives where it is, and what ends it.
+    pub(crate) async fn second_gateway(&self) -> (std::net::SocketAddr, Kit) {
+        let kit = kit(&[]);
+        (serve(&kit, &self.bus, &self.sealer, &self.master()).await, kit)
+    }
+
     /// Ends the gateway as a process that drains, and starts another one.
     pub(crate) async fn restart_gateway(&mut self) {
         self.kit.drain.finish(PATIENCE).await;
@@ -142,20 +148,51 @@ impl World {
     }
 
     pub(crate) async fn configure(&mut self) {
+        let agent = Agent {
+            title: "Anna".to_owned(),
+            queues: BTreeSet::from([SubjectToken::new("general").unwrap()]),
+            capacity: BTreeMap::from([(ChannelKind::Web, 2)]),
+            ..Agent::new(ANNA, SubjectToken::new("anna").unwrap())
+        };
+        self.configure_with(vec![agent]).await;
+    }
+
+    /// Waits until the gateway knows that an agent is configured with a role.
+    pub(crate) async fn until_configured(&self, agent: AgentId, role: protocol::config::Role) {
+        let sessions = self.bus.ensure_bucket(&places::sessions()).await.unwrap();
+        let key = bus::token_hash("probe");
+        let now = Millis(self.kit.clock.unix_ms());
+        let row = protocol::signin::SessionRow {
+            rank: Some(role),
+            ..protocol::signin::SessionRow::new(agent, now, now.plus(600_000))
+        };
+        let row = serde_json::to_vec(&row).unwrap();
+        let ask = async || {
+            // Who has another role is signed out, so the session is made anew for each look.
+            sessions.put(&key, row.clone().into()).await.unwrap();
+            let request = reqwest::Client::new().get(self.url("/desk/policy"));
+            request.header("cookie", "wb_session=probe").send().await.unwrap().status()
+        };
+        let known = async {
+            // Let in, and there is no policy.
+            while ask().await != reqwest::StatusCode::NOT_FOUND {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, known).await.expect("the configuration is read in time");
+        sessions.delete(&key).await.unwrap();
+    }
+
+    /// One queue, and these agents.
+    pub(crate) async fn configure_with(&mut self, agents: Vec<Agent>) {
         let queue = Queue {
             title: "General".to_owned(),
             offer_ms: 20_000,
             reopen_ms: 60_000,
             ..Queue::new(SubjectToken::new("general").unwrap())
         };
-        let agent = Agent {
-            title: "Anna".to_owned(),
-            queues: BTreeSet::from([queue.name.clone()]),
-            capacity: BTreeMap::from([(ChannelKind::Web, 2)]),
-            ..Agent::new(ANNA, SubjectToken::new("anna").unwrap())
-        };
-        let config = RoutingConfig { queues: vec![queue], agents: vec![agent], ..RoutingConfig::default() };
-        let id = NoticeId(uuid::Uuid::nil());
+        let config = RoutingConfig { queues: vec![queue], agents, ..RoutingConfig::default() };
+        let id = NoticeId(uuid::Uuid::now_v7());
         let config = InputBody::Config(ConfigInput { id, hash: Hash128([1; 16]), config: Box::new(config) });
         self.decide(config, vec![Event::ConfigApplied]).await;
     }
@@ -332,6 +369,11 @@ pub(crate) fn done(command: CommandId) -> Event {
 pub(crate) struct Desk(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Desk {
+    pub(crate) async fn connected(request: Request<()>) -> Self {
+        let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        Self(socket)
+    }
+
     pub(crate) async fn send(&mut self, frame: Value) {
         self.0.send(Message::text(frame.to_string())).await.unwrap();
     }

@@ -41,6 +41,7 @@ const cues = {
 const server = createServer((request, response) => {
   const { pathname } = new URL(request.url, 'http://mock');
   if (pathname.startsWith('/desk/api/') && scene.isDown) return request.socket.destroy();
+  if (pathname === '/desk/api/signin' && request.method === 'GET') return json(response, 200, { password: true });
   if (pathname === '/desk/api/signin') return signIn(request, response);
   if (pathname === '/desk/api/signout') {
     signedIn = false;

@@ -681,4 +681,6 @@ export interface Problem {
 export interface Me {
   agent: AgentId;
   title: string;
+  /** Whether another password has to be chosen before anything else. */
+  must_change?: boolean;
 }

@@ -10,10 +10,11 @@ use axum::http::Uri;
 use tracing_subscriber::EnvFilter;
 
 use super::secret::Reference;
+use super::signin;
 use super::{
     CellSettings, DataSettings, DeskSettings, DrainSettings, EmpowermentSettings, Fault, Fields,
     HealthSettings, HttpSettings, LimitSettings, LogFormat, LogSettings, NatsSettings, RoutingSettings,
-    Secret, Settings, SigninSettings, StreamSettings, WebSettings, WebhookSettings,
+    Secret, Settings, StreamSettings, WebSettings, WebhookSettings,
 };
 use crate::http::{Prefix, is_this_machine};
 
@@ -48,8 +49,8 @@ pub(super) fn read(
     let limits = limits(fields);
     let streams = streams(fields);
     let desk = desk(fields);
-    let signin =
-        SigninSettings { attempts_per_minute: fields.integer("signin.attempts_per_minute", &(1..=1000)) };
+    let signin = signin::signin(fields);
+    let oidc = signin::oidc(fields, folder, variables);
     let drain = DrainSettings { deadline: fields.duration("drain.deadline", &(seconds(1)..=minutes(10))) };
     let health =
         HealthSettings { stale_after: fields.duration("health.stale_after", &(seconds(1)..=minutes(10))) };
@@ -81,6 +82,7 @@ pub(super) fn read(
         streams,
         desk,
         signin,
+        oidc: oidc?,
         drain,
         health,
         web: WebSettings { sites, demo_shop: demo_shop? },
@@ -114,7 +116,7 @@ fn nats(
 }
 
 /// `Some(None)`: none is named.
-fn secret(
+pub(super) fn secret(
     fields: &mut Fields,
     path: &str,
     folder: Option<&Path>,
@@ -237,6 +239,7 @@ fn streams(fields: &mut Fields) -> StreamSettings {
 fn desk(fields: &mut Fields) -> DeskSettings {
     DeskSettings {
         session_lifetime: fields.duration("desk.session_lifetime", &(minutes(1)..=minutes(7 * 24 * 60))),
+        session_idle: fields.duration("desk.session_idle", &(minutes(1)..=minutes(7 * 24 * 60))),
         disconnect_grace: fields.duration("desk.disconnect_grace", &(seconds(1)..=minutes(10))),
         command_wait: fields.duration("desk.command_wait", &(seconds(1)..=minutes(1))),
     }

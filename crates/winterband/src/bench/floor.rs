@@ -55,8 +55,8 @@ impl Floor {
         let sessions = shared.bus.ensure_bucket(&places::sessions()).await?;
         for agent in ids {
             let token = uuid::Uuid::now_v7().simple().to_string();
-            let until = Millis(kit.clock.unix_ms()).plus(SESSION_MS);
-            let row = serde_json::to_vec(&SessionRow { agent, until })?;
+            let now = Millis(kit.clock.unix_ms());
+            let row = serde_json::to_vec(&SessionRow::new(agent, now, now.plus(SESSION_MS)))?;
             sessions.put(&bus::token_hash(&token), row.into()).await?;
             desk_client::come_online(address, &token, tell.clone()).await.context("bring an agent online")?;
         }

@@ -1,0 +1,86 @@
+//! Which passwords are taken: long ones that are not among the first that anybody tries. Nothing is asked of their letters.
+
+use axum::http::StatusCode;
+use protocol::signin::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
+use service::Problem;
+use zxcvbn::Score;
+
+/// What is easy to guess here, besides the agent's own names.
+const HOUSE_WORDS: [&str; 6] = ["winterband", "winter", "desk", "agent", "welkom", "wachtwoord"];
+
+/// Whether this may be an agent's password. `names`: their sign-in name and what they are called.
+///
+/// # Errors
+/// `password_too_short`, `password_too_long`, `password_common`.
+pub(crate) fn check(password: &str, names: &[&str]) -> Result<(), Problem> {
+    let chars = password.chars().count();
+    if chars < PASSWORD_CHARS_MIN {
+        let detail =
+            format!("use at least {PASSWORD_CHARS_MIN} characters: a sentence is easy to keep in mind");
+        return Err(unfit("password_too_short", "the password is too short", detail)
+            .with("limit_chars", PASSWORD_CHARS_MIN));
+    }
+    if chars > PASSWORD_CHARS_MAX {
+        let detail = format!("use at most {PASSWORD_CHARS_MAX} characters");
+        return Err(unfit("password_too_long", "the password is too long", detail)
+            .with("limit_chars", PASSWORD_CHARS_MAX));
+    }
+    if is_easily_guessed(password, names) {
+        let detail = "use some words that do not belong together, and no name, row of keys or repetition";
+        return Err(unfit("password_common", "this password is easily guessed", detail.to_owned()));
+    }
+    Ok(())
+}
+
+/// Common passwords, words, names, rows of keys, repetitions and dates, also written with digits for letters: a password that takes
+/// fewer than a hundred million guesses is refused.
+fn is_easily_guessed(password: &str, names: &[&str]) -> bool {
+    let known: Vec<&str> = names.iter().copied().chain(HOUSE_WORDS).filter(|word| word.len() > 2).collect();
+    zxcvbn::zxcvbn(password, &known).score() < Score::Three
+}
+
+fn unfit(code: &'static str, title: &'static str, detail: String) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, title, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(password: &str) -> Option<&'static str> {
+        check(password, &["anna.devries", "Anna de Vries"]).err().map(|problem| problem.code)
+    }
+
+    #[test]
+    fn a_password_is_12_to_128_characters_of_any_kind() {
+        let at_least: String = "vuk zemel qr9".chars().take(PASSWORD_CHARS_MIN).collect();
+        assert_eq!(code(&at_least), None);
+        let short: String = at_least.chars().take(PASSWORD_CHARS_MIN - 1).collect();
+        assert_eq!(code(&short), Some("password_too_short"));
+        let long = "zeven gele fietsen huilen zacht ".repeat(4);
+        assert_eq!((long.chars().count(), code(&long)), (PASSWORD_CHARS_MAX, None));
+        assert_eq!(code(&format!("{long}!")), Some("password_too_long"));
+        // Characters are counted, not bytes; spaces and letters of any script are letters like others.
+        assert_eq!(code("дождь над рекой"), None);
+        assert_eq!(code("  correct horse staple  "), None);
+    }
+
+    #[test]
+    fn what_anybody_tries_first_is_refused() {
+        for common in [
+            "password1234",
+            "passwordpassword",
+            "123456789012",
+            "qwertyuiop12",
+            "aaaaaaaaaaaaaaaa",
+            "abcabcabcabcabc",
+            "P@ssw0rd1234",
+            "iloveyou1234",
+            "winterband2026",
+            "annadevries1",
+            "anna.devries",
+        ] {
+            assert_eq!(code(common), Some("password_common"), "{common}");
+        }
+    }
+}
