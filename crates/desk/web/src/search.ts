@@ -38,16 +38,21 @@ export interface Form {
   order: Order;
   channel: '' | ChannelKind;
   agent: '' | AgentId;
+  /** A tag's name; empty for any. */
+  tag: string;
   /** Days as the browser's fields have them: `2026-03-01`. */
   from: string;
   to: string;
 }
+
+export const EMPTY: Form = { words: '', order: 'best', channel: '', agent: '', tag: '', from: '', to: '' };
 
 export interface Question {
   words: string;
   order: Order;
   channel?: ChannelKind;
   agent?: AgentId;
+  tag?: string;
   from?: Millis;
   to?: Millis;
   cursor?: string;
@@ -69,6 +74,7 @@ export function questionOf(form: Form, cursor?: string): Question {
   const to = dayMs(form.to, 1);
   if (form.channel !== '') question.channel = form.channel;
   if (form.agent !== '') question.agent = form.agent;
+  if (form.tag !== '') question.tag = form.tag;
   if (from !== null) question.from = from;
   if (to !== null) question.to = to - 1;
   if (cursor !== undefined) question.cursor = cursor;

@@ -1,7 +1,7 @@
 // Searches that an agent ran and saved: kept in this browser until they sign out.
 
 import { type Keep, read } from './keep';
-import { withRecent, withSaved, type Form, type Kept } from './search';
+import { EMPTY, withRecent, withSaved, type Form, type Kept } from './search';
 
 export class Searches {
   all = $state.raw<readonly Kept[]>([]);
@@ -11,7 +11,8 @@ export class Searches {
   constructor(keep: Keep, agent: string) {
     this.#keep = keep;
     this.#key = `winterband.desk.searches.${agent}`;
-    this.all = read<Kept[]>(keep, this.#key, []);
+    // What an older page kept may lack fields that there are now.
+    this.all = read<Kept[]>(keep, this.#key, []).map((one) => ({ ...one, form: { ...EMPTY, ...one.form } }));
   }
 
   ran(form: Form): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { mentionedIn, tagsOf } from '../src/marks';
-import { RECENT_MAX, SAVED_MAX, withRecent, withSaved, type Form, type Kept } from '../src/search';
+import { EMPTY, RECENT_MAX, SAVED_MAX, withRecent, withSaved, type Form, type Kept } from '../src/search';
 import { contact, deskWith, entries, MemoryKeep, NOW, state } from './make';
 
 const colleagues = [
@@ -103,7 +103,7 @@ describe('many contacts at once', () => {
 });
 
 describe('searches', () => {
-  const form = (words: string): Form => ({ words, order: 'best', channel: '', agent: '', from: '', to: '' });
+  const form = (words: string): Form => ({ ...EMPTY, words });
   it('are kept newest first, each once; saved ones stay', () => {
     let kept: Kept[] = [];
     for (let n = 0; n < RECENT_MAX + 3; n++) kept = withRecent(kept, form(`w${n}`));

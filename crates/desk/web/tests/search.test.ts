@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { pressOf } from '../src/keys';
-import { isEnd, partPath, questionOf, type Form } from '../src/search';
+import { EMPTY, isEnd, partPath, questionOf, type Form } from '../src/search';
 import type { DeskEntry } from '../src/wire';
 
-const form: Form = { words: 'brake', order: 'best', channel: '', agent: '', from: '', to: '' };
+const form: Form = { ...EMPTY, words: 'brake' };
 
 describe('what is searched for', () => {
   it('asks for nothing that was not chosen', () => {
     expect(questionOf(form)).toEqual({ words: 'brake', order: 'best' });
-    expect(questionOf({ ...form, channel: 'web', agent: 'agt_1' }, '7.0')).toEqual({ words: 'brake', order: 'best', channel: 'web', agent: 'agt_1', cursor: '7.0' });
+    expect(questionOf({ ...form, channel: 'web', agent: 'agt_1', tag: 'vip' }, '7.0')).toEqual({ words: 'brake', order: 'best', channel: 'web', agent: 'agt_1', tag: 'vip', cursor: '7.0' });
   });
 
   it('takes whole days, both ends included, where the agent is', () => {

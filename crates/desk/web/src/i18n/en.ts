@@ -308,6 +308,7 @@ export const en = {
     newest: 'Newest first',
     by: 'Written by',
     anybody: 'Anybody',
+    tag: 'Tag',
     from: 'From',
     to: 'Until',
     everything: 'All conversations are searched.',

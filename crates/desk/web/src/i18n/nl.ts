@@ -308,6 +308,7 @@ export const nl: Texts = {
     newest: 'Nieuwste eerst',
     by: 'Geschreven door',
     anybody: 'Wie dan ook',
+    tag: 'Label',
     from: 'Vanaf',
     to: 'Tot en met',
     everything: 'Alle gesprekken worden doorzocht.',
