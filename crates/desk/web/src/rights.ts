@@ -1,6 +1,7 @@
 // A customer's rights: what the gateway is asked, and what it answers.
 
 import type { ConsentLine } from './customer';
+import type { Problem } from './wire';
 
 /** One place in a certificate. */
 export interface PlaceErased {
@@ -23,7 +24,10 @@ export type RightsAnswer =
   | { is: 'unknown' }
   | { is: 'open'; contacts: string[] }
   | { is: 'too_many' }
-  | { is: 'away' };
+  /** Nobody was there to be asked: nothing was done. */
+  | { is: 'away' }
+  /** No answer came: it may have been done, and can be looked for under its id, where that is known. */
+  | { is: 'unsure'; id?: string };
 
 /** What is typed to say that it is meant. */
 export const CONFIRMATION = 'ERASE';
@@ -31,10 +35,16 @@ export const CONFIRMATION = 'ERASE';
 async function asked(path: string, init: RequestInit): Promise<RightsAnswer> {
   try {
     const response = await fetch(path, { credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(30_000), ...init });
-    return response.ok ? ((await response.json()) as RightsAnswer) : { is: 'away' };
+    return response.ok ? ((await response.json()) as RightsAnswer) : refusedOf((await response.json()) as Problem & { id?: string });
   } catch {
-    return { is: 'away' };
+    return { is: 'unsure' };
   }
+}
+
+/** What a problem says of what was done: nothing, if nobody was there or it was refused; else it may have been. */
+export function refusedOf(problem: Pick<Problem, 'status' | 'code'> & { id?: string }): RightsAnswer {
+  if (problem.code === 'rights_silent' || (problem.status ?? 500) < 500) return { is: 'away' };
+  return { is: 'unsure', ...(problem.id === undefined ? {} : { id: problem.id }) };
 }
 
 function post(path: string, body: unknown): Promise<RightsAnswer> {

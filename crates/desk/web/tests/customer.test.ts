@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { breadth, calledAs, customerPath, identitiesPath, joined, type CustomerPage, type Line, type Person } from '../src/customer';
+import { en } from '../src/i18n/en';
+import { nl } from '../src/i18n/nl';
+import { refusedOf } from '../src/rights';
 
 const person = (identity: string, rest: Partial<Person> = {}): Person => ({ identity, channel: 'web', account: 'shop', conversations: 1, since: 0, ...rest });
 const line = (place: number): Line => ({ place, conversation: 'cnv_1_0', identity: 'idn_1', channel: 'web', files: [], seq: place, at: 0, contact: 'con_1_0', kind: { is: 'from_customer' } }) as Line;
@@ -30,4 +33,21 @@ test('an earlier part is asked for by its place', () => {
   expect(customerPath('cnv_1_0')).toBe('/desk/customer/cnv_1_0');
   expect(identitiesPath('cnv_1_0')).toBe('/desk/customer/cnv_1_0?limit=0');
   expect(customerPath('cnv_1_0', 12)).toBe('/desk/customer/cnv_1_0?before=12');
+});
+
+describe('what became of an erasure that was not answered', () => {
+  it('is nothing only if nobody was there or it was refused', () => {
+    expect(refusedOf({ status: 503, code: 'rights_silent' })).toEqual({ is: 'away' });
+    expect(refusedOf({ status: 403, code: 'not_yours' })).toEqual({ is: 'away' });
+    expect(refusedOf({ status: 504, code: 'outcome_open', id: 'ers_1' })).toEqual({ is: 'unsure', id: 'ers_1' });
+    expect(refusedOf({ code: 'internal' })).toEqual({ is: 'unsure' });
+  });
+
+  it('is said with the id under which it is looked for, where there is one', () => {
+    for (const texts of [en, nl]) {
+      expect(texts.customer.eraseUnsure('ers_1')).toContain('ers_1');
+      expect(texts.customer.eraseUnsure(undefined)).not.toContain('undefined');
+      expect(texts.customer.exportUnsure(undefined)).not.toContain('undefined');
+    }
+  });
 });

@@ -32,6 +32,7 @@ export const customer = {
   exporting: 'It is being put together …',
   exported: 'Fetch the archive',
   exportFailed: 'It could not be put together now: try again in a moment.',
+  exportUnsure: (id: string | undefined) => `No answer came. It may be put together all the same${id === undefined ? ': try again in a moment.' : `, as ${id}.`}`,
   erase: 'Erase this customer',
   eraseHint: (word: string) => `Everything they said and were told becomes unreadable for good. Type ${word} to go on.`,
   eraseNow: 'Erase for good',
@@ -43,4 +44,5 @@ export const customer = {
   eraseUnknown: 'Nothing is held of them any more.',
   eraseTooMany: 'Too many identities are joined: part what does not belong together first.',
   eraseFailed: 'This could not be written down now: nothing was done. Try again in a moment.',
+  eraseUnsure: (id: string | undefined) => `No answer came. They may be erased all the same${id === undefined ? ': open this customer again before you repeat it.' : `: look for the erasure ${id} before you repeat it.`}`,
 };

@@ -34,6 +34,7 @@ export const customer: typeof en = {
   exporting: 'Het wordt samengesteld …',
   exported: 'Haal het archief op',
   exportFailed: 'Het kon nu niet worden samengesteld: probeer het zo nog eens.',
+  exportUnsure: (id: string | undefined) => `Er kwam geen antwoord. Misschien wordt het toch samengesteld${id === undefined ? ': probeer het zo nog eens.' : `, als ${id}.`}`,
   erase: 'Deze klant wissen',
   eraseHint: (word: string) => `Alles wat ze zeiden en te horen kregen wordt voorgoed onleesbaar. Typ ${word} om door te gaan.`,
   eraseNow: 'Voorgoed wissen',
@@ -45,4 +46,5 @@ export const customer: typeof en = {
   eraseUnknown: 'Er wordt niets meer van hen bewaard.',
   eraseTooMany: 'Er zijn te veel identiteiten verbonden: haal eerst los wat niet bij elkaar hoort.',
   eraseFailed: 'Dit kon nu niet worden vastgelegd: er is niets gedaan. Probeer het zo nog eens.',
+  eraseUnsure: (id: string | undefined) => `Er kwam geen antwoord. Misschien wordt de klant toch gewist${id === undefined ? ': open deze klant opnieuw voordat je het herhaalt.' : `: zoek wissing ${id} op voordat je het herhaalt.`}`,
 };
