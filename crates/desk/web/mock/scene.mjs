@@ -275,7 +275,7 @@ export class Scene {
       { name: 'spam', title: 'Not a customer', fields: [{ name: 'kind', title: 'Kind', choices: ['robot', 'wrong_number'] }, { name: 'source', title: 'Source' }] },
     ];
     state.lead = true;
-    state.role = 'lead';
+    state.role = 'administrator';
     state.tags = [
       { name: 'vip', title: 'Very important', colour: 'purple' },
       { name: 'late', title: 'Late parcel', colour: 'orange' },

@@ -7,12 +7,14 @@ import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
+import { Admin } from './admin.mjs';
 import { Scene } from './scene.mjs';
 
 const PORT = Number(process.env.PORT ?? 8099);
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 const scene = new Scene();
+const admin = new Admin();
 let signedIn = false;
 
 const cues = {
@@ -25,6 +27,9 @@ const cues = {
   long: () => scene.long(),
   missed: () => scene.missed(),
   reclaim: () => scene.reclaim(),
+  overtake: () => {
+    admin.isOvertaken = true;
+  },
   expire: () => {
     signedIn = false;
     scene.drop();
@@ -39,7 +44,7 @@ const cues = {
 };
 
 const server = createServer((request, response) => {
-  const { pathname } = new URL(request.url, 'http://mock');
+  const { pathname, searchParams } = new URL(request.url, 'http://mock');
   if (pathname.startsWith('/desk/api/') && scene.isDown) return request.socket.destroy();
   if (pathname === '/desk/api/signin' && request.method === 'GET') return json(response, 200, { password: true });
   if (pathname === '/desk/api/signin') return signIn(request, response);
@@ -50,6 +55,13 @@ const server = createServer((request, response) => {
   if (pathname === '/desk/api/me') {
     return signedIn ? json(response, 200, scene.me) : problem(response, 401, 'Not signed in', 'signed_out');
   }
+  if (pathname === '/desk/api/sessions') return json(response, 200, admin.sessions);
+  if (pathname.startsWith('/desk/api/sessions/')) {
+    admin.sessions = admin.sessions.filter((one) => !pathname.endsWith(one.id));
+    return response.writeHead(204).end();
+  }
+  if (pathname === '/desk/api/password') return changePassword(request, response);
+  if (pathname.startsWith('/desk/admin/')) return administer(request, response, pathname.slice('/desk/admin/'.length), searchParams);
   if (pathname === '/desk/floor/accounts') return json(response, 200, { accounts: scene.accounts() });
   if (pathname.startsWith('/desk/customer/')) return json(response, 200, scene.customer());
   if (pathname.startsWith('/desk/api/mail/')) return mail(request, response);
@@ -74,6 +86,25 @@ function mail(request, response) {
   response.end('<!doctype html><base target="_blank"><h1 style="color:#0a5">Good morning</h1><p>The tyre has a <b>crack</b>.</p><img alt="kept" src="/desk/api/files/x/y"><script>document.body.textContent = "it ran"</script>');
 }
 
+async function administer(request, response, path, query) {
+  const [status, body] = admin.answer(request.method, path, query, await read(request));
+  if (body === undefined) return response.writeHead(status).end();
+  return json(response, status, body);
+}
+
+async function changePassword(request, response) {
+  const { current, new: next } = await read(request);
+  if (current !== 'winter') return problem(response, 401, 'Wrong password', 'wrong_name_or_password');
+  if (next.length < 12) return problem(response, 422, 'Too short', 'password_too_short');
+  return response.writeHead(204).end();
+}
+
+async function read(request) {
+  let text = '';
+  for await (const chunk of request) text += chunk;
+  return text === '' ? undefined : JSON.parse(text);
+}
+
 async function canned(request, response, name) {
   if (request.method === 'GET') return json(response, 200, { canned: [...scene.canned.values()] });
   const old = scene.canned.get(name);
@@ -81,9 +112,7 @@ async function canned(request, response, name) {
     scene.canned.delete(name);
     return response.writeHead(204).end();
   }
-  let text = '';
-  for await (const chunk of request) text += chunk;
-  const body = JSON.parse(text);
+  const body = await read(request);
   if (body.revision !== old?.revision) return problem(response, 409, 'Somebody else changed it meanwhile', 'canned_changed');
   const revision = (old?.revision ?? 0) + 1;
   scene.canned.set(name, { name, revision, ...body.canned });
@@ -104,9 +133,7 @@ function picture(response) {
 }
 
 async function signIn(request, response) {
-  let body = '';
-  for await (const chunk of request) body += chunk;
-  const { password } = JSON.parse(body);
+  const { password } = await read(request);
   if (password !== 'winter') return problem(response, 401, 'Wrong name or password', 'wrong_sign_in');
   signedIn = true;
   return response.writeHead(204, { 'set-cookie': 'wb_session=mock; HttpOnly; SameSite=Strict; Path=/desk' }).end();

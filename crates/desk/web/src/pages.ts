@@ -1,14 +1,29 @@
 // What the desk's pages read by HTTP: the policy, the report, the wallets.
 
-import type { IncidentTerms, Receipt, Ask, AsideWhy, ChannelKind, Effort, FactValue, LangWords, Millis, Money, Occasion, Per, Presence, RemedyKind } from './wire';
+import type { IncidentTerms, Receipt, Ask, AsideWhy, ChannelKind, Effort, FactValue, LangWords, Millis, Money, Occasion, Per, Presence, RemedyKind, Role } from './wire';
 
 /** The pages beside the desk, by the part of the address after `#`. */
-export const PAGES = ['search', 'canned', 'policy', 'figures', 'floor'] as const;
+export const PAGES = ['search', 'canned', 'policy', 'figures', 'floor', 'admin'] as const;
 export type PageName = (typeof PAGES)[number];
 
 /** The page that an address asks for. */
 export function pageOf(hash: string): PageName | null {
-  return PAGES.find((name) => hash === `#${name}`) ?? null;
+  return PAGES.find((name) => hash === `#${name}` || hash.startsWith(`#${name}/`)) ?? null;
+}
+
+/** The parts of the administration page. */
+export const ADMIN_SECTIONS = ['agents', 'skills', 'queues', 'marks', 'routing', 'channels', 'policy', 'canned', 'keys', 'webhooks', 'audit'] as const;
+export type AdminSection = (typeof ADMIN_SECTIONS)[number];
+
+/** The part of the administration page that an address asks for. */
+export function sectionOf(hash: string): AdminSection {
+  return ADMIN_SECTIONS.find((name) => hash === `#admin/${name}`) ?? 'agents';
+}
+
+/** Whether somebody of a role may open a page: the floor is for who leads, administration for who supervises. */
+export function mayOpen(page: PageName, role: Role): boolean {
+  const least: Partial<Record<PageName, readonly Role[]>> = { floor: ['lead', 'supervisor', 'administrator'], admin: ['supervisor', 'administrator'] };
+  return least[page]?.includes(role) ?? true;
 }
 
 export interface Limit {

@@ -1,6 +1,6 @@
 // What is open on this screen: nothing of it is worth keeping.
 
-export type DialogName = 'help' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'settings' | 'sign_out' | 'details' | 'timeline' | 'block';
+export type DialogName = 'help' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'settings' | 'account' | 'sign_out' | 'details' | 'timeline' | 'block';
 
 export class Ui {
   dialog = $state<DialogName | null>(null);

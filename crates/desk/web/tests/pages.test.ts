@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
-import { answeredBy, budgets, isTooLow, pageOf, yesRate, type AskCount, type GestureCount, type WalletLine } from '../src/pages';
+import { answeredBy, budgets, isTooLow, mayOpen, pageOf, sectionOf, yesRate, type AskCount, type GestureCount, type WalletLine } from '../src/pages';
 import { at } from '../src/promise';
 
 const ask = (asked: number, yes: number, soft_yes = 0): AskCount => ({ asked, yes, soft_yes, promised: 0 });
 
 test('a page is asked for by its address', () => {
   expect(['#policy', '#figures', '#desk', ''].map(pageOf)).toEqual(['policy', 'figures', null, null]);
+  expect(['#admin', '#admin/queues', '#administer'].map(pageOf)).toEqual(['admin', 'admin', null]);
+  expect(['#admin', '#admin/queues', '#admin/nothing'].map(sectionOf)).toEqual(['agents', 'queues', 'agents']);
 });
 
 test('a limit is too low when almost every ask gets a yes', () => {
@@ -33,4 +35,11 @@ test('a time to promise by is never past', () => {
   expect([at(noon, 0, 17), at(noon, 0, 9), at(noon, 1, 12), at(noon, 2, 8)]).toEqual([
     '2026-02-27T17:00', '2026-02-28T09:00', '2026-02-28T12:00', '2026-03-01T08:00',
   ]);
+});
+
+test('administration is for who supervises, the floor for who leads', () => {
+  const roles = ['agent', 'lead', 'supervisor', 'administrator'] as const;
+  expect(roles.map((role) => mayOpen('admin', role))).toEqual([false, false, true, true]);
+  expect(roles.map((role) => mayOpen('floor', role))).toEqual([false, true, true, true]);
+  expect(roles.map((role) => mayOpen('search', role))).toEqual([true, true, true, true]);
 });

@@ -1,5 +1,6 @@
 // English. The shape of this object is the type of every other language: a missing text fails the type check.
 
+import { account, admin } from './admin.en';
 import { giving } from './giving.en';
 import { customer } from './customer.en';
 import { mail } from './mail.en';
@@ -166,6 +167,8 @@ export const en = {
 
   channel: { web: 'Web chat', api: 'Message', email: 'Mail', webhook: 'Webhook' } satisfies Record<ChannelKind, string>,
 
+  account,
+  admin,
   customer,
   mail,
   ...shift,

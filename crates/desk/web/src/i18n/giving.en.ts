@@ -181,6 +181,7 @@ export const giving = {
   figures: 'Figures',
 
   floor: 'Floor',
+  admin: 'Administration',
   pages: 'Pages',
   back: 'Back to the desk',
   policyIntro: 'What you may give, unasked. If no card speaks of it, the answer is yes.',

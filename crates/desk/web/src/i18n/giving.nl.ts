@@ -178,6 +178,7 @@ export const giving: GivingTexts = {
   figures: 'Cijfers',
 
   floor: 'Vloer',
+  admin: 'Beheer',
   pages: 'Pagina’s',
   back: 'Terug naar de balie',
   policyIntro: 'Wat je mag geven zonder te vragen. Gaat er geen kaart over, dan is het antwoord ja.',

@@ -1,5 +1,6 @@
 // Dutch.
 
+import { account, admin } from './admin.nl';
 import { giving } from './giving.nl';
 import { customer } from './customer.nl';
 import { mail } from './mail.nl';
@@ -166,6 +167,8 @@ export const nl: Texts = {
 
   channel: { web: 'Webchat', api: 'Bericht', email: 'Mail', webhook: 'Webhook' },
 
+  account,
+  admin,
   customer,
   mail,
   ...shift,
