@@ -36,7 +36,26 @@ impl Chat {
 
     /// Connects to an account, and does not say hello.
     pub async fn knock(product: &Product, part: &str, account: &str) -> Self {
-        let origin = product.url(part);
+        Self::knock_at(product.url(part), account).await
+    }
+
+    /// Connects to an account of the product at an address as a new visitor; `None` if it does not know the account yet.
+    pub async fn welcomed_at(origin: String, account: &str) -> Option<Self> {
+        let mut chat = Self::knock_at(origin, account).await;
+        chat.send(&json!({ "t": "hello", "token": null, "after": 0, "lang": "en" })).await;
+        while let Some(frame) = chat.next().await {
+            if frame["t"] == "welcome" {
+                chat.token = frame["token"].clone();
+                return Some(chat);
+            }
+            if frame["t"] == "error" {
+                return None;
+            }
+        }
+        None
+    }
+
+    async fn knock_at(origin: String, account: &str) -> Self {
         let url = origin.replace("http://", "ws://") + "/chat/v1/socket?account=" + account;
         let socket = connect(&url, &origin).await;
         Self { socket, origin, url, token: Value::Null, entries: Vec::new(), looked_at: 0 }

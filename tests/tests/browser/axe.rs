@@ -12,8 +12,17 @@ use crate::scene::{self, Letter};
 
 const ESCAPE: &str = "\u{e00c}";
 
+/// The script that looks.
+pub(crate) fn script() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../crates/desk/web/node_modules/axe-core/axe.min.js")
+        .canonicalize()
+        .unwrap();
+    std::fs::read_to_string(path).unwrap()
+}
+
 /// Runs it on what is to be seen now.
-async fn finds_nothing(browser: &Browser, axe: &str, what: &str) {
+pub(crate) async fn finds_nothing(browser: &Browser, axe: &str, what: &str) {
     for scheme in ["light", "dark"] {
         browser.prefer(scheme).await;
         let loads = format!("if (!window.axe) {{ {axe}\n; window.axe = axe; }} return true;");
@@ -33,11 +42,7 @@ async fn finds_nothing(browser: &Browser, axe: &str, what: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_out_of_reach_on_any_page() {
-    let axe = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../crates/desk/web/node_modules/axe-core/axe.min.js")
-        .canonicalize()
-        .unwrap();
-    let axe = std::fs::read_to_string(axe).unwrap();
+    let axe = script();
     let up = scene::started().await;
     let shots = Shots::new(up.folder());
     let mut driver = Driver::start().await;

@@ -1,6 +1,7 @@
 //! The product as people use it: a customer in the shop and two agents at their desks, each in a browser of their own.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod admin;
 mod aside;
 mod axe;
 mod bots;

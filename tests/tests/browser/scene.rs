@@ -26,6 +26,16 @@ pub(crate) async fn patient(up: &Up) {
     apply(up, &floor).await;
 }
 
+/// Puts the patient floor in force, supervised by Anna.
+pub(crate) async fn supervised(up: &Up) {
+    let floor = PATIENCE
+        .iter()
+        .fold(DEMO_FLOOR.to_owned(), |floor, (shipped, patient)| floor.replace(shipped, patient));
+    let (plain, supervises) = ("title = \"Anna\"\n", "title = \"Anna\"\nrole = \"supervisor\"\n");
+    assert!(floor.contains(plain), "the demo floor has no Anna any more");
+    apply(up, &floor.replace(plain, supervises)).await;
+}
+
 /// Puts the patient floor in force with a bot beside its people.
 pub(crate) async fn with_bot(up: &Up) {
     let bot = "\n[[agent]]\nname = \"helper\"\ntitle = \"Helper\"\nqueues = [\"service\"]\nskills = {}\ncapacity = { web = 5 }\nbot = true\nanswer_within = \"10m\"\n";
