@@ -18,6 +18,7 @@ mod incidents;
 mod line;
 mod long;
 mod pages;
+mod rights;
 mod scene;
 mod search;
 mod shift;
