@@ -11,6 +11,7 @@ export class Admin {
   passwords = new Map();
   /** Set by the cue `overtake`: somebody else changes the configuration before the next save. */
   isOvertaken = false;
+  mine = { agent: ME, role: 'administrator', scope: [] };
   policy = '[sentence]\nen = "We make it right."\nnl = "We maken het goed."\n\n[[card]]\nid = "late"\ngives = ["refund"]\nup_to = { contact = { EUR = 2500 } }\n';
   config = {
     queues: [
@@ -75,7 +76,7 @@ export class Admin {
   answer(method, path, query, body) {
     const [what, ...rest] = path.split('/').map(decodeURIComponent);
     const problem = (status, code, title, more = {}) => [status, { title, code, status, detail: 'This is a mock.', ...more }];
-    if (what === 'config' && method === 'GET') return [200, { log_seq: this.seq, hash: this.hash, config: this.config, mine: { agent: ME, role: 'administrator', scope: [] } }];
+    if (what === 'config' && method === 'GET') return [200, { log_seq: this.seq, hash: this.hash, config: this.config, mine: this.mine }];
     if (what === 'config') {
       if (this.isOvertaken) {
         this.isOvertaken = false;

@@ -27,6 +27,9 @@ const cues = {
   long: () => scene.long(),
   missed: () => scene.missed(),
   reclaim: () => scene.reclaim(),
+  scoped: () => {
+    admin.mine = { ...admin.mine, role: 'supervisor', scope: ['service'] };
+  },
   overtake: () => {
     admin.isOvertaken = true;
   },

@@ -191,8 +191,8 @@ export type Told = Problem & { faults?: Fault[]; hash?: string };
 /** What came of a question: `silent` was not answered. */
 export type Answer<T> = { is: 'done'; page: T } | { is: 'refused'; problem: Told } | { is: 'silent' };
 
-/** How long an answer may take, ms: a configuration is in force when it comes, and an account is tried. */
-const DEADLINE_MS = 30_000;
+/** How long an answer may take, ms, and more than the server waits: a configuration is in force when it comes, and an account is tried. */
+const DEADLINE_MS = 65_000;
 
 async function ask<T>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<Answer<T>> {
   const init: RequestInit = { method, credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(DEADLINE_MS) };

@@ -196,29 +196,34 @@ export function rolesOf(mine: Mine): readonly Role[] {
   return ROLES.slice(0, ROLES.indexOf(mine.role) + 1);
 }
 
+/** Whether every queue is somebody's, and with them what all queues share. */
+export function hasAll(mine: Mine): boolean {
+  return mine.role === 'administrator' || mine.scope.length === 0;
+}
+
 /** The queues that somebody may put others to, of all there are. */
 export function queuesOf(mine: Mine, config: Config): Item[] {
-  return itemsOf(config, 'queues').filter((queue) => mine.scope.length === 0 || mine.scope.includes(text(queue['name'])));
+  return itemsOf(config, 'queues').filter((queue) => hasAll(mine) || mine.scope.includes(text(queue['name'])));
 }
 
 const names = (value: Json | undefined): string[] => (Array.isArray(value) ? value.filter((one) => typeof one === 'string') : []);
 
 /**
- * Whether an item is somebody's to change, as far as can be said before asking: who supervises some queues only has those, the agents
- * and accounts of those, and nothing that belongs to all; nobody changes who is above them.
+ * Whether an item is somebody's to change, as far as can be said before asking: only who administrates changes who supervises, but for
+ * themselves; who supervises some queues only has those, who works in them, what leads into them, and nothing that belongs to all.
  */
 export function isMine(mine: Mine, kind: Kind, item: Item): boolean {
-  if (kind === 'agents' && ROLES.indexOf(rankOf(item)) > ROLES.indexOf(mine.role)) return false;
-  if (mine.scope.length === 0) return true;
-  const within = (queues: string[]) => queues.length > 0 && queues.every((queue) => mine.scope.includes(queue));
-  if (kind === 'agents') return within(names(item['queues'])) && (rankOf(item) === 'agent' || within(names(item['scope'])));
-  if (kind === 'queues') return within([text(item['name'])]);
-  return kind === 'accounts' && within([text(item['queue'])]);
+  if (mine.role !== 'administrator' && kind === 'agents' && isAtLeast(rankOf(item), 'supervisor') && item['id'] !== mine.agent) return false;
+  if (hasAll(mine)) return true;
+  const has = (queue: Json | undefined) => mine.scope.includes(text(queue));
+  if (kind === 'agents') return names(item['queues']).some(has);
+  if (kind === 'queues') return has(item['name']);
+  return (kind === 'accounts' || kind === 'categories') && has(item['queue']);
 }
 
-/** Whether somebody may add one of a kind: who supervises some queues only adds agents and accounts to them. */
+/** Whether somebody may add one of a kind: who supervises some queues only adds what works in them and leads into them. */
 export function mayAdd(mine: Mine, kind: Kind): boolean {
-  return mine.scope.length === 0 || kind === 'agents' || kind === 'accounts';
+  return hasAll(mine) || kind === 'agents' || kind === 'accounts' || kind === 'categories';
 }
 
 /** Names of queues, agents and the like: letters, digits, - and _. */

@@ -102,27 +102,28 @@ describe('a fault', () => {
 
 describe('a scope', () => {
   const mine = (role: Mine['role'], ...scope: string[]): Mine => ({ agent: 'agt_x', role, scope });
-  it('holds its queues and who works in those only', () => {
+  it('holds its queues, who works in those, and what leads into them', () => {
     const one = mine('supervisor', 'returns');
     expect([isMine(one, 'queues', queue('returns')), isMine(one, 'queues', queue('service'))]).toEqual([true, false]);
-    expect(isMine(one, 'agents', agent('x', { queues: ['returns'] }))).toBe(true);
-    expect(isMine(one, 'agents', agent('x', { queues: ['returns', 'service'] }))).toBe(false);
-    expect(isMine(one, 'agents', agent('x', { queues: [] }))).toBe(false);
-    // Who leads without a scope leads every queue.
-    expect(isMine(one, 'agents', agent('x', { queues: ['returns'], role: 'lead' }))).toBe(false);
-    expect(isMine(one, 'agents', agent('x', { queues: ['returns'], role: 'lead', scope: ['returns'] }))).toBe(true);
-    expect([isMine(one, 'skills', { name: 'dutch' }), isMine(one, 'accounts', { queue: 'returns' }), isMine(one, 'accounts', { queue: 'service' })]).toEqual([false, true, false]);
+    const works = (...queues: string[]) => isMine(one, 'agents', agent('y', { queues }));
+    expect([works('returns'), works('returns', 'service'), works('service'), works()]).toEqual([true, true, false, false]);
+    const leads = (kind: 'accounts' | 'categories', to: Item) => isMine(one, kind, to);
+    expect([leads('accounts', { queue: 'returns' }), leads('accounts', { queue: 'service' }), leads('categories', { queue: 'returns' }), leads('categories', {})]).toEqual([true, false, true, false]);
+    expect(isMine(one, 'skills', { name: 'dutch' })).toBe(false);
     expect([mayAdd(one, 'agents'), mayAdd(one, 'accounts'), mayAdd(one, 'queues'), mayAdd(one, 'skills')]).toEqual([true, true, false, false]);
     expect(queuesOf(one, base).map((item) => item['name'])).toEqual(['returns']);
   });
 
-  it('that is empty holds everything, but nobody of a higher role', () => {
+  it('that is empty holds everything, but nobody else who supervises', () => {
     const all = mine('supervisor');
-    expect([isMine(all, 'skills', {}), isMine(all, 'agents', agent('x', { role: 'supervisor' }))]).toEqual([true, true]);
-    expect(isMine(all, 'agents', agent('x', { role: 'administrator' }))).toBe(false);
+    const may = (of: Mine, name: string, role: string) => isMine(of, 'agents', agent(name, { role }));
+    expect([isMine(all, 'skills', {}), may(all, 'y', 'lead'), may(all, 'y', 'supervisor'), may(all, 'x', 'supervisor'), may(all, 'y', 'administrator')]).toEqual([true, true, false, true, false]);
     expect(rolesOf(all)).toEqual(['agent', 'lead', 'supervisor']);
-    expect(isMine(mine('administrator'), 'agents', agent('x', { role: 'administrator' }))).toBe(true);
-    expect(isMine(mine('agent'), 'agents', agent('x', { lead: true }))).toBe(false);
+  });
+
+  it('of who administrates is every queue', () => {
+    const admin = mine('administrator', 'returns');
+    expect([isMine(admin, 'agents', agent('y', { role: 'administrator' })), isMine(admin, 'skills', {}), mayAdd(admin, 'queues'), queuesOf(admin, base).length]).toEqual([true, true, true, 2]);
   });
 });
 

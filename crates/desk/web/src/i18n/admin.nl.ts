@@ -142,7 +142,7 @@ export const admin = {
     offer_ms: 'Een aanbod wacht op antwoord',
     wrap_up_ms: 'Notities na het einde (nawerk)',
     owner_wait_ms: 'Wie terugkomt wacht op de eigen medewerker',
-    reopen_ms: 'Een bericht opent het contact opnieuw tot',
+    reopen_ms: 'Een bericht opent het contact opnieuw gedurende',
     decline_rest_ms: 'Wie weigerde wordt niet opnieuw gevraagd gedurende',
     wait_bound_ms: 'Niemand wacht achter anderen langer dan',
     hours: 'Open',
