@@ -29,7 +29,6 @@ pub mod mask;
 pub mod money;
 pub mod parked;
 pub mod policy;
-pub mod practice;
 pub mod privacy;
 pub mod record;
 pub mod remedies;

@@ -66,7 +66,7 @@ pub const BLOCK_MS_MIN: u64 = 60_000;
 pub const BLOCK_MS_MAX: u64 = 366 * 24 * 3_600_000;
 /// Most customers blocked at once.
 pub const BLOCKS_MAX: usize = 10_000;
-/// Most waiting contacts of one customer that end with a block.
+/// Most waiting contacts of one customer that end with a block; the same block once more ends the next ones.
 pub const ENDED_BY_BLOCK_MAX: usize = 80;
 /// Most waiting contacts shown to an agent who looks for one to pick.
 pub const LINE_SHOWN_MAX: usize = 100;

@@ -1,6 +1,7 @@
 //! Customers whose messages lead to nothing for a while. Who they are is an id; why, a short word.
 
 use protocol::command::Refusal;
+use protocol::config::Agent;
 use protocol::input::CustomerMessage;
 use protocol::limits::{BLOCK_MS_MAX, BLOCK_MS_MIN, BLOCKS_MAX, ENDED_BY_BLOCK_MAX};
 use protocol::record::{EntryKind, Event, OfferEnd};
@@ -95,32 +96,38 @@ impl Turn<'_> {
         let known = self.state.conversation(conversation).ok_or(Refusal::UnknownContact)?;
         let (identity, queue) = (known.identity, queue.clone());
         let blocks = &self.state.stored.blocks;
+        // Written over, the block of another queue would be lifted by who may not lift it.
+        let others = blocks.get(&identity).filter(|block| block.until > self.at);
+        if others.is_some_and(|block| !leading.leads_queue(&block.queue)) {
+            return Err(Refusal::NotInScope);
+        }
         if !blocks.contains_key(&identity) && blocks.len() >= BLOCKS_MAX {
             return Err(Refusal::TooManyBlocks);
         }
         let reason = reason.clone();
+        let waiting = self.what_waits(identity, leading);
         self.emit(Event::CustomerBlocked { identity, contact: id, queue, by, until, reason });
         self.entry(conversation, id, EntryKind::Blocked { agent: by, until });
-        self.end_what_waits(by, identity);
-        Ok(())
-    }
-
-    /// Who has a contact of theirs keeps it, and ends it as any.
-    fn end_what_waits(&mut self, by: AgentId, identity: IdentityId) {
-        let is_theirs = |contact: &Contact| {
-            let conversation = self.state.conversation(contact.conversation);
-            contact.owner().is_none() && conversation.is_some_and(|known| known.identity == identity)
-        };
-        // A look at every open contact: blocks are rare.
-        let waiting = self.state.contacts().filter(|(_, contact)| is_theirs(contact));
-        let waiting: Vec<_> =
-            waiting.map(|(id, contact)| (id, contact.phase)).take(ENDED_BY_BLOCK_MAX).collect();
         for (contact, phase) in waiting {
             if let Phase::Offered { offer, agent, .. } = phase {
                 self.emit(Event::OfferEnded { offer, contact, agent, end: OfferEnd::Revoked { by } });
             }
             self.emit(Event::Abandoned { contact });
         }
+        Ok(())
+    }
+
+    /// The contacts of a customer that nobody has and that wait in queues that somebody leads; who has one keeps it, and ends it as any.
+    fn what_waits(&self, identity: IdentityId, leading: &Agent) -> Vec<(ContactId, Phase)> {
+        let is_theirs = |contact: &Contact| {
+            let conversation = self.state.conversation(contact.conversation);
+            contact.owner().is_none()
+                && conversation.is_some_and(|known| known.identity == identity)
+                && leading.leads_queue(&contact.queue)
+        };
+        // A look at every open contact: blocks are rare.
+        let waiting = self.state.contacts().filter(|(_, contact)| is_theirs(contact));
+        waiting.map(|(id, contact)| (id, contact.phase)).take(ENDED_BY_BLOCK_MAX).collect()
     }
 
     pub(crate) fn unblock(&mut self, by: AgentId, identity: IdentityId) -> Result<(), Refusal> {

@@ -3,7 +3,7 @@
 use expect_test::expect;
 use protocol::command::{Presence, Refusal};
 use protocol::config::{Agent, Role};
-use protocol::limits::{BLOCK_MS_MAX, BLOCK_MS_MIN};
+use protocol::limits::{BLOCK_MS_MAX, BLOCK_MS_MIN, ENDED_BY_BLOCK_MAX};
 use protocol::{Command, ContactId, IdentityId, MessageId, Millis};
 use routing_core::State;
 
@@ -174,4 +174,37 @@ fn who_is_blocked_and_known_no_more_begins_nothing() {
     floor.writes("carl").check(expect![[r#"
         held back
     "#]]);
+}
+
+#[test]
+fn a_block_ends_what_waits_where_its_lead_leads_and_nothing_elsewhere() {
+    let mut floor = floor();
+    floor.goes("ada", Presence::Away).goes("bob", Presence::Away);
+    floor.writes("carl").writes_in("carl", "one");
+    let waiting = |floor: &Floor| floor.state.contacts().map(|(id, _)| id).collect::<Vec<_>>();
+    let [chat, mail] = waiting(&floor)[..] else { panic!("two of them wait") };
+    assert_eq!(blocks(&mut floor, "sue", chat, HOUR_MS), None);
+    assert_eq!(waiting(&floor), [mail], "who leads support decides there");
+    // Nobody makes the block of another queue their own, be it shorter or longer.
+    for ms in [BLOCK_MS_MIN, HOUR_MS, 2 * HOUR_MS] {
+        assert_eq!(blocks(&mut floor, "lea", mail, ms), Some(Refusal::NotInScope), "{ms}");
+    }
+    assert_eq!(lifts(&mut floor, "lea", identity("carl")), Some(Refusal::NotInScope));
+    floor.wait(HOUR_MS);
+    assert_eq!(blocks(&mut floor, "lea", mail, HOUR_MS), None);
+    assert_eq!(waiting(&floor), []);
+}
+
+#[test]
+fn what_waits_past_the_limit_ends_with_the_same_block_once_more() {
+    let mut floor = floor();
+    floor.goes("ada", Presence::Away).goes("bob", Presence::Away);
+    for n in 0..=ENDED_BY_BLOCK_MAX {
+        floor.writes_in("carl", &n.to_string());
+    }
+    let (contact, _) = floor.state.contacts().next().unwrap();
+    assert_eq!(blocks(&mut floor, "lea", contact, HOUR_MS), None);
+    assert_eq!(floor.state.contacts().count(), 1);
+    assert_eq!(blocks(&mut floor, "lea", contact, HOUR_MS), None);
+    assert_eq!(floor.state.contacts().count(), 0);
 }

@@ -209,9 +209,11 @@ fn a_practised_contact_says_so_from_its_opening_on() {
     floor.input(protocol::InputBody::Message(message)).accepts("ada");
     let contact = floor.contact_of("carl");
     assert!(floor.state.is_practice(contact));
-    let mut practice = protocol::practice::Practice::default();
-    floor.log.iter().for_each(|record| practice.fold(record));
-    assert!(practice.is_practice(contact));
+    let is_opening = |event: &Event| matches!(event, Event::ContactOpened { practice: true, contact: opened, .. } if *opened == contact);
+    assert!(
+        floor.log.iter().flat_map(|record| &record.events).any(is_opening),
+        "readers are told at its opening"
+    );
     crate::empowerment::promises(&mut floor, "ada", contact);
     let context = floor.log.last().unwrap().events.iter().find_map(|event| match event {
         Event::Passed { context } => context.clone(),

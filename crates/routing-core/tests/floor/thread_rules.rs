@@ -8,7 +8,7 @@ use crate::builder::{Floor, agent, hash};
 
 impl Floor {
     /// A message in a thread, of the customer whose thread it is.
-    fn writes_in(&mut self, customer: &str, thread: &str) -> &mut Self {
+    pub(crate) fn writes_in(&mut self, customer: &str, thread: &str) -> &mut Self {
         self.threaded(customer, thread, false)
     }
 
