@@ -9,6 +9,7 @@ mod pace;
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, State};
+use axum::http::uri::Authority;
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
@@ -26,7 +27,7 @@ pub use gate::Gate;
 pub use json_body::{JsonBody, read as read_json, unread as unread_body};
 
 /// `/health/live` (the process answers), `/health/ready` (200, or 503) and `/metrics`, on a listener that strangers reach: only who asks
-/// on this machine, and through no proxy, is told the reasons and the metrics.
+/// on this machine, by a name that means it, and through no proxy, is told the reasons and the metrics.
 pub fn router(health: Health, metrics: Metrics) -> Router {
     pages(health, metrics, Whom::Here)
 }
@@ -48,10 +49,17 @@ impl Whom {
         let is_here = || {
             let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
             let is_passed_on = PASSED_ON.iter().any(|name| headers.contains_key(*name));
-            peer.is_some_and(|peer| peer.to_canonical().is_loopback()) && !is_passed_on
+            // A proxy that says nothing of itself mostly passes on what was asked for by its own name.
+            peer.is_some_and(|peer| peer.to_canonical().is_loopback()) && !is_passed_on && names_here(headers)
         };
         self == Self::All || is_here()
     }
+}
+
+/// Whether this machine was asked by a name that means itself.
+fn names_here(headers: &HeaderMap) -> bool {
+    let named = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    named.is_some_and(|named| is_this_machine(named.host()))
 }
 
 /// By what a proxy gives itself away.

@@ -84,6 +84,17 @@ async fn who_comes_through_a_proxy_is_told_nothing_about_the_inside() {
         assert_eq!(ask(&inside, "/metrics", name).await.0, 200);
     }
     assert_eq!(fetch(&public, "/metrics").await.0, 200, "this machine itself");
+    // Proxies that say nothing of themselves.
+    for host in
+        ["desk.example", "desk.example:443", "localhost.example", "127.0.0.1.example", "192.0.2.7", ""]
+    {
+        let request = reqwest::Client::new().get(format!("{}/metrics", public.base)).header("host", host);
+        assert_eq!(request.send().await.unwrap().status(), 404, "{host}");
+    }
+    for host in ["localhost", "localhost:8080", "[::1]:8080"] {
+        let request = reqwest::Client::new().get(format!("{}/metrics", public.base)).header("host", host);
+        assert_eq!(request.send().await.unwrap().status(), 200, "{host}");
+    }
 }
 
 #[tokio::test]

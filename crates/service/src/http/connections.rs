@@ -172,6 +172,8 @@ mod tests {
     use super::*;
 
     const SOON: Duration = Duration::from_secs(60);
+    /// More than the buffers of both systems hold, bytes.
+    const MUCH: usize = 64 << 20;
     const AT_ONCE: Rate = Rate { within: Duration::from_millis(100), bytes_per_second: 1 << 40 };
 
     struct Served {
@@ -186,8 +188,7 @@ mod tests {
             let address = listener.local_addr().unwrap();
             let cancel = CancellationToken::new();
             let read = post(async |JsonBody(_): JsonBody<serde_json::Value>| "read");
-            // More than the buffers of both systems hold.
-            let much = get(async || vec![b'x'; 64 << 20]);
+            let much = get(async || vec![b'x'; MUCH]);
             let router = Router::new().route("/", get(async || "here").merge(read)).route("/much", much);
             let task = tokio::spawn(serve(listener, router, gate, patience, cancel.clone()));
             Self { address, cancel, task }
@@ -251,9 +252,12 @@ mod tests {
     #[tokio::test]
     async fn who_does_not_read_their_answer_is_closed() {
         let served = Served::new(Gate::open(), Patience { answer: AT_ONCE, ..PATIENCE }).await;
-        let _deaf = served.begin("GET /much HTTP/1.1\r\nhost: a\r\n\r\n").await;
-        // It would wait for the connection's end.
+        let mut deaf = served.begin("GET /much HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        // The answer has begun, and nobody reads on: whoever ends would wait for it.
+        tokio::time::timeout(SOON, deaf.readable()).await.expect("an answer begins").unwrap();
         served.end().await;
+        let heard = said(&mut deaf).await;
+        assert!(heard.starts_with("HTTP/1.1 200 ") && heard.len() < MUCH, "{} bytes came", heard.len());
     }
 
     #[tokio::test]
