@@ -11,6 +11,7 @@ use bus::Deadline;
 use protocol::audit::{About, Action};
 use protocol::integration::{ContactTaken, ContactsPage, PublicContact, PublicEntry, PublicLog};
 use protocol::limits::{CONTACTS_PAGE_MAX, HISTORY_ENTRIES_MAX};
+use protocol::record::EntryKind;
 use protocol::thread::Entry;
 use protocol::views::{
     ContactSeen, ContactState, ContactsAnswer, ContactsQuestion, History, HistoryQuestion,
@@ -108,8 +109,9 @@ fn unknown_contact() -> Problem {
 
 async fn told(api: &Api, entry: Entry) -> Result<PublicEntry, Problem> {
     let words = match &entry.body {
-        Some(sealed) => Some(feed::open(api, sealed).await?),
-        None => None,
+        // What agents note is for colleagues.
+        Some(sealed) if !matches!(entry.kind, EntryKind::Note { .. }) => Some(feed::open(api, sealed).await?),
+        Some(_) | None => None,
     };
     let kind = serde_json::to_value(&entry.kind).unwrap_or_default();
     let text = |name: &str| kind.get(name).and_then(serde_json::Value::as_str);

@@ -74,7 +74,9 @@ pub fn of_contacts(seq: u64, record: &Record, origin: impl Fn(ContactId) -> Opti
                 // One of each, in the same order.
                 let Some(entry) = entries.next() else { continue };
                 let Some(body) = of_entry(at, kind, entry.message) else { continue };
-                (body, entry.body)
+                // What agents note is for colleagues.
+                let is_inside = matches!(kind, EntryKind::Note { .. });
+                (body, entry.body.filter(|_| !is_inside))
             }
         };
         let Some(Origin { conversation, channel, account, practice: false }) = origin(contact) else {
