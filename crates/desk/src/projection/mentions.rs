@@ -1,4 +1,5 @@
-//! Where colleagues are mentioned in notes: news at their desk until they look, and a right to read until the contact ends.
+//! Where colleagues are mentioned in notes: news at their desk until they look, and a right to read until the contact ends,
+//! whichever comes first.
 
 use protocol::desk::DeskMention;
 use protocol::limits::MENTIONS_PER_AGENT_MAX;
@@ -41,7 +42,7 @@ impl Projection {
         }
     }
 
-    /// The contact has ended: what is not read yet stays to be read, and nothing else of it.
+    /// The contact has ended, and with it the right to read: what is not read yet stays as news alone.
     pub(super) fn mentions_end(&mut self, id: ContactId, agents: impl IntoIterator<Item = AgentId>) {
         for agent in agents {
             self.seat(agent).mentioned_in.remove(&id);
@@ -50,8 +51,7 @@ impl Projection {
 
     /// The conversations that an agent may read because they are mentioned there.
     pub(super) fn mentioned<'a>(&'a self, seat: &'a Seat) -> impl Iterator<Item = ConversationId> + 'a {
-        let open = seat.mentioned_in.iter().rev().filter_map(move |id| self.conversation_of(*id));
-        seat.mentions.iter().map(|mention| mention.conversation).chain(open)
+        seat.mentioned_in.iter().rev().filter_map(move |id| self.conversation_of(*id))
     }
 
     /// Where an agent is mentioned and has not looked yet, newest first.

@@ -540,12 +540,31 @@ fn whoever_is_mentioned_is_told_and_reads_until_the_contact_ends() {
     assert_eq!(log.floor.readable(BEN, 9), [CONVERSATION], "as long as it is open");
     log.write(Cause::Timer, vec![Event::Resolved { contact: CONTACT, agent: ANNA }]);
     assert_eq!(log.floor.readable(BEN, 9), []);
+    log.write(Cause::Timer, vec![mentioned(4)]);
+    assert_eq!(log.floor.mentions_of(BEN).len(), 1, "it is news all the same");
+    assert_eq!(log.floor.readable(BEN, 9), [], "nobody looked, and the contact has ended");
     for n in 0..=protocol::limits::MENTIONS_PER_AGENT_MAX as u64 {
         log.write(Cause::Timer, vec![mentioned(n)]);
     }
     let shown = log.floor.mentions_of(BEN);
     assert_eq!(shown.len(), protocol::limits::MENTIONS_PER_AGENT_MAX);
     assert_eq!(shown.last().unwrap().seq, 1, "the oldest is dropped");
+}
+
+#[test]
+fn a_mention_that_nobody_looked_at_gives_no_right_past_the_end() {
+    let mut log = Log::started();
+    log.opened();
+    log.accepted();
+    log.floor.seats.get_mut(&BEN).unwrap().authority = Authority::default();
+    let note = log.entry(EntryKind::Note { agent: ANNA });
+    let (contact, conversation, by, agents) = (CONTACT, CONVERSATION, ANNA, vec![BEN]);
+    let mentioned = Event::Mentioned { contact, conversation, seq: 3, by, agents };
+    log.write(Cause::Timer, vec![note, mentioned]);
+    assert_eq!(log.floor.readable(BEN, 9), [CONVERSATION]);
+    log.write(Cause::Timer, vec![Event::Resolved { contact, agent: ANNA }]);
+    assert_eq!(log.floor.mentions_of(BEN).len(), 1);
+    assert_eq!(log.floor.readable(BEN, 9), []);
 }
 
 #[test]
