@@ -6,7 +6,7 @@ use crate::rights::Asker;
 use crate::time::Millis;
 use crate::token::SubjectToken;
 
-/// Most changes of one purpose that are kept; past that the oldest goes.
+/// Most changes of one purpose that are kept; past that, or where those of all purposes are too long for one value, the oldest goes.
 pub const CHANGES_MAX: usize = 100;
 /// Longest word on where it was said, bytes.
 pub const SOURCE_BYTES_MAX: usize = 100;
