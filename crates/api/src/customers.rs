@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bus::{Deadline, ExportError};
+use bus::{Deadline, ExportError, RequestError};
 use protocol::audit::{self, Action};
 use protocol::limits::IDENTITY_BYTES_MAX;
 use protocol::rights::{About, Asker, ErasureState, RightsAnswer, RightsQuestion};
@@ -68,7 +68,7 @@ pub(crate) async fn erase(
     let about = about(&api, asked.conversation, asked.identity.as_ref())?;
     trail::note(&api, &caller, Action::CustomerErased, noted(&about, id.to_string())).await?;
     let question = RightsQuestion::Erase { id, about, by: by(&caller) };
-    let state = erasing(ask(&api, &question).await?)?;
+    let state = erasing(&question, ask(&api, &question).await?)?;
     Ok((StatusCode::ACCEPTED, Json(state)).into_response())
 }
 
@@ -78,8 +78,13 @@ pub(crate) async fn erasure(
     Path(id): Path<String>,
 ) -> Result<Json<ErasureState>, Problem> {
     let id = id.parse().map_err(|_| unknown_erasure())?;
-    let answer = ask(&api, &RightsQuestion::Erasure { id }).await?;
-    if matches!(answer, RightsAnswer::Unknown) { Err(unknown_erasure()) } else { erasing(answer).map(Json) }
+    let question = RightsQuestion::Erasure { id };
+    let answer = ask(&api, &question).await?;
+    if matches!(answer, RightsAnswer::Unknown) {
+        Err(unknown_erasure())
+    } else {
+        erasing(&question, answer).map(Json)
+    }
 }
 
 /// `POST /api/v1/customers/export`
@@ -96,13 +101,17 @@ pub(crate) async fn export(
     trail::note(&api, &caller, Action::CustomerExported, noted(&about, id.to_string())).await?;
     let question = RightsQuestion::Export { id, about, by: by(&caller) };
     let answer = ask(&api, &question).await?;
-    let RightsAnswer::Exporting { id } = answer else { return Err(refused(&answer)) };
+    let RightsAnswer::Exporting { id } = answer else { return Err(refused(&question, &answer)) };
     let exporting = Exporting { id, path: format!("/api/v1/exports/{id}") };
     Ok((StatusCode::ACCEPTED, Json(exporting)).into_response())
 }
 
 /// `GET /api/v1/exports/{id}`: the archive, part by part; 202 while it is put together.
-pub(crate) async fn exported(State(api): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+pub(crate) async fn exported(
+    State(api): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
     let id: ExportId = id.parse().map_err(|_| wrong_id("exp_"))?;
     let Some(whole) = api.exports.find(id).await.map_err(|error| away(&error))? else {
         return Ok((StatusCode::ACCEPTED, [(header::RETRY_AFTER, LOOK_AGAIN_S)]).into_response());
@@ -112,6 +121,7 @@ pub(crate) async fn exported(State(api): State<Shared>, Path(id): Path<String>) 
     if whole.parts > 0 {
         exports.part(id, whole.owner, 0).await.map_err(|error| away(&error))?;
     }
+    trail::note(&api, &caller, Action::CustomerExported, audit::About::id(id.to_string())).await?;
     let parts = futures_util::stream::unfold(0, move |part| {
         let exports = exports.clone();
         async move {
@@ -167,7 +177,9 @@ async fn ask(api: &Api, question: &RightsQuestion) -> Result<RightsAnswer, Probl
     let answer =
         api.bus.request(&api.subjects.rights(), payload.into(), deadline).await.map_err(|error| {
             tracing::warn!(%error, "nobody keeps the customer's rights");
-            refused(&RightsAnswer::Away)
+            // Whoever was asked and did not answer in time may do it all the same.
+            let is_nobody = matches!(error, RequestError::NoResponder(_));
+            refused(question, if is_nobody { &RightsAnswer::Away } else { &RightsAnswer::Unsure })
         })?;
     serde_json::from_slice(&answer).map_err(|error| {
         tracing::error!(%error, "an answer about rights does not read");
@@ -175,19 +187,32 @@ async fn ask(api: &Api, question: &RightsQuestion) -> Result<RightsAnswer, Probl
     })
 }
 
-fn erasing(answer: RightsAnswer) -> Result<ErasureState, Problem> {
+fn erasing(question: &RightsQuestion, answer: RightsAnswer) -> Result<ErasureState, Problem> {
     match answer {
         RightsAnswer::Erasing { state } => Ok(*state),
         RightsAnswer::Exporting { .. }
         | RightsAnswer::Unknown
         | RightsAnswer::Open { .. }
         | RightsAnswer::TooMany
-        | RightsAnswer::Away => Err(refused(&answer)),
+        | RightsAnswer::Taken
+        | RightsAnswer::Away
+        | RightsAnswer::Unsure => Err(refused(question, &answer)),
     }
 }
 
-fn refused(answer: &RightsAnswer) -> Problem {
+fn refused(question: &RightsQuestion, answer: &RightsAnswer) -> Problem {
     match answer {
+        RightsAnswer::Taken => {
+            let detail = "use an id of its own for each request, or leave it out";
+            let title = "this id is that of a request about somebody else";
+            Problem::new(StatusCode::CONFLICT, "id_taken", title, detail)
+        }
+        RightsAnswer::Unsure => {
+            let id = question.id();
+            let detail = format!("send the same again with \"id\": \"{id}\": it is done once");
+            let title = "no answer came: it may be written down or not";
+            Problem::new(StatusCode::GATEWAY_TIMEOUT, "outcome_open", title, detail).with("id", id)
+        }
         RightsAnswer::Open { contacts } => {
             let contacts: Vec<String> = contacts.iter().map(ToString::to_string).collect();
             let detail = "resolve them, or let who has them do so, then ask again: whoever is written to now would be cut off";

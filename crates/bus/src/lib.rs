@@ -58,7 +58,7 @@ pub use disk::DiskSpace;
 pub use edge::{EdgeHeard, EdgeListener, mark_of};
 pub use ephemeral::{EphemeralMessage, EphemeralMessages, Request, RequestError, Requests};
 pub use erasures::{Erasures, KeyChange};
-pub use exports::{ExportError, Exports, WholeExport};
+pub use exports::{BegunExport, ExportError, Exports, WholeExport};
 pub use files::{FileError, FileLink, Files};
 pub use guest::{Confinement, Guest};
 pub use hasher::{IdHasher, MAIL_SCOPES};

@@ -198,14 +198,14 @@ impl Sealer {
         self.seal_file_as(identity, KeyClass::Files, plain).await
     }
 
-    /// The same with a key of another class. Where everything is kept for good, an identity has but one key.
+    /// The same with a key of another class. Each class has keys of its own even where everything is kept for good: it may be
+    /// kept for a time only some day, and what was sealed before ages from then on.
     pub(crate) async fn seal_file_as(
         &self,
         identity: IdentityId,
         class: KeyClass,
         plain: &[u8],
     ) -> Result<Vec<u8>, SealError> {
-        let class = if self.kept == KeptFor::default() { KeyClass::Words } else { class };
         let slot = (identity, class);
         let (generation, key) = self.key_for(slot).await?;
         let mut whole = to_close(&(generation | class_bits(class)).to_be_bytes(), plain);
@@ -293,12 +293,43 @@ impl Sealer {
         Ok(found)
     }
 
-    /// Which keys have sealed nothing for as long as things are kept at least, or nobody knows how old they are: at most so many.
+    /// The newest key of each class that is not destroyed: what is sealed for the identity until then opens with it, or with none.
+    ///
+    /// # Errors
+    /// [`SealError::Unavailable`]; fate: retry.
+    pub async fn living_keys(&self, identity: IdentityId) -> Result<Vec<(KeyClass, u32)>, SealError> {
+        let mut found = Vec::new();
+        for class in KeyClass::ALL {
+            if let KeyState::Key { generation, .. } =
+                self.store.state((identity, class), None).await.map_err(seal_error)?
+            {
+                found.push((class, generation));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a key is there and was not destroyed, by the store of keys itself.
+    ///
+    /// # Errors
+    /// [`SealError::Unavailable`]; fate: retry.
+    pub async fn is_living(
+        &self,
+        identity: IdentityId,
+        class: KeyClass,
+        generation: u32,
+    ) -> Result<bool, SealError> {
+        let state = self.store.state((identity, class), Some(generation)).await.map_err(seal_error)?;
+        Ok(matches!(state, KeyState::Key { .. }))
+    }
+
+    /// Which keys have sealed nothing for as long as things are kept at least, or nobody knows how old they are: at most so many
+    /// of those that were written behind a revision, 0 for all; and behind which revision the next ones are, if there are more.
     ///
     /// # Errors
     /// [`TailError`]; fate: retry.
-    pub async fn aged(&self, at_most: usize) -> Result<Vec<AgedKeys>, TailError> {
-        let mut watcher = self.store.bucket.watch_all().await?;
+    pub async fn aged(&self, behind: u64, at_most: usize) -> Result<(Vec<AgedKeys>, Option<u64>), TailError> {
+        let mut watcher = self.store.bucket.watch_after(behind).await?;
         let (mut found, now_ms) = (std::collections::BTreeMap::new(), now_ms());
         loop {
             match watcher.next().await? {
@@ -310,12 +341,15 @@ impl Sealer {
                     let is_ageless = KeyStore::is_ageless(&entry.value);
                     // A later value of the same key says more.
                     found.remove(&entry.key);
-                    if (up_to > 0 || is_ageless) && found.len() < at_most {
+                    if up_to > 0 || is_ageless {
                         found.insert(entry.key, AgedKeys { identity, class, is_ageless });
+                        if found.len() >= at_most {
+                            return Ok((found.into_values().collect(), Some(entry.revision)));
+                        }
                     }
                 }
                 WatchEvent::Deleted { key, .. } => drop(found.remove(&key)),
-                WatchEvent::CaughtUp => return Ok(found.into_values().collect()),
+                WatchEvent::CaughtUp => return Ok((found.into_values().collect(), None)),
             }
         }
     }

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{Extensions, StatusCode};
 use axum::response::Response;
 use bus::{AUDIT_PAGE_MAX, AuditError};
 use protocol::audit::{About, Action, Actor};
-use protocol::{AgentId, ContactId, ConversationId, IdentityId};
+use protocol::{AgentId, ContactId, ConversationId, ExportId, IdentityId};
 use serde::Deserialize;
 use service::{Problem, RetryAfter};
 
@@ -34,6 +34,8 @@ const FULL_RETRY: RetryAfter = RetryAfter(Duration::from_secs(30));
 enum File {
     Conversation(ConversationId),
     Identity(IdentityId),
+    Export(ExportId),
+    Trail,
 }
 
 /// The looks of the last minutes, so that one entry tells of them.
@@ -121,6 +123,15 @@ pub(crate) async fn look_at_file(
     once(gateway, agent, Action::FileSeen, File::Identity(identity), about).await
 }
 
+/// Writes down that an agent is given all that is held of a customer.
+///
+/// # Errors
+/// When it cannot be written: then it must not be handed out.
+pub(crate) async fn fetch(gateway: &Gateway, agent: AgentId, export: ExportId) -> Result<(), Problem> {
+    let about = About::id(export.to_string());
+    once(gateway, agent, Action::CustomerExported, File::Export(export), about).await
+}
+
 async fn once(
     gateway: &Gateway,
     agent: AgentId,
@@ -150,13 +161,16 @@ pub(crate) struct Part {
 /// The trail, the last entries first asked for, for who supervises.
 pub(crate) async fn page(
     State(gateway): State<Arc<Gateway>>,
+    extensions: Extensions,
     part: Result<Query<Part>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    let agent = pages::signed_in(&extensions)?;
     let Ok(Query(Part { before, limit })) = part else { return Err(wrong_part()) };
     let limit = limit.unwrap_or(PAGE);
     if !(1..=AUDIT_PAGE_MAX).contains(&limit) {
         return Err(wrong_part());
     }
+    once(&gateway, agent, Action::AuditSeen, File::Trail, About::nothing()).await?;
     let page = gateway.audit.page_before(before, limit).await.map_err(|error| {
         tracing::warn!(%error, "the audit trail was not read");
         pages::silent("audit_silent", "the audit trail cannot be shown now")

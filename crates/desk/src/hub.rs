@@ -294,6 +294,17 @@ impl Hub {
             || self.readable(agent, usize::MAX).contains(&conversation)
     }
 
+    /// Whether this agent leads the customer of a conversation: every queue, or that of its open contact. What they hold or are
+    /// mentioned in without leading there does not count.
+    pub(crate) fn leads_conversation(&self, agent: AgentId, conversation: ConversationId) -> bool {
+        self.lock().shown.floor.leads_conversation(agent, conversation)
+    }
+
+    /// Whether a conversation is this agent's own work now.
+    pub(crate) fn works_on(&self, agent: AgentId, conversation: ConversationId) -> bool {
+        self.lock().shown.floor.works_on(agent, conversation)
+    }
+
     /// Whether an agent is a machine.
     pub(crate) fn is_bot(&self, agent: AgentId) -> bool {
         self.lock().shown.floor.is_bot(agent)

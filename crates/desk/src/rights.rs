@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Extensions, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bus::{Deadline, ExportError};
+use bus::{Deadline, ExportError, RequestError};
 use protocol::audit::Action;
 use protocol::rights::{About, Asker, RightsAnswer, RightsQuestion};
 use protocol::{AgentId, ConversationId, ErasureId, ExportId};
@@ -72,14 +72,22 @@ pub(crate) async fn export(
 /// The archive, part by part; 202 while it is put together.
 pub(crate) async fn exported(
     State(gateway): State<Arc<Gateway>>,
+    extensions: Extensions,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
+    let agent = signed_in(&extensions)?;
     let id: ExportId = id.parse().map_err(|_| files::no_such_file())?;
+    // It is for who asked for it: whoever else leads there asks for one of their own, and that stands in the trail.
+    let begun = gateway.exports.begun(id).await.map_err(|error| away(&error))?;
+    if begun.is_none_or(|begun| begun.by != Asker::Agent { agent }) {
+        return Err(files::no_such_file());
+    }
     let Some(whole) = gateway.exports.find(id).await.map_err(|error| away(&error))? else {
         return Ok((StatusCode::ACCEPTED, [(header::RETRY_AFTER, LOOK_AGAIN_S)]).into_response());
     };
     // The first part now, so that an export that was erased meanwhile is told of and not cut short.
     gateway.exports.part(id, whole.owner, 0).await.map_err(|error| away(&error))?;
+    audit::fetch(&gateway, agent, id).await?;
     let exports = gateway.exports.clone();
     let parts = futures_util::stream::unfold(0, move |part| {
         let exports = exports.clone();
@@ -107,7 +115,7 @@ fn about(
     let agent = signed_in(extensions)?;
     let conversation: ConversationId = conversation.parse().map_err(|_| files::not_yours())?;
     // Who leads some queues only does not lead the customers of others.
-    if !gateway.hub.reads(agent, conversation) {
+    if !gateway.hub.leads_conversation(agent, conversation) {
         return Err(files::not_yours());
     }
     Ok((agent, About { conversation: Some(conversation), identities: Vec::new() }))
@@ -122,15 +130,30 @@ fn noted(about: &About, id: String) -> protocol::audit::About {
 /// The page is shown the answer as it is, and says it in words.
 async fn answered(gateway: &Gateway, question: &RightsQuestion) -> Result<Response, Problem> {
     let away = || silent("rights_silent", "this cannot be written down now: nothing was done");
+    let unsure = || {
+        let detail = "it is done once under its id, or not at all: look for it before you repeat it";
+        let title = "no answer came: it may be written down or not";
+        Problem::new(StatusCode::GATEWAY_TIMEOUT, "outcome_open", title, detail).with("id", question.id())
+    };
     let bytes = serde_json::to_vec(question).map_err(|_| Problem::internal())?;
     let deadline = Deadline::after(ANSWER_WAIT);
     let answer = gateway.bus.request(&gateway.subjects.rights(), bytes.into(), deadline).await;
     let answer = answer.map_err(|error| {
         tracing::warn!(%error, "nobody keeps the customer's rights");
-        away()
+        // Whoever was asked and did not answer in time may do it all the same.
+        if matches!(error, RequestError::NoResponder(_)) { away() } else { unsure() }
     })?;
     let answer: RightsAnswer = serde_json::from_slice(&answer).map_err(|_| Problem::internal())?;
-    if answer == RightsAnswer::Away { Err(away()) } else { Ok(shown(answer)) }
+    match answer {
+        RightsAnswer::Away => Err(away()),
+        RightsAnswer::Unsure => Err(unsure()),
+        RightsAnswer::Erasing { .. }
+        | RightsAnswer::Exporting { .. }
+        | RightsAnswer::Unknown
+        | RightsAnswer::Open { .. }
+        | RightsAnswer::TooMany
+        | RightsAnswer::Taken => Ok(shown(answer)),
+    }
 }
 
 fn away(error: &ExportError) -> Problem {

@@ -3,6 +3,7 @@
 //! Who leads every queue may watch any contact, so they search everything. Everybody else reads the conversations of the contacts that
 //! they hold, are with or lead, their past included, and finds words in those.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
@@ -123,8 +124,20 @@ pub(crate) async fn search(
     if let Some(refusal) = answer.refusal {
         return Err(refused(refusal));
     }
+    look_at(&gateway, agent, &answer.hits).await?;
     let hits = answer.hits.into_iter().map(|hit| found(&gateway, hit)).collect();
     Ok(shown(Found { log_seq: answer.log_seq, everything, hits, next: answer.next, is_cut: answer.is_cut }))
+}
+
+/// A hit shows words: whoever sees those of a conversation that is not their own work looks into it.
+async fn look_at(gateway: &Gateway, agent: AgentId, hits: &[SearchHit]) -> Result<(), Problem> {
+    let conversations: BTreeSet<ConversationId> = hits.iter().map(|hit| hit.conversation).collect();
+    for conversation in conversations {
+        if !gateway.hub.works_on(agent, conversation) {
+            audit::look(gateway, agent, Action::ConversationSeen, conversation).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The conversations that are searched in: the one that is asked for, as long as it may be read.

@@ -71,6 +71,17 @@ tagged! {
     }
 }
 
+impl RightsQuestion {
+    /// The id of what it asks for or about, as text.
+    #[must_use]
+    pub fn id(&self) -> String {
+        match self {
+            Self::Erase { id, .. } | Self::Erasure { id } => id.to_string(),
+            Self::Export { id, .. } => id.to_string(),
+        }
+    }
+}
+
 tagged! {
     "is", "super::RightsAnswer", rights_answer;
     /// What it answers.
@@ -95,8 +106,12 @@ tagged! {
         },
         /// There is more of this customer than is looked through at once.
         TooMany,
-        /// The read models or the bus are away; fate: retry.
+        /// The id is that of another request, about somebody else.
+        Taken,
+        /// The read models or the bus are away and nothing was done; fate: retry.
         Away,
+        /// It may be written down or not; fate: retry with the same id.
+        Unsure,
     }
 }
 
@@ -138,6 +153,9 @@ tagged! {
             by: Asker,
             /// Whose keys will be destroyed.
             identities: Vec<IdentityId>,
+            /// A keyed hash of how the customer was named: the same id is of no other one. None in records of earlier versions.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            about: Option<Hash128>,
         },
         /// These files belong to them; in several records where there are many.
         Found {
@@ -342,7 +360,11 @@ mod tests {
         let id = ErasureId(uuid::Uuid::from_u128(7));
         let identity = IdentityId(Hash128([1; 16]));
         for step in [
-            ErasureStep::Asked { by: Asker::Key { name: "crm".into() }, identities: vec![identity] },
+            ErasureStep::Asked {
+                by: Asker::Key { name: "crm".into() },
+                identities: vec![identity],
+                about: Some(Hash128([3; 16])),
+            },
             ErasureStep::Found { objects: vec![Hash128([2; 16])] },
             ErasureStep::Cleared { entries: 1, drafts: 0, parked: 2 },
             ErasureStep::Destroyed {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use bus::Request;
+use bus::{BegunExport, Request};
 use protocol::rights::{About, Asker, ErasureStep, RightsAnswer, RightsQuestion};
-use protocol::{ErasureId, ExportId};
+use protocol::{ErasureId, ExportId, Hash128};
 
 use crate::Role;
 use crate::gather::Gathering;
@@ -25,7 +25,7 @@ impl Role {
         };
         let answer = self.answer_to(question).await.unwrap_or_else(|error| {
             tracing::warn!(error = format!("{error:#}"), "failed to answer a question about rights");
-            RightsAnswer::Away
+            RightsAnswer::Unsure
         });
         let sent = match serde_json::to_vec(&answer) {
             Ok(bytes) => request.respond(bytes.into()).await.map_err(|error| error.to_string()),
@@ -48,6 +48,10 @@ impl Role {
     }
 
     async fn ask_erasure(&self, id: ErasureId, about: &About, by: Asker) -> anyhow::Result<RightsAnswer> {
+        let named = self.named(about)?;
+        if self.book().is_of_another(id, named) {
+            return Ok(RightsAnswer::Taken);
+        }
         if let Some(state) = self.state_of(id).await? {
             return Ok(RightsAnswer::Erasing { state: Box::new(state) });
         }
@@ -74,10 +78,21 @@ impl Role {
         if !contacts.is_empty() {
             return Ok(RightsAnswer::Open { contacts });
         }
-        self.note(id, ErasureStep::Asked { by, identities: held }, 0).await?;
+        self.note(id, ErasureStep::Asked { by, identities: held, about: Some(named) }, 0).await?;
         self.wake.notify_one();
         let state = self.state_of(id).await?;
-        Ok(state.map_or(RightsAnswer::Away, |state| RightsAnswer::Erasing { state: Box::new(state) }))
+        // Somebody else was faster with the same id.
+        let is_taken = self.book().is_of_another(id, named);
+        Ok(match state {
+            Some(_) if is_taken => RightsAnswer::Taken,
+            Some(state) => RightsAnswer::Erasing { state: Box::new(state) },
+            None => RightsAnswer::Unsure,
+        })
+    }
+
+    /// A keyed hash of how a customer is named.
+    fn named(&self, about: &About) -> anyhow::Result<Hash128> {
+        Ok(self.hasher.content(&serde_json::to_vec(about)?))
     }
 
     async fn ask_export(
@@ -86,7 +101,12 @@ impl Role {
         about: &About,
         by: Asker,
     ) -> anyhow::Result<RightsAnswer> {
-        if self.exports.find(id).await?.is_some() {
+        let about_hash = self.named(about)?;
+        let begun = self.exports.begun(id).await?;
+        if begun.as_ref().is_some_and(|begun| begun.about != about_hash) {
+            return Ok(RightsAnswer::Taken);
+        }
+        if begun.is_some() {
             return Ok(RightsAnswer::Exporting { id });
         }
         let (identities, holdings) = match self.customer(about).await {
@@ -97,7 +117,8 @@ impl Role {
         if holdings.is_empty() {
             return Ok(RightsAnswer::Unknown);
         }
-        let is_begun = self.begin_export(id, by, identities, holdings);
+        let begun = BegunExport { by, about: about_hash };
+        let is_begun = self.begin_export(id, begun, identities, holdings).await?;
         Ok(if is_begun { RightsAnswer::Exporting { id } } else { RightsAnswer::Away })
     }
 }

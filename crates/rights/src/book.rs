@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use bus::{Bus, Deadline};
+use bus::Deadline;
 use protocol::input::WIRE_VERSION;
 use protocol::rights::{Asker, DestroyedKey, ErasureRecord, ErasureState, ErasureStep};
 use protocol::streams::ERASURES;
@@ -32,6 +32,8 @@ pub(crate) struct Book {
 pub(crate) struct Pending {
     pub(crate) id: ErasureId,
     pub(crate) by: Asker,
+    /// A keyed hash of how the customer was named.
+    pub(crate) about: Option<Hash128>,
     pub(crate) asked_at: Millis,
     pub(crate) identities: Vec<IdentityId>,
     pub(crate) objects: Vec<Hash128>,
@@ -50,35 +52,26 @@ pub(crate) struct Cleared {
 /// One that is finished: its certificate stands in a record.
 struct Done {
     asked_at: Millis,
+    about: Option<Hash128>,
     identities: usize,
     seq: u64,
 }
 
 impl Book {
-    /// Reads all records.
-    pub(crate) async fn read(bus: &Bus) -> anyhow::Result<Self> {
-        let mut book = Self::default();
-        loop {
-            let items = bus.read_range(ERASURES, book.seq + 1, u64::MAX, PAGE).await?;
-            if items.is_empty() {
-                return Ok(book);
-            }
-            for item in items {
-                let record = serde_json::from_slice(&item.payload)
-                    .with_context(|| format!("read record {} of the erasures", item.seq))?;
-                book.fold(item.seq, record);
-            }
-        }
+    /// Up to which record of ERASURES it is true.
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
     }
 
     pub(crate) fn fold(&mut self, seq: u64, record: ErasureRecord) {
         self.seq = self.seq.max(seq);
         let ErasureRecord { erasure: id, at, step, .. } = record;
-        if let ErasureStep::Asked { by, identities } = step {
+        if let ErasureStep::Asked { by, identities, about } = step {
             if !self.done.contains_key(&id) {
                 self.pending.entry(id).or_insert(Pending {
                     id,
                     by,
+                    about,
                     asked_at: at,
                     identities,
                     objects: Vec::new(),
@@ -99,7 +92,8 @@ impl Book {
                 pending.destroyed.get_or_insert(keys);
             }
             ErasureStep::Done { .. } => {
-                let done = Done { asked_at: pending.asked_at, identities: pending.identities.len(), seq };
+                let (asked_at, about) = (pending.asked_at, pending.about);
+                let done = Done { asked_at, about, identities: pending.identities.len(), seq };
                 self.pending.remove(&id);
                 self.done.insert(id, done);
             }
@@ -115,6 +109,14 @@ impl Book {
 
     pub(crate) fn is_full(&self) -> bool {
         self.pending.len() >= PENDING_MAX
+    }
+
+    /// Whether an id is that of an erasure of somebody who was named otherwise.
+    pub(crate) fn is_of_another(&self, id: ErasureId, about: Hash128) -> bool {
+        let pending = self.pending.get(&id).map(|pending| pending.about);
+        let known = pending.or_else(|| self.done.get(&id).map(|done| done.about));
+        // Records of earlier versions do not say it.
+        known.flatten().is_some_and(|known| known != about)
     }
 
     /// How far one is, and the record that holds its certificate.
@@ -156,8 +158,25 @@ impl Role {
         let msg_id = format!("{erasure}-{name}-{n}");
         let stored = self.bus.publish_durable(&self.subjects.erasures(), &msg_id, payload, deadline).await;
         let stored = stored.context("write down a step of an erasure")?;
-        self.book().fold(stored.seq, record);
+        self.catch_up().await?;
         Ok(stored.seq)
+    }
+
+    /// Reads on where the book ends: what this process wrote comes in its turn, behind what another one wrote before.
+    pub(crate) async fn catch_up(&self) -> anyhow::Result<()> {
+        let _turn = self.reading.lock().await;
+        loop {
+            let from = self.book().seq() + 1;
+            let items = self.bus.read_range(ERASURES, from, u64::MAX, PAGE).await?;
+            if items.is_empty() {
+                return Ok(());
+            }
+            for item in items {
+                let record = serde_json::from_slice(&item.payload)
+                    .with_context(|| format!("read record {} of the erasures", item.seq))?;
+                self.book().fold(item.seq, record);
+            }
+        }
     }
 }
 
@@ -170,7 +189,23 @@ mod tests {
     }
 
     fn asked() -> ErasureStep {
-        ErasureStep::Asked { by: Asker::Retention, identities: vec![IdentityId(Hash128([1; 16]))] }
+        asked_about(None)
+    }
+
+    fn asked_about(about: Option<Hash128>) -> ErasureStep {
+        ErasureStep::Asked { by: Asker::Retention, identities: vec![IdentityId(Hash128([1; 16]))], about }
+    }
+
+    #[test]
+    fn an_id_is_of_whom_it_was_asked_for_first() {
+        let mut book = Book::default();
+        let (anna, ben) = (Hash128([1; 16]), Hash128([2; 16]));
+        book.fold(1, record(1, 20, asked_about(Some(anna))));
+        book.fold(2, record(2, 20, asked()));
+        let id = |n| ErasureId(uuid::Uuid::from_u128(n));
+        assert!(book.is_of_another(id(1), ben) && !book.is_of_another(id(1), anna));
+        assert!(!book.is_of_another(id(2), ben), "a record of an earlier version does not say it");
+        assert!(!book.is_of_another(id(3), ben));
     }
 
     #[test]

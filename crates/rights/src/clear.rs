@@ -11,6 +11,7 @@ use protocol::{ErasureId, Hash128, IdentityId, SubjectToken};
 use crate::Role;
 use crate::book::Pending;
 use crate::gather::Pages;
+use crate::held_back::{Blocked, HeldBack};
 
 /// Names of files in one record.
 const OBJECTS_AT_ONCE: usize = 5_000;
@@ -45,9 +46,19 @@ impl Role {
     pub(crate) async fn known(&self, identities: &[IdentityId]) -> anyhow::Result<Known> {
         let mut known = Known::default();
         let mut pages = Pages::new(self, identities);
+        let mut blocked = Blocked::default();
         while let Some(entries) = pages.next().await? {
+            blocked.note(&entries);
             for sealed in entries.iter().filter_map(|one| one.entry.body.as_ref()) {
                 if let Some(content) = self.opened(sealed).await? {
+                    known.note(&content);
+                }
+            }
+        }
+        let mut held_back = HeldBack::new(self, identities, blocked);
+        while let Some(messages) = held_back.next().await? {
+            for message in &messages {
+                if let Some(content) = self.opened(&message.body).await? {
                     known.note(&content);
                 }
             }

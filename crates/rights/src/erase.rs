@@ -15,6 +15,7 @@ use crate::Role;
 use crate::book::Pending;
 use crate::certificate::{Looked, certificate};
 use crate::gather::Pages;
+use crate::held_back::{Blocked, HeldBack};
 use crate::sealed_in::sealed_in;
 
 /// Records read at once.
@@ -82,9 +83,17 @@ impl Role {
             .collect();
         let mut looked = Looked { files_gone: self.files_gone(&erasure.objects).await?, ..Looked::default() };
         let mut pages = Pages::new(self, &erasure.identities);
+        let mut blocked = Blocked::default();
         while let Some(entries) = pages.next().await? {
+            blocked.note(&entries);
             for sealed in entries.iter().filter_map(|one| one.entry.body.as_ref()) {
                 looked.contacts += self.require_unreadable(sealed, &destroyed).await?;
+            }
+        }
+        let mut held_back = HeldBack::new(self, &erasure.identities, blocked);
+        while let Some(messages) = held_back.next().await? {
+            for message in &messages {
+                looked.contacts += self.require_unreadable(&message.body, &destroyed).await?;
             }
         }
         looked.inbound = self.look_through(INBOUND, &destroyed).await?;

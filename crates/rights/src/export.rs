@@ -7,26 +7,25 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use bus::{FileError, WholeExport};
-use protocol::content::{Attachment, Content, Sealed};
+use bus::{BegunExport, FileError, WholeExport};
+use protocol::content::{Attachment, Content};
 use protocol::customer::TimelineEntry;
 use protocol::record::EntryKind;
-use protocol::rights::{Asker, ExportManifest, Holding};
-use protocol::streams::REMEDIES;
+use protocol::rights::{Asker, ExportManifest, Holding, KeyClass};
 use protocol::{ChannelKind, ContactId, ConversationId, ExportId, Hash128, IdentityId, MessageId, Millis};
 use serde::Serialize;
 use serde_json::Value;
 use tar::{Builder, Header};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::Role;
 use crate::gather::Pages;
+use crate::held_back::{Blocked, HeldBack, Message};
 
 /// The version of the archive's form.
 const VERSION: u8 = 1;
 /// A part is kept when it is so large, bytes.
 const PART_BYTES: usize = 4 << 20;
-/// Records looked through at once.
-const PAGE: usize = 500;
 /// Exports put together at once.
 const AT_ONCE_MAX: usize = 4;
 /// Longest name of a file that is taken over, letters.
@@ -49,8 +48,21 @@ struct Line {
     content: Option<Content>,
 }
 
+/// What somebody wrote while nobody heard them.
+#[derive(Serialize)]
+struct HeldBackLine {
+    identity: IdentityId,
+    channel: ChannelKind,
+    at: Millis,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<Content>,
+}
+
+/// Keys by whose they are, what they seal, and their generation.
+type Keys = BTreeSet<(IdentityId, KeyClass, u32)>;
+
 /// The archive while it is written.
-struct Archive<'a> {
+pub(crate) struct Archive<'a> {
     role: &'a Role,
     export: ExportId,
     owner: IdentityId,
@@ -82,15 +94,20 @@ impl Archive<'_> {
         Ok(())
     }
 
-    async fn json(&mut self, path: String, value: &impl Serialize) -> anyhow::Result<()> {
+    pub(crate) async fn json(&mut self, path: String, value: &impl Serialize) -> anyhow::Result<()> {
         let bytes = serde_json::to_vec_pretty(value)?;
         self.add(path, &bytes).await
     }
 
-    async fn finish(mut self) -> anyhow::Result<()> {
+    async fn finish(mut self, keys: &Keys) -> anyhow::Result<()> {
         self.builder.finish().context("end the archive")?;
         let part = std::mem::take(self.builder.get_mut());
         self.keep(&part).await?;
+        // Who was erased meanwhile has new keys for what was kept of them since: no part of that may be fetched.
+        for (identity, class, generation) in keys {
+            let is_living = self.role.sealer.is_living(*identity, *class, *generation).await?;
+            anyhow::ensure!(is_living, "the customer was erased, or what was read is too old by now");
+        }
         let whole = WholeExport { owner: self.owner, parts: self.parts };
         Ok(self.role.exports.finish(self.export, whole).await?)
     }
@@ -105,34 +122,66 @@ struct Counts {
 
 impl Role {
     /// Begins to put an export together, unless that goes on already; `false` if too many go on.
-    pub(crate) fn begin_export(
+    ///
+    /// # Errors
+    /// When it cannot be written down that it was begun; fate: retry.
+    pub(crate) async fn begin_export(
         self: &Arc<Self>,
         id: ExportId,
-        by: Asker,
+        begun: BegunExport,
         identities: Vec<IdentityId>,
         holdings: Vec<Holding>,
-    ) -> bool {
+    ) -> anyhow::Result<bool> {
         {
             let mut running = self.exporting();
-            if running.contains(&id) {
-                return true;
+            if running.contains_key(&id) {
+                return Ok(true);
             }
             if running.len() >= AT_ONCE_MAX {
-                return false;
+                return Ok(false);
             }
-            running.insert(id);
+            running.insert(id, None);
+        }
+        if let Err(error) = self.exports.begin(id, &begun).await {
+            self.exporting().remove(&id);
+            return Err(error.into());
         }
         let role = Arc::clone(self);
-        tokio::spawn(async move {
-            match Box::pin(role.export(id, by, &identities, holdings)).await {
+        // Nothing of the task is done before it stands among those that go on.
+        let mut running = self.exporting();
+        let task = tokio::spawn(async move {
+            match Box::pin(role.export(id, begun.by, &identities, holdings)).await {
                 Ok(()) => tracing::info!(export = %id, "an export can be fetched"),
                 Err(error) => {
                     tracing::warn!(export = %id, error = format!("{error:#}"), "an export failed; ask for it again");
+                    role.give_up(id).await;
                 }
             }
             role.exporting().remove(&id);
         });
-        true
+        running.insert(id, Some(AbortOnDropHandle::new(task)));
+        Ok(true)
+    }
+
+    /// Whoever led before took their exports along.
+    pub(crate) async fn give_up_unfinished(&self) {
+        match self.exports.unfinished().await {
+            Ok(unfinished) => {
+                for export in unfinished {
+                    tracing::info!(%export, "an export that was not whole is given up");
+                    self.give_up(export).await;
+                }
+            }
+            // Erasures do not wait for exports.
+            Err(error) => tracing::warn!(%error, "exports that are not whole are not looked for"),
+        }
+    }
+
+    /// Who waits for it is told to ask again.
+    async fn give_up(&self, id: ExportId) {
+        if let Err(error) = self.exports.give_up(id).await {
+            tracing::warn!(export = %id, %error, "what there is of an export stays until who leads next looks, or for two days");
+        }
     }
 
     async fn export(
@@ -143,6 +192,7 @@ impl Role {
         holdings: Vec<Holding>,
     ) -> anyhow::Result<()> {
         let owner = holdings.first().map(|one| one.identity).context("nothing is held")?;
+        let keys = self.keys_of(identities).await?;
         let made_at = self.now();
         let mut archive = Archive {
             role: self,
@@ -154,13 +204,15 @@ impl Role {
             made_at,
         };
         let (mut pages, mut n, mut counts) = (Pages::new(self, identities), 0, Counts::default());
-        let mut had = BTreeSet::new();
+        let (mut had, mut blocked) = (BTreeSet::new(), Blocked::default());
         while let Some(entries) = pages.next().await? {
             if !entries.is_empty() {
                 n += 1;
+                blocked.note(&entries);
                 self.export_page(&mut archive, n, entries, &mut counts, &mut had).await?;
             }
         }
+        self.export_held_back(&mut archive, identities, blocked, &mut counts, &mut had).await?;
         self.export_given(&mut archive, identities, &holdings).await?;
         let mut consents = BTreeMap::new();
         for identity in identities {
@@ -183,7 +235,46 @@ impl Role {
             files: archive.files.clone(),
         };
         archive.json("manifest.json".to_owned(), &manifest).await?;
-        archive.finish().await
+        archive.finish(&keys).await
+    }
+
+    /// The keys that what is read now may be sealed with.
+    async fn keys_of(&self, identities: &[IdentityId]) -> anyhow::Result<Keys> {
+        let mut keys = Keys::new();
+        for identity in identities {
+            let living = self.sealer.living_keys(*identity).await?;
+            keys.extend(living.into_iter().map(|(class, generation)| (*identity, class, generation)));
+        }
+        Ok(keys)
+    }
+
+    /// What they wrote while they were blocked, where no conversation has it.
+    async fn export_held_back(
+        &self,
+        archive: &mut Archive<'_>,
+        identities: &[IdentityId],
+        blocked: Blocked,
+        counts: &mut Counts,
+        had: &mut BTreeSet<Hash128>,
+    ) -> anyhow::Result<()> {
+        let (mut pages, mut n) = (HeldBack::new(self, identities, blocked), 0);
+        while let Some(messages) = pages.next().await? {
+            if messages.is_empty() {
+                continue;
+            }
+            n += 1;
+            let (mut lines, mut files) = (Vec::new(), Vec::new());
+            for Message { at, identity, channel, body } in messages {
+                counts.entries += 1;
+                let content = self.opened(&body).await?;
+                counts.unreadable += u64::from(content.is_none());
+                files.extend(files_of(identity, content.as_ref()));
+                lines.push(HeldBackLine { identity, channel, at, content });
+            }
+            archive.json(format!("held_back/{n:05}.json"), &lines).await?;
+            self.export_files(archive, files, had).await?;
+        }
+        Ok(())
     }
 
     async fn export_page(
@@ -211,6 +302,15 @@ impl Role {
         }
         archive.json(format!("timeline/{n:05}.json"), &lines).await?;
         archive.add(format!("timeline/{n:05}.txt"), text.as_bytes()).await?;
+        self.export_files(archive, files, had).await
+    }
+
+    async fn export_files(
+        &self,
+        archive: &mut Archive<'_>,
+        files: Vec<(IdentityId, Attachment)>,
+        had: &mut BTreeSet<Hash128>,
+    ) -> anyhow::Result<()> {
         for (owner, file) in files {
             if !had.insert(file.object) {
                 continue;
@@ -225,64 +325,6 @@ impl Role {
         }
         Ok(())
     }
-
-    /// What was given, promised and thanked for: the records that name the customer or a contact of theirs.
-    async fn export_given(
-        &self,
-        archive: &mut Archive<'_>,
-        identities: &[IdentityId],
-        holdings: &[Holding],
-    ) -> anyhow::Result<()> {
-        let mut names: BTreeSet<String> = identities.iter().map(ToString::to_string).collect();
-        names.extend(holdings.iter().flat_map(|one| one.contacts.iter().map(ToString::to_string)));
-        let (mut from, mut n) = (1, 0);
-        loop {
-            let items = self.bus.read_range(REMEDIES, from, u64::MAX, PAGE).await?;
-            let Some(last) = items.last() else { return Ok(()) };
-            from = last.seq + 1;
-            let mut theirs = Vec::new();
-            for item in &items {
-                let Ok(mut record) = serde_json::from_slice::<Value>(&item.payload) else { continue };
-                if is_named(&record, &names) {
-                    Box::pin(self.open_within(&mut record, identities)).await?;
-                    theirs.push(record);
-                }
-            }
-            if !theirs.is_empty() {
-                n += 1;
-                archive.json(format!("given/{n:05}.json"), &theirs).await?;
-            }
-        }
-    }
-
-    /// Puts the customer's words where they stand sealed; nothing where they can no longer be read, and where they are somebody
-    /// else's: a record of the timer can be about many.
-    async fn open_within(&self, value: &mut Value, of: &[IdentityId]) -> anyhow::Result<()> {
-        match value {
-            Value::String(text) => {
-                if let Ok(sealed) = text.parse::<Sealed>() {
-                    let is_theirs = sealed.parts().is_some_and(|(owner, ..)| of.contains(&owner));
-                    *value = if is_theirs {
-                        serde_json::to_value(self.opened(&sealed).await?)?
-                    } else {
-                        Value::Null
-                    };
-                }
-            }
-            Value::Array(values) => {
-                for value in values {
-                    Box::pin(self.open_within(value, of)).await?;
-                }
-            }
-            Value::Object(fields) => {
-                for value in fields.values_mut() {
-                    Box::pin(self.open_within(value, of)).await?;
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-        Ok(())
-    }
 }
 
 fn files_of(owner: IdentityId, content: Option<&Content>) -> Vec<(IdentityId, Attachment)> {
@@ -290,15 +332,6 @@ fn files_of(owner: IdentityId, content: Option<&Content>) -> Vec<(IdentityId, At
     let head = content.mail.as_ref();
     let kept = head.into_iter().flat_map(|head| [&head.raw, &head.html].into_iter().flatten());
     content.attachments.iter().chain(kept).map(|file| (owner, file.clone())).collect()
-}
-
-fn is_named(value: &Value, names: &BTreeSet<String>) -> bool {
-    match value {
-        Value::String(text) => names.contains(text),
-        Value::Array(values) => values.iter().any(|value| is_named(value, names)),
-        Value::Object(fields) => fields.values().any(|value| is_named(value, names)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
 }
 
 /// A name that is a file's in any system, and nothing but a file's.
@@ -322,6 +355,7 @@ fn summary(holdings: &[Holding], counts: &Counts, at: Millis) -> String {
         "# What is held of you\n\nPut together on {}. {} entries, of which {} can no longer be read.\n\n\
          - `timeline/`: what was said, the latest first, as text and as JSON\n\
          - `files/`: the files that were sent, mails as they came\n\
+         - `held_back/`: what you wrote while you were blocked, where it is in no conversation\n\
          - `given/`: what was given, promised and thanked for\n\
          - `consents.json`: what you agreed to, and when\n\
          - `manifest.json`: all of it, for machines\n\n## You are known\n\n",
@@ -352,12 +386,5 @@ mod tests {
         assert_eq!(safe("../../etc/passwd"), ".._.._etc_passwd");
         assert_eq!(safe("a\\b\u{0}c.png"), "a_b_c.png");
         assert_eq!(safe(&"x".repeat(NAME_MAX + 1)).len(), NAME_MAX);
-    }
-
-    #[test]
-    fn a_record_names_somebody_anywhere_in_it() {
-        let names: BTreeSet<String> = ["con_1_1".to_owned()].into();
-        assert!(is_named(&serde_json::json!({"a": [{"b": "con_1_1"}]}), &names));
-        assert!(!is_named(&serde_json::json!({"con_1_1": "con_1_11"}), &names));
     }
 }

@@ -15,7 +15,7 @@ use protocol::subjects::Subjects;
 use crate::Role;
 use crate::gather::holdings;
 
-/// Keys looked at in one sweep; what is more waits for the next one.
+/// Keys held in memory at once.
 const AT_ONCE_MAX: usize = 100_000;
 /// Sweeps within the shortest time for which anything is kept.
 const SWEEPS: u64 = 24;
@@ -46,25 +46,40 @@ pub async fn sweep(
     privacy: &Privacy,
     earnest: Earnest,
 ) -> anyhow::Result<Swept> {
-    let mut swept = Swept::new();
-    let aged = sealer.aged(AT_ONCE_MAX).await.context("look through the keys")?;
-    for group in aged.chunks(IDENTITIES_MAX) {
-        let kept = kept_for(bus, subjects, privacy, group).await?;
-        for AgedKeys { identity, class, is_ageless } in group {
-            let Some(kept_ms) = kept.get(identity).and_then(|kept| of(*kept, *class)) else { continue };
-            let up_to = match earnest {
-                Earnest::Told => sealer.unused(*identity, *class, kept_ms).await?,
-                Earnest::Done => {
-                    if *is_ageless {
-                        sealer.begin_to_age(*identity, *class).await?;
-                    }
-                    sealer.expire(*identity, *class, kept_ms).await?
-                }
-            };
-            *swept.entry(*class).or_default() += u64::from(up_to > 0);
+    let (mut swept, mut behind) = (Swept::new(), Some(0));
+    // Those that are kept for longer than the shortest time come up in every sweep: they hold up none behind them.
+    while let Some(revision) = behind {
+        let (aged, next) = sealer.aged(revision, AT_ONCE_MAX).await.context("look through the keys")?;
+        for group in aged.chunks(IDENTITIES_MAX) {
+            let kept = kept_for(bus, subjects, privacy, group).await?;
+            for keys in group {
+                let kept_ms = kept.get(&keys.identity).and_then(|kept| of(*kept, keys.class));
+                let Some(kept_ms) = kept_ms else { continue };
+                let is_swept = sweep_one(sealer, keys, kept_ms, earnest).await?;
+                *swept.entry(keys.class).or_default() += u64::from(is_swept);
+            }
         }
+        behind = next;
     }
     Ok(swept)
+}
+
+async fn sweep_one(
+    sealer: &Sealer,
+    AgedKeys { identity, class, is_ageless }: &AgedKeys,
+    kept_ms: u64,
+    earnest: Earnest,
+) -> anyhow::Result<bool> {
+    let up_to = match earnest {
+        Earnest::Told => sealer.unused(*identity, *class, kept_ms).await?,
+        Earnest::Done => {
+            if *is_ageless {
+                sealer.begin_to_age(*identity, *class).await?;
+            }
+            sealer.expire(*identity, *class, kept_ms).await?
+        }
+    };
+    Ok(up_to > 0)
 }
 
 fn of(kept: Retention, class: KeyClass) -> Option<u64> {

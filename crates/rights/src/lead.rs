@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bus::{HeldLease, LEASE_TTL, Lease};
 use protocol::SubjectToken;
+use protocol::streams::ERASURES;
 use service::HealthHandle;
 
 use crate::book::Book;
@@ -43,6 +44,7 @@ pub(crate) async fn run(role: Arc<Role>, health: HealthHandle) -> anyhow::Result
             }
             never = beat(&health) => never,
         }
+        role.exporting().clear();
         lease.release().await;
     }
     health.retire();
@@ -64,10 +66,24 @@ async fn beat<T>(health: &HealthHandle) -> T {
 
 /// Until it fails or is dropped.
 async fn lead(role: &Arc<Role>) -> anyhow::Result<()> {
-    let book = Book::read(&role.bus).await?;
-    *role.book() = book;
+    *role.book() = Book::default();
+    role.catch_up().await?;
+    role.give_up_unfinished().await;
     let requests = role.bus.serve(&role.subjects.rights(), &SubjectToken::new(LEASE_KEY)?).await?;
-    tokio::try_join!(serve(role, requests), work(role), keep::run(role)).map(drop)
+    tokio::try_join!(serve(role, requests), work(role), follow(role), keep::run(role)).map(drop)
+}
+
+/// Hears of what somebody who lost the lead without knowing it still wrote down, and acknowledged.
+async fn follow(role: &Role) -> anyhow::Result<()> {
+    loop {
+        tokio::time::sleep(BEAT_EVERY).await;
+        // Where it cannot be read, nothing can be written either: the next look tells.
+        let Ok(newest) = role.bus.read_last(ERASURES).await else { continue };
+        if newest.is_some_and(|newest| newest.seq > role.book().seq()) {
+            role.catch_up().await?;
+            role.wake.notify_one();
+        }
+    }
 }
 
 async fn serve(role: &Arc<Role>, mut requests: bus::Requests) -> anyhow::Result<()> {

@@ -12,12 +12,14 @@ mod clear;
 mod erase;
 mod export;
 mod gather;
+mod given;
+mod held_back;
 mod keep;
 mod lead;
 mod parked;
 mod sealed_in;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
@@ -27,10 +29,14 @@ use protocol::subjects::Subjects;
 use protocol::{ExportId, Millis, SubjectToken};
 use service::Kit;
 use tokio::sync::Notify;
+use tokio_util::task::AbortOnDropHandle;
 
 pub use crate::keep::{Earnest, Swept, sweep};
 
 use crate::book::Book;
+
+/// The tasks of exports; none while one is about to begin.
+type Exporting = BTreeMap<ExportId, Option<AbortOnDropHandle<()>>>;
 
 /// What every part of the role needs.
 struct Role {
@@ -47,8 +53,10 @@ struct Role {
     privacy: Privacy,
     audit: Audit,
     book: Mutex<Book>,
-    /// Exports that are put together now.
-    exporting: Mutex<BTreeSet<ExportId>>,
+    /// Whose turn it is to read on in the book's stream.
+    reading: tokio::sync::Mutex<()>,
+    /// Exports that are put together now; they end with the lead.
+    exporting: Mutex<Exporting>,
     /// Something is to be done.
     wake: Notify,
 }
@@ -58,7 +66,7 @@ impl Role {
         Millis(self.kit.clock.unix_ms())
     }
 
-    fn exporting(&self) -> MutexGuard<'_, BTreeSet<ExportId>> {
+    fn exporting(&self) -> MutexGuard<'_, Exporting> {
         self.exporting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -99,6 +107,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         privacy,
         audit: audit.context("open the audit trail")?,
         book: Mutex::default(),
+        reading: tokio::sync::Mutex::default(),
         exporting: Mutex::default(),
         wake: Notify::new(),
     });

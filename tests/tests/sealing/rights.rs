@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bus::{Bus, MasterKey, Sealer, UnsealError};
+use bus::{BegunExport, Bus, Deadline, Exports, MasterKey, Sealer, UnsealError};
 use protocol::command::Outcome;
-use protocol::content::{Attachment, Sealed};
+use protocol::content::{Attachment, Content, Sealed};
 use protocol::desk::{DeskCommand, FromDesk, ReplyWith};
-use protocol::ids::{ContactId, IdentityId, MessageId};
-use protocol::rights::{Certificate, ErasureState};
-use protocol::{ChannelKind, streams};
+use protocol::ids::{ContactId, ErasureId, ExportId, IdentityId, MessageId};
+use protocol::input::{CustomerMessage, Input, InputBody, MessageThread, WIRE_VERSION};
+use protocol::rights::{Asker, Certificate, ErasureRecord, ErasureState, ErasureStep};
+use protocol::subjects::Subjects;
+use protocol::{ChannelKind, Hash128, Millis, SubjectToken, streams};
 use serde_json::{Value, json};
 use tests::desk::Desk;
 use tests::up::Up;
@@ -211,10 +213,16 @@ async fn a_customer_is_exported_then_erased_and_no_backup_brings_them_back() {
     assert!(holds(&archive, FILE), "the file is not in the export");
     assert!(!holds(&archive, CARD.as_bytes()), "the card's number was kept");
     let before = sealed(&up.data(), &up.bus().await).await.len();
+    let abandoned = abandoned(&up).await;
+    assert_eq!(at.get(&abandoned).await.status(), 202, "it is put together, as far as anybody knows");
     stop(&mut up);
     let saved = up.folder().join("saved");
     copy(&up.data().join("nats/store"), &saved);
     up.again().await;
+    eventually("who leads now gives it up", SOON, || async {
+        (at.get(&abandoned).await.status() == 410).then_some(())
+    })
+    .await;
     let state = at.erase().await;
     let certificate = at.certificate(&state).await;
     assert_eq!(certificate.identities, 1);
@@ -226,9 +234,13 @@ async fn a_customer_is_exported_then_erased_and_no_backup_brings_them_back() {
     let (code, out, err) = up.command(&["erasure", "show", &state.id.to_string()]).await;
     assert_eq!(code, 0, "{out}{err}");
     assert!(out.contains("backups of KEYS"), "{out}");
-    let again =
-        json!({ "id": state.id, "identity": { "channel": "api", "account": "shop", "value": ADDRESS } });
-    assert_eq!(at.post("/api/v1/customers/erase", again.to_string()).await.0, 202, "the same id again");
+    let again = |value: &str| {
+        json!({ "id": state.id, "identity": { "channel": "api", "account": "shop", "value": value } })
+            .to_string()
+    };
+    assert_eq!(at.post("/api/v1/customers/erase", again(ADDRESS)).await.0, 202, "the same id again");
+    let (status, problem) = at.post("/api/v1/customers/erase", again("jan@x.example")).await;
+    assert_eq!((status, problem["code"].as_str()), (409, Some("id_taken")), "it is somebody else's");
     nothing_is_left(&up, before).await;
     stop(&mut up);
     // The words in the backup are sealed, and the keys of the backup are put back.
@@ -242,6 +254,16 @@ async fn a_customer_is_exported_then_erased_and_no_backup_brings_them_back() {
     let (code, out, err) = up.command(&["ledger"]).await;
     assert_eq!(code, 0, "{out}{err}");
     stop(&mut up);
+}
+
+/// Where an export lies whose process died while it was put together.
+async fn abandoned(up: &Up) -> String {
+    let (data, bus) = (up.data(), up.bus().await);
+    let exports = Exports::open(&bus, vault(&data, &bus).await).await.unwrap();
+    let export = ExportId(uuid::Uuid::now_v7());
+    exports.begin(export, &BegunExport { by: Asker::Retention, about: Hash128([1; 16]) }).await.unwrap();
+    exports.keep(export, identity(&data), 0, FIRST.as_bytes()).await.unwrap();
+    format!("/api/v1/exports/{export}")
 }
 
 async fn nothing_is_left(up: &Up, before: usize) {
@@ -289,6 +311,70 @@ async fn an_erasure_is_carried_on_by_whoever_starts_next() {
         shown.contains("once more").then_some(shown)
     });
     assert!(!shown.await.contains("skutsje"), "who comes back is somebody new");
+}
+
+/// A message as an adapter with threads publishes it: a thread of its own, which no conversation has.
+async fn begins_a_thread(up: &Up, text: &str) {
+    let (data, bus) = (up.data(), up.bus().await);
+    let who = identity(&data);
+    let content = Content { text: text.to_owned(), ..Content::default() };
+    let body = vault(&data, &bus).await.seal(who, &serde_json::to_vec(&content).unwrap()).await.unwrap();
+    let (id, account) = (MessageId(uuid::Uuid::now_v7()), SubjectToken::new("shop").unwrap());
+    let (provider, hash) = (Hash128([1; 16]), Hash128([2; 16]));
+    let thread = MessageThread { id: Hash128([3; 16]), aliases: Vec::new() };
+    let message = CustomerMessage {
+        thread: Some(Box::new(thread)),
+        ..CustomerMessage::new(id, ChannelKind::Api, account.clone(), who, provider, hash, body)
+    };
+    let now = Millis(log::now_ms());
+    let input = Input { v: WIRE_VERSION, made_at: now, body: InputBody::Message(message) };
+    let subject = Subjects::new("c1".parse().unwrap()).inbound_message(ChannelKind::Api, &account);
+    let bytes = serde_json::to_vec(&input).unwrap().into();
+    bus.publish_durable(&subject, "held-back", bytes, Deadline::after(SOON)).await.unwrap();
+    eventually("nobody hears of it", SOON, || async {
+        let items = log::items(&bus, streams::CONTACTS, 1).await;
+        items
+            .iter()
+            .any(|item| String::from_utf8_lossy(&item.payload).contains("message_held_back"))
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_wrote_while_they_were_blocked_is_theirs_too() {
+    const UNHEARD: &str = "You never let me explain the broken bowsprit";
+    let up = Up::started().await;
+    let at = At { api: up.url(), desk: up.url(), key: up.admin_key() };
+    let contact = at.everything_is_said(false).await;
+    let mut lead = Desk::open_at(&at.api, &at.desk, &at.key, "bram").await;
+    let (until, reason) = (Millis(log::now_ms() + 3_600_000), "threats".parse().unwrap());
+    let block = DeskCommand::BlockCustomer { contact, until, reason };
+    assert_eq!(lead.command(block).await, Outcome::Done);
+    begins_a_thread(&up, UNHEARD).await;
+    let (_, archive) = at.export().await;
+    assert!(holds(&archive, b"held_back/00001.json") && holds(&archive, UNHEARD.as_bytes()));
+    let before = sealed(&up.data(), &up.bus().await).await.len();
+    let certificate = at.certificate(&at.erase().await).await;
+    let contacts = certificate.places.iter().find(|one| one.place == "CONTACTS").unwrap();
+    assert_eq!(contacts.tried, Some(4), "a message, an answer, a note, and what nobody heard");
+    nothing_opens(&up.data(), &up.bus().await, before).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_that_was_acknowledged_by_who_no_longer_leads_is_carried_out() {
+    let up = Up::started().await;
+    let at = At { api: up.url(), desk: up.url(), key: up.admin_key() };
+    at.everything_is_said(false).await;
+    let (data, bus) = (up.data(), up.bus().await);
+    let id = ErasureId(uuid::Uuid::now_v7());
+    let step = ErasureStep::Asked { by: Asker::Retention, identities: vec![identity(&data)], about: None };
+    let record = ErasureRecord { v: WIRE_VERSION, erasure: id, at: Millis(log::now_ms()), step };
+    let bytes = serde_json::to_vec(&record).unwrap().into();
+    let subject = Subjects::new("c1".parse().unwrap()).erasures();
+    bus.publish_durable(&subject, "from-elsewhere", bytes, Deadline::after(SOON)).await.unwrap();
+    let state = ErasureState { id, asked_at: record.at, identities: 1, certificate: None };
+    at.certificate(&state).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -62,6 +62,19 @@ impl Projection {
         }
     }
 
+    /// Whether an agent leads the customer of a conversation: every queue, or the one in which its open contact is.
+    pub(crate) fn leads_conversation(&self, agent: AgentId, conversation: ConversationId) -> bool {
+        let Some(seat) = self.seats.get(&agent) else { return false };
+        let open = self.by_conversation.get(&conversation).and_then(|id| self.contacts.get(id));
+        seat.authority.leads_everything() || open.is_some_and(|contact| contact.is_led_by(&seat.authority))
+    }
+
+    /// Whether a conversation is an agent's own work now: they hold its open contact, or are with it.
+    pub(crate) fn works_on(&self, agent: AgentId, conversation: ConversationId) -> bool {
+        let open = self.by_conversation.get(&conversation).and_then(|id| self.contacts.get(id));
+        open.is_some_and(|contact| contact.is_read_by(agent))
+    }
+
     /// Whether an agent has or had a contact. What they ask about one that went on is the worker's to answer, and to answer
     /// alike each time; what they never had is not theirs to ask about.
     pub(crate) fn had(&self, agent: AgentId, id: ContactId) -> bool {

@@ -20,6 +20,7 @@ mod giving;
 mod pages;
 mod past;
 mod presence;
+mod rights;
 mod roles;
 mod search;
 mod till;

@@ -1,5 +1,6 @@
 //! Who may search what, and read where.
 
+use protocol::audit::{Action, Actor};
 use protocol::record::EntryKind;
 use protocol::search::{
     Said, SearchAnswer, SearchCursor, SearchHit, SearchQuestion, SearchRefusal, SnippetPart,
@@ -9,7 +10,7 @@ use protocol::views::{History, HistoryQuestion};
 use protocol::{ChannelKind, ContactId, ConversationId, InputBody, Millis};
 use serde_json::{Value, json};
 
-use crate::worker::{floor, held};
+use crate::worker::{BEN, CLEO, floor, held};
 use crate::world::{ANNA, CONTACT, CONVERSATION, World, subjects};
 
 async fn post(world: &World, token: &str, origin: Option<&str>, body: Value) -> (u16, Value) {
@@ -94,6 +95,12 @@ async fn who_leads_searches_everything_and_others_what_they_hold() {
         post(&world, &anna, None, json!({"words": "tyres", "conversation": conversation})).await;
     }
     post(&world, &cleo, None, json!({"words": "tyres"})).await;
+    // Whoever is shown words of it, once; Anna has that contact.
+    let audit = bus::Audit::open(&world.bus, &subjects(), 1 << 20).await.unwrap();
+    let page = audit.page_before(None, 100).await.unwrap();
+    let looks = page.entries.iter().filter(|line| line.entry.action == Action::ConversationSeen);
+    let looks: Vec<_> = looks.map(|line| (&line.entry.actor, line.entry.about.conversation)).collect();
+    assert_eq!(looks, [(&Actor::Agent(BEN), Some(CONVERSATION)), (&Actor::Agent(CLEO), Some(CONVERSATION))]);
     let within: Vec<_> = asked.await.unwrap().into_iter().map(|question| question.within).collect();
     let own = || Some(vec![CONVERSATION]);
     assert_eq!(within, [None, own(), own(), Some(Vec::new()), Some(Vec::new())]);

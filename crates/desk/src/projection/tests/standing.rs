@@ -153,11 +153,13 @@ fn who_leads_some_queues_is_shown_and_reads_those() {
     lead_of(&mut log, "general");
     assert_eq!(shown(&log), (1, 2, 1));
     assert!(log.floor.leads(BEN, CONTACT) && !log.floor.leads(BEN, ContactId { log_seq: 99, n: 0 }));
+    assert!(log.floor.leads_conversation(BEN, CONVERSATION));
     assert_eq!(log.floor.readable(BEN, 9), [CONVERSATION]);
     assert_eq!(log.floor.readable(BEN, 0), [], "at most so many");
     lead_of(&mut log, "other");
     assert_eq!(shown(&log), (0, 0, 0));
     assert!(log.floor.is_lead(BEN) && !log.floor.leads(BEN, CONTACT));
+    assert!(!log.floor.leads_conversation(BEN, CONVERSATION));
     assert_eq!(log.floor.readable(BEN, 9), []);
 }
 
