@@ -131,17 +131,26 @@ impl Gatekeeper {
         checked.map_err(|error| NotLetIn::Broken(error.to_string()))?.ok_or(NotLetIn::Wrong)
     }
 
-    /// Stores another password for the account that was just checked.
+    /// Whether the account is still the one that was checked: a password that was changed or taken away meanwhile lets nobody in.
+    ///
+    /// # Errors
+    /// [`NotLetIn`]; fate: refuse.
+    pub(crate) async fn stands(&self, name: &str, admitted: &Admitted) -> Result<bool, NotLetIn> {
+        let found = self.account(name).await?;
+        Ok(found.is_some_and(|(row, revision)| row.agent == admitted.agent && revision == admitted.revision))
+    }
+
+    /// Stores another password for the account that was just checked, and gives who is admitted by it.
     pub(crate) async fn change(
         &self,
         name: &SubjectToken,
         admitted: Admitted,
         password: String,
-    ) -> Result<(), NotLetIn> {
+    ) -> Result<Admitted, NotLetIn> {
         let password = self.hashed(password).await?;
         let row = json(&AgentAccount::new(admitted.agent, password))?;
-        self.accounts.update(&agent_key(name), row.into(), admitted.revision).await?;
-        Ok(())
+        let revision = self.accounts.update(&agent_key(name), row.into(), admitted.revision).await?;
+        Ok(Admitted { must_change: false, revision, ..admitted })
     }
 
     /// Gives an agent a first password, which they have to change.

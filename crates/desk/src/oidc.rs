@@ -123,6 +123,10 @@ pub(crate) async fn leave(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Some(oidc) = &gateway.oidc else { return Err(no_provider()) };
+    // Another site's page neither signs anybody in unasked nor uses up what the address may try.
+    if signin::require_own_origin(&headers).is_err() {
+        return Ok(see_other(DESK));
+    }
     if gateway.gatekeeper.check_address(signin::from(&gateway, &extensions, &headers)).is_err() {
         return Ok(back_to_desk(&gateway, InVain::TooOften));
     }

@@ -24,6 +24,8 @@ const TOKEN_BYTES_MAX: usize = 256;
 const TOUCHES_PER_IDLE: u64 = 20;
 /// How many digits of its hash name a session.
 const ID_DIGITS: usize = 16;
+/// The header of what a page asks again by itself.
+const REFRESH: &str = "winterband-refresh";
 /// Most sessions of one agent in a list.
 const LISTED_MAX: usize = 200;
 
@@ -81,7 +83,10 @@ pub(crate) async fn of_request(
     match find(gateway, &key).await {
         Ok(Some(found)) => {
             gateway.strangers.learn(&key, Some(found.row.agent));
-            touch(gateway, &key, &found).await;
+            // What an open page asks again by itself is not a use of it.
+            if !headers.contains_key(REFRESH) {
+                touch(gateway, &key, &found).await;
+            }
             Ok(found.session(&key))
         }
         Ok(None) => Err(signed_out()),

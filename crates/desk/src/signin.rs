@@ -100,8 +100,9 @@ pub(crate) async fn sign_in(
     let from = from(&gateway, &extensions, &headers);
     let admitted = admit(&gateway, &headers, from, &asked.name, asked.password).await?;
     let Admitted { agent, must_change, .. } = admitted;
-    // Who is not configured any more has no place here, whatever their password.
-    if gateway.hub.is_configured() && gateway.hub.rank_of(agent).is_none() {
+    // Who is not configured any more has no place here, whatever their password; neither has a name that they had before.
+    let named = SubjectToken::new(&asked.name).ok().and_then(|name| gateway.hub.agent_named(&name));
+    if gateway.hub.is_configured() && named != Some(agent) {
         return Err(wrong());
     }
     // A trail that takes no more stops changes and looks; the floor is not to be empty in the morning because of it.
@@ -115,9 +116,22 @@ pub(crate) async fn sign_in(
     if let Some(before) = sessions::token_in(&gateway, &headers) {
         drop(sessions::end(&gateway, before, from).await);
     }
-    let_in(&gateway, &headers, agent, must_change, &mut response).await?;
+    let key = let_in(&gateway, &headers, agent, must_change, &mut response).await?;
+    stays_in(&gateway, &asked.name, &admitted, &key).await?;
     tracing::info!(%agent, "signed in");
     Ok(response)
+}
+
+/// Whether a session that was just made stands. Whoever gives the account another password ends its sessions afterwards: they either
+/// find this one, or we find that the password is another.
+async fn stays_in(gateway: &Gateway, name: &str, admitted: &Admitted, key: &str) -> Result<(), Problem> {
+    let problem = match gateway.gatekeeper.stands(name, admitted).await {
+        Ok(true) => return Ok(()),
+        Ok(false) => wrong(),
+        Err(error) => refused(error),
+    };
+    sessions::remove(gateway, key).await?;
+    Err(problem)
 }
 
 async fn admit(
@@ -145,14 +159,14 @@ async fn admit(
     }
 }
 
-/// Makes a session and gives its cookie, and the mark of the browser.
+/// Makes a session and gives its cookie, and the mark of the browser; the key of the session is for who ends it.
 pub(crate) async fn let_in(
     gateway: &Gateway,
     headers: &HeaderMap,
     agent: AgentId,
     must_change: bool,
     response: &mut Response,
-) -> Result<(), Problem> {
+) -> Result<String, Problem> {
     let (token, lifetime) = sessions::begin(gateway, agent, must_change).await.map_err(|error| {
         tracing::warn!(error = format!("{error:#}"), "failed to make a session");
         Problem::unavailable("bus_unavailable", "sessions cannot be stored now")
@@ -163,7 +177,7 @@ pub(crate) async fn let_in(
     let until = gateway.now().plus(u64::try_from(DEVICE_LIFETIME.as_millis()).unwrap_or(u64::MAX));
     let mark = gateway.devices.mark(agent, device, until);
     set_cookie(response, &cookie(gateway.is_https(), DEVICE_COOKIE, &mark, DEVICE_LIFETIME));
-    Ok(())
+    Ok(bus::token_hash(&token))
 }
 
 /// The agent who signed in in this browser last, and which browser it is.
@@ -211,11 +225,12 @@ pub(crate) async fn change_password(
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "password_same", title, detail));
     }
     audit::note(&gateway, agent, Action::PasswordChanged, About::agent(agent)).await?;
-    gateway.gatekeeper.change(&name, admitted, asked.new).await.map_err(refused)?;
+    let admitted = gateway.gatekeeper.change(&name, admitted, asked.new).await.map_err(refused)?;
     sessions::end_all(&gateway, agent).await?;
     tracing::info!(%agent, "changed their password");
     let mut response = StatusCode::NO_CONTENT.into_response();
-    let_in(&gateway, &headers, agent, false, &mut response).await?;
+    let key = let_in(&gateway, &headers, agent, false, &mut response).await?;
+    stays_in(&gateway, name.as_str(), &admitted, &key).await?;
     Ok(response)
 }
 

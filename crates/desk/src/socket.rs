@@ -256,8 +256,9 @@ impl Desk {
     }
 
     async fn take(&mut self, frame: FromDesk) -> Option<End> {
-        // A page that is open says so by itself; only what its agent does keeps the session.
-        self.is_active |= !matches!(frame, FromDesk::Ping { .. });
+        // A page that is open says so by itself, and asks for its lists; only what its agent does keeps the session.
+        self.is_active |=
+            !matches!(frame, FromDesk::Hello { .. } | FromDesk::Ping { .. } | FromDesk::Line {});
         let task = match frame {
             FromDesk::Hello { have } => return self.hello(have).await,
             FromDesk::Ping { n } => {
@@ -312,6 +313,10 @@ impl Desk {
     ) -> Option<End> {
         if tokio::time::timeout(LOG_WAIT, self.gateway.hub.caught_up()).await.is_err() {
             return Some(End::ComeBack);
+        }
+        // Who left while no desk of theirs was open does not come back.
+        if let Err(problem) = sessions::rank_now(&self.gateway, &self.session).await {
+            return Some(if problem.code == "signed_out" { End::SignedOut } else { End::ComeBack });
         }
         self.said_hello = true;
         let (socket, out) = (self.number, self.out.clone());

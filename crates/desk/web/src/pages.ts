@@ -377,9 +377,13 @@ export interface AccountNow {
 /** What a page got: `silent` cannot be had now, `missing` is not there. */
 export type Loaded<T> = { is: 'loading' } | { is: 'silent' } | { is: 'missing' } | { is: 'found'; page: T };
 
-export async function load<T>(path: string): Promise<Loaded<T>> {
+/** Told with what a page asks again by itself: an open page alone does not keep its agent signed in. */
+const REFRESH = { 'winterband-refresh': '1' };
+
+export async function load<T>(path: string, isRefresh = false): Promise<Loaded<T>> {
   try {
-    const response = await fetch(path, { credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(10_000) });
+    const headers = isRefresh ? REFRESH : {};
+    const response = await fetch(path, { credentials: 'same-origin', cache: 'no-store', headers, signal: AbortSignal.timeout(10_000) });
     if (response.ok) return { is: 'found', page: (await response.json()) as T };
     return { is: response.status === 404 ? 'missing' : 'silent' };
   } catch {
