@@ -270,10 +270,14 @@ mod tests {
         }
     }
 
-    fn named(settings: &OidcSettings, said: &Value) -> Result<String, InVain> {
+    fn claims(said: &Value) -> Claims {
         let mut claims = json!({"iss": "https://id.example", "sub": "s", "aud": "desk", "exp": 1, "iat": 1});
         claims.as_object_mut().unwrap().extend(said.as_object().unwrap().clone());
-        name_in(settings, &serde_json::from_value(claims).unwrap()).map(|name| name.to_string())
+        serde_json::from_value(claims).unwrap()
+    }
+
+    fn named(settings: &OidcSettings, said: &Value) -> Result<String, InVain> {
+        name_in(settings, &claims(said)).map(|name| name.to_string())
     }
 
     /// Whoever can get an address at the company must not become somebody else by it.

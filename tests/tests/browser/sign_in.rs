@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use tests::Up;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
 use crate::browser::{Browser, id};
 use crate::driver::Driver;
@@ -20,6 +20,8 @@ struct Provider {
     port: u16,
     redirect: String,
     process: Child,
+    /// What it says more: a pipe that nobody holds would end it.
+    _says: Lines<BufReader<ChildStdout>>,
 }
 
 impl Provider {
@@ -38,7 +40,7 @@ impl Provider {
         let ready =
             async { while lines.next_line().await.unwrap().expect("the provider runs") != "ready" {} };
         tokio::time::timeout(READY_WITHIN, ready).await.expect("the provider is ready in time");
-        Self { port, redirect: redirect.to_owned(), process }
+        Self { port, redirect: redirect.to_owned(), process, _says: lines }
     }
 
     /// Starts it again with new keys.

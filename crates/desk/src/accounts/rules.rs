@@ -35,8 +35,17 @@ pub(crate) fn check(password: &str, names: &[&str]) -> Result<(), Problem> {
 /// Common passwords, words, names, rows of keys, repetitions and dates, also written with digits for letters: a password that takes
 /// fewer than a hundred million guesses is refused.
 fn is_easily_guessed(password: &str, names: &[&str]) -> bool {
-    let known: Vec<&str> = names.iter().copied().chain(HOUSE_WORDS).filter(|word| word.len() > 2).collect();
-    zxcvbn::zxcvbn(password, &known).score() < Score::Three
+    let own: Vec<String> = names.iter().flat_map(|name| words_of(name)).collect();
+    let known = own.iter().map(String::as_str).chain(HOUSE_WORDS).filter(|word| word.len() > 2);
+    zxcvbn::zxcvbn(password, &known.collect::<Vec<_>>()).score() < Score::Three
+}
+
+/// A name as it is, its parts, and these written as one.
+fn words_of(name: &str) -> Vec<String> {
+    let parts = name.split(|sign: char| !sign.is_alphanumeric()).filter(|part| !part.is_empty());
+    let mut words: Vec<String> = parts.map(str::to_owned).collect();
+    words.extend([words.concat(), name.to_owned()]);
+    words
 }
 
 fn unfit(code: &'static str, title: &'static str, detail: String) -> Problem {

@@ -225,6 +225,8 @@ mod tests {
         let of_ben = Trier { device: Some((BEN, 8)), ..stranger("anna", 2) };
         assert_eq!(both(&tries, of_ben, Some(ANNA)), Ok(()));
         assert!(both(&tries, of_ben, Some(ANNA)).is_err());
-        assert!(both(&tries, Trier { device: Some((ANNA, 7)), ..of_ben }, None).is_err());
+        let of_anna = Trier { device: Some((ANNA, 7)), ..stranger("ben", 3) };
+        assert_eq!(both(&tries, of_anna, Some(BEN)), Ok(()));
+        assert!(both(&tries, of_anna, Some(BEN)).is_err());
     }
 }

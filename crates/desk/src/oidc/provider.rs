@@ -97,7 +97,9 @@ impl Provider {
         let asks = RateLimiter::new(Rate::per_minute(KEYS_ASKED_PER_MINUTE), 1, service::Clock::system());
         Ok(Self {
             settings: settings.clone(),
-            client: Client::builder(TokioExecutor::new()).build(connector),
+            // Each request by a connection of its own: it is rare, and one that lay idle may be closed at the other end as it is used,
+            // with a code in it that counts once.
+            client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector),
             discovery: Mutex::default(),
             silent_since: std::sync::Mutex::default(),
             keys: Mutex::default(),
