@@ -16,6 +16,14 @@ pub(crate) fn read<T: DeserializeOwned>(
     api: &Api,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<T, Problem> {
+    read_json(&whole(api, body)?)
+}
+
+/// The bytes of the body.
+///
+/// # Errors
+/// When it is too large, or did not come whole.
+pub(crate) fn whole(api: &Api, body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
     let limit = api.kit.settings.limits.body_max_bytes;
-    read_json(&body.map_err(|rejection| problems::body(&rejection, limit))?)
+    body.map_err(|rejection| problems::body(&rejection, limit))
 }

@@ -23,6 +23,7 @@ use service::Problem;
 
 use crate::door::Caller;
 use crate::feed;
+use crate::idempotency::IdempotencyKey;
 use crate::message::{self, Source};
 use crate::problems::{self, unprocessable};
 use crate::{Api, Shared, publish, trail};
@@ -85,10 +86,11 @@ pub(crate) async fn show(
         after_seq: 0,
         before_seq: None,
         limit: u32::try_from(HISTORY_ENTRIES_MAX).unwrap_or(u32::MAX),
+        contact: Some(contact.contact),
     };
     let history: History = ask(&api, &api.subjects.views_history(), &question).await?;
     let mut entries = Vec::new();
-    for entry in history.entries.into_iter().filter(|entry| entry.contact == contact.contact) {
+    for entry in history.entries {
         entries.push(told(&api, entry).await?);
     }
     Ok(Json(PublicContact { contact, entries }))
@@ -129,14 +131,17 @@ async fn told(api: &Api, entry: Entry) -> Result<PublicEntry, Problem> {
 /// Publishes a message and waits for the router to say which contact it opened, or went to.
 pub(crate) async fn open(
     State(api): State<Shared>,
+    key: IdempotencyKey,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<ContactTaken>), Problem> {
     let bytes =
         body.map_err(|rejection| problems::body(&rejection, api.kit.settings.limits.body_max_bytes))?;
     let end = api.feeds.end(PublicLog::Contacts).last();
-    let taken = message::take(&api, &bytes, Source::Sender).await?;
+    let taken = message::take(&api, &bytes, Source::Sender { id: key.text() }).await?;
     let wait = api.kit.settings.desk.command_wait;
-    let found = match record_of(&api, taken.input_seq).await? {
+    // What came just now is decided after this; only what came before has to be looked for.
+    let before = if taken.duplicate { record_of(&api, taken.input_seq).await? } else { None };
+    let found = match before {
         Some(record) => Some(record),
         None => tokio::time::timeout(wait, decided(&api, end, taken.input_seq)).await.ok().transpose()?,
     };

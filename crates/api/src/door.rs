@@ -49,6 +49,11 @@ impl Caller {
         self.account.admin && self.account.agent.is_none()
     }
 
+    /// When the key ends; what it makes ends no later.
+    pub(crate) fn ends_at(&self) -> Option<Millis> {
+        self.account.expires_at.into_iter().chain(self.account.replaced_until).min()
+    }
+
     /// Whether the key has a right.
     ///
     /// # Errors

@@ -10,14 +10,14 @@ mod pace;
 mod registry;
 mod replies;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bus::{Bucket, Bus, HeldLease, Lease, LeaseError, places};
+use bus::{Bucket, Bus, HeldLease, Lease, LeaseError, StreamError, places};
 use protocol::SubjectToken;
-use protocol::edge::EdgeKind;
+use protocol::edge::{EdgeKind, guest_name, integration_key};
 use service::{HealthHandle, Problem};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -93,6 +93,9 @@ async fn beat(health: &HealthHandle) {
 
 /// A lane for each integration, until the process ends or another one leads.
 async fn lead(edge: &Arc<Edge>, lease: &HeldLease, health: &HealthHandle, ended: &CancellationToken) {
+    if let Err(error) = forget_leftovers(edge).await {
+        tracing::warn!(error = format!("{error:#}"), "streams of integrations that went may still be there");
+    }
     let mut rows = edge.registry.changes();
     let mut lanes: HashMap<SubjectToken, CancellationToken> = HashMap::new();
     let mut tasks = JoinSet::new();
@@ -133,18 +136,43 @@ async fn keep_lane(edge: Arc<Edge>, name: SubjectToken, stop: CancellationToken)
         }
     }
     // Who was taken away leaves nothing behind; whoever leads next does the same for what a crash left.
-    if edge.registry.find(&name).is_none() {
-        forget(&edge.bus, &name).await;
+    if edge.registry.find(&name).is_none()
+        && let Err(error) = forget(&edge.bus, &name).await
+    {
+        tracing::warn!(integration = %name, %error, "a stream of an integration that went is still there");
     }
 }
 
-/// Deletes an integration's streams.
-pub(crate) async fn forget(bus: &Bus, name: &SubjectToken) {
-    for begin in [protocol::streams::EDGE_OF, protocol::streams::REJECTED_OF] {
-        if let Err(error) = bus.delete_stream(&format!("{begin}{name}")).await {
-            tracing::warn!(integration = %name, %error, "a stream of an integration that went is still there");
+/// What the names of an integration's streams begin with.
+const STREAMS_OF: [&str; 2] = [protocol::streams::EDGE_OF, protocol::streams::REJECTED_OF];
+
+/// Deletes an integration's streams; what fails can be done again.
+///
+/// # Errors
+/// When the bus is away; fate: retry.
+pub(crate) async fn forget(bus: &Bus, name: &SubjectToken) -> Result<(), StreamError> {
+    for begin in STREAMS_OF {
+        bus.delete_stream(&format!("{begin}{name}")).await?;
+    }
+    Ok(())
+}
+
+/// Deletes the streams of integrations that are no longer there: who takes one away may have died on the way.
+async fn forget_leftovers(edge: &Edge) -> anyhow::Result<()> {
+    // First what is there and then who there is, as it is stored: whose stream was made by now has a row for it by now.
+    let mut streams = Vec::new();
+    for begin in STREAMS_OF {
+        streams.extend(edge.bus.streams_named(begin).await?.into_iter().map(|name| (begin, name)));
+    }
+    let keys: HashSet<String> = edge.api.accounts.keys().await?.into_iter().collect();
+    for (begin, stream) in streams {
+        let name = stream.strip_prefix(begin).and_then(guest_name);
+        if name.is_some_and(|name| !keys.contains(&integration_key(&name))) {
+            edge.bus.delete_stream(&stream).await?;
+            tracing::warn!(stream, "a stream of an integration that went was still there");
         }
     }
+    Ok(())
 }
 
 /// A kind and an id, as an answer carries them.

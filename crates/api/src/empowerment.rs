@@ -20,6 +20,7 @@ use service::Problem;
 use service::http::read_json;
 
 use crate::door::Caller;
+use crate::idempotency::IdempotencyKey;
 use crate::{Api, CONFIG_BYTES_MAX, Shared, body, problems, publish, trail};
 
 /// How long the worker may take to look at a policy.
@@ -45,11 +46,14 @@ fn is_from(source: &SubjectToken, by: Option<&SubjectToken>) -> Result<(), Probl
 pub(crate) async fn facts(
     State(api): State<Shared>,
     caller: Caller,
+    key: IdempotencyKey,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
-    let asked: NewFacts = body::read(&api, body)?;
+    let bytes = body::whole(&api, body)?;
+    let asked: NewFacts = read_json(&bytes)?;
     caller.may_tell_as(&asked.source)?;
-    let told = Told { id: NoticeId(uuid::Uuid::now_v7()), now: Millis(api.kit.clock.unix_ms()), by: None };
+    let id = NoticeId(key.id_of(&api, &caller, "facts", &bytes));
+    let told = Told { id, now: Millis(api.kit.clock.unix_ms()), by: None };
     Ok((StatusCode::ACCEPTED, Json(take_facts(&api, asked, told).await?)))
 }
 
@@ -77,11 +81,14 @@ pub(crate) async fn take_facts(api: &Api, asked: NewFacts, told: Told<'_>) -> Re
 pub(crate) async fn signal(
     State(api): State<Shared>,
     caller: Caller,
+    key: IdempotencyKey,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
-    let asked: NewSignal = body::read(&api, body)?;
+    let bytes = body::whole(&api, body)?;
+    let asked: NewSignal = read_json(&bytes)?;
     caller.may_tell_as(&asked.source)?;
-    Ok((StatusCode::ACCEPTED, Json(take_signal(&api, asked, SignalId(uuid::Uuid::now_v7()), None).await?)))
+    let id = SignalId(key.id_of(&api, &caller, "signal", &bytes));
+    Ok((StatusCode::ACCEPTED, Json(take_signal(&api, asked, id, None).await?)))
 }
 
 /// Stores a signal, from wherever it was told.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bus::{Bus, Tail, TailOptions};
@@ -19,6 +20,15 @@ use crate::{BEAT_EVERY, NAME};
 pub(crate) const WAITING_MAX: usize = 16;
 /// What every record about a configuration contains; most records need no further look.
 const MARKS: [&[u8]; 2] = [b"\"config_applied\"", b"\"config_refused\""];
+
+/// What the record of a message says that found no room for its conversation.
+const FULL: &[u8] = b"\"reason\":\"floor_full\"";
+/// What the record of one says that found it.
+const ROOM: &[u8] = b"\"conversation_opened\"";
+/// How long no more of what may wait elsewhere is taken when the floor is full, at first; twice that with each that finds it full.
+const FULL_FIRST: Duration = Duration::from_secs(5);
+/// The longest of these pauses.
+const FULL_LONGEST: Duration = Duration::from_secs(600);
 
 /// A configuration in force.
 #[derive(Clone, Debug)]
@@ -57,6 +67,14 @@ struct Known {
     read_to_end: bool,
     in_force: Option<InForce>,
     waiting: HashMap<NoticeId, oneshot::Sender<Settled>>,
+    full: Option<Full>,
+}
+
+/// Too many conversations have an open contact.
+struct Full {
+    pause: Duration,
+    /// When one message more may try, by the monotonic clock.
+    next_try: Duration,
 }
 
 /// A wait for the record of a change; dropping it ends the wait.
@@ -101,8 +119,30 @@ impl Floor {
         Some(Waiting { floor: self.clone(), id, settled })
     }
 
+    /// Whether a message may be taken that can wait where it is: while the floor is full, one in a while, which tells whether it still is.
+    pub(crate) fn has_room(&self, now: Duration) -> bool {
+        let mut known = self.lock();
+        let Some(full) = known.full.as_mut() else { return true };
+        let may_try = now >= full.next_try;
+        if may_try {
+            full.next_try = now + full.pause;
+        }
+        may_try
+    }
+
+    /// Learns from a record whether there is room. What the past says of it is past.
+    fn look_for_room(&self, payload: &[u8], now: Duration) {
+        let mut known = self.lock();
+        if known.read_to_end && has(payload, FULL) {
+            let pause = known.full.as_ref().map_or(FULL_FIRST, |full| (full.pause * 2).min(FULL_LONGEST));
+            known.full = Some(Full { pause, next_try: now + pause });
+        } else if known.full.is_some() && has(payload, ROOM) {
+            known.full = None;
+        }
+    }
+
     fn fold(&self, seq: u64, payload: &[u8]) -> serde_json::Result<()> {
-        if !MARKS.iter().any(|mark| payload.windows(mark.len()).any(|window| window == *mark)) {
+        if !MARKS.iter().any(|mark| has(payload, mark)) {
             return Ok(());
         }
         let record: Record = serde_json::from_slice(payload)?;
@@ -133,6 +173,10 @@ impl Floor {
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn has(payload: &[u8], mark: &[u8]) -> bool {
+    payload.windows(mark.len()).any(|window| window == mark)
 }
 
 fn in_force(log_seq: u64, change: &ConfigInput) -> InForce {
@@ -178,6 +222,7 @@ async fn run(
             }
             item = tail.next() => {
                 let item = item.context("failed to read the log")?;
+                floor.look_for_room(&item.payload, kit.clock.monotonic());
                 // Going on without a configuration that others use would answer wrongly.
                 floor.fold(item.seq, &item.payload)
                     .with_context(|| format!("failed to read record {} of the log", item.seq))?;
@@ -203,6 +248,36 @@ mod tests {
     use protocol::Millis;
     use protocol::config::{Account, Queue};
     use protocol::input::{Input, WIRE_VERSION};
+
+    #[test]
+    fn while_the_floor_is_full_one_in_a_while_tries_and_later_each_time_it_finds_it_so() {
+        let at = Duration::from_secs;
+        let record = |event: Event| serde_json::to_vec(&event).unwrap();
+        let reason = protocol::record::ParkReason::FloorFull;
+        let full = record(Event::Parked { reason });
+        let floor = Floor::default();
+        floor.look_for_room(&full, at(1));
+        assert!(floor.has_room(at(1)), "what was so before the log was read to its end is past");
+        floor.lock().read_to_end = true;
+        floor.look_for_room(&full, at(10));
+        assert!(!floor.has_room(at(14)));
+        assert!(floor.has_room(at(15)) && !floor.has_room(at(15)), "one tries");
+        floor.look_for_room(&full, at(16));
+        assert!(!floor.has_room(at(25)) && floor.has_room(at(26)), "twice as long");
+        for _ in 0..20 {
+            floor.look_for_room(&full, at(100));
+        }
+        assert!(!floor.has_room(at(699)) && floor.has_room(at(700)), "and not for ever");
+        let opened = Event::ConversationOpened {
+            conversation: protocol::ConversationId { log_seq: 1, n: 0 },
+            identity: protocol::IdentityId(Hash128([1; 16])),
+            channel: ChannelKind::Api,
+            account: SubjectToken::new("shop").unwrap(),
+            thread: None,
+        };
+        floor.look_for_room(&record(opened), at(701));
+        assert!(floor.has_room(at(701)) && floor.has_room(at(701)));
+    }
 
     #[test]
     fn it_is_ready_only_once_a_message_would_be_answered() {

@@ -44,7 +44,7 @@ pub(crate) async fn post(
     // Nobody gives a right that they do not have.
     asked.scopes.iter().try_for_each(|scope| caller.may(*scope))?;
     trail::note(&api, &caller, Action::IntegrationChanged, about(&asked.name)).await?;
-    let made = add(&api.accounts, asked, Millis(api.kit.clock.unix_ms())).await?;
+    let made = add(&api.accounts, &api.bus, asked, Millis(api.kit.clock.unix_ms())).await?;
     tracing::info!(integration = %made.name, by = caller.id(), "an integration was made");
     Ok((StatusCode::CREATED, Json(made)))
 }
@@ -109,6 +109,7 @@ pub async fn list(accounts: &Bucket) -> Result<Vec<IntegrationListed>, Problem> 
 /// A problem that says what to correct, or `bus_unavailable`; fate: refuse, or retry.
 pub async fn add(
     accounts: &Bucket,
+    bus: &Bus,
     asked: NewIntegration,
     made_at: Millis,
 ) -> Result<IntegrationMade, Problem> {
@@ -130,15 +131,23 @@ pub async fn add(
         per_second: asked.per_second.unwrap_or(GUEST_PER_SECOND_DEFAULT),
         made_at,
     };
+    // By the row itself: one that does not read is in no list, and its streams are somebody's all the same.
+    if accounts.get(&integration_key(&name)).await.map_err(|error| away(&error))?.is_some() {
+        return Err(exists());
+    }
+    // Whoever had this name before leaves nothing to its next bearer.
+    edge::forget(bus, &name).await.map_err(|error| away(&error))?;
     match accounts.create(&integration_key(&name), bytes(&row)?).await {
         Ok(_) => Ok(IntegrationMade { name, keys: row.keys, seed }),
-        Err(KvError::Exists) => {
-            let detail = "use another name, or take that one away first";
-            let title = "there is an integration of this name";
-            Err(Problem::new(StatusCode::CONFLICT, "integration_exists", title, detail))
-        }
+        Err(KvError::Exists) => Err(exists()),
         Err(error) => Err(away(&error)),
     }
+}
+
+fn exists() -> Problem {
+    let detail = "use another name, or take that one away first";
+    let title = "there is an integration of this name";
+    Problem::new(StatusCode::CONFLICT, "integration_exists", title, detail)
 }
 
 /// Gives it one key more, which opens beside the old ones, or ends all but the newest.
@@ -189,8 +198,13 @@ pub async fn rotate(
 /// `no_such_integration`, or `bus_unavailable`; fate: refuse, or retry.
 pub async fn remove(accounts: &Bucket, bus: &Bus, name: &str) -> Result<(), Problem> {
     let (name, _) = find(accounts, name).await?;
+    // Before its row: while that is there, the same request again finishes what failed here.
+    edge::forget(bus, &name).await.map_err(|error| away(&error))?;
     accounts.delete(&integration_key(&name)).await.map_err(|error| away(&error))?;
-    edge::forget(bus, &name).await;
+    // Who takes what it publishes may have made them anew until it learned of this.
+    if let Err(error) = edge::forget(bus, &name).await {
+        tracing::warn!(integration = %name, %error, "whoever leads next deletes the streams of an integration that went");
+    }
     Ok(())
 }
 

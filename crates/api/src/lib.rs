@@ -14,6 +14,7 @@ mod edge;
 mod empowerment;
 mod feed;
 mod floor;
+mod idempotency;
 pub mod integrations;
 mod keys;
 mod message;

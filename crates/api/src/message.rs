@@ -19,14 +19,15 @@ use protocol::{ChannelKind, Hash128, Input, InputBody, MessageId, Millis, Parked
 use serde::Serialize;
 use service::Problem;
 
+use crate::idempotency::IdempotencyKey;
 use crate::message::read::{Fit, Misfit};
 use crate::{Api, NAME, Shared, park, problems, publish};
 
 /// Where bytes come from, and so what happens to those that cannot become a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source<'a> {
-    /// From their sender: they are kept for a person.
-    Sender,
+    /// From their sender, perhaps with an id beside them: they are kept for a person.
+    Sender { id: Option<&'a str> },
     /// They were kept, since then, and are tried again: what is wrong is told only.
     Parked { id: ParkedId, at: Millis },
     /// From an integration's edge, where they came at that time: what is wrong is told, and kept among its rejections.
@@ -34,10 +35,18 @@ pub(crate) enum Source<'a> {
 }
 
 impl Source<'_> {
+    /// The id that stood beside the bytes.
+    fn id(&self) -> Option<&str> {
+        match self {
+            Self::Sender { id } => *id,
+            Self::Parked { .. } | Self::Edge { .. } => None,
+        }
+    }
+
     /// Whether whoever writes may write for this account.
     fn may_name(&self, account: &SubjectToken) -> bool {
         match self {
-            Self::Sender | Self::Parked { .. } => true,
+            Self::Sender { .. } | Self::Parked { .. } => true,
             Self::Edge { accounts, .. } => accounts.contains(account),
         }
     }
@@ -45,10 +54,11 @@ impl Source<'_> {
 
 pub(crate) async fn post(
     State(api): State<Shared>,
+    key: IdempotencyKey,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let answer = match body {
-        Ok(bytes) => take(&api, &bytes, Source::Sender).await,
+        Ok(bytes) => take(&api, &bytes, Source::Sender { id: key.text() }).await,
         Err(rejection) => Err(problems::body(&rejection, api.kit.settings.limits.body_max_bytes)),
     };
     match answer {
@@ -73,14 +83,14 @@ pub(crate) async fn take(api: &Api, bytes: &[u8], source: Source<'_>) -> Result<
     let now = Millis(api.kit.clock.unix_ms());
     // A sender's clock is held against the time at which the bytes came.
     let came_at = match source {
-        Source::Sender => now,
+        Source::Sender { .. } => now,
         Source::Parked { at, .. } | Source::Edge { at, .. } => at,
     };
     let text_max_bytes = api.kit.settings.limits.text_max_bytes;
     let known = |account: &_| {
         source.may_name(account) && in_force.as_ref().is_some_and(|in_force| in_force.has_account(account))
     };
-    match read::read(bytes, came_at, text_max_bytes, known) {
+    match read::read(bytes, source.id(), came_at, text_max_bytes, known) {
         Ok(fit) => accept(api, fit, source).await,
         Err(Misfit::Refused(problem)) => Err(problem),
         Err(Misfit::UnknownAccount(_)) if matches!(source, Source::Edge { .. }) => {
@@ -88,10 +98,9 @@ pub(crate) async fn take(api: &Api, bytes: &[u8], source: Source<'_>) -> Result<
         }
         Err(misfit) => {
             let (reason, account, detail, problem) = misfit.parts();
-            if source != Source::Sender {
-                return Err(problem);
-            }
-            let id = park::park(api, bytes, reason, detail, account, now).await?;
+            let Source::Sender { id: given } = source else { return Err(problem) };
+            let bytes = read::with_id(bytes, given);
+            let id = park::park(api, &bytes, reason, detail, account, now).await?;
             Err(problems::kept(problem, id))
         }
     }
@@ -110,16 +119,26 @@ async fn accept(api: &Api, mut fit: Fit, source: Source<'_>) -> Result<MessageTa
     for kind in api.privacy.mask_of(channel, &account).content(&mut fit.content) {
         api.kit.metrics.masked_total.inc([NAME, kind.name()]);
     }
-    let identity = api.hasher.identity(channel, account.as_str(), &fit.from);
-    let (provider_hash, replays) = match source {
-        Source::Sender => (api.hasher.provider_id(channel, &account, &fit.id), None),
-        Source::Parked { id, .. } => (api.hasher.provider_id(channel, &account, &fit.id), Some(id)),
-        Source::Edge { integration, .. } => {
-            (api.hasher.integration_message(integration, &account, &fit.id), None)
-        }
+    let identity = if fit.practice {
+        api.hasher.practice_identity(account.as_str(), &fit.from)
+    } else {
+        api.hasher.identity(channel, account.as_str(), &fit.from)
     };
     let content_hash =
         content_hash(api, &fit.from, &fit.content, fit.category.as_ref().map(|word| word.as_str()))?;
+    let (provider_hash, replays) = match source {
+        Source::Sender { .. } => (api.hasher.provider_id(channel, &account, &fit.id), None),
+        Source::Parked { id, .. } => (api.hasher.provider_id(channel, &account, &fit.id), Some(id)),
+        Source::Edge { integration, .. } => {
+            (api.hasher.integration_message(integration, &account, &fit.id, content_hash), None)
+        }
+    };
+    // What was practised first is sent under the same id in earnest, and the other way round.
+    let provider_hash = if fit.practice {
+        api.hasher.content(format!("practice {provider_hash}").as_bytes())
+    } else {
+        provider_hash
+    };
     let message = MessageId(uuid::Uuid::now_v7());
     let body = publish::seal(api, identity, &publish::json(&fit.content)?).await?;
     let (sent_at, category) = (fit.sent_at, fit.category);
@@ -139,7 +158,7 @@ async fn accept(api: &Api, mut fit: Fit, source: Source<'_>) -> Result<MessageTa
         thread: None,
         automatic: false,
         keys: None,
-        practice: false,
+        practice: fit.practice,
         body,
     };
     publish(api, message).await

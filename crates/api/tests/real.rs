@@ -1,6 +1,7 @@
 //! The API against a real nats-server; the test plays the router.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
+mod again;
 mod edge;
 mod feed;
 mod hostile;

@@ -39,10 +39,20 @@ impl IdHasher {
         IdentityId(hash(&self.identity, &[channel.as_str().as_bytes(), scope.as_bytes(), value.as_bytes()]))
     }
 
-    /// All identities that somebody may have who writes so: whoever writes by mail is one in every inbox, and another one when
+    /// Who practises under this name by an account of the API: nobody else's conversation is theirs, so that nothing that was only
+    /// practised stands in a real one.
+    #[must_use]
+    pub fn practice_identity(&self, account: &str, value: &str) -> IdentityId {
+        IdentityId(hash(&self.identity, &[b"practice", account.as_bytes(), value.as_bytes()]))
+    }
+
+    /// All identities that somebody may have who writes so: who only practises is another one, and whoever writes by mail is one in every inbox, and another one when
     /// their server vouches for them.
     #[must_use]
     pub fn identities(&self, channel: ChannelKind, account: &str, value: &str) -> Vec<IdentityId> {
+        if channel == ChannelKind::Api {
+            return vec![self.identity(channel, account, value), self.practice_identity(account, value)];
+        }
         if channel != ChannelKind::Email {
             return vec![self.identity(channel, account, value)];
         }
@@ -56,25 +66,41 @@ impl IdHasher {
         hash(&self.provider_id, &[channel.as_str().as_bytes(), account.as_str().as_bytes(), id.as_bytes()])
     }
 
-    /// The id of what an integration published under an id of its own: nobody else's ids can become the same.
+    /// The id of what an integration published under an id of its own: nobody else's ids can become the same. Other bytes under
+    /// the same id are another thing, since nobody could say which of the two was meant.
     #[must_use]
-    pub fn integration_id(&self, integration: &SubjectToken, kind: EdgeKind, id: &SubjectToken) -> Hash128 {
+    pub fn integration_id(
+        &self,
+        integration: &SubjectToken,
+        kind: EdgeKind,
+        id: &SubjectToken,
+        payload: &[u8],
+    ) -> Hash128 {
         let parts = [integration.as_str(), kind.as_str(), id.as_str()].map(str::as_bytes);
         let [integration, kind, id] = parts;
-        hash(&self.provider_id, &[b"integration", integration, kind, id])
+        hash(&self.provider_id, &[b"integration", integration, kind, id, payload])
     }
 
-    /// The hash of the id that an integration gave a message of one account, apart from the ids of all others who write there.
+    /// The id of what somebody sent over HTTP under a key of their own (`Idempotency-Key`); as [`Self::integration_id`].
+    #[must_use]
+    pub fn request_id(&self, sender: &str, kind: &str, key: &str, payload: &[u8]) -> Hash128 {
+        let [sender, kind, key] = [sender, kind, key].map(str::as_bytes);
+        hash(&self.provider_id, &[b"request", sender, kind, key, payload])
+    }
+
+    /// The hash of the id that an integration gave a message of one account, apart from the ids of all others who write there. Other
+    /// content under the same id is another message.
     #[must_use]
     pub fn integration_message(
         &self,
         integration: &SubjectToken,
         account: &SubjectToken,
         id: &str,
+        content: Hash128,
     ) -> Hash128 {
         let parts = [integration.as_str(), account.as_str(), id].map(str::as_bytes);
         let [integration, account, id] = parts;
-        hash(&self.provider_id, &[b"integration message", integration, account, id])
+        hash(&self.provider_id, &[b"integration message", integration, account, id, &content.0])
     }
 
     /// The hash of content: says whether two messages of one id say the same.

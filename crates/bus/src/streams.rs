@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
 use async_nats::jetstream::{ErrorCode, context};
+use futures_util::TryStreamExt as _;
 use protocol::Subject;
 
 use crate::connection::Bus;
@@ -134,6 +135,22 @@ impl Bus {
             Err(error) => return Err(unavailable(name, &error)),
         }
         self.js.delete_stream(name).await.map(|_| true).map_err(|error| unavailable(name, &error))
+    }
+
+    /// The names of all streams that begin so, in their order.
+    ///
+    /// # Errors
+    /// [`StreamError::Unavailable`]; fate: retry.
+    pub async fn streams_named(&self, begin: &str) -> Result<Vec<String>, StreamError> {
+        let mut all = self.js.stream_names();
+        let mut names = Vec::new();
+        while let Some(name) = all.try_next().await.map_err(|error| unavailable(begin, &error))? {
+            if name.starts_with(begin) {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// Makes the stream, or brings it to the description. Size and age only ever grow: a smaller value than the

@@ -77,7 +77,13 @@ async fn older(host: &Host, conversation: ConversationId, after: u64, before: u6
 async fn ask(host: &Host, conversation: ConversationId, after: u64, wanted: u64) -> Option<Vec<Entry>> {
     let before_seq = after.saturating_add(wanted).saturating_add(1);
     let limit = u32::try_from(wanted).unwrap_or(u32::MAX);
-    let question = HistoryQuestion { conversation, after_seq: after, before_seq: Some(before_seq), limit };
+    let question = HistoryQuestion {
+        conversation,
+        after_seq: after,
+        before_seq: Some(before_seq),
+        limit,
+        contact: None,
+    };
     let question = Bytes::from(serde_json::to_vec(&question).ok()?);
     let answer =
         host.bus.request(&host.subjects.views_history(), question, Deadline::after(HISTORY_WITHIN)).await;

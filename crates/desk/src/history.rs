@@ -27,8 +27,13 @@ pub(crate) async fn before(
     before_seq: u64,
     wait: Duration,
 ) -> Option<Vec<Entry>> {
-    let question =
-        HistoryQuestion { conversation, after_seq: 0, before_seq: Some(before_seq), limit: ENTRIES_MAX };
+    let question = HistoryQuestion {
+        conversation,
+        after_seq: 0,
+        before_seq: Some(before_seq),
+        limit: ENTRIES_MAX,
+        contact: None,
+    };
     let question = serde_json::to_vec(&question).ok()?;
     let subject = gateway.subjects.views_history();
     let answer = gateway.bus.request(&subject, question.into(), Deadline::after(wait)).await;

@@ -171,8 +171,13 @@ pub(crate) async fn part(
         return Err(not_yours());
     }
     audit::look(&gateway, agent, Action::ConversationSeen, conversation).await?;
-    let question =
-        HistoryQuestion { conversation, after_seq: 0, before_seq: before, limit: history::ENTRIES_MAX };
+    let question = HistoryQuestion {
+        conversation,
+        after_seq: 0,
+        before_seq: before,
+        limit: history::ENTRIES_MAX,
+        contact: None,
+    };
     let away = || silent("history_silent", "what was said cannot be shown now");
     let history: Option<History> = ask(&gateway, &gateway.subjects.views_history(), &question).await;
     let entries = history.ok_or_else(away)?.entries;

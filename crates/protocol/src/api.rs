@@ -19,7 +19,9 @@ use crate::token::{ChannelKind, SubjectToken};
 pub struct NewMessage {
     /// The configured account of channel `api`.
     pub account: String,
-    /// The sender's own id of this message: the same id again is the same message.
+    /// The sender's own id of this message: the same id again is the same message. Over HTTP it may stand in the header
+    /// `Idempotency-Key` instead.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(min = 1, max = 256))]
     pub id: String,
     /// Who wrote.
@@ -40,6 +42,10 @@ pub struct NewMessage {
     /// most 64 bytes each. Routing reads those that the configuration declares, when the message opens a contact.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub facts: BTreeMap<String, serde_json::Value>,
+    /// Whether it is only practised: it is routed and answered like any, as of a customer of this name who only practises, and has no
+    /// consequences outside. No order, feed, webhook or report knows of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub practice: bool,
 }
 
 /// Who wrote a message.

@@ -27,6 +27,9 @@ pub struct HistoryQuestion {
     pub before_seq: Option<u64>,
     /// At most so many, the latest ones; capped at [`crate::limits::HISTORY_ENTRIES_MAX`].
     pub limit: u32,
+    /// Only entries of this contact, if given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactId>,
 }
 
 /// A conversation's past.

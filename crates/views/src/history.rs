@@ -52,14 +52,16 @@ fn entries(connection: &Connection, question: &HistoryQuestion) -> Result<Vec<En
     let most = usize::try_from(question.limit).unwrap_or(usize::MAX).min(HISTORY_ENTRIES_MAX);
     let mut select = connection.prepare_cached(
         "SELECT seq, at, contact, kind, message, body FROM entries
-         WHERE conversation = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4",
+         WHERE conversation = ?1 AND seq > ?2 AND seq < ?3 AND (?5 IS NULL OR contact = ?5)
+         ORDER BY seq DESC LIMIT ?4",
     )?;
     let before = question.before_seq.map_or(i64::MAX, signed);
     let mut rows = select.query(params![
         question.conversation.to_string(),
         signed(question.after_seq),
         before,
-        i64::try_from(most).unwrap_or(i64::MAX)
+        i64::try_from(most).unwrap_or(i64::MAX),
+        question.contact.map(|contact| contact.to_string())
     ])?;
     let mut found = Vec::new();
     let mut words_bytes = 0;
@@ -127,6 +129,7 @@ mod tests {
     use crate::fold::Conversations;
     use crate::sample;
     use crate::store::{Store, connect_reader};
+    use protocol::ContactId;
     use protocol::record::EntryKind;
 
     struct Given {
@@ -144,7 +147,13 @@ mod tests {
     }
 
     fn ask(after_seq: u64, before_seq: Option<u64>, limit: u32) -> HistoryQuestion {
-        HistoryQuestion { conversation: sample::conversation_id(), after_seq, before_seq, limit }
+        HistoryQuestion {
+            conversation: sample::conversation_id(),
+            after_seq,
+            before_seq,
+            limit,
+            contact: None,
+        }
     }
 
     fn seqs(history: &History) -> Vec<u64> {
@@ -231,6 +240,24 @@ mod tests {
         assert_eq!(read(ask(0, None, 0)), [0; 0]);
         assert_eq!(read(ask(0, Some(most + 1), u32::MAX)), (1..=most).collect::<Vec<_>>());
         assert_eq!(read(ask(0, None, u32::MAX)), (2..=most + 1).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_contact_is_read_whole_however_much_was_said_after_it() {
+        let mut given = given();
+        let most = u64::try_from(HISTORY_ENTRIES_MAX).unwrap();
+        given.store.apply(&sample::long_conversation(1, "first")).unwrap();
+        let later = ContactId { log_seq: 2, n: 0 };
+        let rows: Vec<_> = (2..=most + 1).map(|seq| sample::entry_of(seq, later)).collect();
+        given.store.apply(&rows).unwrap();
+        let all = history(&mut given.reader, &ask(0, None, u32::MAX)).unwrap();
+        assert_eq!(seqs(&all), (2..=most + 1).collect::<Vec<_>>(), "the first is no longer among the latest");
+        let mut of = |contact| {
+            let question = HistoryQuestion { contact: Some(contact), ..ask(0, None, u32::MAX) };
+            seqs(&history(&mut given.reader, &question).unwrap())
+        };
+        assert_eq!(of(sample::contact_id()), [1]);
+        assert_eq!(of(later).len(), HISTORY_ENTRIES_MAX);
     }
 
     #[test]

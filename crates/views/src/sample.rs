@@ -210,6 +210,13 @@ pub(crate) fn long_conversation(messages: u64, words: &str) -> Vec<Row<Record>> 
     rows
 }
 
+/// The customer writes in [`conversation`] once more, in this contact.
+pub(crate) fn entry_of(seq: u64, contact: ContactId) -> Row<Record> {
+    let added =
+        Event::EntryAdded { conversation: conversation_id(), contact, seq, entry: EntryKind::FromCustomer };
+    row(seq, wrote(seq, "later"), vec![added])
+}
+
 /// So many contacts of one conversation, opened one after another.
 pub(crate) fn many_contacts(contacts: u32) -> Vec<Row<Record>> {
     let mut rows = vec![row(1, wrote(1, "x"), opened())];

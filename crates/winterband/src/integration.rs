@@ -117,8 +117,9 @@ pub(crate) async fn run(folder: Option<&Path>, command: Command) -> Result<ExitC
             let KeyArgs { public_key, seed_file } = key;
             let asked = NewIntegration { name, scopes, accounts, per_second, public_key };
             office.note(&asked.name).await?;
-            let made =
-                integrations::add(&office.accounts, asked, now()).await.map_err(|problem| told(&problem))?;
+            let made = integrations::add(&office.accounts, &office.bus, asked, now())
+                .await
+                .map_err(|problem| told(&problem))?;
             return office.hand_over(&made, seed_file.as_deref()).await;
         }
         Command::List => office.list().await?,

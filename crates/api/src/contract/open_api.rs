@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use axum::http::Method;
 use protocol::api::ProblemBody;
 use protocol::integration::webhook::WebhookEvent;
+use protocol::limits::PROVIDER_ID_BYTES_MAX;
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
 use crate::contract::routes::{self, Line};
 use crate::contract::shape;
+use crate::idempotency::HEADER;
 use crate::routes::{Needs, listed};
 
 const ABOUT: &str = "Publish customers' messages and facts, read what happens as a feed, be posted it as signed webhooks, and \
@@ -29,6 +32,11 @@ const WITH_BODY: &[(u16, &str)] =
     &[(400, "malformed_json, body_not_read"), (413, "body_too_large"), (422, "invalid_body")];
 /// Noes of the rest.
 const WITHOUT_KEY: &[(u16, &str)] = &[(503, "busy, too_slow")];
+/// What is sent again safely under an id in the header.
+const WITH_ID: &[&str] = &["/api/v1/messages", "/api/v1/contacts", "/api/v1/facts", "/api/v1/signals"];
+/// Noes that they may give for it.
+const WITH_ID_NOES: &[(u16, &str)] =
+    &[(400, "idempotency_key_malformed, idempotency_key_differs"), (422, "field_empty, field_too_long")];
 /// What any path with a parameter says to one that is no text.
 const WITH_PARAMETER: &[(u16, &str)] = &[(400, "path_malformed")];
 
@@ -80,7 +88,7 @@ fn operation(generator: &mut SchemaGenerator, line: &Line, needs: Needs) -> Valu
     let Some(fields) = operation.as_object_mut() else { return operation };
     let parameters: Vec<Value> = parameters_of(line.path).chain(line.query.iter().map(|query| {
         json!({ "name": query.name, "in": "query", "required": false, "description": query.about, "schema": query.schema })
-    })).collect();
+    })).chain(sent_again(line)).collect();
     if !parameters.is_empty() {
         fields.insert("parameters".into(), parameters.into());
     }
@@ -113,7 +121,9 @@ fn responses(generator: &mut SchemaGenerator, line: &Line, needs: Needs) -> Valu
     let with_body = if line.body.is_some() { WITH_BODY } else { &[] };
     let with_parameter = if line.path.contains('{') { WITH_PARAMETER } else { &[] };
     let mut noes: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
-    for (status, codes) in line.noes.iter().chain(common).chain(with_body).chain(with_parameter) {
+    let with_id = if takes_id(line) { WITH_ID_NOES } else { &[] };
+    let all = line.noes.iter().chain(common).chain(with_body).chain(with_parameter).chain(with_id);
+    for (status, codes) in all {
         noes.entry(*status).or_default().push(codes);
     }
     for (status, codes) in noes {
@@ -123,6 +133,20 @@ fn responses(generator: &mut SchemaGenerator, line: &Line, needs: Needs) -> Valu
         responses.insert(status.to_string(), json!({ "description": codes, "content": content }));
     }
     responses.into()
+}
+
+fn takes_id(line: &Line) -> bool {
+    line.method == Method::POST && WITH_ID.contains(&line.path)
+}
+
+/// The header by which the same request is known again.
+fn sent_again(line: &Line) -> Option<Value> {
+    let about = "An id of the sender's own: the same again under the same id, with the same body, is the same. Of a message it is `id`, \
+                 which may be left out then.";
+    let schema = json!({ "type": "string", "minLength": 1, "maxLength": PROVIDER_ID_BYTES_MAX });
+    let header =
+        json!({ "name": HEADER, "in": "header", "required": false, "description": about, "schema": schema });
+    takes_id(line).then_some(header)
 }
 
 /// What stands in braces, with the form of what it names.

@@ -229,9 +229,9 @@ fn webhooks() -> Vec<Line> {
             .gives(200, of::<Webhook>())
             .refuses(&[NOT_THERE, CHANGED, (422, "address_refused, name_too_long"), (507, "storage_full")]),
         delete("/api/v1/webhooks/{id}", "endWebhook", "Ends an endpoint and destroys its secrets.").refuses(&[NOT_THERE]),
-        post("/api/v1/webhooks/{id}/rotate", "rotateWebhook", "Makes a new secret; the old one signs too for a day.")
+        post("/api/v1/webhooks/{id}/rotate", "rotateWebhook", "Makes a new secret; each old one signs too for a day.")
             .gives(200, of::<WebhookMade>())
-            .refuses(&[NOT_THERE, CHANGED, (507, "storage_full")]),
+            .refuses(&[NOT_THERE, (409, "changed_meanwhile, too_many_secrets"), (507, "storage_full")]),
         post("/api/v1/webhooks/{id}/replay", "replayWebhook", "Posts everything again from a number on, under the same numbers and ids.")
             .takes(of::<ReplayFrom>())
             .gives(202, of::<Webhook>())
@@ -293,7 +293,7 @@ fn keys() -> Vec<Line> {
         post("/api/v1/keys/{id}/rotate", "rotateKey", "Makes a key in its place; the old one works for a while.")
             .may_take(of::<RotateKey>())
             .gives(201, of::<KeyMade>())
-            .refuses(&[(403, "scope_not_yours, admin_only"), NOT_THERE, (422, "overlap_too_long, key_replaced, too_many_keys")]),
+            .refuses(&[(403, "scope_not_yours, admin_only"), NOT_THERE, (409, "changed_meanwhile"), (422, "overlap_too_long, key_replaced, too_many_keys")]),
         delete("/api/v1/keys/{id}", "endKey", "Ends a key at once.").refuses(&[(403, "scope_not_yours, admin_only"), NOT_THERE]),
     ]
 }

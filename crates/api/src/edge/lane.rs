@@ -239,8 +239,13 @@ impl Lane<'_> {
         item: &TailItem,
     ) -> Result<Value, Problem> {
         let (api, at) = (&self.edge.api, Millis(item.published_at_ms));
-        let own_id = || uuid::Uuid::from_bytes(api.hasher.integration_id(self.name, kind, id).0);
+        let own_id =
+            || uuid::Uuid::from_bytes(api.hasher.integration_id(self.name, kind, id, &item.payload).0);
         let taken = match kind {
+            EdgeKind::Message if !api.floor.has_room(api.kit.clock.monotonic()) => {
+                // It stays where it lies: one integration is not to fill with it what people have to look at.
+                return Err(problems::floor_full());
+            }
             EdgeKind::Message => {
                 let source = Source::Edge { integration: self.name, accounts: &row.accounts, at };
                 serde_json::to_value(message::take(api, &item.payload, source).await?)

@@ -107,11 +107,11 @@ impl LogEnd {
     }
 }
 
-/// Follows a log from a little before its end.
+/// Follows a log from its end. What came before is read from the stream: a ring that is filled while it is read from would
+/// seem to end before the log does.
 pub(super) async fn follow(kit: &Kit, bus: &Bus, log: PublicLog) -> anyhow::Result<Arc<LogEnd>> {
     let usage = bus.stream_usage(log.stream()).await.context("failed to look at the log")?;
-    let kept = u64::try_from(KEPT_MAX).unwrap_or(u64::MAX);
-    let whole_after = usage.last_seq.saturating_sub(kept);
+    let whole_after = usage.last_seq;
     let tail = Tail::open(bus, log.stream(), whole_after + 1, TailOptions::default())
         .await
         .context("failed to read the log")?;

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use bus::{new_token, token_hash};
+use bus::{KvError, new_token, token_hash};
 use protocol::api::{KeyListed, KeyMade, KeysListed, NewKey, RotateKey};
 use protocol::audit::{About, Action};
 use protocol::limits::{
@@ -65,7 +65,8 @@ pub(crate) async fn rotate(
         let detail = format!("use 0 to {KEY_OVERLAP_HOURS_MAX} as `overlap_hours`");
         return Err(unprocessable("overlap_too_long", "the old key would work for too long", detail));
     }
-    let (hash, old) = find(&api, &id)?;
+    let (hash, _) = find(&api, &id)?;
+    let (old, revision) = stored(&api, &hash).await?;
     gives_what_it_has(&caller, &old)?;
     let now = now(&api);
     if old.replaced_until.is_some() || !old.stands_at(now) {
@@ -73,14 +74,25 @@ pub(crate) async fn rotate(
         return Err(unprocessable("key_replaced", "this key was replaced or has ended", detail));
     }
     has_place(&api, now).await?;
-    let account = KeyAccount { made_at: Some(now), ..old.clone() };
+    let expires_at = earlier(old.expires_at, caller.ends_at());
+    let account = KeyAccount { made_at: Some(now), expires_at, ..old.clone() };
     let new = NewRow::of(&account)?;
-    let about = About { id: Some(key_id(&new.hash)), ..About::key(&*id) };
+    let new_hash = new.hash.clone();
+    let about = About { id: Some(key_id(&new_hash)), ..About::key(&*id) };
     trail::note(&api, &caller, Action::KeyReplaced, about).await?;
     let made = new.store(&api).await?;
     // The new one exists before the old one begins to end: who is cut off in between has two keys, never none.
     let until = now.plus(u64::from(hours) * HOUR_MS);
-    store(&api, &hash, &KeyAccount { replaced_until: Some(until), ..old }).await?;
+    let ending = publish::json(&KeyAccount { replaced_until: Some(until), ..old })?;
+    match api.accounts.update(&api_key_key(&hash), ending.into(), revision).await {
+        Ok(_) => {}
+        Err(KvError::WrongRevision) => {
+            // Somebody else replaced or ended it at the same time: what they did holds, and of this one nothing stays.
+            api.accounts.delete(&api_key_key(&new_hash)).await.map_err(|error| unavailable(&error))?;
+            return Err(changed_meanwhile());
+        }
+        Err(error) => return Err(unavailable(&error)),
+    }
     tracing::info!(key = id, by = caller.id(), "a key was replaced");
     Ok((StatusCode::CREATED, Json(made)))
 }
@@ -96,6 +108,28 @@ pub(crate) async fn revoke(
     api.accounts.delete(&api_key_key(&hash)).await.map_err(|error| unavailable(&error))?;
     tracing::info!(key = id, by = caller.id(), "a key was ended");
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn changed_meanwhile() -> Problem {
+    let detail = "look at it again, and do the same if it is still needed";
+    let title = "somebody else changed the key at the same time";
+    Problem::new(StatusCode::CONFLICT, "changed_meanwhile", title, detail)
+}
+
+/// A key's row as it is stored now, and its revision: what is in memory may be a moment old.
+async fn stored(api: &Api, hash: &str) -> Result<(KeyAccount, u64), Problem> {
+    let found = api.accounts.get(&api_key_key(hash)).await.map_err(|error| unavailable(&error))?;
+    let entry = found.ok_or_else(unknown_key)?;
+    let account = serde_json::from_slice(&entry.value).map_err(|error| {
+        tracing::error!(line = error.line(), "the account of an API key does not read");
+        Problem::internal()
+    })?;
+    Ok((account, entry.revision))
+}
+
+/// The earlier of two ends; none is later than any.
+fn earlier(one: Option<Millis>, other: Option<Millis>) -> Option<Millis> {
+    one.into_iter().chain(other).min()
 }
 
 fn now(api: &Api) -> Millis {
@@ -125,7 +159,8 @@ fn of_agent(
     let token: SubjectToken = name.parse().map_err(|_| Problem::internal())?;
     let called = asked.name.clone().unwrap_or_else(|| format!("signs in as {name}"));
     let key = KeyAccount::plain(fair_name(&called)?, BTreeSet::new(), now);
-    Ok(KeyAccount { agent: Some(token), expires_at: end(asked.days, now)?, ..key })
+    let expires_at = earlier(end(asked.days, now)?, caller.ends_at());
+    Ok(KeyAccount { agent: Some(token), expires_at, ..key })
 }
 
 fn with_scopes(caller: &Caller, asked: NewKey, now: Millis) -> Result<KeyAccount, Problem> {
@@ -136,7 +171,8 @@ fn with_scopes(caller: &Caller, asked: NewKey, now: Millis) -> Result<KeyAccount
     }
     let name = fair_name(asked.name.as_deref().unwrap_or_default())?;
     let key = KeyAccount::plain(name, asked.scopes, now);
-    let key = KeyAccount { integration: asked.integration, expires_at: end(asked.days, now)?, ..key };
+    let expires_at = earlier(end(asked.days, now)?, caller.ends_at());
+    let key = KeyAccount { integration: asked.integration, expires_at, ..key };
     gives_what_it_has(caller, &key)?;
     Ok(key)
 }
@@ -191,10 +227,12 @@ async fn has_place(api: &Api, now: Millis) -> Result<(), Problem> {
 }
 
 fn find(api: &Api, id: &str) -> Result<(String, KeyAccount), Problem> {
-    api.keys.all().into_iter().find(|(hash, _)| key_id(hash) == id).ok_or_else(|| {
-        let detail = "choose an id of GET /api/v1/keys";
-        Problem::new(StatusCode::NOT_FOUND, "unknown_key", "there is no such key", detail)
-    })
+    api.keys.all().into_iter().find(|(hash, _)| key_id(hash) == id).ok_or_else(unknown_key)
+}
+
+fn unknown_key() -> Problem {
+    let detail = "choose an id of GET /api/v1/keys";
+    Problem::new(StatusCode::NOT_FOUND, "unknown_key", "there is no such key", detail)
 }
 
 /// A key that nobody has seen yet.

@@ -1,7 +1,9 @@
 //! What makes bytes a message. Pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use axum::http::StatusCode;
 use protocol::api::NewMessage;
 use protocol::content::{Content, ContentError};
 use protocol::facts::{FactName, FactValue, FactValues};
@@ -13,6 +15,7 @@ use protocol::{Language, Millis, SubjectToken};
 use serde_json::Value;
 use service::Problem;
 
+use crate::idempotency::HEADER;
 use crate::problems::{self, unprocessable};
 
 /// A message that can become an input.
@@ -28,6 +31,8 @@ pub(super) struct Fit {
     pub(super) sent_at: Option<Millis>,
     /// The sender's clock is too far off to be believed.
     pub(super) sent_at_ignored: bool,
+    /// Whether it is only practised.
+    pub(super) practice: bool,
 }
 
 /// Why it cannot.
@@ -66,9 +71,10 @@ impl Misfit {
     }
 }
 
-/// Reads and checks; `known` says which accounts are configured.
+/// Reads and checks; `given` is the id that stood beside the bytes, `known` says which accounts are configured.
 pub(super) fn read(
     bytes: &[u8],
+    given: Option<&str>,
     now: Millis,
     text_max_bytes: usize,
     known: impl Fn(&SubjectToken) -> bool,
@@ -78,7 +84,8 @@ pub(super) fn read(
         column: error.column(),
         words: error.to_string(),
     })?;
-    within("id", &new.id, PROVIDER_ID_BYTES_MAX)?;
+    let id = own_id(new.id, given).map_err(Misfit::Refused)?;
+    within("id", &id, PROVIDER_ID_BYTES_MAX)?;
     within("from.value", &new.from.value, IDENTITY_BYTES_MAX)?;
     let content = Content { text: new.text, name: new.from.name, ..Content::default() };
     check(&content, text_max_bytes).map_err(Misfit::Refused)?;
@@ -101,8 +108,31 @@ pub(super) fn read(
     }
     let sent_at = new.sent_at.map(Millis).filter(|sent_at| is_believed(*sent_at, now));
     let sent_at_ignored = sent_at.is_none() && new.sent_at.is_some();
-    let (id, from) = (new.id, new.from.value);
-    Ok(Fit { account, id, from, content, category, language, facts, sent_at, sent_at_ignored })
+    let (from, practice) = (new.from.value, new.practice);
+    Ok(Fit { account, id, from, content, category, language, facts, sent_at, sent_at_ignored, practice })
+}
+
+/// The sender's id, wherever they wrote it.
+fn own_id(in_body: String, given: Option<&str>) -> Result<String, Problem> {
+    match given {
+        None => Ok(in_body),
+        Some(given) if in_body.is_empty() || in_body == given => Ok(given.to_owned()),
+        Some(_) => {
+            let title = format!("{HEADER} and `id` are not the same");
+            let detail = "nothing was accepted; send one of them, or the same in both";
+            Err(Problem::new(StatusCode::BAD_REQUEST, "idempotency_key_differs", title, detail))
+        }
+    }
+}
+
+/// The bytes with the id in them that stood beside them, for who reads them later; as they are if that cannot be.
+pub(super) fn with_id<'a>(bytes: &'a [u8], given: Option<&str>) -> Cow<'a, [u8]> {
+    let with = given.and_then(|given| {
+        let mut fields: serde_json::Map<String, Value> = serde_json::from_slice(bytes).ok()?;
+        fields.insert("id".to_owned(), given.into());
+        serde_json::to_vec(&fields).ok()
+    });
+    with.map_or(Cow::Borrowed(bytes), Cow::Owned)
 }
 
 /// What the sender knows; all that cannot be a fact is told at once.
@@ -208,7 +238,7 @@ mod tests {
     }
 
     fn judge(bytes: &[u8]) -> Result<Fit, Misfit> {
-        read(bytes, NOW, TEXT_BYTES_MAX, |account| account.as_str() == "shop")
+        read(bytes, None, NOW, TEXT_BYTES_MAX, |account| account.as_str() == "shop")
     }
 
     /// `fit`, or the code and status that the sender gets, and whether the bytes are parked.
@@ -247,6 +277,28 @@ mod tests {
         assert_eq!(serde_json::to_value(&fit.facts).unwrap(), message["facts"]);
         assert_eq!(fit.language.unwrap().to_string(), "nl");
         assert_eq!((fit.sent_at, fit.sent_at_ignored), (Some(NOW), false));
+    }
+
+    #[test]
+    fn an_id_may_stand_beside_the_bytes_and_says_the_same_if_it_stands_in_both() {
+        let judge = |message: &Value, given: Option<&str>| {
+            let bytes = serde_json::to_vec(message).unwrap();
+            match read(&bytes, given, NOW, TEXT_BYTES_MAX, |_| true) {
+                Ok(fit) => Ok(fit.id),
+                Err(misfit) => Err(misfit.parts().0),
+            }
+        };
+        let mut without = message();
+        without.as_object_mut().unwrap().remove("id");
+        assert_eq!(judge(&without, Some("m-2")).as_deref(), Ok("m-2"));
+        assert_eq!(judge(&message(), Some("m-1")).as_deref(), Ok("m-1"));
+        assert_eq!(judge(&message(), Some("m-2")), Err("idempotency_key_differs"));
+        assert_eq!(judge(&without, None), Err("field_empty"));
+        let bytes = serde_json::to_vec(&without).unwrap();
+        let kept: Value = serde_json::from_slice(&with_id(&bytes, Some("m-1"))).unwrap();
+        assert_eq!(kept, message(), "what is parked is found under its id when it is replayed");
+        assert_eq!(&*with_id(&bytes, None), &bytes[..]);
+        assert_eq!(&*with_id(b"{", Some("m-1")), b"{");
     }
 
     #[test]
@@ -318,7 +370,7 @@ mod tests {
     #[test]
     fn the_settings_can_only_lower_the_texts_limit() {
         let bytes = |n: usize| serde_json::to_vec(&with("text", "x".repeat(n))).unwrap();
-        let fits = |n: usize, most: usize| read(&bytes(n), NOW, most, |_| true).is_ok();
+        let fits = |n: usize, most: usize| read(&bytes(n), None, NOW, most, |_| true).is_ok();
         assert!(fits(10, 10) && !fits(11, 10));
         assert!(!fits(TEXT_BYTES_MAX + 1, usize::MAX));
     }

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use protocol::integration::PublicEvent;
 use protocol::integration::fold::Folded;
 use protocol::integration::webhook::{
     Attempt, AttemptOutcome, EndpointRow, Failing, Mark, StateRow, WebhookEvent, WebhookState,
 };
+use protocol::integration::{PublicEvent, PublicLog};
 use protocol::{Millis, WebhookId};
 use service::settings::WebhookSettings;
 use service::{Problem, failpoint};
@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use webhook_signature::Secrets;
 
+use crate::feed::routes::newest;
 use crate::feed::{self, Ask, Scanned};
 use crate::webhooks::attempts::Attempts;
 use crate::webhooks::post::{Answer, Open, Posted, Poster, is_gone};
@@ -41,11 +42,14 @@ pub(super) async fn run(
     row: watch::Receiver<EndpointRow>,
 ) -> Problem {
     match Endpoint::read(api, rows, poster, id, row).await {
-        Ok(mut endpoint) => loop {
-            if let Err(problem) = endpoint.go_on().await {
-                return problem;
+        Ok(mut endpoint) => {
+            // Before anything is posted: whoever posted until now can note nothing from here on, and ends.
+            let mut done = endpoint.note().await;
+            while done.is_ok() {
+                done = endpoint.go_on().await;
             }
-        },
+            done.err().unwrap_or_else(Problem::internal)
+        }
         Err(problem) => problem,
     }
 }
@@ -79,6 +83,7 @@ impl<'a> Endpoint<'a> {
             Some(found) => found,
             None => (at_first(&row), 0),
         };
+        up_to_now(api, row.log).await?;
         let attempts = Attempts::read(rows, id, state.part).await?;
         let (secrets, open, unnoted) = (None, None, None);
         Ok(Self { api, rows, poster, id, changes, row, secrets, state, revision, attempts, open, unnoted })
@@ -141,15 +146,14 @@ impl<'a> Endpoint<'a> {
     }
 
     async fn nothing_to_post(&mut self, scanned: &Scanned) -> Result<(), Problem> {
-        if scanned.next > self.state.seq || self.state.n.is_some() {
-            (self.state.seq, self.state.n) = (scanned.next.max(self.state.seq), None);
+        if looked_up_to(&mut self.state, scanned.next) {
             self.unnoted.get_or_insert_with(|| Instant::now() + NOTE_PROGRESS_AFTER);
         }
         if scanned.next < scanned.last {
             return self.note_now_and_then().await;
         }
         let mut newer = self.api.feeds.end(self.row.log).newer();
-        if *newer.borrow_and_update() > self.state.seq {
+        if *newer.borrow_and_update() > scanned.last {
             return Ok(());
         }
         let noting = self.unnoted.map(|since| since + NOTE_EVERY);
@@ -190,28 +194,30 @@ impl<'a> Endpoint<'a> {
         let timestamp_s = self.api.kit.clock.unix_ms() / 1000;
         let event = WebhookEvent { number, webhook: self.id, timestamp: event.at.rfc3339(), event };
         let (id, body) = (event.id(), crate::publish::json(&event)?);
-        let old_counts = self.row.old_secret.as_ref().is_some_and(|(_, until)| until.0 / 1000 > timestamp_s);
-        let secrets = match self.secrets.take() {
-            Some(secrets) => secrets,
-            None => self.read_secrets(old_counts).await?,
+        let (secrets, old_count) = match self.secrets.take() {
+            Some(secrets) => (secrets, false),
+            None => self.read_secrets(timestamp_s).await?,
         };
         let signature = secrets.sign(&id, timestamp_s, &body);
-        // While two of them sign, the second one's end is looked at each time.
-        self.secrets = Some(secrets).filter(|_| !old_counts);
+        // While several of them sign, the older ones' ends are looked at each time.
+        self.secrets = Some(secrets).filter(|_| !old_count);
         Ok(Posted { id, timestamp_s, signature, number, body: body.into() })
     }
 
-    async fn read_secrets(&self, with_old: bool) -> Result<Secrets, Problem> {
-        let old = self.row.old_secret.as_ref().filter(|_| with_old).map(|(sealed, _)| sealed);
+    /// What signs now, and whether older secrets are among that.
+    async fn read_secrets(&self, now_s: u64) -> Result<(Secrets, bool), Problem> {
+        let old = self.row.old_secret.iter().chain(&self.row.older_secrets);
+        let old: Vec<_> = old.filter(|(_, until)| until.0 / 1000 > now_s).map(|(sealed, _)| sealed).collect();
         let mut texts = Vec::new();
-        for sealed in [Some(&self.row.secret), old].into_iter().flatten() {
+        for sealed in std::iter::once(&self.row.secret).chain(old.iter().copied()) {
             let bytes = self.api.sealer.unseal(sealed).await.map_err(|error| {
                 tracing::warn!(%error, webhook = %self.id, "the secret of a webhook cannot be opened");
                 problems::bus_unavailable()
             })?;
             texts.push(String::from_utf8_lossy(&bytes).into_owned());
         }
-        Secrets::read(&texts.join(" ")).map_err(|_| Problem::internal())
+        let secrets = Secrets::read(&texts.join(" ")).map_err(|_| Problem::internal())?;
+        Ok((secrets, !old.is_empty()))
     }
 
     fn failed(&mut self, answer: Answer, now: Millis) {
@@ -262,7 +268,9 @@ impl<'a> Endpoint<'a> {
                     self.state.number += u64::try_from(counted).unwrap_or(u64::MAX);
                     (self.state.seq, self.state.n) = (last.event.seq, Some(last.event.n));
                 }
-                None => (self.state.seq, self.state.n) = (scanned.next, None),
+                None => {
+                    looked_up_to(&mut self.state, scanned.next);
+                }
             }
             if at_end {
                 break;
@@ -292,6 +300,23 @@ async fn until(moment: Option<Instant>) {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
+}
+
+/// Waits until what this process knows of a log goes as far as the log: another one may have posted from there.
+async fn up_to_now(api: &Api, log: PublicLog) -> Result<(), Problem> {
+    let last = newest(api, log).await?;
+    let mut newer = api.feeds.end(log).newer();
+    newer.wait_for(|known| *known >= last).await.map(drop).map_err(|_| problems::bus_unavailable())
+}
+
+/// Goes on to a place at which there was nothing to post; false if that is none further. A place before the present one tells
+/// nothing of the rest of its record.
+fn looked_up_to(state: &mut StateRow, next: u64) -> bool {
+    let is_further = next > state.seq || (next == state.seq && state.n.is_some());
+    if is_further {
+        (state.seq, state.n) = (next, None);
+    }
+    is_further
 }
 
 /// Before anything was posted.
@@ -359,6 +384,18 @@ mod tests {
         assert_eq!(seconds(u32::MAX, 500), 4.0 * 3_600.0);
         let all: f64 = (1..=30).map(|attempts| seconds(attempts, 500)).sum();
         assert!(all > 3.0 * 24.0 * 3_600.0 / 2.0, "days of attempts, {all} s");
+    }
+
+    #[test]
+    fn the_rest_of_a_record_is_owed_until_the_log_was_looked_at_up_to_it() {
+        let noted = serde_json::json!({"number": 1, "seq": 100, "n": 0, "orders": 0, "part": 0, "marks": []});
+        let mut state: StateRow = serde_json::from_value(noted).unwrap();
+        assert!(!looked_up_to(&mut state, 99), "the log is not known as far as that yet");
+        assert_eq!((state.seq, state.n), (100, Some(0)));
+        assert!(looked_up_to(&mut state, 100));
+        assert_eq!((state.seq, state.n), (100, None));
+        assert!(!looked_up_to(&mut state, 100) && looked_up_to(&mut state, 103));
+        assert_eq!((state.seq, state.n), (103, None));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use protocol::WebhookId;
 use protocol::integration::webhook::EndpointRow;
 use service::HealthHandle;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::webhooks::deliver;
@@ -19,6 +20,8 @@ use crate::{BEAT_EVERY, Shared};
 const LEASE_KEY: &str = "webhooks";
 /// Pause after something went wrong that a moment may mend.
 const AGAIN: Duration = Duration::from_millis(500);
+/// Longest pause before an endpoint that cannot be read or noted is tried again; one that lasted longer than this starts anew.
+const AGAIN_MAX: Duration = Duration::from_secs(15);
 
 /// An endpoint that is posted to, until it is dropped.
 struct Running {
@@ -107,7 +110,7 @@ async fn post_all(api: &Shared, rows: &Rows, poster: &Poster) {
             }
             WatchEvent::Deleted { key, .. } => {
                 if let Some(Key::Endpoint(id)) = Key::read(&key) {
-                    running.remove(&id);
+                    end(rows, id, running.remove(&id)).await;
                 }
             }
             WatchEvent::CaughtUp => {}
@@ -115,15 +118,31 @@ async fn post_all(api: &Shared, rows: &Rows, poster: &Poster) {
     }
 }
 
+/// Posts no more to an endpoint that is gone. What was noted while its rows went, goes too.
+async fn end(rows: &Rows, id: WebhookId, running: Option<Running>) {
+    let Some(Running { task, .. }) = running else { return };
+    task.abort();
+    drop(task.await);
+    if let Err(problem) = rows.remove_rest(id).await {
+        tracing::warn!(webhook = %id, code = problem.code, "attempts of an endpoint that is gone are still there");
+    }
+}
+
 fn begin(api: &Shared, rows: &Rows, poster: &Poster, id: WebhookId, row: EndpointRow) -> Running {
     let (row, changes) = watch::channel(row);
     let (api, rows, poster) = (api.clone(), rows.clone(), poster.clone());
     let task = tokio::spawn(async move {
+        let mut pause = AGAIN;
         loop {
+            let begun = Instant::now();
             // It ends when something could not be read or noted: what is written down says where to go on.
             let problem = deliver::run(&api, &rows, &poster, id, changes.clone()).await;
+            if begun.elapsed() > AGAIN_MAX {
+                pause = AGAIN;
+            }
             tracing::warn!(webhook = %id, code = problem.code, "posting was interrupted, trying again");
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(AGAIN_MAX);
         }
     });
     Running { row, task: AbortOnDropHandle::new(task) }

@@ -9,10 +9,11 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use bus::new_secret;
 use protocol::audit::{About, Action};
+use protocol::content::Sealed;
 use protocol::integration::PublicType;
 use protocol::integration::webhook::{
-    Attempts, EndpointRow, NewWebhook, ReplayFrom, SECRET_OVERLAP_MS, StateRow, WEBHOOK_NAME_BYTES_MAX,
-    WEBHOOKS_MAX, Webhook, WebhookChange, WebhookMade, WebhookState, Webhooks,
+    Attempts, EndpointRow, NewWebhook, ReplayFrom, SECRET_OVERLAP_MS, SECRETS_AT_ONCE_MAX, StateRow,
+    WEBHOOK_NAME_BYTES_MAX, WEBHOOKS_MAX, Webhook, WebhookChange, WebhookMade, WebhookState, Webhooks,
 };
 use protocol::signin::Scope;
 use protocol::{ChannelKind, IdentityId, Millis, WebhookId};
@@ -95,6 +96,7 @@ pub(crate) async fn make(
         enabled: true,
         secret: publish::seal(&api, identity(&api, id), secret.as_bytes()).await?,
         old_secret: None,
+        older_secrets: Vec::new(),
         orders: 0,
         replay_from: None,
     };
@@ -150,13 +152,29 @@ pub(crate) async fn rotate(
     may_have(&caller, &row)?;
     let secret = secret()?;
     let sealed = publish::seal(&api, identity(&api, id), secret.as_bytes()).await?;
-    let old_until = Millis(api.kit.clock.unix_ms()).plus(SECRET_OVERLAP_MS);
-    row.old_secret = Some((std::mem::replace(&mut row.secret, sealed), old_until));
+    let old_until = replace_secret(&mut row, sealed, Millis(api.kit.clock.unix_ms()))?;
     note(&api, &caller, id).await?;
     api.webhooks.update(Key::Endpoint(id), &row, revision).await?;
     tracing::info!(webhook = %id, by = caller.name(), "a webhook has a new secret");
     let webhook = shown(&api, id, row).await?;
     Ok(Json(WebhookMade { webhook, secret, old_until: Some(old_until) }))
+}
+
+/// Puts another secret in place of the present one; gives until when that one signs too.
+fn replace_secret(row: &mut EndpointRow, new: Sealed, now: Millis) -> Result<Millis, Problem> {
+    row.older_secrets.extend(row.old_secret.take());
+    row.older_secrets.retain(|(_, until)| *until > now);
+    // The present one stays, and the new one comes.
+    if row.older_secrets.len() + 2 > SECRETS_AT_ONCE_MAX {
+        let first = row.older_secrets.iter().map(|(_, until)| *until).min().unwrap_or(now);
+        let title = "too many of its secrets sign at once";
+        let detail =
+            format!("each signs for a day after it was replaced: come back after {}", first.rfc3339());
+        return Err(Problem::new(StatusCode::CONFLICT, "too_many_secrets", title, detail));
+    }
+    let until = now.plus(SECRET_OVERLAP_MS);
+    row.old_secret = Some((std::mem::replace(&mut row.secret, new), until));
+    Ok(until)
 }
 
 pub(crate) async fn replay(
@@ -197,11 +215,12 @@ pub(crate) async fn end(
 ) -> Result<StatusCode, Problem> {
     let (id, ..) = find(&api, &id).await?;
     note(&api, &caller, id).await?;
+    // Its secrets are of no use to anybody. What fails here or after it, the same request again finishes.
+    api.sealer.erase_identity(identity(&api, id)).await.map_err(|error| {
+        tracing::warn!(%error, webhook = %id, "the key of a webhook's secrets was not destroyed");
+        problems::bus_unavailable()
+    })?;
     api.webhooks.remove(id).await?;
-    // Its secrets are of no use to anybody.
-    if let Err(error) = api.sealer.erase_identity(identity(&api, id)).await {
-        tracing::warn!(%error, webhook = %id, "the key of an ended webhook's secrets was not destroyed");
-    }
     tracing::info!(webhook = %id, by = caller.name(), "a webhook was ended");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -220,9 +239,15 @@ async fn note(api: &Api, caller: &Caller, id: WebhookId) -> Result<(), Problem> 
 async fn order(api: &Api, id: WebhookId, row: &mut EndpointRow, from: Option<u64>) -> Result<(), Problem> {
     // What was asked for before and not done yet still holds.
     let is_done = state(api, id, row).await?.orders == row.orders;
-    row.replay_from = from.or(row.replay_from.filter(|_| !is_done));
+    let waiting = row.replay_from.filter(|_| !is_done);
+    row.replay_from = longer(from, waiting);
     row.orders += 1;
     Ok(())
+}
+
+/// Of two replays the one that has the other in it.
+fn longer(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    one.into_iter().chain(other).min()
 }
 
 async fn find(api: &Api, id: &str) -> Result<(WebhookId, EndpointRow, u64), Problem> {
@@ -291,4 +316,19 @@ fn secret() -> Result<String, Problem> {
 /// Its secrets have a key of their own, which can be destroyed alone.
 fn identity(api: &Api, id: WebhookId) -> IdentityId {
     api.hasher.identity(ChannelKind::Api, "webhook", &id.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_replays_the_longer_one_is_done_and_none_takes_one_away() {
+        assert_eq!(longer(Some(4), Some(2)), Some(2));
+        assert_eq!(longer(Some(2), Some(4)), Some(2));
+        assert_eq!(
+            (longer(None, Some(4)), longer(Some(4), None), longer(None, None)),
+            (Some(4), Some(4), None)
+        );
+    }
 }

@@ -93,13 +93,25 @@ impl Rows {
         self.bucket.update(&key.text(), value.into(), revision).await.map_err(|error| unavailable(&error))
     }
 
-    /// Takes everything of an endpoint away, what its owner says first.
+    /// Takes everything of an endpoint away. What its owner says goes last: while that is there, so is the way to finish this.
     pub(super) async fn remove(&self, id: WebhookId) -> Result<(), Problem> {
+        self.remove_rest(id).await?;
+        self.delete(Key::Endpoint(id)).await
+    }
+
+    /// Takes away what whoever posts has noted of an endpoint.
+    pub(super) async fn remove_rest(&self, id: WebhookId) -> Result<(), Problem> {
         let attempts = (0..PARTS).map(|part| Key::Attempts(id, part));
-        for key in [Key::Endpoint(id), Key::State(id)].into_iter().chain(attempts) {
-            self.bucket.delete(&key.text()).await.map_err(|error| unavailable(&error))?;
+        for key in std::iter::once(Key::State(id)).chain(attempts) {
+            if self.bucket.get(&key.text()).await.map_err(|error| unavailable(&error))?.is_some() {
+                self.delete(key).await?;
+            }
         }
         Ok(())
+    }
+
+    async fn delete(&self, key: Key) -> Result<(), Problem> {
+        self.bucket.delete(&key.text()).await.map_err(|error| unavailable(&error))
     }
 }
 

@@ -100,7 +100,14 @@ async fn facts_and_signals_are_told_once_under_their_id() {
     let again = shop.ask(&house, EdgeKind::Facts, "f-1", &facts).await;
     assert_eq!((&again["duplicate"], &again["input_seq"]), (&json!(true), &first["input_seq"]));
     assert_eq!(shop.ask(&house, EdgeKind::Facts, "f-2", &facts).await["duplicate"], Value::Null);
-    assert_eq!(shop.ask(&house, EdgeKind::Signal, "f-1", &signal).await["status"], 202);
+    // Other facts under the same id are not swallowed, nor is another signal.
+    let silver = facts.replace("gold", "silver");
+    assert_eq!(shop.ask(&house, EdgeKind::Facts, "f-1", &silver).await["duplicate"], Value::Null);
+    let late = signal.replace("many_claims", "late_payer");
+    for (body, is_known) in [(&signal, Value::Null), (&signal, json!(true)), (&late, Value::Null)] {
+        let taken = shop.ask(&house, EdgeKind::Signal, "f-1", body).await;
+        assert_eq!((&taken["status"], &taken["duplicate"]), (&json!(202), &is_known), "{taken}");
+    }
     let inputs = house.inputs().await;
     let is_facts = |input: &&protocol::Input| {
         matches!(input.body, InputBody::Empowerment(EmpowermentInput::Facts { .. }))
@@ -108,7 +115,7 @@ async fn facts_and_signals_are_told_once_under_their_id() {
     let is_signal = |input: &&protocol::Input| {
         matches!(input.body, InputBody::Empowerment(EmpowermentInput::Signal { .. }))
     };
-    assert_eq!((inputs.iter().filter(is_facts).count(), inputs.iter().filter(is_signal).count()), (2, 1));
+    assert_eq!((inputs.iter().filter(is_facts).count(), inputs.iter().filter(is_signal).count()), (3, 2));
     house.holds_nowhere(INBOUND, &["ann@example.org"]).await;
     house.close().await;
 }
@@ -227,5 +234,66 @@ async fn what_lies_at_the_edge_while_the_server_dies_is_taken_once() {
     let distinct: std::collections::BTreeSet<_> =
         messages(&inputs).iter().map(|message| message.provider_hash).collect();
     assert_eq!((messages(&inputs).len(), distinct.len()), (40, 40));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn another_message_under_a_known_id_is_a_message_and_nothing_to_park() {
+    let house = House::open().await;
+    let shop = integrate(&house, json!({"name": "shop"})).await;
+    let first = shop.ask(&house, EdgeKind::Message, "a-1", &message("m-1", "hello")).await;
+    let other = shop.ask(&house, EdgeKind::Message, "a-2", &message("m-1", "hello again")).await;
+    assert_eq!((&other["status"], &other["duplicate"]), (&json!(202), &json!(false)), "{other}");
+    assert_ne!(first["message"], other["message"]);
+    let inputs = house.inputs().await;
+    let [one, two] = messages(&inputs)[..] else { panic!("{inputs:?}") };
+    assert_ne!(
+        one.provider_hash, two.provider_hash,
+        "the router takes both, it has nothing to choose between"
+    );
+    house.close().await;
+}
+
+#[tokio::test]
+async fn what_is_published_while_the_floor_is_full_waits_at_the_edge() {
+    let house = House::open().await;
+    let shop = integrate(&house, json!({"name": "shop"})).await;
+    let mut n = 0;
+    // Until the API has heard of it.
+    house
+        .until(async || {
+            n += 1;
+            crate::feed::finds_no_room(&house).await;
+            let body = message(&format!("m-{n}"), "hello");
+            shop.try_ask(&house, EdgeKind::Message, &format!("a-{n}"), &body).await == Value::Null
+        })
+        .await;
+    let waiting = |usage: bus::StreamUsage| usage.messages;
+    assert_eq!(waiting(house.bus.stream_usage("EDGE-shop").await.unwrap()), 1);
+    assert_eq!(messages(&house.inputs().await).len(), n - 1);
+    assert_eq!(rejections(&house, &shop, json!({})).await["rejections"], json!([]), "nothing was refused");
+    crate::feed::opens(&house, 1, "somebody found room").await;
+    house
+        .until(async || house.bus.stream_usage("EDGE-shop").await.is_ok_and(|usage| waiting(usage) == 0))
+        .await;
+    assert_eq!(messages(&house.inputs().await).len(), n);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn who_takes_a_name_that_somebody_had_gets_nothing_of_theirs() {
+    let house = House::open().await;
+    let name = protocol::SubjectToken::new("shop").unwrap();
+    // Left by a process that died while it took the other one away.
+    house.bus.ensure_edge_stream(&bus::places::edge(&house.subjects, &name, 4096)).await.unwrap();
+    let subject = house.subjects.edge(&name, EdgeKind::Message, &protocol::SubjectToken::new("a-1").unwrap());
+    house.bus.publish_ephemeral(&subject, message("m-1", "of another time").into()).await.unwrap();
+    house
+        .until(async || house.bus.stream_usage("EDGE-shop").await.is_ok_and(|usage| usage.messages == 1))
+        .await;
+    let shop = integrate(&house, json!({"name": "shop"})).await;
+    assert_eq!(shop.ask(&house, EdgeKind::Message, "a-2", &message("m-2", "hello")).await["status"], 202);
+    let inputs = house.inputs().await;
+    assert_eq!(messages(&inputs).len(), 1, "{inputs:?}");
     house.close().await;
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use protocol::command::{AgentCommand, Command};
 use protocol::content::Content;
 use protocol::input::{CustomerMessage, WIRE_VERSION};
-use protocol::record::{EntryKind, QueuedWhy};
+use protocol::record::{EntryKind, ParkReason, QueuedWhy};
 use protocol::{
     AgentId, Cause, ChannelKind, CommandId, ContactId, ConversationId, Event, Hash128, IdentityId, Input,
     InputBody, MessageId, Millis, Record, SubjectToken,
@@ -60,6 +60,22 @@ pub(crate) async fn opens(house: &House, whose: u8, text: &str) -> ContactId {
         })
         .await;
     ContactId { log_seq: seq, n: 1 }
+}
+
+/// A customer writes, and there is no room for their conversation.
+pub(crate) async fn finds_no_room(house: &House) {
+    let body = house.sealer.seal(identity(9), b"{}").await.unwrap();
+    let message = CustomerMessage::new(
+        MessageId(uuid::Uuid::now_v7()),
+        ChannelKind::Api,
+        token("shop"),
+        identity(9),
+        Hash128([1; 16]),
+        Hash128([2; 16]),
+        body,
+    );
+    let parked = Event::Parked { reason: ParkReason::FloorFull };
+    house.happens(|seq| record(seq, InputBody::Message(message), vec![parked])).await;
 }
 
 /// An agent answers, and resolves it.

@@ -150,3 +150,73 @@ async fn a_key_of_an_integration_speaks_for_that_one_only() {
     assert_eq!((status, &problem["code"]), (403, &json!("not_your_source")));
     house.close().await;
 }
+
+#[tokio::test]
+async fn a_key_that_two_replace_at_once_has_one_in_its_place() {
+    let house = House::open().await;
+    for _ in 0..5 {
+        let (id, _) = make(&house, &["messages.write"]).await;
+        let path = format!("keys/{id}/rotate");
+        let (one, other) = tokio::join!(house.post(&path, ""), house.post(&path, ""));
+        let answers = [&one, &other];
+        let yes: Vec<&Value> =
+            answers.iter().filter(|(status, _)| *status == 201).map(|(_, made)| made).collect();
+        let [made] = yes[..] else { panic!("{answers:?}") };
+        let no = answers.iter().find(|(status, _)| *status != 201).unwrap();
+        assert!(
+            [(409, "changed_meanwhile"), (422, "key_replaced")]
+                .contains(&(no.0, no.1["code"].as_str().unwrap())),
+            "{no:?}"
+        );
+        let of = async |id: &Value| {
+            let (_, listed) = house.get("keys").await;
+            listed["keys"].as_array().unwrap().iter().find(|key| key["id"] == *id).cloned()
+        };
+        house.until(async || of(&json!(id)).await.is_some_and(|old| !old["replaced_until"].is_null())).await;
+        house.until(async || of(&made["id"]).await.is_some()).await;
+        assert_eq!(house.delete(&format!("keys/{id}")).await.0, 204);
+        let next = made["id"].as_str().unwrap();
+        assert_eq!(house.delete(&format!("keys/{next}")).await.0, 204);
+        // The administrator's is the only one left: nothing stays of the one that came too late.
+        house.until(async || house.get("keys").await.1["keys"].as_array().unwrap().len() == 1).await;
+    }
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_key_that_ends_makes_none_that_ends_later() {
+    let house = House::open().await;
+    let body = json!({"name": "for a week", "scopes": ["accounts.manage", "messages.write"], "days": 7});
+    let (status, made) = house.post("keys", &body.to_string()).await;
+    assert_eq!(status, 201, "{made}");
+    let (week, week_id) = (made["key"].as_str().unwrap(), &made["id"]);
+    house.until(async || house.get_with(week, "keys").await.0 == 200).await;
+    let end = async |id: &Value| -> u64 {
+        let (mut listed, mut found) = (Value::Null, None);
+        house
+            .until(async || {
+                listed = house.get("keys").await.1;
+                found = listed["keys"].as_array().unwrap().iter().find(|key| key["id"] == *id).cloned();
+                found.is_some()
+            })
+            .await;
+        found.unwrap()["expires_at"].as_u64().unwrap()
+    };
+    let own = end(week_id).await;
+    let made = async |days: Value| {
+        let asked = json!({"name": "x", "scopes": ["messages.write"], "days": days}).to_string();
+        let (status, made) = house.post_with(week, "keys", &asked).await;
+        assert_eq!(status, 201, "{made}");
+        end(&made["id"]).await
+    };
+    assert_eq!((made(Value::Null).await, made(json!(8)).await), (own, own));
+    assert!(made(json!(1)).await < own);
+    // Nor does it outlast itself by what it puts in its place, or in another one's.
+    let (_, plain) = make(&house, &["messages.write"]).await;
+    let (_, listed) = house.get("keys").await;
+    let all = listed["keys"].as_array().unwrap();
+    let plain_id = all.iter().find(|key| key["name"] == "under test").unwrap()["id"].as_str().unwrap();
+    let (status, next) = house.post_with(week, &format!("keys/{plain_id}/rotate"), "").await;
+    assert_eq!((status, end(&next["id"]).await), (201, own), "{plain}");
+    house.close().await;
+}

@@ -22,6 +22,8 @@ pub const WEBHOOK_NAME_BYTES_MAX: usize = 100;
 pub const ATTEMPTS_MAX: usize = 1_000;
 /// How long the secret before the present one still signs, ms: a day.
 pub const SECRET_OVERLAP_MS: u64 = 24 * 3_600_000;
+/// Most secrets of an endpoint that sign at once.
+pub const SECRETS_AT_ONCE_MAX: usize = 4;
 
 /// `POST /api/v1/webhooks`: makes an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -242,6 +244,9 @@ pub struct EndpointRow {
     /// The one before it, and until when it signs too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_secret: Option<(Sealed, Millis)>,
+    /// Those before that one which sign still: what was promised of them holds, however often it is replaced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub older_secrets: Vec<(Sealed, Millis)>,
     /// How often its owner had it begin anew, or posted again.
     #[serde(default)]
     pub orders: u64,

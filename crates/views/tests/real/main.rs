@@ -116,7 +116,13 @@ async fn append(bus: &Bus, entries: std::ops::RangeInclusive<u64>) {
 
 /// Asks until the answer is as fresh as the log's end.
 async fn history(bus: &Bus, limit: u32) -> History {
-    let question = HistoryQuestion { conversation: conversation(), after_seq: 0, before_seq: None, limit };
+    let question = HistoryQuestion {
+        conversation: conversation(),
+        after_seq: 0,
+        before_seq: None,
+        limit,
+        contact: None,
+    };
     let question: Vec<u8> = serde_json::to_vec(&question).unwrap();
     let deadline = Deadline::after(DEADLINE);
     loop {

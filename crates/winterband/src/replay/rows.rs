@@ -158,6 +158,7 @@ impl Mold {
             sent_at,
             language: None,
             facts: BTreeMap::new(),
+            practice: false,
         };
         Ok(Row { number, line, message })
     }
@@ -182,6 +183,7 @@ pub(super) fn row_for_test(number: u64, sender: &str) -> Row {
         sent_at: None,
         language: None,
         facts: BTreeMap::new(),
+        practice: false,
     };
     Row { number, line: number + 1, message }
 }
