@@ -10,5 +10,6 @@
 
 mod bots;
 mod floor;
+mod practice;
 mod seat;
 mod talk;

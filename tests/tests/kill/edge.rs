@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bus::{Deadline, Guest, Secret, ServerUser};
+use bus::{Deadline, Guest, Secret, ServerUser, places};
 use protocol::SubjectToken;
 use protocol::api::{IntegrationMade, IntegrationsListed};
 use protocol::edge::EdgeKind;
@@ -56,12 +56,22 @@ async fn what_was_taken_from_the_edge_just_before_a_death_is_taken_once() {
     assert!(!status.success(), "it died in the window: {status}");
     let left = bus.stream_usage("EDGE-shop").await.unwrap().messages;
     assert_eq!(left, MESSAGES as u64 - 3, "three are done, the fourth is an input and still lies here");
+    // Another integration was being taken away when its process died: its row is gone, and its streams are not.
+    let gone = SubjectToken::new("gone").unwrap();
+    bus.ensure_stream(&places::rejected(&subjects, &gone)).await.unwrap();
+    bus.ensure_edge_stream(&places::edge(&subjects, &gone, 1024)).await.unwrap();
     product.disarm("rest");
     product.again("rest");
     product.ready("rest").await;
     eventually("the edge is empty", WITHIN, || async {
         let usage = bus.stream_usage("EDGE-shop").await.ok()?;
         (usage.messages == 0).then_some(())
+    })
+    .await;
+    let streams =
+        async || [bus.streams_named("EDGE-").await.unwrap(), bus.streams_named("REJECTED-").await.unwrap()];
+    eventually("what was left of the other one is gone", WITHIN, || async {
+        (streams().await == [["EDGE-shop"], ["REJECTED-shop"]]).then_some(())
     })
     .await;
     let ledger = product.ledger_until("all are recorded", WITHIN, all_recorded).await;

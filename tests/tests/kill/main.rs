@@ -11,3 +11,4 @@ mod once;
 mod rehearsal;
 mod standing;
 mod steady;
+mod webhooks;
