@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use serde_json::{Value, json};
 use tests::up::Up;
 
 fn root() -> PathBuf {
@@ -54,6 +55,104 @@ async fn the_quick_starts_do_what_they_say() {
         );
         assert!(said.contains("message.received") && said.contains("Hello from "), "{language}: {said}");
     }
+}
+
+/// What another system does over HTTP with the administrator's key.
+struct System {
+    client: reqwest::Client,
+    up: Up,
+    key: String,
+}
+
+impl System {
+    async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let url = format!("{}/api/v1/{path}", self.up.url());
+        let mut request = self.client.request(method.parse().unwrap(), url).bearer_auth(&self.key);
+        if let Some(body) = body {
+            request = request.body(body.to_string());
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// The first event of this type after a place, and the place after it.
+    async fn event(&self, after: u64, kind: &str, is: impl Fn(&Value) -> bool) -> (Value, u64) {
+        let mut after = after;
+        loop {
+            let (status, page) =
+                self.ask("GET", &format!("events?after={after}&wait=60&types={kind}"), None).await;
+            assert!(status == 200 && page["next"].as_u64().unwrap() > after, "no {kind}: {page}");
+            after = page["next"].as_u64().unwrap();
+            if let Some(event) = page["events"].as_array().unwrap().iter().find(|event| is(event)) {
+                return (event.clone(), after);
+            }
+        }
+    }
+
+    async fn command(&self, command: Value) {
+        let (status, done) =
+            self.ask("POST", "bots/helper/commands", Some(json!({ "command": command }))).await;
+        assert_eq!((status, &done["done"]), (200, &json!(true)), "{command}: {done}");
+    }
+}
+
+#[tokio::test]
+async fn a_bot_takes_a_contact_over_http_answers_and_ends_it_while_another_system_tags_it() {
+    let up = Up::started().await;
+    let key = up.admin_key();
+    let system = System { client: reqwest::Client::new(), up, key };
+    let (_, present) = system.ask("GET", "config", None).await;
+    let mut config = present["config"].clone();
+    let queues: Vec<Value> =
+        config["queues"].as_array().unwrap().iter().map(|queue| queue["name"].clone()).collect();
+    let bot = json!({"name": "helper", "title": "Helper", "bot": true, "queues": queues, "skills": {}, "capacity": {"api": 3}});
+    config["agents"].as_array_mut().unwrap().push(bot);
+    config["tags"] = json!([{"name": "vip", "title": "VIP"}]);
+    config["contact_fields"] = json!([{"name": "cause", "title": "Cause"}]);
+    let dispositions = config["dispositions"].as_array().unwrap().clone();
+    let plain = dispositions.iter().find(|one| one["fields"].as_array().is_none_or(Vec::is_empty)).unwrap();
+    let (status, applied) = system.ask("PUT", "config", Some(config)).await;
+    assert_eq!(status, 200, "{applied}");
+
+    let (status, held) = system.ask("PUT", "bots/helper", Some(json!({"seconds": 120}))).await;
+    assert_eq!(status, 200, "{held}");
+    system.command(json!({"do": "set_presence", "presence": "online"})).await;
+    let message =
+        json!({"account": "shop", "id": "b-1", "from": {"value": "dan@example.org"}, "text": "Where is it?"});
+    let (status, opened) = system.ask("POST", "contacts", Some(message)).await;
+    assert_eq!(status, 201, "{opened}");
+    let contact = opened["contact"].as_str().unwrap();
+    let to_it = |event: &Value| event["contact"] == contact && event["data"]["agent"] == held["agent"];
+    let (offered, after) = system.event(0, "contact.offered", to_it).await;
+    system.command(json!({"do": "accept", "offer": offered["data"]["offer"]})).await;
+    system.event(0, "contact.assigned", to_it).await;
+    system.command(json!({"do": "reply", "contact": contact, "text": "It comes tomorrow."})).await;
+    let (sent, _) = system.event(after, "message.sent", to_it).await;
+    assert_eq!(
+        (&sent["data"]["bot"], &sent["data"]["words"]["text"]),
+        (&json!(true), &json!("It comes tomorrow."))
+    );
+
+    let act = async |body: Value| system.ask("POST", &format!("contacts/{contact}/acts"), Some(body)).await;
+    let (status, done) = act(json!({"tags": {"add": ["vip"]}})).await;
+    assert_eq!((status, &done["done"]), (200, &json!(true)), "{done}");
+    assert_eq!(act(json!({"fields": {"cause": "late"}})).await.0, 200);
+    let is_marked = |event: &Value| event["contact"] == contact && event["data"]["fields"]["cause"] == "late";
+    let (marked, _) = system.event(after, "contact.marked", is_marked).await;
+    assert_eq!(marked["data"], json!({"tags": ["vip"], "fields": {"cause": "late"}}));
+    let (status, refused) = act(json!({"tags": {"add": ["unheard-of"]}})).await;
+    assert_eq!((status, &refused["code"]), (422, &json!("unknown_tag")), "{refused}");
+    let (_, note) = act(json!({"note": "Paid by invoice."})).await;
+    let again = act(json!({"id": note["id"], "note": "Paid by invoice."})).await.1;
+    assert_eq!((&again["done"], &again["duplicate"]), (&json!(true), &json!(true)), "{again}");
+    let (noted, _) = system.event(after, "note.added", |event| event["contact"] == contact).await;
+    assert_eq!(noted["data"]["words"]["text"], "Paid by invoice.");
+
+    system.command(json!({"do": "resolve", "contact": contact, "disposition": plain["name"]})).await;
+    system.event(after, "contact.resolved", |event| event["contact"] == contact).await;
+    let late = json!({"command": {"do": "reply", "contact": contact, "text": "One more thing"}});
+    let (status, refused) = system.ask("POST", "bots/helper/commands", Some(late)).await;
+    assert_eq!(status, 409, "{refused}");
 }
 
 #[tokio::test]

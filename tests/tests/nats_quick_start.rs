@@ -22,7 +22,7 @@ fn python() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_lines_publish_a_message_and_read_what_was_refused() {
+async fn ten_lines_publish_a_message_and_read_what_was_refused_and_what_happened() {
     let up = Up::started().await;
     let made = block("Over NATS", "sh");
     let made = made.lines().next().unwrap();
@@ -42,10 +42,12 @@ async fn ten_lines_publish_a_message_and_read_what_was_refused() {
     let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     assert!(run.status.success(), "{out}{err}");
     let answers: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let [taken, refused, page] = answers.as_slice() else { panic!("{out}") };
+    let [taken, refused, page, feed] = answers.as_slice() else { panic!("{out}") };
     assert_eq!((taken["status"].as_u64(), taken["duplicate"].as_bool()), (Some(202), Some(false)));
     assert_eq!(refused["code"], "unknown_account");
     assert_eq!(page["rejections"].as_array().unwrap().len(), 1);
+    assert_eq!(feed["events"][0]["type"], "message.received");
+    assert_eq!(feed["events"][0]["data"]["message"], taken["message"]);
 
     let (code, out, _) = up.command(&["integration", "list"]).await;
     assert!(code == 0 && out.starts_with("shop "), "{out}");

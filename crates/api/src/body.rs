@@ -8,6 +8,20 @@ use service::http::read_json;
 
 use crate::{Api, problems};
 
+/// Reads the body; without one, everything is as if it were left out.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_if_any<T: DeserializeOwned + Default>(
+    api: &Api,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<T, Problem> {
+    match body {
+        Ok(bytes) if bytes.is_empty() => Ok(T::default()),
+        body @ (Ok(_) | Err(_)) => read(api, body),
+    }
+}
+
 /// Reads the body.
 ///
 /// # Errors

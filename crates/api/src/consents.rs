@@ -1,28 +1,32 @@
 //! `POST /api/v1/customers/consents`: what a customer agreed to, or no longer agrees to.
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use bus::KvError;
+use protocol::api::Person;
 use protocol::audit::{About, Action};
 use protocol::consent::{Consent, ConsentChange, SOURCE_BYTES_MAX};
 use protocol::privacy::WORDING_BYTES_MAX;
 use protocol::rights::{HoldingsAnswer, HoldingsQuestion};
 use protocol::{ConversationId, IdentityId, Millis, SubjectToken};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use service::Problem;
-use service::http::JsonBody;
 
-use crate::customers::{Person, about, by};
+use crate::customers::{about, by};
 use crate::door::Caller;
 use crate::problems::unprocessable;
-use crate::{Api, Shared, problems, trail};
+use crate::{Api, Shared, body, problems, trail};
 
 /// How long the read models have to say whose a conversation is.
 const ANSWER_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What a customer said.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "ConsentSaid")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Said {
     #[serde(default)]
@@ -41,7 +45,8 @@ pub(crate) struct Said {
 }
 
 /// Of whom it is asked what they said.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "ConsentsOf")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Of {
     #[serde(default)]
@@ -51,7 +56,8 @@ pub(crate) struct Of {
 }
 
 /// What an identity said.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ConsentsOfIdentity")]
 pub(crate) struct OfIdentity {
     identity: IdentityId,
     consents: Vec<Consent>,
@@ -60,8 +66,9 @@ pub(crate) struct OfIdentity {
 pub(crate) async fn change(
     State(api): State<Shared>,
     caller: Caller,
-    JsonBody(said): JsonBody<Said>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Vec<OfIdentity>>, Problem> {
+    let said: Said = body::read(&api, body)?;
     let Some(wording) = api.privacy.wording_of(&said.purpose) else {
         let known: Vec<&str> = api.privacy.purposes().map(SubjectToken::as_str).collect();
         let detail = format!("use one of {}, or add it to privacy.toml", known.join(", "));
@@ -93,8 +100,9 @@ pub(crate) async fn change(
 
 pub(crate) async fn list(
     State(api): State<Shared>,
-    JsonBody(of): JsonBody<Of>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Vec<OfIdentity>>, Problem> {
+    let of: Of = body::read(&api, body)?;
     let mut all = Vec::new();
     for identity in identities(&api, of.conversation, of.identity.as_ref()).await? {
         let consents = api.consents.of(identity).await.map_err(|error| away(&error))?;

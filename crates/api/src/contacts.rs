@@ -104,7 +104,7 @@ async fn seen(api: &Api, id: &str) -> Result<ContactSeen, Problem> {
     answer.contacts.into_iter().next().map(|(_, seen)| seen).ok_or_else(unknown_contact)
 }
 
-fn unknown_contact() -> Problem {
+pub(crate) fn unknown_contact() -> Problem {
     let detail = "GET /api/v1/contacts tells which there are; a new one takes a moment to appear";
     Problem::new(StatusCode::NOT_FOUND, "unknown_contact", "there is no such contact", detail)
 }
@@ -139,16 +139,27 @@ pub(crate) async fn open(
     let end = api.feeds.end(PublicLog::Contacts).last();
     let taken = message::take(&api, &bytes, Source::Sender { id: key.text() }).await?;
     let wait = api.kit.settings.desk.command_wait;
-    // What came just now is decided after this; only what came before has to be looked for.
-    let before = if taken.duplicate { record_of(&api, taken.input_seq).await? } else { None };
-    let found = match before {
-        Some(record) => Some(record),
-        None => tokio::time::timeout(wait, decided(&api, end, taken.input_seq)).await.ok().transpose()?,
-    };
+    let found = outcome_of(&api, end, taken.input_seq, taken.duplicate, wait).await?;
     let contact = found.and_then(|record| contact_in(&record));
     let status = if contact.is_some() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
     let (message, input_seq, duplicate) = (taken.message, taken.input_seq, taken.duplicate);
     Ok((status, Json(ContactTaken { contact, message, input_seq, duplicate })))
+}
+
+/// The record of an input that was stored when the log ended at `end`, or before if it is a `duplicate`; `None` if it is not there in
+/// time. What came just now is decided after `end`; only what came before has to be looked for.
+pub(crate) async fn outcome_of(
+    api: &Api,
+    end: u64,
+    input_seq: u64,
+    duplicate: bool,
+    wait: Duration,
+) -> Result<Option<Record>, Problem> {
+    let before = if duplicate { record_of(api, input_seq).await? } else { None };
+    match before {
+        Some(record) => Ok(Some(record)),
+        None => tokio::time::timeout(wait, decided(api, end, input_seq)).await.ok().transpose(),
+    }
 }
 
 /// The contact to which the record's message went.

@@ -3,22 +3,24 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bus::{Deadline, ExportError, RequestError};
+use protocol::api::Person;
 use protocol::audit::{self, Action};
 use protocol::limits::IDENTITY_BYTES_MAX;
 use protocol::rights::{About, Asker, ErasureState, RightsAnswer, RightsQuestion};
-use protocol::{ChannelKind, ConversationId, ErasureId, ExportId, SubjectToken};
+use protocol::{ConversationId, ErasureId, ExportId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use service::Problem;
-use service::http::JsonBody;
 
 use crate::door::Caller;
 use crate::problems::unprocessable;
-use crate::{Api, Shared, problems, trail};
+use crate::{Api, Shared, body, problems, trail};
 
 /// How long the keeper of the customer's rights has to answer: it waits for the read models.
 const ANSWER_WAIT: Duration = Duration::from_secs(20);
@@ -26,7 +28,8 @@ const ANSWER_WAIT: Duration = Duration::from_secs(20);
 const LOOK_AGAIN_S: &str = "1";
 
 /// Which customer: by a conversation of theirs, or as they write to an account.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "CustomerNamed")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     /// Names the request; the same id again is the same request. Made here if not said.
@@ -38,18 +41,9 @@ pub(crate) struct Asked {
     identity: Option<Person>,
 }
 
-/// Who somebody is as they write to an account.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Person {
-    channel: ChannelKind,
-    account: SubjectToken,
-    value: String,
-}
-
 /// An export that was asked for.
-#[derive(Serialize)]
-struct Exporting {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Exporting {
     id: ExportId,
     /// Where it will lie.
     path: String,
@@ -59,8 +53,9 @@ struct Exporting {
 pub(crate) async fn erase(
     State(api): State<Shared>,
     caller: Caller,
-    JsonBody(asked): JsonBody<Asked>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
+    let asked: Asked = body::read(&api, body)?;
     let id = match &asked.id {
         Some(id) => id.parse().map_err(|_| wrong_id("era_"))?,
         None => ErasureId(uuid::Uuid::now_v7()),
@@ -91,8 +86,9 @@ pub(crate) async fn erasure(
 pub(crate) async fn export(
     State(api): State<Shared>,
     caller: Caller,
-    JsonBody(asked): JsonBody<Asked>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
+    let asked: Asked = body::read(&api, body)?;
     let id = match &asked.id {
         Some(id) => id.parse().map_err(|_| wrong_id("exp_"))?,
         None => ExportId(uuid::Uuid::now_v7()),

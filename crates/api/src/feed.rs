@@ -14,7 +14,7 @@ use bus::{Bus, UnsealError};
 use protocol::content::{Content, Sealed};
 use protocol::integration::fold::{self, Folded};
 use protocol::integration::{FeedPage, PublicEvent, PublicLog, PublicType};
-use protocol::{Record, RemedyRecord};
+use protocol::{ContactId, IdentityId, Record, RemedyRecord};
 use service::{Kit, Problem};
 
 use crate::feed::end::LogEnd;
@@ -153,6 +153,14 @@ async fn folded(api: &Api, log: PublicLog, seq: u64, payload: &[u8]) -> Result<V
             Ok(fold::of_remedies(seq, &record, contact, |contact| origins.get(&contact).cloned()))
         }
     }
+}
+
+/// Whose a contact is, with whose key what is said in it is sealed; `None`: the log has no such contact.
+///
+/// # Errors
+/// When the bus does not answer; fate: retry.
+pub(crate) async fn identity_of(api: &Api, contact: ContactId) -> Result<Option<IdentityId>, Problem> {
+    origins::identity_of(api, contact).await
 }
 
 /// A record that does not read would be left out of somebody's books for ever: the reader waits until a person has looked.

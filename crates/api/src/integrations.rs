@@ -29,7 +29,15 @@ use crate::{Shared, edge, trail};
 pub use crate::edge::keep_admitted;
 
 /// What an integration can be allowed to do over NATS.
-const SCOPES: [Scope; 3] = [Scope::MessagesWrite, Scope::FactsWrite, Scope::EventsRead];
+const SCOPES: [Scope; 7] = [
+    Scope::MessagesWrite,
+    Scope::FactsWrite,
+    Scope::EventsRead,
+    Scope::ContactsRead,
+    Scope::ContactsWrite,
+    Scope::BotsAct,
+    Scope::OrdersAnswer,
+];
 
 pub(crate) async fn get_all(State(api): State<Shared>) -> Result<Json<IntegrationsListed>, Problem> {
     Ok(Json(IntegrationsListed { integrations: list(&api.accounts).await? }))

@@ -3,7 +3,9 @@
 //! A message is taken when it is durable in INBOUND, never before; one that cannot be read is kept in PARKED with its
 //! bytes. What is refused is told to the sender, who still has it. README.md shows every route with curl.
 
+mod acts;
 mod body;
+mod bots;
 mod config;
 mod consents;
 mod contacts;
@@ -18,6 +20,7 @@ mod idempotency;
 pub mod integrations;
 mod keys;
 mod message;
+mod orders;
 mod park;
 mod parked;
 mod problems;
@@ -38,6 +41,7 @@ use protocol::privacy::{self, Privacy};
 use protocol::subjects::Subjects;
 use service::{Kit, Rate, RateLimiter};
 
+use crate::bots::Bots;
 use crate::feed::Feeds;
 use crate::floor::Floor;
 use crate::keys::KeyRing;
@@ -77,6 +81,9 @@ struct Api {
     consents: Consents,
     feeds: Feeds,
     webhooks: Rows,
+    /// Orders for remedies that wait for their integration.
+    orders: Bucket,
+    bots: Bots,
 }
 
 type Shared = Arc<Api>;
@@ -109,6 +116,8 @@ pub async fn start(
     let privacy = service::settings::read_file(folder, privacy::FILE_NAME, Privacy::faults)?;
     let feeds = feed::follow(kit, &bus).await?;
     let webhooks = Rows::open(&bus).await?;
+    let orders = bus.ensure_bucket(&places::orders()).await.context("failed to open the orders")?;
+    let bots = Bots::open(&bus).await?;
     let leases = bus.ensure_bucket(&places::leases()).await.context("failed to open the leases")?;
     let per_second = Rate::per_second(kit.settings.limits.api_requests_per_second);
     let api = Api {
@@ -128,10 +137,13 @@ pub async fn start(
         consents,
         feeds,
         webhooks: webhooks.clone(),
+        orders,
+        bots,
     };
     let api = Arc::new(api);
     let registry = edge::follow(kit, &api.accounts, "integrations").await?;
     edge::start(&api, edge, registry).await?;
+    bots::start(&api);
     let health = kit.health.register("api webhooks");
     health.beat();
     kit.drain.spawn("api webhooks", webhooks::lead(Arc::clone(&api), webhooks, leases, health));

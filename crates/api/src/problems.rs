@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
+use protocol::edge::{EdgeKind, GuestQuestion};
 use protocol::limits::{GUEST_ASKS_AT_ONCE_MAX, INPUT_BYTES_MAX};
 use protocol::signin::Scope;
 use protocol::{ParkedId, SubjectToken};
@@ -126,8 +127,11 @@ pub(crate) fn account_not_yours() -> Problem {
 }
 
 pub(crate) fn bad_subject() -> Problem {
-    let detail = "publish to wb.<cell>.edge.<integration>.<kind>.<id>: the kind is message, facts or signal, the id one word of \
-                  1 to 64 of A-Z a-z 0-9 _ and -";
+    let kinds = EdgeKind::ALL.map(EdgeKind::as_str).join(", ");
+    let detail = format!(
+        "publish to wb.<cell>.edge.<integration>.<kind>.<id>: the kind is one of {kinds}, the id one word of 1 to 64 of A-Z a-z \
+         0-9 _ and -"
+    );
     unprocessable("bad_subject", "the subject is not one of an edge", detail)
 }
 
@@ -137,8 +141,14 @@ pub(crate) fn header_refused(header: &str) -> Problem {
 }
 
 pub(crate) fn unknown_question() -> Problem {
-    let detail = "ask wb.<cell>.ext.<integration>.rejections";
+    let words = GuestQuestion::ALL.map(GuestQuestion::as_str).join(", ");
+    let detail = format!("ask wb.<cell>.ext.<integration>.<word>: the word is one of {words}");
     Problem::new(StatusCode::NOT_FOUND, "unknown_question", "there is no such question", detail)
+}
+
+pub(crate) fn bot_unnamed() -> Problem {
+    let detail = "name it as `agent`, by its sign-in name";
+    unprocessable("bot_unnamed", "which bot is not said", detail)
 }
 
 pub(crate) fn asks_at_once() -> Problem {

@@ -14,8 +14,9 @@ use protocol::signin::Scope;
 
 use crate::door::{self, Bound};
 use crate::{
-    CONFIG_BYTES_MAX, REQUEST_WAIT_MAX, REQUESTS_AT_ONCE_MAX, Shared, config, consents, contacts, contract,
-    customers, empowerment, feed, integrations, keys, message, parked, problems, sessions, trail, webhooks,
+    CONFIG_BYTES_MAX, REQUEST_WAIT_MAX, REQUESTS_AT_ONCE_MAX, Shared, acts, bots, config, consents, contacts,
+    contract, customers, empowerment, feed, integrations, keys, message, orders, parked, problems, sessions,
+    trail, webhooks,
 };
 
 /// What a route asks of its caller.
@@ -54,8 +55,9 @@ pub fn listed() -> Vec<(Method, &'static str, Needs)> {
 fn table() -> Vec<Route> {
     use Needs::Usher;
     use Scope::{
-        AccountsManage, AuditRead, ConfigRead, ConfigWrite, ContactsRead, ContactsWrite, CustomersErase,
-        CustomersExport, EventsRead, FactsWrite, MessagesWrite, ParkedManage, WebhooksManage,
+        AccountsManage, AuditRead, BotsAct, ConfigRead, ConfigWrite, ContactsRead, ContactsWrite,
+        CustomersErase, CustomersExport, EventsRead, FactsWrite, MessagesWrite, OrdersAnswer, ParkedManage,
+        WebhooksManage,
     };
     vec![
         get("/api/openapi.json", Needs::Nothing, contract::openapi),
@@ -65,7 +67,12 @@ fn table() -> Vec<Route> {
         get("/api/v1/contacts", Needs::Scope(ContactsRead), contacts::list),
         post("/api/v1/contacts", Needs::Scope(ContactsWrite), contacts::open),
         get("/api/v1/contacts/{id}", Needs::Scope(ContactsRead), contacts::show),
+        post("/api/v1/contacts/{id}/acts", Needs::Scope(ContactsWrite), acts::post),
         get("/api/v1/events", Needs::Scope(EventsRead), feed::routes::get),
+        put("/api/v1/bots/{name}", Needs::Scope(BotsAct), bots::put),
+        post("/api/v1/bots/{name}/commands", Needs::Scope(BotsAct), bots::post),
+        get("/api/v1/orders", Needs::Scope(OrdersAnswer), orders::get),
+        put("/api/v1/orders/{id}/answer", Needs::Scope(OrdersAnswer), orders::put_answer),
         get("/api/v1/webhooks", Needs::Scope(WebhooksManage), webhooks::routes::list),
         post("/api/v1/webhooks", Needs::Scope(WebhooksManage), webhooks::routes::make),
         get("/api/v1/webhooks/{id}", Needs::Scope(WebhooksManage), webhooks::routes::show),

@@ -9,6 +9,7 @@ mod house;
 mod keys;
 mod parked;
 mod webhooks;
+mod work;
 
 use bus::RoomLevel;
 use protocol::InputBody;

@@ -176,6 +176,12 @@ pub fn canned() -> BucketSpec {
     bucket(streams::CANNED, None, 64 * MIB, 64 * 1024)
 }
 
+/// Orders for remedies that an integration fetches, sealed, and its answers. One that was not answered is laid there again.
+#[must_use]
+pub fn orders() -> BucketSpec {
+    bucket(streams::ORDERS, Some(30 * DAY), 256 * MIB, 64 * 1024)
+}
+
 /// How far mailboxes were read.
 #[must_use]
 pub fn cursors() -> BucketSpec {

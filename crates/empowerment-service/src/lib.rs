@@ -11,6 +11,7 @@ mod http;
 mod intake;
 mod lead;
 mod leader;
+mod mailbox;
 mod observe;
 mod orders;
 mod outbox;
@@ -30,6 +31,7 @@ use service::{HealthHandle, Kit};
 
 use crate::http::Shop;
 use crate::lead::Ended;
+use crate::mailbox::Mailbox;
 use crate::replica::Replica;
 use crate::snapshot::Snapshots;
 
@@ -54,6 +56,8 @@ struct Role {
     leases: Bucket,
     /// The system that carries orders out; `None`: there is none.
     shop: Option<Shop>,
+    /// Where orders wait instead; `None`: they are sent.
+    mailbox: Option<Mailbox>,
     /// This process, as others see it.
     me: GatewayId,
 }
@@ -67,7 +71,8 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer) -> Result<()> {
     let leases = bus.ensure_bucket(&places::leases()).await.context("make the bucket for leases")?;
     let objects = bus.ensure_objects(&places::snapshots(), places::SNAPSHOTS_BYTES_MAX).await?;
     let shop = Shop::new(&kit.settings.empowerment).context("use the shop's address")?;
-    if shop.is_none() {
+    let mailbox = mailbox(kit, &bus, &sealer).await?;
+    if shop.is_none() && mailbox.is_none() {
         tracing::warn!("no system carries out what is given: name one by empowerment.shop_url");
     }
     let role = Role {
@@ -78,10 +83,21 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer) -> Result<()> {
         sealer,
         leases,
         shop,
+        mailbox,
         me: GatewayId(uuid::Uuid::now_v7()),
     };
     kit.drain.spawn("empowerment", run(role));
     Ok(())
+}
+
+async fn mailbox(kit: &Kit, bus: &Bus, sealer: &Sealer) -> Result<Option<Mailbox>> {
+    let settings = &kit.settings.empowerment;
+    if !settings.orders_wait {
+        return Ok(None);
+    }
+    let orders = bus.ensure_bucket(&places::orders()).await.context("make the bucket for orders")?;
+    let integration = SubjectToken::new(&settings.integration)?;
+    Ok(Some(Mailbox { orders, integration, sealer: sealer.clone(), clock: kit.clock.clone() }))
 }
 
 /// Follows, leads, and begins anew from the log whenever leading ends: the log is all the truth there is.

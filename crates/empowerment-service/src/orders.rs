@@ -3,6 +3,7 @@
 use bus::{Sealer, UnsealError};
 use empowerment_core::OrderView;
 use protocol::content::{Content, Sealed};
+use protocol::integration::order::REFERENCE_BYTES_MAX;
 use protocol::limits::REASON_BYTES_MAX;
 use protocol::remedies::OrderAnswer;
 use protocol::{IdentityId, RemedyId, SubjectToken};
@@ -12,15 +13,15 @@ use service::failpoint;
 
 use crate::Role;
 use crate::http::Shop;
+use crate::mailbox::Mailbox;
 
-/// Longest reference that a shop may give, bytes: it is read out to customers.
-const REFERENCE_BYTES_MAX: usize = 128;
 /// The shop's word for an id that stands for something else.
 const ID_REUSED: &str = "id_reused";
 
 /// Whoever carries out orders.
 pub(crate) struct Orders {
     shop: Option<Shop>,
+    mailbox: Option<Mailbox>,
     sealer: Sealer,
 }
 
@@ -64,7 +65,12 @@ fn unknown(reason: impl Into<String>) -> Told {
 
 impl Orders {
     pub(crate) fn new(role: &Role) -> Self {
-        Self { shop: role.shop.clone(), sealer: role.sealer.clone() }
+        Self { shop: role.shop.clone(), mailbox: role.mailbox.clone(), sealer: role.sealer.clone() }
+    }
+
+    /// Where orders wait to be fetched, if they do.
+    pub(crate) fn mailbox(&self) -> Option<&Mailbox> {
+        self.mailbox.as_ref()
     }
 
     /// Has the order carried out, once however often this is called.
@@ -74,6 +80,9 @@ impl Orders {
         order: &OrderView,
         ask_first: bool,
     ) -> OrderAnswer {
+        if let Some(mailbox) = &self.mailbox {
+            return mailbox.carry_out(remedy, order).await;
+        }
         let Some(shop) = &self.shop else { return OrderAnswer::Unknown { reason: "no_shop".to_owned() } };
         let told = match if ask_first { ask(shop, remedy).await } else { Told::NotFound } {
             Told::NotFound => self.place(shop, remedy, order).await,

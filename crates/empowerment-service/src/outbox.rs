@@ -91,11 +91,16 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// With everything that is outstanding at the start of a leader, which all stands in the log.
     pub(crate) fn new(role: &Role, said: mpsc::Sender<Said>, state: &State) -> Self {
+        let orders = Orders::new(role);
+        let mut tasks = JoinSet::new();
+        if let Some(mailbox) = orders.mailbox() {
+            tasks.spawn(mailbox.clone().follow(said.clone()));
+        }
         let mut outbox = Self {
-            orders: Arc::new(Orders::new(role)),
+            orders: Arc::new(orders),
             wishes: Arc::new(Wishes::new(role)),
             said,
-            tasks: JoinSet::new(),
+            tasks,
             ready: BTreeMap::new(),
             running: BTreeSet::new(),
             tries: BTreeMap::new(),

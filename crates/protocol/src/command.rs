@@ -337,7 +337,9 @@ impl Command {
 }
 
 /// Whether an agent takes contacts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
     /// Takes contacts.
@@ -472,4 +474,87 @@ pub enum Refusal {
     /// The customer is not blocked.
     #[error("this customer is not blocked: reload the list")]
     NotBlocked,
+}
+
+impl Refusal {
+    /// Every refusal.
+    pub const ALL: [Self; 35] = [
+        Self::UnknownAgent,
+        Self::OfferEnded,
+        Self::NotYours,
+        Self::ContactClosed,
+        Self::UnknownContact,
+        Self::UnknownQueue,
+        Self::UnknownDisposition,
+        Self::ColleagueNotThere,
+        Self::TooOld,
+        Self::TooLong,
+        Self::NotLead,
+        Self::NotInScope,
+        Self::NoRoom,
+        Self::FieldMissing,
+        Self::CompanyFull,
+        Self::BadTime,
+        Self::NotBot,
+        Self::UnknownIncident,
+        Self::IncidentTooWide,
+        Self::TooManyIncidents,
+        Self::OddText,
+        Self::IncidentTime,
+        Self::EmptyText,
+        Self::NotWaiting,
+        Self::NoPicking,
+        Self::NotAble,
+        Self::Reserved,
+        Self::UnknownTag,
+        Self::TooManyTags,
+        Self::UnknownField,
+        Self::UnknownColleague,
+        Self::TooManyMentions,
+        Self::BlockTime,
+        Self::TooManyBlocks,
+        Self::NotBlocked,
+    ];
+
+    /// The stable word for it, as programs branch on it.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::UnknownAgent => "unknown_agent",
+            Self::OfferEnded => "offer_ended",
+            Self::NotYours => "not_yours",
+            Self::ContactClosed => "contact_closed",
+            Self::UnknownContact => "unknown_contact",
+            Self::UnknownQueue => "unknown_queue",
+            Self::UnknownDisposition => "unknown_disposition",
+            Self::ColleagueNotThere => "colleague_not_there",
+            Self::TooOld => "too_old",
+            Self::TooLong => "too_long",
+            Self::NotLead => "not_lead",
+            Self::NotInScope => "not_in_scope",
+            Self::NoRoom => "no_room",
+            Self::FieldMissing => "field_missing",
+            Self::CompanyFull => "company_full",
+            Self::BadTime => "bad_time",
+            Self::NotBot => "not_bot",
+            Self::UnknownIncident => "unknown_incident",
+            Self::IncidentTooWide => "incident_too_wide",
+            Self::TooManyIncidents => "too_many_incidents",
+            Self::OddText => "odd_text",
+            Self::IncidentTime => "incident_time",
+            Self::EmptyText => "empty_text",
+            Self::NotWaiting => "not_waiting",
+            Self::NoPicking => "no_picking",
+            Self::NotAble => "not_able",
+            Self::Reserved => "reserved",
+            Self::UnknownTag => "unknown_tag",
+            Self::TooManyTags => "too_many_tags",
+            Self::UnknownField => "unknown_field",
+            Self::UnknownColleague => "unknown_colleague",
+            Self::TooManyMentions => "too_many_mentions",
+            Self::BlockTime => "block_time",
+            Self::TooManyBlocks => "too_many_blocks",
+            Self::NotBlocked => "not_blocked",
+        }
+    }
 }

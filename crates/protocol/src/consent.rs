@@ -12,7 +12,7 @@ pub const CHANGES_MAX: usize = 100;
 pub const SOURCE_BYTES_MAX: usize = 100;
 
 /// What an identity said to one purpose, over time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Consent {
     /// For which purpose.
     pub purpose: SubjectToken,
@@ -29,7 +29,7 @@ impl Consent {
 }
 
 /// That it was given, or withdrawn.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ConsentChange {
     /// Given, or withdrawn.
     pub given: bool,

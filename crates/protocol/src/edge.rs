@@ -73,11 +73,18 @@ pub enum EdgeKind {
     Facts,
     /// A signal, as over HTTP.
     Signal,
+    /// Something done with a contact: [`crate::integration::NewAct`].
+    Act,
+    /// What a bot does: [`crate::integration::bot::NewBotCommand`].
+    Command,
+    /// What became of an order for a remedy, which is the id: [`crate::api::RemedyOrderAnswer`].
+    Order,
 }
 
 impl EdgeKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Message, Self::Facts, Self::Signal];
+    pub const ALL: [Self; 6] =
+        [Self::Message, Self::Facts, Self::Signal, Self::Act, Self::Command, Self::Order];
 
     /// The word.
     #[must_use]
@@ -86,6 +93,9 @@ impl EdgeKind {
             Self::Message => "message",
             Self::Facts => "facts",
             Self::Signal => "signal",
+            Self::Act => "act",
+            Self::Command => "command",
+            Self::Order => "order",
         }
     }
 
@@ -95,6 +105,9 @@ impl EdgeKind {
         match self {
             Self::Message => Scope::MessagesWrite,
             Self::Facts | Self::Signal => Scope::FactsWrite,
+            Self::Act => Scope::ContactsWrite,
+            Self::Command => Scope::BotsAct,
+            Self::Order => Scope::OrdersAnswer,
         }
     }
 
@@ -102,6 +115,52 @@ impl EdgeKind {
     #[must_use]
     pub fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// What an integration can ask, by the word in the subject of its question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GuestQuestion {
+    /// What of its own was refused.
+    Rejections,
+    /// What happened: [`crate::integration::EventsQuestion`].
+    Events,
+    /// Which orders for remedies wait for it.
+    Orders,
+    /// Lets a bot be there for a while: [`crate::integration::bot::BotHold`].
+    Bot,
+}
+
+impl GuestQuestion {
+    /// Every question.
+    pub const ALL: [Self; 4] = [Self::Rejections, Self::Events, Self::Orders, Self::Bot];
+
+    /// The word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rejections => "rejections",
+            Self::Events => "events",
+            Self::Orders => "orders",
+            Self::Bot => "bot",
+        }
+    }
+
+    /// The question of this word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|question| question.as_str() == word)
+    }
+
+    /// The right that it takes; its own rejections everybody may read.
+    #[must_use]
+    pub fn scope(self) -> Option<Scope> {
+        match self {
+            Self::Rejections => None,
+            Self::Events => Some(Scope::EventsRead),
+            Self::Orders => Some(Scope::OrdersAnswer),
+            Self::Bot => Some(Scope::BotsAct),
+        }
     }
 }
 
@@ -193,6 +252,10 @@ mod tests {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
         assert_eq!(EdgeKind::of("messages"), None);
+        for question in GuestQuestion::ALL {
+            assert_eq!(GuestQuestion::of(question.as_str()), Some(question));
+        }
+        assert_eq!(GuestQuestion::of("rejection"), None);
     }
 
     #[test]

@@ -4,14 +4,15 @@
 //! [`fold`], the same whenever it is made, so that a feed can be read again and a webhook's numbers stay what they were.
 //! Nothing here holds a key, a hash or sealed words: words are opened at the edge, for who may read them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AgentId, ContactId, ConversationId, MessageId, PromiseId, RemedyId};
+use crate::ids::{AgentId, CommandId, ContactId, ConversationId, MessageId, OfferId, PromiseId, RemedyId};
+use crate::limits::EVENTS_PAGE_DEFAULT;
 use crate::money::Money;
 use crate::record::QueuedWhy;
 use crate::remedy::{Occasion, RemedyKind};
@@ -19,7 +20,9 @@ use crate::time::Millis;
 use crate::token::{ChannelKind, SubjectToken};
 use crate::views::ContactSeen;
 
+pub mod bot;
 pub mod fold;
+pub mod order;
 pub mod webhook;
 
 /// One of the logs that public events are made of. Each has its own cursor.
@@ -98,6 +101,24 @@ pub enum PublicBody {
         /// Why it waits.
         why: QueuedWhy,
     },
+    /// An agent is asked to take it.
+    #[serde(rename = "contact.offered")]
+    ContactOffered {
+        /// The offer, by which it is accepted or declined.
+        offer: OfferId,
+        /// Who is asked.
+        agent: AgentId,
+        /// Until when, ms since 1970.
+        until: Millis,
+    },
+    /// They are asked no more.
+    #[serde(rename = "contact.offer_ended")]
+    ContactOfferEnded {
+        /// The offer.
+        offer: OfferId,
+        /// Who was asked.
+        agent: AgentId,
+    },
     /// An agent has it.
     #[serde(rename = "contact.assigned")]
     ContactAssigned {
@@ -125,6 +146,16 @@ pub enum PublicBody {
     /// Its customer left before an agent had it.
     #[serde(rename = "contact.abandoned")]
     ContactAbandoned {},
+    /// Its tags or its fields changed.
+    #[serde(rename = "contact.marked")]
+    ContactMarked {
+        /// All tags that it has from here.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        tags: BTreeSet<SubjectToken>,
+        /// All fields that hold something from here.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        fields: BTreeMap<SubjectToken, SubjectToken>,
+    },
     /// The customer wrote.
     #[serde(rename = "message.received")]
     MessageReceived {
@@ -362,10 +393,13 @@ types! {
     ContactOpened Self::ContactOpened { .. } => "contact.opened" in Contacts;
     ContactReopened Self::ContactReopened {} => "contact.reopened" in Contacts;
     ContactQueued Self::ContactQueued { .. } => "contact.queued" in Contacts;
+    ContactOffered Self::ContactOffered { .. } => "contact.offered" in Contacts;
+    ContactOfferEnded Self::ContactOfferEnded { .. } => "contact.offer_ended" in Contacts;
     ContactAssigned Self::ContactAssigned { .. } => "contact.assigned" in Contacts;
     ContactResolved Self::ContactResolved { .. } => "contact.resolved" in Contacts;
     ContactClosed Self::ContactClosed { .. } => "contact.closed" in Contacts;
     ContactAbandoned Self::ContactAbandoned {} => "contact.abandoned" in Contacts;
+    ContactMarked Self::ContactMarked { .. } => "contact.marked" in Contacts;
     MessageReceived Self::MessageReceived { .. } => "message.received" in Contacts;
     MessageSent Self::MessageSent { .. } => "message.sent" in Contacts;
     NoteAdded Self::NoteAdded { .. } => "note.added" in Contacts;
@@ -453,6 +487,79 @@ pub struct ContactTaken {
     pub input_seq: u64,
     /// Whether it was known already.
     pub duplicate: bool,
+}
+
+/// What an integration asks of the feed over the bus, at `ext.<integration>.events`; everything may be left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EventsQuestion {
+    /// What the page before gave as `next`; 0: from the beginning.
+    pub after: u64,
+    /// About how many, 1 to [`crate::limits::EVENTS_PAGE_MAX`].
+    pub limit: usize,
+    /// How long to wait for something to happen when nothing has, ms, at most [`crate::limits::GUEST_WAIT_MS_MAX`].
+    pub wait_ms: u64,
+    /// Which log; each has a cursor of its own.
+    pub log: PublicLog,
+    /// Only these types; none: all.
+    pub types: BTreeSet<PublicType>,
+}
+
+impl Default for EventsQuestion {
+    fn default() -> Self {
+        let (log, types) = (PublicLog::default(), BTreeSet::new());
+        Self { after: 0, limit: EVENTS_PAGE_DEFAULT, wait_ms: 0, log, types }
+    }
+}
+
+/// Something that another system does with a contact, one of `tags`, `fields` and `note`: `POST /api/v1/contacts/{id}/acts`, or over
+/// the bus as kind `act`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAct {
+    /// Names the act, a UUID v7 of the last day: the same id again is the same act, and is answered as it was. Made here if not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<CommandId>,
+    /// The contact; over HTTP the path names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactId>,
+    /// Tags to put to it and to take away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<NewTags>,
+    /// What its fields hold from here, each one of the configured fields; `null`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<BTreeMap<SubjectToken, Option<SubjectToken>>>,
+    /// Words for agents only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A change of a contact's tags.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTags {
+    /// What is added, each one of the configured tags.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub add: BTreeSet<SubjectToken>,
+    /// What is taken away.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub remove: BTreeSet<SubjectToken>,
+}
+
+/// An act that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ActTaken {
+    /// The act's id; a note has the same UUID as its message.
+    pub id: CommandId,
+    /// The contact.
+    pub contact: ContactId,
+    /// Its place in INBOUND.
+    pub input_seq: u64,
+    /// Whether it was known already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub duplicate: bool,
+    /// Whether it was carried out already; `false` while the router has not decided (202).
+    pub done: bool,
 }
 
 /// A page of a feed.

@@ -224,3 +224,9 @@ pub const GUEST_WAIT_MS_MAX: u64 = 20_000;
 pub const REJECTIONS_PAGE_MAX: usize = 500;
 /// Rejections of a page if nothing else was said.
 pub const REJECTIONS_PAGE_DEFAULT: usize = 100;
+/// Most events of one page of the feed; those of one record stay together, so it may be a few more.
+pub const EVENTS_PAGE_MAX: usize = 500;
+/// Events of a page if nothing else was said.
+pub const EVENTS_PAGE_DEFAULT: usize = 100;
+/// Most bytes of one page of the feed over the bus, as long as it holds more than one record: a shorter page is given instead.
+pub const EVENTS_ANSWER_BYTES_MAX: usize = 2 * 1024 * 1024;

@@ -12,7 +12,7 @@ use crate::time::Millis;
 use crate::token::{ChannelKind, SubjectToken};
 
 /// Who asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Asker {
     /// Somebody at the desk.
@@ -116,7 +116,7 @@ tagged! {
 }
 
 /// How far an erasure is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ErasureState {
     /// Which.
     pub id: ErasureId,
@@ -225,7 +225,7 @@ pub struct DestroyedKey {
 }
 
 /// What an erasure did, for whoever asked and for whoever checks it later. It holds no personal data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Certificate {
     /// Of which erasure.
     pub erasure: ErasureId,
@@ -246,7 +246,7 @@ pub struct Certificate {
 }
 
 /// What lay in one place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PlaceErased {
     /// Stream, bucket, store or file.
     pub place: String,

@@ -63,6 +63,12 @@ pub enum Scope {
     /// Reads the feed of events.
     #[serde(rename = "events.read")]
     EventsRead,
+    /// Acts as the agents that are bots.
+    #[serde(rename = "bots.act")]
+    BotsAct,
+    /// Reads orders for remedies and says what became of them.
+    #[serde(rename = "orders.answer")]
+    OrdersAnswer,
     /// Makes and ends webhooks, and has them sent again.
     #[serde(rename = "webhooks.manage")]
     WebhooksManage,
@@ -91,12 +97,14 @@ pub enum Scope {
 
 impl Scope {
     /// Every right, in the order of their words here.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::MessagesWrite,
         Self::FactsWrite,
         Self::ContactsRead,
         Self::ContactsWrite,
         Self::EventsRead,
+        Self::BotsAct,
+        Self::OrdersAnswer,
         Self::WebhooksManage,
         Self::ParkedManage,
         Self::ConfigRead,
@@ -116,6 +124,8 @@ impl Scope {
             Self::ContactsRead => "contacts.read",
             Self::ContactsWrite => "contacts.write",
             Self::EventsRead => "events.read",
+            Self::BotsAct => "bots.act",
+            Self::OrdersAnswer => "orders.answer",
             Self::WebhooksManage => "webhooks.manage",
             Self::ParkedManage => "parked.manage",
             Self::ConfigRead => "config.read",

@@ -38,6 +38,8 @@ pub const WEBHOOKS: &str = "WEBHOOKS";
 pub const CONSENTS: &str = "CONSENTS";
 /// Answers that are written beforehand, by name.
 pub const CANNED: &str = "CANNED";
+/// Orders for remedies that an integration fetches, and its answers, by integration and remedy.
+pub const ORDERS: &str = "ORDERS";
 /// How far mailboxes were read, by account.
 pub const CURSORS: &str = "CURSORS";
 /// Attached files and mails as they came, sealed (object store).

@@ -129,6 +129,8 @@ pub struct EmpowermentSettings {
     pub order_timeout: Duration,
     pub facts_deadline: Duration,
     pub ask_nats: bool,
+    /// Whether orders wait for that system to fetch them, instead of being sent to it.
+    pub orders_wait: bool,
 }
 
 /// `[limits]`

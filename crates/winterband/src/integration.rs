@@ -32,7 +32,8 @@ pub(crate) enum Command {
     Add {
         /// Its name, 1 to 20 of a-z 0-9 and -: also the source of the facts that it tells.
         name: String,
-        /// What it may do: messages.write, facts.write, events.read. Without any: all three.
+        /// What it may do: messages.write, facts.write, events.read (without any: these three), contacts.read (customers' words in
+        /// its feed), contacts.write, bots.act, orders.answer.
         #[arg(long = "scope", value_parser = scope)]
         scopes: Vec<Scope>,
         /// An account of channel api that it may publish messages for; may be given again.

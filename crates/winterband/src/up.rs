@@ -148,6 +148,7 @@ fn sheet(settings: &Settings, supervises: bool, signins: &Signins, reader: Reade
     let data = settings.data.folder.display();
     let bus = if supervises { "its own nats-server" } else { settings.nats.url.as_str() };
     let shop = match settings.empowerment.shop_url.as_str() {
+        _ if settings.empowerment.orders_wait => "fetches its orders itself",
         "" => "waits: no shop is named in empowerment.shop_url",
         url => url,
     };

@@ -111,9 +111,17 @@ fn responses(generator: &mut SchemaGenerator, line: &Line, needs: Needs) -> Valu
     match line.answer {
         Some((status, shape)) => {
             let schema = shape.part(generator);
-            let answer =
-                json!({ "description": "Yes.", "content": { "application/json": { "schema": schema } } });
-            responses.insert(status.to_string(), answer);
+            let content = json!({ "application/json": { "schema": schema } });
+            if line.or_later {
+                let later = "Taken, and not decided yet.";
+                responses.insert("202".into(), json!({ "description": later, "content": content.clone() }));
+            }
+            responses.insert(status.to_string(), json!({ "description": "Yes.", "content": content }));
+        }
+        None if line.archive => {
+            let whole = json!({ "description": "The archive.", "content": { "application/x-tar": {} } });
+            responses.insert("200".into(), whole);
+            responses.insert("202".into(), json!({ "description": "Not whole yet: ask again." }));
         }
         None => drop(responses.insert("204".into(), json!({ "description": "Done." }))),
     }
@@ -156,6 +164,7 @@ fn parameters_of(path: &'static str) -> impl Iterator<Item = Value> {
         let pattern = match path {
             path if path.starts_with("/api/v1/webhooks/") => "^whk_[0-9a-f]{32}$",
             path if path.starts_with("/api/v1/parked/") => "^prk_[0-9a-f]{32}$",
+            path if path.starts_with("/api/v1/orders/") => "^rem_[0-9]{1,20}_[0-9]{1,10}$",
             path if path.starts_with("/api/v1/contacts/") => "^con_[0-9]{1,20}_[0-9]{1,10}$",
             _ => "^[A-Za-z0-9._-]{1,80}$",
         };

@@ -3,24 +3,27 @@
 use axum::http::Method;
 use protocol::api::{
     IntegrationMade, IntegrationsListed, KeyMade, KeysListed, MessageTaken, NewFacts, NewIntegration, NewKey,
-    NewMessage, NewOwnIdentity, NewSession, NewSignal, PolicyTaken, RotateIntegration, RotateKey,
-    SessionMade, Taken,
+    NewMessage, NewOwnIdentity, NewSession, NewSignal, PolicyTaken, RemedyOrderAnswer, RotateIntegration,
+    RotateKey, SessionMade, Taken,
 };
 use protocol::audit::AuditPage;
+use protocol::integration::bot::{BotHeld, BotHold, CommandTaken, NewBotCommand};
+use protocol::integration::order::{OrderAnswered, OrdersPage};
 use protocol::integration::webhook::{
     Attempts, NewWebhook, ReplayFrom, Webhook, WebhookChange, WebhookMade, Webhooks,
 };
-use protocol::integration::{ContactTaken, ContactsPage, FeedPage, PublicContact};
-use protocol::limits::CONTACTS_PAGE_MAX;
+use protocol::integration::{ActTaken, ContactTaken, ContactsPage, FeedPage, NewAct, PublicContact};
+use protocol::limits::{CONTACTS_PAGE_MAX, EVENTS_PAGE_DEFAULT as PAGE, EVENTS_PAGE_MAX as PAGE_MAX};
 use protocol::policy::Policy;
+use protocol::rights::ErasureState;
 use serde_json::{Value, json};
 
 use crate::config::draft::ConfigDraft;
 use crate::config::{Applied, Present};
-use crate::contacts;
 use crate::contract::shape::{Document, Shape, of};
-use crate::feed::routes::{PAGE, PAGE_MAX, WAIT_MAX_S};
+use crate::feed::routes::WAIT_MAX_S;
 use crate::parked;
+use crate::{consents, contacts, customers};
 
 /// The documentation of one route.
 pub(super) struct Line {
@@ -35,6 +38,10 @@ pub(super) struct Line {
     pub(super) body_optional: bool,
     /// The status of a yes, and its body; 204 has none.
     pub(super) answer: Option<(u16, Shape)>,
+    /// Whether the same body may come with 202: what was asked for is not decided yet.
+    pub(super) or_later: bool,
+    /// Whether a yes is an archive, or 202 without one.
+    pub(super) archive: bool,
     /// Noes that other routes do not have: status and codes.
     pub(super) noes: &'static [(u16, &'static str)],
 }
@@ -59,6 +66,14 @@ impl Line {
         Self { answer: Some((status, shape)), ..self }
     }
 
+    fn or_later(self) -> Self {
+        Self { or_later: true, ..self }
+    }
+
+    fn gives_archive(self) -> Self {
+        Self { archive: true, ..self }
+    }
+
     fn asks(self, query: Vec<Query>) -> Self {
         Self { query, ..self }
     }
@@ -69,8 +84,9 @@ impl Line {
 }
 
 fn line(method: Method, path: &'static str, id: &'static str, summary: &'static str) -> Line {
-    let (query, body, body_optional, answer, noes) = (Vec::new(), None, false, None, &[][..]);
-    Line { method, path, id, summary, query, body, body_optional, answer, noes }
+    let (query, noes) = (Vec::new(), &[][..]);
+    let (body, body_optional, answer, or_later, archive) = (None, false, None, false, false);
+    Line { method, path, id, summary, query, body, body_optional, answer, or_later, archive, noes }
 }
 
 fn get(path: &'static str, id: &'static str, summary: &'static str) -> Line {
@@ -119,6 +135,7 @@ pub(super) fn lines() -> Vec<Line> {
         keys(),
         integrations(),
         customers(),
+        work(),
         parked(),
         configuration(),
     ]
@@ -148,7 +165,7 @@ const NOES_OF_MESSAGES: &[(u16, &str)] = &[
     (413, "too_large_to_keep"),
     (
         422,
-        "text_too_long, text_empty, name_too_long, field_too_long, field_empty, category_malformed, language_malformed, facts_malformed",
+        "text_too_long, text_empty, name_too_long, field_too_long, field_empty, category_malformed, language_malformed, facts_malformed, too_many_facts, too_many_attachments",
     ),
     (507, "storage_full, parked_full"),
 ];
@@ -178,10 +195,22 @@ fn contacts() -> Vec<Line> {
         post("/api/v1/contacts", "openContact", "Publishes a message and says which contact it opened, or went to; 202 while that is not decided.")
             .takes(of::<NewMessage>())
             .gives(201, of::<ContactTaken>())
+            .or_later()
             .refuses(NOES_OF_MESSAGES),
         get("/api/v1/contacts/{id}", "contact", "One contact with what was said in it.")
             .gives(200, of::<PublicContact>())
             .refuses(&[(404, "unknown_contact"), (503, "views_silent")]),
+        post("/api/v1/contacts/{id}/acts", "actOnContact", "Tags a contact, fills its fields in, or writes a note for agents; 202 while that is not decided. The same `id` is the same act.")
+            .takes(of::<NewAct>())
+            .gives(200, of::<ActTaken>())
+            .or_later()
+            .refuses(&[
+                (404, "unknown_contact"),
+                (409, "too_old, too_many_tags, contact_closed"),
+                (413, "too_large_to_keep"),
+                (422, "one_act, text_empty, text_too_long, unknown_tag, unknown_field, too_long"),
+                (507, "storage_full"),
+            ]),
     ]
 }
 
@@ -281,20 +310,42 @@ fn empowerment() -> Vec<Line> {
 fn keys() -> Vec<Line> {
     const NOT_THERE: (u16, &str) = (404, "unknown_key");
     vec![
-        post("/api/v1/sessions", "makeSession", "Signs an agent in: for a rehearsal, or a bot by its own key.")
-            .takes(of::<NewSession>())
-            .gives(201, of::<SessionMade>())
-            .refuses(&[(403, "admin_only"), (404, "unknown_agent")]),
+        post(
+            "/api/v1/sessions",
+            "makeSession",
+            "Signs an agent in: for a rehearsal, or a bot by its own key.",
+        )
+        .takes(of::<NewSession>())
+        .gives(201, of::<SessionMade>())
+        .refuses(&[(403, "admin_only"), (404, "unknown_agent")]),
         get("/api/v1/keys", "keys", "All keys, without the keys themselves.").gives(200, of::<KeysListed>()),
-        post("/api/v1/keys", "makeKey", "Makes a key: with rights, or one that signs in as a bot. It is shown once.")
-            .takes(of::<NewKey>())
-            .gives(201, of::<KeyMade>())
-            .refuses(&[(403, "admin_only, scope_not_yours"), (404, "unknown_agent"), (422, "agent_or_scopes, scopes_missing, name_missing, name_too_long, days_out_of_range, too_many_keys")]),
-        post("/api/v1/keys/{id}/rotate", "rotateKey", "Makes a key in its place; the old one works for a while.")
-            .may_take(of::<RotateKey>())
-            .gives(201, of::<KeyMade>())
-            .refuses(&[(403, "scope_not_yours, admin_only"), NOT_THERE, (409, "changed_meanwhile"), (422, "overlap_too_long, key_replaced, too_many_keys")]),
-        delete("/api/v1/keys/{id}", "endKey", "Ends a key at once.").refuses(&[(403, "scope_not_yours, admin_only"), NOT_THERE]),
+        post(
+            "/api/v1/keys",
+            "makeKey",
+            "Makes a key: with rights, or one that signs in as a bot. It is shown once.",
+        )
+        .takes(of::<NewKey>())
+        .gives(201, of::<KeyMade>())
+        .refuses(&[
+            (403, "admin_only, not_your_source"),
+            (404, "unknown_agent"),
+            (422, "agent_or_scopes, no_scopes, key_name, key_days, too_many_keys"),
+        ]),
+        post(
+            "/api/v1/keys/{id}/rotate",
+            "rotateKey",
+            "Makes a key in its place; the old one works for a while.",
+        )
+        .may_take(of::<RotateKey>())
+        .gives(201, of::<KeyMade>())
+        .refuses(&[
+            (403, "admin_only, not_your_source"),
+            NOT_THERE,
+            (409, "changed_meanwhile"),
+            (422, "overlap_too_long, key_replaced, too_many_keys"),
+        ]),
+        delete("/api/v1/keys/{id}", "endKey", "Ends a key at once.")
+            .refuses(&[(403, "admin_only, not_your_source"), NOT_THERE]),
     ]
 }
 
@@ -338,44 +389,98 @@ fn integrations() -> Vec<Line> {
 }
 
 fn customers() -> Vec<Line> {
-    const NOT_THERE: (u16, &str) = (404, "not_found");
-    const NOT_JSON: (u16, &str) = (415, "not_json");
-    const WRONG: (u16, &str) = (422, "bad_identity");
+    const NOT_THERE: (u16, &str) = (404, "unknown_customer");
+    const WRONG: (u16, &str) = (422, "customer_unnamed, identity_too_long");
+    const SILENT: (u16, &str) = (503, "rights_silent");
     vec![
         post(
             "/api/v1/customers/consents",
             "changeConsent",
             "Writes down what a customer agreed to, or no longer agrees to.",
         )
-        .takes(of::<Document>())
-        .gives(200, of::<Value>())
-        .refuses(&[NOT_THERE, NOT_JSON, WRONG]),
+        .takes(of::<consents::Said>())
+        .gives(200, of::<Vec<consents::OfIdentity>>())
+        .refuses(&[
+            NOT_THERE,
+            WRONG,
+            (422, "unknown_purpose, field_too_long"),
+            (503, "views_silent"),
+        ]),
         post("/api/v1/customers/consents/list", "consents", "What a customer agreed to.")
-            .takes(of::<Document>())
-            .gives(200, of::<Value>())
-            .refuses(&[NOT_THERE, NOT_JSON, WRONG]),
+            .takes(of::<consents::Of>())
+            .gives(200, of::<Vec<consents::OfIdentity>>())
+            .refuses(&[NOT_THERE, WRONG, (503, "views_silent")]),
         post(
             "/api/v1/customers/erase",
             "eraseCustomer",
             "Destroys the keys of a customer: nothing of theirs can be read any more.",
         )
-        .takes(of::<Document>())
-        .gives(202, of::<Value>())
-        .refuses(&[NOT_THERE, (409, "open_contact"), NOT_JSON, WRONG]),
+        .takes(of::<customers::Asked>())
+        .gives(202, of::<ErasureState>())
+        .refuses(&[
+            NOT_THERE,
+            (409, "contacts_open, too_many_identities, id_taken"),
+            WRONG,
+            (422, "id_malformed"),
+            SILENT,
+        ]),
         get("/api/v1/erasures/{id}", "erasure", "How an erasure stands, and its certificate.")
-            .gives(200, of::<Document>())
-            .refuses(&[NOT_THERE]),
+            .gives(200, of::<ErasureState>())
+            .refuses(&[(404, "unknown_erasure"), SILENT]),
         post(
             "/api/v1/customers/export",
             "exportCustomer",
             "Puts together all that is held about a customer.",
         )
-        .takes(of::<Document>())
-        .gives(202, of::<Value>())
-        .refuses(&[NOT_THERE, NOT_JSON, WRONG]),
-        get("/api/v1/exports/{id}", "export", "What was put together, as an archive, or how far it is.")
-            .gives(200, of::<Value>())
-            .refuses(&[NOT_THERE, WRONG]),
+        .takes(of::<customers::Asked>())
+        .gives(202, of::<customers::Exporting>())
+        .refuses(&[
+            NOT_THERE,
+            (409, "too_many_identities, id_taken"),
+            WRONG,
+            (422, "id_malformed"),
+            SILENT,
+        ]),
+        get(
+            "/api/v1/exports/{id}",
+            "export",
+            "What was put together, as a tar archive; 202 while it is not whole.",
+        )
+        .gives_archive()
+        .refuses(&[(410, "export_gone"), (422, "id_malformed")]),
+    ]
+}
+
+/// What bots do without a desk, and orders that are fetched.
+fn work() -> Vec<Line> {
+    vec![
+        put("/api/v1/bots/{name}", "holdBot", "Lets a bot be there for a while: it is offered contacts, as the feed tells.")
+            .may_take(of::<BotHold>())
+            .gives(200, of::<BotHeld>())
+            .refuses(&[(404, "unknown_bot"), (413, "too_large_to_keep"), (422, "hold_out_of_range"), (507, "storage_full")]),
+        post("/api/v1/bots/{name}/commands", "commandOfBot", "What a bot does; 202 while that is not decided. The same `id` is the same command.")
+            .takes(of::<NewBotCommand>())
+            .gives(200, of::<CommandTaken>())
+            .or_later()
+            .refuses(&[
+                (404, "unknown_bot, unknown_contact, unknown_agent"),
+                (409, "offer_ended, not_yours, contact_closed, colleague_not_there, no_room, not_bot, too_old"),
+                (413, "too_large_to_keep"),
+                (422, "text_empty, text_too_long, unknown_queue, unknown_disposition, field_missing, too_long"),
+                (507, "storage_full"),
+            ]),
+        get("/api/v1/orders", "orders", "Orders for remedies that wait for an answer, the oldest first, where `empowerment.orders_wait` is set.")
+            .gives(200, of::<OrdersPage>()),
+        put("/api/v1/orders/{id}/answer", "answerOrder", "Says what became of an order. The first answer holds; the same again is the same.")
+            .takes(of::<RemedyOrderAnswer>())
+            .gives(200, of::<OrderAnswered>())
+            .refuses(&[
+                (404, "unknown_order"),
+                (409, "order_answered"),
+                (413, "too_large_to_keep"),
+                (422, "answer_not_final, bad_reference, bad_reason"),
+                (507, "storage_full"),
+            ]),
     ]
 }
 

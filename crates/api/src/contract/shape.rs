@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use protocol::api::{RemedyOrder, RemedyOrderAnswer};
-use protocol::integration::PublicEvent;
+use protocol::edge::{RejectionsPage, RejectionsQuestion};
 use protocol::integration::webhook::WebhookEvent;
+use protocol::integration::{EventsQuestion, PublicEvent};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
@@ -52,7 +53,15 @@ pub(super) fn generator() -> SchemaGenerator {
 pub fn listed() -> Vec<(String, Value)> {
     let of_routes =
         routes::lines().into_iter().flat_map(|line| [line.body, line.answer.map(|(_, shape)| shape)]);
-    let others = [of::<PublicEvent>(), of::<WebhookEvent>(), of::<RemedyOrder>(), of::<RemedyOrderAnswer>()];
+    let others = [
+        of::<PublicEvent>(),
+        of::<WebhookEvent>(),
+        of::<RemedyOrder>(),
+        of::<RemedyOrderAnswer>(),
+        of::<EventsQuestion>(),
+        of::<RejectionsQuestion>(),
+        of::<RejectionsPage>(),
+    ];
     // A document stands for itself.
     let all = of_routes.flatten().chain(others).filter(|shape| (shape.name)() != Document::schema_name());
     let named: BTreeMap<String, Value> =

@@ -1,4 +1,4 @@
-//! Questions of integrations: what of theirs was refused. They are answered into the asker's own inbox, and nowhere else.
+//! Questions of integrations: what of theirs was refused, and what happened. They are answered into the asker's own inbox, and nowhere else.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,10 +7,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bus::{Request, Requests, StreamError, Tail, TailError, TailItem, TailOptions};
 use protocol::SubjectToken;
-use protocol::edge::{Rejection, RejectionsPage, RejectionsQuestion};
+use protocol::edge::{GuestQuestion, Integration, Rejection, RejectionsPage, RejectionsQuestion};
+use protocol::integration::EventsQuestion;
+use protocol::integration::bot::BotHold;
 use protocol::limits::{
-    GUEST_ASKS_AT_ONCE_MAX, GUEST_ASKS_PER_SECOND, GUEST_WAIT_MS_MAX, INTEGRATIONS_MAX, REJECTIONS_PAGE_MAX,
+    EVENTS_ANSWER_BYTES_MAX, EVENTS_PAGE_MAX, GUEST_ASKS_AT_ONCE_MAX, GUEST_ASKS_PER_SECOND,
+    GUEST_WAIT_MS_MAX, INTEGRATIONS_MAX, REJECTIONS_PAGE_MAX,
 };
+use protocol::signin::Scope;
 use protocol::streams::REJECTED_OF;
 use protocol::subjects::Subjects;
 use service::http::read_json;
@@ -20,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::edge::{Edge, answer_of};
-use crate::{BEAT_EVERY, NAME, problems};
+use crate::feed::{self, Ask};
+use crate::{BEAT_EVERY, NAME, bots, orders, problems};
 
 /// The group of processes that share the questions.
 const GROUP: &str = "edge";
@@ -119,19 +124,64 @@ fn asker(edge: &Edge, request: &Request) -> Option<SubjectToken> {
 }
 
 async fn answer(edge: &Edge, name: &SubjectToken, request: &Request) -> Result<serde_json::Value, Problem> {
-    let word = edge.api.subjects.read_ext(&request.subject).map(|(_, word)| word);
-    match word.as_ref().map(SubjectToken::as_str) {
-        Some("rejections") => {
-            let page = rejections(edge, name, question(&request.payload)?).await?;
-            serde_json::to_value(page).map_err(|_| Problem::internal())
-        }
-        Some(_) | None => Err(problems::unknown_question()),
+    let asked = edge.api.subjects.read_ext(&request.subject);
+    let asked = asked.and_then(|(_, word)| GuestQuestion::of(word.as_str()));
+    let asked = asked.ok_or_else(problems::unknown_question)?;
+    let row = edge.registry.find(name).ok_or_else(problems::unknown_question)?;
+    if let Some(scope) = asked.scope().filter(|scope| !row.may(*scope)) {
+        return Err(problems::scope_missing(scope));
     }
+    let answer = match asked {
+        GuestQuestion::Rejections => {
+            serde_json::to_value(rejections(edge, name, question(&request.payload)?).await?)
+        }
+        GuestQuestion::Events => Ok(events(edge, &row, question(&request.payload)?).await?),
+        GuestQuestion::Orders => serde_json::to_value(orders::open(&edge.api, name).await?),
+        GuestQuestion::Bot => {
+            let BotHold { agent, seconds } = question(&request.payload)?;
+            let agent = agent.ok_or_else(problems::bot_unnamed)?;
+            serde_json::to_value(bots::hold(&edge.api, &agent, seconds).await?)
+        }
+    };
+    answer.map_err(|_| Problem::internal())
 }
 
 /// Nothing at all asks for everything that may be left out.
 fn question<T: serde::de::DeserializeOwned + Default>(payload: &[u8]) -> Result<T, Problem> {
     if payload.is_empty() { Ok(T::default()) } else { read_json(payload) }
+}
+
+/// A page of the feed, with the words of customers for who may read them.
+async fn events(edge: &Edge, row: &Integration, asked: EventsQuestion) -> Result<serde_json::Value, Problem> {
+    if !(1..=EVENTS_PAGE_MAX).contains(&asked.limit) || asked.wait_ms > GUEST_WAIT_MS_MAX {
+        return Err(out_of_bounds(EVENTS_PAGE_MAX));
+    }
+    if asked.types.iter().any(|kind| kind.log() != asked.log) {
+        return Err(feed::routes::unknown_type(asked.log));
+    }
+    let (api, words) = (&edge.api, row.may(Scope::ContactsRead));
+    feed::routes::not_ahead(api, asked.log, asked.after).await?;
+    let mut ask = Ask { log: asked.log, after: asked.after, limit: asked.limit, types: &asked.types };
+    let mut page = feed::page(api, ask, words).await?;
+    if page.events.is_empty() && page.behind == 0 && asked.wait_ms > 0 {
+        page = feed::routes::wait(api, ask, words, Duration::from_millis(asked.wait_ms), page).await?;
+    }
+    loop {
+        let answer = serde_json::to_value(&page).map_err(|_| Problem::internal())?;
+        // A record stands together, so a page cannot be shorter than one.
+        if ask.limit == 1 || answer.to_string().len() <= EVENTS_ANSWER_BYTES_MAX {
+            return Ok(answer);
+        }
+        ask.limit = (ask.limit / 4).max(1);
+        page = feed::page(api, ask, words).await?;
+    }
+}
+
+fn out_of_bounds(limit_max: usize) -> Problem {
+    let detail = format!(
+        "use 1 to {limit_max} as `limit` and 0 to {GUEST_WAIT_MS_MAX} as `wait_ms`, or leave them out"
+    );
+    problems::unprocessable("page_out_of_bounds", "no such page is given", detail)
 }
 
 async fn rejections(
@@ -140,10 +190,7 @@ async fn rejections(
     asked: RejectionsQuestion,
 ) -> Result<RejectionsPage, Problem> {
     if !(1..=REJECTIONS_PAGE_MAX).contains(&asked.limit) || asked.wait_ms > GUEST_WAIT_MS_MAX {
-        let detail = format!(
-            "use 1 to {REJECTIONS_PAGE_MAX} as `limit` and 0 to {GUEST_WAIT_MS_MAX} as `wait_ms`, or leave them out"
-        );
-        return Err(problems::unprocessable("page_out_of_bounds", "no such page is given", detail));
+        return Err(out_of_bounds(REJECTIONS_PAGE_MAX));
     }
     let stream = format!("{REJECTED_OF}{name}");
     let last_seq = match edge.bus.stream_usage(&stream).await {

@@ -21,7 +21,7 @@ use crate::edge::replies::{Mark, Replies};
 use crate::edge::{About, Edge, answer_of};
 use crate::empowerment::{self, Told};
 use crate::message::{self, Source};
-use crate::{NAME, problems};
+use crate::{NAME, acts, bots, orders, problems};
 
 /// Messages read ahead: each may be as large as a body.
 const BATCH: usize = 16;
@@ -29,6 +29,8 @@ const BATCH: usize = 16;
 const HEADERS_BYTES_MAX: usize = 64 * 1024;
 /// For how long a rejection is tried to be stored before the message is looked at again.
 const REJECT_WAIT_MAX: Duration = Duration::from_secs(15);
+/// How long the lane waits for the router to carry out an act or a command; what comes after it waits too.
+const ACT_WAIT: Duration = Duration::from_secs(1);
 /// How soon something is tried again that failed for a reason that passes.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -257,6 +259,19 @@ impl Lane<'_> {
             EdgeKind::Signal => {
                 let (asked, id) = (read_json(&item.payload)?, SignalId(own_id()));
                 serde_json::to_value(empowerment::take_signal(api, asked, id, Some(self.name)).await?)
+            }
+            EdgeKind::Act => {
+                let by = acts::By { integration: self.name, id: acts::id_at(at, own_id()), wait: ACT_WAIT };
+                serde_json::to_value(acts::take(api, read_json(&item.payload)?, by).await?)
+            }
+            EdgeKind::Command => {
+                let (asked, id) = (read_json(&item.payload)?, acts::id_at(at, own_id()));
+                serde_json::to_value(bots::take(api, asked, id, ACT_WAIT).await?)
+            }
+            EdgeKind::Order => {
+                let remedy = id.as_str().parse().map_err(|_| problems::bad_subject())?;
+                let asked = read_json(&item.payload)?;
+                serde_json::to_value(orders::answer(api, self.name, remedy, asked).await?)
             }
         };
         let mut taken = taken.map_err(|_| Problem::internal())?;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use protocol::integration::PublicLog;
 use protocol::integration::fold::{self, Origin};
-use protocol::{ContactId, Record, RemedyId, RemedyRecord};
+use protocol::{ContactId, IdentityId, Record, RemedyId, RemedyRecord};
 use service::Problem;
 
 use crate::Api;
@@ -95,6 +95,20 @@ async fn look_up(
         first.and_then(|record| fold::account_in(&record, origin.conversation))
     };
     Ok(Some(origin))
+}
+
+/// Whose a contact is; `None`: the log has no such contact.
+pub(super) async fn identity_of(api: &Api, contact: ContactId) -> Result<Option<IdentityId>, Problem> {
+    if contact.log_seq > api.feeds.end(PublicLog::Contacts).last() {
+        return Ok(None);
+    }
+    let Some(birth) = record(api, contact.log_seq).await? else { return Ok(None) };
+    let Some(Origin { conversation, .. }) = fold::origin_in(&birth, contact) else { return Ok(None) };
+    if conversation.log_seq == contact.log_seq {
+        return Ok(fold::identity_in(&birth, conversation));
+    }
+    let first = record(api, conversation.log_seq).await?;
+    Ok(first.and_then(|record| fold::identity_in(&record, conversation)))
 }
 
 async fn record(api: &Api, seq: u64) -> Result<Option<Record>, Problem> {

@@ -8,6 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use protocol::integration::{FeedPage, PublicLog, PublicType};
+use protocol::limits::{EVENTS_PAGE_DEFAULT as PAGE, EVENTS_PAGE_MAX as PAGE_MAX};
 use protocol::signin::Scope;
 use serde::Deserialize;
 use service::Problem;
@@ -17,9 +18,6 @@ use crate::door::Caller;
 use crate::feed::{self, Ask};
 use crate::{Api, Shared, problems};
 
-/// Events in one answer, if not said otherwise, and at most. Those of one record stay together, so it may be a few more.
-pub(crate) const PAGE: usize = 100;
-pub(crate) const PAGE_MAX: usize = 500;
 /// Longest wait for something to happen, seconds.
 pub(crate) const WAIT_MAX_S: u64 = 60;
 /// Requests of one key that may wait at once.

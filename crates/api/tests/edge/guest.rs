@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bus::{Deadline, Guest, Secret};
 use protocol::SubjectToken;
-use protocol::edge::EdgeKind;
+use protocol::edge::{EdgeKind, GuestQuestion};
 use serde_json::{Value, json};
 
 use crate::house::House;
@@ -90,9 +90,20 @@ impl Integrated {
 
 /// A page of what was refused.
 pub(crate) async fn rejections(house: &House, who: &Integrated, question: Value) -> Value {
-    let subject = house.subjects.ext(&who.name, &SubjectToken::new("rejections").unwrap());
-    let answer = who.guest.ask(&subject, question.to_string().into(), Deadline::after(DEADLINE)).await;
-    serde_json::from_slice(&answer.unwrap()).unwrap()
+    asked(house, who, GuestQuestion::Rejections, question).await
+}
+
+/// What is answered to a question, however often it has to be put again because too many came at once.
+pub(crate) async fn asked(house: &House, who: &Integrated, what: GuestQuestion, question: Value) -> Value {
+    let subject = house.subjects.ext(&who.name, &SubjectToken::new(what.as_str()).unwrap());
+    loop {
+        let answer = who.guest.ask(&subject, question.to_string().into(), Deadline::after(DEADLINE)).await;
+        let answer: Value = serde_json::from_slice(&answer.unwrap()).unwrap();
+        if answer["code"] != "too_many_requests" {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// The codes of a page.

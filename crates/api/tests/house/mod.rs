@@ -8,13 +8,17 @@ use bus::{
     Bucket, Bus, BusSettings, Deadline, DiskSpace, IdHasher, MasterKey, RoomLevel, RoomLimits, RoomWatch,
     Sealer, SupervisedServer, Tail, TailOptions, token_hash,
 };
+use protocol::act::IntegrationAct;
+use protocol::command::Outcome;
 use protocol::input::WIRE_VERSION;
 use protocol::parked::Parked;
 use protocol::record::ParkReason;
 use protocol::signin::{KeyAccount, Scope, SessionRow, api_key_key};
 use protocol::streams::{CONTACTS, INBOUND, PARKED};
 use protocol::subjects::Subjects;
-use protocol::{Cause, Event, Hash128, IdentityId, Input, InputBody, Millis, ParkedId, Record, SubjectToken};
+use protocol::{
+    Cause, Event, Hash128, IdentityId, Input, InputBody, Millis, ParkedId, Record, Refusal, SubjectToken,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use service::{Clock, Drain, Health, Kit, Metrics, Settings};
@@ -355,19 +359,33 @@ async fn put_key(accounts: &Bucket, key: &str, admin: bool) {
     accounts.put(&api_key_key(&token_hash(key)), row.into()).await.unwrap();
 }
 
-/// Writes one record for each input, and applies every configuration.
+/// Applies every configuration, and carries out every act and command but one with a tag that nobody knows.
+fn events_of(body: &InputBody) -> Vec<Event> {
+    if let InputBody::Integration(IntegrationAct { id, integration, act }) = body {
+        let is_known = !serde_json::to_string(act).unwrap().contains("nobody-knows");
+        let refused = Outcome::Refused { refusal: Refusal::UnknownTag };
+        let outcome = if is_known { Outcome::Done } else { refused };
+        return vec![Event::ActSettled { act: *id, integration: integration.clone(), outcome }];
+    }
+    if let InputBody::Command(asked) = body {
+        return vec![Event::CommandSettled { command: asked.id, outcome: Outcome::Done }];
+    }
+    if matches!(body, InputBody::Config(_)) { vec![Event::ConfigApplied] } else { Vec::new() }
+}
+
+/// Writes one record for each input.
 async fn route(bus: Bus, subjects: Subjects) {
     let mut tail = Tail::open(&bus, INBOUND, 1, TailOptions::default()).await.unwrap();
     while let Ok(item) = tail.next().await {
         let input: Input = serde_json::from_slice(&item.payload).unwrap();
-        let is_config = matches!(input.body, InputBody::Config(_));
+        let events = events_of(&input.body);
         let record = Record {
             v: WIRE_VERSION,
             at: Millis(item.published_at_ms),
             epoch: 1,
             policy: Hash128([0; 16]),
             cause: Cause::Input { seq: item.seq, input },
-            events: if is_config { vec![Event::ConfigApplied] } else { Vec::new() },
+            events,
         };
         let payload = serde_json::to_vec(&record).unwrap().into();
         let deadline = Deadline::after(DEADLINE);

@@ -101,6 +101,8 @@ export const SCOPES = [
   'contacts.read',
   'contacts.write',
   'events.read',
+  'bots.act',
+  'orders.answer',
   'webhooks.manage',
   'parked.manage',
   'config.read',

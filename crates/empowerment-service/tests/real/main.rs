@@ -12,6 +12,7 @@ mod crash;
 mod floor;
 mod leaders;
 mod log;
+mod mailbox;
 mod parties;
 mod saga;
 mod shop;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::content::Sealed;
-use crate::ids::{ContactId, ConversationId, RemedyId};
+use crate::ids::{ContactId, ConversationId, IdentityId, RemedyId};
 use crate::integration::{PublicBody, PublicEvent, RemedyEnd};
 use crate::record::{EntryKind, Event, Record};
 use crate::remedies::{Grant, RemedyEvent, RemedyRecord};
@@ -60,6 +60,15 @@ pub fn account_in(birth: &Record, of: ConversationId) -> Option<SubjectToken> {
     })
 }
 
+/// Whose a conversation is: with their key its words are sealed. From the record that gave birth to it.
+#[must_use]
+pub fn identity_in(birth: &Record, of: ConversationId) -> Option<IdentityId> {
+    birth.events.iter().find_map(|event| {
+        let Event::ConversationOpened { conversation, identity, .. } = event else { return None };
+        (*conversation == of).then_some(*identity)
+    })
+}
+
 /// The public events of a record of CONTACTS. A contact without an origin is told nothing of: that happens to none that the
 /// log has whole.
 #[must_use]
@@ -108,6 +117,16 @@ fn of_event(event: &Event) -> Option<(ContactId, Whole<'_>)> {
         Event::Assigned { contact, agent } => (contact, PublicBody::ContactAssigned { agent: *agent }),
         Event::Resolved { contact, agent } => (contact, PublicBody::ContactClosed { agent: *agent }),
         Event::Abandoned { contact } => (contact, PublicBody::ContactAbandoned {}),
+        Event::OfferMade { offer, contact, agent, expires_at, .. } => {
+            let (offer, agent, until) = (*offer, *agent, *expires_at);
+            (contact, PublicBody::ContactOffered { offer, agent, until })
+        }
+        Event::OfferEnded { offer, contact, agent, .. } => {
+            (contact, PublicBody::ContactOfferEnded { offer: *offer, agent: *agent })
+        }
+        Event::ContactMarked { contact, tags, fields, .. } => {
+            (contact, PublicBody::ContactMarked { tags: tags.clone(), fields: fields.clone() })
+        }
         Event::Fenced { .. }
         | Event::ConfigApplied
         | Event::ConfigRefused { .. }
@@ -116,8 +135,6 @@ fn of_event(event: &Event) -> Option<(ContactId, Whole<'_>)> {
         | Event::PreferenceEnded { .. }
         | Event::DeclinesLapsed { .. }
         | Event::Widened { .. }
-        | Event::OfferMade { .. }
-        | Event::OfferEnded { .. }
         | Event::CompanyChanged { .. }
         | Event::SetAside { .. }
         | Event::WrapUpStarted { .. }
@@ -138,7 +155,6 @@ fn of_event(event: &Event) -> Option<(ContactId, Whole<'_>)> {
         | Event::IncidentWorked { .. }
         | Event::IncidentEnded { .. }
         | Event::Gathered { .. }
-        | Event::ContactMarked { .. }
         | Event::Mentioned { .. }
         | Event::MentionsRead { .. }
         | Event::CustomerBlocked { .. }

@@ -174,6 +174,7 @@ fn empowerment(
     // Above that a desk would not be answered within half a second.
     let facts_deadline = fields.duration("empowerment.facts_deadline", &(millis(10)..=millis(400)));
     let ask_nats = fields.boolean("empowerment.ask_nats");
+    let orders_wait = fields.boolean("empowerment.orders_wait");
     Some(EmpowermentSettings {
         in_the_clear,
         shop_url: shop_url?,
@@ -182,6 +183,7 @@ fn empowerment(
         order_timeout,
         facts_deadline,
         ask_nats,
+        orders_wait,
     })
 }
 

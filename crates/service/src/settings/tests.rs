@@ -216,6 +216,7 @@ fn ranges_hold_at_their_ends_and_not_past_them() {
         ("empowerment.facts_deadline = '400ms'", "empowerment.facts_deadline = '401ms'"),
         ("empowerment.order_timeout = '2m'", "empowerment.order_timeout = '99ms'"),
         ("empowerment.ask_nats = true", "empowerment.ask_nats = 'yes'"),
+        ("empowerment.orders_wait = true", "empowerment.orders_wait = 'yes'"),
     ];
     for (good, bad) in cases {
         assert_eq!(faults(good), Vec::<String>::new(), "{good}");
