@@ -83,14 +83,15 @@ export function exportPath(id: string): string {
   return `/desk/exports/${id}`;
 }
 
-/** Whether the archive can be fetched by now; its body is left to who follows the link. */
-export async function isWhole(id: string): Promise<boolean> {
+/** Whether the archive can be fetched by now, or there is none of this name; its body is left to who follows the link. */
+export async function lookFor(id: string): Promise<'whole' | 'not_yet' | 'none'> {
   const ended = new AbortController();
   try {
     const response = await fetch(exportPath(id), { credentials: 'same-origin', cache: 'no-store', signal: ended.signal });
-    return response.status === 200;
+    if (response.status === 200) return 'whole';
+    return response.status === 404 || response.status === 410 ? 'none' : 'not_yet';
   } catch {
-    return false;
+    return 'not_yet';
   } finally {
     ended.abort();
   }
