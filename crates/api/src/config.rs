@@ -8,20 +8,20 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use protocol::audit::{About, Action};
 use protocol::config::{ConfigFault, RoutingConfig};
-use protocol::input::{ConfigInput, WIRE_VERSION};
+use protocol::input::{ConfigInput, REPLACES, WIRE_VERSION};
 use protocol::{Hash128, Input, InputBody, Millis, NoticeId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use service::Problem;
 use service::http::read_json;
 
 use crate::config::draft::ConfigDraft;
 use crate::door::Caller;
-use crate::floor::{Settled, WAITING_MAX};
+use crate::floor::{InForce, Settled, WAITING_MAX};
 use crate::{CONFIG_BYTES_MAX, Shared, problems, publish, trail};
 
 /// What is in force; all absent before the first configuration.
@@ -41,6 +41,14 @@ pub(crate) struct Applied {
     log_seq: u64,
 }
 
+/// What a change says of itself.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    /// The hash of the configuration that it was made from.
+    if_hash: Option<Hash128>,
+}
+
 pub(crate) async fn get(State(api): State<Shared>) -> Result<Json<Present>, Problem> {
     if !api.floor.is_read() {
         return Err(problems::starting());
@@ -56,14 +64,20 @@ pub(crate) async fn get(State(api): State<Shared>) -> Result<Json<Present>, Prob
 pub(crate) async fn put(
     State(api): State<Shared>,
     caller: Caller,
+    asked: Result<Query<Asked>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Applied>, Problem> {
+    let Query(Asked { if_hash }) = asked.map_err(|rejection| problems::query("if_hash", &rejection))?;
     let bytes = body.map_err(|rejection| problems::body(&rejection, CONFIG_BYTES_MAX))?;
     let draft: ConfigDraft = read_json(&bytes)?;
     if !api.floor.is_read() {
         return Err(problems::starting());
     }
     let present = api.floor.in_force();
+    let hash_now = present.as_ref().map(|present| present.hash);
+    if if_hash.is_some() && if_hash != hash_now {
+        return Err(changed(hash_now));
+    }
     let config = draft.complete(present.as_ref().map(|present| present.config.as_ref()));
     let mut faults = config.faults();
     faults.extend(config.unbounded());
@@ -71,11 +85,12 @@ pub(crate) async fn put(
     if !faults.is_empty() {
         return Err(faulty(&faults));
     }
+    let replaces = may_change(&caller, present.as_ref(), &config)?.or(if_hash);
     let hash = api.hasher.content(&publish::json(&config)?);
     let id = NoticeId(uuid::Uuid::now_v7());
     let mut waiting = api.floor.wait_for(id).ok_or_else(crowded)?;
     trail::note(&api, &caller, Action::ConfigPublished, About::hash(hash)).await?;
-    let body = InputBody::Config(ConfigInput { id, hash, config: Box::new(config) });
+    let body = InputBody::Config(ConfigInput { replaces, id, hash, config: Box::new(config) });
     let input = Input { v: WIRE_VERSION, made_at: Millis(api.kit.clock.unix_ms()), body };
     let subject = api.subjects.inbound_config();
     publish::store(&api, &subject, &id.to_string(), publish::json(&input)?).await?;
@@ -83,9 +98,36 @@ pub(crate) async fn put(
     let wait = api.kit.settings.desk.command_wait;
     match tokio::time::timeout(wait, waiting.settled()).await {
         Ok(Some(Settled::Applied(log_seq))) => Ok(Json(Applied { hash, log_seq })),
+        Ok(Some(Settled::Refused(faults))) if faults.iter().any(|fault| fault.path == REPLACES) => {
+            Err(changed(api.floor.in_force().map(|present| present.hash)))
+        }
         Ok(Some(Settled::Refused(faults))) => Err(faulty(&faults)),
         Ok(None) | Err(_) => Err(open(hash)),
     }
+}
+
+/// Whether the caller may make this change. What was looked at is what it must replace, if they may not change everything.
+fn may_change(
+    caller: &Caller,
+    present: Option<&InForce>,
+    new: &RoutingConfig,
+) -> Result<Option<Hash128>, Problem> {
+    let Some(giver) = caller.giver() else { return Ok(None) };
+    let nothing = RoutingConfig::default();
+    let beyond = giver.beyond(present.map_or(&nothing, |present| &present.config), new);
+    if beyond.is_empty() {
+        return Ok(present.map(|present| present.hash));
+    }
+    let faults = serde_json::to_value(beyond).unwrap_or_default();
+    let detail = "nothing changed; leave what `faults` names as it is, or ask who may change it";
+    let title = "a part of this change is not yours to make";
+    Err(Problem::new(StatusCode::FORBIDDEN, "beyond_you", title, detail).with("faults", faults))
+}
+
+fn changed(hash: Option<Hash128>) -> Problem {
+    let detail = "read it again, put your change into it, and send that";
+    Problem::new(StatusCode::CONFLICT, "config_changed", "somebody else changed the configuration", detail)
+        .with("hash", serde_json::to_value(hash).unwrap_or_default())
 }
 
 fn faulty(faults: &[ConfigFault]) -> Problem {

@@ -1,5 +1,6 @@
 //! Who may come in, how often, and how many at once.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bus::token_hash;
+use protocol::audit::Actor;
+use protocol::config::{Agent, Authority, Giver, Role};
 use protocol::signin::{KeyAccount, Scope};
-use protocol::{Millis, SubjectToken};
+use protocol::{AgentId, Millis, SubjectToken};
 use service::{Metrics, Problem};
 use tokio::sync::Semaphore;
 
@@ -26,12 +29,63 @@ const KEY_BYTES_MAX: usize = 512;
 pub(crate) struct Caller {
     id: Arc<str>,
     account: Arc<KeyAccount>,
+    /// Who supervises, by way of the desk, and in which queues.
+    agent: Option<(AgentId, Authority)>,
 }
 
 impl Caller {
     /// The id by which the key is listed.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// An agent who supervises, with what their role may do here; `None` for who does not.
+    pub(crate) fn of_agent(agent: &Agent) -> Option<Self> {
+        let (authority, name) = (Authority::of(agent), agent.name.to_string());
+        let account = match authority.role {
+            Role::Agent | Role::Lead => return None,
+            Role::Supervisor if authority.scope.is_empty() => {
+                let all = [Scope::ConfigRead, Scope::ConfigWrite, Scope::WebhooksManage, Scope::ContactsRead];
+                KeyAccount::plain(name, all.into(), Millis(0))
+            }
+            Role::Supervisor => {
+                KeyAccount::plain(name, [Scope::ConfigRead, Scope::ConfigWrite].into(), Millis(0))
+            }
+            Role::Administrator => KeyAccount::admin(name, Millis(0)),
+        };
+        let id = agent.id.to_string().into();
+        Some(Self { id, account: Arc::new(account), agent: Some((agent.id, authority)) })
+    }
+
+    /// As whom the audit trail knows them.
+    pub(crate) fn actor(&self) -> Actor {
+        match &self.agent {
+            Some((agent, _)) => Actor::Agent(*agent),
+            None => Actor::Key { id: self.id().to_owned(), name: self.name().to_owned() },
+        }
+    }
+
+    /// What they may give and change of the configuration; `None`: everything. A key is nobody's own, so one that is not an
+    /// administrator's gives no role of those who change things.
+    pub(crate) fn giver(&self) -> Option<Giver> {
+        match &self.agent {
+            _ if self.is_admin() => None,
+            Some((agent, Authority { role, scope })) => {
+                Some(Giver { gives: *role, scope: scope.clone(), own: Some(*agent) })
+            }
+            None => Some(Giver { gives: Role::Lead, scope: BTreeSet::new(), own: None }),
+        }
+    }
+
+    /// Whether what is for all queues is theirs to change.
+    ///
+    /// # Errors
+    /// `beyond_you`.
+    pub(crate) fn for_all_queues(&self) -> Result<(), Problem> {
+        match self.giver() {
+            Some(giver) if !giver.scope.is_empty() => Err(problems::beyond_you()),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// What people call the key.
@@ -115,8 +169,10 @@ pub(crate) async fn guard(
     if needs == Needs::Nothing {
         return next.run(request).await;
     }
-    let admitted =
-        caller(request.headers(), &api).and_then(|caller| caller.admitted_by(needs).map(|()| caller));
+    // Who comes by way of the desk is known already; nothing that is sent over HTTP becomes such a thing.
+    let known = request.extensions_mut().remove::<Caller>();
+    let known = known.map_or_else(|| caller(request.headers(), &api), Ok);
+    let admitted = known.and_then(|caller| caller.admitted_by(needs).map(|()| caller));
     match admitted {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
@@ -154,7 +210,7 @@ fn caller(headers: &HeaderMap, api: &Shared) -> Result<Caller, Problem> {
         return Err(problems::unauthorized());
     }
     api.rate.check(&hash)?;
-    Ok(Caller { id: key_id(&hash).into(), account: Arc::new(account) })
+    Ok(Caller { id: key_id(&hash).into(), account: Arc::new(account), agent: None })
 }
 
 /// Who is not known is told how to say who they are.

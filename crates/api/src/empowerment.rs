@@ -130,6 +130,7 @@ pub(crate) async fn put_policy(
 ) -> Result<(StatusCode, Json<PolicyTaken>), Problem> {
     let bytes = body.map_err(|rejection| problems::body(&rejection, CONFIG_BYTES_MAX))?;
     let policy: Policy = read_json(&bytes)?;
+    caller.for_all_queues()?;
     let json = publish::json(&policy)?;
     let answer = api
         .bus

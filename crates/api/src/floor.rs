@@ -315,8 +315,12 @@ mod tests {
             accounts: vec![account(ChannelKind::Api, "shop"), account(ChannelKind::Web, "site")],
             ..RoutingConfig::default()
         };
-        let body =
-            InputBody::Config(ConfigInput { id: id(n), hash: Hash128([1; 16]), config: Box::new(config) });
+        let body = InputBody::Config(ConfigInput {
+            replaces: None,
+            id: id(n),
+            hash: Hash128([1; 16]),
+            config: Box::new(config),
+        });
         let record = Record {
             v: WIRE_VERSION,
             at: Millis(1),

@@ -4,8 +4,10 @@
 //! bytes. What is refused is told to the sender, who still has it. README.md shows every route with curl.
 
 mod acts;
+mod admin;
 mod body;
 mod bots;
+mod channels;
 mod config;
 mod consents;
 mod contacts;
@@ -35,7 +37,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use bus::{Audit, Bucket, Bus, Consents, Exports, IdHasher, Sealer, places};
+use bus::{Audit, Bucket, Bus, ChannelAccounts, Consents, Exports, IdHasher, Sealer, places};
 use protocol::SubjectToken;
 use protocol::privacy::{self, Privacy};
 use protocol::subjects::Subjects;
@@ -72,6 +74,7 @@ struct Api {
     subjects: Subjects,
     audit: Audit,
     accounts: Bucket,
+    channels: ChannelAccounts,
     sessions: Bucket,
     keys: KeyRing,
     floor: Floor,
@@ -104,6 +107,8 @@ pub async fn start(
     let cell = SubjectToken::new(&kit.settings.cell.token).context("failed to use the cell's name")?;
     let accounts = bus.ensure_bucket(&places::accounts()).await.context("failed to open the accounts")?;
     let sessions = bus.ensure_bucket(&places::sessions()).await.context("failed to open the sessions")?;
+    let channels = ChannelAccounts::open(&bus, sealer.clone(), hasher.clone()).await;
+    let channels = channels.context("failed to open the accounts of channels")?;
     let keys = keys::follow(kit, &accounts).await?;
     let floor = floor::follow(kit, &bus).await?;
     let subjects = Subjects::new(cell);
@@ -128,6 +133,7 @@ pub async fn start(
         subjects,
         audit,
         accounts,
+        channels,
         sessions,
         keys,
         floor,
@@ -147,5 +153,7 @@ pub async fn start(
     let health = kit.health.register("api webhooks");
     health.beat();
     kit.drain.spawn("api webhooks", webhooks::lead(Arc::clone(&api), webhooks, leases, health));
-    Ok(routes::router(api))
+    let router = routes::router(Arc::clone(&api));
+    admin::start(&api, router.clone()).await?;
+    Ok(router)
 }

@@ -40,6 +40,11 @@ pub(crate) fn agent_only() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "agent_only", "this key signs in as one agent only", detail)
 }
 
+pub(crate) fn beyond_you() -> Problem {
+    let detail = "it is for all queues: ask somebody who supervises all of them";
+    Problem::new(StatusCode::FORBIDDEN, "beyond_you", "this is not yours to change", detail)
+}
+
 pub(crate) fn busy() -> Problem {
     Problem::unavailable("busy", "too many requests are being answered at once")
 }

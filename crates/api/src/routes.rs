@@ -14,9 +14,9 @@ use protocol::signin::Scope;
 
 use crate::door::{self, Bound};
 use crate::{
-    CONFIG_BYTES_MAX, REQUEST_WAIT_MAX, REQUESTS_AT_ONCE_MAX, Shared, acts, bots, config, consents, contacts,
-    contract, customers, empowerment, feed, integrations, keys, message, orders, parked, problems, sessions,
-    trail, webhooks,
+    CONFIG_BYTES_MAX, REQUEST_WAIT_MAX, REQUESTS_AT_ONCE_MAX, Shared, acts, bots, channels, config, consents,
+    contacts, contract, customers, empowerment, feed, integrations, keys, message, orders, parked, problems,
+    sessions, trail, webhooks,
 };
 
 /// What a route asks of its caller.
@@ -81,6 +81,10 @@ fn table() -> Vec<Route> {
         post("/api/v1/webhooks/{id}/rotate", Needs::Scope(WebhooksManage), webhooks::routes::rotate),
         post("/api/v1/webhooks/{id}/replay", Needs::Scope(WebhooksManage), webhooks::routes::replay),
         get("/api/v1/webhooks/{id}/deliveries", Needs::Scope(WebhooksManage), webhooks::routes::deliveries),
+        get("/api/v1/channels", Needs::Scope(ConfigRead), channels::list),
+        put("/api/v1/channels/{channel}/{name}", Needs::Scope(ConfigWrite), channels::put),
+        delete("/api/v1/channels/{channel}/{name}", Needs::Scope(ConfigWrite), channels::remove),
+        post("/api/v1/channels/{channel}/{name}/check", Needs::Scope(ConfigWrite), channels::check),
         get("/api/v1/config", Needs::Scope(ConfigRead), config::get),
         put("/api/v1/config", Needs::Scope(ConfigWrite), config::put).with_body(CONFIG_BYTES_MAX),
         put("/api/v1/policy", Needs::Scope(ConfigWrite), empowerment::put_policy).with_body(CONFIG_BYTES_MAX),

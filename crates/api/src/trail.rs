@@ -8,7 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use bus::{AUDIT_PAGE_MAX, AuditError, AuditReadError};
 use protocol::Millis;
-use protocol::audit::{About, Action, Actor, AuditPage};
+use protocol::audit::{About, Action, AuditPage};
 use serde::Deserialize;
 use service::Problem;
 
@@ -34,9 +34,8 @@ pub(crate) struct Part {
 /// # Errors
 /// When it cannot be written: then it must not happen.
 pub(crate) async fn note(api: &Api, caller: &Caller, action: Action, about: About) -> Result<(), Problem> {
-    let actor = Actor::Key { id: caller.id().to_owned(), name: caller.name().to_owned() };
     let at = Millis(api.kit.clock.unix_ms());
-    api.audit.append(at, actor, action, about).await.map(drop).map_err(|error| match error {
+    api.audit.append(at, caller.actor(), action, about).await.map(drop).map_err(|error| match error {
         AuditError::Full => {
             tracing::error!(
                 "the audit trail is full: changes and looks are refused until streams.audit_max is raised"

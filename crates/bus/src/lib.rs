@@ -11,6 +11,7 @@
 
 mod append;
 mod audit;
+mod channel_accounts;
 mod connection;
 mod consents;
 mod deadline;
@@ -51,6 +52,7 @@ mod watch;
 
 pub use append::{APPEND_WINDOW, AppendError, AppendTicket, Appender};
 pub use audit::{AUDIT_PAGE_MAX, Audit, AuditCheck, AuditError, AuditFault, AuditReadError};
+pub use channel_accounts::{ChannelAccount, ChannelAccounts};
 pub use connection::{Bus, BusError, BusSettings, Credentials, Secret};
 pub use consents::Consents;
 pub use deadline::Deadline;

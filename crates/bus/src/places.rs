@@ -182,6 +182,12 @@ pub fn orders() -> BucketSpec {
     bucket(streams::ORDERS, Some(30 * DAY), 256 * MIB, 64 * 1024)
 }
 
+/// How accounts of channels are reached.
+#[must_use]
+pub fn channels() -> BucketSpec {
+    bucket(streams::CHANNELS, None, 64 * MIB, 64 * 1024)
+}
+
 /// How far mailboxes were read.
 #[must_use]
 pub fn cursors() -> BucketSpec {
@@ -247,6 +253,7 @@ mod tests {
             sessions(),
             drafts(),
             canned(),
+            channels(),
             cursors(),
             webhooks(),
             consents(),

@@ -5,6 +5,7 @@
 pub(crate) mod accounts;
 pub(crate) mod book;
 pub(crate) mod carrier;
+mod changes;
 mod compose;
 mod door;
 mod follow;
@@ -23,7 +24,7 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::post;
-use bus::{Bucket, Bus, Files, IdHasher, MAIL_SCOPES, Sealer, StreamError, places};
+use bus::{Bucket, Bus, ChannelAccounts, Files, IdHasher, MAIL_SCOPES, Sealer, StreamError, places};
 use bytes::Bytes;
 use channel_email::sign::Key;
 use protocol::delivery::AccountsAnswer;
@@ -36,12 +37,14 @@ use uuid::Uuid;
 
 pub use self::carrier::Finding;
 
-use self::accounts::Account;
+use self::accounts::{Accounts, Making};
 use self::book::{AccountKey, Book, Sends};
-use self::carrier::{ANSWER_WITHIN, Carrier, Client};
+use self::carrier::{ANSWER_WITHIN, Client};
+use self::changes::{Changes, Checking};
 use self::reading::{Log, Read};
 use self::standing::Standings;
 use crate::door::Seats;
+use crate::files_of_accounts::{AccountsFile, publish_first};
 use crate::intake::Intake;
 use crate::limits::{
     BEAT_EVERY, IP_REQUESTS_MAX, LOOP_MAILS, LOOP_WITHIN, RATE_KEYS_MAX, REOPEN_PAUSE, REQUESTS_MAX,
@@ -55,7 +58,9 @@ struct Channels {
     intake: Intake,
     leases: Bucket,
     me: GatewayId,
-    accounts: BTreeMap<AccountKey, Account>,
+    accounts: Accounts,
+    /// Those that were set up anew, for whoever leads: what kept them from sending is over.
+    renewed: Mutex<BTreeSet<AccountKey>>,
     book: Mutex<Book>,
     standings: Standings,
     files: Files,
@@ -92,6 +97,18 @@ impl Channels {
         self.wake.notify_one();
     }
 
+    /// An account can be sent by from here on, whatever kept it from that before.
+    fn renew(&self, key: &AccountKey) {
+        self.renewed.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        let waiting: Vec<_> =
+            self.book().waiting().filter(|(_, talk)| talk.key == *key).map(|(id, _)| id).collect();
+        self.grow(waiting);
+    }
+
+    fn take_renewed(&self) -> BTreeSet<AccountKey> {
+        std::mem::take(&mut *self.renewed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn take_grown(&self) -> BTreeSet<ConversationId> {
         std::mem::take(&mut *self.grown.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -118,18 +135,18 @@ impl Channels {
     }
 }
 
-/// Starts the role and gives its routes, `/in/...`. Without a `channels.toml` there is nothing to do.
+/// Starts the role and gives its routes, `/in/...`. Its accounts stand in CHANNELS, where they may change at any time.
 ///
 /// # Errors
-/// When `channels.toml` has faults, or the bus gives no bucket for leases; the process does not start then.
+/// When a `channels.toml` that was never put in force has faults, or the bus gives no bucket; the process does not start then.
 pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> anyhow::Result<Router> {
     let cell = SubjectToken::new(&kit.settings.cell.token).context("read the cell's name")?;
-    let mail_key = mail_key(&hasher);
-    let accounts = accounts::load(kit.settings.folder.as_deref(), &Client::new(ANSWER_WITHIN)?, &mail_key)?;
-    if accounts.is_empty() {
-        tracing::info!("no accounts of channels: write {} to have some", accounts::FILE_NAME);
-        return Ok(Router::new());
-    }
+    let making =
+        Making { client: Client::new(ANSWER_WITHIN)?, mail_key: mail_key(&hasher), clock: kit.clock.clone() };
+    let stored = ChannelAccounts::open(&bus, sealer.clone(), hasher.clone()).await;
+    let stored = stored.context("make the bucket for accounts of channels")?;
+    let now = Millis(kit.clock.unix_ms());
+    publish_first(&stored, AccountsFile::Channels, kit.settings.folder.as_deref(), now).await?;
     let leases = bus.ensure_bucket(&places::leases()).await.context("make the bucket for leases")?;
     let files_max = kit.settings.streams.files_max_bytes;
     let files = Files::open(&bus, sealer.clone(), hasher.clone(), files_max)
@@ -137,18 +154,15 @@ pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHashe
         .context("open the store of files")?;
     let privacy = crate::intake::privacy(kit)?;
     let intake = Intake { kit: kit.clone(), bus, sealer, hasher, subjects: Subjects::new(cell), privacy };
-    let silences = accounts.iter().map(|account| {
-        let silent_after = account.common.silent_after.as_millis();
-        (account.key.clone(), u64::try_from(silent_after).unwrap_or(u64::MAX))
-    });
-    let standings = Standings::new(kit.metrics.clone(), silences, intake.now());
-    let kinds: BTreeSet<_> = accounts.iter().map(|account| account.key.channel).collect();
+    let standings = Standings::new(kit.metrics.clone(), [], intake.now());
+    let accounts = Accounts::default();
     let sends = sends_of(&accounts);
     let channels = Arc::new(Channels {
         leases,
         me: GatewayId(Uuid::now_v7()),
-        accounts: accounts.into_iter().map(|account| (account.key.clone(), account)).collect(),
-        book: Mutex::new(Book::new(kinds.into_iter().collect(), sends)),
+        accounts,
+        renewed: Mutex::default(),
+        book: Mutex::new(Book::new(accounts::kinds(), sends)),
         standings,
         files,
         machines: RateLimiter::new(Rate::new(LOOP_MAILS, LOOP_WITHIN), RATE_KEYS_MAX, kit.clock.clone()),
@@ -159,19 +173,34 @@ pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHashe
         read: watch::Sender::new(Read::default()),
         intake,
     });
+    start_accounts(&channels, stored, making).await?;
     follow::start(&channels);
     let health = kit.health.register("channels sending");
     kit.drain.spawn("channels sending", send::run(Arc::clone(&channels), health));
     kit.drain.spawn("channels standing", tell_standings(Arc::clone(&channels)));
-    for (key, account) in &channels.accounts {
-        if let Some(mailbox) = &account.mailbox {
-            let name = format!("mailbox {}", key.account);
-            let health = kit.health.register(&name);
-            kit.drain.spawn(name, mail::run(Arc::clone(&channels), key.clone(), Arc::clone(mailbox), health));
-        }
-    }
-    tracing::info!(accounts = channels.accounts.len(), "channels started");
+    tracing::info!(accounts = channels.accounts.keys().len(), "channels started");
     Ok(door_routes(Arc::clone(&channels)).merge(links::routes(channels)))
+}
+
+/// Begins with the accounts that there are, and follows how they change.
+async fn start_accounts(
+    channels: &Arc<Channels>,
+    stored: ChannelAccounts,
+    making: Making,
+) -> anyhow::Result<()> {
+    let kit = &channels.intake.kit;
+    let checking =
+        Checking { channels: Arc::clone(channels), stored: stored.clone(), making: making.clone() };
+    let mut changes = Changes::new(Arc::clone(channels), stored, making);
+    changes.load().await?;
+    let health = kit.health.register("channels accounts");
+    health.beat();
+    kit.drain.spawn("channels accounts", changes::follow(changes, health));
+    let asked = checking.asked().await?;
+    let health = kit.health.register("channels checks");
+    health.beat();
+    kit.drain.spawn("channels checks", checking.run(asked, health));
+    Ok(())
 }
 
 fn door_routes(channels: Arc<Channels>) -> Router {
@@ -182,10 +211,9 @@ fn door_routes(channels: Arc<Channels>) -> Router {
 }
 
 /// What the accounts send anything for. Of one that is not here any more everything waits: it may come back.
-fn sends_of(accounts: &[Account]) -> Sends {
-    let carriers: BTreeMap<AccountKey, Arc<dyn Carrier>> =
-        accounts.iter().map(|account| (account.key.clone(), Arc::clone(&account.carrier))).collect();
-    Box::new(move |key, kind| carriers.get(key).is_none_or(|carrier| carrier.sends(kind)))
+fn sends_of(accounts: &Accounts) -> Sends {
+    let accounts = accounts.clone();
+    Box::new(move |key, kind| accounts.get(key).is_none_or(|account| account.carrier.sends(kind)))
 }
 
 /// Says for ever that a task lives.
@@ -260,7 +288,7 @@ async fn tell_standings(channels: Arc<Channels>) -> anyhow::Result<()> {
 
 fn count_waiting(channels: &Channels) {
     let mut waiting: BTreeMap<AccountKey, u64> =
-        channels.accounts.keys().map(|key| (key.clone(), 0)).collect();
+        channels.accounts.keys().into_iter().map(|key| (key, 0)).collect();
     for (_, talk) in channels.book().waiting() {
         if let Some(count) = waiting.get_mut(&talk.key) {
             *count += u64::try_from(talk.waiting()).unwrap_or(u64::MAX);
@@ -276,9 +304,14 @@ fn count_waiting(channels: &Channels) {
 /// # Errors
 /// Every fault of the file, one line each, none with a secret in it.
 pub fn configured(folder: Option<&Path>) -> anyhow::Result<Vec<(ChannelKind, SubjectToken)>> {
-    // Nothing is signed with it here.
-    let accounts = accounts::load(folder, &Client::new(ANSWER_WITHIN)?, &Key::new([0; 32]))?;
+    let accounts = accounts::load(folder, &only_looking()?)?;
     Ok(accounts.into_iter().map(|account| (account.key.channel, account.key.account)).collect())
+}
+
+/// For accounts of a file that is only looked at: nothing is signed with their key.
+fn only_looking() -> anyhow::Result<Making> {
+    let client = Client::new(ANSWER_WITHIN)?;
+    Ok(Making { client, mail_key: Key::new([0; 32]), clock: service::Clock::system() })
 }
 
 /// Tries the credentials of an account without sending anybody anything.
@@ -286,8 +319,7 @@ pub fn configured(folder: Option<&Path>) -> anyhow::Result<Vec<(ChannelKind, Sub
 /// # Errors
 /// When `channels.toml` has faults, or no such account stands there.
 pub async fn check_channel(folder: Option<&Path>, name: &str, now: Millis) -> anyhow::Result<Vec<Finding>> {
-    // Nothing is signed with it here.
-    let accounts = accounts::load(folder, &Client::new(ANSWER_WITHIN)?, &Key::new([0; 32]))?;
+    let accounts = accounts::load(folder, &only_looking()?)?;
     let known: Vec<String> = accounts.iter().map(|account| account.key.account.to_string()).collect();
     let account = accounts.into_iter().find(|account| account.key.account.as_str() == name);
     let account = account.with_context(|| match known.as_slice() {

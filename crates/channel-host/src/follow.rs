@@ -20,6 +20,39 @@ pub(crate) fn start(host: &Arc<Host>) {
     drain.spawn("channel-host log", follow(Arc::clone(host), health));
     let health = host.kit.health.register("channel-host typing");
     drain.spawn("channel-host typing", hear(Arc::clone(host), health));
+    let health = host.kit.health.register("channel-host users");
+    drain.spawn("channel-host users", learn(Arc::clone(host), health));
+}
+
+/// Learns which accounts' pages may say who their visitors are.
+async fn learn(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {
+    let token = host.kit.drain.token();
+    let mut beat = tokio::time::interval(BEAT_EVERY);
+    let stored = &host.channel_accounts;
+    while !token.is_cancelled() {
+        match stored.bucket().watch_all().await {
+            Ok(mut watcher) => loop {
+                tokio::select! {
+                    () = token.cancelled() => break,
+                    _ = beat.tick() => health.beat(),
+                    event = watcher.next() => match event {
+                        Ok(event) => host.users.hear(stored, event).await,
+                        Err(error) => {
+                            tracing::warn!(%error, "the watch over accounts of channels broke, begins anew");
+                            break;
+                        }
+                    },
+                }
+            },
+            Err(error) => tracing::warn!(%error, "failed to watch the accounts of channels, tries again"),
+        }
+        tokio::select! {
+            () = token.cancelled() => break,
+            () = tokio::time::sleep(REOPEN_PAUSE) => {}
+        }
+    }
+    health.retire();
+    Ok(())
 }
 
 async fn follow(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@ mod assets;
 mod channels;
 mod door;
 mod files;
+mod files_of_accounts;
 mod follow;
 mod history;
 mod intake;
@@ -23,6 +24,7 @@ mod users;
 mod welcome;
 
 pub use channels::{Finding, check_channel, configured, start_channels};
+pub use files_of_accounts::{AccountsFile, FileAccount};
 pub use users::identified;
 
 use std::net::IpAddr;
@@ -31,7 +33,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Router;
 use axum::routing::{get, post};
-use bus::{Bus, Files, IdHasher, Sealer, Uploads, places};
+use bus::{Bus, ChannelAccounts, Files, IdHasher, Sealer, Uploads, places};
 use channel_web::WebChat;
 use protocol::subjects::Subjects;
 use protocol::{IdentityId, Millis, SubjectToken};
@@ -40,12 +42,13 @@ use service::{Kit, Rate, RateLimiter};
 use tokio_util::task::TaskTracker;
 
 use crate::door::Seats;
+use crate::files_of_accounts::publish_first;
 use crate::intake::Intake;
 use crate::limits::{
     DOWNLOADS_MAX, IP_DOWNLOADS_MAX, IP_UPLOADS_MAX, RATE_KEYS_MAX, SOCKETS_MAX, UPLOADS_MAX,
 };
 use crate::rooms::Rooms;
-use crate::users::Users;
+use crate::users::LiveUsers;
 
 /// What every part of the role needs.
 struct Host {
@@ -65,7 +68,8 @@ struct Host {
     address_bytes: RateLimiter<IpAddr>,
     /// Contacts begun from an address.
     beginnings: RateLimiter<IpAddr>,
-    users: Users,
+    users: LiveUsers,
+    channel_accounts: ChannelAccounts,
     files: Files,
     /// Files that no message names yet.
     unsent: Uploads,
@@ -97,7 +101,7 @@ impl Host {
 /// Starts the role and gives its routes: `/chat/...` and, where it is wanted, `/shop`. Returns before the log is read; sockets wait for that.
 ///
 /// # Errors
-/// When the settings' cell is no token, `web.toml` has faults, or the bus gives no store of files; the process does not start then.
+/// When the settings' cell is no token, a `web.toml` that was never put in force has faults, or the bus gives no store of files; the process does not start then.
 pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> anyhow::Result<Router> {
     let cell = SubjectToken::new(&kit.settings.cell.token).context("read the cell's name")?;
     let limits = &kit.settings.limits;
@@ -119,6 +123,10 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         subjects: subjects.clone(),
         privacy: intake::privacy(kit)?,
     };
+    let channel_accounts = ChannelAccounts::open(&bus, sealer.clone(), hasher.clone()).await;
+    let channel_accounts = channel_accounts.context("make the bucket for accounts of channels")?;
+    let now = Millis(kit.clock.unix_ms());
+    publish_first(&channel_accounts, AccountsFile::Web, kit.settings.folder.as_deref(), now).await?;
     let host = Arc::new(Host {
         kit: kit.clone(),
         bus,
@@ -133,7 +141,8 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         address_frames: by_address(limits.ip_frames_per_minute),
         address_bytes: by_address(limits.ip_bytes_per_minute),
         beginnings: by_address(limits.ip_new_conversations_per_minute),
-        users: Users::load(kit.settings.folder.as_deref())?,
+        users: LiveUsers::load(&channel_accounts).await?,
+        channel_accounts,
         files,
         unsent,
         downloads: Seats::new(IP_DOWNLOADS_MAX, DOWNLOADS_MAX),

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{PoisonError, RwLock};
 
 use anyhow::{Context as _, bail, ensure};
+use bus::{ChannelAccount, ChannelAccounts, WatchEvent};
 use channel_web::{IdentityError, SECRET_BYTES_MIN, User, verify};
-use protocol::{Millis, SubjectToken};
+use protocol::channels::read_row_key;
+use protocol::{ChannelKind, Millis, SubjectToken};
 use serde::Deserialize;
 use service::Secret;
 
@@ -20,12 +23,97 @@ const SECRETS_MAX: usize = 500;
 #[derive(Debug, Default)]
 pub(crate) struct Users(BTreeMap<SubjectToken, Vec<Secret>>);
 
+/// The same, as it stands in CHANNELS now.
+#[derive(Default)]
+pub(crate) struct LiveUsers(RwLock<(Users, BTreeMap<SubjectToken, u64>)>);
+
+impl LiveUsers {
+    /// Begins with what stands there now.
+    ///
+    /// # Errors
+    /// When the bus is away; the process does not start then.
+    pub(crate) async fn load(stored: &ChannelAccounts) -> anyhow::Result<Self> {
+        let users = Self::default();
+        for found in stored.all().await.context("read the accounts of channels")? {
+            users.put(stored, found).await;
+        }
+        Ok(users)
+    }
+
+    /// Who an identity names to an account, now.
+    pub(crate) fn user(
+        &self,
+        account: &SubjectToken,
+        identity: &str,
+        now: Millis,
+    ) -> Result<User, NotBelieved> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).0.user(account, identity, now)
+    }
+
+    async fn put(&self, stored: &ChannelAccounts, found: ChannelAccount) {
+        let ChannelAccount { channel, name, row, revision } = found;
+        if channel != ChannelKind::Web {
+            return;
+        }
+        let secrets = match stored.secrets(&row).await {
+            Ok(secrets) => secrets.into_values().map(Secret::new).collect(),
+            Err(error) => {
+                tracing::error!(%error, account = %name, "nobody can say who they are at this account");
+                Vec::new()
+            }
+        };
+        self.change(name, secrets, revision);
+    }
+
+    fn change(&self, name: SubjectToken, secrets: Vec<Secret>, revision: u64) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let (users, known) = &mut *all;
+        if known.get(&name).is_none_or(|known| *known < revision) {
+            known.insert(name.clone(), revision);
+            if secrets.is_empty() {
+                users.0.remove(&name);
+            } else {
+                users.0.insert(name, secrets);
+            }
+        }
+    }
+
+    /// Takes in what a watch over CHANNELS tells.
+    pub(crate) async fn hear(&self, stored: &ChannelAccounts, event: WatchEvent) {
+        match event {
+            WatchEvent::Put(entry) => {
+                if let Some(found) = ChannelAccount::read(&entry) {
+                    self.put(stored, found).await;
+                }
+            }
+            WatchEvent::Deleted { key, revision } => {
+                if let Some((ChannelKind::Web, name)) = read_row_key(&key) {
+                    self.change(name, Vec::new(), revision);
+                }
+            }
+            WatchEvent::CaughtUp => {}
+        }
+    }
+}
+
+/// The accounts of `web.toml` of a folder with their secrets, read for being put in force.
+///
+/// # Errors
+/// As [`identified`].
+pub(crate) fn secrets_of(folder: &Path) -> anyhow::Result<Vec<(SubjectToken, Vec<String>)>> {
+    let users = Users::load(Some(folder))?.0.into_iter();
+    let of = |(name, secrets): (SubjectToken, Vec<Secret>)| {
+        (name, secrets.iter().map(|secret| secret.reveal().to_owned()).collect())
+    };
+    Ok(users.map(of).collect())
+}
+
 /// Why a page is not believed: a stable word, and what to do.
 pub(crate) type NotBelieved = (&'static str, &'static str);
 
 const NOT_SET_UP: NotBelieved = (
     "identity_not_set_up",
-    "this account has no secret for identities: add it as [[identity]] to web.toml, or give the widget none",
+    "this account has no secret for identities: set one up for it, or give the widget none",
 );
 
 #[derive(Deserialize)]

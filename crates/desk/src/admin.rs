@@ -1,4 +1,12 @@
-//! What who supervises does with agents' accounts: a first password, and the end of sessions.
+//! What who supervises changes: agents' first passwords and sessions here, and below the configuration, agents, accounts of channels,
+//! keys and webhooks.
+//!
+//! Whatever the API can do as well is done there, once, in the agent's name: it looks what they may, and writes it to the audit trail.
+
+pub(crate) mod agents;
+pub(crate) mod channels;
+pub(crate) mod config;
+pub(crate) mod relay;
 
 use std::sync::Arc;
 

@@ -13,6 +13,7 @@ use axum::routing::{self, MethodRouter};
 use protocol::config::Role;
 use service::Problem;
 
+use crate::admin::relay;
 use crate::sessions::{NotSignedIn, Session};
 use crate::{
     Gateway, admin, assets, audit, canned, consents, customer, files, mail, oidc, pages, protection, rights,
@@ -60,6 +61,7 @@ fn table() -> Vec<Route> {
     let agent = Needs::Role(Role::Agent);
     let lead = Needs::Role(Role::Lead);
     let supervisor = Needs::Role(Role::Supervisor);
+    let administrator = Needs::Role(Role::Administrator);
     vec![
         get("/desk", Needs::Nothing, assets::index),
         get("/desk/", Needs::Nothing, assets::index),
@@ -86,6 +88,29 @@ fn table() -> Vec<Route> {
         get("/desk/policy", agent, pages::policy),
         get("/desk/wallets", agent, pages::wallets),
         get("/desk/admin/audit", supervisor, audit::page),
+        get("/desk/admin/config", supervisor, admin::config::get),
+        put("/desk/admin/config", supervisor, relay::hand_on).with_body(admin::config::BODY_BYTES_MAX),
+        post("/desk/admin/agents", supervisor, admin::agents::add).with_body(relay::BODY_BYTES_MAX),
+        get("/desk/admin/channels", supervisor, admin::channels::all),
+        put("/desk/admin/channels/{channel}/{name}", supervisor, admin::channels::put)
+            .with_body(relay::BODY_BYTES_MAX),
+        delete("/desk/admin/channels/{channel}/{name}", supervisor, admin::channels::remove),
+        post("/desk/admin/channels/{channel}/{name}/check", supervisor, relay::hand_on)
+            .with_body(relay::BODY_BYTES_MAX),
+        get("/desk/admin/keys", administrator, relay::hand_on),
+        post("/desk/admin/keys", administrator, relay::hand_on).with_body(relay::BODY_BYTES_MAX),
+        delete("/desk/admin/keys/{id}", administrator, relay::hand_on),
+        post("/desk/admin/keys/{id}/rotate", administrator, relay::hand_on).with_body(relay::BODY_BYTES_MAX),
+        get("/desk/admin/webhooks", supervisor, relay::hand_on_for_all),
+        post("/desk/admin/webhooks", supervisor, relay::hand_on_for_all).with_body(relay::BODY_BYTES_MAX),
+        patch("/desk/admin/webhooks/{id}", supervisor, relay::hand_on_for_all)
+            .with_body(relay::BODY_BYTES_MAX),
+        delete("/desk/admin/webhooks/{id}", supervisor, relay::hand_on_for_all),
+        post("/desk/admin/webhooks/{id}/rotate", supervisor, relay::hand_on_for_all)
+            .with_body(relay::BODY_BYTES_MAX),
+        get("/desk/admin/webhooks/{id}/deliveries", supervisor, relay::hand_on_for_all),
+        post("/desk/admin/webhooks/{id}/replay", supervisor, relay::hand_on_for_all)
+            .with_body(relay::BODY_BYTES_MAX),
         get("/desk/admin/agents/{name}/sessions", supervisor, admin::sessions),
         delete("/desk/admin/agents/{name}/sessions", supervisor, admin::end_sessions),
         delete("/desk/admin/agents/{name}/sessions/{id}", supervisor, admin::end_session),
@@ -131,6 +156,10 @@ fn post<T: 'static>(path: &'static str, needs: Needs, handler: impl Handler<T, S
 
 fn put<T: 'static>(path: &'static str, needs: Needs, handler: impl Handler<T, Shared>) -> Route {
     Route { method: Method::PUT, path, needs, body_max_bytes: None, to: routing::put(handler) }
+}
+
+fn patch<T: 'static>(path: &'static str, needs: Needs, handler: impl Handler<T, Shared>) -> Route {
+    Route { method: Method::PATCH, path, needs, body_max_bytes: None, to: routing::patch(handler) }
 }
 
 fn delete<T: 'static>(path: &'static str, needs: Needs, handler: impl Handler<T, Shared>) -> Route {

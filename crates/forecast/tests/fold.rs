@@ -48,7 +48,12 @@ impl Floor {
         };
         let mut floor = Self { forecast: Forecast::default(), now: 0, next: 0 };
         let id = NoticeId(Uuid::from_u128(9));
-        let body = InputBody::Config(ConfigInput { id, hash: Hash128([0; 16]), config: Box::new(config) });
+        let body = InputBody::Config(ConfigInput {
+            replaces: None,
+            id,
+            hash: Hash128([0; 16]),
+            config: Box::new(config),
+        });
         let input = Input { v: WIRE_VERSION, made_at: Millis(0), body };
         floor.write(Cause::Input { seq: 1, input }, vec![Event::ConfigApplied]);
         floor.comes(agent(1));

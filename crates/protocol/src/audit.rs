@@ -95,6 +95,8 @@ pub enum Action {
     OwnIdentityTold,
     /// Canned answers were changed.
     CannedChanged,
+    /// How an account of a channel is reached was changed, or it was taken away.
+    ChannelChanged,
     /// A webhook was made, changed or ended.
     WebhookChanged,
     /// What was parked was read in the clear.

@@ -15,11 +15,13 @@ use crate::limits::{
 };
 use crate::token::{ChannelKind, Language, SkillLevel, SubjectToken};
 
+mod change;
 mod facts;
 mod order;
 mod role;
 mod tag;
 
+pub use change::Giver;
 pub use facts::{ABOUT_AGENT, ABOUT_CONTACT, DeclaredFact, Route};
 pub use order::{AgentChoice, BreachBoost, ChannelRule, PriorityClass, ServiceLevel, Step};
 pub use role::{Authority, Role};

@@ -229,4 +229,10 @@ pub struct ConfigInput {
     pub hash: Hash128,
     /// The whole configuration.
     pub config: Box<RoutingConfig>,
+    /// The hash of the one that it was made from: it is refused where another one is in force by then. Absent: it replaces any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Hash128>,
 }
+
+/// The path of the fault of a configuration that was made from one which is not in force any more.
+pub const REPLACES: &str = "replaces";

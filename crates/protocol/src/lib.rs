@@ -6,9 +6,11 @@
 #![warn(missing_docs)]
 
 pub mod act;
+pub mod admin;
 pub mod api;
 pub mod audit;
 pub mod canned;
+pub mod channels;
 pub mod command;
 pub mod config;
 pub mod consent;

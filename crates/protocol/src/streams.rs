@@ -40,6 +40,8 @@ pub const CONSENTS: &str = "CONSENTS";
 pub const CANNED: &str = "CANNED";
 /// Orders for remedies that an integration fetches, and its answers, by integration and remedy.
 pub const ORDERS: &str = "ORDERS";
+/// How accounts of channels are reached, their secrets sealed.
+pub const CHANNELS: &str = "CHANNELS";
 /// How far mailboxes were read, by account.
 pub const CURSORS: &str = "CURSORS";
 /// Attached files and mails as they came, sealed (object store).

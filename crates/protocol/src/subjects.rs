@@ -242,6 +242,18 @@ impl Subjects {
         self.of(&format!("ask.facts.{integration}"))
     }
 
+    /// What who supervises asks of the API: a [`crate::admin::AdminRequest`], answered by a [`crate::admin::AdminAnswer`].
+    #[must_use]
+    pub fn admin(&self) -> Subject {
+        self.of("svc.api.admin")
+    }
+
+    /// Whether an account of a channel can be used, and whether it works: a [`crate::channels::ChannelQuestion`].
+    #[must_use]
+    pub fn channel_check(&self) -> Subject {
+        self.of("svc.channel.check")
+    }
+
     /// What can be given, and how often it was: questions to the read models.
     #[must_use]
     pub fn views_empowerment(&self) -> Subject {

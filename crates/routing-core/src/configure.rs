@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::config::{ConfigFault, RoutingConfig};
 use protocol::incident::IncidentWork;
-use protocol::input::ConfigInput;
+use protocol::input::{ConfigInput, REPLACES};
 use protocol::record::{CompanyRole, Event};
 
 use crate::company::Companion;
@@ -16,6 +16,13 @@ const FAULTS_MAX: usize = 500;
 
 impl Turn<'_> {
     pub(crate) fn config(&mut self, input: &ConfigInput) {
+        if input.replaces.is_some_and(|hash| hash != self.state.policy()) {
+            // Nothing else is told: what else may be wrong with it is to be seen in what it is made anew from.
+            let message = "another configuration is in force by now: make the change in that one".to_owned();
+            let faults = vec![ConfigFault { path: REPLACES.to_owned(), message }];
+            self.emit(Event::ConfigRefused { faults });
+            return;
+        }
         let mut faults = input.config.faults();
         faults.extend(conditions::routing::faults(&input.config));
         faults.extend(in_use(self.state, &input.config));

@@ -72,7 +72,12 @@ impl Core {
         let mut log = Vec::new();
         let id = NoticeId(core.uuid());
         let config = Box::new(config);
-        log.push(core.write(InputBody::Config(ConfigInput { id, hash: Hash128([1; 16]), config }))?);
+        log.push(core.write(InputBody::Config(ConfigInput {
+            replaces: None,
+            id,
+            hash: Hash128([1; 16]),
+            config,
+        }))?);
         for agent in agents {
             let id = NoticeId(core.uuid());
             let gateway = GatewayId(Uuid::from_u128(1));

@@ -293,7 +293,7 @@ impl<'a> Again<'a> {
     fn configure(&mut self) -> Result<(), FloorError> {
         let id = NoticeId(self.uuid());
         let config = Box::new(self.config.clone());
-        self.write(InputBody::Config(ConfigInput { id, hash: Hash128([1; 16]), config }))
+        self.write(InputBody::Config(ConfigInput { replaces: None, id, hash: Hash128([1; 16]), config }))
     }
 
     fn write(&mut self, body: InputBody) -> Result<(), FloorError> {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use channel_host::{AccountsFile, FileAccount};
 use protocol::config::RoutingConfig;
 use protocol::ids::AgentId;
 use protocol::{ChannelKind, SubjectToken};
@@ -30,9 +31,9 @@ pub(crate) enum Command {
         /// The folder; the built-in files if not given.
         folder: Option<PathBuf>,
     },
-    /// Puts routing.toml and empowerment.toml in force while contacts flow.
+    /// Puts routing.toml, channels.toml, web.toml and empowerment.toml in force while contacts flow.
     Apply {
-        /// The folder with routing.toml and, if there is one, empowerment.toml; or one of these files.
+        /// The folder with routing.toml and those of the others that there are; or routing.toml or empowerment.toml itself.
         path: PathBuf,
         /// Where the product answers; from the settings if not given.
         #[arg(long)]
@@ -164,7 +165,7 @@ async fn apply(path: &Path, url: &str, key: &str) -> Result<ExitCode> {
         return apply_policy(path, url, key, &client).await;
     }
     let file = if path.is_dir() { path.join(routing_file::FILE_NAME) } else { path.to_owned() };
-    // Read before anything is put in force: a fault in one changes neither.
+    // Read before anything is put in force: a fault in one changes none.
     let policy = path.join(policy_file::FILE_NAME);
     let policy = Some(policy).filter(|file| path.is_dir() && file.exists());
     if let Some(policy) = &policy {
@@ -176,13 +177,68 @@ async fn apply(path: &Path, url: &str, key: &str) -> Result<ExitCode> {
         answer(client.get(&address).bearer_auth(key).send().await).await.context("read the configuration")?;
     let config = routing_file::read(&file.display().to_string(), &text, &ids(present.config))
         .map_err(SettingsErrors)?;
+    let folder = Some(path).filter(|path| path.is_dir());
+    let faults = folder.map(|folder| channel_faults(Some(folder), &config)).unwrap_or_default();
+    if !faults.is_empty() {
+        return Err(SettingsErrors(faults).into());
+    }
     let request = client.put(&address).bearer_auth(key).json(&config);
     let applied: Applied = answer(request.send().await).await.context("apply the configuration")?;
     println!("in force since record {}: {}", applied.log_seq, applied.hash);
+    if let Some(folder) = folder {
+        for file in AccountsFile::ALL {
+            apply_accounts(folder, file, url, key, &client).await?;
+        }
+    }
     match policy {
         Some(policy) => apply_policy(&policy, url, key, &client).await,
         None => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// The answer of `GET /api/v1/channels`.
+#[derive(Deserialize)]
+struct SetUp {
+    channels: Vec<SetUpAccount>,
+}
+
+/// An account that is set up.
+#[derive(Deserialize)]
+struct SetUpAccount {
+    channel: ChannelKind,
+    name: SubjectToken,
+}
+
+/// Sets up the accounts of a file, and takes those of its channels away that stand there no more: the file is the whole of them.
+async fn apply_accounts(
+    folder: &Path,
+    file: AccountsFile,
+    url: &str,
+    key: &str,
+    client: &reqwest::Client,
+) -> Result<()> {
+    let Some(accounts) = file.read(folder)? else { return Ok(()) };
+    let address =
+        |channel: ChannelKind, name: &SubjectToken| format!("{url}/api/v1/channels/{channel}/{name}");
+    let request = client.get(format!("{url}/api/v1/channels")).bearer_auth(key);
+    let present: SetUp = answer(request.send().await).await.context("read the accounts of channels")?;
+    for FileAccount { channel, name, settings } in &accounts {
+        let body = serde_json::json!({ "settings": settings });
+        let request = client.put(address(*channel, name)).bearer_auth(key).json(&body);
+        let set_up: Result<serde_json::Value> = answer(request.send().await).await;
+        set_up.with_context(|| format!("set up the account {channel}/{name}"))?;
+    }
+    let is_gone = |one: &&SetUpAccount| {
+        file.channels().contains(&one.channel)
+            && !accounts.iter().any(|found| found.channel == one.channel && found.name == one.name)
+    };
+    for SetUpAccount { channel, name } in present.channels.iter().filter(is_gone) {
+        let request = client.delete(address(*channel, name)).bearer_auth(key);
+        let gone = request.send().await.and_then(reqwest::Response::error_for_status);
+        gone.with_context(|| format!("take the account {channel}/{name} away"))?;
+    }
+    println!("{} is in force: {} accounts", folder.join(file.name()).display(), accounts.len());
+    Ok(())
 }
 
 /// The answer of `PUT /api/v1/policy`.

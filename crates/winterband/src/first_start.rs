@@ -187,7 +187,7 @@ async fn publish_first(shared: &Shared, config: &RoutingConfig) -> Result<()> {
     let hash = shared.hasher.content(&serde_json::to_vec(config)?);
     let id = NoticeId(uuid::Uuid::now_v7());
     let made_at = Millis(shared.kit.clock.unix_ms());
-    let body = InputBody::Config(ConfigInput { id, hash, config: Box::new(config.clone()) });
+    let body = InputBody::Config(ConfigInput { replaces: None, id, hash, config: Box::new(config.clone()) });
     let payload = serde_json::to_vec(&Input { v: WIRE_VERSION, made_at, body })?.into();
     let subject = boot::subjects(&shared.kit.settings)?.inbound_config();
     shared

@@ -6,6 +6,9 @@
     reason = "a test fails by panicking, and looks only at what it waits for"
 )]
 
+mod accounts;
+mod admin;
+
 use std::time::Duration;
 
 use protocol::command::{Outcome, Presence};

@@ -88,7 +88,7 @@ impl World {
         self.post(
             Sender::Customer,
             id.to_string(),
-            InputBody::Config(ConfigInput { id, hash, config: Box::new(config) }),
+            InputBody::Config(ConfigInput { replaces: None, id, hash, config: Box::new(config) }),
         );
     }
 }

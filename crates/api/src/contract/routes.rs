@@ -23,7 +23,7 @@ use crate::config::{Applied, Present};
 use crate::contract::shape::{Document, Shape, of};
 use crate::feed::routes::WAIT_MAX_S;
 use crate::parked;
-use crate::{consents, contacts, customers};
+use crate::{channels, consents, contacts, customers};
 
 /// The documentation of one route.
 pub(super) struct Line {
@@ -514,15 +514,59 @@ fn configuration() -> Vec<Line> {
     vec![
         get("/api/v1/config", "config", "The routing configuration in force.").gives(200, of::<Present>()),
         put("/api/v1/config", "putConfig", "Replaces the routing configuration as a whole, at once.")
+            .asks(vec![query(
+                "if_hash",
+                json!({ "type": "string", "pattern": "^[0-9a-f]{32}$" }),
+                "The hash of the configuration that it was made from: refused where another one is in force.",
+            )])
             .takes(of::<ConfigDraft>())
             .gives(200, of::<Applied>())
             .refuses(&[
+                (403, "beyond_you"),
+                (409, "config_changed"),
                 (413, "too_large_to_keep"),
                 (422, "config_faulty"),
                 (503, "crowded"),
                 (504, "outcome_open"),
                 (507, "storage_full"),
             ]),
+        get("/api/v1/channels", "channels", "How accounts of channels are reached, without their secrets.")
+            .gives(200, of::<channels::All>()),
+        put(
+            "/api/v1/channels/{channel}/{name}",
+            "putChannel",
+            "Sets an account up, or anew; it works at once.",
+        )
+        .takes(of::<channels::New>())
+        .gives(200, of::<channels::Stored>())
+        .refuses(&[
+            (403, "beyond_you"),
+            (404, "unknown_channel"),
+            (409, "account_changed"),
+            (413, "too_large_to_keep"),
+            (422, "channel_faulty, settings_too_large, too_many_accounts"),
+            (503, "channels_silent"),
+            (507, "storage_full"),
+        ]),
+        delete(
+            "/api/v1/channels/{channel}/{name}",
+            "removeChannel",
+            "Takes an account away; what waits for it stays.",
+        )
+        .refuses(&[(403, "beyond_you"), (404, "unknown_channel")]),
+        post(
+            "/api/v1/channels/{channel}/{name}/check",
+            "checkChannel",
+            "Tries an account; sends nobody anything.",
+        )
+        .may_take(of::<channels::Tried>())
+        .gives(200, of::<channels::Findings>())
+        .refuses(&[
+            (403, "beyond_you"),
+            (404, "unknown_channel, not_set_up"),
+            (422, "channel_faulty, settings_too_large"),
+            (503, "channels_silent"),
+        ]),
         put(
             "/api/v1/policy",
             "putPolicy",
@@ -531,6 +575,7 @@ fn configuration() -> Vec<Line> {
         .takes(of::<Policy>())
         .gives(202, of::<PolicyTaken>())
         .refuses(&[
+            (403, "beyond_you"),
             (413, "too_large_to_keep"),
             (422, "policy_faulty"),
             (503, "worker_silent"),

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use channel_email::sign::Key;
 use channel_webhook::{Secrets, Webhook};
+use protocol::channels::{Secrets as SecretTexts, Settings};
 use protocol::{ChannelKind, SubjectToken};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use service::Secret;
+use service::{Clock, Rate, RateLimiter, Secret};
 
 use crate::channels::book::AccountKey;
 use crate::channels::carrier::{Carrier, Client, Door, Http};
@@ -32,6 +33,68 @@ pub(crate) struct Account {
     /// The mailbox that it reads; `None`: it is no mail account.
     pub(crate) mailbox: Option<Arc<Mailbox>>,
     pub(crate) common: Common,
+    /// How often it sends.
+    pub(crate) rate: RateLimiter<()>,
+}
+
+/// All accounts that work now. Clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct Accounts(Arc<RwLock<BTreeMap<AccountKey, Arc<Account>>>>);
+
+impl Accounts {
+    pub(crate) fn get(&self, key: &AccountKey) -> Option<Arc<Account>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    pub(crate) fn keys(&self) -> Vec<AccountKey> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    pub(crate) fn put(&self, account: Account) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(account.key.clone(), Arc::new(account));
+    }
+
+    pub(crate) fn remove(&self, key: &AccountKey) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+/// The channels that come and go here.
+pub(crate) fn kinds() -> Vec<ChannelKind> {
+    HTTP.iter().map(|(kind, _)| *kind).chain([ChannelKind::Email]).collect()
+}
+
+/// Makes an account of what stands in CHANNELS.
+///
+/// # Errors
+/// Why it cannot be used, without any secret.
+pub(crate) fn of_row(
+    key: &AccountKey,
+    settings: &Settings,
+    secrets: &SecretTexts,
+    making: &Making,
+) -> anyhow::Result<Account> {
+    let mut settings = serde_json::Value::Object(settings.clone());
+    for path in secrets.keys() {
+        // Where a secret stands, its place is what it is found by.
+        if let Some(value) = settings.pointer_mut(&format!("/{}", path.replace('.', "/"))) {
+            *value = serde_json::json!({ "env": path });
+        }
+    }
+    let mut table: toml::Table = serde_json::from_value(settings).context("use the settings")?;
+    table.insert("account".to_owned(), key.account.as_str().into());
+    let variables = |name: &str| secrets.get(name).cloned();
+    let reader = Reader { folder: Path::new(""), variables: &variables, mail_key: making.mail_key.clone() };
+    account(&reader, key.channel.as_str(), table, making)
+}
+
+/// What accounts are made with.
+#[derive(Clone)]
+pub(crate) struct Making {
+    pub(crate) client: Client,
+    pub(crate) mail_key: Key,
+    pub(crate) clock: Clock,
 }
 
 /// What every account may say.
@@ -101,7 +164,14 @@ pub(crate) enum SecretRef {
 pub(crate) struct Reader<'a> {
     folder: &'a Path,
     variables: &'a dyn Fn(&str) -> Option<String>,
-    mail_key: &'a Key,
+    mail_key: Key,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads what a file of a folder refers to; nothing is signed with what it reads.
+    pub(crate) fn of_folder(folder: &'a Path, variables: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { folder, variables, mail_key: Key::new([0; 32]) }
+    }
 }
 
 impl Reader<'_> {
@@ -131,7 +201,7 @@ impl Reader<'_> {
 ///
 /// # Errors
 /// Every fault at once, each with the account that it is about; the process does not start then.
-pub(crate) fn load(folder: Option<&Path>, client: &Client, mail_key: &Key) -> anyhow::Result<Vec<Account>> {
+pub(crate) fn load(folder: Option<&Path>, making: &Making) -> anyhow::Result<Vec<Account>> {
     let Some(folder) = folder else { return Ok(Vec::new()) };
     let file = folder.join(FILE_NAME);
     let text = match std::fs::read_to_string(&file) {
@@ -139,11 +209,12 @@ pub(crate) fn load(folder: Option<&Path>, client: &Client, mail_key: &Key) -> an
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error).with_context(|| format!("read {}", file.display())),
     };
-    let reader = Reader { folder, variables: &|name| std::env::var(name).ok(), mail_key };
-    read(&text, &reader, client).with_context(|| format!("use {}", file.display()))
+    let reader =
+        Reader { folder, variables: &|name| std::env::var(name).ok(), mail_key: making.mail_key.clone() };
+    read(&text, &reader, making).with_context(|| format!("use {}", file.display()))
 }
 
-fn read(text: &str, reader: &Reader<'_>, client: &Client) -> anyhow::Result<Vec<Account>> {
+fn read(text: &str, reader: &Reader<'_>, making: &Making) -> anyhow::Result<Vec<Account>> {
     // The parser's own message may quote a secret that somebody wrote in here all the same.
     let tables: BTreeMap<String, Vec<toml::Table>> = toml::from_str(text).map_err(|error| {
         let line =
@@ -153,7 +224,7 @@ fn read(text: &str, reader: &Reader<'_>, client: &Client) -> anyhow::Result<Vec<
     let (mut accounts, mut faults) = (BTreeMap::new(), Vec::new());
     for (channel, tables) in tables {
         for (n, table) in tables.into_iter().enumerate() {
-            match account(reader, &channel, table, client) {
+            match account(reader, &channel, table, making) {
                 Ok(account) => {
                     let key = account.key.clone();
                     if accounts.insert(key.clone(), account).is_some() {
@@ -177,7 +248,7 @@ fn account(
     reader: &Reader<'_>,
     channel: &str,
     mut table: toml::Table,
-    client: &Client,
+    making: &Making,
 ) -> anyhow::Result<Account> {
     let made = HTTP.iter().find(|(kind, _)| kind.as_str() == channel);
     let kind = match made {
@@ -196,13 +267,14 @@ fn account(
     anyhow::ensure!((1..=100_000).contains(&common.sends_per_minute), "sends_per_minute: 1 to 100000");
     let table = toml::Value::Table(table);
     let ((carrier, door), mailbox) = match made {
-        Some((_, make)) => (make(reader, name.as_str(), table, client)?, None),
+        Some((_, make)) => (make(reader, name.as_str(), table, &making.client)?, None),
         None => {
-            let (ways, mailbox) = mail::account(reader, name.as_str(), table, client)?;
+            let (ways, mailbox) = mail::account(reader, name.as_str(), table, &making.client)?;
             (ways, Some(Arc::new(mailbox)))
         }
     };
-    Ok(Account { key: AccountKey { channel: kind, account: name }, carrier, door, mailbox, common })
+    let rate = RateLimiter::new(Rate::per_minute(common.sends_per_minute), 1, making.clock.clone());
+    Ok(Account { key: AccountKey { channel: kind, account: name }, carrier, door, mailbox, common, rate })
 }
 
 pub(crate) fn typed<T: DeserializeOwned>(value: toml::Value) -> anyhow::Result<T> {
@@ -245,9 +317,9 @@ mod tests {
         let variables =
             |name: &str| (name == "CRM").then(|| "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
         let client = Client::new(Duration::from_secs(1)).map_err(|error| error.to_string())?;
-        let key = Key::new([0; 32]);
-        let reader = Reader { folder: Path::new("/nowhere"), variables: &variables, mail_key: &key };
-        match read(text, &reader, &client) {
+        let making = Making { client, mail_key: Key::new([0; 32]), clock: Clock::system() };
+        let reader = Reader::of_folder(Path::new("/nowhere"), &variables);
+        match read(text, &reader, &making) {
             Ok(accounts) => Ok(accounts.iter().map(|account| account.key.account.to_string()).collect()),
             Err(error) => Err(format!("{error:#}")),
         }

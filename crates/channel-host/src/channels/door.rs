@@ -55,11 +55,11 @@ pub(super) async fn receive(
     let found = channels
         .accounts
         .keys()
-        .find(|key| key.channel.as_str() == channel && key.account.as_str() == name)
-        .cloned();
+        .into_iter()
+        .find(|key| key.channel.as_str() == channel && key.account.as_str() == name);
     // The account is chosen by the path alone, never by what the request says.
     let Some(key) = found else {
-        let detail = "look at the path: /in/<channel>/<account>, as in channels.toml";
+        let detail = "look at the path: /in/<channel>/<account>, as the account is set up";
         let problem =
             Problem::new(StatusCode::NOT_FOUND, "unknown_account", "there is no such account", detail);
         return refuse(&channels, &channel, problem);
@@ -72,7 +72,7 @@ pub(super) async fn receive(
 
 fn refuse(channels: &Channels, channel: &str, problem: Problem) -> Response {
     // A stranger's word is no label.
-    let known = channels.accounts.keys().any(|key| key.channel.as_str() == channel);
+    let known = channels.accounts.keys().iter().any(|key| key.channel.as_str() == channel);
     let channel = if known { channel } else { "unknown" };
     channels.intake.kit.metrics.refused_total.inc([channel, problem.code]);
     problem.into_response()

@@ -147,6 +147,18 @@ impl Lanes {
         }
     }
 
+    /// The account was set up anew: what it refused before counts no more, nor do the conversations' pauses since then.
+    pub(crate) fn renews(&mut self, key: &AccountKey, waiting: impl IntoIterator<Item = ConversationId>) {
+        let gate = self.gates.entry(key.clone()).or_default();
+        (gate.until, gate.in_vain, gate.shut_after) = (None, 0, self.departures);
+        for conversation in waiting {
+            if matches!(self.lanes.get(&conversation), Some(Lane::Until(_))) {
+                self.lanes.remove(&conversation);
+            }
+            self.refused.remove(&conversation);
+        }
+    }
+
     /// The account does not take anything for the usual pause, or longer if it says so; gives from when on the conversation may
     /// go.
     pub(crate) fn shuts(&mut self, left: &Left, after_ms: Option<u64>, now: Millis, dice: Hash128) -> Millis {

@@ -15,11 +15,10 @@ use protocol::input::WIRE_VERSION;
 use protocol::streams::DELIVERIES;
 use protocol::thread::Entry;
 use protocol::{ConversationId, Hash128, Millis};
-use service::rate::RetryAfter;
-use service::{HealthHandle, Rate, RateLimiter, failpoint};
+use service::{HealthHandle, failpoint};
 use tokio::task::{JoinError, JoinSet};
 
-use crate::channels::book::{AccountKey, Step, Talk};
+use crate::channels::book::{Step, Talk};
 use crate::channels::compose::{File, NotComposed, attached, compose};
 use crate::channels::door::provider_hash;
 use crate::channels::lanes::{Lanes, Left, May, longer_ms, pause_ms};
@@ -104,7 +103,6 @@ struct Leader<'a> {
     channels: &'a Arc<Channels>,
     health: &'a HealthHandle,
     lanes: Lanes,
-    rates: Vec<(AccountKey, RateLimiter<()>)>,
     ready: BTreeSet<ConversationId>,
     jobs: JoinSet<End>,
     /// What is on its way, by its task: whatever becomes of that, the lane comes free.
@@ -113,13 +111,9 @@ struct Leader<'a> {
 
 impl<'a> Leader<'a> {
     fn new(channels: &'a Arc<Channels>, health: &'a HealthHandle) -> Self {
-        let rates = channels.accounts.iter().map(|(key, account)| {
-            let rate = Rate::per_minute(account.common.sends_per_minute);
-            (key.clone(), RateLimiter::new(rate, 1, channels.intake.kit.clock.clone()))
-        });
         let ready = channels.book().waiting().map(|(id, _)| id).collect();
         let (lanes, jobs, on_way) = (Lanes::default(), JoinSet::new(), HashMap::new());
-        Self { channels, health, lanes, rates: rates.collect(), ready, jobs, on_way }
+        Self { channels, health, lanes, ready, jobs, on_way }
     }
 
     /// Until the process ends or another one leads.
@@ -127,6 +121,11 @@ impl<'a> Leader<'a> {
         let token = self.channels.intake.kit.drain.token();
         let mut beat = tokio::time::interval(BEAT_EVERY);
         loop {
+            for key in self.channels.take_renewed() {
+                let book = self.channels.book();
+                let waiting = book.waiting().filter(|(_, talk)| talk.key == key).map(|(id, _)| id);
+                self.lanes.renews(&key, waiting);
+            }
             self.ready.extend(self.channels.take_grown());
             let next = self.start_ready();
             let pause = next.map_or(BEAT_EVERY, |at| Duration::from_millis(at.since(self.channels.now())));
@@ -178,7 +177,7 @@ impl<'a> Leader<'a> {
             // Who comes back wakes it.
             May::Later => return (true, None),
         }
-        if let Err(wait) = self.rate(&talk.key) {
+        if let Err(wait) = account.rate.check(&()) {
             return (true, Some(now.plus(u64::try_from(wait.0.as_millis()).unwrap_or(u64::MAX))));
         }
         let (by, bot) = book.by(&entry.kind);
@@ -200,13 +199,6 @@ impl<'a> Leader<'a> {
         let task = self.jobs.spawn(async move { guarded(&channels, &job).await });
         self.on_way.insert(task.id(), left);
         (true, None)
-    }
-
-    fn rate(&self, key: &AccountKey) -> Result<(), RetryAfter> {
-        match self.rates.iter().find(|(of, _)| of == key) {
-            Some((_, rate)) => rate.check(&()),
-            None => Ok(()),
-        }
     }
 
     fn ended(&mut self, ended: Result<(tokio::task::Id, End), JoinError>) {

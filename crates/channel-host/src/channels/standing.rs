@@ -50,6 +50,36 @@ impl Standings {
         standings
     }
 
+    /// An account is set up, or anew: nothing is known of how it does.
+    pub(crate) fn begin(&self, key: &AccountKey, silent_after_ms: u64, now: Millis) {
+        let mut accounts = self.lock();
+        let before = accounts.get(key);
+        let standing = Standing {
+            state: AccountState::Unknown,
+            since: now,
+            words: None,
+            heard_at: before.and_then(|before| before.heard_at),
+            waiting: before.map_or(0, |before| before.waiting),
+            silent_after_ms,
+            began: now,
+        };
+        accounts.insert(key.clone(), standing);
+        drop(accounts);
+        self.publish();
+    }
+
+    /// An account is not here any more.
+    pub(crate) fn end(&self, key: &AccountKey) {
+        if self.lock().remove(key).is_none() {
+            return;
+        }
+        for state in AccountState::ALL {
+            let labels = [key.channel.as_str(), key.account.as_str(), state.as_str()];
+            self.metrics.channel_account_state.set(labels, 0.0);
+        }
+        self.metrics.channel_waiting.set([key.channel.as_str(), key.account.as_str()], 0.0);
+    }
+
     /// The provider let us in, or took something.
     pub(crate) fn works(&self, key: &AccountKey, now: Millis) {
         self.change(key, now, |standing| {

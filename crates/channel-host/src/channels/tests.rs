@@ -17,8 +17,8 @@ use protocol::streams::DELIVERIES;
 use protocol::{AgentId, ContactId, Hash128, MessageId};
 use service::{Clock, Drain, Health, Metrics, Settings};
 
-use super::accounts::Common;
-use super::carrier::Door;
+use super::accounts::{Account, Common};
+use super::carrier::{Carrier, Door};
 use super::*;
 
 const TALK: ConversationId = ConversationId { log_seq: 1, n: 0 };
@@ -130,12 +130,16 @@ async fn channels(
         door: Some(Arc::new(Open)),
         mailbox: None,
         common: Common { sends_per_minute: 100_000, ..Common::default() },
+        rate: RateLimiter::new(Rate::per_minute(100_000), 1, kit.clock.clone()),
     };
-    let sends = sends_of(std::slice::from_ref(&account));
+    let accounts = Accounts::default();
+    accounts.put(account);
+    let sends = sends_of(&accounts);
     Arc::new(Channels {
         leases: bus.ensure_bucket(&places::leases()).await.unwrap(),
         me: GatewayId(Uuid::now_v7()),
-        accounts: BTreeMap::from([(key(), account)]),
+        accounts,
+        renewed: Mutex::default(),
         book: Mutex::new(Book::new(vec![ChannelKind::Webhook], sends)),
         standings: Standings::new(kit.metrics.clone(), [(key(), 0)], Millis(0)),
         files: Files::open(&bus, sealer.clone(), hasher.clone(), 1 << 20).await.unwrap(),

@@ -333,7 +333,12 @@ fn accounts_and_names_come_from_the_configuration() {
     let config = |accounts, agents| {
         let config = RoutingConfig { accounts, agents, ..RoutingConfig::default() };
         let id = NoticeId(Uuid::from_u128(2));
-        Some(InputBody::Config(ConfigInput { id, hash: Hash128([0; 16]), config: Box::new(config) }))
+        Some(InputBody::Config(ConfigInput {
+            replaces: None,
+            id,
+            hash: Hash128([0; 16]),
+            config: Box::new(config),
+        }))
     };
     let accounts = vec![account(ChannelKind::Web, "shop"), account(ChannelKind::Api, "till")];
     projection.apply(1, &record(config(accounts, vec![person]), vec![Event::ConfigApplied]));

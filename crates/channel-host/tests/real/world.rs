@@ -163,7 +163,12 @@ impl World {
             ..RoutingConfig::default()
         };
         let id = NoticeId(Uuid::now_v7());
-        let body = InputBody::Config(ConfigInput { id, hash: Hash128([0; 16]), config: Box::new(config) });
+        let body = InputBody::Config(ConfigInput {
+            replaces: None,
+            id,
+            hash: Hash128([0; 16]),
+            config: Box::new(config),
+        });
         self.input(&self.subjects.inbound_config(), &id.to_string(), body).await;
     }
 

@@ -93,8 +93,12 @@ impl Log {
             }],
             ..RoutingConfig::default()
         };
-        let config =
-            ConfigInput { id: NoticeId(uuid::Uuid::nil()), hash: Hash128([1; 16]), config: Box::new(config) };
+        let config = ConfigInput {
+            replaces: None,
+            id: NoticeId(uuid::Uuid::nil()),
+            hash: Hash128([1; 16]),
+            config: Box::new(config),
+        };
         let cause = self.input(InputBody::Config(config));
         self.write(cause, vec![Event::ConfigApplied])
     }

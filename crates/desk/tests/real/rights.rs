@@ -55,7 +55,7 @@ async fn world(cleo: Option<&str>) -> World {
     let queues = ["general", "other"].map(|name| Queue::new(token(name))).into();
     let config = RoutingConfig { queues, agents, ..RoutingConfig::default() };
     let id = NoticeId(uuid::Uuid::from_u128(9));
-    let config = ConfigInput { id, hash: Hash128([9; 16]), config: Box::new(config) };
+    let config = ConfigInput { id, hash: Hash128([9; 16]), config: Box::new(config), replaces: None };
     world.decide(InputBody::Config(config), vec![Event::ConfigApplied]).await;
     let mut cleo = world.token_of("cleo").await;
     loop {

@@ -46,8 +46,12 @@ pub(crate) async fn floor_with(settings: &[(&str, &str)]) -> World {
     };
     let agents = vec![agent(ANNA, "anna", "Anna"), agent(BEN, "ben", "Ben"), agent(CLEO, "cleo", "Cleo")];
     let config = RoutingConfig { queues: vec![queue], agents, ..RoutingConfig::default() };
-    let config =
-        ConfigInput { id: NoticeId(uuid::Uuid::nil()), hash: Hash128([1; 16]), config: Box::new(config) };
+    let config = ConfigInput {
+        replaces: None,
+        id: NoticeId(uuid::Uuid::nil()),
+        hash: Hash128([1; 16]),
+        config: Box::new(config),
+    };
     world.decide(InputBody::Config(config), vec![Event::ConfigApplied]).await;
     for (id, name) in [(BEN, "ben"), (CLEO, "cleo")] {
         let name = SubjectToken::new(name).unwrap();

@@ -193,7 +193,12 @@ impl World {
         };
         let config = RoutingConfig { queues: vec![queue], agents, ..RoutingConfig::default() };
         let id = NoticeId(uuid::Uuid::now_v7());
-        let config = InputBody::Config(ConfigInput { id, hash: Hash128([1; 16]), config: Box::new(config) });
+        let config = InputBody::Config(ConfigInput {
+            replaces: None,
+            id,
+            hash: Hash128([1; 16]),
+            config: Box::new(config),
+        });
         self.decide(config, vec![Event::ConfigApplied]).await;
     }
 

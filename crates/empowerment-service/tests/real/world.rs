@@ -263,6 +263,7 @@ fn config() -> InputBody {
         ..RoutingConfig::default()
     };
     InputBody::Config(ConfigInput {
+        replaces: None,
         id: NoticeId(Uuid::now_v7()),
         hash: Hash128([1; 16]),
         config: Box::new(config),

@@ -244,7 +244,7 @@ impl Floor {
     pub(crate) fn configure(&mut self, config: RoutingConfig) -> &mut Self {
         let id = self.notice();
         let hash = hash(&format!("config {}", self.log.len()));
-        self.input(InputBody::Config(ConfigInput { id, hash, config: Box::new(config) }))
+        self.input(InputBody::Config(ConfigInput { replaces: None, id, hash, config: Box::new(config) }))
     }
 
     pub(crate) fn connects(&mut self, name: &str, through: u128) -> &mut Self {

@@ -1,7 +1,8 @@
 //! A new configuration.
 
 use expect_test::expect;
-use protocol::ChannelKind;
+use protocol::input::ConfigInput;
+use protocol::{ChannelKind, InputBody, NoticeId};
 
 use crate::builder::{AgentWith, Floor, agent, config};
 
@@ -92,5 +93,30 @@ fn a_channel_without_capacity_is_not_taken() {
         con_4_1 opened
         con_4_1 entry 1: customer
         con_4_1 waits in support at 5 since 0 ms (Opened)
+    "#]]);
+}
+
+#[test]
+fn a_configuration_that_was_made_from_another_one_is_refused() {
+    let mut floor = Floor::of([agent("ada")]);
+    let in_force = floor.state.policy();
+    let made_from = |replaces, agents: &[&str]| ConfigInput {
+        id: NoticeId(uuid::Uuid::from_u128(7)),
+        hash: crate::builder::hash(&agents.concat()),
+        config: Box::new(config(agents.iter().map(|name| agent(name)).collect::<Vec<_>>())),
+        replaces: Some(replaces),
+    };
+    let (first, second) = (made_from(in_force, &["ada", "bob"]), made_from(in_force, &["ada", "carl"]));
+    floor.input(InputBody::Config(first)).check(expect![[r#"
+        config applied
+    "#]]);
+    floor.input(InputBody::Config(second.clone())).check(expect![[r#"
+        config refused
+          replaces: another configuration is in force by now: make the change in that one
+    "#]]);
+    assert_eq!(floor.state.config().agents.len(), 2);
+    let anew = ConfigInput { replaces: Some(floor.state.policy()), ..second };
+    floor.input(InputBody::Config(anew)).check(expect![[r#"
+        config applied
     "#]]);
 }

@@ -136,8 +136,13 @@ impl World {
             ..RoutingConfig::default()
         };
         let id = NoticeId(Uuid::now_v7());
-        self.input(InputBody::Config(ConfigInput { id, hash: Hash128([1; 16]), config: Box::new(config) }))
-            .await;
+        self.input(InputBody::Config(ConfigInput {
+            replaces: None,
+            id,
+            hash: Hash128([1; 16]),
+            config: Box::new(config),
+        }))
+        .await;
     }
 
     /// A customer writes for the first time.

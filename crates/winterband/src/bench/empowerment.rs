@@ -140,8 +140,12 @@ async fn publish_floor(shared: &Shared, agent: AgentId) -> Result<()> {
         ..RoutingConfig::default()
     };
     let hash = shared.hasher.content(&serde_json::to_vec(&config)?);
-    let body =
-        InputBody::Config(ConfigInput { id: NoticeId(uuid::Uuid::now_v7()), hash, config: Box::new(config) });
+    let body = InputBody::Config(ConfigInput {
+        replaces: None,
+        id: NoticeId(uuid::Uuid::now_v7()),
+        hash,
+        config: Box::new(config),
+    });
     publish(shared, &boot::subjects(&shared.kit.settings)?.inbound_config(), "bench-config", body).await
 }
 

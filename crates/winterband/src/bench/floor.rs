@@ -135,7 +135,7 @@ pub(super) async fn publish_config(
 ) -> Result<()> {
     let hash = shared.hasher.content(&serde_json::to_vec(&config)?);
     let id = NoticeId(uuid::Uuid::now_v7());
-    let body = InputBody::Config(ConfigInput { id, hash, config: Box::new(config) });
+    let body = InputBody::Config(ConfigInput { replaces: None, id, hash, config: Box::new(config) });
     let payload = serde_json::to_vec(&input(&shared.kit, body))?.into();
     let deadline = Deadline::after(PUBLISH_DEADLINE);
     shared.bus.publish_durable(&subjects.inbound_config(), "bench-config", payload, deadline).await?;

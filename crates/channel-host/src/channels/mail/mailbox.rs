@@ -11,10 +11,11 @@ use anyhow::Context as _;
 use async_imap::extensions::idle::IdleResponse;
 use bus::{Bucket, HeldLease, Lease, LeaseError, places};
 use channel::Rejected;
-use protocol::Millis;
 use protocol::delivery::AccountState;
+use protocol::{Hash128, Millis};
 use serde::{Deserialize, Serialize};
 use service::HealthHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::channels::book::AccountKey;
 use crate::channels::mail::imap::{self, NotIn, Signed};
@@ -51,6 +52,9 @@ const AGAIN: [Duration; 5] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor {
     uid_validity: u32,
+    /// Which mailbox it is of: an account that is set up with another one begins anew there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mailbox: Option<Hash128>,
     /// Every mail up to here was seen.
     seen_to: u32,
     /// Those of them that are still to be taken.
@@ -74,7 +78,8 @@ impl Cursor {
     fn at(uid_validity: u32, all: &[u32], query: &str) -> Self {
         let (first, last) = (all.iter().min().copied(), all.iter().max().copied());
         let backlog = first.zip(last).map(|(from, to)| Backlog { from, to, query: query.to_owned() });
-        Self { uid_validity, seen_to: last.unwrap_or_default(), open: BTreeSet::new(), backlog }
+        let (seen_to, open) = (last.unwrap_or_default(), BTreeSet::new());
+        Self { uid_validity, mailbox: None, seen_to, open, backlog }
     }
 
     /// What to search for next; `None` while there is enough to be done, or nothing more.
@@ -109,20 +114,20 @@ struct Reading<'a> {
     pieces: Option<(u32, Vec<u8>)>,
 }
 
-/// Reads for as long as the process lives and holds the account's lease.
+/// Reads until `token` ends it, while the process holds the account's lease.
 pub(crate) async fn run(
     channels: Arc<Channels>,
     key: AccountKey,
     mailbox: Arc<Mailbox>,
     health: HealthHandle,
+    token: CancellationToken,
 ) -> anyhow::Result<()> {
-    let token = channels.intake.kit.drain.token();
     let cursors =
         channels.intake.bus.ensure_bucket(&places::cursors()).await.context("make the bucket of cursors")?;
     while !token.is_cancelled() {
         health.set_detail("standing by");
         let lease = tokio::select! {
-            lease = acquire(&channels, &key) => lease,
+            lease = acquire(&channels, &key, &token) => lease,
             () = beat(&health) => continue,
         };
         let lease = match lease {
@@ -147,10 +152,13 @@ pub(crate) async fn run(
     Ok(())
 }
 
-async fn acquire(channels: &Channels, key: &AccountKey) -> Result<HeldLease, LeaseError> {
-    let cancel = channels.intake.kit.drain.token();
+async fn acquire(
+    channels: &Channels,
+    key: &AccountKey,
+    cancel: &CancellationToken,
+) -> Result<HeldLease, LeaseError> {
     let name = format!("mailbox-{}", key.account);
-    Lease::acquire(&channels.leases, &name, &channels.me.to_string(), LEASE, &cancel).await
+    Lease::acquire(&channels.leases, &name, &channels.me.to_string(), LEASE, cancel).await
 }
 
 /// One session after another: a server that is away comes back, and everything since then is fetched.
@@ -200,7 +208,10 @@ async fn read(
         .await
         .context("open the folder")?;
     let uid_validity = selected.uid_validity.unwrap_or_default();
-    let cursor = load(cursors, key).await?;
+    let Mailbox { imap: server, user, folder, .. } = mailbox;
+    let place = channels.intake.hasher.content(format!("{} {user} {folder}", server.host).as_bytes());
+    // What was read before it was written down which mailbox it was is taken to be this one.
+    let cursor = load(cursors, key).await?.filter(|cursor| cursor.mailbox.is_none_or(|of| of == place));
     let cursor = match cursor {
         Some(cursor) if cursor.uid_validity == uid_validity => cursor,
         other => {
@@ -216,6 +227,7 @@ async fn read(
             Cursor::at(uid_validity, &all, &query)
         }
     };
+    let cursor = Cursor { mailbox: Some(place), ..cursor };
     let mut reading = Reading { channels, key, mailbox, cursors, cursor, attempts, pieces: None };
     reading.store().await?;
     loop {
