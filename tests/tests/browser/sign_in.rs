@@ -37,9 +37,8 @@ impl Provider {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let ready =
-            async { while lines.next_line().await.unwrap().expect("the provider runs") != "ready" {} };
-        tokio::time::timeout(READY_WITHIN, ready).await.expect("the provider is ready in time");
+        let ready = async { while lines.next_line().await.unwrap().unwrap() != "ready" {} };
+        tokio::time::timeout(READY_WITHIN, ready).await.unwrap();
         Self { port, redirect: redirect.to_owned(), process, _says: lines }
     }
 
@@ -62,7 +61,7 @@ async fn until_it_is_asked_again(url: &str) {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     };
-    tokio::time::timeout(READY_WITHIN, asked).await.expect("the provider is asked again");
+    tokio::time::timeout(READY_WITHIN, asked).await.unwrap();
 }
 
 fn free_port() -> u16 {
