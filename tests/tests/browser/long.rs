@@ -114,7 +114,6 @@ async fn a_long_conversation_scrolls_and_stays_where_it_is_read() {
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         tasks.extend(tasks_ms(&browser.trace().await));
         let found = browser.read("window.scrolled").await;
-        println!("at {} {:?}", browser.read("(() => { const b = one('[data-testid=\"thread\"]'); return [b.scrollTop, b.scrollHeight, b.clientHeight, ...[...b.querySelectorAll('[data-testid=\"entry\"]')].map(n => n.dataset.seq).filter((x,i,a)=>i<3||i>a.length-2), window.broke, [...b.querySelectorAll('[data-testid=\"entry\"]')].map(n => Math.round(n.getBoundingClientRect().top)).join(' ')] })()").await, end - std::time::Instant::now());
         if found != Value::Null {
             break found;
         }
