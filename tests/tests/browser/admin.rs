@@ -230,7 +230,7 @@ async fn nothing_of_the_administration_is_out_of_reach() {
         ("marks", "admin-tags"),
         ("routing", "admin-routes"),
         ("channels", "admin-add-channel"),
-        ("policy", "admin-policy-text"),
+        ("policy", "admin-policy"),
         ("canned", "admin-to-canned"),
         ("keys", "admin-key-one"),
         ("webhooks", "admin-webhook-new"),
