@@ -51,6 +51,7 @@ fn filled(path: &str) -> String {
     path.replace("{*path}", "nothing")
         .replace("{contact}", "con_7_7")
         .replace("{conversation}", "cnv_7_7")
+        .replace("{channel}", "webhook")
         .replace("{object}", object)
         .replace("{seq}", "1")
         .replace("{name}", "nobody")
