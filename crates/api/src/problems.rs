@@ -107,12 +107,6 @@ pub(crate) fn too_large(limit_bytes: usize) -> Problem {
         .with("limit_bytes", limit_bytes)
 }
 
-/// Told to nobody but in a log: what may wait where it is waits there.
-pub(crate) fn floor_full() -> Problem {
-    let detail = "it is taken when some contacts are resolved";
-    Problem::new(StatusCode::INSUFFICIENT_STORAGE, "floor_full", "too many contacts are open", detail)
-}
-
 /// The words of the parser may contain the sender's own; they go to the sender only.
 pub(crate) fn malformed(words: &str, line: usize, column: usize) -> Problem {
     let detail = format!("expected one JSON object as the documentation shows it: {words}");

