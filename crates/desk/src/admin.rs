@@ -6,6 +6,7 @@
 pub(crate) mod agents;
 pub(crate) mod channels;
 pub(crate) mod config;
+pub(crate) mod policy;
 pub(crate) mod relay;
 
 use std::sync::Arc;
@@ -62,6 +63,13 @@ fn below(gateway: &Gateway, by: &Session, name: &str) -> Result<Meant, Problem> 
     let (own, theirs) = ranks(gateway, by, &meant);
     if own < Role::Administrator && theirs >= own {
         let detail = "ask an administrator: an account of your own role or above is not yours to change";
+        return Err(too_low(detail));
+    }
+    if own < Role::Administrator
+        && !gateway.hub.is_within(meant.agent, &gateway.hub.authority_of(by.agent).scope)
+    {
+        let detail =
+            "ask who supervises all queues: this agent works in queues that are not yours, or leads there";
         return Err(too_low(detail));
     }
     Ok(meant)

@@ -1,6 +1,6 @@
 //! Where the logs meet the desks: what they show, and a channel to each agent who has a desk open here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -243,6 +243,11 @@ impl Hub {
     /// What an agent may do, and where.
     pub(crate) fn authority_of(&self, agent: AgentId) -> Authority {
         self.lock().shown.floor.authority_of(agent)
+    }
+
+    /// Whether all that an agent may and does lies in these queues; none are all.
+    pub(crate) fn is_within(&self, agent: AgentId, queues: &BTreeSet<SubjectToken>) -> bool {
+        self.lock().shown.floor.is_within(agent, queues)
     }
 
     /// Whether an agent leads a contact, as far as it is open; what has ended, who leads every queue does.

@@ -97,6 +97,10 @@ fn table() -> Vec<Route> {
         delete("/desk/admin/channels/{channel}/{name}", supervisor, admin::channels::remove),
         post("/desk/admin/channels/{channel}/{name}/check", supervisor, relay::hand_on)
             .with_body(relay::BODY_BYTES_MAX),
+        get("/desk/admin/policy", supervisor, admin::policy::get),
+        put("/desk/admin/policy", supervisor, admin::policy::put).with_body(admin::policy::BODY_BYTES_MAX),
+        post("/desk/admin/policy/check", supervisor, admin::policy::check)
+            .with_body(admin::policy::BODY_BYTES_MAX),
         get("/desk/admin/keys", administrator, relay::hand_on),
         post("/desk/admin/keys", administrator, relay::hand_on).with_body(relay::BODY_BYTES_MAX),
         delete("/desk/admin/keys/{id}", administrator, relay::hand_on),

@@ -106,6 +106,18 @@ impl Customers {
     }
 }
 
+/// Somebody who writes and writes, beside all that is done; gives how many messages.
+async fn chatters(customers: Customers, is_over: Arc<AtomicBool>) -> u32 {
+    let mut said = 0_u32;
+    let mut pace = tokio::time::interval(CHATTER_EVERY);
+    while !is_over.load(Ordering::Relaxed) {
+        pace.tick().await;
+        customers.write("chatter", &format!("And another thing, number {said}.")).await;
+        said += 1;
+    }
+    said
+}
+
 /// One contact from the offer to the end of the wrap-up, by keys alone.
 async fn works(anna: &Agent, customers: &Customers, n: usize) {
     let browser = &anna.browser;
@@ -157,21 +169,8 @@ async fn a_shift_neither_fills_nor_slows_the_page() {
     anna.accepts().await;
     anna.browser.run(WATCH, json!([])).await.unwrap();
 
-    // Somebody who writes and writes, beside all that is done.
     let is_over = Arc::new(AtomicBool::new(false));
-    let chatter = {
-        let (customers, is_over) = (customers.clone(), Arc::clone(&is_over));
-        tokio::spawn(async move {
-            let mut said = 0_u32;
-            let mut pace = tokio::time::interval(CHATTER_EVERY);
-            while !is_over.load(Ordering::Relaxed) {
-                pace.tick().await;
-                customers.write("chatter", &format!("And another thing, number {said}.")).await;
-                said += 1;
-            }
-            said
-        })
-    };
+    let chatter = tokio::spawn(chatters(customers.clone(), Arc::clone(&is_over)));
     let begun = std::time::Instant::now();
     let mut warm = None;
     for n in 0..total {

@@ -258,3 +258,37 @@ async fn a_key_gives_no_role_that_changes_things(product: &Product, bram: &Seat)
     assert_eq!(status, 204);
     assert_eq!(put(&config).await.0, 401);
 }
+
+#[tokio::test]
+async fn a_policy_is_looked_at_replaced_and_in_force_without_a_restart() {
+    let product = Product::started().await;
+    let [_, sofie, rik] = staffed(&product).await;
+    let before = sofie.get("admin/policy").await;
+    let text = before["text"].as_str().unwrap();
+    let mut policy: Value = serde_json::from_str(text).unwrap();
+    policy["stands_behind"] = json!("Sofie of the returns");
+    let new = json!({ "text": policy.to_string(), "if_hash": before["hash"] });
+    let (status, told) = rik.ask(Method::PUT, "admin/policy", Some(&new)).await;
+    assert_eq!((status, &told["code"]), (403, &json!("beyond_you")), "the policy is for all queues");
+    let (status, taken) = sofie.ask(Method::PUT, "admin/policy", Some(&new)).await;
+    assert!((200..300).contains(&status), "{taken}");
+    tests::eventually("the policy is in force", std::time::Duration::from_secs(60), || async {
+        (sofie.get("admin/policy").await["hash"] == taken["hash"]).then_some(())
+    })
+    .await;
+    assert_eq!(sofie.get("policy").await["policy"]["stands_behind"], "Sofie of the returns");
+    // Whoever made theirs from the one before is told, and nothing is written over.
+    let (status, told) = sofie.ask(Method::PUT, "admin/policy", Some(&new)).await;
+    assert_eq!((status, &told["code"], &told["hash"]), (409, &json!("policy_changed"), &taken["hash"]));
+    // Faults are told with their places, by looking and by trying to publish.
+    let (status, looked) =
+        sofie.ask(Method::POST, "admin/policy/check", Some(&json!({ "text": "{\n \"cards\": 1" }))).await;
+    assert_eq!((status, &looked["faults"][0]["line"]), (200, &json!(2)), "{looked}");
+    policy["cards"][0]["when"] = json!(["no.such.fact > 1"]);
+    let faulty = json!({ "text": policy.to_string() });
+    let (status, looked) = sofie.ask(Method::POST, "admin/policy/check", Some(&faulty)).await;
+    assert_eq!((status, &looked["faults"][0]["path"]), (200, &json!("cards[0].when[0]")), "{looked}");
+    let (status, told) = sofie.ask(Method::PUT, "admin/policy", Some(&faulty)).await;
+    assert_eq!((status, &told["code"], &told["faults"]), (422, &json!("policy_faulty"), &looked["faults"]));
+    assert_eq!(sofie.get("admin/policy").await["hash"], taken["hash"]);
+}

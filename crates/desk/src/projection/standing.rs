@@ -1,5 +1,7 @@
 //! Where a contact stands and what it cost the customer, as routing says it with what it passes on.
 
+use std::collections::BTreeSet;
+
 use protocol::config::{Authority, Role};
 use protocol::remedy::{ContactContext, Effort};
 use protocol::{AgentId, Cause, ContactId, ConversationId, InputBody, Language, SubjectToken};
@@ -46,6 +48,18 @@ impl Projection {
     /// What an agent may do, and where; who is not configured may nothing.
     pub(crate) fn authority_of(&self, agent: AgentId) -> Authority {
         self.seats.get(&agent).map(|seat| seat.authority.clone()).unwrap_or_default()
+    }
+
+    /// Whether all that an agent may and does lies in these queues; none are all.
+    pub(crate) fn is_within(&self, agent: AgentId, queues: &BTreeSet<SubjectToken>) -> bool {
+        if queues.is_empty() {
+            return true;
+        }
+        self.seats.get(&agent).is_some_and(|seat| {
+            let Authority { scope, .. } = &seat.authority;
+            let leads = !seat.authority.leads() || (!scope.is_empty() && scope.is_subset(queues));
+            leads && seat.serves.is_subset(queues)
+        })
     }
 
     /// Whether an agent leads, in some queue at least.

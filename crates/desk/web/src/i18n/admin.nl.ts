@@ -223,7 +223,7 @@ export const admin = {
   },
 
   policy: {
-    how: 'Wat medewerkers mogen geven zonder te vragen, zoals empowerment.toml het heeft.',
+    how: 'Wat medewerkers mogen geven zonder te vragen, als JSON: wat empowerment.toml zegt, zonder het commentaar.',
     text: 'Beleid',
     line: (n: number) => `regel ${n}`,
     none: 'Er geldt geen beleid. Schrijf het eerste.',
