@@ -1,6 +1,6 @@
 //! The contract with other systems, held against the product as a person runs it: the quick starts of its README as they stand there,
 //! the examples of its events, and what a machine that has read the documents makes up.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -117,7 +117,11 @@ pub(crate) async fn put(
     checked(&api, &question).await?;
     note(&api, &caller, channel, &name).await?;
     let revision = present.map(|present| present.revision);
-    let revision = api.channels.store(channel, &name, &question.row, revision).await.map_err(not_stored)?;
+    let revision = api
+        .channels
+        .store(channel, &name, &question.row, revision)
+        .await
+        .map_err(|error| not_stored(&error))?;
     tracing::info!(%channel, account = %name, by = caller.id(), "an account of a channel was set up");
     Ok(Json(Stored { revision }))
 }
@@ -131,7 +135,7 @@ pub(crate) async fn remove(
     is_theirs(&api, &caller, channel, &name)?;
     if stored(&api, channel, &name).await?.is_some() {
         note(&api, &caller, channel, &name).await?;
-        api.channels.remove(channel, &name).await.map_err(not_stored)?;
+        api.channels.remove(channel, &name).await.map_err(|error| not_stored(&error))?;
         tracing::info!(%channel, account = %name, by = caller.id(), "an account of a channel was taken away");
     }
     Ok(StatusCode::NO_CONTENT)
@@ -168,12 +172,17 @@ async fn question(
         (None, Some(present)) => present.row.clone(),
         (Some(settings), present) => {
             let kept = match present {
-                Some(present) => api.channels.secrets(&present.row).await.map_err(not_opened)?,
+                Some(present) => {
+                    api.channels.secrets(&present.row).await.map_err(|error| not_opened(&error))?
+                }
                 None => Secrets::new(),
             };
             let (settings, secrets) = part(settings, &kept).map_err(|faults| faulty(&faults))?;
             let now = Millis(api.kit.clock.unix_ms());
-            api.channels.sealed(channel, name, (settings, &secrets), now).await.map_err(not_sealed)?
+            api.channels
+                .sealed(channel, name, (settings, &secrets), now)
+                .await
+                .map_err(|error| not_sealed(&error))?
         }
     };
     if publish::json(&row)?.len() > SETTINGS_BYTES_MAX {
@@ -224,7 +233,7 @@ async fn stored(
     channel: ChannelKind,
     name: &SubjectToken,
 ) -> Result<Option<ChannelAccount>, Problem> {
-    api.channels.get(channel, name).await.map_err(not_stored)
+    api.channels.get(channel, name).await.map_err(|error| not_stored(&error))
 }
 
 fn account((channel, name): &(String, String)) -> Result<(ChannelKind, SubjectToken), Problem> {
@@ -255,7 +264,7 @@ fn not_set_up() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not_set_up", "this account is not set up", detail)
 }
 
-fn not_stored(error: KvError) -> Problem {
+fn not_stored(error: &KvError) -> Problem {
     match error {
         KvError::Exists | KvError::WrongRevision => {
             let detail = "read it again, put your change into it, and send that";
@@ -275,12 +284,12 @@ fn not_stored(error: KvError) -> Problem {
     }
 }
 
-fn not_sealed(error: SealError) -> Problem {
+fn not_sealed(error: &SealError) -> Problem {
     tracing::warn!(%error, "the secrets of an account were not sealed");
     problems::bus_unavailable()
 }
 
-fn not_opened(error: UnsealError) -> Problem {
+fn not_opened(error: &UnsealError) -> Problem {
     match error {
         UnsealError::Unavailable(_) => {
             tracing::warn!(%error, "the secrets of an account cannot be had now");

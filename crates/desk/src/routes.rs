@@ -60,9 +60,7 @@ pub fn listed() -> Vec<(Method, &'static str, Needs)> {
 fn table() -> Vec<Route> {
     let agent = Needs::Role(Role::Agent);
     let lead = Needs::Role(Role::Lead);
-    let supervisor = Needs::Role(Role::Supervisor);
-    let administrator = Needs::Role(Role::Administrator);
-    vec![
+    let mut routes = vec![
         get("/desk", Needs::Nothing, assets::index),
         get("/desk/", Needs::Nothing, assets::index),
         get("/desk/{*path}", Needs::Nothing, assets::file),
@@ -87,6 +85,30 @@ fn table() -> Vec<Route> {
         delete("/desk/canned/{name}", lead, canned::remove),
         get("/desk/policy", agent, pages::policy),
         get("/desk/wallets", agent, pages::wallets),
+        get("/desk/api/signin", Needs::Nothing, signin::ways),
+        post("/desk/api/signin", Needs::Nothing, signin::sign_in).with_body(signin::BODY_BYTES_MAX),
+        get("/desk/api/signin/provider", Needs::Nothing, oidc::leave),
+        get("/desk/api/signin/callback", Needs::Nothing, oidc::come_back),
+        post("/desk/api/signout", Needs::Nothing, signin::sign_out),
+        post("/desk/api/password", Needs::Session, signin::change_password).with_body(signin::BODY_BYTES_MAX),
+        get("/desk/api/sessions", Needs::Session, signin::own_sessions),
+        delete("/desk/api/sessions/{id}", Needs::Session, signin::end_own_session),
+        get("/desk/api/me", Needs::Session, signin::me),
+        get("/desk/api/socket", Needs::SignedIn, socket::upgrade),
+        post("/desk/api/files/{contact}", agent, files::upload),
+        get("/desk/api/files/{contact}/{object}", Needs::Link, files::download),
+        get("/desk/api/files/{contact}/{object}/{name}", agent, customer::file),
+        get("/desk/api/mail/{contact}/{seq}/html", agent, mail::html),
+    ];
+    routes.extend(administration());
+    routes
+}
+
+/// What who supervises changes.
+fn administration() -> Vec<Route> {
+    let supervisor = Needs::Role(Role::Supervisor);
+    let administrator = Needs::Role(Role::Administrator);
+    vec![
         get("/desk/admin/audit", supervisor, audit::page),
         get("/desk/admin/config", supervisor, admin::config::get),
         put("/desk/admin/config", supervisor, relay::hand_on).with_body(admin::config::BODY_BYTES_MAX),
@@ -120,20 +142,6 @@ fn table() -> Vec<Route> {
         delete("/desk/admin/agents/{name}/sessions/{id}", supervisor, admin::end_session),
         post("/desk/admin/agents/{name}/password", supervisor, admin::set_password)
             .with_body(signin::BODY_BYTES_MAX),
-        get("/desk/api/signin", Needs::Nothing, signin::ways),
-        post("/desk/api/signin", Needs::Nothing, signin::sign_in).with_body(signin::BODY_BYTES_MAX),
-        get("/desk/api/signin/provider", Needs::Nothing, oidc::leave),
-        get("/desk/api/signin/callback", Needs::Nothing, oidc::come_back),
-        post("/desk/api/signout", Needs::Nothing, signin::sign_out),
-        post("/desk/api/password", Needs::Session, signin::change_password).with_body(signin::BODY_BYTES_MAX),
-        get("/desk/api/sessions", Needs::Session, signin::own_sessions),
-        delete("/desk/api/sessions/{id}", Needs::Session, signin::end_own_session),
-        get("/desk/api/me", Needs::Session, signin::me),
-        get("/desk/api/socket", Needs::SignedIn, socket::upgrade),
-        post("/desk/api/files/{contact}", agent, files::upload),
-        get("/desk/api/files/{contact}/{object}", Needs::Link, files::download),
-        get("/desk/api/files/{contact}/{object}/{name}", agent, customer::file),
-        get("/desk/api/mail/{contact}/{seq}/html", agent, mail::html),
     ]
 }
 

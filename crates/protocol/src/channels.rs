@@ -123,7 +123,7 @@ impl Parting<'_> {
                 if depth < DEPTH_MAX {
                     self.table(table, &path, depth + 1);
                 } else {
-                    self.fault(path, "this is nested too deeply");
+                    self.fault(&path, "this is nested too deeply");
                 }
             }
         }
@@ -133,7 +133,7 @@ impl Parting<'_> {
         match value {
             Value::String(text) if text == SET => match self.kept.get(&path) {
                 Some(secret) => drop(self.secrets.insert(path, secret.clone())),
-                None => self.fault(path, "there is none yet: say it"),
+                None => self.fault(&path, "there is none yet: say it"),
             },
             Value::String(text) => {
                 self.secrets.insert(path, std::mem::replace(text, SET.to_owned()));
@@ -144,12 +144,12 @@ impl Parting<'_> {
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                self.fault(path, "a secret is a text");
+                self.fault(&path, "a secret is a text");
             }
         }
     }
 
-    fn fault(&mut self, path: String, message: &str) {
+    fn fault(&mut self, path: &str, message: &str) {
         self.faults.push(ConfigFault { path: format!("settings.{path}"), message: message.to_owned() });
     }
 }
@@ -160,10 +160,8 @@ mod tests {
     use serde_json::json;
 
     fn settings(value: Value) -> Settings {
-        match value {
-            Value::Object(map) => map,
-            _ => panic!("expected settings"),
-        }
+        let Value::Object(map) = value else { panic!("expected settings") };
+        map
     }
 
     #[test]

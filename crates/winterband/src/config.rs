@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use channel_host::{AccountsFile, FileAccount};
 use protocol::config::RoutingConfig;
 use protocol::ids::AgentId;
+use protocol::privacy::{self, Privacy};
 use protocol::{ChannelKind, SubjectToken};
 use serde::Deserialize;
 use service::settings::{FILE_NAME, Fault};
@@ -84,11 +85,25 @@ fn check(folder: Option<&Path>) -> Result<ExitCode> {
             String::new()
         }
     };
+    faults.extend(privacy_fault(folder));
     if !faults.is_empty() {
         return Err(SettingsErrors(faults).into());
     }
     println!("{FILE_NAME}, {place} and {policy}: no faults");
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is wrong with privacy.toml, if it is there: with it no process starts.
+fn privacy_fault(folder: Option<&Path>) -> Option<Fault> {
+    let read = service::settings::read_file(folder, privacy::FILE_NAME, Privacy::faults);
+    let error = read.err()?;
+    Some(Fault {
+        place: folder.unwrap_or(Path::new("")).join(privacy::FILE_NAME).display().to_string(),
+        line: None,
+        path: String::new(),
+        expected: "how long what is kept, and what is masked".to_owned(),
+        found: format!("{error:#}"),
+    })
 }
 
 /// What is wrong with channels.toml and web.toml, where they are: an account that routing does not know takes no message.

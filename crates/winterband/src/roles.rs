@@ -115,7 +115,7 @@ async fn start_one(shared: &Shared, role: Role, running: &mut Running) -> anyhow
         Role::Views => views::start(&kit, bus, sealer).await.map(|()| Router::new()),
         Role::Desk => Box::pin(desk::start(&kit, bus, sealer, hasher)).await,
         Role::Chat => Box::pin(channel_host::start(&kit, bus, sealer, hasher)).await,
-        Role::Channels => channel_host::start_channels(&kit, bus, sealer, hasher).await,
+        Role::Channels => Box::pin(channel_host::start_channels(&kit, bus, sealer, hasher)).await,
         Role::Api => {
             // What integrations publish comes over another one: who floods it delays nobody over HTTP.
             let edge = running.connect(shared, "edge").await?;

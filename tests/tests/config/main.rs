@@ -1,6 +1,7 @@
 //! Configuration: checked all at once, put in force while contacts flow, refused in words.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::wildcard_enum_match_arm,
     reason = "a test fails by panicking, and looks only at what it waits for"

@@ -567,11 +567,12 @@ fn configuration() -> Vec<Line> {
             (422, "channel_faulty, settings_too_large"),
             (503, "channels_silent"),
         ]),
-        put(
-            "/api/v1/policy",
-            "putPolicy",
-            "Replaces the policy of what agents may give as a whole, at once.",
-        )
+        policy(),
+    ]
+}
+
+fn policy() -> Line {
+    put("/api/v1/policy", "putPolicy", "Replaces the policy of what agents may give as a whole, at once.")
         .takes(of::<Policy>())
         .gives(202, of::<PolicyTaken>())
         .refuses(&[
@@ -580,6 +581,5 @@ fn configuration() -> Vec<Line> {
             (422, "policy_faulty"),
             (503, "worker_silent"),
             (507, "storage_full"),
-        ]),
-    ]
+        ])
 }

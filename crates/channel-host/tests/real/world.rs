@@ -71,7 +71,8 @@ pub(crate) async fn bare_in(dir: tempfile::TempDir, variables: &[(&str, &str)]) 
     let subjects = Subjects::new(token(&kit.settings.cell.token));
     let master = MasterKey::load_or_create(&dir.path().join("master")).unwrap();
     let (sealer, hasher) = (Sealer::open(&bus, &master).await.unwrap(), IdHasher::new(&master));
-    let router = channel_host::start(&kit, bus.clone(), sealer.clone(), hasher.clone()).await.unwrap();
+    let router =
+        Box::pin(channel_host::start(&kit, bus.clone(), sealer.clone(), hasher.clone())).await.unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let cancel = kit.drain.token();
