@@ -18,6 +18,7 @@ use protocol::channels::{
 use protocol::config::ConfigFault;
 use protocol::{ChannelKind, Millis, SubjectToken};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use service::Problem;
 use service::http::read_json;
 
@@ -115,6 +116,12 @@ pub(crate) async fn put(
     }
     let question = question(&api, (channel, &name), present.as_ref(), Some(settings), false).await?;
     checked(&api, &question).await?;
+    // Nothing of it is another one: an account that begins anew signs in anew and forgets how it stood.
+    if let Some(present) = &present
+        && is_same(&api, present, &question).await?
+    {
+        return Ok(Json(Stored { revision: present.revision }));
+    }
     note(&api, &caller, channel, &name).await?;
     let revision = present.map(|present| present.revision);
     let revision = api
@@ -159,6 +166,14 @@ pub(crate) async fn check(
     Ok(Json(Findings { findings: checked(&api, &question).await?.findings }))
 }
 
+/// Where an account's secrets are shown.
+fn places(settings: &Settings) -> [Option<&Value>; 7] {
+    let token_url = settings.get("oauth").and_then(|oauth| oauth.get("token_url"));
+    let [address, user, imap, smtp, url, in_the_clear] =
+        ["address", "user", "imap", "smtp", "url", "in_the_clear"].map(|key| settings.get(key));
+    [address, user, imap, smtp, url, in_the_clear, token_url]
+}
+
 /// What would stand in CHANNELS, as a question to who runs the channels.
 async fn question(
     api: &Api,
@@ -172,10 +187,11 @@ async fn question(
         (None, Some(present)) => present.row.clone(),
         (Some(settings), present) => {
             let kept = match present {
-                Some(present) => {
+                // A secret stays only where it was meant to go: whoever names another server says it again.
+                Some(present) if places(&present.row.settings) == places(&settings) => {
                     api.channels.secrets(&present.row).await.map_err(|error| not_opened(&error))?
                 }
-                None => Secrets::new(),
+                Some(_) | None => Secrets::new(),
             };
             let (settings, secrets) = part(settings, &kept).map_err(|faults| faulty(&faults))?;
             let now = Millis(api.kit.clock.unix_ms());
@@ -190,6 +206,14 @@ async fn question(
         return Err(problems::unprocessable("settings_too_large", "the settings are too large", detail));
     }
     Ok(ChannelQuestion { channel, name: name.clone(), row, tries })
+}
+
+async fn is_same(api: &Api, present: &ChannelAccount, question: &ChannelQuestion) -> Result<bool, Problem> {
+    if present.row.settings != question.row.settings {
+        return Ok(false);
+    }
+    let secrets = async |row| api.channels.secrets(row).await.map_err(|error| not_opened(&error));
+    Ok(secrets(&present.row).await? == secrets(&question.row).await?)
 }
 
 /// Asks who runs the channels; gives what they found if the account can be used.

@@ -109,10 +109,14 @@ pub(crate) fn unknown_contact() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "unknown_contact", "there is no such contact", detail)
 }
 
+fn is_inside(kind: &EntryKind) -> bool {
+    matches!(kind, EntryKind::Note { .. } | EntryKind::Whispered { .. } | EntryKind::Suggested { .. })
+}
+
 async fn told(api: &Api, entry: Entry) -> Result<PublicEntry, Problem> {
     let words = match &entry.body {
-        // What agents note is for colleagues.
-        Some(sealed) if !matches!(entry.kind, EntryKind::Note { .. }) => Some(feed::open(api, sealed).await?),
+        // What agents note, whisper and suggest is for colleagues.
+        Some(sealed) if !is_inside(&entry.kind) => Some(feed::open(api, sealed).await?),
         Some(_) | None => None,
     };
     let kind = serde_json::to_value(&entry.kind).unwrap_or_default();

@@ -145,8 +145,20 @@ pub(crate) async fn publish_first(
     folder: Option<&Path>,
     now: Millis,
 ) -> anyhow::Result<()> {
-    let Some(found) = folder.map(|folder| file.read(folder)).transpose()?.flatten() else { return Ok(()) };
     let was_done = stored.bucket().get(file.mark()).await.context("look for accounts of channels")?.is_some();
+    let found = match folder.map(|folder| file.read(folder)).transpose() {
+        Ok(Some(Some(found))) => found,
+        Ok(Some(None) | None) => return Ok(()),
+        Err(error) if was_done => {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                file = file.name(),
+                "the file does not read: what is in force stays, and `winterband config check` tells its faults"
+            );
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
     for FileAccount { channel, name, settings } in found {
         let (settings, secrets) = parted(settings)?;
         if was_done {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 
 use anyhow::{Context as _, bail, ensure};
-use bus::{ChannelAccount, ChannelAccounts, WatchEvent};
+use bus::{ChannelAccount, ChannelAccounts, UnsealError, WatchEvent};
 use channel_web::{IdentityError, SECRET_BYTES_MIN, User, verify};
 use protocol::channels::read_row_key;
 use protocol::{ChannelKind, Millis, SubjectToken};
@@ -57,7 +57,12 @@ impl LiveUsers {
         }
         let secrets = match stored.secrets(&row).await {
             Ok(secrets) => secrets.into_values().map(Secret::new).collect(),
-            Err(error) => {
+            Err(UnsealError::Unavailable(error)) => {
+                // What was known of the account stays until it is told again.
+                tracing::warn!(%error, account = %name, "the secrets of an account cannot be had now");
+                return;
+            }
+            Err(error @ (UnsealError::Erased | UnsealError::NoKey | UnsealError::Damaged)) => {
                 tracing::error!(%error, account = %name, "nobody can say who they are at this account");
                 Vec::new()
             }

@@ -80,11 +80,18 @@ impl Orders {
         order: &OrderView,
         ask_first: bool,
     ) -> OrderAnswer {
-        if let Some(mailbox) = &self.mailbox {
+        // Also where orders wait to be fetched: what was begun before may have been sent to the shop.
+        let known = match &self.shop {
+            Some(shop) if ask_first => ask(shop, remedy).await,
+            Some(_) | None => Told::NotFound,
+        };
+        if known == Told::NotFound
+            && let Some(mailbox) = &self.mailbox
+        {
             return mailbox.carry_out(remedy, order).await;
         }
         let Some(shop) = &self.shop else { return OrderAnswer::Unknown { reason: "no_shop".to_owned() } };
-        let told = match if ask_first { ask(shop, remedy).await } else { Told::NotFound } {
+        let told = match known {
             Told::NotFound => self.place(shop, remedy, order).await,
             known @ (Told::Done { .. } | Told::Failed { .. } | Told::Unknown { .. }) => known,
         };

@@ -138,6 +138,12 @@ impl Parting<'_> {
             Value::String(text) => {
                 self.secrets.insert(path, std::mem::replace(text, SET.to_owned()));
             }
+            // Those that stay are known by their places.
+            Value::Array(list)
+                if may_be_list && list.iter().any(|one| one == SET) && list.len() != self.kept_of(&path) =>
+            {
+                self.fault(&path, "one was added or taken away: write all of them");
+            }
             Value::Array(list) if may_be_list => {
                 for (n, one) in list.iter_mut().enumerate() {
                     self.secret(one, format!("{path}.{n}"), false);
@@ -147,6 +153,12 @@ impl Parting<'_> {
                 self.fault(&path, "a secret is a text");
             }
         }
+    }
+
+    /// How many secrets are kept of a list.
+    fn kept_of(&self, path: &str) -> usize {
+        let is_one = |kept: &&String| kept.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        self.kept.keys().filter(is_one).count()
     }
 
     fn fault(&mut self, path: &str, message: &str) {
@@ -182,6 +194,21 @@ mod tests {
         again.insert("password".to_owned(), "new".into());
         let (still, now) = part(again, &secrets).unwrap();
         assert_eq!((still, now["password"].as_str(), now["secrets.1"].as_str()), (shown, "new", "s1"));
+    }
+
+    #[test]
+    fn of_a_list_all_stay_or_all_are_written() {
+        let kept: Secrets = [("secrets.0", "old"), ("secrets.1", "new")]
+            .map(|(path, secret)| (path.to_owned(), secret.to_owned()))
+            .into();
+        let (_, both) = part(settings(json!({"secrets": ["set", "set"]})), &kept).unwrap();
+        assert_eq!(both, kept);
+        for list in [json!(["set"]), json!(["newer", "set", "set"])] {
+            let faults = part(settings(json!({ "secrets": list })), &kept).unwrap_err();
+            assert_eq!(faults[0].path, "settings.secrets");
+        }
+        let (_, one) = part(settings(json!({"secrets": ["new"]})), &kept).unwrap();
+        assert_eq!(one.into_iter().collect::<Vec<_>>(), [("secrets.0".to_owned(), "new".to_owned())]);
     }
 
     #[test]

@@ -211,6 +211,7 @@ async fn a_shift_neither_fills_nor_slows_the_page() {
     assert!(work <= WORK_MS_MAX, "19 of 20 keys held the page up for {work} ms");
     assert!(key <= KEY_MS_MAX, "19 of 20 keys were painted within {key} ms only");
     assert!(shown <= SHOWN_MS_MAX, "19 of 20 replies stood there within {shown} ms only");
-    anna.browser.is_quiet(&[]).await;
+    // Who the customer is may be asked for as their contact ends: it is not the agent's to read any more.
+    anna.browser.is_quiet(&["/desk/customer/"]).await;
     scene::balances(&up).await;
 }

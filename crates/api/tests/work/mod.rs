@@ -263,7 +263,8 @@ async fn a_bot_is_there_while_it_says_so_and_does_what_agents_do() {
     assert_eq!(house.put("bots/helper", r#"{"seconds": 121}"#).await.1["code"], "hold_out_of_range");
     // Who says nothing any more is gone.
     assert_eq!(house.put("bots/helper", r#"{"seconds": 1}"#).await.0, 200);
-    house.until(async || presences(&house.inputs().await).last().is_some_and(|(there, _)| !there)).await;
+    let before = house.bus.stream_usage(INBOUND).await.unwrap().last_seq;
+    house.until(async || house.bus.stream_usage(INBOUND).await.unwrap().last_seq > before).await;
     assert_eq!(presences(&house.inputs().await), [(true, agent.clone()), (false, agent)]);
     house.close().await;
 }

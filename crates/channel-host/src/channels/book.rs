@@ -311,6 +311,13 @@ impl Book {
         Some((talk, entry, talk.steps.get(&entry.seq).copied()))
     }
 
+    /// Takes out an entry that its account sends nothing for; the account was not here when the entry was read.
+    pub(crate) fn skip(&mut self, id: ConversationId, seq: u64) {
+        if let Some(talk) = self.conversations.get_mut(&id) {
+            talk.pending.retain(|entry| entry.seq != seq);
+        }
+    }
+
     /// All conversations that have something to send.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (ConversationId, &Talk)> {
         self.conversations.iter().filter(|(_, talk)| !talk.pending.is_empty()).map(|(id, talk)| (*id, talk))

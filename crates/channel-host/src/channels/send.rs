@@ -18,7 +18,8 @@ use protocol::{ConversationId, Hash128, Millis};
 use service::{HealthHandle, failpoint};
 use tokio::task::{JoinError, JoinSet};
 
-use crate::channels::book::{Step, Talk};
+use crate::channels::accounts::Accounts;
+use crate::channels::book::{Book, Step, Talk};
 use crate::channels::compose::{File, NotComposed, attached, compose};
 use crate::channels::door::provider_hash;
 use crate::channels::lanes::{Lanes, Left, May, longer_ms, pause_ms};
@@ -165,7 +166,8 @@ impl<'a> Leader<'a> {
     /// Starts the conversation's next message if it may go; whether it has one, and when it may.
     fn start(&mut self, conversation: ConversationId, now: Millis) -> (bool, Option<Millis>) {
         let channels = Arc::clone(self.channels);
-        let book = channels.book();
+        let mut book = channels.book();
+        skip_unsent(&mut book, &channels.accounts, conversation);
         let Some((talk, entry, step)) = book.next(conversation) else { return (false, None) };
         let Some(account) = channels.accounts.get(&talk.key) else { return (false, None) };
         if let Some(until) = step.and_then(|step| step.again_at).filter(|until| *until > now) {
@@ -515,5 +517,18 @@ pub(in crate::channels) mod tests {
             }
         };
         matches!(begin(channels, &job).await, Begun::Ours)
+    }
+}
+
+/// Takes out what stands first and is sent to nobody. Entries that were read while their account was not here all wait for it.
+fn skip_unsent(book: &mut Book, accounts: &Accounts, conversation: ConversationId) {
+    loop {
+        let Some((talk, entry, _)) = book.next(conversation) else { return };
+        let is_sent = accounts.get(&talk.key).is_none_or(|account| account.carrier.sends(&entry.kind));
+        if is_sent {
+            return;
+        }
+        let seq = entry.seq;
+        book.skip(conversation, seq);
     }
 }

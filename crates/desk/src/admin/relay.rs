@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::State;
+use axum::body::HttpBody as _;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -14,7 +14,7 @@ use protocol::admin::{AdminAnswer, AdminRequest};
 use protocol::config::Role;
 use serde_json::Value;
 use service::Problem;
-use service::http::read_json;
+use service::http::JsonBody;
 
 use crate::Gateway;
 use crate::sessions::Session;
@@ -27,15 +27,31 @@ const THERE: &str = "/api/v1/";
 /// Largest body of a request that is no configuration, bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// What is sent along, if anything is: JSON that says so, as everywhere at the desk. A form of another site cannot send it.
+pub(crate) struct AnyJson(Option<Value>);
+
+impl<S: Send + Sync> FromRequest<S> for AnyJson {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let is_empty =
+            request.body().is_end_stream() && !request.headers().contains_key(header::CONTENT_TYPE);
+        if is_empty {
+            return Ok(Self(None));
+        }
+        JsonBody::<Value>::from_request(request, state).await.map(|JsonBody(body)| Self(Some(body)))
+    }
+}
+
 /// Hands a request to the route of the same name of the API, in the name of who sends it.
 pub(crate) async fn hand_on(
     State(gateway): State<Arc<Gateway>>,
     Extension(by): Extension<Session>,
     method: Method,
     uri: Uri,
-    body: Bytes,
+    AnyJson(body): AnyJson,
 ) -> Result<Response, Problem> {
-    on(&gateway, by.agent, &method, &uri, &body).await
+    on(&gateway, by.agent, &method, &uri, body).await
 }
 
 /// The same for what is for all queues, and so not for who supervises some of them.
@@ -44,10 +60,10 @@ pub(crate) async fn hand_on_for_all(
     Extension(by): Extension<Session>,
     method: Method,
     uri: Uri,
-    body: Bytes,
+    AnyJson(body): AnyJson,
 ) -> Result<Response, Problem> {
     for_all_queues(&gateway, by.agent)?;
-    on(&gateway, by.agent, &method, &uri, &body).await
+    on(&gateway, by.agent, &method, &uri, body).await
 }
 
 /// # Errors
@@ -66,10 +82,9 @@ async fn on(
     agent: AgentId,
     method: &Method,
     uri: &Uri,
-    body: &[u8],
+    body: Option<Value>,
 ) -> Result<Response, Problem> {
     let path = uri.path_and_query().and_then(|path| path.as_str().strip_prefix(HERE)).unwrap_or_default();
-    let body = if body.is_empty() { None } else { Some(read_json::<Value>(body)?) };
     ask(gateway, agent, method, &format!("{THERE}{path}"), body).await.map(shown)
 }
 

@@ -108,6 +108,17 @@ impl Giver {
             let path = format!("{}.overflow", change.path);
             beyond.add(path, "that queue is not yours: ask who supervises it too");
         }
+        let reach = |queue: Option<&Queue>| -> BTreeSet<SubjectToken> {
+            queue
+                .into_iter()
+                .flat_map(|queue| &queue.steps)
+                .flat_map(|step| step.queues.iter().cloned())
+                .collect()
+        };
+        if reach(change.new).difference(&reach(change.old)).any(|queue| !self.has(queue)) {
+            let path = format!("{}.steps", change.path);
+            beyond.add(path, "a step names agents of a queue that is not yours: ask who supervises it too");
+        }
     }
 
     fn leads_here<'a, T>(
@@ -240,9 +251,15 @@ mod tests {
     #[test]
     fn whose_queues_are_named_touches_no_other() {
         let one = giver(&["returns"]);
-        assert_eq!(beyond(&one, |new| new.queues[0].picking = true), [""; 0]);
-        assert_eq!(beyond(&one, |new| new.queues[1].picking = true), ["queues[1]"]);
+        assert_eq!(beyond(&one, |new| new.queues[0].picking = false), [""; 0]);
+        assert_eq!(beyond(&one, |new| new.queues[1].picking = false), ["queues[1]"]);
         assert_eq!(beyond(&one, |new| new.queues[0].overflow = Some(token("tyres"))), ["queues[0].overflow"]);
+        let step = |queues: &[&str]| super::super::Step {
+            queues: queues.iter().map(|name| token(name)).collect(),
+            ..super::super::Step::default()
+        };
+        assert_eq!(beyond(&one, |new| new.queues[0].steps.push(step(&["returns"]))), [""; 0]);
+        assert_eq!(beyond(&one, |new| new.queues[0].steps.push(step(&["tyres"]))), ["queues[0].steps"]);
         assert_eq!(beyond(&one, |new| new.queues.push(Queue::new(token("new")))), ["queues[2]"]);
         assert_eq!(beyond(&one, |new| drop(new.queues.remove(1))), ["queues"]);
         assert_eq!(beyond(&one, |new| new.accounts[0].title = "Shop".to_owned()), [""; 0]);

@@ -100,22 +100,22 @@ fn a_channel_without_capacity_is_not_taken() {
 fn a_configuration_that_was_made_from_another_one_is_refused() {
     let mut floor = Floor::of([agent("ada")]);
     let in_force = floor.state.policy();
-    let made_from = |replaces, agents: &[&str]| ConfigInput {
-        id: NoticeId(uuid::Uuid::from_u128(7)),
+    let made_from = |id, replaces, agents: &[&str]| ConfigInput {
+        id: NoticeId(uuid::Uuid::from_u128(id)),
         hash: crate::builder::hash(&agents.concat()),
         config: Box::new(config(agents.iter().map(|name| agent(name)).collect::<Vec<_>>())),
         replaces: Some(replaces),
     };
-    let (first, second) = (made_from(in_force, &["ada", "bob"]), made_from(in_force, &["ada", "carl"]));
+    let (first, second) = (made_from(7, in_force, &["ada", "bob"]), made_from(8, in_force, &["ada", "carl"]));
     floor.input(InputBody::Config(first)).check(expect![[r#"
         config applied
     "#]]);
-    floor.input(InputBody::Config(second.clone())).check(expect![[r#"
+    floor.input(InputBody::Config(second)).check(expect![[r#"
         config refused
           replaces: another configuration is in force by now: make the change in that one
     "#]]);
     assert_eq!(floor.state.config().agents.len(), 2);
-    let anew = ConfigInput { replaces: Some(floor.state.policy()), ..second };
+    let anew = made_from(9, floor.state.policy(), &["ada", "carl"]);
     floor.input(InputBody::Config(anew)).check(expect![[r#"
         config applied
     "#]]);
