@@ -196,8 +196,9 @@ async fn every_answer_is_as_the_document_says_whatever_is_asked() {
             "65",
             "--continue-on-failure",
             "--no-color",
+            // One at a time: CPython 3.11 fails now and then where two threads parse source text.
             "--workers",
-            "2",
+            "1",
         ])
         .current_dir(up.folder());
     let output = run(command).await;

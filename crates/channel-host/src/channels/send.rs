@@ -496,6 +496,19 @@ async fn read_to(channels: &Channels, seq: u64) {
     }
 }
 
+/// Takes out what stands first and is sent to nobody. Entries that were read while their account was not here all wait for it.
+fn skip_unsent(book: &mut Book, accounts: &Accounts, conversation: ConversationId) {
+    loop {
+        let Some((talk, entry, _)) = book.next(conversation) else { return };
+        let is_sent = accounts.get(&talk.key).is_none_or(|account| account.carrier.sends(&entry.kind));
+        if is_sent {
+            return;
+        }
+        let seq = entry.seq;
+        book.skip(conversation, seq);
+    }
+}
+
 #[cfg(test)]
 pub(in crate::channels) mod tests {
     use super::*;
@@ -517,18 +530,5 @@ pub(in crate::channels) mod tests {
             }
         };
         matches!(begin(channels, &job).await, Begun::Ours)
-    }
-}
-
-/// Takes out what stands first and is sent to nobody. Entries that were read while their account was not here all wait for it.
-fn skip_unsent(book: &mut Book, accounts: &Accounts, conversation: ConversationId) {
-    loop {
-        let Some((talk, entry, _)) = book.next(conversation) else { return };
-        let is_sent = accounts.get(&talk.key).is_none_or(|account| account.carrier.sends(&entry.kind));
-        if is_sent {
-            return;
-        }
-        let seq = entry.seq;
-        book.skip(conversation, seq);
     }
 }
