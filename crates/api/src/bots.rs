@@ -23,6 +23,7 @@ use protocol::{
     AgentId, CommandId, ContactId, Event, Input, InputBody, MessageId, Millis, NoticeId, SubjectToken,
 };
 use service::{HealthHandle, Problem};
+use tokio::task::JoinSet;
 
 use crate::problems::{self, unprocessable};
 use crate::{Api, BEAT_EVERY, Shared, acts, body, contacts, feed, publish};
@@ -35,6 +36,8 @@ pub(crate) struct Bots {
     gateway: GatewayId,
     gateways: Bucket,
     held: Mutex<BTreeMap<AgentId, Held>>,
+    /// Whoever tells the router of bots, one at a time: what is told last is what holds here too.
+    telling: tokio::sync::Mutex<()>,
 }
 
 /// Until when a bot is there, and when that was told, by a clock that never runs backwards.
@@ -47,7 +50,12 @@ struct Held {
 impl Bots {
     pub(crate) async fn open(bus: &Bus) -> anyhow::Result<Self> {
         let gateways = bus.ensure_bucket(&places::gateways()).await.context("failed to open the gateways")?;
-        Ok(Self { gateway: GatewayId(uuid::Uuid::now_v7()), gateways, held: Mutex::default() })
+        Ok(Self {
+            gateway: GatewayId(uuid::Uuid::now_v7()),
+            gateways,
+            held: Mutex::default(),
+            telling: tokio::sync::Mutex::default(),
+        })
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<AgentId, Held>> {
@@ -66,11 +74,14 @@ pub(crate) fn start(api: &Shared) {
 async fn run(api: Shared, health: HealthHandle) -> anyhow::Result<()> {
     let ended = api.kit.drain.token();
     let mut beat = tokio::time::interval(BEAT_EVERY);
+    // Told beside the beat: a stream that takes nothing for a while loses no bot that is there.
+    let mut going = JoinSet::new();
     loop {
         tokio::select! {
             () = ended.cancelled() => break,
             _ = beat.tick() => health.beat(),
         }
+        while going.try_join_next().is_some() {}
         if api.bots.held().is_empty() {
             continue;
         }
@@ -82,8 +93,13 @@ async fn run(api: Shared, health: HealthHandle) -> anyhow::Result<()> {
             let held = api.bots.held();
             held.iter().filter(|(_, held)| held.until <= now).map(|(agent, _)| *agent).collect()
         };
-        for agent in over {
-            let_go(&api, agent, now).await;
+        if going.is_empty() && !over.is_empty() {
+            let api = Arc::clone(&api);
+            going.spawn(async move {
+                for agent in over {
+                    let_go(&api, agent).await;
+                }
+            });
         }
     }
     // The router notices that this process is gone, as it does with a desk's.
@@ -91,15 +107,17 @@ async fn run(api: Shared, health: HealthHandle) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A bot that said nothing for too long goes; what could not be told is tried again with the next beat.
-async fn let_go(api: &Api, agent: AgentId, now: Duration) {
+/// A bot that said nothing for too long goes, unless it has spoken since; what could not be told is tried again with the next beat.
+async fn let_go(api: &Api, agent: AgentId) {
+    let _order = api.bots.telling.lock().await;
+    let now = api.kit.clock.monotonic();
+    if api.bots.held().get(&agent).is_none_or(|held| held.until > now) {
+        return;
+    }
     match tell(api, agent, false).await {
         Ok(()) => {
-            let mut held = api.bots.held();
-            if held.get(&agent).is_some_and(|held| held.until <= now) {
-                held.remove(&agent);
-                tracing::info!(%agent, "a bot is not there any more");
-            }
+            api.bots.held().remove(&agent);
+            tracing::info!(%agent, "a bot is not there any more");
         }
         Err(problem) => tracing::warn!(%agent, code = problem.code, "failed to tell that a bot is gone"),
     }
@@ -147,13 +165,17 @@ pub(crate) async fn hold(api: &Api, name: &SubjectToken, seconds: u64) -> Result
         return Err(unprocessable("hold_out_of_range", format!("{seconds} s is too long"), detail));
     }
     let agent = bot(api, name)?;
+    let _order = api.bots.telling.lock().await;
     let now = api.kit.clock.monotonic();
     let until = now + Duration::from_secs(seconds);
     if seconds == 0 {
-        if api.bots.held().contains_key(&agent) {
-            tell(api, agent, false).await?;
-            api.bots.held().remove(&agent);
+        if !api.bots.held().contains_key(&agent) {
+            // It may be there through another process: the router listens to the latest only.
+            say_alive(api).await?;
+            tell(api, agent, true).await?;
         }
+        tell(api, agent, false).await?;
+        api.bots.held().remove(&agent);
     } else {
         let known = api.bots.held().get(&agent).copied();
         let told = match known {

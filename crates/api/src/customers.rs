@@ -142,6 +142,8 @@ pub(crate) fn about(
 ) -> Result<About, Problem> {
     match (conversation, identity) {
         (Some(conversation), None) => Ok(About { conversation: Some(conversation), identities: Vec::new() }),
+        // Nobody has an empty address.
+        (None, Some(Person { value, .. })) if value.is_empty() => Err(unnamed()),
         (None, Some(Person { channel, account, value })) if value.len() <= IDENTITY_BYTES_MAX => {
             let identities = api.hasher.identities(*channel, account.as_str(), value);
             Ok(About { conversation: None, identities })
@@ -150,11 +152,13 @@ pub(crate) fn about(
             let detail = format!("send at most {IDENTITY_BYTES_MAX} bytes as identity.value");
             Err(unprocessable("identity_too_long", "nobody has such a long address", detail))
         }
-        (Some(_), Some(_)) | (None, None) => {
-            let detail = "send `conversation`, or `identity` with channel, account and value; one of both";
-            Err(unprocessable("customer_unnamed", "which customer is not said", detail))
-        }
+        (Some(_), Some(_)) | (None, None) => Err(unnamed()),
     }
+}
+
+fn unnamed() -> Problem {
+    let detail = "send `conversation`, or `identity` with channel, account and value; one of both";
+    unprocessable("customer_unnamed", "which customer is not said", detail)
 }
 
 /// Whom an entry of the audit trail is about.

@@ -35,7 +35,8 @@ async fn product() -> Product {
 async fn say(product: &Product, account: &str, key: [u8; 32], id: &str) -> u16 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let body = json!({
-        "type": "message", "id": id, "from": { "value": "pim", "name": "Pim" }, "text": "hello",
+        "type": "message.created",
+        "data": { "id": id, "from": { "id": "pim", "name": "Pim" }, "text": "hello" },
     });
     let (body, at) = (body.to_string(), now.to_string());
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
