@@ -13,13 +13,17 @@ use protocol::{RemedyEvent, RemedyId};
 use crate::floor::{gift, tyres};
 use crate::world::{ANNA, World, policy, token};
 
-fn settings() -> Vec<(&'static str, String)> {
-    vec![("empowerment.orders_wait", "true".to_owned())]
+/// There is a shop too, to which nothing may be sent.
+fn settings(world: &World) -> Vec<(&'static str, String)> {
+    let mut settings = world.worker_settings();
+    settings.push(("empowerment.orders_wait", "true".to_owned()));
+    settings
 }
 
 async fn world() -> (World, Bucket) {
     let mut world = Box::pin(World::without_worker(&policy())).await;
-    world.start_worker_with(&settings()).await;
+    let settings = settings(&world);
+    world.start_worker_with(&settings).await;
     world.come(ANNA).await;
     let orders = world.bus.ensure_bucket(&places::orders()).await.unwrap();
     (world, orders)
@@ -71,7 +75,8 @@ async fn an_answer_that_came_while_nobody_led_is_found() {
     let waits = waiting(&world, &orders, refund).await;
     world.kill_worker();
     answer(&orders, refund, waits, OrderAnswer::Failed { reason: "sold_out".to_owned() }).await;
-    world.start_worker_with(&settings()).await;
+    let settings = settings(&world);
+    world.start_worker_with(&settings).await;
     // As late as it would be asked about again.
     world.pass(Duration::from_secs(30));
     let reason = world
