@@ -20,6 +20,7 @@ mod giving;
 mod pages;
 mod past;
 mod presence;
+mod provider;
 mod rights;
 mod roles;
 mod search;
