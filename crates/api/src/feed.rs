@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bus::{Bus, UnsealError};
 use protocol::content::{Content, Sealed};
+use protocol::delivery::Delivery;
 use protocol::integration::fold::{self, Folded};
 use protocol::integration::{FeedPage, PublicEvent, PublicLog, PublicType};
 use protocol::{ContactId, IdentityId, Record, RemedyRecord};
@@ -28,10 +29,11 @@ const SCANNED_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Records read at once.
 const READ_AT_ONCE: usize = 256;
 
-/// Both logs, and who waits for more of them.
+/// The logs, and who waits for more of them.
 pub(crate) struct Feeds {
     contacts: Arc<LogEnd>,
     remedies: Arc<LogEnd>,
+    deliveries: Arc<LogEnd>,
     origins: Origins,
     waiting: Mutex<HashMap<String, usize>>,
 }
@@ -58,11 +60,12 @@ pub(crate) struct Scanned {
     pub(crate) last: u64,
 }
 
-/// Begins to follow the ends of both logs.
+/// Begins to follow the ends of the logs.
 pub(crate) async fn follow(kit: &Kit, bus: &Bus) -> anyhow::Result<Feeds> {
     Ok(Feeds {
         contacts: end::follow(kit, bus, PublicLog::Contacts).await?,
         remedies: end::follow(kit, bus, PublicLog::Remedies).await?,
+        deliveries: end::follow(kit, bus, PublicLog::Deliveries).await?,
         origins: Origins::default(),
         waiting: Mutex::default(),
     })
@@ -74,6 +77,7 @@ impl Feeds {
         match log {
             PublicLog::Contacts => &self.contacts,
             PublicLog::Remedies => &self.remedies,
+            PublicLog::Deliveries => &self.deliveries,
         }
     }
 
@@ -151,6 +155,12 @@ async fn folded(api: &Api, log: PublicLog, seq: u64, payload: &[u8]) -> Result<V
             let origins = origins::of_elsewhere(api, named).await?;
             let contact = |remedy| contacts.get(&remedy).copied();
             Ok(fold::of_remedies(seq, &record, contact, |contact| origins.get(&contact).cloned()))
+        }
+        PublicLog::Deliveries => {
+            let record: Delivery = read(log, seq, payload)?;
+            let origins = origins::of_elsewhere(api, record.contact.into_iter().collect()).await?;
+            let told = fold::of_delivery(seq, &record, |contact| origins.get(&contact).cloned());
+            Ok(told.into_iter().collect())
         }
     }
 }

@@ -95,6 +95,7 @@ mod tests {
             channel: ChannelKind::Email,
             account: SubjectToken::new("shop").unwrap(),
             conversation: ConversationId { log_seq: conversation, n: 0 },
+            contact: None,
             seq,
             message: None,
             state,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::hash::Hash128;
-use crate::ids::{ConversationId, MessageId};
+use crate::ids::{ContactId, ConversationId, MessageId};
 use crate::time::Millis;
 use crate::token::{ChannelKind, SubjectToken};
 
@@ -99,6 +99,9 @@ pub struct Delivery {
     pub account: SubjectToken,
     /// The conversation.
     pub conversation: ConversationId,
+    /// The contact that the entry belongs to; absent in what the first versions wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactId>,
     /// The entry of the conversation.
     pub seq: u64,
     /// The message's id here: the same over all attempts; `None` for what the house tells by itself.

@@ -36,11 +36,13 @@ pub enum PublicLog {
     Contacts,
     /// What customers are given and promised.
     Remedies,
+    /// What becomes of messages to customers.
+    Deliveries,
 }
 
 impl PublicLog {
     /// Every log.
-    pub const ALL: [Self; 2] = [Self::Contacts, Self::Remedies];
+    pub const ALL: [Self; 3] = [Self::Contacts, Self::Remedies, Self::Deliveries];
 
     /// The stream that it is.
     #[must_use]
@@ -48,6 +50,7 @@ impl PublicLog {
         match self {
             Self::Contacts => crate::streams::CONTACTS,
             Self::Remedies => crate::streams::REMEDIES,
+            Self::Deliveries => crate::streams::DELIVERIES,
         }
     }
 }
@@ -277,6 +280,39 @@ pub enum PublicBody {
         /// By when, ms since 1970.
         due: Millis,
     },
+    /// What became of a message to the customer. A provider's words come in any order: a message is as far as the furthest of
+    /// them says, and what was delivered has not failed.
+    #[serde(rename = "message.delivery")]
+    MessageDelivery {
+        /// The message; absent for what the house said by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<MessageId>,
+        /// Its place in the conversation.
+        entry: u64,
+        /// How far it came.
+        state: DeliveryEnd,
+        /// Why it did not arrive, or why that is not known: a stable word.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+}
+
+/// How far a message to a customer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryEnd {
+    /// The provider has it.
+    Accepted,
+    /// The provider sent it on.
+    Sent,
+    /// It is with the customer.
+    Delivered,
+    /// The customer saw it.
+    Read,
+    /// It never will arrive.
+    Failed,
+    /// Nobody knows whether it was handed over: an agent decides.
+    Unknown,
 }
 
 /// What became of an order for a remedy.
@@ -409,6 +445,7 @@ types! {
     RemedyOrdered Self::RemedyOrdered { .. } => "remedy.ordered" in Remedies;
     RemedySettled Self::RemedySettled { .. } => "remedy.settled" in Remedies;
     PromiseMade Self::PromiseMade { .. } => "promise.made" in Remedies;
+    MessageDelivery Self::MessageDelivery { .. } => "message.delivery" in Deliveries;
 }
 
 /// A text that is no type of event.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use expect_test::expect_file;
 use protocol::content::{Attachment, Content};
+use protocol::delivery::Delivery;
 use protocol::integration::fold::{self, Origin};
 use protocol::integration::{PublicEvent, PublicType, PublicWords};
 use protocol::{ChannelKind, ContactId, ConversationId, Hash128, Record, RemedyRecord, SubjectToken};
@@ -56,6 +57,11 @@ fn told(practice: bool) -> Vec<PublicEvent> {
         let record: RemedyRecord = serde_json::from_slice(&bytes).unwrap();
         let contact = |_| Some(ContactId { log_seq: 1, n: 1 });
         told.extend(fold::of_remedies(seq, &record, contact, |_| origin(practice)));
+    }
+    let deliveries = files("golden-deliveries").into_iter().map(|path| std::fs::read(path).unwrap());
+    for (seq, bytes) in (1..).zip(deliveries) {
+        let record: Delivery = serde_json::from_slice(&bytes).unwrap();
+        told.extend(fold::of_delivery(seq, &record, |_| origin(practice)));
     }
     let open = |(n, folded): (usize, fold::Folded)| PublicEvent {
         body: match folded.sealed {

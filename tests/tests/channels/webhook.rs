@@ -83,6 +83,17 @@ async fn a_partners_customers_are_answered() {
         assert_eq!(post_events(&url, state, &status).await.0, 202);
     }
     reaches(&product, said, DeliveryState::Read).await;
+    // Other systems are told each word of the provider's, and nothing of our own trying.
+    let told = eventually("the feed tells what became of it", SOON, || async {
+        let page = product.get("rest", "/api/v1/events?log=deliveries").await.body;
+        let told = page["events"].as_array()?.clone();
+        (told.len() >= 4).then_some(told)
+    })
+    .await;
+    let contact = json!(contact.contact);
+    assert!(told.iter().all(|event| event["contact"] == contact && event["data"]["message"] == json!(said)));
+    let states: Vec<_> = told.iter().map(|event| event["data"]["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["accepted", "read", "delivered", "sent"]);
     assert_eq!(account(&product).await, AccountState::Working);
     // One bad item of three: the others pass, and it is kept.
     let batch = json!([created("m-2", "cust-17", "and one"), {"type": "nonsense", "data": {}}, created("m-3", "cust-17", "two")]);

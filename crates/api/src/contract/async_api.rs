@@ -44,9 +44,10 @@ fn channels() -> Vec<Channel> {
 
 fn webhooks() -> Vec<Channel> {
     let about = format!(
-        "Public events, posted to an endpoint in order, one at a time. Of the log of contacts: {}. Of the log of remedies: {}.",
+        "Public events, posted to an endpoint in order, one at a time. Of the log of contacts: {}. Of the log of remedies: {}. Of the log of deliveries: {}.",
         types_of(PublicLog::Contacts),
-        types_of(PublicLog::Remedies)
+        types_of(PublicLog::Remedies),
+        types_of(PublicLog::Deliveries)
     );
     vec![Channel {
         id: "webhook".into(),

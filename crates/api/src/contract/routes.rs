@@ -12,7 +12,9 @@ use protocol::integration::order::{OrderAnswered, OrdersPage};
 use protocol::integration::webhook::{
     Attempts, NewWebhook, ReplayFrom, Webhook, WebhookChange, WebhookMade, Webhooks,
 };
-use protocol::integration::{ActTaken, ContactTaken, ContactsPage, FeedPage, NewAct, PublicContact};
+use protocol::integration::{
+    ActTaken, ContactTaken, ContactsPage, FeedPage, NewAct, PublicContact, PublicLog,
+};
 use protocol::limits::{CONTACTS_PAGE_MAX, EVENTS_PAGE_DEFAULT as PAGE, EVENTS_PAGE_MAX as PAGE_MAX};
 use protocol::policy::Policy;
 use protocol::rights::ErasureState;
@@ -215,7 +217,7 @@ fn contacts() -> Vec<Line> {
 }
 
 fn feed() -> Vec<Line> {
-    let logs = json!({ "type": "string", "enum": ["contacts", "remedies"], "default": "contacts" });
+    let logs = json!({ "type": "string", "enum": PublicLog::ALL, "default": "contacts" });
     let words = json!({ "type": "string", "maxLength": 1000 });
     let wait = json!({ "type": "integer", "minimum": 0, "maximum": WAIT_MAX_S, "default": 0 });
     vec![

@@ -120,6 +120,7 @@ pub(super) async fn follow(kit: &Kit, bus: &Bus, log: PublicLog) -> anyhow::Resu
     let name = match log {
         PublicLog::Contacts => "api feed",
         PublicLog::Remedies => "api feed of remedies",
+        PublicLog::Deliveries => "api feed of deliveries",
     };
     let health = kit.health.register(name);
     kit.drain.spawn(name, run(Arc::clone(&end), tail, health, kit.drain.token()));

@@ -8,7 +8,8 @@ use protocol::input::CustomerMessage;
 use protocol::record::{Cause, EntryKind, Event, Record};
 use protocol::thread::{Entry, entries};
 use protocol::{
-    AgentId, ChannelKind, ConversationId, Hash128, IdentityId, InputBody, MessageId, Millis, SubjectToken,
+    AgentId, ChannelKind, ContactId, ConversationId, Hash128, IdentityId, InputBody, MessageId, Millis,
+    SubjectToken,
 };
 
 /// Latest messages of a customer whose places in the log are known: what an answer is an answer to.
@@ -47,13 +48,22 @@ pub(crate) struct Book {
     owners: Bounded<Hash128, IdentityId>,
     by_identity: HashMap<IdentityId, Vec<ConversationId>>,
     suppressed: HashSet<IdentityId>,
-    sent: Bounded<MessageId, (ConversationId, u64)>,
-    by_provider: Bounded<Hash128, (ConversationId, u64)>,
+    sent: Bounded<MessageId, Place>,
+    by_provider: Bounded<Hash128, Place>,
     /// The last record of CONTACTS that is folded.
     contacts: u64,
     /// What DELIVERIES said of conversations that CONTACTS has not shown yet.
     early: BTreeMap<ConversationId, Vec<(u64, Delivery)>>,
     agents: HashMap<AgentId, Agent>,
+}
+
+/// Where a message stands that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) conversation: ConversationId,
+    /// `None`: the record that tells of it is of a version that did not say.
+    pub(crate) contact: Option<ContactId>,
+    pub(crate) seq: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -248,8 +258,9 @@ impl Book {
             talk.is_open = false;
         }
         talk.seen_to = talk.seen_to.max(entry.seq);
+        let place = Place { conversation: id, contact: Some(entry.contact), seq: entry.seq };
         if let Some(message) = entry.message {
-            self.sent.insert(message, (id, entry.seq));
+            self.sent.insert(message, place);
         }
         let is_ours = !matches!(entry.kind, EntryKind::FromCustomer | EntryKind::Automatic);
         if !is_ours || !entry.kind.is_for_customer() || !(self.sends)(&talk.key, &entry.kind) {
@@ -260,7 +271,7 @@ impl Book {
             && let Some(message) = place_id(id.log_seq, entry.seq)
         {
             // What the house mails by itself bounces too.
-            self.sent.insert(message, (id, entry.seq));
+            self.sent.insert(message, place);
         }
         if talk.steps.get(&entry.seq).is_some_and(|step| step.state.is_settled()) {
             return false;
@@ -278,7 +289,8 @@ impl Book {
         // Of one that CONTACTS has shown and that is not here, nothing is sent any more.
         let talk = self.conversations.get_mut(&delivery.conversation)?;
         if let Some(hash) = delivery.provider_hash {
-            self.by_provider.insert(hash, (delivery.conversation, delivery.seq));
+            let Delivery { conversation, contact, seq, .. } = *delivery;
+            self.by_provider.insert(hash, Place { conversation, contact, seq });
         }
         let before = talk.steps.get(&delivery.seq).copied();
         let told = Step::told(at, delivery);
@@ -371,11 +383,11 @@ impl Book {
     }
 
     /// Which message of ours a provider means.
-    pub(crate) fn place_of(&self, message: MessageId) -> Option<(ConversationId, u64)> {
+    pub(crate) fn place_of(&self, message: MessageId) -> Option<Place> {
         self.sent.get(&message).copied()
     }
 
-    pub(crate) fn place_of_provider(&self, hash: Hash128) -> Option<(ConversationId, u64)> {
+    pub(crate) fn place_of_provider(&self, hash: Hash128) -> Option<Place> {
         self.by_provider.get(&hash).copied()
     }
 

@@ -14,7 +14,7 @@ use channel::{Fate, Inbound, Parsed, Raw, Rejected, Status, StatusOf};
 use channel_email::place_id;
 use protocol::delivery::Delivery;
 use protocol::input::{MessageThread, WIRE_VERSION};
-use protocol::{ConversationId, IdentityId, MessageId};
+use protocol::{IdentityId, MessageId};
 use serde::Serialize;
 use service::Problem;
 use service::rate::RetryAfter;
@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::channels::Channels;
-use crate::channels::book::{ADDRESS_UNKNOWN, AccountKey, RECIPIENT_UNKNOWN};
+use crate::channels::book::{ADDRESS_UNKNOWN, AccountKey, Place, RECIPIENT_UNKNOWN};
 use crate::door::Seat;
 use crate::intake::{NotTaken, Said};
 use crate::limits::{PUBLISH_WITHIN, REQUEST_TURN_WITHIN, REQUEST_WITHIN};
@@ -224,7 +224,8 @@ pub(super) async fn status(
     gone: Option<&[IdentityId]>,
     patience: Patience<'_>,
 ) -> Result<(), NotTaken> {
-    let Some((conversation, seq)) = place(channels, key, &status.about, patience).await? else {
+    let Some(Place { conversation, contact, seq }) = place(channels, key, &status.about, patience).await?
+    else {
         channels.intake.kit.metrics.refused_total.inc([key.channel.as_str(), "unknown_message"]);
         return Ok(());
     };
@@ -238,6 +239,7 @@ pub(super) async fn status(
         channel: key.channel,
         account: key.account.clone(),
         conversation,
+        contact,
         seq,
         message,
         state: status.state,
@@ -279,7 +281,7 @@ async fn place(
     key: &AccountKey,
     about: &StatusOf,
     patience: Patience<'_>,
-) -> Result<Option<(ConversationId, u64)>, NotTaken> {
+) -> Result<Option<Place>, NotTaken> {
     let look = || {
         let book = channels.book();
         let place = match about {
@@ -288,7 +290,7 @@ async fn place(
             StatusOf::Hash(hash) => book.place_of_provider(*hash),
         };
         // Who may speak for one account may not for another.
-        place.filter(|(conversation, _)| book.talk(*conversation).is_some_and(|talk| talk.key == *key))
+        place.filter(|place| book.talk(place.conversation).is_some_and(|talk| talk.key == *key))
     };
     if let Some(place) = look() {
         return Ok(Some(place));

@@ -470,6 +470,7 @@ fn step(
         channel: job.talk.key.channel,
         account: job.talk.key.account.clone(),
         conversation: job.conversation,
+        contact: Some(job.entry.contact),
         seq: job.entry.seq,
         message: job.entry.message,
         state,

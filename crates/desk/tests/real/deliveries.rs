@@ -24,6 +24,7 @@ impl World {
             channel: ChannelKind::Email,
             account: account.clone(),
             conversation,
+            contact: None,
             seq,
             message: None,
             state,

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::content::Sealed;
+use crate::delivery::{Delivery, DeliveryState};
 use crate::ids::{ContactId, ConversationId, IdentityId, RemedyId};
-use crate::integration::{PublicBody, PublicEvent, RemedyEnd};
+use crate::integration::{DeliveryEnd, PublicBody, PublicEvent, RemedyEnd};
 use crate::record::{EntryKind, Event, Record};
 use crate::remedies::{Grant, RemedyEvent, RemedyRecord};
 use crate::thread;
@@ -342,4 +343,33 @@ pub fn of_remedies(
         Some(Folded { event, sealed: None })
     });
     told.collect()
+}
+
+/// The public event of a record of DELIVERIES; none of a step that is ours alone, nor of what the first versions wrote, which
+/// names no contact.
+#[must_use]
+pub fn of_delivery(
+    seq: u64,
+    record: &Delivery,
+    origin: impl Fn(ContactId) -> Option<Origin>,
+) -> Option<Folded> {
+    let contact = record.contact?;
+    let state = match record.state {
+        DeliveryState::Queued | DeliveryState::Sending => return None,
+        DeliveryState::Accepted => DeliveryEnd::Accepted,
+        DeliveryState::Sent => DeliveryEnd::Sent,
+        DeliveryState::Delivered => DeliveryEnd::Delivered,
+        DeliveryState::Read => DeliveryEnd::Read,
+        DeliveryState::Failed => DeliveryEnd::Failed,
+        DeliveryState::Unknown => DeliveryEnd::Unknown,
+    };
+    let Origin { conversation, channel, account, practice: false } = origin(contact)? else { return None };
+    let body = PublicBody::MessageDelivery {
+        message: record.message,
+        entry: record.seq,
+        state,
+        reason: record.reason.clone(),
+    };
+    let event = PublicEvent { seq, n: 0, at: record.at, contact, conversation, channel, account, body };
+    Some(Folded { event, sealed: None })
 }

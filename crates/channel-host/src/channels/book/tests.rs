@@ -66,6 +66,7 @@ fn step(seq: u64, state: DeliveryState, attempt: u32) -> Delivery {
         channel: ChannelKind::Email,
         account: key().account,
         conversation: TALK,
+        contact: None,
         seq,
         message: None,
         state,
@@ -318,5 +319,6 @@ fn what_the_house_mails_by_itself_is_known_by_its_place() {
     let told = EntryKind::SilenceWarned { closes_at: Millis(99) };
     book.record(2, &timer(vec![added(2, told)]));
     let id = place_id(TALK.log_seq, 2).unwrap();
-    assert_eq!(book.place_of(id), Some((TALK, 2)));
+    let place = Place { conversation: TALK, contact: Some(CONTACT), seq: 2 };
+    assert_eq!(book.place_of(id), Some(place));
 }
