@@ -18,7 +18,8 @@ use protocol::{AgentId, SubjectToken};
 use service::Clock;
 use service::settings::SigninSettings;
 
-pub(crate) use devices::{DEVICE_LIFETIME, Devices};
+pub(crate) use devices::{DEVICE_LIFETIME, Device, Devices, PasswordTag};
+use tries::Tried;
 pub(crate) use tries::{TooMany, Trier, Tries};
 use turns::{Turns, Waits};
 
@@ -86,6 +87,8 @@ pub(crate) struct Admitted {
     pub(crate) agent: AgentId,
     /// Whether they have to choose another one before anything else.
     pub(crate) must_change: bool,
+    /// The password that it was.
+    pub(crate) password: PasswordTag,
     /// The account's row as it was checked.
     revision: u64,
 }
@@ -122,9 +125,13 @@ impl Gatekeeper {
     pub(crate) async fn admit(&self, trier: Trier<'_>, password: String) -> Result<Admitted, NotLetIn> {
         self.tries.check_address(trier.from).map_err(|too_many| NotLetIn::TooMany(too_many, None))?;
         let found = self.account(trier.name).await?;
-        let of = found.as_ref().map(|(row, _)| row.agent);
-        self.tries.check(trier, of).map_err(|too_many| NotLetIn::TooMany(too_many, of))?;
-        let waits = if trier.is_known(of) { Waits::Known } else { Waits::Stranger(trier.from) };
+        let account = found.as_ref().map(|(row, _)| row);
+        let (of, tried) = (account.map(|row| row.agent), Tried::by(&trier, account));
+        self.tries.check(&trier, tried).map_err(|too_many| NotLetIn::TooMany(too_many, of))?;
+        let waits = match tried {
+            Tried::Known(_) => Waits::Known,
+            Tried::Strange(_) | Tried::Nobody => Waits::Stranger(trier.from),
+        };
         let Some(_turn) = self.turns.take(waits).await else { return Err(NotLetIn::Busy) };
         let decoy = Arc::clone(&self.decoy);
         let checked = tokio::task::spawn_blocking(move || check(found, &decoy, &password)).await;
@@ -140,6 +147,19 @@ impl Gatekeeper {
         Ok(found.is_some_and(|(row, revision)| row.agent == admitted.agent && revision == admitted.revision))
     }
 
+    /// The password that an agent has, if they have one.
+    ///
+    /// # Errors
+    /// [`NotLetIn`]; fate: refuse.
+    pub(crate) async fn password_of(
+        &self,
+        name: &SubjectToken,
+        agent: AgentId,
+    ) -> Result<Option<PasswordTag>, NotLetIn> {
+        let found = self.account(name.as_str()).await?.map(|(row, _)| row);
+        Ok(found.filter(|row| row.agent == agent).map(|row| PasswordTag::of(&row)))
+    }
+
     /// Stores another password for the account that was just checked, and gives who is admitted by it.
     pub(crate) async fn change(
         &self,
@@ -147,10 +167,9 @@ impl Gatekeeper {
         admitted: Admitted,
         password: String,
     ) -> Result<Admitted, NotLetIn> {
-        let password = self.hashed(password).await?;
-        let row = json(&AgentAccount::new(admitted.agent, password))?;
-        let revision = self.accounts.update(&agent_key(name), row.into(), admitted.revision).await?;
-        Ok(Admitted { must_change: false, revision, ..admitted })
+        let row = AgentAccount::new(admitted.agent, self.hashed(password).await?);
+        let revision = self.accounts.update(&agent_key(name), json(&row)?.into(), admitted.revision).await?;
+        Ok(Admitted { must_change: false, password: PasswordTag::of(&row), revision, ..admitted })
     }
 
     /// Gives an agent a first password, which they have to change.
@@ -190,8 +209,9 @@ fn json(row: &AgentAccount) -> Result<Vec<u8>, NotLetIn> {
 fn check(found: Option<(AgentAccount, u64)>, decoy: &str, password: &str) -> Option<Admitted> {
     let stored = found.as_ref().map_or(decoy, |(row, _)| row.password.as_str());
     let fits = password.len() <= PASSWORD_BYTES_MAX && is_password(stored, password);
-    let (AgentAccount { agent, must_change, .. }, revision) = found.filter(|_| fits)?;
-    Some(Admitted { agent, must_change, revision })
+    let (row, revision) = found.filter(|_| fits)?;
+    let AgentAccount { agent, must_change, .. } = row;
+    Some(Admitted { agent, must_change, password: PasswordTag::of(&row), revision })
 }
 
 fn is_password(stored: &str, password: &str) -> bool {

@@ -37,6 +37,7 @@ mod routes;
 mod search;
 mod sessions;
 mod shown;
+mod signed;
 mod signin;
 mod socket;
 mod strangers;

@@ -21,6 +21,8 @@ use serde::Deserialize;
 use service::settings::OidcSettings;
 use service::{Problem, Settings};
 
+use crate::accounts::PasswordTag;
+use crate::signin::Comes;
 use crate::{Gateway, audit, pages, sessions, signin};
 use errand::{ERRAND_COOKIE, ERRAND_LIFETIME, Errand, Errands};
 use provider::Provider;
@@ -180,7 +182,8 @@ pub(crate) async fn come_back(
         drop(sessions::end_key(&gateway, &before, from).await);
     }
     let mut response = see_other(DESK);
-    signin::let_in(&gateway, &headers, agent, false, &mut response).await?;
+    let comes = Comes { agent, must_change: false, password: password_of(&gateway, agent).await };
+    signin::let_in(&gateway, &headers, comes, &mut response).await?;
     // One errand, one way back.
     keep(&gateway, &mut response, "", Duration::ZERO);
     tracing::info!(%agent, "signed in by the identity provider");
@@ -215,6 +218,13 @@ async fn who(
     let agent = gateway.hub.agent_named(&name).ok_or(InVain::NotAnAgent)?;
     // A bot has a key.
     if gateway.hub.is_bot(agent) { Err(InVain::NotAnAgent) } else { Ok((agent, errand.before)) }
+}
+
+/// The password that an agent has besides. Nobody is kept out because it cannot be looked up: their browser is not known then.
+async fn password_of(gateway: &Gateway, agent: AgentId) -> Option<PasswordTag> {
+    let name = gateway.hub.name_of(agent)?;
+    let found = gateway.gatekeeper.password_of(&name, agent).await;
+    found.inspect_err(|error| tracing::warn!(%error, "a browser was given no mark")).ok().flatten()
 }
 
 fn keep(gateway: &Gateway, response: &mut Response, value: &str, lifetime: Duration) {

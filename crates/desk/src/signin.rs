@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use service::Problem;
 use service::http::JsonBody;
 
-use crate::accounts::{Admitted, DEVICE_LIFETIME, NotLetIn, TooMany, Trier, rules};
+use crate::accounts::{Admitted, DEVICE_LIFETIME, Device, NotLetIn, PasswordTag, TooMany, Trier, rules};
 use crate::sessions::Session;
 use crate::{Gateway, audit, pages, sessions};
 
@@ -99,7 +99,7 @@ pub(crate) async fn sign_in(
     }
     let from = from(&gateway, &extensions, &headers);
     let admitted = admit(&gateway, &headers, from, &asked.name, asked.password).await?;
-    let Admitted { agent, must_change, .. } = admitted;
+    let Admitted { agent, must_change, password, .. } = admitted;
     // Who is not configured any more has no place here, whatever their password; neither has a name that they had before.
     let named = SubjectToken::new(&asked.name).ok().and_then(|name| gateway.hub.agent_named(&name));
     if gateway.hub.is_configured() && named != Some(agent) {
@@ -116,7 +116,8 @@ pub(crate) async fn sign_in(
     if let Some(before) = sessions::token_in(&gateway, &headers) {
         drop(sessions::end(&gateway, before, from).await);
     }
-    let key = let_in(&gateway, &headers, agent, must_change, &mut response).await?;
+    let comes = Comes { agent, must_change, password: Some(password) };
+    let key = let_in(&gateway, &headers, comes, &mut response).await?;
     stays_in(&gateway, &asked.name, &admitted, &key).await?;
     tracing::info!(%agent, "signed in");
     Ok(response)
@@ -159,12 +160,19 @@ async fn admit(
     }
 }
 
+/// Who is let in.
+pub(crate) struct Comes {
+    pub(crate) agent: AgentId,
+    pub(crate) must_change: bool,
+    /// The password that they have: their browser is known as long as they do. Without one there is nothing to guess.
+    pub(crate) password: Option<PasswordTag>,
+}
+
 /// Makes a session and gives its cookie, and the mark of the browser; the key of the session is for who ends it.
 pub(crate) async fn let_in(
     gateway: &Gateway,
     headers: &HeaderMap,
-    agent: AgentId,
-    must_change: bool,
+    Comes { agent, must_change, password }: Comes,
     response: &mut Response,
 ) -> Result<String, Problem> {
     let (token, lifetime) = sessions::begin(gateway, agent, must_change).await.map_err(|error| {
@@ -172,16 +180,18 @@ pub(crate) async fn let_in(
         Problem::unavailable("bus_unavailable", "sessions cannot be stored now")
     })?;
     set_session(gateway, response, &token, lifetime);
-    let device = known_browser(gateway, headers).filter(|(of, _)| *of == agent).map(|(_, device)| device);
-    let device = device.unwrap_or_else(|| uuid::Uuid::new_v4().as_u128());
-    let until = gateway.now().plus(u64::try_from(DEVICE_LIFETIME.as_millis()).unwrap_or(u64::MAX));
-    let mark = gateway.devices.mark(agent, device, until);
-    set_cookie(response, &cookie(gateway.is_https(), DEVICE_COOKIE, &mark, DEVICE_LIFETIME));
+    if let Some(password) = password {
+        let known = known_browser(gateway, headers).filter(|known| known.agent == agent);
+        let id = known.map_or_else(|| uuid::Uuid::new_v4().as_u128(), |known| known.id);
+        let until = gateway.now().plus(u64::try_from(DEVICE_LIFETIME.as_millis()).unwrap_or(u64::MAX));
+        let mark = gateway.devices.mark(Device { agent, id, password }, until);
+        set_cookie(response, &cookie(gateway.is_https(), DEVICE_COOKIE, &mark, DEVICE_LIFETIME));
+    }
     Ok(bus::token_hash(&token))
 }
 
 /// The agent who signed in in this browser last, and which browser it is.
-fn known_browser(gateway: &Gateway, headers: &HeaderMap) -> Option<(AgentId, u128)> {
+fn known_browser(gateway: &Gateway, headers: &HeaderMap) -> Option<Device> {
     let mark = sessions::cookie(headers, &cookie_name(gateway.is_https(), DEVICE_COOKIE))?;
     gateway.devices.read(mark, gateway.now())
 }
@@ -229,7 +239,8 @@ pub(crate) async fn change_password(
     sessions::end_all(&gateway, agent).await?;
     tracing::info!(%agent, "changed their password");
     let mut response = StatusCode::NO_CONTENT.into_response();
-    let key = let_in(&gateway, &headers, agent, false, &mut response).await?;
+    let comes = Comes { agent, must_change: false, password: Some(admitted.password) };
+    let key = let_in(&gateway, &headers, comes, &mut response).await?;
     stays_in(&gateway, name.as_str(), &admitted, &key).await?;
     Ok(response)
 }

@@ -92,4 +92,26 @@ mod tests {
             assert_eq!(code(common), Some("password_common"), "{common}");
         }
     }
+    /// Of the lists of passwords that leaked: those at their head, which are all too short here as well, and the longest that stand
+    /// high in them.
+    #[test]
+    fn what_leaked_most_often_is_refused_even_where_it_is_long_enough() {
+        let short = "123456 password 123456789 12345678 12345 qwerty 1234567 111111 123123 abc123 password1 iloveyou \
+                     1q2w3e4r 000000 qwerty123 zaq12wsx dragon sunshine princess letmein 654321 monkey 1qaz2wsx \
+                     123321 qwertyuiop superman asdfghjkl trustno1 football baseball welcome admin passw0rd master \
+                     michael shadow hello123 charlie starwars computer";
+        let long = "123456789012 1234567890123 12345678901234567890 123456789abc 111111111111 000000000000 123123123123 \
+                    112233445566 qwertyuiop12 qwertyuiop123 qwerty123456 1q2w3e4r5t6y 1q2w3e4r5t6y7u8i q1w2e3r4t5y6 \
+                    1qaz2wsx3edc 1qaz2wsx3edc4rfv zaq12wsxcde3 asdfghjkl123 zxcvbnm12345 password1234 password12345 \
+                    password123456 passw0rd1234 p@ssw0rd1234 passwordpassword iloveyou1234 iloveyouforever \
+                    administrator administrator1 abcdefghijkl abcdefgh1234 abcd12345678 a1b2c3d4e5f6 qazwsxedcrfv \
+                    qweasdzxc123 qwertyqwerty welcome12345 letmein12345 football1234 basketball12 superman1234 \
+                    sunshine1234 princess1234 charlie12345 michael12345 liverpool123 manchester12 changeme1234 \
+                    whatever1234 unbelievable";
+        for common in short.split_whitespace().chain(long.split_whitespace()) {
+            assert!(is_easily_guessed(common, &[]), "{common}");
+            assert!(code(common).is_some(), "{common}");
+        }
+        assert!(long.split_whitespace().all(|common| code(common) == Some("password_common")));
+    }
 }

@@ -116,6 +116,40 @@ async fn guesses_from_everywhere_lock_nobody_out_of_a_known_browser() {
     );
 }
 
+/// What a browser was known by goes with the password that was in force, whoever gives another one, and with the account.
+#[tokio::test]
+async fn the_mark_of_a_browser_ends_with_the_password_and_the_account() {
+    let settings = [
+        ("WINTERBAND_HTTP__TRUSTED_PROXIES", "[\"127.0.0.1\"]"),
+        ("WINTERBAND_SIGNIN__GUESSES_PER_HOUR", "2"),
+    ];
+    let world = World::start_with(&settings).await;
+    let mut last = 0;
+    // Each from another address, so that it is the name that has to wait.
+    let mut comes = async |password: &str, known: &str| {
+        last += 1;
+        world.signs_in(password, &format!("198.51.100.{last}"), known).await
+    };
+    let first = comes("winter", "").await;
+    let (session, known) = (cookie(&first, "wb_session"), cookie(&first, "wb_device"));
+    while comes("summer", "").await.status() != 429 {}
+    assert_eq!(comes("winter", &known).await.status(), 204, "while everybody else has to wait");
+    let body = json!({"current": "winter", "new": GOOD});
+    let both = format!("{session}; {known}");
+    let changed = world.call(Method::POST, "/desk/api/password", &both, Some(body)).await;
+    assert_eq!(changed.status(), 204);
+    let new = cookie(&changed, "wb_device");
+    assert_eq!(comes(GOOD, &known).await.status(), 429, "the mark is one of the password before");
+    assert_eq!(comes(GOOD, &new).await.status(), 204, "her browser has a new one");
+    // Given by somebody else it is another one too, also if the words are the same.
+    let anna = SubjectToken::new("anna").unwrap();
+    desk::accounts::create_agent(&world.bus, &anna, ANNA, GOOD).await.unwrap();
+    assert_eq!(comes(GOOD, &new).await.status(), 429);
+    let accounts = world.bus.ensure_bucket(&places::accounts()).await.unwrap();
+    accounts.delete(&protocol::signin::agent_key(&anna)).await.unwrap();
+    assert_eq!(comes(GOOD, &new).await.status(), 401, "nobody has the name, nor been guessed at by it");
+}
+
 #[tokio::test]
 async fn a_first_password_is_changed_before_anything_else() {
     let world = World::with_boss().await;
