@@ -247,6 +247,7 @@ mod tests {
                 facts: protocol::facts::FactValues::new(),
                 route: None,
                 practice: false,
+                people_only: false,
             },
             entry(1, EntryKind::FromCustomer),
         ])

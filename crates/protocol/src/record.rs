@@ -139,6 +139,10 @@ tagged! {
             /// Whether it is only practised: see [`crate::practice`].
             #[serde(default, skip_serializing_if = "std::ops::Not::not")]
             practice: bool,
+            /// Whether no bot may have it: what is practised is told to no other system, and a bot is one. It stands here, since routers
+            /// gave bots such contacts before, and their records are read as they were decided.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            people_only: bool,
         },
         /// The customer wrote again soon after the end.
         ContactReopened {

@@ -114,7 +114,9 @@ impl State {
 impl Turn<'_> {
     pub(crate) fn consult(&mut self, agent: AgentId, id: ContactId, colleague: AgentId) -> Settled {
         let conversation = self.own(agent, id)?;
-        if colleague == agent || !self.is_there(colleague) {
+        // A bot would hear nothing of what is only practised.
+        let is_deaf = self.state.is_practice(id) && self.state.is_bot(colleague);
+        if colleague == agent || !self.is_there(colleague) || is_deaf {
             return Err(Refusal::ColleagueNotThere);
         }
         if self.role_of(colleague, id).is_some() {

@@ -47,7 +47,7 @@ pub struct Contact {
     /// Whether the customer was told that it ends soon, since anybody wrote last.
     #[serde(default)]
     pub warned: bool,
-    /// Whether a bot gave it up, or lost it to a person: only people may have it.
+    /// Whether only people may have it: a bot gave it up or lost it to a person, or it is only practised.
     #[serde(default)]
     pub people_only: bool,
 }
@@ -318,6 +318,7 @@ mod tests {
             contact: ContactId { log_seq: 1, n: 1 },
             conversation: ConversationId { log_seq: 1, n: 0 },
             channel: ChannelKind::Web,
+            people_only: false,
         };
         let mut contact = opening.into_contact(Millis(0), &SubjectToken::new("sales").unwrap());
         for n in 0..DECLINES_PER_CONTACT_MAX {

@@ -409,7 +409,16 @@ impl State {
     }
 
     fn opened(&mut self, event: &Event) {
-        let Event::ContactOpened { contact, conversation, channel, category, facts, route, practice } = event
+        let Event::ContactOpened {
+            contact,
+            conversation,
+            channel,
+            category,
+            facts,
+            route,
+            practice,
+            people_only,
+        } = event
         else {
             return;
         };
@@ -424,7 +433,12 @@ impl State {
             self.stored.briefs.insert(*contact, brief);
         }
         self.stored.totals.opened += 1;
-        self.opening = Some(Opening { contact: *contact, conversation: *conversation, channel: *channel });
+        self.opening = Some(Opening {
+            contact: *contact,
+            conversation: *conversation,
+            channel: *channel,
+            people_only: *people_only,
+        });
     }
 
     fn reopen(&mut self, id: ContactId) -> Result<(), Misfit> {

@@ -161,7 +161,7 @@ pub enum Standing {
     },
     /// Is of no team that is asked in any step.
     NotInTeam,
-    /// Is a bot, and one has given the contact up, or the customer wants a person.
+    /// Is a bot, and one has given the contact up, the customer wants a person, or it is only practised.
     NotAPerson,
     /// Does not take contacts of this channel.
     NotOnChannel,

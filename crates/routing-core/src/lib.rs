@@ -12,7 +12,7 @@
 //! 1. they are routable on its channel and within its queue's limit for one agent, and
 //! 2. the contact prefers them, or prefers nobody and they belong to a step of its queue that it has waited for: without steps,
 //!    they serve the queue and command its needs, and
-//! 3. they are a person, or no bot has given it up, and
+//! 3. they are a person, or no bot has given it up and it is not only practised, and
 //! 4. they have not declined (or missed, or given away) it, or everybody who is there and qualified has, and their rest is over.
 //!
 //! After each record no such pair is left unmatched; [`next_deadline`] names the moment when time alone makes one.

@@ -180,7 +180,17 @@ impl Turn<'_> {
         let (channel, route) = (message.channel, routing.route.clone());
         let asks = self.state.index.policy.asks(&routing.queue, Some(&facts));
         let practice = message.practice || self.state.index.policy.practises(message);
-        self.emit(Event::ContactOpened { contact, conversation, channel, category, facts, route, practice });
+        let people_only = practice;
+        self.emit(Event::ContactOpened {
+            contact,
+            conversation,
+            channel,
+            category,
+            facts,
+            route,
+            practice,
+            people_only,
+        });
         self.entry(conversation, contact, EntryKind::FromCustomer);
         // Another matter may need what the owner of the last one lacks.
         let class = ClassKey {
@@ -188,7 +198,7 @@ impl Turn<'_> {
             priority: routing.priority,
             channel: message.channel,
             needs: routing.needs.clone(),
-            people_only: false,
+            people_only,
             asks,
         };
         let owner = owner.filter(|agent| {

@@ -49,6 +49,7 @@ pub(crate) struct Opening {
     pub(crate) contact: ContactId,
     pub(crate) conversation: ConversationId,
     pub(crate) channel: ChannelKind,
+    pub(crate) people_only: bool,
 }
 
 impl Opening {
@@ -68,7 +69,7 @@ impl Opening {
             waits_from: None,
             callback: false,
             warned: false,
-            people_only: false,
+            people_only: self.people_only,
         }
     }
 }

@@ -112,6 +112,7 @@ fn opened() -> Vec<Event> {
             facts: protocol::facts::FactValues::new(),
             route: None,
             practice: false,
+            people_only: false,
         },
         entry(1, EntryKind::FromCustomer),
         queued(QueuedWhy::Opened),
@@ -231,6 +232,7 @@ pub(crate) fn many_contacts(contacts: u32) -> Vec<Row<Record>> {
             facts: protocol::facts::FactValues::new(),
             route: None,
             practice: false,
+            people_only: false,
         };
         row(u64::from(n), Cause::Timer, vec![opened])
     }));

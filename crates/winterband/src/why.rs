@@ -230,7 +230,9 @@ fn standing(standing: &Standing) -> String {
         Standing::FailsCondition { when } => format!("does not hold for them: {}", when.join(" && ")),
         Standing::NotInTeam => "is of no team that is asked".to_owned(),
         Standing::NotOnChannel => "takes no contacts of this channel".to_owned(),
-        Standing::NotAPerson => "is a bot, and one gave it up or the customer wants a person".to_owned(),
+        Standing::NotAPerson => {
+            "is a bot, and one gave it up, the customer wants a person, or it is only practised".to_owned()
+        }
         Standing::NotInQueue => "does not serve the queue".to_owned(),
     }
 }

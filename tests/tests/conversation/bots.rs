@@ -6,7 +6,7 @@ use protocol::command::Presence;
 use protocol::desk::{DeskCommand, ToDesk};
 use protocol::ids::ContactId;
 use protocol::record::{EntryKind, Event, HandOverWhy};
-use protocol::{Cause, InputBody, Millis, Outcome};
+use protocol::{Cause, ChannelKind, InputBody, Millis, Outcome};
 use serde_json::{Value, json};
 use tests::chat::Chat;
 use tests::desk::Desk;
@@ -121,6 +121,56 @@ async fn the_demo_bot_answers_calls_for_help_and_hands_over_when_it_is_killed() 
     let said = answered(&mut second).await;
     assert_eq!((&said["bot"], &said["by"]), (&Value::Null, &json!("Anna")));
     finish(&mut anna, contact.contact).await;
+    let (balances, ledger) = product.ledger().await;
+    assert!(balances, "{ledger:#}");
+}
+
+/// What is only practised waits for a person, however free the bot is: it would hear nothing of it in a feed.
+#[tokio::test]
+async fn a_bot_is_not_given_what_is_only_practised() {
+    let product = started().await;
+    let mut bot = bot(&product).await;
+    let mut chat = Chat::open(&product, "rest").await;
+    chat.say(HOURS).await;
+    answered(&mut chat).await;
+    for practice in [true, false] {
+        let message = json!({
+            "account": "shop", "id": "m-1", "from": {"value": "ann@example.org"}, "text": HOURS, "practice": practice
+        });
+        let answer = product.write("rest", &message).await;
+        assert_eq!(answer.status(), 202, "{}", answer.text().await.unwrap());
+    }
+    let bus = product.bus().await;
+    let of_api = async || {
+        let events = log::records(&bus).await.into_iter().flat_map(|(_, record)| record.events);
+        let events: Vec<Event> = events.collect();
+        let opened = events.iter().filter_map(|event| match event {
+            Event::ContactOpened { contact, channel: ChannelKind::Api, practice, .. } => {
+                Some((*contact, *practice))
+            }
+            _ => None,
+        });
+        let opened: Vec<(ContactId, bool)> = opened.collect();
+        let offered = move |id: ContactId| {
+            events.iter().any(|event| matches!(event, Event::OfferMade { contact, .. } if *contact == id))
+        };
+        (opened, offered)
+    };
+    // The one that came later, and is meant, is the bot's.
+    let (practised, meant) = eventually("both came, and one is asked of the bot", GONE_WITHIN, || async {
+        let (opened, offered) = of_api().await;
+        let [(practised, true), (meant, false)] = opened[..] else { return None };
+        offered(meant).then_some((practised, meant))
+    })
+    .await;
+    let (_, offered) = of_api().await;
+    assert!(offered(meant) && !offered(practised));
+    let mut anna = Desk::open(&product, "rest", "rest", "anna").await;
+    anna.online().await;
+    let (card, contact) = take(&mut anna).await;
+    assert_eq!((card.practice, contact.contact), (true, practised));
+    finish(&mut anna, contact.contact).await;
+    bot.kill();
     let (balances, ledger) = product.ledger().await;
     assert!(balances, "{ledger:#}");
 }

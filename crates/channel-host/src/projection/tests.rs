@@ -66,6 +66,7 @@ fn wait(log: &mut Log, n: u8, seq: u64) {
         facts: protocol::facts::FactValues::new(),
         route: None,
         practice: false,
+        people_only: false,
     };
     log.feed(vec![opened, added(n, seq, EntryKind::FromCustomer)]);
 }

@@ -101,6 +101,7 @@ impl Scribe {
                         facts: protocol::facts::FactValues::new(),
                         route: None,
                         practice: false,
+                        people_only: false,
                     });
                 }
                 events.push(self.entry(conversation, EntryKind::FromCustomer));

@@ -162,6 +162,7 @@ impl Log {
                 facts: protocol::facts::FactValues::new(),
                 route: None,
                 practice: false,
+                people_only: false,
             },
             said,
             self.queued(QueuedWhy::Opened),

@@ -272,6 +272,7 @@ impl World {
                 facts: protocol::facts::FactValues::new(),
                 route: None,
                 practice: false,
+                people_only: false,
             },
             said,
             Event::Queued {

@@ -5,7 +5,7 @@ use protocol::command::{Outcome, Presence, Refusal};
 use protocol::limits::{BOT_ANSWER_MS, BOT_RECLAIM_MS, LATE_TEXT_MS};
 use protocol::record::{EntryKind, Event};
 use protocol::{AgentId, Command, ContactId};
-use routing_core::{Standing, explain};
+use routing_core::{Standing, State, apply_watched, explain, recheck};
 
 use crate::builder::{AgentWith, DECLINE_REST_MS, Floor, agent, agent_id, token, with};
 
@@ -236,6 +236,75 @@ fn what_a_bot_gave_up_cannot_be_given_to_one_by_name_nor_come_back_to_it() {
         .wait(2 * crate::builder::REOPEN_MS)
         .writes("carl");
     assert_eq!(floor.state.contact(floor.contact_of("carl")).unwrap().holder(), Some(agent_id("rob")));
+}
+
+/// Dora writes, and only practises.
+fn practises(floor: &mut Floor) -> ContactId {
+    let mut message = floor.message("dora", protocol::ChannelKind::Web, "shop", None);
+    message.practice = true;
+    floor.input(protocol::InputBody::Message(message));
+    floor.contact_of("dora")
+}
+
+#[test]
+fn what_is_only_practised_comes_to_no_bot_in_any_way() {
+    let (mut floor, _) = with_bot();
+    // Nobody waits for it, so that it keeps what it has.
+    floor.replies("rob");
+    let contact = practises(&mut floor);
+    floor.wait(DECLINE_REST_MS);
+    let known = floor.state.contact(contact).unwrap();
+    assert_eq!(
+        (known.holder(), known.people_only),
+        (None, true),
+        "there is a bot with room, and nobody else"
+    );
+    let rows = explain(&floor.state, contact).agents;
+    let rob = rows.iter().find(|row| row.agent == agent_id("rob")).unwrap();
+    assert_eq!(rob.standing, Standing::NotAPerson);
+    let seen = floor.log.len();
+    floor.wants_a_person("dora");
+    assert!(floor.log[seen..].iter().all(|record| record.events.is_empty()), "it is for people already");
+    comes(&mut floor, "bea");
+    floor.accepts("bea").gives_to("bea", "rob");
+    assert_eq!(outcome(&floor), refused(Refusal::ColleagueNotThere));
+    floor.asks("bea", Command::Consult { contact, agent: agent_id("rob") });
+    assert_eq!(outcome(&floor), refused(Refusal::ColleagueNotThere), "nor is one asked for a word");
+    floor.gives_to_queue("bea", "sales").goes("bea", Presence::Offline).wait(DECLINE_REST_MS);
+    assert_eq!(floor.state.contact(contact).unwrap().holder(), None);
+    floor.goes("bea", Presence::Online).accepts("bea").resolves("bea").goes("bea", Presence::Offline);
+    assert_eq!(practises(&mut floor), contact, "opened again");
+    assert_eq!(floor.state.contact(contact).unwrap().holder(), None);
+    // The customer has been the bot's before.
+    floor.writes("emil");
+    assert_eq!(floor.state.contact(floor.contact_of("emil")).unwrap().holder(), Some(agent_id("rob")));
+}
+
+/// Routers gave bots such contacts before: the records of that time say so, and are as right as they were.
+#[test]
+fn records_of_an_earlier_version_give_bots_what_they_gave_them() {
+    let (mut floor, contact) = with_bot();
+    floor.replies("rob").wants_a_person("carl");
+    let mut log = floor.log.clone();
+    for event in log.iter_mut().flat_map(|record| &mut record.events) {
+        if let Event::ContactOpened { practice, .. } = event {
+            *practice = true;
+        }
+    }
+    let json = serde_json::to_string(&log).unwrap();
+    assert!(json.contains(r#""practice":true"#) && !json.contains("people_only"), "as it was written then");
+    let log: Vec<protocol::Record> = serde_json::from_str(&json).unwrap();
+    let mut state = State::new();
+    let mut found = Vec::new();
+    for (seq, record) in (1..).zip(&log) {
+        apply_watched(&mut state, seq, record, |before, event| {
+            found.extend(recheck(before, record.at, event));
+        })
+        .unwrap();
+    }
+    assert_eq!(found, Vec::<String>::new(), "it was decided by the rules of its time");
+    assert!(state.is_practice(contact) && !floor.state.is_practice(contact));
+    assert_eq!(state.contact(contact), floor.state.contact(contact), "handed over as the customer asked");
 }
 
 #[test]

@@ -241,7 +241,17 @@ impl Model {
 
     fn contact_event(&mut self, at: Millis, event: &Event) {
         match event {
-            Event::ContactOpened { contact, conversation, channel, facts, route, .. } => {
+            Event::ContactOpened {
+                contact,
+                conversation,
+                channel,
+                facts,
+                route,
+                practice,
+                people_only,
+                ..
+            } => {
+                assert_eq!(practice, people_only, "what is practised is for people");
                 self.opened += 1;
                 let taken = self.config.routes.iter().find(|route| weigh::takes(route, facts));
                 assert_eq!(*route, taken.map(|route| route.name.clone()), "{facts:?}");
@@ -255,7 +265,7 @@ impl Model {
                     priority: 0,
                     since: at,
                     declined: BTreeMap::new(),
-                    bots: bots::Lease::default(),
+                    bots: bots::Lease::opened(*practice),
                     facts: facts.clone(),
                 };
                 assert!(self.contacts.insert(*contact, known).is_none(), "{contact} was born twice");

@@ -256,6 +256,7 @@ fn play(floor: &mut Floor, step: &Step) {
             let customer = format!("{}{account}", CUSTOMERS[*customer]);
             let mut message = floor.message(&customer, channel, account, category);
             message.callback = customer.starts_with("c3");
+            message.practice = customer.starts_with("c1");
             // Every other one is Dutch.
             message.language = customer.starts_with("c2").then(|| "nl".parse().unwrap());
             floor.input(InputBody::Message(message));

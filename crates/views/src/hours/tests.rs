@@ -40,6 +40,7 @@ fn opened(n: u64, queue: &str) -> Vec<Event> {
             facts: protocol::facts::FactValues::new(),
             route: None,
             practice: false,
+            people_only: false,
         },
         queued(n, queue, QueuedWhy::Opened),
     ]

@@ -98,6 +98,7 @@ fn record(n: u64) -> Record {
             facts: protocol::facts::FactValues::new(),
             route: None,
             practice: false,
+            people_only: false,
         });
     }
     events.push(Event::EntryAdded { conversation, contact, seq: n, entry: EntryKind::FromCustomer });

@@ -35,6 +35,7 @@ impl Log {
             facts: protocol::facts::FactValues::new(),
             route: None,
             practice: false,
+            people_only: false,
         };
         let entry = log.entry();
         let gone = Event::Abandoned { contact };

@@ -9,12 +9,20 @@ use super::{At, Known, Model};
 /// What is known of a contact and bots.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lease {
-    /// A bot gave it up, or a person took it from one.
+    /// A bot gave it up, a person took it from one, or it is only practised.
     pub(crate) people_only: bool,
+    /// It is only practised.
+    practised: bool,
     /// Since when the customer waits for the bot that has it.
     waits_since: Option<Millis>,
     /// Who had it last of all bots, and until when.
     left: Option<(AgentId, Millis)>,
+}
+
+impl Lease {
+    pub(crate) fn opened(practice: bool) -> Self {
+        Self { people_only: practice, practised: practice, ..Self::default() }
+    }
 }
 
 impl Model {
@@ -29,6 +37,10 @@ impl Model {
                 assert_eq!(*reclaim_at, at.plus(BOT_RECLAIM_MS));
             }
             Event::EntryAdded { contact, entry, .. } => self.bot_entry(at, *contact, entry),
+            Event::CompanyChanged { contact, agent, role: Some(CompanyRole::Asked { .. }) } => {
+                let asked = self.is_bot(*agent) && self.contacts[contact].bots.practised;
+                assert!(!asked, "a bot was asked about what is only practised");
+            }
             Event::OfferMade { contact, agent, .. } => {
                 let refused = self.is_bot(*agent) && self.contacts[contact].bots.people_only;
                 assert!(!refused, "{contact} was offered to a bot again");
