@@ -47,6 +47,7 @@ use crate::bots::Bots;
 use crate::feed::Feeds;
 use crate::floor::Floor;
 use crate::keys::KeyRing;
+use crate::orders::waiting::Waiting;
 use crate::webhooks::Rows;
 
 pub use contract::{asyncapi_document, openapi_document, schemas};
@@ -86,6 +87,7 @@ struct Api {
     webhooks: Rows,
     /// Orders for remedies that wait for their integration.
     orders: Bucket,
+    waiting: Waiting,
     bots: Bots,
 }
 
@@ -122,6 +124,7 @@ pub async fn start(
     let feeds = feed::follow(kit, &bus).await?;
     let webhooks = Rows::open(&bus).await?;
     let orders = bus.ensure_bucket(&places::orders()).await.context("failed to open the orders")?;
+    let waiting = orders::waiting::follow(kit, &orders).await?;
     let bots = Bots::open(&bus).await?;
     let leases = bus.ensure_bucket(&places::leases()).await.context("failed to open the leases")?;
     let per_second = Rate::per_second(kit.settings.limits.api_requests_per_second);
@@ -144,6 +147,7 @@ pub async fn start(
         feeds,
         webhooks: webhooks.clone(),
         orders,
+        waiting,
         bots,
     };
     let api = Arc::new(api);

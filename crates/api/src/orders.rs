@@ -1,15 +1,18 @@
 //! Orders for remedies that wait for their integration: which there are, and what became of each.
 
+pub(crate) mod waiting;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use bus::{KvError, UnsealError};
+use bus::{Entry, KvError, UnsealError};
 use protocol::api::{RemedyOrder, RemedyOrderAnswer, RemedyOrderStatus};
 use protocol::content::{Content, Sealed};
 use protocol::integration::order::{
-    ORDERS_PAGE_MAX, OpenOrder, OrderAnswered, OrderRow, OrdersPage, REFERENCE_BYTES_MAX, order_key, order_of,
+    ORDERS_PAGE_MAX, OpenOrder, OrderAnswered, OrderRow, OrdersPage, REFERENCE_BYTES_MAX, earlier_order_key,
+    order_key,
 };
 use protocol::limits::REASON_BYTES_MAX;
 use protocol::remedies::OrderAnswer;
@@ -59,33 +62,52 @@ fn of(api: &Api, caller: &Caller) -> Result<SubjectToken, Problem> {
 /// # Errors
 /// When the bus does not answer; fate: retry.
 pub(crate) async fn open(api: &Api, integration: &SubjectToken) -> Result<OrdersPage, Problem> {
-    let entries = api.orders.entries().await.map_err(|error| {
-        tracing::warn!(%error, "failed to read the orders");
-        problems::bus_unavailable()
-    })?;
-    let mut waiting: Vec<(RemedyId, OrderRow)> = entries
-        .iter()
-        .filter_map(|entry| {
-            let (whose, remedy) = order_of(&entry.key)?;
-            let row: OrderRow = serde_json::from_slice(&entry.value).ok()?;
-            (whose == *integration && row.answer.is_none()).then_some((remedy, row))
-        })
-        .collect();
-    waiting.sort_by_key(|(remedy, _)| *remedy);
-    let more = waiting.len().saturating_sub(ORDERS_PAGE_MAX);
-    waiting.truncate(ORDERS_PAGE_MAX);
+    let (waiting, more) = api.waiting.of(integration, ORDERS_PAGE_MAX);
     let mut orders = Vec::with_capacity(waiting.len());
-    for (remedy, row) in waiting {
-        orders.push(OpenOrder { remedy, at: row.at, order: opened(api, &row.order).await? });
+    for (remedy, key) in waiting {
+        // It may have been answered a moment ago.
+        let Some((_, row)) = row(api, integration, &key).await?.filter(|(_, row)| row.answer.is_none())
+        else {
+            continue;
+        };
+        let order = if let Some(sealed) = &row.order { opened(api, sealed).await?.words() } else { None };
+        orders.push(OpenOrder { remedy, at: row.at, order });
     }
     Ok(OrdersPage { orders, more })
 }
 
-/// What is to be done; `None`: its customer was erased.
-async fn opened(api: &Api, sealed: &Sealed) -> Result<Option<RemedyOrder>, Problem> {
+/// The row under a key, if it is an order for this integration.
+async fn row(api: &Api, integration: &SubjectToken, key: &str) -> Result<Option<(Entry, OrderRow)>, Problem> {
+    let Some(entry) = api.orders.get(key).await.map_err(|error| away(&error))? else { return Ok(None) };
+    let row: OrderRow = serde_json::from_slice(&entry.value).map_err(|error| {
+        tracing::error!(key, line = error.line(), "an order does not read");
+        Problem::internal()
+    })?;
+    Ok((row.integration_at(key).as_ref() == Some(integration)).then_some((entry, row)))
+}
+
+/// What is to be done, as far as it can be read.
+enum Opened {
+    Words(Box<RemedyOrder>),
+    /// Its key was destroyed.
+    Erased,
+    Unreadable,
+}
+
+impl Opened {
+    fn words(self) -> Option<RemedyOrder> {
+        match self {
+            Self::Words(order) => Some(*order),
+            Self::Erased | Self::Unreadable => None,
+        }
+    }
+}
+
+async fn opened(api: &Api, sealed: &Sealed) -> Result<Opened, Problem> {
     match api.sealer.unseal(sealed).await {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-        Err(UnsealError::Erased | UnsealError::NoKey | UnsealError::Damaged) => Ok(None),
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).map_or(Opened::Unreadable, Opened::Words)),
+        Err(UnsealError::Erased) => Ok(Opened::Erased),
+        Err(UnsealError::NoKey | UnsealError::Damaged) => Ok(Opened::Unreadable),
         Err(UnsealError::Unavailable(error)) => {
             tracing::warn!(%error, "the keys did not answer");
             Err(problems::bus_unavailable())
@@ -96,7 +118,7 @@ async fn opened(api: &Api, sealed: &Sealed) -> Result<Option<RemedyOrder>, Probl
 /// Takes what became of an order: once, whoever says it how often.
 ///
 /// # Errors
-/// When there is no such order, or another answer stands there (fate: refuse), or the bus does not answer (fate: retry).
+/// When there is no such order, or another answer stands there (fate: refuse), or it cannot be stored now (fate: retry).
 pub(crate) async fn answer(
     api: &Api,
     integration: &SubjectToken,
@@ -104,30 +126,21 @@ pub(crate) async fn answer(
     asked: RemedyOrderAnswer,
 ) -> Result<OrderAnswered, Problem> {
     let said = check(asked)?;
-    let key = order_key(integration, remedy);
     for _ in 0..TRIES {
-        let entry = api.orders.get(&key).await.map_err(|error| away(&error))?.ok_or_else(unknown_order)?;
-        let row: OrderRow = serde_json::from_slice(&entry.value).map_err(|error| {
-            tracing::error!(%remedy, line = error.line(), "an order does not read");
-            Problem::internal()
-        })?;
-        if let Some(stands) = &row.answer {
-            return if is_same(api, stands, &said).await? {
+        let mut found = row(api, integration, &order_key(remedy)).await?;
+        if found.is_none() {
+            found = row(api, integration, &earlier_order_key(integration, remedy)).await?;
+        }
+        let (entry, row) = found.ok_or_else(unknown_order)?;
+        if row.answer.is_some() {
+            return if is_same(api, &row, &said).await? {
                 Ok(OrderAnswered { remedy, duplicate: true })
             } else {
                 Err(answered())
             };
         }
-        let answer = match &said {
-            Said::Done(None) => OrderAnswer::Done { reference: None },
-            Said::Done(Some(reference)) => {
-                let words = publish::json(&Content::words(reference.clone()))?;
-                OrderAnswer::Done { reference: Some(publish::seal(api, row.identity, &words).await?) }
-            }
-            Said::Failed(reason) => OrderAnswer::Failed { reason: reason.clone() },
-        };
-        let row = OrderRow { answer: Some(answer), ..row };
-        match api.orders.update(&key, publish::json(&row)?.into(), entry.revision).await {
+        let row = settled(api, row, &said).await?;
+        match api.orders.update(&entry.key, publish::json(&row)?.into(), entry.revision).await {
             Ok(_) => return Ok(OrderAnswered { remedy, duplicate: false }),
             // Somebody was faster: perhaps with the same answer.
             Err(KvError::WrongRevision) => {}
@@ -137,16 +150,51 @@ pub(crate) async fn answer(
     Err(problems::bus_unavailable())
 }
 
-async fn is_same(api: &Api, stands: &OrderAnswer, said: &Said) -> Result<bool, Problem> {
-    match (stands, said) {
-        (OrderAnswer::Failed { reason }, Said::Failed(again)) => Ok(reason == again),
-        (OrderAnswer::Done { reference: None }, Said::Done(again)) => Ok(again.is_none()),
-        (OrderAnswer::Done { reference: Some(sealed) }, Said::Done(again)) => {
-            // One that was erased can be held against nothing any more.
+/// The row with its answer.
+async fn settled(api: &Api, row: OrderRow, said: &Said) -> Result<OrderRow, Problem> {
+    let answer = match said {
+        Said::Failed(reason) => OrderAnswer::Failed { reason: reason.clone() },
+        Said::Done(None) => OrderAnswer::Done { reference: None },
+        // It is done all the same; a key that was made for them now would keep something of whom nothing is to be kept.
+        Said::Done(Some(_)) if is_forgotten(api, &row).await? => {
+            return Ok(OrderRow { erased: true, ..row.answered(OrderAnswer::Done { reference: None }) });
+        }
+        Said::Done(Some(reference)) => {
+            let words = publish::json(&Content::words(reference.clone()))?;
+            OrderAnswer::Done { reference: Some(publish::seal(api, row.identity, &words).await?) }
+        }
+    };
+    Ok(row.answered(answer))
+}
+
+/// Whether the customer was erased since it was laid there. Who is back has keys again, and is told what there is to tell.
+async fn is_forgotten(api: &Api, row: &OrderRow) -> Result<bool, Problem> {
+    let Some(sealed) = &row.order else { return Ok(false) };
+    if !matches!(opened(api, sealed).await?, Opened::Erased) {
+        return Ok(false);
+    }
+    let keys = api.sealer.living_keys(row.identity).await.map_err(|error| {
+        tracing::warn!(%error, "the keys did not answer");
+        problems::bus_unavailable()
+    })?;
+    Ok(keys.is_empty())
+}
+
+/// Whether an answered order was answered so.
+async fn is_same(api: &Api, row: &OrderRow, said: &Said) -> Result<bool, Problem> {
+    match (&row.answer, said) {
+        (Some(OrderAnswer::Failed { reason }), Said::Failed(again)) => Ok(reason == again),
+        // One that was not kept can be held against nothing.
+        (Some(OrderAnswer::Done { reference: None }), Said::Done(again)) => Ok(row.erased || again.is_none()),
+        (Some(OrderAnswer::Done { reference: Some(sealed) }), Said::Done(again)) => {
+            // Nor can one that was erased since.
             let known = feed::open(api, sealed).await?;
             Ok(known.is_none_or(|known| Some(known.text) == *again))
         }
-        (OrderAnswer::Done { .. } | OrderAnswer::Failed { .. } | OrderAnswer::Unknown { .. }, _) => Ok(false),
+        (
+            Some(OrderAnswer::Done { .. } | OrderAnswer::Failed { .. } | OrderAnswer::Unknown { .. }) | None,
+            Said::Done(_) | Said::Failed(_),
+        ) => Ok(false),
     }
 }
 
@@ -195,8 +243,18 @@ fn answered() -> Problem {
 }
 
 fn away(error: &KvError) -> Problem {
-    tracing::warn!(%error, "failed to use the orders");
-    problems::bus_unavailable()
+    match error {
+        KvError::Full => problems::storage_full(),
+        KvError::TooLarge => problems::too_large_to_keep(),
+        KvError::Exists
+        | KvError::WrongRevision
+        | KvError::InvalidKey
+        | KvError::Unavailable(_)
+        | KvError::Refused(_) => {
+            tracing::warn!(%error, "failed to use the orders");
+            problems::bus_unavailable()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -226,6 +284,17 @@ mod tests {
             (NotFound, None, None, "answer_not_final"),
         ] {
             assert_eq!(code(status, reference, reason), expected, "{status:?} {reference:?} {reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_that_is_full_is_told_as_such() {
+        for (error, code) in [
+            (KvError::Full, "storage_full"),
+            (KvError::TooLarge, "too_large_to_keep"),
+            (KvError::Unavailable("away".to_owned()), "bus_unavailable"),
+        ] {
+            assert_eq!(away(&error).code, code, "{error}");
         }
     }
 }

@@ -3,17 +3,16 @@
 //! It is what a shop's address is otherwise: an order is laid there once under the remedy's id, asked about by it, and its first answer
 //! is the only one.
 
-use bus::{Bucket, KvError, Sealer, WatchEvent};
+use bus::{Bucket, Entry, KvError, Sealer, WatchEvent};
 use empowerment_core::OrderView;
-use protocol::api::RemedyOrder;
-use protocol::integration::order::{OrderRow, order_key, order_of};
+use protocol::integration::order::{OrderRow, earlier_order_key, order_key, order_of};
 use protocol::remedies::OrderAnswer;
 use protocol::{Millis, RemedyId, SubjectToken};
 use service::{Clock, failpoint};
 use tokio::sync::mpsc;
 
 use crate::leader::Said;
-use crate::orders::open_words;
+use crate::orders::body;
 
 /// The word for an order that was not answered.
 const PENDING: &str = "pending";
@@ -37,41 +36,45 @@ impl Mailbox {
     }
 
     async fn look(&self, remedy: RemedyId, order: &OrderView) -> Result<OrderAnswer, &'static str> {
-        let key = order_key(&self.integration, remedy);
-        let found = self.orders.get(&key).await.map_err(|error| away(&error))?;
+        let key = order_key(remedy);
+        let mut found = self.orders.get(&key).await.map_err(|error| away(&error))?;
+        if found.is_none() {
+            let earlier = earlier_order_key(&self.integration, remedy);
+            found = self.orders.get(&earlier).await.map_err(|error| away(&error))?;
+        }
         let Some(entry) = found else {
             self.lay(&key, order).await?;
             return Err(PENDING);
         };
         let row: OrderRow = serde_json::from_slice(&entry.value).map_err(|_| "not_an_answer")?;
+        if row.answer.is_none() && row.integration_at(&entry.key).as_ref() != Some(&self.integration) {
+            self.pass_over(&entry, row).await;
+            return Err(PENDING);
+        }
         row.answer.ok_or(PENDING)
     }
 
+    /// An order that waits for an integration of another name waits for the one that there is now, and is not laid there a second
+    /// time: the remedy's id says that it is the same.
+    async fn pass_over(&self, entry: &Entry, row: OrderRow) {
+        let row = OrderRow { integration: Some(self.integration.clone()), ..row };
+        let Ok(row) = serde_json::to_vec(&row) else { return };
+        match self.orders.update(&entry.key, row.into(), entry.revision).await {
+            Ok(_) => tracing::info!(key = entry.key, "an order waits for another integration now"),
+            // It is looked at again, and may have been answered.
+            Err(error) => tracing::warn!(%error, "an order waits for an integration of another name"),
+        }
+    }
+
     async fn lay(&self, key: &str, order: &OrderView) -> Result<(), &'static str> {
-        let words = match &order.words {
-            None => None,
-            Some(words) => open_words(&self.sealer, words).await.map_err(|()| "words_unavailable")?,
-        };
-        let body = RemedyOrder {
-            kind: order.kind,
-            cents: order.money.map(|money| money.cents),
-            currency: order.money.map(|money| money.currency),
-            order: order.order.clone(),
-            line: order.line.clone(),
-            reason: order.reason.clone(),
-            incident: order.incident.clone(),
-            words,
-            due: order.due.map(|due| due.0),
-            on_top_of: order.on_top_of,
-            contact: order.contact,
-        };
+        let body = body(&self.sealer, order).await.map_err(|()| "words_unavailable")?;
         let body = serde_json::to_vec(&body).map_err(|_| "order_not_written")?;
         let sealed = self.sealer.seal(order.identity, &body).await.map_err(|error| {
             tracing::warn!(%error, "failed to seal an order; it is tried again");
             "order_not_sealed"
         })?;
         let at = Millis(self.clock.unix_ms());
-        let row = OrderRow { at, identity: order.identity, order: sealed, answer: None };
+        let row = OrderRow::waiting(at, order.identity, self.integration.clone(), sealed);
         let row = serde_json::to_vec(&row).map_err(|_| "order_not_written")?;
         failpoint::hit("empowerment.after_grant_before_order");
         match self.orders.create(key, row.into()).await {
@@ -95,9 +98,7 @@ impl Mailbox {
             match watcher.next().await? {
                 WatchEvent::CaughtUp => is_new = true,
                 WatchEvent::Put(entry) if is_new => {
-                    let remedy = order_of(&entry.key)
-                        .filter(|(integration, _)| *integration == self.integration)
-                        .map(|(_, remedy)| remedy);
+                    let remedy = order_of(&entry.key).map(|(_, remedy)| remedy);
                     let row = serde_json::from_slice::<OrderRow>(&entry.value).ok();
                     if let (Some(remedy), Some(answer)) = (remedy, row.and_then(|row| row.answer))
                         && said.send(Said::Order { remedy, answer }).await.is_err()

@@ -2,6 +2,7 @@
 
 use bus::{Sealer, UnsealError};
 use empowerment_core::OrderView;
+use protocol::api::RemedyOrder;
 use protocol::content::{Content, Sealed};
 use protocol::integration::order::REFERENCE_BYTES_MAX;
 use protocol::limits::REASON_BYTES_MAX;
@@ -23,22 +24,6 @@ pub(crate) struct Orders {
     shop: Option<Shop>,
     mailbox: Option<Mailbox>,
     sealer: Sealer,
-}
-
-/// An order as the shop reads it; every field stands there, so that the same order is the same bytes.
-#[derive(Serialize)]
-struct OrderBody<'a> {
-    kind: &'static str,
-    cents: Option<i64>,
-    currency: Option<String>,
-    order: Option<&'a SubjectToken>,
-    line: Option<&'a SubjectToken>,
-    reason: Option<&'a SubjectToken>,
-    incident: Option<&'a SubjectToken>,
-    words: Option<String>,
-    due: Option<u64>,
-    on_top_of: Option<RemedyId>,
-    contact: protocol::ContactId,
 }
 
 #[derive(Deserialize)]
@@ -104,26 +89,7 @@ impl Orders {
     }
 
     async fn place(&self, shop: &Shop, remedy: RemedyId, order: &OrderView) -> Told {
-        let words = match &order.words {
-            None => None,
-            Some(words) => match open_words(&self.sealer, words).await {
-                Ok(words) => words,
-                Err(()) => return unknown("words_unavailable"),
-            },
-        };
-        let body = OrderBody {
-            kind: order.kind.as_str(),
-            cents: order.money.map(|money| money.cents),
-            currency: order.money.map(|money| money.currency.to_string()),
-            order: order.order.as_ref(),
-            line: order.line.as_ref(),
-            reason: order.reason.as_ref(),
-            incident: order.incident.as_ref(),
-            words,
-            due: order.due.map(|due| due.0),
-            on_top_of: order.on_top_of,
-            contact: order.contact,
-        };
+        let Ok(body) = body(&self.sealer, order).await else { return unknown("words_unavailable") };
         failpoint::hit("empowerment.after_grant_before_order");
         let told = call(shop, Method::PUT, remedy, Some(&body)).await;
         match told {
@@ -196,6 +162,30 @@ fn other() -> String {
     "refused".to_owned()
 }
 
+/// An order as whoever carries it out reads it.
+///
+/// # Errors
+/// When the key of its words could not be had now; fate: retry.
+pub(crate) async fn body(sealer: &Sealer, order: &OrderView) -> Result<RemedyOrder, ()> {
+    let words = match &order.words {
+        Some(words) => open_words(sealer, words).await?,
+        None => None,
+    };
+    Ok(RemedyOrder {
+        kind: order.kind,
+        cents: order.money.map(|money| money.cents),
+        currency: order.money.map(|money| money.currency),
+        order: order.order.clone(),
+        line: order.line.clone(),
+        reason: order.reason.clone(),
+        incident: order.incident.clone(),
+        words,
+        due: order.due.map(|due| due.0),
+        on_top_of: order.on_top_of,
+        contact: order.contact,
+    })
+}
+
 /// The words; `None` when nobody can read them any more.
 ///
 /// # Errors
@@ -220,6 +210,8 @@ pub(crate) async fn open_words(sealer: &Sealer, sealed: &Sealed) -> Result<Optio
 
 #[cfg(test)]
 mod tests {
+    use protocol::remedy::RemedyKind;
+
     use super::*;
 
     fn of(status: u16, body: &str) -> Told {
@@ -253,6 +245,28 @@ mod tests {
         for status in [201, 204, 302, 400, 401, 500, 503] {
             assert_eq!(of(status, done), unknown(format!("status_{status}")));
         }
+    }
+
+    /// What shops of earlier versions were sent: another text under the same id would be another order to them.
+    #[test]
+    fn every_field_of_an_order_stands_there_in_its_place() {
+        let order = RemedyOrder {
+            kind: RemedyKind::Refund,
+            cents: Some(60_000),
+            currency: Some("EUR".parse().unwrap()),
+            order: None,
+            line: None,
+            reason: SubjectToken::new("not_ours").ok(),
+            incident: None,
+            words: None,
+            due: None,
+            on_top_of: Some(RemedyId { log_seq: 3, n: 1 }),
+            contact: protocol::ContactId { log_seq: 17, n: 2 },
+        };
+        assert_eq!(
+            serde_json::to_string(&order).unwrap(),
+            r#"{"kind":"refund","cents":60000,"currency":"EUR","order":null,"line":null,"reason":"not_ours","incident":null,"words":null,"due":null,"on_top_of":"rem_3_1","contact":"con_17_2"}"#
+        );
     }
 
     #[test]

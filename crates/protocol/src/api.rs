@@ -167,37 +167,38 @@ pub struct ProblemBody {
     pub code: String,
 }
 
-/// An order for a remedy: what is asked of the system that carries it out, `PUT /orders/{remedy}`.
+/// An order for a remedy: what is asked of the system that carries it out, `PUT /orders/{remedy}`. Every field stands there, also
+/// where there is nothing to say, so that the same order is the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RemedyOrder {
     /// What to do.
     pub kind: RemedyKind,
     /// How much, hundredths of the currency.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub cents: Option<i64>,
     /// Its currency.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub currency: Option<Currency>,
     /// For which order, by the shop's number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub order: Option<SubjectToken>,
     /// Which line of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub line: Option<SubjectToken>,
     /// One of the policy's reasons.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub reason: Option<SubjectToken>,
     /// The incident that it belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub incident: Option<SubjectToken>,
     /// The agent's own words about what is to be done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub words: Option<String>,
     /// By when, ms since 1970.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub due: Option<u64>,
     /// Given knowing of this one for the same thing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub on_top_of: Option<RemedyId>,
     /// The contact.
     pub contact: ContactId,

@@ -6,7 +6,7 @@ use protocol::api::RemedyOrder;
 use protocol::command::Command;
 use protocol::content::Content;
 use protocol::edge::{EdgeKind, GuestQuestion};
-use protocol::integration::order::{OrderRow, order_key};
+use protocol::integration::order::{ORDERS_PAGE_MAX, OrderRow, order_key};
 use protocol::remedies::OrderAnswer;
 use protocol::streams::{CONTACTS, INBOUND};
 use protocol::{InputBody, Millis, RemedyId, SubjectToken};
@@ -298,10 +298,21 @@ async fn lay(house: &House, whose: &str, n: u32) -> RemedyId {
     let orders = house.bus.ensure_bucket(&places::orders()).await.unwrap();
     let remedy = RemedyId { log_seq: 7, n };
     let sealed = house.sealer.seal(identity(1), &serde_json::to_vec(&order(n)).unwrap()).await.unwrap();
-    let row = OrderRow { at: Millis(5), identity: identity(1), order: sealed, answer: None };
-    let key = order_key(&SubjectToken::new(whose).unwrap(), remedy);
-    orders.create(&key, serde_json::to_vec(&row).unwrap().into()).await.unwrap();
+    let row = OrderRow::waiting(Millis(5), identity(1), SubjectToken::new(whose).unwrap(), sealed);
+    orders.create(&order_key(remedy), serde_json::to_vec(&row).unwrap().into()).await.unwrap();
     remedy
+}
+
+/// The remedies whose orders wait, once they are so many.
+async fn waiting(house: &House, n: usize) -> Value {
+    let mut page = Value::Null;
+    house
+        .until(async || {
+            page = house.get("orders").await.1;
+            page["orders"].as_array().is_some_and(|orders| orders.len() == n)
+        })
+        .await;
+    page
 }
 
 #[tokio::test]
@@ -309,6 +320,7 @@ async fn an_order_is_fetched_and_answered_once() {
     let house = House::open().await;
     let (first, second) = (lay(&house, "shop", 1).await, lay(&house, "shop", 2).await);
     let other = lay(&house, "crm", 3).await;
+    waiting(&house, 2).await;
     let key = key_of(&house, "shop", &["orders.answer"]).await;
     let (status, page) = house.get_with(&key, "orders").await;
     assert_eq!(status, 200, "{page}");
@@ -335,8 +347,9 @@ async fn an_order_is_fetched_and_answered_once() {
     let failed = json!({"status": "failed", "reason": "sold_out"}).to_string();
     let (status, answered) = house.put(&format!("orders/{second}/answer"), &failed).await;
     assert_eq!((status, answered), (200, json!({"remedy": second})));
+    // At once, and not when the answers were heard.
     let left = asked(&house, &shop, GuestQuestion::Orders, json!({})).await;
-    assert_eq!((&left["orders"], &left["more"]), (&json!([]), &json!(0)));
+    assert_eq!(left["orders"], json!([]));
     for (path, code) in [
         (format!("orders/{other}/answer"), "unknown_order"),
         ("orders/nonsense/answer".to_owned(), "unknown_order"),
@@ -351,10 +364,11 @@ async fn an_order_is_fetched_and_answered_once() {
     assert_eq!(shop.ask(&house, EdgeKind::Order, "o-1", &done).await["code"], "bad_subject");
 
     let orders = house.bus.ensure_bucket(&places::orders()).await.unwrap();
-    let kept = orders.get(&order_key(&shop.name, first)).await.unwrap().unwrap();
+    let kept = orders.get(&order_key(first)).await.unwrap().unwrap();
     let text = String::from_utf8_lossy(&kept.value).into_owned();
     assert!(!text.contains("WT-7Q2K") && !text.contains("the red one"), "{text}");
     let row: OrderRow = serde_json::from_slice(&kept.value).unwrap();
+    assert_eq!(row.order, None, "what was to be done is not kept");
     let Some(OrderAnswer::Done { reference: Some(reference) }) = row.answer else { panic!("{row:?}") };
     let reference = house.sealer.unseal(&reference).await.unwrap();
     assert_eq!(serde_json::from_slice::<Content>(&reference).unwrap().text, "WT-7Q2K");
@@ -364,11 +378,86 @@ async fn an_order_is_fetched_and_answered_once() {
 #[tokio::test]
 async fn the_order_of_who_was_erased_is_answered_all_the_same() {
     let house = House::open().await;
-    let remedy = lay(&house, "shop", 1).await;
+    let remedies = [lay(&house, "shop", 1).await, lay(&house, "shop", 2).await];
     house.sealer.erase_identity(identity(1)).await.unwrap();
-    let (_, page) = house.get("orders").await;
-    assert_eq!((&page["orders"][0]["remedy"], &page["orders"][0]["order"]), (&json!(remedy), &Value::Null));
-    let path = format!("orders/{remedy}/answer");
-    assert_eq!(house.put(&path, r#"{"status": "failed", "reason": "nobody"}"#).await.0, 200);
+    let page = waiting(&house, 2).await;
+    assert_eq!(
+        (&page["orders"][0]["remedy"], &page["orders"][0]["order"]),
+        (&json!(remedies[0]), &Value::Null)
+    );
+    let [failed, done] = remedies.map(|remedy| format!("orders/{remedy}/answer"));
+    assert_eq!(house.put(&failed, r#"{"status": "failed", "reason": "nobody"}"#).await.0, 200);
+    let answer = r#"{"status": "done", "reference": "WT-7Q2K"}"#;
+    assert_eq!(house.put(&done, answer).await, (200, json!({"remedy": remedies[1]})));
+    // No new key seals what was answered, and the same again is the same, as far as anybody knows.
+    assert_eq!(house.sealer.living_keys(identity(1)).await.unwrap(), []);
+    let orders = house.bus.ensure_bucket(&places::orders()).await.unwrap();
+    let kept = orders.get(&order_key(remedies[1])).await.unwrap().unwrap();
+    let row: OrderRow = serde_json::from_slice(&kept.value).unwrap();
+    assert_eq!((row.answer, row.order), (Some(OrderAnswer::Done { reference: None }), None));
+    let (status, again) = house.put(&done, answer).await;
+    assert_eq!((status, &again["duplicate"]), (200, &json!(true)), "{again}");
+    let (status, other) = house.put(&done, r#"{"status": "failed"}"#).await;
+    assert_eq!((status, &other["code"]), (409, &json!("order_answered")));
+    // Who is back is told of what comes afterwards.
+    let late = lay(&house, "shop", 3).await;
+    house.sealer.erase_identity(identity(1)).await.unwrap();
+    house.sealer.seal(identity(1), b"hello again").await.unwrap();
+    assert_eq!(house.put(&format!("orders/{late}/answer"), answer).await.0, 200);
+    let kept = orders.get(&order_key(late)).await.unwrap().unwrap();
+    let row: OrderRow = serde_json::from_slice(&kept.value).unwrap();
+    assert!(matches!(row.answer, Some(OrderAnswer::Done { reference: Some(_) })), "{row:?}");
+    house.close().await;
+}
+
+/// Rows that were laid before lie under another key, which names the integration.
+#[tokio::test]
+async fn the_order_of_an_earlier_version_is_fetched_and_answered() {
+    let house = House::open().await;
+    let orders = house.bus.ensure_bucket(&places::orders()).await.unwrap();
+    let sealed = house.sealer.seal(identity(1), &serde_json::to_vec(&order(1)).unwrap()).await.unwrap();
+    let row = json!({"at": 5, "identity": identity(1), "order": sealed}).to_string();
+    for key in ["shop.rem_7_1", "crm.rem_7_2"] {
+        orders.create(key, row.clone().into()).await.unwrap();
+    }
+    let page = waiting(&house, 1).await;
+    let expected = json!([{"remedy": "rem_7_1", "at": 5, "order": order(1)}]);
+    assert_eq!((&page["orders"], &page["more"]), (&expected, &json!(0)));
+    let done = r#"{"status": "done"}"#;
+    assert_eq!(house.put("orders/rem_7_2/answer", done).await.1["code"], "unknown_order", "another one's");
+    assert_eq!(house.put("orders/rem_7_1/answer", done).await.0, 200);
+    assert_eq!(house.put("orders/rem_7_1/answer", done).await.1["duplicate"], true);
+    let kept = orders.get("shop.rem_7_1").await.unwrap().unwrap();
+    let row: OrderRow = serde_json::from_slice(&kept.value).unwrap();
+    assert_eq!((row.answer, row.order), (Some(OrderAnswer::Done { reference: None }), None));
+    assert_eq!(orders.keys().await.unwrap().len(), 2, "it lies there once");
+    house.close().await;
+}
+
+/// One order has room for a page and no more; what was answered makes room.
+#[tokio::test]
+async fn a_page_of_orders_is_full_at_its_limit() {
+    let house = House::open().await;
+    let most = u32::try_from(ORDERS_PAGE_MAX).unwrap();
+    for n in 1..=most + 1 {
+        lay(&house, "shop", n).await;
+    }
+    let mut page = Value::Null;
+    house
+        .until(async || {
+            page = house.get("orders").await.1;
+            page["more"] == 1
+        })
+        .await;
+    assert_eq!(page["orders"].as_array().unwrap().len(), ORDERS_PAGE_MAX);
+    assert_eq!(page["orders"][0]["remedy"], "rem_7_1");
+    assert_eq!(house.put("orders/rem_7_1/answer", r#"{"status": "done"}"#).await.0, 200);
+    house
+        .until(async || {
+            page = house.get("orders").await.1;
+            page["more"] == 0
+        })
+        .await;
+    assert_eq!(page["orders"][ORDERS_PAGE_MAX - 1]["remedy"], format!("rem_7_{}", most + 1));
     house.close().await;
 }

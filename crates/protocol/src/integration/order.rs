@@ -22,24 +22,62 @@ pub struct OrderRow {
     pub at: Millis,
     /// Whose key seals it.
     pub identity: IdentityId,
-    /// Sealed [`RemedyOrder`].
-    pub order: Sealed,
+    /// Whose order it is: see [`OrderRow::integration_at`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration: Option<SubjectToken>,
+    /// Sealed [`RemedyOrder`], until it is answered: nobody needs it afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Sealed>,
     /// The answer: done or failed, and never another one after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<OrderAnswer>,
+    /// Whether its customer was erased before it was answered: a reference in the answer was not kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
 }
 
-/// The key of an order's row.
+impl OrderRow {
+    /// An order that waits for an integration.
+    #[must_use]
+    pub fn waiting(at: Millis, identity: IdentityId, integration: SubjectToken, order: Sealed) -> Self {
+        let (integration, order) = (Some(integration), Some(order));
+        Self { at, identity, integration, order, answer: None, erased: false }
+    }
+
+    /// Whose order it is, as it lies under a key; rows of earlier versions are without it, and their keys say so.
+    #[must_use]
+    pub fn integration_at(&self, key: &str) -> Option<SubjectToken> {
+        self.integration.clone().or_else(|| order_of(key)?.0)
+    }
+
+    /// The same with its answer, and without what was to be done.
+    #[must_use]
+    pub fn answered(self, answer: OrderAnswer) -> Self {
+        Self { answer: Some(answer), order: None, ..self }
+    }
+}
+
+/// The key of an order's row: by the remedy alone, so that it lies there once, whatever the integration is called.
 #[must_use]
-pub fn order_key(integration: &SubjectToken, remedy: RemedyId) -> String {
+pub fn order_key(remedy: RemedyId) -> String {
+    remedy.to_string()
+}
+
+/// The key that earlier versions gave it: what they laid there is found as long as it is kept.
+#[must_use]
+pub fn earlier_order_key(integration: &SubjectToken, remedy: RemedyId) -> String {
     format!("{integration}.{remedy}")
 }
 
-/// Whose order has this key, and which it is.
+/// Which order has this key, and whose it is, if the key says so.
 #[must_use]
-pub fn order_of(key: &str) -> Option<(SubjectToken, RemedyId)> {
-    let (integration, remedy) = key.split_once('.')?;
-    Some((SubjectToken::new(integration).ok()?, remedy.parse().ok()?))
+pub fn order_of(key: &str) -> Option<(Option<SubjectToken>, RemedyId)> {
+    match key.split_once('.') {
+        None => Some((None, key.parse().ok()?)),
+        Some((integration, remedy)) => {
+            Some((Some(SubjectToken::new(integration).ok()?), remedy.parse().ok()?))
+        }
+    }
 }
 
 /// An order that waits for an answer.
@@ -78,12 +116,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_says_whose_order_it_is() {
+    fn a_key_says_which_order_it_is_and_an_earlier_one_whose() {
         let (shop, remedy) = (SubjectToken::new("shop").unwrap(), RemedyId { log_seq: 7, n: 1 });
-        assert_eq!(order_key(&shop, remedy), "shop.rem_7_1");
-        assert_eq!(order_of("shop.rem_7_1"), Some((shop, remedy)));
-        for other in ["shop", "shop.", ".rem_7_1", "shop.con_7_1", "shop.rem_7_1.more"] {
+        assert_eq!(order_key(remedy), "rem_7_1");
+        assert_eq!(order_of("rem_7_1"), Some((None, remedy)));
+        assert_eq!(earlier_order_key(&shop, remedy), "shop.rem_7_1");
+        assert_eq!(order_of("shop.rem_7_1"), Some((Some(shop), remedy)));
+        for other in ["shop", "shop.", ".rem_7_1", "shop.con_7_1", "shop.rem_7_1.more", "con_7_1", ""] {
             assert_eq!(order_of(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_row_of_an_earlier_version_is_of_whom_its_key_names() {
+        let identity = IdentityId(crate::Hash128([1; 16]));
+        let json = format!(r#"{{"at":5,"identity":"{identity}","order":"sealed"}}"#);
+        let row: OrderRow = serde_json::from_str(&json).unwrap();
+        let shop = SubjectToken::new("shop").unwrap();
+        assert_eq!(row.integration_at("shop.rem_7_1"), Some(shop.clone()));
+        assert_eq!((row.integration_at("rem_7_1"), row.order.is_some()), (None, true));
+        let moved = OrderRow { integration: Some(SubjectToken::new("store").unwrap()), ..row.clone() };
+        assert_eq!(moved.integration_at("shop.rem_7_1"), moved.integration);
+        let waiting = OrderRow::waiting(Millis(5), identity, shop, row.order.clone().unwrap());
+        assert_eq!(waiting, OrderRow { integration: waiting.integration.clone(), ..row });
+        let answered = waiting.answered(OrderAnswer::Failed { reason: "sold_out".to_owned() });
+        assert_eq!(
+            serde_json::to_string(&answered).unwrap(),
+            format!(
+                r#"{{"at":5,"identity":"{identity}","integration":"shop","answer":{{"is":"failed","reason":"sold_out"}}}}"#
+            )
+        );
     }
 }
