@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_errand_comes_back_as_it_left() {
+    fn an_errand_comes_back_as_it_left_within_its_time() {
         let errands = Errands(Signer::of_key([7; 32], ERRAND_BYTES_MAX));
         let errand = Errand::new(Some(bus::token_hash("session"))).unwrap();
         assert_ne!(errand, Errand::new(errand.before.clone()).unwrap());
@@ -73,7 +73,9 @@ mod tests {
         assert!(kept.len() <= ERRAND_BYTES_MAX, "{}", kept.len());
         assert_eq!(errands.open(&kept, Millis(1)), Some(errand));
         let first = Errand::new(None).unwrap();
-        assert_eq!(errands.open(&errands.seal(&first, Millis(1_000)), Millis(1)), Some(first));
+        let kept = errands.seal(&first, Millis(1_000));
+        assert_eq!(errands.open(&kept, Millis(999)), Some(first));
+        assert_eq!(errands.open(&kept, Millis(1_000)), None);
     }
 
     #[test]

@@ -239,37 +239,36 @@ impl Model {
         asked.map(|((_, agent), _)| *agent).collect()
     }
 
+    fn contact_opened(&mut self, at: Millis, event: &Event) {
+        let Event::ContactOpened {
+            contact, conversation, channel, facts, route, practice, people_only, ..
+        } = event
+        else {
+            return;
+        };
+        assert_eq!(practice, people_only, "what is practised is for people");
+        self.opened += 1;
+        let taken = self.config.routes.iter().find(|route| weigh::takes(route, facts));
+        assert_eq!(*route, taken.map(|route| route.name.clone()), "{facts:?}");
+        self.conversations.insert(*conversation, None);
+        let known = Known {
+            at: At::Nowhere,
+            conversation: *conversation,
+            channel: *channel,
+            queue: None,
+            needs: Vec::new(),
+            priority: 0,
+            since: at,
+            declined: BTreeMap::new(),
+            bots: bots::Lease::opened(*practice),
+            facts: facts.clone(),
+        };
+        assert!(self.contacts.insert(*contact, known).is_none(), "{contact} was born twice");
+    }
+
     fn contact_event(&mut self, at: Millis, event: &Event) {
         match event {
-            Event::ContactOpened {
-                contact,
-                conversation,
-                channel,
-                facts,
-                route,
-                practice,
-                people_only,
-                ..
-            } => {
-                assert_eq!(practice, people_only, "what is practised is for people");
-                self.opened += 1;
-                let taken = self.config.routes.iter().find(|route| weigh::takes(route, facts));
-                assert_eq!(*route, taken.map(|route| route.name.clone()), "{facts:?}");
-                self.conversations.insert(*conversation, None);
-                let known = Known {
-                    at: At::Nowhere,
-                    conversation: *conversation,
-                    channel: *channel,
-                    queue: None,
-                    needs: Vec::new(),
-                    priority: 0,
-                    since: at,
-                    declined: BTreeMap::new(),
-                    bots: bots::Lease::opened(*practice),
-                    facts: facts.clone(),
-                };
-                assert!(self.contacts.insert(*contact, known).is_none(), "{contact} was born twice");
-            }
+            Event::ContactOpened { .. } => self.contact_opened(at, event),
             Event::ContactReopened { contact } => {
                 let known = self.known(*contact);
                 match known.at {
