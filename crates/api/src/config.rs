@@ -46,7 +46,7 @@ pub(crate) struct Applied {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     /// The hash of the configuration that it was made from.
-    if_hash: Option<Hash128>,
+    pub(crate) if_hash: Option<Hash128>,
 }
 
 pub(crate) async fn get(State(api): State<Shared>) -> Result<Json<Present>, Problem> {

@@ -1,30 +1,22 @@
-//! What other systems tell the empowerment worker: facts, signals, agents' own identities, and the policy.
-
-use std::time::Duration;
+//! What other systems tell the empowerment worker: facts, signals and agents' own identities.
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
-use bus::Deadline;
-use protocol::api::{About, NewFacts, NewOwnIdentity, NewSignal, Person, PolicyTaken, Taken};
+use protocol::api::{About, NewFacts, NewOwnIdentity, NewSignal, Person, Taken};
 use protocol::audit::{self, Action};
 use protocol::input::WIRE_VERSION;
 use protocol::limits::{FACTS_MAX, IDENTITY_BYTES_MAX};
-use protocol::policy::{Policy, PolicyFault, PolicyInput};
 use protocol::remedy::{EmpowermentInput, FactsAbout};
-use protocol::till::PolicyChecked;
 use protocol::{AgentId, IdentityId, Input, InputBody, Millis, NoticeId, SignalId, SubjectToken};
 use service::Problem;
 use service::http::read_json;
 
 use crate::door::Caller;
 use crate::idempotency::IdempotencyKey;
-use crate::{Api, CONFIG_BYTES_MAX, Shared, body, problems, publish, trail};
-
-/// How long the worker may take to look at a policy.
-const CHECK_WAIT_MAX: Duration = Duration::from_secs(5);
+use crate::{Api, Shared, body, problems, publish, trail};
 
 /// Under which id facts are told, and when.
 pub(crate) struct Told<'a> {
@@ -122,47 +114,6 @@ pub(crate) async fn own_identity(
     Ok((StatusCode::ACCEPTED, Json(store(&api, &id.to_string(), input).await?)))
 }
 
-/// Checked by the worker before it is stored, so that a faulty one is answered with its faults and changes nothing.
-pub(crate) async fn put_policy(
-    State(api): State<Shared>,
-    caller: Caller,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<(StatusCode, Json<PolicyTaken>), Problem> {
-    let bytes = body.map_err(|rejection| problems::body(&rejection, CONFIG_BYTES_MAX))?;
-    let policy: Policy = read_json(&bytes)?;
-    caller.for_all_queues()?;
-    let json = publish::json(&policy)?;
-    let answer = api
-        .bus
-        .request(&api.subjects.policy_check(), json.clone().into(), Deadline::after(CHECK_WAIT_MAX))
-        .await;
-    let answer = answer.map_err(|error| {
-        tracing::warn!(%error, "the worker did not look at a policy");
-        let detail = "nothing changed: the empowerment role did not answer, try again when it is up";
-        Problem::unavailable("worker_silent", detail.to_owned())
-    })?;
-    let checked: PolicyChecked = serde_json::from_slice(&answer).map_err(|error| {
-        tracing::error!(line = error.line(), "the worker's answer does not read");
-        Problem::internal()
-    })?;
-    if !checked.faults.is_empty() {
-        return Err(faulty(&checked.faults));
-    }
-    let hash = api.hasher.content(&json);
-    trail::note(&api, &caller, Action::PolicyPublished, audit::About::hash(hash)).await?;
-    let id = NoticeId(uuid::Uuid::now_v7());
-    let input = EmpowermentInput::Policy(Box::new(PolicyInput { id, hash, policy }));
-    let Taken { input_seq, .. } = store(&api, &id.to_string(), input).await?;
-    tracing::info!(%hash, "a policy was published");
-    Ok((StatusCode::ACCEPTED, Json(PolicyTaken { hash, input_seq })))
-}
-
-fn faulty(faults: &[PolicyFault]) -> Problem {
-    let detail = "nothing changed; correct all of `faults` and send the whole policy again";
-    let faults = serde_json::to_value(faults).unwrap_or_default();
-    problems::unprocessable("policy_faulty", "the policy cannot be used", detail).with("faults", faults)
-}
-
 fn identity(api: &Api, person: &Person) -> Result<IdentityId, Problem> {
     if person.value.is_empty() || person.value.len() > IDENTITY_BYTES_MAX {
         let detail = format!("send 1 to {IDENTITY_BYTES_MAX} bytes as `value`");
@@ -171,7 +122,11 @@ fn identity(api: &Api, person: &Person) -> Result<IdentityId, Problem> {
     Ok(api.hasher.identity(person.channel, person.account.as_str(), &person.value))
 }
 
-async fn store(api: &Api, id: &str, input: EmpowermentInput) -> Result<Taken, Problem> {
+/// Stores what the worker is told.
+///
+/// # Errors
+/// When it cannot be stored now.
+pub(crate) async fn store(api: &Api, id: &str, input: EmpowermentInput) -> Result<Taken, Problem> {
     let made_at = Millis(api.kit.clock.unix_ms());
     let input = Input { v: WIRE_VERSION, made_at, body: InputBody::Empowerment(input) };
     let subject = api.subjects.inbound_empowerment();

@@ -25,6 +25,7 @@ mod message;
 mod orders;
 mod park;
 mod parked;
+mod policy;
 mod problems;
 mod publish;
 mod routes;

@@ -15,8 +15,8 @@ use protocol::signin::Scope;
 use crate::door::{self, Bound};
 use crate::{
     CONFIG_BYTES_MAX, REQUEST_WAIT_MAX, REQUESTS_AT_ONCE_MAX, Shared, acts, bots, channels, config, consents,
-    contacts, contract, customers, empowerment, feed, integrations, keys, message, orders, parked, problems,
-    sessions, trail, webhooks,
+    contacts, contract, customers, empowerment, feed, integrations, keys, message, orders, parked, policy,
+    problems, sessions, trail, webhooks,
 };
 
 /// What a route asks of its caller.
@@ -87,7 +87,7 @@ fn table() -> Vec<Route> {
         post("/api/v1/channels/{channel}/{name}/check", Needs::Scope(ConfigWrite), channels::check),
         get("/api/v1/config", Needs::Scope(ConfigRead), config::get),
         put("/api/v1/config", Needs::Scope(ConfigWrite), config::put).with_body(CONFIG_BYTES_MAX),
-        put("/api/v1/policy", Needs::Scope(ConfigWrite), empowerment::put_policy).with_body(CONFIG_BYTES_MAX),
+        put("/api/v1/policy", Needs::Scope(ConfigWrite), policy::put).with_body(CONFIG_BYTES_MAX),
         post("/api/v1/facts", Needs::Scope(FactsWrite), empowerment::facts),
         post("/api/v1/signals", Needs::Scope(FactsWrite), empowerment::signal),
         post("/api/v1/own-identities", Needs::Scope(AccountsManage), empowerment::own_identity),

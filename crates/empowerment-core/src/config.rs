@@ -1,6 +1,7 @@
 //! A new policy replaces the old one as a whole.
 
-use protocol::policy::{Asking, Card, FactEntry, PolicyInput};
+use protocol::input::REPLACES;
+use protocol::policy::{Asking, Card, FactEntry, PolicyFault, PolicyInput};
 use protocol::remedies::RemedyInput;
 use protocol::remedy::{ContactContext, EmpowermentInput};
 use protocol::{Language, RemedyCause, RemedyEvent, SubjectToken};
@@ -16,6 +17,12 @@ pub(crate) const CLAIM: &str = "claim";
 
 impl Turn<'_> {
     pub(crate) fn put_policy(&mut self, input: &PolicyInput) {
+        if input.replaces.is_some_and(|hash| hash != self.state.policy_hash()) {
+            // Nothing else is told: what else may be wrong with it is to be seen in what it is made anew from.
+            let message = "another policy is in force by now: make the change in that one".to_owned();
+            let faults = vec![PolicyFault { path: REPLACES.to_owned(), message }];
+            return self.emit(RemedyEvent::PolicyRefused { faults });
+        }
         match CompiledPolicy::compile(input.policy.clone()) {
             Ok(compiled) => {
                 self.state.checked = Some(compiled);

@@ -142,13 +142,13 @@ pub struct Taken {
     pub duplicate: bool,
 }
 
-/// A policy that was stored.
+/// A policy that is in force now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct PolicyTaken {
+pub struct PolicyApplied {
     /// Its hash.
     pub hash: Hash128,
-    /// Its place in INBOUND.
-    pub input_seq: u64,
+    /// The record of REMEDIES that put it in force.
+    pub log_seq: u64,
 }
 
 /// Every answer that is a no (RFC 9457): `application/problem+json`. Further fields depend on the code.

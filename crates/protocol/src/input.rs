@@ -234,5 +234,5 @@ pub struct ConfigInput {
     pub replaces: Option<Hash128>,
 }
 
-/// The path of the fault of a configuration that was made from one which is not in force any more.
+/// The path of the fault of a configuration or a policy that was made from one which is not in force any more.
 pub const REPLACES: &str = "replaces";

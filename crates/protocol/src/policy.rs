@@ -296,4 +296,7 @@ pub struct PolicyInput {
     pub hash: Hash128,
     /// The whole policy.
     pub policy: Policy,
+    /// The hash of the one that it was made from: it is refused where another one is in force by then. Absent: it replaces any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Hash128>,
 }

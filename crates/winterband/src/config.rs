@@ -258,15 +258,16 @@ async fn apply_accounts(
 
 /// The answer of `PUT /api/v1/policy`.
 #[derive(Deserialize)]
-struct PolicyTaken {
+struct PolicyApplied {
     hash: String,
+    log_seq: u64,
 }
 
 async fn apply_policy(file: &Path, url: &str, key: &str, client: &reqwest::Client) -> Result<ExitCode> {
     let (place, policy) = rules::load(Some(file))?;
     let request = client.put(format!("{url}/api/v1/policy")).bearer_auth(key).json(&policy);
-    let taken: PolicyTaken = answer(request.send().await).await.context("apply the policy")?;
-    println!("{place} is in force from the next decision on: {}", taken.hash);
+    let applied: PolicyApplied = answer(request.send().await).await.context("apply the policy")?;
+    println!("{place} is in force since record {} of what is given: {}", applied.log_seq, applied.hash);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -207,7 +207,8 @@ async fn publish_first_policy(shared: &Shared, policy: &Policy) -> Result<()> {
     // Made of what it says, so that two processes that start at once publish one input.
     let id = NoticeId(uuid::Uuid::from_bytes(hash.0));
     let made_at = Millis(shared.kit.clock.unix_ms());
-    let input = EmpowermentInput::Policy(Box::new(PolicyInput { id, hash, policy: policy.clone() }));
+    let input = PolicyInput { id, hash, policy: policy.clone(), replaces: None };
+    let input = EmpowermentInput::Policy(Box::new(input));
     let body = InputBody::Empowerment(input);
     let payload = serde_json::to_vec(&Input { v: WIRE_VERSION, made_at, body })?.into();
     let subject = boot::subjects(&shared.kit.settings)?.inbound_empowerment();

@@ -292,6 +292,8 @@ async fn a_policy_is_looked_at_replaced_and_in_force_without_a_restart() {
     })
     .await;
     assert_eq!(bram.get("policy").await["policy"]["stands_behind"], "Bram of the returns");
+    two_replace_a_policy_at_once_and_one_is_in_force(&up).await;
+    let taken = bram.get("admin/policy").await;
     // Whoever made theirs from the one before is told, and nothing is written over.
     let (status, told) = bram.ask(Method::PUT, "admin/policy", Some(&new)).await;
     assert_eq!((status, &told["code"], &told["hash"]), (409, &json!("policy_changed"), &taken["hash"]));
@@ -306,4 +308,39 @@ async fn a_policy_is_looked_at_replaced_and_in_force_without_a_restart() {
     let (status, told) = bram.ask(Method::PUT, "admin/policy", Some(&faulty)).await;
     assert_eq!((status, &told["code"], &told["faults"]), (422, &json!("policy_faulty"), &looked["faults"]));
     assert_eq!(bram.get("admin/policy").await["hash"], taken["hash"]);
+}
+
+/// Both made theirs from the same one: whichever comes second is told, and makes the change anew.
+async fn two_replace_a_policy_at_once_and_one_is_in_force(up: &Up) {
+    let (url, key) = (up.url(), up.admin_key());
+    let bram = Seat::at([&url, &url], &key, "bram").await;
+    let sanne = json!({ "agent": {
+        "name": "sanne", "title": "Sanne", "queues": ["returns"], "skills": {}, "capacity": { "web": 1 },
+        "role": "supervisor",
+    }});
+    let (status, made) = bram.ask(Method::POST, "admin/agents", Some(&sanne)).await;
+    assert_eq!(status, 201, "{made}");
+    let sanne = Seat::at([&url, &url], &key, "sanne").await;
+    for round in 0..5 {
+        let before = bram.get("admin/policy").await;
+        let of = |name: &str| {
+            let text = before["text"].as_str().unwrap();
+            let text = text.replacen("judgement", &format!("judgement ({name} {round})"), 1);
+            json!({ "text": text, "if_hash": before["hash"] })
+        };
+        let (bodies, path) = ([of("Bram"), of("Sanne")], "admin/policy");
+        assert_ne!(bodies[0], bodies[1]);
+        let answers = tokio::join!(
+            bram.ask(Method::PUT, path, Some(&bodies[0])),
+            sanne.ask(Method::PUT, path, Some(&bodies[1]))
+        );
+        let (first, second) = if answers.0.0 == 200 { answers } else { (answers.1, answers.0) };
+        assert_eq!(first.0, 200, "{first:?}");
+        assert_eq!((second.0, &second.1["code"]), (409, &json!("policy_changed")), "{second:?}");
+        assert_eq!(second.1["hash"], first.1["hash"], "the one in force is told");
+        tests::eventually("the policy is in force", std::time::Duration::from_secs(60), || async {
+            (bram.get("admin/policy").await["hash"] == first.1["hash"]).then_some(())
+        })
+        .await;
+    }
 }

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use protocol::api::{
     IntegrationMade, IntegrationsListed, KeyMade, KeysListed, MessageTaken, NewFacts, NewIntegration, NewKey,
-    NewMessage, NewOwnIdentity, NewSession, NewSignal, PolicyTaken, RemedyOrderAnswer, RotateIntegration,
+    NewMessage, NewOwnIdentity, NewSession, NewSignal, PolicyApplied, RemedyOrderAnswer, RotateIntegration,
     RotateKey, SessionMade, Taken,
 };
 use protocol::audit::AuditPage;
@@ -575,13 +575,20 @@ fn configuration() -> Vec<Line> {
 
 fn policy() -> Line {
     put("/api/v1/policy", "putPolicy", "Replaces the policy of what agents may give as a whole, at once.")
+        .asks(vec![query(
+            "if_hash",
+            json!({ "type": "string", "pattern": "^[0-9a-f]{32}$" }),
+            "The hash of the policy that it was made from, zeros for none: refused where another one is in force.",
+        )])
         .takes(of::<Policy>())
-        .gives(202, of::<PolicyTaken>())
+        .gives(200, of::<PolicyApplied>())
         .refuses(&[
             (403, "beyond_you"),
+            (409, "policy_changed"),
             (413, "too_large_to_keep"),
             (422, "policy_faulty"),
             (503, "worker_silent"),
+            (504, "outcome_open"),
             (507, "storage_full"),
         ])
 }

@@ -48,7 +48,7 @@ pub(crate) struct Text {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Replaced {
     text: String,
-    /// What it was made from: another one in force by then stays.
+    /// What it was made from, zeros for none: another one in force by then stays.
     #[serde(default)]
     if_hash: Option<Hash128>,
 }
@@ -106,18 +106,13 @@ pub(crate) async fn put(
         Ok(policy) => policy,
         Err(fault) => return Err(faulty(&[fault])),
     };
-    let in_force = gateway.hub.policy().map(|(_, hash, _)| hash);
-    if if_hash.is_some() && if_hash != in_force {
-        let detail = "read it again and make your change anew: somebody else published one meanwhile";
-        let problem =
-            Problem::new(StatusCode::CONFLICT, "policy_changed", "another policy is in force", detail);
-        return Err(problem.with("hash", serde_json::to_value(in_force).unwrap_or_default()));
-    }
     let body = serde_json::to_value(&policy).map_err(|error| {
         tracing::error!(%error, "a policy cannot be written");
         Problem::internal()
     })?;
-    let answer = relay::ask(&gateway, by.agent, &Method::PUT, PATH, Some(body)).await?;
+    // The worker alone knows which one is in force when this comes.
+    let path = if_hash.map_or_else(|| PATH.to_owned(), |hash| format!("{PATH}?if_hash={hash}"));
+    let answer = relay::ask(&gateway, by.agent, &Method::PUT, &path, Some(body)).await?;
     Ok(relay::shown(answer))
 }
 

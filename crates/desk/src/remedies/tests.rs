@@ -299,7 +299,8 @@ fn praise_comes_at_once_and_the_latest_of_it_stays() {
     let mut log = Log::default();
     let praised = |by| RemedyEvent::Praised { agent: ANNA, by, contact: Some(CONTACT) };
     let id = protocol::NoticeId(uuid::Uuid::nil());
-    let input = protocol::policy::PolicyInput { id, hash: Hash128([4; 16]), policy: policy() };
+    let input =
+        protocol::policy::PolicyInput { id, hash: Hash128([4; 16]), policy: policy(), replaces: None };
     let input = EmpowermentInput::Policy(Box::new(input));
     let cause = RemedyCause::Contacts { seq: 1, input: RemedyInput::Input { input, context: None } };
     assert!(log.shown.policy().is_none());

@@ -180,7 +180,7 @@ impl World {
 
     pub(crate) async fn apply_policy(&self) {
         let id = NoticeId(uuid::Uuid::nil());
-        let input = PolicyInput { id, hash: Hash128([4; 16]), policy: policy() };
+        let input = PolicyInput { id, hash: Hash128([4; 16]), policy: policy(), replaces: None };
         let input = EmpowermentInput::Policy(Box::new(input));
         let cause = RemedyCause::Contacts { seq: 1, input: RemedyInput::Input { input, context: None } };
         self.remedies_caused(cause, vec![RemedyEvent::PolicyApplied]).await;

@@ -1,7 +1,7 @@
 //! A new policy replaces the old one as a whole, while remedies and commands go on; commands and inputs are taken once.
 
 use empowerment_core::{AlreadyConsumed, ApplyError, State, apply, timer, transition};
-use protocol::input::WIRE_VERSION;
+use protocol::input::{REPLACES, WIRE_VERSION};
 use protocol::limits::{CLOCK_SKEW_MS_MAX, COMMAND_AGE_MS_MAX};
 use protocol::remedies::{RemedyEvent, RemedyOutcome, RemedyRefusal, TellWhat};
 use protocol::remedy::{Claim, RemedyCommand, RemedyKind};
@@ -35,6 +35,38 @@ fn a_policy_with_faults_is_refused_whole_and_the_old_one_stays() {
     assert!(faults.len() >= 2, "all at once: {faults:?}");
     assert_eq!(shop.state.policy_hash(), Hash128([1; 16]));
     shop.gives("ada", 1, &small());
+}
+
+#[test]
+fn a_policy_that_was_made_from_another_one_is_refused() {
+    let mut shop = Shop::open();
+    let named = |name: &str| {
+        let mut policy = policy();
+        policy.stands_behind = name.into();
+        policy
+    };
+    assert_eq!(shop.puts_in_place_of(Some(1), named("Ada"), 2), [RemedyEvent::PolicyApplied]);
+    let last = shop.puts_in_place_of(Some(1), named("Bob"), 3);
+    let [RemedyEvent::PolicyRefused { faults }] = last else { panic!("{last:?}") };
+    assert_eq!(faults.iter().map(|fault| &*fault.path).collect::<Vec<_>>(), [REPLACES]);
+    assert_eq!(shop.log.last().unwrap().policy, Hash128([2; 16]), "the record names the one in force");
+    assert_eq!(shop.state.policy().unwrap().stands_behind, "Ada");
+    assert_eq!(shop.puts_in_place_of(Some(2), named("Bob"), 3), [RemedyEvent::PolicyApplied]);
+    assert_eq!(
+        shop.puts(named("Carl"), 4),
+        [RemedyEvent::PolicyApplied],
+        "one that says nothing replaces any"
+    );
+}
+
+#[test]
+fn a_policy_made_from_none_is_refused_where_there_is_one_and_one_made_from_one_where_there_is_none() {
+    let mut shop = Shop::empty();
+    let last = shop.puts_in_place_of(Some(1), policy(), 2);
+    assert!(matches!(last, [RemedyEvent::PolicyRefused { .. }]), "{last:?}");
+    assert_eq!(shop.puts_in_place_of(Some(0), policy(), 2), [RemedyEvent::PolicyApplied]);
+    let last = shop.puts_in_place_of(Some(0), policy(), 3);
+    assert!(matches!(last, [RemedyEvent::PolicyRefused { .. }]), "{last:?}");
 }
 
 #[test]

@@ -143,8 +143,13 @@ impl Shop {
     }
 
     pub(crate) fn puts(&mut self, policy: Policy, hash: u8) -> &[RemedyEvent] {
+        self.puts_in_place_of(None, policy, hash)
+    }
+
+    pub(crate) fn puts_in_place_of(&mut self, old: Option<u8>, policy: Policy, hash: u8) -> &[RemedyEvent] {
         let id = NoticeId(Uuid::from_u128(1));
-        let input = PolicyInput { id, hash: Hash128([hash; 16]), policy };
+        let replaces = old.map(|hash| Hash128([hash; 16]));
+        let input = PolicyInput { id, hash: Hash128([hash; 16]), policy, replaces };
         self.input(EmpowermentInput::Policy(Box::new(input)))
     }
 

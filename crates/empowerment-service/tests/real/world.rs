@@ -193,7 +193,8 @@ impl World {
 
     pub(crate) async fn publish_policy(&self, policy: &Policy) {
         let hash = Hash128([u8::try_from(policy.undo_ms % 250).unwrap() + 1; 16]);
-        let input = PolicyInput { id: NoticeId(Uuid::now_v7()), hash, policy: policy.clone() };
+        let input =
+            PolicyInput { id: NoticeId(Uuid::now_v7()), hash, policy: policy.clone(), replaces: None };
         let body = InputBody::Empowerment(EmpowermentInput::Policy(Box::new(input)));
         self.input(&subjects().inbound_empowerment(), body).await;
     }

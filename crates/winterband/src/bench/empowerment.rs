@@ -152,7 +152,7 @@ async fn publish_floor(shared: &Shared, agent: AgentId) -> Result<()> {
 /// Gives the hash by which its answers are known.
 pub(super) async fn publish_policy(shared: &Shared, id: &str, policy: Policy) -> Result<Hash128> {
     let hash = shared.hasher.content(&serde_json::to_vec(&policy)?);
-    let input = PolicyInput { id: NoticeId(uuid::Uuid::now_v7()), hash, policy };
+    let input = PolicyInput { id: NoticeId(uuid::Uuid::now_v7()), hash, policy, replaces: None };
     let body = InputBody::Empowerment(EmpowermentInput::Policy(Box::new(input)));
     publish(shared, &boot::subjects(&shared.kit.settings)?.inbound_empowerment(), id, body).await?;
     Ok(hash)
