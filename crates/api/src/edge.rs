@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{BEAT_EVERY, NAME, Shared};
 
+pub use lane::make_streams;
 pub use registry::keep_admitted;
 pub(crate) use registry::{Registry, follow};
 

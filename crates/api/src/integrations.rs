@@ -26,7 +26,7 @@ use crate::door::Caller;
 use crate::problems::{self, unprocessable};
 use crate::{Shared, edge, trail};
 
-pub use crate::edge::keep_admitted;
+pub use crate::edge::{keep_admitted, make_streams};
 
 /// What an integration can be allowed to do over NATS.
 const SCOPES: [Scope; 7] = [

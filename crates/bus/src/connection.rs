@@ -1,6 +1,7 @@
 //! The connection: settings, the guard against old servers, state, and the end.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -70,17 +71,21 @@ pub enum Credentials {
     },
     /// One token for all.
     Token(Secret),
+    /// The seed of a key pair: what the server sends is signed, and it knows the public half alone.
+    Nkey(Secret),
 }
 
 /// Where the bus is and who asks.
 #[derive(Clone, Debug)]
 pub struct BusSettings {
-    /// `nats://host:port`.
+    /// `nats://host:port`, or several with commas between them.
     pub url: String,
     /// How the process proves who it is.
     pub credentials: Credentials,
     /// Name of this process, `[A-Za-z0-9_-]`: seen in the server's connection list, and the prefix of its inboxes.
     pub name: String,
+    /// The file (PEM) of the authority whose certificates are believed over `tls://`; `None`: those that this machine knows.
+    pub authority: Option<PathBuf>,
 }
 
 impl BusSettings {
@@ -135,6 +140,7 @@ pub struct Bus {
     pub(crate) closed: watch::Receiver<bool>,
     name: Arc<str>,
     pub(crate) room: Room,
+    pub(crate) replicas: usize,
 }
 
 impl fmt::Debug for Bus {
@@ -172,7 +178,7 @@ impl Bus {
             .max_ack_inflight(ACKS_IN_FLIGHT_MAX)
             .build(client.clone());
         let name = settings.name.as_str().into();
-        let bus = Self { client, js, connections, closed, name, room: Room::default() };
+        let bus = Self { client, js, connections, closed, name, room: Room::default(), replicas: 1 };
         // The event may come after the connection; whoever asks sooner would take it for a new one.
         let counted = async { bus.connections.clone().wait_for(|count| *count > 0).await.is_ok() };
         if tokio::time::timeout(EVENT_MAX, counted).await.is_err() {
@@ -211,6 +217,12 @@ impl Bus {
     /// Counts the connections made so far.
     pub(crate) fn connection_count(&self) -> u64 {
         *self.connections.borrow()
+    }
+
+    /// The same connection, by which streams are kept by so many servers of a cluster: those that are made, and those that fewer keep.
+    #[must_use]
+    pub fn with_replicas(self, replicas: u32) -> Self {
+        Self { replicas: usize::try_from(replicas).unwrap_or(1).max(1), ..self }
     }
 
     /// The name given in the settings.
@@ -274,7 +286,7 @@ async fn dial(
 ) -> Result<async_nats::Client, BusError> {
     let mut pause = Duration::from_millis(20);
     loop {
-        let attempt = options(settings, Arc::clone(signals)).connect(settings.url.as_str());
+        let attempt = options(settings, Arc::clone(signals)).connect(addresses(&settings.url));
         let reason = match tokio::time::timeout_at(deadline.tokio(), attempt).await {
             Ok(Ok(client)) => return Ok(client),
             Ok(Err(error)) => error.to_string(),
@@ -286,6 +298,11 @@ async fn dial(
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(RECONNECT_PAUSE_MAX);
     }
+}
+
+/// The servers of an address: one, or those of a cluster with commas between them.
+pub(crate) fn addresses(url: &str) -> Vec<&str> {
+    url.split(',').map(str::trim).collect()
 }
 
 /// How long a connection waits, how often it looks whether the server lives, and how soon it comes back: for all of them alike.
@@ -306,12 +323,17 @@ fn options(settings: &BusSettings, signals: Arc<Signals>) -> async_nats::Connect
             let signals = Arc::clone(&signals);
             async move { signals.hear(&event) }
         });
+    let options = match &settings.authority {
+        Some(file) => options.add_root_certificates(file.clone()),
+        None => options,
+    };
     match &settings.credentials {
         Credentials::None => options,
         Credentials::Password { user, password } => {
             options.user_and_password(user.clone(), password.reveal().to_owned())
         }
         Credentials::Token(token) => options.token(token.reveal().to_owned()),
+        Credentials::Nkey(seed) => options.nkey(seed.reveal().to_owned()),
     }
 }
 

@@ -1,12 +1,13 @@
 //! The other side: a client with an integration's key, as any NATS client is one. For tries, tests and the example of how it is done.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::subjects::Subjects;
 use protocol::{Subject, SubjectToken};
 
-use crate::connection::{Bus, BusError, Secret, patience};
+use crate::connection::{Bus, BusError, Secret, addresses, patience};
 use crate::deadline::Deadline;
 use crate::ephemeral::{EphemeralMessages, RequestError};
 
@@ -50,11 +51,29 @@ impl Guest {
         seed: &Secret,
         deadline: Deadline,
     ) -> Result<Self, BusError> {
+        Self::connect_trusting(url, None, name, seed, deadline).await
+    }
+
+    /// As [`Guest::connect`], to a server whose certificate is of the authority in this file (PEM).
+    ///
+    /// # Errors
+    /// As [`Guest::connect`].
+    pub async fn connect_trusting(
+        url: &str,
+        authority: Option<&Path>,
+        name: &SubjectToken,
+        seed: &Secret,
+        deadline: Deadline,
+    ) -> Result<Self, BusError> {
         loop {
             let options = patience(async_nats::ConnectOptions::with_nkey(seed.reveal().to_owned()))
                 .name(name.as_str())
                 .custom_inbox_prefix(format!("_INBOX_{name}"));
-            let attempt = tokio::time::timeout_at(deadline.tokio(), options.connect(url)).await;
+            let options = match authority {
+                Some(file) => options.add_root_certificates(file.to_owned()),
+                None => options,
+            };
+            let attempt = tokio::time::timeout_at(deadline.tokio(), options.connect(addresses(url))).await;
             let reason = match attempt {
                 Ok(Ok(client)) => return Ok(Self { client, name: name.clone() }),
                 Ok(Err(error)) => error.to_string(),

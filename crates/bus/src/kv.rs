@@ -15,7 +15,7 @@ use protocol::SubjectToken;
 use crate::connection::{Bus, unless_reconnected};
 use crate::deadline::Deadline;
 use crate::publish::{CODES_WRONG_LAST, PublishError, RECONNECTED, publish_error, server_code};
-use crate::streams::{StreamError, create_error, unavailable};
+use crate::streams::{StreamError, create_error, not_found, unavailable};
 use crate::tail::{Tail, TailError, TailItem, TailOptions};
 use crate::watch::{WatchEvent, Watcher};
 
@@ -98,31 +98,26 @@ impl Bus {
     /// # Errors
     /// [`StreamError`].
     pub async fn ensure_bucket(&self, spec: &BucketSpec) -> Result<Bucket, StreamError> {
-        let wanted = bucket_config(spec);
+        let wanted = Config { num_replicas: self.replicas, ..bucket_config(spec) };
         let name = wanted.name.clone();
-        // Creating a stream again with the same description is no error, so the usual start needs one request.
-        if let Err(error) = self.js.create_stream(&wanted).await {
-            let found = self
-                .js
-                .get_stream(&name)
-                .await
-                .map_err(|_| create_error(&name, &error))?
-                .cached_info()
-                .config
-                .clone();
-            let merged = Config {
-                max_bytes: found.max_bytes.max(wanted.max_bytes),
-                max_messages_per_subject: found.max_messages_per_subject.max(wanted.max_messages_per_subject),
-                max_age: wanted.max_age,
-                max_message_size: wanted.max_message_size,
-                duplicate_window: wanted.duplicate_window,
-                allow_message_ttl: found.allow_message_ttl || wanted.allow_message_ttl,
-                subject_delete_marker_ttl: wanted
-                    .subject_delete_marker_ttl
-                    .or(found.subject_delete_marker_ttl),
-                ..found
-            };
-            self.js.update_stream(merged).await.map_err(|error| create_error(&name, &error))?;
+        // Looked for first: most users of the server may look at a bucket and not make one.
+        let found = match self.js.get_stream(&name).await {
+            Ok(stream) => Some(stream.cached_info().config.clone()),
+            Err(error) if not_found(&error) => match self.js.create_stream(&wanted).await {
+                Ok(_) => None,
+                // Another process was faster, perhaps with another description.
+                Err(error) => {
+                    let stream = self.js.get_stream(&name).await.map_err(|_| create_error(&name, &error))?;
+                    Some(stream.cached_info().config.clone())
+                }
+            },
+            Err(error) => return Err(unavailable(&name, &error)),
+        };
+        if let Some(found) = found {
+            let merged = merged(found.clone(), &wanted);
+            if merged != found {
+                self.js.update_stream(merged).await.map_err(|error| create_error(&name, &error))?;
+            }
         }
         let stream = self.js.get_stream_no_info(&name).await.map_err(|error| unavailable(&name, &error))?;
         Ok(Bucket {
@@ -132,6 +127,21 @@ impl Bus {
             stream_name: name.clone(),
             prefix: format!("$KV.{}.", spec.name),
         })
+    }
+}
+
+/// What is there, brought to what is wanted; it never shrinks.
+fn merged(found: Config, wanted: &Config) -> Config {
+    Config {
+        max_bytes: found.max_bytes.max(wanted.max_bytes),
+        max_messages_per_subject: found.max_messages_per_subject.max(wanted.max_messages_per_subject),
+        max_age: wanted.max_age,
+        max_message_size: wanted.max_message_size,
+        duplicate_window: wanted.duplicate_window,
+        allow_message_ttl: found.allow_message_ttl || wanted.allow_message_ttl,
+        subject_delete_marker_ttl: wanted.subject_delete_marker_ttl.or(found.subject_delete_marker_ttl),
+        num_replicas: found.num_replicas.max(wanted.num_replicas),
+        ..found
     }
 }
 

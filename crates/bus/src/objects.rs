@@ -60,19 +60,37 @@ impl Bus {
         max_age: Duration,
     ) -> Result<Objects, ObjectError> {
         if let Ok(store) = self.js.get_object_store(name.as_str()).await {
-            return Ok(Objects { store, name: name.clone() });
+            let objects = Objects { store, name: name.clone() };
+            self.raise_replicas(&objects).await?;
+            return Ok(objects);
         }
         let config = Config {
             bucket: name.as_str().to_owned(),
             max_bytes: i64::try_from(max_bytes).unwrap_or(i64::MAX),
             max_age,
             storage: StorageType::File,
-            num_replicas: 1,
+            num_replicas: self.replicas,
             ..Config::default()
         };
         let made = self.js.create_object_store(config).await;
         made.map(|store| Objects { store, name: name.clone() })
             .map_err(|error| unavailable("make the store of", name.as_str(), &error))
+    }
+
+    /// A store that fewer servers keep than is wanted is kept by more from now on.
+    async fn raise_replicas(&self, objects: &Objects) -> Result<(), ObjectError> {
+        if self.replicas == 1 {
+            return Ok(());
+        }
+        let name = objects.stream_name();
+        let stream =
+            self.js.get_stream(&name).await.map_err(|error| unavailable("look at", &name, &error))?;
+        let found = stream.cached_info().config.clone();
+        if found.num_replicas < self.replicas {
+            let more = async_nats::jetstream::stream::Config { num_replicas: self.replicas, ..found };
+            self.js.update_stream(more).await.map_err(|error| unavailable("replicate", &name, &error))?;
+        }
+        Ok(())
     }
 }
 

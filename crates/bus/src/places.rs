@@ -200,6 +200,24 @@ pub fn webhooks() -> BucketSpec {
     bucket(streams::WEBHOOKS, None, 256 * MIB, 64 * 1024)
 }
 
+/// All buckets but that of sealing keys, which `Sealer` makes.
+#[must_use]
+pub fn all_buckets() -> [BucketSpec; 11] {
+    [
+        leases(),
+        gateways(),
+        accounts(),
+        sessions(),
+        drafts(),
+        consents(),
+        canned(),
+        orders(),
+        channels(),
+        cursors(),
+        webhooks(),
+    ]
+}
+
 fn bucket(name: &str, max_age: Option<Duration>, max_bytes: u64, max_value_bytes: u32) -> BucketSpec {
     BucketSpec { name: token(name), history: 1, max_age, max_bytes, max_value_bytes }
 }
@@ -246,18 +264,7 @@ mod tests {
 
     #[test]
     fn every_place_has_a_name_and_a_limit() {
-        for spec in [
-            leases(),
-            gateways(),
-            accounts(),
-            sessions(),
-            drafts(),
-            canned(),
-            channels(),
-            cursors(),
-            webhooks(),
-            consents(),
-        ] {
+        for spec in all_buckets() {
             assert!(spec.max_bytes > 0, "{}", spec.name);
             assert_eq!(spec.history, 1, "{}: old values would outlive an erasure", spec.name);
         }

@@ -40,7 +40,7 @@ pub enum Place {
 
 impl Place {
     /// Those that are streams.
-    pub(crate) const STREAMS: [Self; 8] = [
+    pub const STREAMS: [Self; 8] = [
         Self::Inbound,
         Self::Contacts,
         Self::Remedies,
@@ -52,7 +52,8 @@ impl Place {
     ];
 
     /// The stream that fills up; a store of objects lies in one of its own.
-    pub(crate) fn stream(self) -> String {
+    #[must_use]
+    pub fn stream(self) -> String {
         match self {
             Self::Files | Self::Uploads => format!("OBJ_{}", self.name()),
             Self::Inbound

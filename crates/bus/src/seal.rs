@@ -130,6 +130,9 @@ fn class_of(first: u32) -> Option<(KeyClass, u32)> {
     Some((class, first & ((1 << CLASS_SHIFT) - 1)))
 }
 
+/// Where the master key's fingerprint stands among the keys; no identity is called so.
+const MASTER_ROW: &str = "master.fingerprint";
+
 /// Seals and opens. Clones share the keys in memory.
 #[derive(Clone)]
 pub struct Sealer {
@@ -149,6 +152,26 @@ impl Sealer {
         let cache = Arc::new(Mutex::new(KeyCache::new(KEYS_CACHED_MAX)));
         let watch = tokio::spawn(watch_erasures(bus.clone(), Arc::clone(&store), Arc::clone(&cache)));
         Ok(Self { store, cache, kept: KeptFor::default(), _watch: Arc::new(AbortOnDropHandle::new(watch)) })
+    }
+
+    /// By which fingerprint the master key is known that wraps what lies in this store; `None` if none was noted.
+    ///
+    /// # Errors
+    /// [`KvError`]; fate: retry.
+    pub async fn master_noted(&self) -> Result<Option<String>, KvError> {
+        let row = self.store.bucket.get(MASTER_ROW).await?;
+        Ok(row.map(|row| String::from_utf8_lossy(&row.value).into_owned()))
+    }
+
+    /// Notes it, unless there is one.
+    ///
+    /// # Errors
+    /// [`KvError`]; fate: retry.
+    pub async fn note_master(&self, fingerprint: &str) -> Result<(), KvError> {
+        match self.store.bucket.create(MASTER_ROW, fingerprint.to_owned().into()).await {
+            Ok(_) | Err(KvError::Exists) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The same, for what is kept for a time only: a key then seals for a twelfth of that time, so that what is too old can be

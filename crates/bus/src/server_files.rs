@@ -39,6 +39,7 @@ impl Access {
             url: format!("nats://127.0.0.1:{}", self.port),
             credentials: Credentials::Password { user, password },
             name: "winterband".into(),
+            authority: None,
         }
     }
 }

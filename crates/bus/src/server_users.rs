@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::nkey::Nkey;
 use crate::server::{ServerError, Watched};
 use crate::server_files::quoted;
+use crate::server_rights::Rights;
 
 /// A user of the server: one public key and its permissions. What is not named is not allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +47,13 @@ impl ServerUser {
         users
     }
 
+    /// A user with these rights; `None` if the key is no public key of a user.
+    #[must_use]
+    pub fn with(key: &str, rights: Rights) -> Option<Self> {
+        let (publish, subscribe) = rights.into_lists();
+        Nkey::is_public(key).then(|| Self { key: key.to_owned(), publish, subscribe })
+    }
+
     fn line(&self) -> String {
         let list =
             |subjects: &[String]| subjects.iter().map(|one| quoted(one)).collect::<Vec<_>>().join(", ");
@@ -62,6 +70,13 @@ impl ServerUser {
 pub(crate) fn users_block(own: &str, users: &[ServerUser]) -> String {
     let lines: String = users.iter().map(|user| format!("    {}\n", user.line())).collect();
     format!("authorization {{\n  users: [\n    {own}\n{lines}  ]\n}}")
+}
+
+/// The same for a server all of whose users have keys.
+#[must_use]
+pub fn keyed_users_config(users: &[ServerUser]) -> String {
+    let lines: String = users.iter().map(|user| format!("    {}\n", user.line())).collect();
+    format!("authorization {{\n  users: [\n{lines}  ]\n}}")
 }
 
 /// The same for a server that runs elsewhere; our own user's name and password are variables of its environment.

@@ -88,7 +88,7 @@ pub enum StreamError {
 }
 
 impl StreamSpec {
-    fn config(&self) -> Config {
+    fn config(&self, replicas: usize) -> Config {
         Config {
             name: self.name.clone(),
             subjects: self.subjects.iter().map(ToString::to_string).collect(),
@@ -101,7 +101,7 @@ impl StreamSpec {
                 Discard::Old => DiscardPolicy::Old,
             },
             storage: StorageType::File,
-            num_replicas: 1,
+            num_replicas: replicas,
             max_messages: -1,
             max_messages_per_subject: -1,
             max_consumers: -1,
@@ -121,7 +121,7 @@ impl Bus {
     /// # Errors
     /// As [`Bus::ensure_stream`].
     pub async fn ensure_edge_stream(&self, spec: &StreamSpec) -> Result<StreamUsage, StreamError> {
-        self.ensure(Config { no_ack: true, allow_direct: false, ..spec.config() }).await
+        self.ensure(Config { no_ack: true, allow_direct: false, ..spec.config(self.replicas) }).await
     }
 
     /// Deletes the stream with all that is in it; `false` if there was none.
@@ -159,7 +159,7 @@ impl Bus {
     /// # Errors
     /// [`StreamError::Refused`] or `Unavailable`.
     pub async fn ensure_stream(&self, spec: &StreamSpec) -> Result<StreamUsage, StreamError> {
-        self.ensure(spec.config()).await
+        self.ensure(spec.config(self.replicas)).await
     }
 
     async fn ensure(&self, mut wanted: Config) -> Result<StreamUsage, StreamError> {
@@ -184,6 +184,7 @@ impl Bus {
                 duplicate_window: wanted.duplicate_window,
                 discard: wanted.discard,
                 no_ack: wanted.no_ack,
+                num_replicas: found.num_replicas.max(wanted.num_replicas),
                 ..found
             };
             self.js.update_stream(merged).await.map_err(|error| create_error(&name, &error))?;
@@ -254,9 +255,10 @@ fn differs(found: &Config, wanted: &Config) -> bool {
         || found.duplicate_window != wanted.duplicate_window
         || found.discard != wanted.discard
         || found.no_ack != wanted.no_ack
+        || found.num_replicas < wanted.num_replicas
 }
 
-fn not_found(error: &context::GetStreamError) -> bool {
+pub(crate) fn not_found(error: &context::GetStreamError) -> bool {
     matches!(error.kind(), context::GetStreamErrorKind::JetStream(server) if server.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
 

@@ -61,6 +61,27 @@ impl Subjects {
         self.of(&format!("in.msg.{channel}.{account}"))
     }
 
+    /// All messages and leavings of customers, of one channel or of any.
+    #[must_use]
+    pub fn inbound_messages(&self, channel: Option<ChannelKind>) -> Subject {
+        match channel {
+            Some(channel) => self.of(&format!("in.msg.{channel}.*")),
+            None => self.of("in.msg.*.*"),
+        }
+    }
+
+    /// All commands of agents.
+    #[must_use]
+    pub fn inbound_commands(&self) -> Subject {
+        self.of("in.cmd.*")
+    }
+
+    /// All acts of integrations.
+    #[must_use]
+    pub fn inbound_acts(&self) -> Subject {
+        self.of("in.act.*")
+    }
+
     /// An agent's command.
     #[must_use]
     pub fn inbound_command(&self, agent: AgentId) -> Subject {
@@ -240,6 +261,12 @@ impl Subjects {
     #[must_use]
     pub fn ask_facts(&self, integration: &SubjectToken) -> Subject {
         self.of(&format!("ask.facts.{integration}"))
+    }
+
+    /// Where all integrations are asked for facts.
+    #[must_use]
+    pub fn ask_facts_all(&self) -> Subject {
+        self.of("ask.facts.*")
     }
 
     /// What who supervises asks of the API: a [`crate::admin::AdminRequest`], answered by a [`crate::admin::AdminAnswer`].

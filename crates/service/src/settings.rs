@@ -72,6 +72,8 @@ pub struct HttpSettings {
     pub public_url: String,
     /// Where health and metrics are told to whoever asks; `None`: nowhere but on this machine.
     pub watch_listen: Option<SocketAddr>,
+    /// Whether we may listen where others than this machine and private networks reach us, without TLS.
+    pub dangerous_in_the_clear: bool,
     /// Whose word about the client's address is taken; see [`crate::http::address`].
     pub trusted_proxies: Vec<Prefix>,
 }
@@ -80,6 +82,8 @@ pub struct HttpSettings {
 #[derive(Clone, Debug)]
 pub struct DataSettings {
     pub folder: PathBuf,
+    /// The file of the master key; `None`: among the secrets of the folder.
+    pub master_key: Option<PathBuf>,
 }
 
 /// `[nats]`
@@ -89,6 +93,12 @@ pub struct NatsSettings {
     pub url: String,
     /// `user:password`
     pub credentials: Option<Secret>,
+    /// The seed of our user's key pair, in place of a password.
+    pub seed: Option<Secret>,
+    /// The authority (PEM) whose certificates are believed; `None`: those that this machine knows.
+    pub authority: Option<PathBuf>,
+    /// Whether `winterband prepare` makes what has to be there, so that roles make none of it.
+    pub prepared: bool,
     /// Where the server's streams lie, if that can be looked at from here.
     pub store_folder: Option<PathBuf>,
 }
@@ -162,6 +172,8 @@ pub struct StreamSettings {
     pub deliveries_max_bytes: u64,
     pub audit_max_bytes: u64,
     pub files_max_bytes: u64,
+    /// How many servers of a cluster keep each stream, 1 to 5.
+    pub replicas: u32,
     /// Used percentages of a stream or the disk, first and second alarm.
     pub alarms_at_percent: [u32; 2],
     pub refuse_new_at_percent: u32,

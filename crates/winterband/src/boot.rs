@@ -63,21 +63,27 @@ pub(crate) fn bus_settings(settings: &Settings, name: &str) -> Result<BusSetting
             format!("find the bus of {}: start `winterband up`, or set NATS_URL", folder.display())
         });
     }
-    let credentials = match &settings.nats.credentials {
-        None => Credentials::None,
-        Some(secret) => {
+    let credentials = match (&settings.nats.seed, &settings.nats.credentials) {
+        (Some(seed), _) => Credentials::Nkey(bus::Secret::new(seed.reveal().trim())),
+        (None, None) => Credentials::None,
+        (None, Some(secret)) => {
             let Some((user, password)) = secret.reveal().trim().split_once(':') else {
                 bail!("nats.credentials: expected user:password");
             };
             Credentials::Password { user: user.to_owned(), password: bus::Secret::new(password) }
         }
     };
-    Ok(BusSettings { url: settings.nats.url.clone(), credentials, name: name.to_owned() })
+    let (url, authority) = (settings.nats.url.clone(), settings.nats.authority.clone());
+    Ok(BusSettings { url, credentials, name: name.to_owned(), authority })
 }
 
-/// Connects, and makes the streams if they are not there.
+/// Connects, and makes the streams if they are not there, unless `winterband prepare` does that.
 pub(crate) async fn connect(settings: &Settings, bus: &BusSettings) -> Result<Bus> {
     let bus = Bus::connect_until(bus, Deadline::after(CONNECT_DEADLINE)).await?;
+    let bus = bus.with_replicas(settings.streams.replicas);
+    if settings.nats.prepared {
+        return Ok(bus);
+    }
     let sizes = StreamSizes {
         inbound: settings.streams.inbound_max_bytes,
         contacts: settings.streams.contacts_max_bytes,
@@ -99,14 +105,43 @@ pub(crate) fn subjects(settings: &Settings) -> Result<Subjects> {
 
 /// The keys: what seals and what hashes.
 pub(crate) async fn vault(settings: &Settings, bus: &Bus) -> Result<(Sealer, IdHasher)> {
-    let folder = secrets_folder(settings);
-    make_folder(&folder)?;
-    let file = folder.join("master.key");
+    if settings.data.master_key.is_none() {
+        make_folder(&secrets_folder(settings))?;
+    }
+    let file = master_file(settings);
     let master = MasterKey::load_or_create(&file)?;
-    check_master(bus, &IdHasher::new(&master), &file).await?;
+    let hasher = IdHasher::new(&master);
+    if !settings.nats.prepared {
+        check_master(bus, &hasher, &file).await?;
+    }
     let sealer = Sealer::open(bus, &master).await.context("open the store of sealing keys")?;
+    let ours = fingerprint(&hasher);
+    if !settings.nats.prepared {
+        sealer.note_master(&ours).await.context("note the master key's fingerprint")?;
+    }
+    match sealer.master_noted().await.context("read the master key's fingerprint")? {
+        Some(noted) if noted == ours => {}
+        Some(_) => bail!(other_master(&file)),
+        None => bail!("run `winterband prepare` first: nats.prepared says that it has"),
+    }
     let Retention { words, files, mail_raw } = privacy(settings)?.least();
-    Ok((sealer.keeping(KeptFor { words, files, mail_raw }), IdHasher::new(&master)))
+    Ok((sealer.keeping(KeptFor { words, files, mail_raw }), hasher))
+}
+
+/// The file of the master key.
+fn master_file(settings: &Settings) -> PathBuf {
+    settings.data.master_key.clone().unwrap_or_else(|| secrets_folder(settings).join("master.key"))
+}
+
+fn fingerprint(hasher: &IdHasher) -> String {
+    hasher.content(MASTER_KEY_MARK).to_string()
+}
+
+fn other_master(file: &Path) -> String {
+    format!(
+        "use {}: this bus was begun with another master key; put the folder `secrets` of that machine or backup there",
+        file.display()
+    )
 }
 
 /// What is kept for how long.
@@ -117,7 +152,7 @@ pub(crate) fn privacy(settings: &Settings) -> Result<Privacy> {
 /// One bus, one master key: with another one the same customer would be somebody else, and nothing could be opened.
 async fn check_master(bus: &Bus, hasher: &IdHasher, file: &Path) -> Result<()> {
     let accounts = bus.ensure_bucket(&places::accounts()).await.context("make the bucket for accounts")?;
-    let ours = hasher.content(MASTER_KEY_MARK).to_string();
+    let ours = fingerprint(hasher);
     match accounts.create(MASTER_KEY_ROW, ours.clone().into()).await {
         Ok(_) => return Ok(()),
         Err(KvError::Exists) => {}
@@ -125,10 +160,7 @@ async fn check_master(bus: &Bus, hasher: &IdHasher, file: &Path) -> Result<()> {
     }
     let known = accounts.get(MASTER_KEY_ROW).await?.context("read the master key's fingerprint")?;
     if known.value != ours.as_bytes() {
-        bail!(
-            "use {}: this bus was begun with another master key; put the folder `secrets` of that machine or backup there",
-            file.display()
-        );
+        bail!(other_master(file));
     }
     Ok(())
 }

@@ -266,7 +266,7 @@ fn random_text(bytes: usize) -> Result<String> {
 }
 
 /// Writes a file that only this user reads; whole or not at all.
-fn write_secret(file: &Path, text: &str) -> Result<()> {
+pub(crate) fn write_secret(file: &Path, text: &str) -> Result<()> {
     let part = file.with_extension("part");
     let write = || -> std::io::Result<()> {
         let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;

@@ -121,6 +121,9 @@ pub(crate) async fn run(folder: Option<&Path>, command: Command) -> Result<ExitC
             let made = integrations::add(&office.accounts, &office.bus, asked, now())
                 .await
                 .map_err(|problem| told(&problem))?;
+            if office.settings.nats.prepared {
+                office.make_streams(&made.name).await?;
+            }
             return office.hand_over(&made, seed_file.as_deref()).await;
         }
         Command::List => office.list().await?,
@@ -164,6 +167,14 @@ impl Office {
     async fn note(&self, name: &str) -> Result<()> {
         let about = integrations::about(name);
         self.audit.append(now(), Actor::Operator, Action::IntegrationChanged, about).await?;
+        Ok(())
+    }
+
+    /// Where roles make no streams, its own are made here; the API reads them once `winterband keys --integrations` was told.
+    async fn make_streams(&self, name: &SubjectToken) -> Result<()> {
+        let subjects = boot::subjects(&self.settings)?;
+        integrations::make_streams(&self.bus, &subjects, &self.settings, name).await?;
+        println!("Run `winterband keys --integrations`, reload nats-server, and start the API anew.");
         Ok(())
     }
 
@@ -211,7 +222,9 @@ impl Office {
     async fn try_out(&self, name: &SubjectToken, seed: &Secret) -> Result<ExitCode> {
         Nkey::from_seed(seed.reveal())?;
         let url = boot::bus_settings(&self.settings, "winterband")?.url;
-        let Ok(guest) = Guest::connect(&url, name, seed, Deadline::after(LEARNT_WITHIN)).await else {
+        let authority = self.settings.nats.authority.as_deref();
+        let deadline = Deadline::after(LEARNT_WITHIN);
+        let Ok(guest) = Guest::connect_trusting(&url, authority, name, seed, deadline).await else {
             println!(
                 "The server at {url} does not let it in yet. Is `winterband up` running? If the server is not ours, put what \
                  `winterband integration nats-config` prints into its configuration and reload it; then `integration check`."

@@ -8,10 +8,14 @@ mod bot;
 mod channel;
 mod config;
 mod erasure;
+mod exposure;
 mod first_start;
+mod health;
 mod integration;
+mod keys;
 mod ledger;
 mod parked;
+mod prepare;
 mod receipts;
 mod replay;
 mod retention;
@@ -53,6 +57,12 @@ enum Command {
         #[arg(required = true, value_enum)]
         roles: Vec<roles::Role>,
     },
+    /// Makes what roles need that run apart: the streams, the first accounts, the first configuration; then ends.
+    Prepare,
+    /// Makes what they know each other by: a user of nats-server for each role, and certificates.
+    Keys(keys::Args),
+    /// Asks a process that runs here whether it is ready: exit code 0, or 1.
+    Health(health::Args),
     /// Checks or applies the configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -117,6 +127,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Up => up::run(folder).await,
         Command::Serve { roles } => up::serve(folder, &roles).await,
+        Command::Prepare => prepare::run(folder).await,
+        Command::Keys(args) => keys::run(folder, args).await,
+        Command::Health(args) => health::run(folder, args).await,
         Command::Config(command) => config::run(folder, command).await,
         Command::Rules(command) => rules::run(&command),
         Command::Replay(args) => replay::run(args).await,

@@ -5,6 +5,13 @@ use bus::{Bus, BusSettings, IdHasher, Sealer};
 use clap::ValueEnum;
 use service::Kit;
 
+/// What the names of our connections begin with.
+pub(crate) const PRODUCT: &str = "winterband";
+/// What comes behind it for the one that a process has beside those of its roles, if it has one role; its user hears no other's answers.
+const WATCH: &str = "watch";
+/// What comes behind it for what integrations publish.
+const EDGE: &str = "edge";
+
 /// A part of the product that can run as a process of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Role {
@@ -54,6 +61,25 @@ impl Role {
     }
 }
 
+/// The name of the connection that a process has beside those of its roles.
+pub(crate) fn shared_name(roles: &[Role]) -> String {
+    match roles {
+        [one] => format!("{PRODUCT}-{}-{WATCH}", one.name()),
+        _ => PRODUCT.to_owned(),
+    }
+}
+
+impl Role {
+    /// The names of all connections that a process of this role alone has.
+    pub(crate) fn connections(self) -> Vec<String> {
+        let mut names = vec![shared_name(&[self]), format!("{PRODUCT}-{}", self.name())];
+        if self == Self::Api {
+            names.push(format!("{PRODUCT}-{EDGE}"));
+        }
+        names
+    }
+}
+
 /// What roles share in a process.
 #[derive(Clone)]
 pub(crate) struct Shared {
@@ -97,8 +123,9 @@ pub(crate) async fn start(shared: &Shared, roles: &[Role]) -> anyhow::Result<Run
 
 impl Running {
     async fn connect(&mut self, shared: &Shared, name: &str) -> anyhow::Result<Bus> {
-        let name = format!("{}-{name}", shared.bus_settings.name);
-        let bus = Bus::connect(&shared.bus_settings.named(&name)).await?.with_room(shared.bus.room());
+        let replicas = shared.kit.settings.streams.replicas;
+        let bus = Bus::connect(&shared.bus_settings.named(&format!("{PRODUCT}-{name}"))).await?;
+        let bus = bus.with_room(shared.bus.room()).with_replicas(replicas);
         self.buses.push(bus.clone());
         Ok(bus)
     }
@@ -118,7 +145,7 @@ async fn start_one(shared: &Shared, role: Role, running: &mut Running) -> anyhow
         Role::Channels => Box::pin(channel_host::start_channels(&kit, bus, sealer, hasher)).await,
         Role::Api => {
             // What integrations publish comes over another one: who floods it delays nobody over HTTP.
-            let edge = running.connect(shared, "edge").await?;
+            let edge = running.connect(shared, EDGE).await?;
             Box::pin(api::start(&kit, bus, edge, sealer, hasher)).await
         }
     }

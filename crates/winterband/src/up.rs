@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::first_start::{self, Signin, Signins};
 use crate::roles::{self, Role, Running, Shared};
-use crate::{boot, first_start::Floor};
+use crate::{boot, exposure, first_start::Floor};
 
 /// Where `deploy/run` puts a nats-server that it fetched.
 pub(crate) const TOOLS_FOLDER: &str = ".tools";
@@ -56,9 +56,11 @@ pub(crate) async fn serve(folder: Option<&Path>, roles: &[Role]) -> Result<ExitC
     kit.drain.listen_for_signals()?;
     let doors = Doors::open(&kit).await?;
     let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
-    let bus_settings = boot::bus_settings(&kit.settings, "winterband")?;
+    let bus_settings = boot::bus_settings(&kit.settings, &roles::shared_name(roles))?;
     let shared = boot::shared(kit.clone(), &bus_settings).await?;
-    first_start::prepare(&shared, &floor).await?;
+    if !kit.settings.nats.prepared {
+        first_start::prepare(&shared, &floor).await?;
+    }
     let running = roles::start(&shared, roles).await?;
     println!("winterband {} on http://{}", names.join(", "), kit.settings.http.listen);
     finish(&shared, doors, running).await?;
@@ -75,6 +77,13 @@ struct Doors {
 impl Doors {
     async fn open(kit: &Kit) -> Result<Self> {
         let http = &kit.settings.http;
+        if !http.dangerous_in_the_clear {
+            for (setting, address) in
+                [("http.listen", Some(http.listen)), ("http.watch_listen", http.watch_listen)]
+            {
+                address.map_or(Ok(()), |address| exposure::check(setting, address.ip()))?;
+            }
+        }
         let public = listen(http.listen, "http.listen").await?;
         let watch = match http.watch_listen {
             Some(address) => Some(listen(address, "http.watch_listen").await?),

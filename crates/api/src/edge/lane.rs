@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::http::StatusCode;
-use bus::{Deadline, EdgeListener, PublishError, Tail, TailItem, TailOptions, mark_of, places};
+use bus::{Bus, Deadline, EdgeListener, PublishError, Tail, TailItem, TailOptions, mark_of, places};
 use bytes::Bytes;
 use protocol::edge::{EdgeKind, Integration, Rejection};
 use protocol::streams::EDGE_OF;
@@ -13,7 +13,7 @@ use protocol::subjects::Subjects;
 use protocol::{Millis, NoticeId, SignalId, Subject, SubjectToken};
 use serde_json::Value;
 use service::http::read_json;
-use service::{Problem, failpoint};
+use service::{Problem, Settings, failpoint};
 use tokio_util::sync::CancellationToken;
 
 use crate::edge::pace::Pace;
@@ -42,6 +42,28 @@ struct Lane<'a> {
     pace: Pace,
 }
 
+/// The largest message that an integration may publish, bytes.
+fn largest(settings: &Settings) -> u32 {
+    let largest = settings.limits.body_max_bytes + HEADERS_BYTES_MAX;
+    u32::try_from(largest).unwrap_or(u32::MAX).min(places::MESSAGE_BYTES_MAX)
+}
+
+/// Makes what an integration publishes to, and what of it is refused.
+///
+/// # Errors
+/// When the bus is away; fate: retry.
+pub async fn make_streams(
+    bus: &Bus,
+    subjects: &Subjects,
+    settings: &Settings,
+    name: &SubjectToken,
+) -> anyhow::Result<()> {
+    let largest = largest(settings);
+    bus.ensure_stream(&places::rejected(subjects, name)).await.context("make the rejections")?;
+    bus.ensure_edge_stream(&places::edge(subjects, name, largest)).await.context("make the edge")?;
+    Ok(())
+}
+
 /// Takes what an integration publishes until it is stopped.
 pub(super) async fn run(
     edge: &Arc<Edge>,
@@ -49,11 +71,8 @@ pub(super) async fn run(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let subjects = &edge.api.subjects;
-    let largest = edge.api.kit.settings.limits.body_max_bytes + HEADERS_BYTES_MAX;
-    let largest = u32::try_from(largest).unwrap_or(u32::MAX).min(places::MESSAGE_BYTES_MAX);
     let stream = format!("{EDGE_OF}{name}");
-    edge.bus.ensure_stream(&places::rejected(subjects, name)).await.context("make the rejections")?;
-    edge.bus.ensure_edge_stream(&places::edge(subjects, name, largest)).await.context("make the edge")?;
+    make_streams(&edge.bus, subjects, &edge.api.kit.settings, name).await?;
     let replies = Arc::new(Mutex::new(Replies::default()));
     // Heard before it is read, so that whoever asks from now on is known when their message is taken.
     let heard = edge.bus.listen_at_edge(&subjects.edge_all(name)).await.context("listen at the edge")?;
@@ -65,7 +84,7 @@ pub(super) async fn run(
         name.clone(),
         heard,
         Arc::clone(&replies),
-        largest,
+        largest(&edge.api.kit.settings),
     )));
     let mut lane = Lane { edge, name, stream, replies, pace: Pace::default() };
     loop {

@@ -179,6 +179,7 @@ async fn what_a_foreign_server_allows_our_account_counts_as_its_disk() {
         url: format!("nats://127.0.0.1:{port}"),
         credentials: Credentials::Password { user: "us".into(), password: Secret::new("us") },
         name: "us".into(),
+        authority: None,
     };
     let bus = Bus::connect(&settings).await.unwrap();
     // A stream without a size: the account's limit is the only one.

@@ -24,6 +24,7 @@ async fn ask(world: &World, verb: &str, answers: usize) -> Vec<serde_json::Value
 pub(crate) async fn raw(world: &World) -> async_nats::Client {
     let settings = world.server.settings();
     let options = match settings.credentials {
+        bus::Credentials::Nkey(seed) => async_nats::ConnectOptions::with_nkey(seed.reveal().to_owned()),
         bus::Credentials::Token(token) => async_nats::ConnectOptions::with_token(token.reveal().to_owned()),
         bus::Credentials::Password { user, password } => {
             async_nats::ConnectOptions::with_user_and_password(user, password.reveal().to_owned())

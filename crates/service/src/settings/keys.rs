@@ -37,11 +37,12 @@ pub(super) fn read(
     let listen: Option<SocketAddr> = fields.text("http.listen", "\"ip:port\"", |text| text.parse().ok());
     let watch_listen = fields.text("http.watch_listen", "\"ip:port\", or \"\"", address_or_none);
     let public_url = fields.text("http.public_url", "\"http(s)://host[:port]\"", origin_or_none);
+    let dangerous_in_the_clear = fields.boolean("http.dangerous_in_the_clear");
     let proxy = "an address or network, such as \"10.0.0.0/8\"";
     let proxies =
         fields.texts("http.trusted_proxies", proxy, PROXIES_MAX, |text| text.parse::<Prefix>().is_ok());
     let trusted_proxies = proxies.iter().filter_map(|text| text.parse().ok()).collect();
-    let data = fields.text("data.folder", "a folder's path", folder_path);
+    let data = data(fields);
     let nats = nats(fields, folder, variables);
     let log = log(fields);
     let routing = routing(fields);
@@ -71,9 +72,10 @@ pub(super) fn read(
             listen,
             public_url: public_url?.unwrap_or_else(|| local_origin(listen)),
             watch_listen: watch_listen?,
+            dangerous_in_the_clear,
             trusted_proxies,
         },
-        data: DataSettings { folder: data? },
+        data: data?,
         nats: nats?,
         log: log?,
         routing,
@@ -88,6 +90,12 @@ pub(super) fn read(
         web: WebSettings { sites, demo_shop: demo_shop? },
         webhooks,
     })
+}
+
+fn data(fields: &mut Fields) -> Option<DataSettings> {
+    let folder = fields.text("data.folder", "a folder's path", folder_path);
+    let master_key = fields.text("data.master_key", "a file's path, or \"\"", |text| Some(folder_path(text)));
+    Some(DataSettings { folder: folder?, master_key: master_key? })
 }
 
 fn webhooks(fields: &mut Fields) -> WebhookSettings {
@@ -112,7 +120,22 @@ fn nats(
     let store_folder =
         fields.text("nats.store_folder", "a folder's path, or \"\"", |text| Some(folder_path(text)));
     let credentials = secret(fields, "nats.credentials", folder, variables);
-    Some(NatsSettings { url: url?, credentials: credentials?, store_folder: store_folder? })
+    let seed = secret(fields, "nats.seed", folder, variables);
+    let beside = |text: &str| match folder {
+        _ if text.is_empty() => None,
+        Some(folder) => Some(folder.join(text)),
+        None => Some(PathBuf::from(text)),
+    };
+    let authority = fields.text("nats.authority", "a file's path, or \"\"", |text| Some(beside(text)));
+    let prepared = fields.boolean("nats.prepared");
+    Some(NatsSettings {
+        url: url?,
+        credentials: credentials?,
+        seed: seed?,
+        authority: authority?,
+        prepared,
+        store_folder: store_folder?,
+    })
 }
 
 /// `Some(None)`: none is named.
@@ -231,6 +254,7 @@ fn streams(fields: &mut Fields) -> StreamSettings {
         files_max_bytes: fields.size("streams.files_max", &range),
         deliveries_max_bytes: fields.size("streams.deliveries_max", &range),
         audit_max_bytes: fields.size("streams.audit_max", &range),
+        replicas: fields.integer("streams.replicas", &(1..=5)),
         alarms_at_percent: ["streams.alarm_at_percent", "streams.second_alarm_at_percent"]
             .map(|path| fields.integer(path, &FILL_PERCENT)),
         refuse_new_at_percent: fields.integer("streams.refuse_new_at_percent", &FILL_PERCENT),

@@ -1,0 +1,153 @@
+//! What `keys` writes, without a server.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+fn args(out: &Path) -> Args {
+    Args {
+        out: out.to_owned(),
+        users: Vec::new(),
+        hosts: Vec::new(),
+        renew: false,
+        end_old: false,
+        integrations: false,
+    }
+}
+
+/// Every file below a folder, with its bytes.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.insert(path.clone(), std::fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+fn users_line(folder: &Path) -> usize {
+    std::fs::read_to_string(folder.join("nats/users.conf")).unwrap().matches("nkey:").count()
+}
+
+#[tokio::test]
+async fn what_is_there_stays_and_is_read_by_one_user_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("keys");
+    run(None, args(&out)).await.unwrap();
+    let first = files(&out);
+    for user in User::ALL {
+        assert!(first.contains_key(&out.join(user.name()).join(SEED)), "{}", user.name());
+    }
+    for file in first.keys().filter(|file| !file.ends_with("lock")) {
+        let mode = std::fs::metadata(file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.display());
+    }
+    run(None, args(&out)).await.unwrap();
+    assert!(files(&out) == first, "made again what was there");
+    // What the servers read holds nothing that somebody else comes in with.
+    let seeds: Vec<&[u8]> =
+        first.iter().filter(|(file, _)| file.ends_with(SEED)).map(|(_, seed)| seed.trim_ascii()).collect();
+    for (file, bytes) in first.iter().filter(|(file, _)| file.starts_with(out.join("nats"))) {
+        for seed in &seeds {
+            assert!(!bytes.windows(seed.len()).any(|part| part == *seed), "{}", file.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_opens_beside_the_old_one_until_that_is_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("keys");
+    run(None, args(&out)).await.unwrap();
+    let seed = || std::fs::read(out.join("desk").join(SEED)).unwrap();
+    let certificate = || std::fs::read(out.join("nats/server.pem")).unwrap();
+    let (old, of_servers) = (seed(), certificate());
+    let of_desk = |change: fn(&mut Args)| {
+        let mut args = Args { users: vec![User::Role(Role::Desk)], ..args(&out) };
+        change(&mut args);
+        args
+    };
+    run(None, of_desk(|args| args.renew = true)).await.unwrap();
+    assert_ne!(seed(), old);
+    assert_eq!(certificate(), of_servers, "only the desk's was to be renewed");
+    assert_eq!(users_line(&out), User::ALL.len() + 1);
+    run(None, of_desk(|args| args.end_old = true)).await.unwrap();
+    assert_eq!(users_line(&out), User::ALL.len());
+    run(None, Args { renew: true, ..args(&out) }).await.unwrap();
+    assert_ne!(certificate(), of_servers);
+    assert_eq!(users_line(&out), 2 * User::ALL.len());
+}
+
+#[test]
+fn nobody_may_what_is_anothers() {
+    let subjects = Subjects::new("c1".parse().unwrap());
+    let shop: SubjectToken = "shop".parse().unwrap();
+    let of = |role| rights::of(User::Role(role), &subjects, &[&shop]);
+    let only = |subject: &str, who: &[Role]| {
+        for role in Role::ALL {
+            assert_eq!(of(role).may_publish(subject), who.contains(&role), "{} {subject}", role.name());
+        }
+    };
+    // Each log has one writer, and what is read and changed is read and changed by who has to.
+    only("wb.c1.log.contacts", &[Role::Routing]);
+    only("wb.c1.log.remedies", &[Role::Empowerment]);
+    only("wb.c1.log.erasures", &[Role::Rights]);
+    only("wb.c1.log.deliveries.email.support", &[Role::Channels]);
+    only("wb.c1.in.config", &[Role::Api]);
+    only("wb.c1.in.wish", &[Role::Empowerment]);
+    only("wb.c1.in.cmd.agt_1", &[Role::Desk, Role::Api]);
+    only("wb.c1.in.msg.email.support", &[Role::Channels, Role::Api]);
+    only("$KV.ACCOUNTS.agent.anna", &[Role::Desk, Role::Api]);
+    only("$KV.WEBHOOKS.x", &[Role::Api]);
+    only("$KV.CURSORS.x", &[Role::Channels]);
+    only("$JS.API.STREAM.MSG.GET.KV_ACCOUNTS", &[Role::Desk, Role::Api]);
+    only("$JS.API.STREAM.MSG.GET.KV_SESSIONS", &[Role::Desk, Role::Api]);
+    only("$JS.API.STREAM.MSG.DELETE.KV_KEYS", &[Role::Rights]);
+    only("$JS.API.STREAM.MSG.DELETE.PARKED", &[Role::Rights, Role::Api]);
+    only("$JS.API.CONSUMER.CREATE.EDGE-shop.x", &[Role::Api]);
+    only("wb.c1.answers.shop.message.1", &[Role::Api]);
+    for nobodys in [
+        "$JS.API.STREAM.MSG.DELETE.CONTACTS",
+        "$JS.API.STREAM.MSG.DELETE.AUDIT",
+        "$JS.API.STREAM.PURGE.CONTACTS",
+        "$JS.API.STREAM.DELETE.CONTACTS",
+        "$JS.API.STREAM.UPDATE.CONTACTS",
+        "$JS.API.STREAM.CREATE.ANYTHING",
+        "$JS.API.STREAM.RESTORE.CONTACTS",
+        "$JS.API.STREAM.SNAPSHOT.KV_KEYS",
+        "$JS.API.CONSUMER.DELETE.CONTACTS.x",
+        "$JS.API.META.LEADER.STEPDOWN",
+        "$SYS.REQ.SERVER.PING",
+        "wb.c2.log.contacts",
+    ] {
+        only(nobodys, &[]);
+    }
+}
+
+#[test]
+fn each_role_has_a_container_that_sees_its_own_keys_and_no_other() {
+    let text = include_str!("../../../../deploy/docker-compose.yml");
+    let cluster = include_str!("../../../../deploy/docker-compose.cluster.yml");
+    let services: Vec<&str> = text.split_once("\nservices:\n").unwrap().1.split("\n\n").collect();
+    for role in Role::ALL {
+        let name = role.name();
+        let own = services.iter().find(|part| part.starts_with(&format!("  {name}:\n"))).unwrap();
+        assert!(own.contains(&format!("command: [serve, {name}]")), "{own}");
+        assert_eq!(own.matches("keys-").count(), 1, "{own}");
+        assert!(own.contains(&format!("keys-{name}:/keys:ro")) && own.contains("master:/master:ro"), "{own}");
+        assert!(!own.contains("store:") && !own.contains("secrets:"), "{own}");
+        assert!(cluster.contains(&format!("\n  {name}:\n    environment: *environment\n")), "{name}");
+    }
+    for published in text.lines().filter(|line| line.trim_start().starts_with("ports:")) {
+        assert!(published.contains("${WINTERBAND_DANGEROUS_ADDRESS:-127.0.0.1}:"), "{published}");
+    }
+    for text in [text, cluster] {
+        for forbidden in ["privileged", "cap_add", "network_mode: host", "docker.sock", "user: root"] {
+            assert!(!text.contains(forbidden), "{forbidden}");
+        }
+    }
+}

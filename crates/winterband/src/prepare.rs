@@ -1,0 +1,94 @@
+//! `prepare`: makes what has to be there before roles that run apart begin, so that none of them needs the right to.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use bus::{Audit, Bus, Exports, Files, Uploads, places};
+use service::Settings;
+
+use crate::first_start::{self, Floor, Signins};
+use crate::roles::Shared;
+use crate::{boot, keys};
+
+/// Can be called again at any time, beside roles that run.
+#[expect(clippy::print_stdout, reason = "a tool's answer")]
+pub(crate) async fn run(folder: Option<&Path>) -> Result<ExitCode> {
+    let mut settings = Settings::load(folder)?;
+    if settings.nats.url.is_empty() {
+        bail!("set nats.url (NATS_URL): `winterband up` makes what it needs itself");
+    }
+    // It is the one that makes it.
+    settings.nats.prepared = false;
+    let floor = Floor::read(folder)?;
+    let kit = boot::kit(settings)?;
+    let bus_settings = boot::bus_settings(&kit.settings, keys::PREPARES_AS)?;
+    let bus = boot::connect(&kit.settings, &bus_settings).await?;
+    let (sealer, hasher) = boot::vault(&kit.settings, &bus).await?;
+    let shared = Shared { kit, bus, bus_settings, sealer, hasher };
+    make_places(&shared).await?;
+    let signins = first_start::prepare(&shared, &floor).await?;
+    if let Err(error) = shared.bus.drain().await {
+        tracing::debug!(%error, "ended before the connection was drained");
+    }
+    println!("Streams, buckets and the first accounts are there.");
+    tell(&signins)
+}
+
+/// What a person reads on a terminal is gone; what goes into a log is read by whoever reads those, so that it names files alone.
+#[expect(clippy::print_stdout, reason = "a tool's answer")]
+fn tell(signins: &Signins) -> Result<ExitCode> {
+    let is_person = std::io::stdout().is_terminal();
+    match signins.agents.as_slice() {
+        [] => {}
+        agents if is_person => {
+            println!("First passwords:");
+            for one in agents {
+                println!("    {:<10} {}", one.name.as_str(), one.password);
+            }
+        }
+        _ => println!(
+            "First passwords are in {}; run this at a terminal to read them.",
+            signins.agents_file.display()
+        ),
+    }
+    if let Some(file) = &signins.api_key_file {
+        if is_person {
+            let key = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+            println!("The administrator's API key:\n    {}", key.trim());
+        } else {
+            println!("The administrator's API key is in {}.", file.display());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn make_places(shared: &Shared) -> Result<()> {
+    let Shared { kit, bus, sealer, hasher, .. } = shared;
+    let settings = &kit.settings;
+    for spec in places::all_buckets() {
+        bus.ensure_bucket(&spec).await.with_context(|| format!("make the bucket {}", spec.name))?;
+    }
+    let subjects = boot::subjects(settings)?;
+    Audit::open(bus, &subjects, settings.streams.audit_max_bytes).await.context("make the audit trail")?;
+    make_stores(bus, settings, sealer, hasher).await
+}
+
+async fn make_stores(
+    bus: &Bus,
+    settings: &Settings,
+    sealer: &bus::Sealer,
+    hasher: &bus::IdHasher,
+) -> Result<()> {
+    let room = settings.streams.files_max_bytes;
+    let store = places::snapshots();
+    let snapshots = bus.ensure_objects(&store, places::SNAPSHOTS_BYTES_MAX);
+    snapshots.await.context("make the store of snapshots")?;
+    let files =
+        Files::open(bus, sealer.clone(), hasher.clone(), room).await.context("make the store of files")?;
+    let uploads = Uploads::open(bus, &files, places::uploads_bytes_max(room));
+    uploads.await.context("make the store of uploads")?;
+    Exports::open(bus, sealer.clone()).await.context("make the store of exports")?;
+    Ok(())
+}
