@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The arrows of ARCHITECTURE.md: a crate, and what it may use of ours.
-const ARROWS: [(&str, &[&str]); 23] = [
+const ARROWS: [(&str, &[&str]); 24] = [
     ("protocol", &[]),
     ("conditions", &["protocol"]),
     ("routing-core", &["conditions", "protocol"]),
@@ -38,10 +38,11 @@ const ARROWS: [(&str, &[&str]); 23] = [
     ),
     ("bus", &["protocol"]),
     ("service", &[]),
+    ("policy-file", &["protocol", "service"]),
     ("rights", &["bus", "protocol", "service"]),
     ("routing-service", &["bus", "protocol", "routing-core", "service"]),
     ("views", &["bus", "protocol", "service"]),
-    ("desk", &["bus", "forecast", "protocol", "service"]),
+    ("desk", &["bus", "forecast", "policy-file", "protocol", "service"]),
     ("api", &["bus", "conditions", "protocol", "service", "webhook-signature"]),
     (
         "winterband",
@@ -53,6 +54,7 @@ const ARROWS: [(&str, &[&str]); 23] = [
             "desk",
             "empowerment-core",
             "empowerment-service",
+            "policy-file",
             "protocol",
             "rights",
             "routing-core",
@@ -160,6 +162,7 @@ fn cores_have_no_clock_dice_or_random_order() {
         "channel",
         "channel-web",
         "channel-webhook",
+        "policy-file",
     ] {
         let mut files = Vec::new();
         sources(&root().join("crates").join(core).join("src"), &mut files);

@@ -22,7 +22,7 @@ use service::settings::{FILE_NAME, Fault};
 use service::{Settings, SettingsErrors};
 
 use crate::first_start::read_admin_key;
-use crate::rules::{self, policy_file};
+use crate::rules;
 
 /// What to do with the configuration.
 #[derive(clap::Subcommand)]

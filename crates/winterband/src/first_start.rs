@@ -27,7 +27,7 @@ use service::{Settings, SettingsErrors};
 use crate::boot;
 use crate::config::routing_file;
 use crate::roles::Shared;
-use crate::rules::{self, policy_file};
+use crate::rules;
 
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
 /// The demo agents' passwords.

@@ -1,8 +1,6 @@
 //! `rules check`, `rules test`, `rules explain`: the policy, before it is in force.
 #![expect(clippy::print_stdout, reason = "a tool's answer")]
 
-pub(crate) mod policy_file;
-
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -82,8 +80,23 @@ pub(crate) fn load(path: Option<&Path>) -> Result<(String, Policy)> {
             (file.display().to_string(), text)
         }
     };
-    let policy = policy_file::read(&place, &text).map_err(SettingsErrors)?;
+    let policy = read(&place, &text).map_err(SettingsErrors)?;
     Ok((place, policy))
+}
+
+/// Reads a text, or tells all its faults at once: first those of its form, then those of what it says.
+fn read(place: &str, text: &str) -> Result<Policy, Vec<Fault>> {
+    let policy = policy_file::parse(place, text)?;
+    let faults = empowerment_core::rules::check(&policy);
+    if faults.is_empty() {
+        return Ok(policy);
+    }
+    let told = faults.into_iter().map(|fault| {
+        let (line, path) = policy_file::place(text, &fault);
+        let expected = "a policy that says what it means".to_owned();
+        Fault { place: place.to_owned(), line, path, expected, found: fault.message }
+    });
+    Err(told.collect())
 }
 
 fn examples(policy: &Policy) -> usize {
@@ -237,4 +250,34 @@ fn fact(policy: &CompiledPolicy, text: &str) -> Result<(FactName, FactValue)> {
         FactType::Text => FactValue::Text(value.to_owned()),
     };
     Ok((name, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use policy_file::{DEMO, FILE_NAME};
+
+    #[test]
+    fn the_demo_policy_has_no_faults() {
+        let policy = read(FILE_NAME, DEMO).unwrap_or_else(|faults| panic!("{faults:#?}"));
+        assert!(policy.cards.len() >= 8);
+        assert_eq!(policy.undo_ms, 10_000);
+        let tyres = policy.cards.iter().find(|card| card.id.as_str() == "never_sold").unwrap();
+        assert_eq!(tyres.up_to[0].cents.values().next(), Some(&75_000));
+    }
+
+    #[test]
+    fn a_fault_of_meaning_has_its_line() {
+        let text = DEMO.replace("customer.failures_90d >= 2\"", "customer.failures_90 >= 2\"");
+        let faults = read(FILE_NAME, &text).unwrap_err();
+        let line = text.lines().position(|line| line.contains("failures_90 >=")).unwrap() + 1;
+        assert!(faults.iter().any(|fault| fault.line == Some(line)), "{faults:?}");
+    }
+
+    #[test]
+    fn what_the_desk_shows_of_the_demo_policy_has_no_faults_either() {
+        let policy = read(FILE_NAME, DEMO).unwrap_or_else(|faults| panic!("{faults:#?}"));
+        let shown = read(FILE_NAME, &policy_file::write(&policy));
+        assert_eq!(shown.unwrap_or_else(|faults| panic!("{faults:#?}")), policy);
+    }
 }

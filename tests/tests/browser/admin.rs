@@ -213,6 +213,65 @@ async fn faults_stand_at_their_places_and_who_was_overtaken_looks_again() {
     browser.sees(&format!(r#"{}[data-action="config_published"]"#, id("admin-audit-one"))).await;
 }
 
+/// Writes something else in place of some words of the policy.
+async fn rewrites(browser: &Browser, old: &str, new: &str) {
+    let field = format!("one({:?})", id("admin-policy-text"));
+    browser.until("the words are there", &format!("{field}?.value.includes({old:?})")).await;
+    let write = format!(
+        "void ({field}.value = {field}.value.replace({old:?}, {new:?}), {field}.dispatchEvent(new Event('input', {{ bubbles: true }})))"
+    );
+    browser.read(&write).await;
+}
+
+/// Looks at what changes of the policy, and puts it in force.
+async fn puts_in_force(browser: &Browser, said: &str) {
+    browser.click(&id("admin-policy-save")).await;
+    browser.click(&id("admin-policy-sure")).await;
+    browser.sees(&format!(r#"{}[data-said="{said}"]"#, id("admin-policy-said"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_policy_is_edited_as_its_file_reads_with_its_faults_at_their_lines() {
+    const NAME: &str = "Mara Wouters, managing director";
+    let up = supervised().await;
+    let shots = Shots::new(up.folder());
+    let mut driver = Driver::start().await;
+    let url = up.url();
+    let anna = Agent::sign_in(driver.open("anna", &url).await, &url, "anna", &password(&up, "anna")).await;
+    let bram = Agent::sign_in(driver.open("bram", &url).await, &url, "bram", &password(&up, "bram")).await;
+    for agent in [&anna, &bram] {
+        agent.browser.click(&id("page-admin")).await;
+        opens(&agent.browser, "policy").await;
+    }
+    let browser = &anna.browser;
+    rewrites(browser, "[latitude]", "# Ours.\n[latitude]").await;
+    rewrites(browser, "undo = \"10s\"", "undo = \"soon\"").await;
+    browser.click(&id("admin-policy-check")).await;
+    browser.says(&id("admin-policy-faults"), "undo").await;
+    let line = "one('[data-testid=\"admin-policy-text\"]').value.split('\\n').findIndex((line) => line.includes('\"soon\"')) + 1";
+    let line = browser.read(line).await;
+    browser.says(&id("admin-policy-faults"), &format!("line {line}")).await;
+    browser.says(&format!("{} .wrong", id("admin-policy-lines")), &line.to_string()).await;
+    shots.all(browser, "admin-policy-faulty", "en", &SIZES).await;
+    rewrites(browser, "undo = \"soon\"", "undo = \"12s\"").await;
+    rewrites(browser, NAME, "Anna of the tyres").await;
+    puts_in_force(browser, "inForce").await;
+    // What it means stays, what was noted beside it does not: the page says so.
+    let shown = "(one('[data-testid=\"admin-policy-text\"]')?.value ?? '')";
+    browser.until("it is as everybody reads it", &format!("!{shown}.includes('# Ours.')")).await;
+    browser.until("the change stays", &format!("{shown}.includes('undo = \"12s\"')")).await;
+
+    // Who began from the one before is told, and nothing is written over.
+    rewrites(&bram.browser, NAME, "Bram of the returns").await;
+    puts_in_force(&bram.browser, "overtaken").await;
+    bram.browser.click(&id("admin-policy-look")).await;
+    rewrites(&bram.browser, "Anna of the tyres", "Anna and Bram").await;
+    puts_in_force(&bram.browser, "inForce").await;
+    bram.browser.read("void (location.hash = 'policy')").await;
+    let seen = "document.body.textContent.includes('Anna and Bram')";
+    bram.browser.until("everybody reads it", seen).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_the_administration_is_out_of_reach() {
     let up = scene::started().await;

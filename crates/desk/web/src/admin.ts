@@ -240,9 +240,13 @@ export const checkChannel = (channel: ChannelKind, name: string, settings?: Item
 
 // ---- the policy ----
 
+/** The hash that stands for no policy. */
+const NO_POLICY = '0'.repeat(32);
+
 export const readPolicy = () => ask<PolicyText>('GET', at('policy'));
 export const checkPolicy = (text: string) => ask<{ faults: Fault[] }>('POST', at('policy', 'check'), { text });
-export const writePolicy = (text: string, ifHash: string | null) => ask<{ hash: string }>('PUT', at('policy'), { text, ...(ifHash === null ? {} : { if_hash: ifHash }) });
+/** Puts a text in force in place of the one that it was made from; `null`: there was none. */
+export const writePolicy = (text: string, ifHash: string | null) => ask<Applied>('PUT', at('policy'), { text, if_hash: ifHash ?? NO_POLICY });
 
 // ---- keys ----
 

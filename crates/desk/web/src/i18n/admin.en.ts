@@ -223,7 +223,7 @@ export const admin = {
   },
 
   policy: {
-    how: 'What agents may give without asking, as JSON: what empowerment.toml says, without its comments.',
+    how: 'What agents may give without asking, as empowerment.toml has it. Comments that start with # are written anew: what you note there is not kept.',
     text: 'Policy',
     line: (n: number) => `line ${n}`,
     none: 'There is no policy in force. Write the first one.',

@@ -223,7 +223,7 @@ export const admin = {
   },
 
   policy: {
-    how: 'Wat medewerkers mogen geven zonder te vragen, als JSON: wat empowerment.toml zegt, zonder het commentaar.',
+    how: 'Wat medewerkers mogen geven zonder te vragen, zoals empowerment.toml het heeft. Commentaar achter # wordt opnieuw geschreven: wat je daar noteert, blijft niet staan.',
     text: 'Beleid',
     line: (n: number) => `regel ${n}`,
     none: 'Er geldt geen beleid. Schrijf het eerste.',

@@ -3,34 +3,20 @@
 //! Each part (the head, a card, a reason ...) is turned into the JSON of its type and read by that type, so that the file can
 //! say just what the type can: durations as "10s", amounts as "600" or "600.00" by currency.
 
-use protocol::policy::{Asking, Card, FactEntry, Latitude, Policy, Reason, SignalRule};
+use protocol::limits::POLICY_FAULTS_MAX;
+use protocol::policy::{Asking, Card, FactEntry, Latitude, Policy, PolicyFault, Reason, SignalRule};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use service::settings::{Fault, line_of, locate};
 use toml_edit::{Document, Item, TableLike};
 
-/// The name of the file in the configuration folder.
-pub(crate) const FILE_NAME: &str = "empowerment.toml";
+use crate::{DURATIONS, LISTS};
 
-/// The demo shop's policy, built in, so that the first start needs no folder.
-pub(crate) const DEMO: &str = include_str!("../../../../deploy/config/empowerment.toml");
-
-/// Durations of the file and the fields they become, ms.
-const DURATIONS: [(&str, &str); 6] = [
-    ("undo", "undo_ms"),
-    ("peer", "peer_ms"),
-    ("lead", "lead_ms"),
-    ("promise", "promise_ms"),
-    ("fresh", "fresh_ms"),
-    ("lasts", "lasts_ms"),
-];
 /// Amounts by currency.
 const AMOUNTS: [&str; 2] = ["soft_limit", "lowers_to"];
 /// One amount of one currency.
 const MONEY: [&str; 2] = ["money", "price"];
-/// Arrays of tables of the file and the fields they become.
-const LISTS: [&str; 4] = ["reason", "fact", "signal", "card"];
 
 /// What stands outside the arrays of tables.
 #[derive(Deserialize)]
@@ -47,38 +33,18 @@ struct Head {
     asking: Asking,
 }
 
-/// Reads a text, or tells all its faults at once: first those of its form, then those of what it says.
+/// Reads the form of a text; what it says is to be checked after that. `place` is the name of the file for who reads the faults.
 ///
 /// # Errors
-/// Every fault with its line, and what to write instead.
-pub(crate) fn read(place: &str, text: &str) -> Result<Policy, Vec<Fault>> {
-    let policy = parse(place, text)?;
-    let faults = empowerment_core::rules::check(&policy);
-    if faults.is_empty() {
-        return Ok(policy);
-    }
-    let told = faults.into_iter().map(|fault| {
-        let path = file_path(&fault.path);
-        Fault {
-            place: place.to_owned(),
-            line: locate(text, &path),
-            path,
-            expected: "a policy that says what it means".to_owned(),
-            found: fault.message,
-        }
-    });
-    Err(told.collect())
-}
-
-/// Reads the form only.
-fn parse(place: &str, text: &str) -> Result<Policy, Vec<Fault>> {
-    let mut reader = Reader { place, text, faults: Vec::new() };
+/// Every fault of its form with its line, and what to write instead: nothing is to be used of it.
+pub fn parse(place: &str, text: &str) -> Result<Policy, Vec<Fault>> {
+    let mut reader = Reader { place, text, faults: Vec::new(), more: 0 };
     let document = match Document::parse(text.to_owned()) {
         Ok(document) => document,
         Err(error) => {
             let offset = error.span().map(|span| span.start);
             reader.fault(offset, "", "TOML", &error.message().replace('\n', " "));
-            return Err(reader.faults);
+            return Err(reader.told());
         }
     };
     let mut head = Map::new();
@@ -110,35 +76,67 @@ fn parse(place: &str, text: &str) -> Result<Policy, Vec<Fault>> {
             signals,
             cards,
         }),
-        Some(_) | None => Err(reader.faults),
+        Some(_) | None => Err(reader.told()),
     }
 }
 
-/// `cards[2].when[0]` is `card.2.when.0` in the file.
+/// Where in a text stands what a fault of the policy names: its line, and its path in the file.
+#[must_use]
+pub fn place(text: &str, fault: &PolicyFault) -> (Option<usize>, String) {
+    let path = file_path(&fault.path);
+    (locate(text, &path), path)
+}
+
+/// `cards[2].when[0]` is `card.2.when.0` in the file, and `asking.peer_ms` is `asking.peer`.
 fn file_path(path: &str) -> String {
-    let path = path.replace('[', ".").replace(']', "").replace(".examples.", ".example.");
-    let Some((kind, rest)) = path.split_once('.') else { return path };
-    match kind.strip_suffix('s').filter(|kind| LISTS.contains(kind)) {
-        Some(kind) => format!("{kind}.{rest}"),
-        None => path,
-    }
+    let path = path.replace('[', ".").replace(']', "");
+    let parts = path.split('.').enumerate().map(|(n, part)| match part.strip_suffix('s') {
+        Some(kind) if n == 0 && LISTS.contains(&kind) => kind,
+        Some("example") => "example",
+        Some(_) | None => DURATIONS.iter().find(|(_, field)| *field == part).map_or(part, |(name, _)| *name),
+    });
+    parts.collect::<Vec<_>>().join(".")
 }
 
 struct Reader<'a> {
     place: &'a str,
     text: &'a str,
     faults: Vec<Fault>,
+    /// Faults past the most that are told.
+    more: usize,
 }
 
 impl Reader<'_> {
     fn fault(&mut self, offset: Option<usize>, path: &str, expected: &str, found: &str) {
-        self.faults.push(Fault {
-            place: self.place.to_owned(),
-            line: offset.map(|offset| line_of(self.text, offset)),
+        self.push(|place, text| Fault {
+            place: place.to_owned(),
+            line: offset.map(|offset| line_of(text, offset)),
             path: path.to_owned(),
             expected: expected.to_owned(),
             found: found.to_owned(),
         });
+    }
+
+    /// What is past the most that are told is counted only: to find the line of a fault costs a look at the whole text.
+    fn push(&mut self, fault: impl FnOnce(&str, &str) -> Fault) {
+        if self.faults.len() < POLICY_FAULTS_MAX {
+            self.faults.push(fault(self.place, self.text));
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn told(mut self) -> Vec<Fault> {
+        if self.more > 0 {
+            self.faults.push(Fault {
+                place: self.place.to_owned(),
+                line: None,
+                path: String::new(),
+                expected: format!("at most {POLICY_FAULTS_MAX} faults, which are told: mend these first"),
+                found: format!("{} more", self.more),
+            });
+        }
+        self.faults
     }
 
     fn list<T: DeserializeOwned>(&mut self, document: &Document<String>, kind: &str) -> Vec<T> {
@@ -155,27 +153,30 @@ impl Reader<'_> {
 
     /// Reads one part; a fault of its form names the key where that can be found.
     fn part<T: DeserializeOwned>(&mut self, path: &str, offset: Option<usize>, json: Value) -> Option<T> {
-        let before = self.faults.len();
-        match serde_json::from_value(json) {
-            Ok(part) => Some(part),
-            // What was told already may be what is missing here.
-            Err(_) if self.faults.iter().take(before).any(|fault| fault.path.starts_with(path)) => None,
-            Err(error) => {
-                let words = error.to_string();
-                let key = words.split('`').nth(1).unwrap_or_default();
-                let key = DURATIONS.iter().find(|(_, field)| *field == key).map_or(key, |(name, _)| name);
-                let full = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-                let line = locate(self.text, &full).or_else(|| offset.map(|at| line_of(self.text, at)));
-                self.faults.push(Fault {
-                    place: self.place.to_owned(),
-                    line,
-                    path: full,
-                    expected: "what the demo policy shows in the same place".to_owned(),
-                    found: words,
-                });
-                None
-            }
+        let error = match serde_path_to_error::deserialize::<_, T>(json) {
+            Ok(part) => return Some(part),
+            Err(error) => error,
+        };
+        // What was told already may be what is missing here.
+        if self.faults.iter().any(|fault| fault.path.starts_with(path)) {
+            return None;
         }
+        let words = error.inner().to_string();
+        let within = error.path().to_string();
+        // A key that is missing, or is none, is named in the words alone.
+        let is_of_key = words.starts_with("missing field") || words.starts_with("unknown field");
+        let key = words.split('`').nth(1).filter(|key| is_of_key && !within.ends_with(key));
+        let parts = [Some(path), Some(within.as_str()), key].into_iter().flatten();
+        let parts = parts.filter(|part| !part.is_empty() && *part != ".");
+        let full = file_path(&parts.collect::<Vec<_>>().join("."));
+        self.push(|place, text| Fault {
+            place: place.to_owned(),
+            line: locate(text, &full).or_else(|| offset.map(|at| line_of(text, at))),
+            path: full.clone(),
+            expected: "what the demo policy shows in the same place".to_owned(),
+            found: words,
+        });
+        None
     }
 
     fn table(&mut self, table: &dyn TableLike, path: &str, offset: Option<usize>) -> Value {
@@ -195,13 +196,14 @@ impl Reader<'_> {
         item: &Item,
         at: Option<usize>,
     ) {
-        if let Some((_, field)) = DURATIONS.iter().find(|(name, _)| *name == key)
-            && let Some(text) = item.as_str()
-        {
-            match humantime::parse_duration(text).ok().and_then(|found| u64::try_from(found.as_millis()).ok())
-            {
+        if let Some((_, field)) = DURATIONS.iter().find(|(name, _)| *name == key) {
+            let text = item.as_str().unwrap_or_default();
+            let read = humantime::parse_duration(text).ok();
+            match read.and_then(|found| u64::try_from(found.as_millis()).ok()) {
                 Some(ms) => drop(into.insert((*field).to_owned(), json!(ms))),
-                None => self.fault(at, path, "a duration such as \"10s\" or \"24h\"", text),
+                None => {
+                    self.fault(at, path, "a duration such as \"10s\" or \"24h\"", item.to_string().trim());
+                }
             }
         } else if AMOUNTS.contains(&key) {
             let cents = self.cents(item, path, at);
@@ -307,7 +309,7 @@ impl Reader<'_> {
 }
 
 /// `600`, `600.5` and `600.50`, never negative, never a float.
-pub(crate) fn cents_of(text: &str) -> Option<u64> {
+fn cents_of(text: &str) -> Option<u64> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if whole.is_empty() || !digits(whole) || !digits(part) || part.len() > 2 || text.ends_with('.') {
@@ -334,15 +336,7 @@ fn plain(value: &toml_edit::Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_demo_policy_has_no_faults() {
-        let policy = read(FILE_NAME, DEMO).unwrap_or_else(|faults| panic!("{faults:#?}"));
-        assert!(policy.cards.len() >= 8);
-        assert_eq!(policy.undo_ms, 10_000);
-        let tyres = policy.cards.iter().find(|card| card.id.as_str() == "never_sold").unwrap();
-        assert_eq!(tyres.up_to[0].cents.values().next(), Some(&75_000));
-    }
+    use crate::{DEMO, FILE_NAME};
 
     #[test]
     fn amounts_are_whole_cents() {
@@ -363,7 +357,7 @@ mod tests {
                 "{ per = \"contact\", EUR = 150.0 }",
             )
             .replace("occasion = \"surprise\"", "occasion = \"birthday\"");
-        let faults = read(FILE_NAME, &text).unwrap_err();
+        let faults = parse(FILE_NAME, &text).unwrap_err();
         let paths: Vec<_> = faults.iter().map(|fault| fault.path.as_str()).collect();
         assert!(paths.contains(&"undo"), "{paths:?}");
         assert!(paths.contains(&"latitude.up_to.0.EUR"), "{paths:?}");
@@ -371,11 +365,62 @@ mod tests {
         assert!(faults.iter().all(|fault| fault.line.is_some()), "{faults:?}");
     }
 
+    /// The faults of the demo policy with some of it replaced, as path and whether the line is the one with these words.
+    fn faults_of(old: &str, new: &str) -> Vec<(String, bool)> {
+        assert!(DEMO.contains(old), "{old}");
+        let text = DEMO.replacen(old, new, 1);
+        let at = text.lines().position(|line| line.contains(new)).map(|line| line + 1);
+        let faults = parse(FILE_NAME, &text).unwrap_err();
+        faults.into_iter().map(|fault| (fault.path, fault.line == at)).collect()
+    }
+
     #[test]
-    fn a_fault_of_meaning_has_its_line() {
-        let text = DEMO.replace("customer.failures_90d >= 2\"", "customer.failures_90 >= 2\"");
-        let faults = read(FILE_NAME, &text).unwrap_err();
-        let line = text.lines().position(|line| line.contains("failures_90 >=")).unwrap() + 1;
-        assert!(faults.iter().any(|fault| fault.line == Some(line)), "{faults:?}");
+    fn a_fault_of_form_names_its_key_and_the_line_of_it() {
+        for (old, new, path) in [
+            ("undo = \"10s\"", "undo = 10", "undo"),
+            ("helps_first = [\"refund\"", "helps_first = [\"refunds\"", "helps_first.0"),
+            ("peer = \"60s\"", "pear = \"60s\"", "asking.pear"),
+            ("beyond = \"ask_lead\"", "beyond = \"ask_boss\"", "card.5.beyond"),
+            ("is_failure = true", "is_failure = \"yes\"", "reason.5.is_failure"),
+            ("gives = \"repair\"", "gives = \"repairs\"", "card.0.example.0.gives"),
+            ("per = \"surprise_year\"", "per = \"year\"", "card.8.up_to.0.per"),
+            ("EUR = \"400\"", "EUR = \"400,00\"", "card.3.example.0.money"),
+            ("source = \"claim\"", "sauce = \"claim\"", "fact.5.sauce"),
+        ] {
+            assert_eq!(faults_of(old, new), [(path.to_owned(), true)], "{new}");
+        }
+        let gone = faults_of("beyond = \"ask_peer\"\nhint = { en = \"No card", "hint = { en = \"No card");
+        assert_eq!(gone[0].0, "latitude.beyond");
+        assert_eq!(faults_of("[latitude]", "[latitude"), [(String::new(), true)]);
+    }
+
+    #[test]
+    fn of_too_many_faults_the_rest_is_counted() {
+        let reasons = |n: usize| DEMO.to_owned() + &"\n[[reason]]\nname = 1\n".repeat(n);
+        let faults = parse(FILE_NAME, &reasons(POLICY_FAULTS_MAX)).unwrap_err();
+        assert_eq!(faults.len(), POLICY_FAULTS_MAX);
+        assert!(faults.iter().all(|fault| fault.line.is_some()), "{faults:?}");
+        let faults = parse(FILE_NAME, &reasons(POLICY_FAULTS_MAX + 1)).unwrap_err();
+        assert_eq!((faults.len(), &*faults[POLICY_FAULTS_MAX].found), (POLICY_FAULTS_MAX + 1, "1 more"));
+    }
+
+    #[test]
+    fn a_fault_of_what_it_says_has_its_place_in_the_text() {
+        let at = |path: &str| {
+            let fault = PolicyFault { path: path.to_owned(), message: String::new() };
+            let (line, path) = place(DEMO, &fault);
+            (DEMO.lines().nth(line.unwrap() - 1).unwrap(), path)
+        };
+        let (line, path) = at("cards[2].when[0]");
+        assert_eq!((line, &*path), (r#"when = ['claim.reason == "not_ours"']"#, "card.2.when.0"));
+        let (line, path) = at("asking.peer_ms");
+        assert!(line.starts_with("peer = ") && path == "asking.peer", "{line}, {path}");
+        let (line, path) = at("signals[0].lasts_ms");
+        assert!(line.starts_with("lasts = ") && path == "signal.0.lasts", "{line}, {path}");
+        let (line, path) = at("cards[0].examples[1].money");
+        assert!(line.starts_with("money = ") && path == "card.0.example.1.money", "{line}, {path}");
+        let (line, path) = at("cards[0].examples[0].facts");
+        assert!(line.starts_with("facts = ") && path == "card.0.example.0.facts", "{line}, {path}");
+        assert_eq!(at("undo_ms").1, "undo");
     }
 }
