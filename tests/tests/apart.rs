@@ -258,7 +258,8 @@ async fn a_role_that_was_taken_over_reaches_nothing_of_the_others() {
             assert!(bus.delete_stream(streams::AUDIT).await.is_err(), "{role} deleted the trail");
             // The inboxes of another one.
             let other = if role == "desk" { "api" } else { "desk" };
-            let inbox = apart.bus_as(role, &format!("winterband-{other}"));
+            let name = format!("winterband-{other}");
+            let inbox = apart.bus_as(role, &name);
             let heard = tokio::time::timeout(Duration::from_secs(5), inbox).await;
             assert!(heard.is_err(), "{role} hears what {other} is answered");
         }

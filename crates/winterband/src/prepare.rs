@@ -3,14 +3,19 @@
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use bus::{Audit, Bus, Exports, Files, Uploads, places};
-use service::Settings;
+use bus::{Audit, Bus, BusSettings, Exports, Files, Uploads, places};
+use service::{Kit, Settings};
 
 use crate::first_start::{self, Floor, Signins};
 use crate::roles::Shared;
 use crate::{boot, keys};
+
+/// Servers of a cluster do not all know at once of a stream that was made; every step can be done again.
+const ATTEMPTS_MAX: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Can be called again at any time, beside roles that run.
 #[expect(clippy::print_stdout, reason = "a tool's answer")]
@@ -24,14 +29,18 @@ pub(crate) async fn run(folder: Option<&Path>) -> Result<ExitCode> {
     let floor = Floor::read(folder)?;
     let kit = boot::kit(settings)?;
     let bus_settings = boot::bus_settings(&kit.settings, keys::PREPARES_AS)?;
-    let bus = boot::connect(&kit.settings, &bus_settings).await?;
-    let (sealer, hasher) = boot::vault(&kit.settings, &bus).await?;
-    let shared = Shared { kit, bus, bus_settings, sealer, hasher };
-    make_places(&shared).await?;
-    let signins = first_start::prepare(&shared, &floor).await?;
-    if let Err(error) = shared.bus.drain().await {
-        tracing::debug!(%error, "ended before the connection was drained");
-    }
+    let mut attempt = 1;
+    let signins = loop {
+        match make(&kit, &bus_settings, &floor).await {
+            Ok(signins) => break signins,
+            Err(error) if attempt == ATTEMPTS_MAX => return Err(error),
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), attempt, "not all could be made; it tries again")
+            }
+        }
+        attempt += 1;
+        tokio::time::sleep(PAUSE).await;
+    };
     println!("Streams, buckets and the first accounts are there.");
     tell(&signins)
 }
@@ -62,6 +71,19 @@ fn tell(signins: &Signins) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn make(kit: &Kit, bus_settings: &BusSettings, floor: &Floor) -> Result<Signins> {
+    let bus = boot::connect(&kit.settings, bus_settings).await?;
+    let (sealer, hasher) = boot::vault(&kit.settings, &bus).await?;
+    let bus_settings = bus_settings.clone();
+    let shared = Shared { kit: kit.clone(), bus, bus_settings, sealer, hasher };
+    make_places(&shared).await?;
+    let signins = first_start::prepare(&shared, floor).await?;
+    if let Err(error) = shared.bus.drain().await {
+        tracing::debug!(%error, "ended before the connection was drained");
+    }
+    Ok(signins)
 }
 
 async fn make_places(shared: &Shared) -> Result<()> {

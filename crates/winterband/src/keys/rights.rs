@@ -203,6 +203,7 @@ fn api(rights: Rights, subjects: &Subjects) -> Rights {
         .fold(rights, Rights::writes)
         .reads(CONTACTS)
         .reads(REMEDIES)
+        .reads(DELIVERIES)
         .reads(PARKED)
         .erases(PARKED)
         .reads_objects(EXPORTS)
