@@ -197,6 +197,9 @@ async fn a_customer_is_answered_by_roles_that_may_do_nothing_else() {
         with: None,
     };
     assert_eq!(anna.command(reply).await, Outcome::Done);
+    for before in ["customer", "joined"] {
+        chat.entry(before).await;
+    }
     assert_eq!(chat.entry("agent").await["text"], "we send you another one");
     chat.send(&json!({ "t": "typing" })).await;
     anna.until("the customer types", |frame| matches!(frame, ToDesk::Typing { .. }).then_some(())).await;

@@ -204,6 +204,8 @@ fn api(rights: Rights, subjects: &Subjects) -> Rights {
         .reads(CONTACTS)
         .reads(REMEDIES)
         .reads(DELIVERIES)
+        // The same id again is held against what was published first.
+        .reads(INBOUND)
         .reads(PARKED)
         .erases(PARKED)
         .reads_objects(EXPORTS)
