@@ -30,11 +30,21 @@ impl Up {
 
     /// Starts it with some more settings, as environment variables.
     pub async fn started_with(more: Vec<(String, String)>) -> Self {
-        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        Self::started_in(tempfile::tempdir().unwrap(), more).await
+    }
+
+    /// Starts it in a folder in which a test has prepared something.
+    pub async fn started_in(folder: TempDir, more: Vec<(String, String)>) -> Self {
+        let port = free_port();
         let process = start(folder.path(), port, &more);
         let up = Self { folder, port, more, process };
         up.ready().await;
         up
+    }
+
+    /// Runs a command in a folder in which nothing runs, as [`Up::command`].
+    pub async fn command_in(folder: &Path, args: &[&str]) -> (i32, String, String) {
+        process::to_its_end(args, &variables(folder, free_port(), &[]), folder).await
     }
 
     /// Starts it again where it was; the former process has ended.

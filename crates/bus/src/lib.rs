@@ -14,6 +14,7 @@ mod audit;
 mod channel_accounts;
 mod connection;
 mod consents;
+mod copy;
 mod deadline;
 mod disk;
 mod edge;
@@ -56,6 +57,7 @@ pub use audit::{AUDIT_PAGE_MAX, Audit, AuditCheck, AuditError, AuditFault, Audit
 pub use channel_accounts::{ChannelAccount, ChannelAccounts};
 pub use connection::{Bus, BusError, BusSettings, Credentials, Secret};
 pub use consents::Consents;
+pub use copy::{CopyError, StreamCopy};
 pub use deadline::Deadline;
 pub use disk::DiskSpace;
 pub use edge::{EdgeHeard, EdgeListener, mark_of};

@@ -252,6 +252,41 @@ pub fn uploads_bytes_max(files_bytes_max: u64) -> u64 {
     files_bytes_max / 4
 }
 
+/// A stream of which a backup holds a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// The stream's name on the server; buckets and object stores are streams too.
+    pub stream: String,
+    /// Whether it lies apart from the rest: who has both can read all.
+    pub is_apart: bool,
+}
+
+/// What a backup holds, in the order in which it is copied while all of it goes on. What refers to something is copied before
+/// what it refers to, so that nothing refers to what the copy does not have; DELIVERIES is the exception, since what was handed
+/// over must be known, and what is told there of later messages is taken out when it is put back. Keys come after
+/// all that they seal, and erasures last, so that none is forgotten of which a key is there.
+#[must_use]
+pub fn copied() -> Vec<Copied> {
+    let bucket = |name: &str| format!("KV_{name}");
+    let open = |stream: String| Copied { stream, is_apart: false };
+    vec![
+        open(bucket(streams::WEBHOOKS)),
+        open(streams::REMEDIES.to_owned()),
+        open(streams::CONTACTS.to_owned()),
+        open(streams::INBOUND.to_owned()),
+        open(streams::DELIVERIES.to_owned()),
+        open(streams::PARKED.to_owned()),
+        open(format!("OBJ_{}", streams::FILES)),
+        open(bucket(streams::CONSENTS)),
+        open(bucket(streams::CANNED)),
+        open(bucket(streams::CHANNELS)),
+        open(bucket(streams::ACCOUNTS)),
+        open(streams::AUDIT.to_owned()),
+        Copied { stream: bucket(streams::KEYS), is_apart: true },
+        open(streams::ERASURES.to_owned()),
+    ]
+}
+
 /// A name that stands in `protocol::streams` is a token; a test says so for each.
 fn token(name: &str) -> SubjectToken {
     #[expect(clippy::expect_used, reason = "constant names, each checked by the test below")]

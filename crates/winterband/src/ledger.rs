@@ -66,7 +66,7 @@ async fn read(bus: &Bus) -> Result<Recount> {
 
 /// Hands on what a stream has at this moment and gives its last sequence. The newest messages may have been deleted,
 /// so they are not waited for.
-async fn each(bus: &Bus, stream: &str, mut take: impl FnMut(&TailItem)) -> Result<u64> {
+pub(crate) async fn each(bus: &Bus, stream: &str, mut take: impl FnMut(&TailItem)) -> Result<u64> {
     let usage = bus.stream_usage(stream).await?;
     if usage.messages == 0 {
         return Ok(usage.last_seq);

@@ -2,6 +2,7 @@
 
 mod agents;
 mod audit;
+mod backup;
 mod bench;
 mod boot;
 mod bot;
@@ -93,6 +94,10 @@ enum Command {
     /// Checks or lists the audit trail: who changed what, and who looked into a customer's file.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Copies everything that is kept into two folders, while the product runs.
+    Backup(backup::BackupArgs),
+    /// Puts a backup into an empty bus.
+    Restore(backup::RestoreArgs),
     /// Shows what could not be handled.
     Parked(parked::Args),
     /// Tells what is too old by now.
@@ -142,6 +147,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Channel(command) => channel::run(folder, command).await,
         Command::Views(command) => views::run(folder, command).await,
         Command::Audit(command) => audit::run(folder, command).await,
+        Command::Backup(args) => backup::backup(folder, &args).await,
+        Command::Restore(args) => Box::pin(backup::restore(folder, &args)).await,
         Command::Parked(args) => parked::run(folder, args).await,
         Command::Retention(command) => retention::run(folder, &command).await,
         Command::Erasure(command) => erasure::run(folder, command).await,

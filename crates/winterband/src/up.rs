@@ -104,8 +104,12 @@ async fn supervise(kit: &Kit) -> Result<Option<SupervisedServer>> {
         return Ok(None);
     }
     boot::make_folder(&kit.settings.data.folder)?;
-    let options = ServerOptions { tools_dir: Some(PathBuf::from(TOOLS_FOLDER)), ..ServerOptions::default() };
-    Ok(Some(SupervisedServer::start_with(&boot::nats_folder(&kit.settings), options).await?))
+    Ok(Some(SupervisedServer::start_with(&boot::nats_folder(&kit.settings), server_options()).await?))
+}
+
+/// How the server is run.
+pub(crate) fn server_options() -> ServerOptions {
+    ServerOptions { tools_dir: Some(PathBuf::from(TOOLS_FOLDER)), ..ServerOptions::default() }
 }
 
 /// Serves until told to end, then lets every task finish.
