@@ -26,7 +26,8 @@ use tests::desk::Desk;
 use tests::{Process, eventually, process};
 
 const SOON: Duration = Duration::from_secs(60);
-const ROLES: [&str; 8] = ["rights", "routing", "empowerment", "views", "desk", "chat", "channels", "api"];
+const ROLES: [&str; 9] =
+    ["rights", "routing", "empowerment", "views", "desk", "chat", "channels", "api", "watch"];
 
 /// A server that nobody supervises; it ends with this value.
 struct Server(Child);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The arrows of ARCHITECTURE.md: a crate, and what it may use of ours.
-const ARROWS: [(&str, &[&str]); 24] = [
+const ARROWS: [(&str, &[&str]); 25] = [
     ("protocol", &[]),
     ("conditions", &["protocol"]),
     ("routing-core", &["conditions", "protocol"]),
@@ -40,6 +40,7 @@ const ARROWS: [(&str, &[&str]); 24] = [
     ("service", &[]),
     ("policy-file", &["protocol", "service"]),
     ("rights", &["bus", "protocol", "service"]),
+    ("watch", &["bus", "protocol", "service"]),
     ("routing-service", &["bus", "protocol", "routing-core", "service"]),
     ("views", &["bus", "protocol", "service"]),
     ("desk", &["bus", "forecast", "policy-file", "protocol", "service"]),
@@ -62,6 +63,7 @@ const ARROWS: [(&str, &[&str]); 24] = [
             "service",
             "simulator",
             "views",
+            "watch",
         ],
     ),
     (

@@ -65,6 +65,12 @@ pub struct Metrics {
     pub search_entries_total: Counters<1>,
     /// Open sockets; labels: kind.
     pub sockets_open: Gauges<1>,
+    /// What does not balance in the ledger, at the last look.
+    pub ledger_faults: Gauge,
+    /// When the ledger was looked at last, seconds since 1970; 0 before.
+    pub ledger_looked_at_seconds: Gauge,
+    /// In how many days a stream is full that is kept for good; not a number where that cannot be told; labels: stream.
+    pub stream_full_in_days: Gauges<1>,
     /// Used share of a stream's size, 0 to 1; labels: stream.
     pub stream_used_ratio: Gauges<1>,
     /// Used share of the disk under the streams, 0 to 1; not a number while nobody knows.
@@ -141,6 +147,14 @@ impl Metrics {
                 ["end"],
             ),
             sockets_open: gauges(r, "sockets_open", "Open sockets", ["kind"]),
+            ledger_faults: single(r, "ledger_faults", "What does not balance", Gauge::default()),
+            ledger_looked_at_seconds: single(
+                r,
+                "ledger_looked_at_seconds",
+                "When the ledger was looked at last",
+                Gauge::default(),
+            ),
+            stream_full_in_days: gauges(r, "stream_full_in_days", "Days until a stream is full", ["stream"]),
             stream_used_ratio: gauges(r, "stream_used_ratio", "Used share of a stream's size", ["stream"]),
             disk_used_ratio: single(r, "disk_used_ratio", "Used share of the disk", unknown()),
             bus_connected: single(r, "bus_connected", "1 while the bus is connected", Gauge::default()),
@@ -291,6 +305,7 @@ mod tests {
         m.channel_waiting.set(["email", "support"], 1.0);
         m.deliveries_total.inc(["email", "accepted"]);
         m.stream_used_ratio.set(["INBOUND"], 0.5);
+        m.stream_full_in_days.set(["CONTACTS"], 9.0);
         m.wait_kept_ratio.set(["a", "p90"], 0.9);
         let text = m.encode().unwrap();
         let mut types: Vec<&str> =
@@ -310,6 +325,8 @@ mod tests {
             "duplicates counter",
             "facts_asked counter",
             "fences counter",
+            "ledger_faults gauge",
+            "ledger_looked_at_seconds gauge",
             "log_lag_records gauge",
             "messages_received counter",
             "messages_sent counter",
@@ -320,6 +337,7 @@ mod tests {
             "retried counter",
             "search_entries counter",
             "sockets_open gauge",
+            "stream_full_in_days gauge",
             "stream_used_ratio gauge",
             "takeovers counter",
             "till_seconds histogram",

@@ -53,6 +53,7 @@ pub struct Settings {
     pub oidc: OidcSettings,
     pub drain: DrainSettings,
     pub health: HealthSettings,
+    pub watch: WatchSettings,
     pub web: WebSettings,
     pub webhooks: WebhookSettings,
 }
@@ -224,6 +225,13 @@ pub struct DrainSettings {
 #[derive(Clone, Debug)]
 pub struct HealthSettings {
     pub stale_after: Duration,
+}
+
+/// `[watch]`
+#[derive(Clone, Debug)]
+pub struct WatchSettings {
+    /// How often the ledger and what fills are looked at.
+    pub look_every: Duration,
 }
 
 /// `[web]`

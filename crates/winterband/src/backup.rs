@@ -22,6 +22,9 @@ use manifest::{Manifest, Part};
 /// The stream of the sealing keys.
 const KEYS: &str = "KV_KEYS";
 
+/// The name of the master key in a backup.
+const MASTER_KEY: &str = "master.key";
+
 /// Where a copy goes.
 #[derive(clap::Args)]
 pub(crate) struct BackupArgs {
@@ -70,7 +73,7 @@ pub(crate) async fn backup(folder: Option<&Path>, args: &BackupArgs) -> Result<E
         }
     }
     bus.drain().await?;
-    apart.secrets = secrets_out(&boot::secrets_folder(&settings), &args.keys_to)?;
+    apart.secrets = secrets_out(&settings, &args.keys_to)?;
     apart.write(&args.keys_to)?;
     open.write(&args.to)?;
     println!("the log is in {}, the keys are in {}", args.to.display(), args.keys_to.display());
@@ -89,23 +92,41 @@ async fn copy_out(bus: &Bus, folder: &Path, stream: &str) -> Result<Option<Part>
     Ok(Some(Part { stream: stream.to_owned(), bytes, blake3, copy }))
 }
 
-/// Copies the files of `data/secrets`; gives their names and fingerprints.
-fn secrets_out(from: &Path, to: &Path) -> Result<Vec<manifest::Secret>> {
-    let mut secrets = Vec::new();
-    for entry in std::fs::read_dir(from).with_context(|| format!("read {}", from.display()))? {
-        let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        if !entry.file_type()?.is_file() {
-            continue;
+/// Copies the files of `data/secrets` and the master key, wherever it lies; gives their names and fingerprints.
+fn secrets_out(settings: &Settings, to: &Path) -> Result<Vec<manifest::Secret>> {
+    let mut files = vec![(MASTER_KEY.to_owned(), boot::master_file(settings))];
+    let folder = boot::secrets_folder(settings);
+    // Where roles run apart, there may be none.
+    for entry in std::fs::read_dir(&folder).into_iter().flatten() {
+        let entry = entry.with_context(|| format!("read {}", folder.display()))?;
+        if let Ok(name) = entry.file_name().into_string()
+            && name != MASTER_KEY
+            && entry.file_type()?.is_file()
+        {
+            files.push((name, entry.path()));
         }
-        let file = manifest::secret_of(&name);
+    }
+    let mut secrets = Vec::new();
+    for (name, path) in files {
+        let file = to.join(manifest::secret_of(&name));
         // With the rights that it has.
-        std::fs::copy(entry.path(), to.join(&file)).with_context(|| format!("copy {name}"))?;
-        let (_, blake3) = manifest::fingerprint(&to.join(&file))?;
+        std::fs::copy(&path, &file).with_context(|| format!("copy {}", path.display()))?;
+        let (_, blake3) = manifest::fingerprint(&file)?;
         secrets.push(manifest::Secret { name, blake3 });
     }
-    secrets.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(secrets)
+}
+
+/// Puts them where they were.
+fn secrets_in(settings: &Settings, from: &Path, secrets: &[manifest::Secret]) -> Result<()> {
+    let folder = boot::secrets_folder(settings);
+    boot::make_folder(&folder)?;
+    for manifest::Secret { name, .. } in secrets {
+        let path = if name == MASTER_KEY { boot::master_file(settings) } else { folder.join(name) };
+        std::fs::copy(from.join(manifest::secret_of(name)), &path)
+            .with_context(|| format!("write {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// Puts it back; exit code 0 if all of it is there.
@@ -123,12 +144,8 @@ pub(crate) async fn restore(folder: Option<&Path>, args: &RestoreArgs) -> Result
         "{} holds no keys: name the folder that `backup --keys-to` filled",
         args.keys_from.display()
     );
-    let secrets = boot::secrets_folder(&settings);
-    ensure!(
-        !secrets.join("master.key").exists(),
-        "{} holds a master key already: restore into an empty data folder",
-        secrets.display()
-    );
+    let master = boot::master_file(&settings);
+    ensure!(!master.exists(), "{} is there already: restore into an empty data folder", master.display());
     let server = supervised(&settings).await?;
     let bus_settings = match &server {
         Some(server) => server.settings().named("winterband-restore"),
@@ -148,11 +165,7 @@ pub(crate) async fn restore(folder: Option<&Path>, args: &RestoreArgs) -> Result
         }
     }
     let taken_out = prune::deliveries(&bus).await?;
-    boot::make_folder(&secrets)?;
-    for secret in &apart.secrets {
-        std::fs::copy(args.keys_from.join(manifest::secret_of(&secret.name)), secrets.join(&secret.name))
-            .with_context(|| format!("copy {}", secret.name))?;
-    }
+    secrets_in(&settings, &args.keys_from, &apart.secrets)?;
     bus.drain().await?;
     if let Some(server) = server {
         server.stop().await;

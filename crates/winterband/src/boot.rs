@@ -129,7 +129,7 @@ pub(crate) async fn vault(settings: &Settings, bus: &Bus) -> Result<(Sealer, IdH
 }
 
 /// The file of the master key.
-fn master_file(settings: &Settings) -> PathBuf {
+pub(crate) fn master_file(settings: &Settings) -> PathBuf {
     settings.data.master_key.clone().unwrap_or_else(|| secrets_folder(settings).join("master.key"))
 }
 
@@ -163,6 +163,19 @@ async fn check_master(bus: &Bus, hasher: &IdHasher, file: &Path) -> Result<()> {
         bail!(other_master(file));
     }
     Ok(())
+}
+
+/// Whether the master key on this machine is the one that the bus was begun with; `None`: it is not begun, or there is no key
+/// here. Makes nothing.
+pub(crate) async fn is_master_of(settings: &Settings, bus: &Bus) -> Result<Option<bool>> {
+    let file = master_file(settings);
+    if !file.exists() || bus.see_stream("KV_ACCOUNTS").await?.is_none() {
+        return Ok(None);
+    }
+    let ours = fingerprint(&IdHasher::new(&MasterKey::load_or_create(&file)?));
+    let accounts = bus.ensure_bucket(&places::accounts()).await.context("open the bucket for accounts")?;
+    let known = accounts.get(MASTER_KEY_ROW).await.context("read the master key's fingerprint")?;
+    Ok(known.map(|known| known.value == ours.as_bytes()))
 }
 
 /// Makes a folder that only this user reads.

@@ -80,7 +80,7 @@ pub(crate) enum User {
 }
 
 impl User {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Role(Role::Rights),
         Self::Role(Role::Routing),
         Self::Role(Role::Empowerment),
@@ -89,6 +89,7 @@ impl User {
         Self::Role(Role::Chat),
         Self::Role(Role::Channels),
         Self::Role(Role::Api),
+        Self::Role(Role::Watch),
         Self::Prepare,
         Self::Operator,
     ];

@@ -1,13 +1,6 @@
 //! `ledger`: recounts the streams themselves and names what does not balance.
 #![expect(clippy::print_stdout, reason = "a tool's answer")]
 
-mod contacts;
-mod floor;
-mod messages;
-mod recount;
-#[cfg(test)]
-mod tests;
-
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -18,7 +11,7 @@ use protocol::{Input, Record, streams};
 use service::Settings;
 
 use crate::boot;
-use recount::{Ledger, Recount};
+use watch::ledger::{Ledger, Recount};
 
 /// Recounts the streams.
 #[derive(clap::Args)]
@@ -32,7 +25,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(folder: Option<&Path>, args: Args) -> Result<ExitCode> {
     let settings = Settings::load(folder)?;
     let bus = Bus::connect(&boot::bus_settings(&settings, "winterband-ledger")?).await?;
-    let ledger = read(&bus).await?.close();
+    let ledger = read(&bus).await?.balance();
     if args.json {
         println!("{}", serde_json::to_string(&ledger)?);
     } else {
@@ -43,7 +36,7 @@ pub(crate) async fn run(folder: Option<&Path>, args: Args) -> Result<ExitCode> {
 
 /// Reads CONTACTS first: what comes into INBOUND meanwhile is then counted as not yet consumed, and not as missing. What a
 /// record calls parked stood in PARKED before, and goes only when the input that says so is in INBOUND: PARKED comes second.
-async fn read(bus: &Bus) -> Result<Recount> {
+pub(crate) async fn read(bus: &Bus) -> Result<Recount> {
     let mut recount = Recount::default();
     let last = each(bus, streams::CONTACTS, |item| match serde_json::from_slice::<Record>(&item.payload) {
         Ok(record) => recount.record(item.seq, &record),

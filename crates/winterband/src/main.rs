@@ -8,6 +8,7 @@ mod boot;
 mod bot;
 mod channel;
 mod config;
+mod doctor;
 mod erasure;
 mod exposure;
 mod first_start;
@@ -76,6 +77,8 @@ enum Command {
     Agents(agents::Args),
     /// Runs a small bot as an example: it answers from a file and calls for help on everything else.
     Bot(bot::Args),
+    /// Looks at everything and says in words what is sick and what to do; changes nothing.
+    Doctor(doctor::Args),
     /// Recounts the streams: nothing lost, nothing doubled.
     Ledger(ledger::Args),
     /// Tells why a contact is where it is.
@@ -140,6 +143,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => replay::run(args).await,
         Command::Agents(args) => agents::run(args).await,
         Command::Bot(args) => bot::run(args).await,
+        Command::Doctor(args) => Box::pin(doctor::run(folder, &args)).await,
         Command::Ledger(args) => ledger::run(folder, args).await,
         Command::Why(args) => why::run(folder, args).await,
         Command::Receipts(args) => receipts::run(folder, args).await,

@@ -31,11 +31,13 @@ pub(crate) enum Role {
     Channels,
     /// The HTTP API for other systems.
     Api,
+    /// Watches over the others: the ledger, and when what is kept for good is full.
+    Watch,
 }
 
 impl Role {
     /// All of them, in the order of starting: the keys are put right first.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Rights,
         Self::Routing,
         Self::Empowerment,
@@ -44,6 +46,7 @@ impl Role {
         Self::Chat,
         Self::Channels,
         Self::Api,
+        Self::Watch,
     ];
 
     /// The word on the command line.
@@ -57,6 +60,7 @@ impl Role {
             Self::Chat => "chat",
             Self::Channels => "channels",
             Self::Api => "api",
+            Self::Watch => "watch",
         }
     }
 }
@@ -147,6 +151,10 @@ async fn start_one(shared: &Shared, role: Role, running: &mut Running) -> anyhow
             // What integrations publish comes over another one: who floods it delays nobody over HTTP.
             let edge = running.connect(shared, EDGE).await?;
             Box::pin(api::start(&kit, bus, edge, sealer, hasher)).await
+        }
+        Role::Watch => {
+            watch::start(&kit, &bus);
+            Ok(Router::new())
         }
     }
 }

@@ -14,7 +14,7 @@ use super::signin;
 use super::{
     CellSettings, DataSettings, DeskSettings, DrainSettings, EmpowermentSettings, Fault, Fields,
     HealthSettings, HttpSettings, LimitSettings, LogFormat, LogSettings, NatsSettings, RoutingSettings,
-    Secret, Settings, StreamSettings, WebSettings, WebhookSettings,
+    Secret, Settings, StreamSettings, WatchSettings, WebSettings, WebhookSettings,
 };
 use crate::http::{Prefix, is_this_machine};
 
@@ -55,6 +55,8 @@ pub(super) fn read(
     let drain = DrainSettings { deadline: fields.duration("drain.deadline", &(seconds(1)..=minutes(10))) };
     let health =
         HealthSettings { stale_after: fields.duration("health.stale_after", &(seconds(1)..=minutes(10))) };
+    let watch =
+        WatchSettings { look_every: fields.duration("watch.look_every", &(millis(100)..=minutes(60))) };
     let site = "\"http(s)://host[:port]\"";
     let demo_shop = fields.text("web.demo_shop", "\"yes\", \"no\" or \"auto\"", |text| match text {
         "yes" => Some(Some(true)),
@@ -87,6 +89,7 @@ pub(super) fn read(
         oidc: oidc?,
         drain,
         health,
+        watch,
         web: WebSettings { sites, demo_shop: demo_shop? },
         webhooks,
     })

@@ -135,7 +135,7 @@ command_wait = \"1s\"
          visitor_frames_per_minute, visitor_uploads_per_minute, found an unknown key",
         r#"winterband.toml:14: nats.credentials: expected { file = "..." } or { env = "..." }, found a value that is not shown"#,
         "winterband.toml:16: desks: expected one of cell, data, desk, drain, empowerment, health, http, limits, log, nats, oidc, routing, \
-         signin, streams, web, webhooks, found an unknown key",
+         signin, streams, watch, web, webhooks, found an unknown key",
     ];
     assert_eq!(faults(text), expected);
 }

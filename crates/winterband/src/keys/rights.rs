@@ -30,6 +30,8 @@ pub(super) fn of(user: User, subjects: &Subjects, integrations: &[&SubjectToken]
         Role::Desk => desk(rights, subjects),
         Role::Chat => chat(rights, subjects),
         Role::Channels => channels(rights, subjects),
+        // How full a stream is, every process sees.
+        Role::Watch => rights.reads(CONTACTS).reads(PARKED),
         Role::Api => {
             integrations.iter().fold(api(rights, subjects), |rights, name| lane(rights, subjects, name))
         }

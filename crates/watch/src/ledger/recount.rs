@@ -14,30 +14,30 @@ const FAULTS_MAX: usize = 100;
 
 /// What was found.
 #[derive(Debug, Serialize)]
-pub(crate) struct Ledger {
+pub struct Ledger {
     /// Records in the log.
-    pub(crate) records: u64,
+    pub records: u64,
     /// Times that a leader took over.
-    pub(crate) fences: u64,
+    pub fences: u64,
     /// Offers made.
-    pub(crate) offers: u64,
+    pub offers: u64,
     /// Messages and commands.
-    pub(crate) messages: MessageCount,
+    pub messages: MessageCount,
     /// Contacts by where they are.
-    pub(crate) contacts: ContactCount,
+    pub contacts: ContactCount,
     /// What does not balance, in words; empty if all does.
-    pub(crate) faults: Vec<String>,
+    pub faults: Vec<String>,
 }
 
 /// Faults, bounded.
-#[derive(Debug, Default)]
-pub(crate) struct Faults {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Faults {
     found: Vec<String>,
     more: usize,
 }
 
 impl Faults {
-    pub(crate) fn add(&mut self, fault: String) {
+    pub(super) fn add(&mut self, fault: String) {
         if self.found.len() < FAULTS_MAX {
             self.found.push(fault);
         } else {
@@ -55,7 +55,7 @@ impl Faults {
 
 /// The recount under way.
 #[derive(Debug, Default)]
-pub(crate) struct Recount {
+pub struct Recount {
     log_seq: u64,
     records: u64,
     fences: u64,
@@ -69,8 +69,14 @@ pub(crate) struct Recount {
 }
 
 impl Recount {
+    /// One that goes on for as long as the product runs: it knows the latest so many messages and commands again.
+    #[must_use]
+    pub fn knowing(latest: usize) -> Self {
+        Self { messages: Messages::knowing(latest), ..Self::default() }
+    }
+
     /// Counts one record of the log.
-    pub(crate) fn record(&mut self, seq: u64, record: &Record) {
+    pub fn record(&mut self, seq: u64, record: &Record) {
         self.hole(seq);
         self.log_seq = seq;
         self.records += 1;
@@ -103,7 +109,7 @@ impl Recount {
     }
 
     /// Names a message of the log that is no record.
-    pub(crate) fn unreadable(&mut self, seq: u64) {
+    pub fn unreadable(&mut self, seq: u64) {
         self.hole(seq);
         self.log_seq = seq;
         self.faults
@@ -111,12 +117,12 @@ impl Recount {
     }
 
     /// Names a message of PARKED that is no parked item.
-    pub(crate) fn unreadable_parked(&mut self, seq: u64) {
+    pub fn unreadable_parked(&mut self, seq: u64) {
         self.faults.add(format!("parked item {seq} cannot be read"));
     }
 
     /// Says where the log ends, so that missing records at its end are named too.
-    pub(crate) fn log_ends(&mut self, last_seq: u64) {
+    pub fn log_ends(&mut self, last_seq: u64) {
         self.hole(last_seq + 1);
     }
 
@@ -127,26 +133,28 @@ impl Recount {
     }
 
     /// Counts one message of INBOUND; `None` if it is no input.
-    pub(crate) fn inbound(&mut self, seq: u64, input: Option<&Input>) {
+    pub fn inbound(&mut self, seq: u64, input: Option<&Input>) {
         self.messages.inbound(seq, input, &mut self.faults);
     }
 
     /// Counts one item of PARKED.
-    pub(crate) fn parked(&mut self, parked: &Parked) {
+    pub fn parked(&mut self, parked: &Parked) {
         self.messages.parked_item(parked);
     }
 
-    /// Draws the line.
-    pub(crate) fn close(mut self) -> Ledger {
-        let messages = self.messages.close(&mut self.faults);
-        let contacts = self.contacts.close(&mut self.faults);
+    /// Draws the line under what was counted so far.
+    #[must_use]
+    pub fn balance(&self) -> Ledger {
+        let mut faults = self.faults.clone();
+        let messages = self.messages.balance(&mut faults);
+        let contacts = self.contacts.balance(&mut faults);
         Ledger {
             records: self.records,
             fences: self.fences,
             offers: self.offers,
             messages,
             contacts,
-            faults: self.faults.close(),
+            faults: faults.close(),
         }
     }
 }

@@ -12,27 +12,27 @@ use super::recount::Faults;
 
 /// Contacts by where they are.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct ContactCount {
+pub struct ContactCount {
     /// Ever opened.
-    pub(crate) accepted: u64,
+    pub accepted: u64,
     /// In a queue.
-    pub(crate) waiting: u64,
+    pub waiting: u64,
     /// Waiting for an incident, in nobody's line.
-    pub(crate) gathered: u64,
+    pub gathered: u64,
     /// Offered to an agent.
-    pub(crate) offered: u64,
+    pub offered: u64,
     /// With an agent.
-    pub(crate) with_agents: u64,
+    pub with_agents: u64,
     /// With an agent, and taking no room: laid aside by hand, or because the customer is silent.
-    pub(crate) snoozed: u64,
+    pub snoozed: u64,
     /// Resolved, the agent still writes it up.
-    pub(crate) wrap_up: u64,
+    pub wrap_up: u64,
     /// Ended.
-    pub(crate) resolved: u64,
+    pub resolved: u64,
     /// The customer left before an agent had it.
-    pub(crate) abandoned: u64,
+    pub abandoned: u64,
     /// Kept aside.
-    pub(crate) parked: u64,
+    pub parked: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,7 +225,7 @@ impl Contacts {
         }
     }
 
-    pub(super) fn close(self, faults: &mut Faults) -> ContactCount {
+    pub(super) fn balance(&self, faults: &mut Faults) -> ContactCount {
         let mut count = ContactCount::default();
         for (contact, place) in &self.places {
             count.accepted += 1;

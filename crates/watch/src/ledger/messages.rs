@@ -2,6 +2,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a recount looks only at what it counts")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use protocol::ids::{AgentId, CommandId, ConversationId, ParkedId};
 use protocol::input::{CustomerMessage, InputBody};
@@ -10,44 +11,47 @@ use protocol::record::EntryKind;
 use protocol::{Cause, Event, Hash128, Input, Outcome, Record};
 use serde::Serialize;
 
+use super::latest::Latest;
+use super::ranges::Ranges;
 use super::recount::Faults;
 
 /// Messages by their fate.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct MessageCount {
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct MessageCount {
     /// Messages of customers in INBOUND, or in the log where INBOUND has forgotten them.
-    pub(crate) received: u64,
+    pub received: u64,
     /// Not yet in the log.
-    pub(crate) pending: u64,
+    pub pending: u64,
     /// In a conversation.
-    pub(crate) recorded: u64,
+    pub recorded: u64,
     /// Recognised as known.
-    pub(crate) duplicates: u64,
+    pub duplicates: u64,
     /// Put in PARKED, whatever became of them there.
-    pub(crate) parked: u64,
+    pub parked: u64,
     /// Replays of something parked, each an input of its own.
-    pub(crate) replays: u64,
+    pub replays: u64,
     /// Items that a person took out of PARKED and let go.
-    pub(crate) dismissed: u64,
+    pub dismissed: u64,
     /// Agents' replies.
-    pub(crate) replies: u64,
+    pub replies: u64,
     /// Agents' notes.
-    pub(crate) notes: u64,
+    pub notes: u64,
     /// Commands answered, each id once.
-    pub(crate) commands: u64,
+    pub commands: u64,
     /// Answers given again.
-    pub(crate) commands_repeated: u64,
+    pub commands_repeated: u64,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Messages {
     count: MessageCount,
-    consumed: BTreeSet<u64>,
+    consumed: Ranges,
     last_consumed: u64,
     /// Inputs that are in INBOUND and in no record, though later ones are.
     passed_over: BTreeSet<u64>,
-    known: BTreeMap<Hash128, u64>,
-    outcomes: BTreeMap<(Option<AgentId>, CommandId), Outcome>,
+    known: Latest<Hash128, u64>,
+    /// How each command was answered, as a hash of it.
+    outcomes: Latest<(Option<AgentId>, CommandId), u64>,
     conversation_seq: BTreeMap<ConversationId, u64>,
     parked_seqs: BTreeSet<u64>,
     parked_items: BTreeSet<u64>,
@@ -59,6 +63,11 @@ pub(super) struct Messages {
 }
 
 impl Messages {
+    /// Knows the latest so many messages and commands again, and the rest no more.
+    pub(super) fn knowing(latest: usize) -> Self {
+        Self { known: Latest::keeping(latest), outcomes: Latest::keeping(latest), ..Self::default() }
+    }
+
     pub(super) fn record(&mut self, seq: u64, record: &Record, faults: &mut Faults) {
         if let Some(inbound) = record.cause.inbound_seq() {
             if !self.consumed.insert(inbound) {
@@ -128,7 +137,7 @@ impl Messages {
             faults.add(format!("the message of record {seq} has {sum} fates instead of one"));
         }
         if fates.recorded > 0
-            && let Some(before) = self.known.insert(message.provider_hash, seq)
+            && let Some(before) = self.known.put(message.provider_hash, seq)
         {
             faults.add(format!("the message of record {seq} stands already in record {before}"));
         }
@@ -144,7 +153,7 @@ impl Messages {
     }
 
     fn is_known(&self, message: &CustomerMessage) -> bool {
-        self.known.contains_key(&message.provider_hash)
+        self.known.may_have(&message.provider_hash)
             || message.replays.is_some_and(|parked| self.replayed.contains_key(&parked))
     }
 
@@ -170,14 +179,12 @@ impl Messages {
         outcome: &Outcome,
         faults: &mut Faults,
     ) {
-        match self.outcomes.get(&command) {
-            None => {
-                self.outcomes.insert(command, outcome.clone());
-                self.count.commands += 1;
-            }
+        let said = hash_of(outcome);
+        match self.outcomes.put(command, said) {
+            None => self.count.commands += 1,
             Some(before) => {
                 self.count.commands_repeated += 1;
-                if before != outcome {
+                if before != said {
                     faults.add(format!("record {seq} answers {} otherwise than before", command.1));
                 }
             }
@@ -185,7 +192,7 @@ impl Messages {
     }
 
     pub(super) fn inbound(&mut self, seq: u64, input: Option<&Input>, faults: &mut Faults) {
-        if self.consumed.contains(&seq) {
+        if self.consumed.contains(seq) {
             return;
         }
         if seq < self.last_consumed {
@@ -202,12 +209,8 @@ impl Messages {
 
     /// Names inputs that no record has and INBOUND has no longer.
     fn lost(&self, faults: &mut Faults) {
-        let mut next = 1;
-        for seq in &self.consumed {
-            for lost in (next..*seq).filter(|lost| !self.passed_over.contains(lost)) {
-                faults.add(format!("input {lost} is in no record and not in INBOUND"));
-            }
-            next = seq + 1;
+        for lost in self.consumed.missing().filter(|lost| !self.passed_over.contains(lost)) {
+            faults.add(format!("input {lost} is in no record and not in INBOUND"));
         }
     }
 
@@ -215,7 +218,7 @@ impl Messages {
         self.parked_items.extend(parked.inbound_seq);
     }
 
-    pub(super) fn close(mut self, faults: &mut Faults) -> MessageCount {
+    pub(super) fn balance(&self, faults: &mut Faults) -> MessageCount {
         let gone: BTreeSet<u64> = self.acted_on.iter().filter_map(|parked| parked.inbound_seq()).collect();
         for seq in self.parked_seqs.difference(&self.parked_items).filter(|seq| !gone.contains(seq)) {
             faults.add(format!(
@@ -223,14 +226,22 @@ impl Messages {
             ));
         }
         self.lost(faults);
-        self.count.dismissed = u64::try_from(self.dismissed.len()).unwrap_or(u64::MAX);
-        let count = self.count;
+        let dismissed = u64::try_from(self.dismissed.len()).unwrap_or(u64::MAX);
+        let count = MessageCount { dismissed, ..self.count.clone() };
         let fates = count.recorded + count.duplicates + count.parked + count.pending;
         if count.received != fates {
             faults.add(format!("{} messages received, {fates} accounted for", count.received));
         }
         count
     }
+}
+
+/// Answers are told apart by it, and not kept.
+fn hash_of(outcome: &Outcome) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    // It has no float in it: what is equal prints equal.
+    format!("{outcome:?}").hash(&mut hasher);
+    hasher.finish()
 }
 
 fn asked_by(record: &Record) -> Option<AgentId> {

@@ -95,8 +95,8 @@ impl Log {
         });
     }
 
-    fn close(self) -> Ledger {
-        self.recount.close()
+    fn balance(self) -> Ledger {
+        self.recount.balance()
     }
 }
 
@@ -142,7 +142,7 @@ fn what_is_parked_and_what_was_taken_out_balance() {
     log.takes(4, Some(replayed));
     log.dismisses(dismissed);
     log.still_has(waits);
-    let ledger = log.close();
+    let ledger = log.balance();
     assert_eq!(ledger.faults, Vec::<String>::new());
     let m = ledger.messages;
     assert_eq!((m.received, m.recorded, m.parked, m.replays, m.dismissed), (5, 2, 3, 1, 1));
@@ -153,7 +153,7 @@ fn what_is_gone_from_parked_and_nobody_took_out_is_missed() {
     let mut log = Log::begun();
     let [lost, replayed] = [1, 2].map(|n| log.parks(n, None));
     log.takes(4, Some(replayed));
-    let faults = log.close().faults;
+    let faults = log.balance().faults;
     assert!(faults.len() == 1 && faults[0].contains(&format!("input {} ", lost.inbound_seq().unwrap())));
 }
 
@@ -164,7 +164,7 @@ fn what_is_taken_out_while_the_router_is_away_is_not_missed() {
     let seq = log.inbound_seq;
     log.recount.inbound(seq + 1, Some(&input(InputBody::Message(message(4, Some(replayed))))));
     log.recount.inbound(seq + 2, Some(&input(dismissal(dismissed))));
-    let ledger = log.close();
+    let ledger = log.balance();
     assert_eq!(ledger.faults, Vec::<String>::new());
     assert_eq!((ledger.messages.pending, ledger.messages.replays, ledger.messages.dismissed), (1, 1, 1));
 }
@@ -176,7 +176,7 @@ fn a_replay_in_vain_and_its_second_try_are_two_items() {
     let second = log.parks(1, Some(first));
     log.takes(1, Some(second));
     log.skips(9, Some(second));
-    assert_eq!(log.close().faults, Vec::<String>::new());
+    assert_eq!(log.balance().faults, Vec::<String>::new());
 }
 
 #[test]
@@ -185,6 +185,6 @@ fn one_item_in_two_messages_is_a_fault() {
     let parked = log.parks(1, None);
     log.takes(4, Some(parked));
     log.takes(5, Some(parked));
-    let faults = log.close().faults;
+    let faults = log.balance().faults;
     assert!(faults.len() == 1 && faults[0].contains(&parked.to_string()), "{faults:?}");
 }

@@ -1,0 +1,14 @@
+//! The ledger: what the streams hold, counted again from the records themselves.
+
+mod contacts;
+mod floor;
+mod latest;
+mod messages;
+mod ranges;
+mod recount;
+#[cfg(test)]
+mod tests;
+
+pub use contacts::ContactCount;
+pub use messages::MessageCount;
+pub use recount::{Ledger, Recount};

@@ -1,0 +1,112 @@
+//! The ledger that is never closed: counted on as the log grows, balanced every minute.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result};
+use bus::{Bus, Tail, TailItem, TailOptions};
+use protocol::parked::Parked;
+use protocol::{Record, streams};
+use service::{HealthHandle, Kit};
+use tokio::time::MissedTickBehavior;
+
+use crate::ledger::Recount;
+use crate::{AGAIN_AFTER, beat};
+
+/// Messages and commands that are known again: a floor's of some days. What comes again later, comes as new.
+const KNOWN: usize = 1_000_000;
+/// Parked items read at once: each may be large.
+const PARKED_AT_ONCE: usize = 50;
+
+pub(crate) async fn run(kit: Kit, bus: Bus, health: HealthHandle) -> Result<()> {
+    let ended = kit.drain.token();
+    loop {
+        let failed = tokio::select! {
+            () = ended.cancelled() => break,
+            never = beat(&health) => never,
+            failed = count(&kit, &bus, &health) => failed,
+        };
+        if let Err(error) = failed {
+            tracing::warn!(error = format!("{error:#}"), "failed to count the ledger; it begins anew");
+        }
+        tokio::select! {
+            () = ended.cancelled() => break,
+            () = tokio::time::sleep(AGAIN_AFTER) => {}
+        }
+    }
+    health.retire();
+    Ok(())
+}
+
+/// Counts until it fails.
+async fn count(kit: &Kit, bus: &Bus, health: &HealthHandle) -> Result<()> {
+    let mut standing = Standing { recount: Recount::knowing(KNOWN), parked_from: 1, ..Standing::default() };
+    let mut log =
+        Tail::open(bus, streams::CONTACTS, 1, TailOptions::default()).await.context("read the log")?;
+    let mut is_at_the_end = bus.stream_usage(streams::CONTACTS).await?.messages == 0;
+    let mut due = tokio::time::interval(kit.settings.watch.look_every);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            item = log.next() => {
+                let item = item.context("read the log")?;
+                standing.record(&item);
+                is_at_the_end = item.pending == 0;
+            }
+            _ = due.tick(), if is_at_the_end => {
+                standing.read_parked(bus).await?;
+                standing.balance(kit, health);
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Standing {
+    recount: Recount,
+    parked_from: u64,
+    /// What the look before found.
+    before: BTreeSet<String>,
+    /// What a person was told of.
+    told: BTreeSet<String>,
+}
+
+impl Standing {
+    fn record(&mut self, item: &TailItem) {
+        match serde_json::from_slice::<Record>(&item.payload) {
+            Ok(record) => self.recount.record(item.seq, &record),
+            Err(_) => self.recount.unreadable(item.seq),
+        }
+    }
+
+    /// What a record calls parked stood in PARKED before: it is read after the log.
+    async fn read_parked(&mut self, bus: &Bus) -> Result<()> {
+        loop {
+            let items = bus.read_range(streams::PARKED, self.parked_from, u64::MAX, PARKED_AT_ONCE).await?;
+            let Some(last) = items.last() else { return Ok(()) };
+            self.parked_from = last.seq + 1;
+            for item in &items {
+                match serde_json::from_slice::<Parked>(&item.payload) {
+                    Ok(parked) => self.recount.parked(&parked),
+                    Err(_) => self.recount.unreadable_parked(item.seq),
+                }
+            }
+        }
+    }
+
+    /// Tells of what two looks in a row found: somebody may take an item out of PARKED between the log's record of it and our look.
+    fn balance(&mut self, kit: &Kit, health: &HealthHandle) {
+        let found: BTreeSet<String> = self.recount.balance().faults.into_iter().collect();
+        let stands: BTreeSet<&String> = found.intersection(&self.before).collect();
+        for fault in &stands {
+            if self.told.insert((*fault).clone()) {
+                tracing::error!(fault, "the ledger does not balance");
+            }
+        }
+        kit.metrics.ledger_faults.set(i64::try_from(stands.len()).unwrap_or(i64::MAX));
+        kit.metrics
+            .ledger_looked_at_seconds
+            .set(i64::try_from(kit.clock.unix_ms() / 1000).unwrap_or(i64::MAX));
+        health.set_detail(stands.first().map_or("balances", |fault| fault.as_str()));
+        self.before = found;
+    }
+}

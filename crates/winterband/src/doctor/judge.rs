@@ -1,0 +1,207 @@
+//! What is made of what was seen.
+
+use std::time::Duration;
+
+use bus::StreamSeen;
+
+use super::{Finding, State};
+
+/// What a place should be.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) stream: String,
+    pub(super) max_age: Option<Duration>,
+    /// Whether nothing works without it.
+    pub(super) is_needed: bool,
+    /// Whether it may forget when it is full.
+    pub(super) may_forget: bool,
+}
+
+/// Percent from which somebody should make room.
+const FULL_ODD: u32 = 70;
+const FULL_SICK: u32 = 85;
+
+/// One place, held against what it should be; nothing of one that is as it should be.
+pub(super) fn place(wanted: &Place, seen: Option<&StreamSeen>) -> Vec<Finding> {
+    let name = wanted.stream.as_str();
+    let Some(seen) = seen else {
+        return if wanted.is_needed {
+            vec![Finding::sick(name, "is not there: start the product once, or restore a backup")]
+        } else {
+            Vec::new()
+        };
+    };
+    let mut found = Vec::new();
+    if !seen.is_on_disk {
+        found.push(Finding::sick(
+            name,
+            "lies in the server's memory and is gone when it ends: make it anew on disk",
+        ));
+    }
+    if !seen.refuses_when_full && !wanted.may_forget {
+        found
+            .push(Finding::sick(name, "forgets its oldest when it is full: set its discard policy to `new`"));
+    }
+    if seen.max_age.is_some_and(|has| wanted.max_age.is_none_or(|wanted| has < wanted)) {
+        let has = humantime::format_duration(seen.max_age.unwrap_or_default());
+        found.push(Finding::sick(
+            name,
+            format!("keeps its messages for {has} only, shorter than is promised: raise its max_age"),
+        ));
+    }
+    if seen.is_in_cluster && seen.leader.is_none() {
+        found.push(Finding::sick(
+            name,
+            "has no leading server, and takes nothing: start the servers that are away",
+        ));
+    }
+    for lacking in &seen.lacking {
+        found.push(Finding::odd(name, format!("the copy on {lacking}: one more, and it may stand still")));
+    }
+    let used = seen.usage.used_percent();
+    if used >= FULL_ODD {
+        let state = if used >= FULL_SICK { State::Sick } else { State::Odd };
+        found.push(Finding::new(
+            state,
+            name,
+            format!("is {used} % full: raise its limit in [streams], or make room"),
+        ));
+    }
+    found
+}
+
+/// What can be lost, said as README promises it.
+pub(super) fn durability(log: Option<&StreamSeen>) -> Option<Finding> {
+    let log = log?;
+    Some(match log.replicas {
+        0..=1 => Finding::odd(
+            "durability",
+            "one copy on one server: a process that dies loses nothing; a power cut may lose what came in the last seconds, \
+             and a broken disk loses all since the last backup",
+        ),
+        2 => Finding::odd(
+            "durability",
+            "two copies cannot outvote each other: with one server away nothing is taken; use three",
+        ),
+        copies => Finding::well(
+            "durability",
+            format!("{copies} copies: {} servers may be away and nothing is lost", (copies - 1) / 2),
+        ),
+    })
+}
+
+/// Who leads: `is_renewed` of two looks at the lease, a time to live apart.
+pub(super) fn lead(role: &str, does: &str, is_renewed: bool) -> Option<Finding> {
+    (!is_renewed).then(|| {
+        Finding::sick("leads", format!("nobody leads {role}: {does}; start a process with that role"))
+    })
+}
+
+/// How far the router is, by two looks: inputs that it has not decided.
+pub(super) fn router(before: u64, after: u64) -> Finding {
+    match (before, after) {
+        (_, 0) => Finding::well("router", "has decided everything that came in"),
+        (before, after) if after < before => {
+            Finding::odd("router", format!("catches up: {after} inputs wait, {before} a moment ago"))
+        }
+        (before, after) if before == 0 || after > before => {
+            Finding::odd("router", format!("{after} inputs wait, more than a moment ago; look again"))
+        }
+        (_, after) => Finding::sick(
+            "router",
+            format!(
+                "stands still before {after} inputs: read the log of the process with the role routing, and start it again"
+            ),
+        ),
+    }
+}
+
+/// How much was kept aside for a person.
+pub(super) fn parked(items: u64) -> Option<Finding> {
+    (items > 0).then(|| {
+        Finding::odd(
+            "PARKED",
+            format!("{items} items wait for a person: `winterband parked`, then replay or dismiss each"),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use bus::StreamUsage;
+
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn seen() -> StreamSeen {
+        StreamSeen {
+            usage: StreamUsage { messages: 5, bytes: 10, max_bytes: Some(100), first_seq: 1, last_seq: 5 },
+            replicas: 1,
+            max_age: None,
+            is_on_disk: true,
+            refuses_when_full: true,
+            leader: None,
+            is_in_cluster: false,
+            lacking: Vec::new(),
+        }
+    }
+
+    fn log() -> Place {
+        Place { stream: "CONTACTS".to_owned(), max_age: None, is_needed: true, may_forget: false }
+    }
+
+    fn told(wanted: &Place, seen: &StreamSeen) -> Vec<(State, String)> {
+        place(wanted, Some(seen)).into_iter().map(|finding| (finding.state, finding.words)).collect()
+    }
+
+    #[test]
+    fn a_place_that_is_as_it_should_be_is_not_told_of() {
+        assert_eq!(told(&log(), &seen()), []);
+        let inbound = Place { max_age: Some(7 * DAY), ..log() };
+        for max_age in [Some(7 * DAY), Some(8 * DAY), None] {
+            assert_eq!(told(&inbound, &StreamSeen { max_age, ..seen() }), []);
+        }
+        let forgets = StreamSeen { refuses_when_full: false, ..seen() };
+        assert_eq!(told(&Place { may_forget: true, ..log() }, &forgets), []);
+    }
+
+    #[test]
+    fn each_way_to_lose_something_is_told_with_what_to_do() {
+        let usage = |bytes| StreamUsage { bytes, ..seen().usage };
+        for (wrong, state, words) in [
+            (StreamSeen { is_on_disk: false, ..seen() }, State::Sick, "memory"),
+            (StreamSeen { refuses_when_full: false, ..seen() }, State::Sick, "discard policy"),
+            (StreamSeen { max_age: Some(DAY), ..seen() }, State::Sick, "for 1day only"),
+            (StreamSeen { is_in_cluster: true, ..seen() }, State::Sick, "no leading server"),
+            (StreamSeen { lacking: vec!["n2 is away".to_owned()], ..seen() }, State::Odd, "n2 is away"),
+            (StreamSeen { usage: usage(70), ..seen() }, State::Odd, "70 % full"),
+            (StreamSeen { usage: usage(85), ..seen() }, State::Sick, "85 % full"),
+        ] {
+            let told = told(&log(), &wrong);
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told.iter().all(|(found, said)| *found == state && said.contains(words)), "{told:?}");
+        }
+        assert_eq!(told(&log(), &StreamSeen { usage: usage(69), ..seen() }), []);
+        assert!(place(&log(), None).iter().all(|finding| finding.state == State::Sick));
+        assert_eq!(place(&Place { is_needed: false, ..log() }, None), []);
+    }
+
+    #[test]
+    fn what_can_be_lost_is_said_by_the_number_of_copies() {
+        let of = |replicas| durability(Some(&StreamSeen { replicas, ..seen() })).map(|found| found.state);
+        assert_eq!(
+            [1, 2, 3, 5].map(of),
+            [Some(State::Odd), Some(State::Odd), Some(State::Well), Some(State::Well)]
+        );
+        assert_eq!(durability(None), None);
+    }
+
+    #[test]
+    fn a_router_that_stands_still_is_sick_and_one_that_catches_up_is_not() {
+        let state = |before, after| router(before, after).state;
+        assert_eq!([state(0, 0), state(9, 0)], [State::Well; 2]);
+        assert_eq!([state(9, 4), state(0, 4), state(4, 9)], [State::Odd; 3]);
+        assert_eq!(state(4, 4), State::Sick);
+    }
+}

@@ -1,0 +1,255 @@
+//! What is looked at. Nothing is made or changed, and what does not answer is a finding too.
+
+use std::time::Duration;
+
+use bus::places::StreamSizes;
+use bus::{Bus, Deadline, DiskSpace, LEASE_TTL, places};
+use protocol::delivery::{AccountState, AccountsAnswer};
+use protocol::{Record, streams};
+use serde_json::Value;
+use service::Settings;
+
+use super::judge::{self, Place};
+use super::{Finding, State};
+use crate::{boot, ledger};
+
+/// How long the bus may take to answer at first.
+pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How long anything else may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Latest records among which one is looked for that decided an input.
+const RECORDS_BACK: u64 = 200;
+/// Faults of the ledger that are told one by one.
+const FAULTS_TOLD: usize = 5;
+/// Percent of the disk from which somebody should make room, and from which it is late.
+const DISK_ODD: u32 = 70;
+const DISK_SICK: u32 = 85;
+
+/// Who leads what, by the name of the lease, and what does not happen without them.
+const LEADS: [(&str, &str); 6] = [
+    ("routing", "no contact finds an agent"),
+    ("empowerment", "nothing is given"),
+    ("rights", "nobody is exported or erased, and nothing ages"),
+    ("channels", "no mail, partner or provider is sent to"),
+    ("webhooks", "no endpoint is posted to"),
+    ("edge", "nothing of integrations over NATS is taken"),
+];
+
+/// The process that listens where the settings say, if it is on this machine.
+pub(super) async fn process(settings: &Settings) -> Finding {
+    let url = format!("http://{}/health/ready", settings.http.listen);
+    let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_WITHIN).build();
+    let Ok(answer) = async { client?.get(&url).send().await }.await else {
+        return Finding::odd(
+            "process",
+            format!("nobody answers at {url}: it does not run, or listens elsewhere"),
+        );
+    };
+    if answer.status().is_success() {
+        return Finding::well("process", format!("{url} is ready"));
+    }
+    let report: Value = answer.json().await.unwrap_or_default();
+    let reasons = report.get("reasons").and_then(Value::as_array).into_iter().flatten();
+    let reasons: Vec<&str> = reasons.filter_map(Value::as_str).collect();
+    Finding::sick("process", format!("{url} is not ready: {}", reasons.join("; ")))
+}
+
+/// The disk under the data folder.
+pub(super) fn disk(settings: &Settings) -> Option<Finding> {
+    let folder = &settings.data.folder;
+    let used = DiskSpace::of(folder).ok()?.used_percent();
+    let state = match used {
+        0..DISK_ODD => State::Well,
+        DISK_ODD..DISK_SICK => State::Odd,
+        _ => State::Sick,
+    };
+    let advice =
+        if state == State::Well { "" } else { ": make room; customers are refused before it is full" };
+    Some(Finding::new(state, "disk", format!("{used} % used under {}{advice}", folder.display())))
+}
+
+/// The key that opens everything.
+pub(super) async fn master_key(settings: &Settings, bus: &Bus) -> Finding {
+    match boot::is_master_of(settings, bus).await {
+        Ok(Some(true)) => Finding::well("master key", "is the one that this bus was begun with"),
+        Ok(Some(false)) => Finding::sick(
+            "master key",
+            "is another one than this bus was begun with: nothing can be opened; put the folder `secrets` of the backup there",
+        ),
+        Ok(None) => Finding::odd("master key", "is not on this machine, or the product was never started"),
+        Err(error) => Finding::odd("master key", format!("{error:#}")),
+    }
+}
+
+/// Everything in ARCHITECTURE's table that lies on the bus.
+pub(super) async fn places(settings: &Settings, bus: &Bus) -> Vec<Finding> {
+    let Ok(wanted) = table(settings) else {
+        return vec![Finding::sick("cell", "cell.token is no token: correct it")];
+    };
+    let (mut found, mut log) = (Vec::new(), None);
+    for place in &wanted {
+        match bus.see_stream(&place.stream).await {
+            Ok(seen) => {
+                found.extend(judge::place(place, seen.as_ref()));
+                if place.stream == streams::PARKED {
+                    found.extend(seen.as_ref().and_then(|seen| judge::parked(seen.usage.messages)));
+                }
+                if place.stream == streams::CONTACTS {
+                    log = seen;
+                }
+            }
+            Err(error) => found.push(Finding::sick(&place.stream, format!("{error}: is JetStream healthy?"))),
+        }
+    }
+    if found.is_empty() {
+        found.push(Finding::well(
+            "places",
+            format!("{} streams, buckets and stores are as they should be", wanted.len()),
+        ));
+    }
+    found.extend(judge::durability(log.as_ref()));
+    found
+}
+
+fn table(settings: &Settings) -> anyhow::Result<Vec<Place>> {
+    let subjects = boot::subjects(settings)?;
+    let sizes = StreamSizes { inbound: 1, contacts: 1, remedies: 1, parked: 1, deliveries: 1 };
+    let mut specs = places::all_streams(&subjects, sizes).to_vec();
+    specs.extend([places::erasures(&subjects), places::audit(&subjects, 1)]);
+    let stream = |spec: bus::StreamSpec| Place {
+        may_forget: spec.discard == bus::Discard::Old,
+        stream: spec.name,
+        max_age: spec.max_age,
+        is_needed: true,
+    };
+    let bucket = |spec: bus::BucketSpec| Place {
+        stream: format!("KV_{}", spec.name),
+        max_age: spec.max_age,
+        // Some are made when a role needs them.
+        is_needed: false,
+        may_forget: false,
+    };
+    let buckets = [
+        places::accounts(),
+        places::sessions(),
+        places::drafts(),
+        places::consents(),
+        places::canned(),
+        places::orders(),
+        places::channels(),
+        places::cursors(),
+        places::webhooks(),
+        places::leases(),
+        places::gateways(),
+    ];
+    let keys = Place {
+        stream: format!("KV_{}", bus::KEYS_BUCKET),
+        max_age: None,
+        is_needed: true,
+        may_forget: false,
+    };
+    let files = Place {
+        stream: format!("OBJ_{}", places::files()),
+        max_age: None,
+        is_needed: false,
+        may_forget: false,
+    };
+    let all = specs.into_iter().map(stream).chain(buckets.into_iter().map(bucket));
+    Ok(all.chain([keys, files]).collect())
+}
+
+/// Who leads: a lease that is held is renewed well within its time to live.
+pub(super) async fn leads(bus: &Bus) -> Vec<Finding> {
+    let Ok(leases) = bus.ensure_bucket(&places::leases()).await else {
+        return vec![Finding::sick("leads", "the bucket LEASES cannot be read")];
+    };
+    let mut before = Vec::new();
+    for (name, _) in LEADS {
+        before.push(leases.get(name).await.ok().flatten().map(|entry| entry.revision));
+    }
+    tokio::time::sleep(LEASE_TTL).await;
+    let mut found = Vec::new();
+    for ((name, does), before) in LEADS.into_iter().zip(before) {
+        let after = leases.get(name).await.ok().flatten().map(|entry| entry.revision);
+        found.extend(judge::lead(name, does, after.is_some() && after != before));
+    }
+    if found.is_empty() {
+        found.push(Finding::well("leads", "each of the six has somebody who leads"));
+    }
+    found
+}
+
+/// Inputs that the router has not decided.
+async fn undecided(bus: &Bus) -> anyhow::Result<u64> {
+    let log = bus.stream_usage(streams::CONTACTS).await?;
+    let inbound = bus.stream_usage(streams::INBOUND).await?.last_seq;
+    let from = log.last_seq.saturating_sub(RECORDS_BACK).max(log.first_seq);
+    let latest = bus.read_range(streams::CONTACTS, from, u64::MAX, usize::MAX).await?;
+    let decided = latest.iter().rev().find_map(|item| {
+        let record: Record = serde_json::from_slice(&item.payload).ok()?;
+        record.cause.inbound_seq()
+    });
+    Ok(inbound.saturating_sub(decided.unwrap_or(if log.messages == 0 { 0 } else { inbound })))
+}
+
+pub(super) async fn router(bus: &Bus) -> Finding {
+    let looks = async {
+        let before = undecided(bus).await?;
+        if before > 0 {
+            tokio::time::sleep(LEASE_TTL).await;
+        }
+        anyhow::Ok((before, undecided(bus).await?))
+    };
+    match looks.await {
+        Ok((before, after)) => judge::router(before, after),
+        Err(error) => Finding::sick("router", format!("the log cannot be read: {error:#}")),
+    }
+}
+
+/// The accounts of channels.
+pub(super) async fn channels(settings: &Settings, bus: &Bus) -> Vec<Finding> {
+    let Ok(subjects) = boot::subjects(settings) else { return Vec::new() };
+    let asked = bus.request(&subjects.channel_accounts(), "{}".into(), Deadline::after(ANSWER_WITHIN)).await;
+    let Ok(answer) = asked else {
+        return vec![Finding::odd(
+            "channels",
+            "no process with the role channels answers: no mail is read or sent",
+        )];
+    };
+    let accounts = serde_json::from_slice::<AccountsAnswer>(&answer).unwrap_or_default().accounts;
+    let mut found = Vec::new();
+    for account in &accounts {
+        let state = match account.state {
+            AccountState::Working | AccountState::Unknown => continue,
+            AccountState::Limited | AccountState::Silent => State::Odd,
+            AccountState::Refused => State::Sick,
+        };
+        let words = account.words.as_deref().unwrap_or("says nothing more");
+        let (channel, name, said) = (account.channel, &account.account, account.state.as_str());
+        found.push(Finding::new(state, "channels", format!("{channel} {name} is {said}: {words}")));
+    }
+    if found.is_empty() {
+        found.push(Finding::well(
+            "channels",
+            format!("{} accounts, none of them refused or silent", accounts.len()),
+        ));
+    }
+    found
+}
+
+/// The recount of everything.
+pub(super) async fn ledger(bus: &Bus) -> Finding {
+    match ledger::read(bus).await {
+        Ok(recount) => {
+            let faults = recount.balance().faults;
+            if faults.is_empty() {
+                return Finding::well("ledger", "balances: nothing lost, nothing doubled");
+            }
+            let told = faults.iter().take(FAULTS_TOLD).map(String::as_str).collect::<Vec<_>>().join("; ");
+            let advice =
+                "`winterband ledger` tells all; keep the streams as they are and look at who wrote them";
+            Finding::sick("ledger", format!("{} faults: {told}; {advice}", faults.len()))
+        }
+        Err(error) => Finding::sick("ledger", format!("the streams cannot be read: {error:#}")),
+    }
+}
