@@ -79,10 +79,22 @@ async fn a_sick_system_is_explained_and_nothing_is_changed_by_looking() {
     assert!(of(&found, "durability")[0].1.starts_with("one copy on one server"), "{found:#?}");
 
     product.stop("routing");
-    assert_eq!(product.write("rest", &json!({ "account": "shop", "id": "m-2", "from": { "value": "ann" }, "text": "there?" })).await.status(), 202);
+    assert_eq!(
+        product
+            .write(
+                "rest",
+                &json!({ "account": "shop", "id": "m-2", "from": { "value": "ann" }, "text": "there?" })
+            )
+            .await
+            .status(),
+        202
+    );
     let (code, found) = doctor(&product).await;
     assert_eq!(code, 1);
-    assert!(of(&found, "leads")[0].1.contains("nobody leads routing: no contact finds an agent"), "{found:#?}");
+    assert!(
+        of(&found, "leads")[0].1.contains("nobody leads routing: no contact finds an agent"),
+        "{found:#?}"
+    );
     assert!(of(&found, "router")[0].1.starts_with("stands still before 1 inputs"), "{found:#?}");
 
     let bus = product.bus().await;
