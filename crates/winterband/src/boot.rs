@@ -190,8 +190,8 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
 
 /// Everything a process with roles needs.
 pub(crate) async fn shared(kit: Kit, bus_settings: &BusSettings) -> Result<Shared> {
-    let bus = connect(&kit.settings, bus_settings).await?;
-    let (sealer, hasher) = vault(&kit.settings, &bus).await?;
+    let bus = Box::pin(connect(&kit.settings, bus_settings)).await?;
+    let (sealer, hasher) = Box::pin(vault(&kit.settings, &bus)).await?;
     kit.drain.spawn("bus-watch", watch_bus(kit.clone(), bus.clone()));
     room::start(&kit, &bus);
     Ok(Shared { kit, bus, bus_settings: bus_settings.clone(), sealer, hasher })

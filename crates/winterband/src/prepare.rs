@@ -31,7 +31,7 @@ pub(crate) async fn run(folder: Option<&Path>) -> Result<ExitCode> {
     let bus_settings = boot::bus_settings(&kit.settings, keys::PREPARES_AS)?;
     let mut attempt = 1;
     let signins = loop {
-        match make(&kit, &bus_settings, &floor).await {
+        match Box::pin(make(&kit, &bus_settings, &floor)).await {
             Ok(signins) => break signins,
             Err(error) if attempt == ATTEMPTS_MAX => return Err(error),
             Err(error) => {
