@@ -88,11 +88,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if args.what == Some(What::Empowerment) {
-        println!("{}", empowerment::run(&kit, &server, args.samples).await?);
+        println!("{}", Box::pin(empowerment::run(&kit, &server, args.samples)).await?);
         server.stop().await;
         return Ok(ExitCode::SUCCESS);
     }
-    let floor = Floor::open(&kit, &server.settings(), args.agents.unwrap_or(AGENTS)).await?;
+    let floor = Box::pin(Floor::open(&kit, &server.settings(), args.agents.unwrap_or(AGENTS))).await?;
     let raw_bus = Bus::connect(&server.settings().named("bench-raw")).await?;
     let mut rounds = Vec::new();
     for round in 0..args.rounds {

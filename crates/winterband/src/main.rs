@@ -133,8 +133,8 @@ fn main() -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let folder = cli.config.as_deref();
     match cli.command {
-        Command::Up => up::run(folder).await,
-        Command::Serve { roles } => up::serve(folder, &roles).await,
+        Command::Up => Box::pin(up::run(folder)).await,
+        Command::Serve { roles } => Box::pin(up::serve(folder, &roles)).await,
         Command::Prepare => prepare::run(folder).await,
         Command::Keys(args) => keys::run(folder, args).await,
         Command::Health(args) => health::run(folder, args).await,

@@ -80,7 +80,7 @@ pub(super) async fn run(settings: &Settings, server: &SupervisedServer, args: &A
     let contacts = args.contacts.unwrap_or(BACKLOG);
     let slots = args.agents.unwrap_or(SLOTS);
     ensure!(slots > 0 && contacts > slots, "--contacts must be more than --agents, and --agents at least 1");
-    let mut bench = Bench::open(settings, server, slots).await?;
+    let mut bench = Box::pin(Bench::open(settings, server, slots)).await?;
     bench.fill(contacts).await?;
     let raw_bus = Bus::connect(&server.settings().named("bench-raw")).await?;
     let payload = bench.sample_command()?;
@@ -366,9 +366,9 @@ impl Bench {
         let records = self.records().await?;
         self.beat.abort();
         end(&self.shared, self.running).await;
-        let without_snapshot_s = start_again(settings, &self.server, SNAPSHOT_NEVER, false).await?;
-        start_again(settings, &self.server, SNAPSHOT_AT_ONCE, true).await?;
-        let with_snapshot_s = start_again(settings, &self.server, SNAPSHOT_NEVER, false).await?;
+        let without_snapshot_s = Box::pin(start_again(settings, &self.server, SNAPSHOT_NEVER, false)).await?;
+        Box::pin(start_again(settings, &self.server, SNAPSHOT_AT_ONCE, true)).await?;
+        let with_snapshot_s = Box::pin(start_again(settings, &self.server, SNAPSHOT_NEVER, false)).await?;
         Ok(Recovery {
             records,
             without_snapshot_s,
