@@ -123,10 +123,19 @@ fn secrets_in(settings: &Settings, from: &Path, secrets: &[manifest::Secret]) ->
     boot::make_folder(&folder)?;
     for manifest::Secret { name, .. } in secrets {
         let path = if name == MASTER_KEY { boot::master_file(settings) } else { folder.join(name) };
-        std::fs::copy(from.join(manifest::secret_of(name)), &path)
-            .with_context(|| format!("write {}", path.display()))?;
+        let kept = from.join(manifest::secret_of(name));
+        // What is there may be for reading only.
+        if path.exists() && is_same(&path, &kept)? {
+            continue;
+        }
+        std::fs::copy(&kept, &path).with_context(|| format!("write {}", path.display()))?;
     }
     Ok(())
+}
+
+fn is_same(one: &Path, other: &Path) -> Result<bool> {
+    let read = |file: &Path| std::fs::read(file).with_context(|| format!("read {}", file.display()));
+    Ok(read(one)? == read(other)?)
 }
 
 /// Puts it back; exit code 0 if all of it is there.
@@ -145,7 +154,12 @@ pub(crate) async fn restore(folder: Option<&Path>, args: &RestoreArgs) -> Result
         args.keys_from.display()
     );
     let master = boot::master_file(&settings);
-    ensure!(!master.exists(), "{} is there already: restore into an empty data folder", master.display());
+    // Where the bus alone is a new one, the key that is there is that of the backup.
+    ensure!(
+        !master.exists() || is_same(&master, &args.keys_from.join(manifest::secret_of(MASTER_KEY)))?,
+        "{} is there already: restore into an empty data folder",
+        master.display()
+    );
     let server = supervised(&settings).await?;
     let bus_settings = match &server {
         Some(server) => server.settings().named("winterband-restore"),
