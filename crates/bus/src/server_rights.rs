@@ -43,6 +43,12 @@ impl Rights {
         ])
     }
 
+    /// It reads single messages of a stream by their numbers, and makes no consumer there.
+    #[must_use]
+    pub fn looks_into(self, stream: &str) -> Self {
+        self.publishes([format!("$JS.API.STREAM.MSG.GET.{stream}")])
+    }
+
     /// It publishes: what a stream keeps, a question, or what nobody keeps.
     #[must_use]
     pub fn writes(self, subject: &Subject) -> Self {
@@ -92,6 +98,12 @@ impl Rights {
     #[must_use]
     pub fn writes_bucket(self, bucket: &str) -> Self {
         self.reads_bucket(bucket).publishes([format!("$KV.{bucket}.>")])
+    }
+
+    /// It reads a bucket, and writes the keys of this pattern.
+    #[must_use]
+    pub fn writes_keys(self, bucket: &str, pattern: &str) -> Self {
+        self.reads_bucket(bucket).publishes([format!("$KV.{bucket}.{pattern}")])
     }
 
     /// It reads a store of objects.
@@ -154,7 +166,7 @@ impl Rights {
 }
 
 /// Whether a subject is of a pattern, as the server sees it.
-fn matches(pattern: &str, subject: &str) -> bool {
+pub(crate) fn matches(pattern: &str, subject: &str) -> bool {
     let mut words = subject.split('.');
     for part in pattern.split('.') {
         match (part, words.next()) {

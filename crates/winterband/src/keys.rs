@@ -57,10 +57,13 @@ pub(crate) struct Args {
     /// localhost and this machine's own addresses. It counts for a certificate that is made now.
     #[arg(long = "host")]
     hosts: Vec<String>,
-    /// Makes new keys of users, or with no --role also a new certificate of the servers. The keys before them open until --end-old.
-    #[arg(long)]
+    /// Makes new keys of users. The keys before them open until --end-old.
+    #[arg(long, conflicts_with = "integrations")]
     renew: bool,
-    /// Ends all keys but the newest.
+    /// Makes a new certificate of the servers.
+    #[arg(long)]
+    certificate: bool,
+    /// Ends all keys of users but the newest.
     #[arg(long, conflicts_with = "renew")]
     end_old: bool,
     /// Asks the bus which integrations there are, so that they get in too.
@@ -131,23 +134,52 @@ pub(crate) async fn run(folder: Option<&Path>, args: Args) -> Result<ExitCode> {
     let _turn = tokio::task::spawn_blocking(move || turn.lock().map(|()| turn)).await??;
     let office = Office { out: &args.out };
     let mut book = office.read_book()?;
+    if args.renew {
+        check_renewal(&book, &args)?;
+    }
     let mut made = office.make_users(&mut book, &args)?;
-    let renews_servers = args.renew && args.users.is_empty();
-    made.extend(authority::make(&args.out, &args.hosts, renews_servers)?);
+    made.extend(authority::make(&args.out, &args.hosts, args.certificate)?);
     office.hand_out_authority()?;
     if args.end_old {
-        book.users.values_mut().for_each(|keys| keys.truncate(1));
+        for user in User::ALL.into_iter().filter(|user| args.means(*user)) {
+            book.users.entry(user.name().to_owned()).and_modify(|keys| keys.truncate(1));
+        }
     }
+    // What was made opens, whatever comes of the question below.
+    office.write_users(&subjects, &book)?;
     if args.integrations {
         book.integrations = office.ask_integrations(&settings).await?;
+        office.write_users(&subjects, &book)?;
     }
-    office.write_users(&subjects, &book)?;
     match made.as_slice() {
         [] => println!("Nothing was missing in {}.", args.out.display()),
         made => println!("Made in {}: {}.", args.out.display(), made.join(", ")),
     }
-    println!("nats-server reads who may come in from {SERVER_FOLDER}/{USERS}: reload it after a change.");
+    println!(
+        "Every nats-server reads who may come in from {SERVER_FOLDER}/{USERS}: reload each of them after a change."
+    );
     Ok(ExitCode::SUCCESS)
+}
+
+impl Args {
+    /// Whether it is about this user.
+    fn means(&self, user: User) -> bool {
+        self.users.is_empty() || self.users.contains(&user)
+    }
+}
+
+/// A third key would end the first one, which may be what a running role comes in with.
+fn check_renewal(book: &Book, args: &Args) -> Result<()> {
+    let has_all = |user: &User| book.users.get(user.name()).is_some_and(|keys| keys.len() >= KEYS_OF_ONE_MAX);
+    let full: Vec<&str> =
+        User::ALL.into_iter().filter(|user| args.means(*user) && has_all(user)).map(User::name).collect();
+    if full.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "{KEYS_OF_ONE_MAX} keys open already for {}: once these run with the newest one, end the old ones first (--end-old)",
+        full.join(", ")
+    )
 }
 
 struct Office<'a> {
@@ -172,7 +204,7 @@ impl Office<'_> {
     fn make_users(&self, book: &mut Book, args: &Args) -> Result<Vec<String>> {
         let mut made = Vec::new();
         for user in User::ALL {
-            let is_meant = args.users.is_empty() || args.users.contains(&user);
+            let is_meant = args.means(user);
             boot::make_folder(&self.out.join(user.name()))?;
             let file = self.file(user.name(), SEED);
             let keys = book.users.entry(user.name().to_owned()).or_default();

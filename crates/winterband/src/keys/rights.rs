@@ -67,7 +67,7 @@ fn keeper(rights: Rights, subjects: &Subjects) -> Rights {
         .fold(rights, |rights, bucket| rights.writes_bucket(bucket).erases(&format!("KV_{bucket}")));
     let rights = [FILES, UPLOADS, EXPORTS].into_iter().fold(rights, Rights::writes_objects);
     notes(rights, subjects)
-        .writes_bucket(LEASES)
+        .writes_keys(LEASES, "rights")
         .erases(PARKED)
         .writes(&subjects.erasures())
         .writes(&subjects.inbound_parked())
@@ -80,7 +80,7 @@ fn routing(rights: Rights, subjects: &Subjects) -> Rights {
     rights
         .reads(INBOUND)
         .reads(CONTACTS)
-        .writes_bucket(LEASES)
+        .writes_keys(LEASES, "routing")
         .writes_bucket(GATEWAYS)
         .writes_bucket(KEYS_BUCKET)
         .writes_objects(SNAPSHOTS)
@@ -94,7 +94,7 @@ fn empowerment(rights: Rights, subjects: &Subjects) -> Rights {
     rights
         .reads(CONTACTS)
         .reads(REMEDIES)
-        .writes_bucket(LEASES)
+        .writes_keys(LEASES, "empowerment")
         .writes_bucket(ORDERS)
         .writes_bucket(KEYS_BUCKET)
         .writes_objects(SNAPSHOTS)
@@ -155,7 +155,9 @@ fn desk(rights: Rights, subjects: &Subjects) -> Rights {
 fn chat(rights: Rights, subjects: &Subjects) -> Rights {
     rights
         .reads(CONTACTS)
-        .writes_bucket(CHANNELS)
+        // The accounts of its own file; whoever could write those of mailboxes would have customers' mail sent elsewhere.
+        .writes_keys(CHANNELS, "account.web.*")
+        .writes_keys(CHANNELS, "published.web")
         .writes_bucket(KEYS_BUCKET)
         .writes_objects(FILES)
         .writes_objects(UPLOADS)
@@ -168,8 +170,13 @@ fn chat(rights: Rights, subjects: &Subjects) -> Rights {
 }
 
 fn channels(rights: Rights, subjects: &Subjects) -> Rights {
-    let rights = [LEASES, CHANNELS, CURSORS, KEYS_BUCKET].into_iter().fold(rights, Rights::writes_bucket);
+    let rights = [CURSORS, KEYS_BUCKET].into_iter().fold(rights, Rights::writes_bucket);
+    let rights = ["account.email.*", "account.webhook.*", "published.channels"]
+        .into_iter()
+        .fold(rights, |rights, key| rights.writes_keys(CHANNELS, key));
     rights
+        .writes_keys(LEASES, "channels")
+        .writes_keys(LEASES, "mailbox.*")
         .reads(CONTACTS)
         .reads(DELIVERIES)
         .writes_objects(FILES)
@@ -181,7 +188,7 @@ fn channels(rights: Rights, subjects: &Subjects) -> Rights {
 }
 
 fn api(rights: Rights, subjects: &Subjects) -> Rights {
-    let rights = [ACCOUNTS, SESSIONS, WEBHOOKS, ORDERS, CHANNELS, CONSENTS, GATEWAYS, LEASES, KEYS_BUCKET]
+    let rights = [ACCOUNTS, SESSIONS, WEBHOOKS, ORDERS, CHANNELS, CONSENTS, GATEWAYS, KEYS_BUCKET]
         .into_iter()
         .fold(notes(rights, subjects), Rights::writes_bucket);
     let writes = [
@@ -207,7 +214,9 @@ fn api(rights: Rights, subjects: &Subjects) -> Rights {
         .reads(REMEDIES)
         .reads(DELIVERIES)
         // The same id again is held against what was published first.
-        .reads(INBOUND)
+        .looks_into(INBOUND)
+        .writes_keys(LEASES, "edge")
+        .writes_keys(LEASES, "webhooks")
         .reads(PARKED)
         .erases(PARKED)
         .reads_objects(EXPORTS)

@@ -10,6 +10,7 @@ fn args(out: &Path) -> Args {
         users: Vec::new(),
         hosts: Vec::new(),
         renew: false,
+        certificate: false,
         end_old: false,
         integrations: false,
     }
@@ -73,13 +74,49 @@ async fn a_new_key_opens_beside_the_old_one_until_that_is_ended() {
     };
     run(None, of_desk(|args| args.renew = true)).await.unwrap();
     assert_ne!(seed(), old);
-    assert_eq!(certificate(), of_servers, "only the desk's was to be renewed");
+    assert_eq!(users_line(&out), User::ALL.len() + 1);
+    // A further one would end what the role may still run with.
+    let renewed = files(&out);
+    let refused = run(None, of_desk(|args| args.renew = true)).await.unwrap_err().to_string();
+    assert!(refused.contains("desk") && refused.contains("--end-old"), "{refused}");
+    let refused = run(None, Args { renew: true, ..args(&out) }).await.unwrap_err().to_string();
+    assert!(refused.contains("for desk:"), "{refused}");
+    assert!(files(&out) == renewed, "something was changed by what was refused");
+    // Only of who is named.
+    let of_chat = Args { users: vec![User::Role(Role::Chat)], end_old: true, ..args(&out) };
+    run(None, of_chat).await.unwrap();
     assert_eq!(users_line(&out), User::ALL.len() + 1);
     run(None, of_desk(|args| args.end_old = true)).await.unwrap();
     assert_eq!(users_line(&out), User::ALL.len());
     run(None, Args { renew: true, ..args(&out) }).await.unwrap();
+    assert_eq!(users_line(&out), 2 * User::ALL.len());
+    assert_eq!(certificate(), of_servers, "only keys were to be renewed");
+    run(None, Args { certificate: true, ..args(&out) }).await.unwrap();
     assert_ne!(certificate(), of_servers);
     assert_eq!(users_line(&out), 2 * User::ALL.len());
+    run(None, Args { end_old: true, ..args(&out) }).await.unwrap();
+    assert_eq!(users_line(&out), User::ALL.len());
+}
+
+#[tokio::test]
+async fn what_was_made_opens_though_integrations_could_not_be_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("keys");
+    assert!(run(None, Args { integrations: true, ..args(&out) }).await.is_err(), "there is no server");
+    assert_eq!(users_line(&out), User::ALL.len());
+}
+
+#[test]
+fn keys_are_not_renewed_while_integrations_are_asked_for() {
+    use clap::FromArgMatches as _;
+    let command = || <Args as clap::Args>::augment_args(clap::Command::new("keys").no_binary_name(true));
+    let read = |words: &[&str]| {
+        let found = command().try_get_matches_from(words)?;
+        Args::from_arg_matches(&found).map(drop)
+    };
+    assert!(read(&["--out", "x", "--renew"]).is_ok());
+    // It would come in with a key that no server has heard of yet.
+    assert!(read(&["--out", "x", "--renew", "--integrations"]).is_err());
 }
 
 #[test]
@@ -104,6 +141,24 @@ fn nobody_may_what_is_anothers() {
     only("$KV.ACCOUNTS.agent.anna", &[Role::Desk, Role::Api]);
     only("$KV.WEBHOOKS.x", &[Role::Api]);
     only("$KV.CURSORS.x", &[Role::Channels]);
+    only("$KV.CHANNELS.account.web.shop", &[Role::Chat, Role::Api]);
+    only("$KV.CHANNELS.published.web", &[Role::Chat, Role::Api]);
+    only("$KV.CHANNELS.account.email.support", &[Role::Channels, Role::Api]);
+    only("$KV.CHANNELS.account.webhook.crm", &[Role::Channels, Role::Api]);
+    only("$KV.CHANNELS.published.channels", &[Role::Channels, Role::Api]);
+    for (lease, holder) in [
+        ("rights", Role::Rights),
+        ("routing", Role::Routing),
+        ("empowerment", Role::Empowerment),
+        ("edge", Role::Api),
+        ("webhooks", Role::Api),
+        ("channels", Role::Channels),
+        ("mailbox.support", Role::Channels),
+    ] {
+        only(&format!("$KV.LEASES.{lease}"), &[holder]);
+    }
+    only("$JS.API.STREAM.MSG.GET.INBOUND", &[Role::Rights, Role::Routing, Role::Api]);
+    only("$JS.API.CONSUMER.CREATE.INBOUND.x", &[Role::Rights, Role::Routing]);
     only("$JS.API.STREAM.MSG.GET.KV_ACCOUNTS", &[Role::Desk, Role::Api]);
     only("$JS.API.STREAM.MSG.GET.KV_SESSIONS", &[Role::Desk, Role::Api]);
     only("$JS.API.STREAM.MSG.DELETE.KV_KEYS", &[Role::Rights]);
@@ -129,6 +184,16 @@ fn nobody_may_what_is_anothers() {
 }
 
 #[test]
+fn the_image_is_built_with_what_its_build_needs() {
+    let text = include_str!("../../../../deploy/Dockerfile");
+    let setup = include_str!("../../../../deploy/setup");
+    assert!(setup.contains("has node ||") && setup.contains("has npm ||"), "the build asks for Node");
+    assert!(text.contains("ARG NODE=node:22-") && text.contains("FROM ${NODE} AS node\n"));
+    let (_, builder) = text.split_once("FROM ${BUILDER} AS builder\n").unwrap();
+    assert!(builder.starts_with("COPY --from=node /usr/local /usr/local\n"));
+}
+
+#[test]
 fn each_role_has_a_container_that_sees_its_own_keys_and_no_other() {
     let text = include_str!("../../../../deploy/docker-compose.yml");
     let cluster = include_str!("../../../../deploy/docker-compose.cluster.yml");
@@ -142,6 +207,12 @@ fn each_role_has_a_container_that_sees_its_own_keys_and_no_other() {
         assert!(!own.contains("store:") && !own.contains("secrets:"), "{own}");
         assert!(cluster.contains(&format!("\n  {name}:\n    environment: *environment\n")), "{name}");
     }
+    // Each server has a store of its own, and none that of the server that is alone.
+    for store in ["store-1", "store-2", "store-3"] {
+        assert_eq!(cluster.matches(&format!("{store}:/store")).count(), 1, "{store}");
+        assert!(cluster.contains(&format!("\n  {store}:\n")), "{store} is not declared");
+    }
+    assert!(!cluster.contains("\"store:") && !cluster.contains("- store:"));
     for published in text.lines().filter(|line| line.trim_start().starts_with("ports:")) {
         assert!(published.contains("${WINTERBAND_DANGEROUS_ADDRESS:-127.0.0.1}:"), "{published}");
     }

@@ -157,7 +157,7 @@ async fn acquire(
     key: &AccountKey,
     cancel: &CancellationToken,
 ) -> Result<HeldLease, LeaseError> {
-    let name = format!("mailbox-{}", key.account);
+    let name = format!("mailbox.{}", key.account);
     Lease::acquire(&channels.leases, &name, &channels.me.to_string(), LEASE, cancel).await
 }
 
