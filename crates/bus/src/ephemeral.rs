@@ -95,14 +95,36 @@ impl Request {
         self.reply.as_deref()
     }
 
-    /// Answers; a question that asked for no answer gets none.
+    /// Answers in an inbox of ours; a question that asked for no answer, or for one elsewhere, gets none.
     ///
     /// # Errors
     /// [`BusError::Send`] if the connection takes nothing or the answer exceeds 8 MiB; the asker then runs into its deadline.
     pub async fn respond(self, answer: Bytes) -> Result<(), BusError> {
         let Some(reply) = self.reply else { return Ok(()) };
+        if !is_inbox(&reply) {
+            tracing::debug!(
+                subject = self.subject,
+                "an answer that was wanted elsewhere than in an inbox is none"
+            );
+            return Ok(());
+        }
         self.client.publish(reply, answer).await.map_err(|error| BusError::Send(error.to_string()))
     }
+
+    /// Answers a stranger, at the subject that was found to be theirs.
+    ///
+    /// # Errors
+    /// As [`Request::respond`].
+    pub async fn respond_to(self, place: &Subject, answer: Bytes) -> Result<(), BusError> {
+        let sent = self.client.publish(place.as_str().to_owned(), answer).await;
+        sent.map_err(|error| BusError::Send(error.to_string()))
+    }
+}
+
+/// Whether somebody waits there for an answer, rather than that a stream or another role would take it for its own: whoever may put
+/// a question must not have the one who answers publish in their place.
+pub(crate) fn is_inbox(reply: &str) -> bool {
+    reply.starts_with("_INBOX.")
 }
 
 impl Bus {

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::connection::{Bus, BusError};
 use crate::deadline::Deadline;
+use crate::ephemeral::is_inbox;
 
 /// What a service is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,11 +154,14 @@ impl Endpoint {
 }
 
 impl ServiceRequest {
-    /// Answers.
+    /// Answers in an inbox of ours; a question that wants its answer elsewhere gets none.
     ///
     /// # Errors
     /// [`BusError::Send`] if nobody wants the answer or the connection takes nothing; the asker then runs into its deadline.
     pub async fn respond(self, answer: Bytes) -> Result<(), BusError> {
+        if self.is_wanted_elsewhere() {
+            return Ok(());
+        }
         self.request.respond(Ok(answer)).await.map_err(|error| send(&error))
     }
 
@@ -166,8 +170,19 @@ impl ServiceRequest {
     /// # Errors
     /// As [`ServiceRequest::respond`].
     pub async fn refuse(self, status: u16, reason: &str) -> Result<(), BusError> {
+        if self.is_wanted_elsewhere() {
+            return Ok(());
+        }
         let refusal = ServiceError { status: reason.to_owned(), code: usize::from(status) };
         self.request.respond(Err(refusal)).await.map_err(|error| send(&error))
+    }
+
+    fn is_wanted_elsewhere(&self) -> bool {
+        let elsewhere = self.request.message.reply.as_deref().is_some_and(|reply| !is_inbox(reply));
+        if elsewhere {
+            tracing::debug!("an answer that was wanted elsewhere than in an inbox is none");
+        }
+        elsewhere
     }
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bus::{Request, Requests, StreamError, Tail, TailError, TailItem, TailOptions};
-use protocol::SubjectToken;
 use protocol::edge::{GuestQuestion, Integration, Rejection, RejectionsPage, RejectionsQuestion};
 use protocol::integration::EventsQuestion;
 use protocol::integration::bot::BotHold;
@@ -17,6 +16,7 @@ use protocol::limits::{
 use protocol::signin::Scope;
 use protocol::streams::REJECTED_OF;
 use protocol::subjects::Subjects;
+use protocol::{Subject, SubjectToken};
 use service::http::read_json;
 use service::{HealthHandle, Problem, Rate, RateLimiter};
 use tokio::sync::Semaphore;
@@ -83,7 +83,7 @@ async fn run(
             request = asked.next() => request.context("the connection hears no questions any more")?,
         };
         // Nothing is spawned for what is not answered, so a flood of those costs no memory.
-        let Some(name) = asker(&edge, &request) else { continue };
+        let Some((name, place)) = asker(&edge, &request) else { continue };
         let (edge, bounds, ended) = (Arc::clone(&edge), Arc::clone(&bounds), ended.clone());
         let permit = match bounds.rate.check(&name) {
             Err(wait) => Err(Problem::from(wait)),
@@ -100,7 +100,7 @@ async fn run(
             if let Err(problem) = &answer {
                 edge.api.kit.metrics.refused_total.inc([NAME, problem.code]);
             }
-            if let Err(error) = request.respond(answer_of(&answer).into()).await {
+            if let Err(error) = request.respond_to(&place, answer_of(&answer).into()).await {
                 tracing::debug!(%error, "a question of an integration was not answered");
             }
         });
@@ -112,15 +112,15 @@ async fn run(
 }
 
 /// Who asks, if there is such an integration and its answer goes to itself.
-fn asker(edge: &Edge, request: &Request) -> Option<SubjectToken> {
+fn asker(edge: &Edge, request: &Request) -> Option<(SubjectToken, Subject)> {
     let (name, _) = edge.api.subjects.read_ext(&request.subject)?;
     edge.registry.find(&name)?;
     let reply = request.reply()?;
-    if Subjects::guest_reply(&name, reply).is_none() {
+    let Some(place) = Subjects::guest_reply(&name, reply) else {
         edge.api.kit.metrics.refused_total.inc([NAME, "reply_elsewhere"]);
         return None;
-    }
-    Some(name)
+    };
+    Some((name, place))
 }
 
 async fn answer(edge: &Edge, name: &SubjectToken, request: &Request) -> Result<serde_json::Value, Problem> {

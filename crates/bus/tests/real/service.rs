@@ -35,6 +35,38 @@ pub(crate) async fn raw(world: &World) -> async_nats::Client {
 }
 
 #[tokio::test]
+async fn no_answer_goes_where_it_would_be_taken_for_our_own_word() {
+    let world = world().await;
+    let (place, plain) = (subjects().till(), subjects().views_history());
+    let service = world.bus.offer_service(&spec()).await.unwrap();
+    let mut endpoint = service.endpoint(&token("now"), &place).await.unwrap();
+    let mut requests = world.bus.serve(&plain, &token("views")).await.unwrap();
+    let asker = raw(&world).await;
+    let log = subjects().contacts();
+    let mut heard = asker.subscribe(log.to_string()).await.unwrap();
+    let ask = async |place: &protocol::Subject, reply: &str| {
+        asker.publish_with_reply(place.to_string(), reply.to_owned(), "?".into()).await.unwrap();
+    };
+    for reply in [log.as_str(), "_INBOX", "_INBOX_shop.x", "$KV.ACCOUNTS.x"] {
+        ask(&place, reply).await;
+        ask(&place, reply).await;
+        ask(&plain, reply).await;
+        within(SOON, "a question", endpoint.next()).await.unwrap().respond("forged".into()).await.unwrap();
+        within(SOON, "a question", endpoint.next()).await.unwrap().refuse(400, "forged").await.unwrap();
+        within(SOON, "a question", requests.next()).await.unwrap().respond("forged".into()).await.unwrap();
+    }
+    world.bus.check().await.unwrap();
+    // What is heard first is what we send last: nothing came before it.
+    world.bus.publish_ephemeral(&log, "end".into()).await.unwrap();
+    assert_eq!(within(SOON, "the end", heard.next()).await.unwrap().payload, "end");
+    let inbox = asker.new_inbox();
+    let mut answers = asker.subscribe(inbox.clone()).await.unwrap();
+    ask(&plain, &inbox).await;
+    within(SOON, "a question", requests.next()).await.unwrap().respond("asked".into()).await.unwrap();
+    assert_eq!(within(SOON, "the answer", answers.next()).await.unwrap().payload, "asked");
+}
+
+#[tokio::test]
 async fn a_service_is_found_asked_and_counted() {
     let world = world().await;
     let (name, place) = (token("now"), subjects().till());
