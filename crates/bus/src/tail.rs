@@ -199,7 +199,8 @@ impl Tail {
         })
     }
 
-    /// The next message. Waits out any absence of the server. Cancelling it loses nothing.
+    /// The next message. Waits out any absence of the server. Cancelling it loses nothing. What the server was made to store there under
+    /// a subject of another stream is skipped.
     ///
     /// # Errors
     /// [`TailError`]; the tail is of no further use then.
@@ -221,6 +222,16 @@ impl Tail {
                         self.pending = item.pending;
                         self.pause = REOPEN_PAUSE_FIRST;
                         return Poll::Ready(Ok(item));
+                    }
+                    Poll::Ready(Pulled::Foreign { seq, pending }) => {
+                        // As if it had been deleted: nobody who may write here wrote it.
+                        tracing::error!(
+                            stream = self.start.stream,
+                            seq,
+                            "a message of another stream is skipped"
+                        );
+                        self.start.next_seq = seq + 1;
+                        self.pending = pending;
                     }
                     Poll::Ready(Pulled::Broken(reason)) => {
                         tracing::debug!(stream = self.start.stream, reason, "tail starts over");

@@ -19,6 +19,7 @@ use tokio::time::{Instant, Sleep};
 use crate::connection::Bus;
 use crate::publish::server_code;
 use crate::reply::delivery;
+use crate::server_rights::matches;
 use crate::tail::{StartFailed, TailError, TailItem};
 
 /// How long the server keeps the consumer of a reader that is gone.
@@ -49,6 +50,11 @@ pub(crate) struct Opened {
 /// What polling gives.
 pub(crate) enum Pulled {
     Item(TailItem),
+    /// What lies in the stream under a subject that is not one of it.
+    Foreign {
+        seq: u64,
+        pending: u64,
+    },
     Broken(&'static str),
     Closed,
 }
@@ -58,6 +64,8 @@ pub(crate) struct Pull {
     subscriber: Subscriber,
     next_subject: async_nats::Subject,
     inbox: async_nats::Subject,
+    /// Those that the stream stores.
+    subjects: Vec<String>,
     /// What the server still owes us, over all requests.
     outstanding: usize,
     batch: usize,
@@ -107,6 +115,7 @@ pub(crate) async fn open_pull(bus: Bus, start: Start) -> Result<Opened, StartFai
         subscriber,
         next_subject: next_subject.into(),
         inbox,
+        subjects: info.config.subjects,
         outstanding: 0,
         batch: start.batch,
         heartbeat: start.heartbeat,
@@ -155,7 +164,12 @@ impl Pull {
                 Poll::Ready(Some(message)) => {
                     self.heard = Instant::now();
                     match self.take(message) {
-                        Ok(Some(item)) => return Poll::Ready(Pulled::Item(item)),
+                        Ok(Some(item)) if self.is_of_stream(&item.subject) => {
+                            return Poll::Ready(Pulled::Item(item));
+                        }
+                        Ok(Some(TailItem { seq, pending, .. })) => {
+                            return Poll::Ready(Pulled::Foreign { seq, pending });
+                        }
                         Ok(None) => {}
                         Err(reason) => return Poll::Ready(Pulled::Broken(reason)),
                     }
@@ -164,6 +178,12 @@ impl Pull {
                 Poll::Pending => return self.poll_silence(cx),
             }
         }
+    }
+
+    /// Whoever may make a consumer has the server publish what it stored to any subject; stored anew, it keeps the subject that it had.
+    fn is_of_stream(&self, subject: &str) -> bool {
+        self.subjects.is_empty()
+            || self.subjects.iter().any(|pattern| matches(within_cell(pattern), within_cell(subject)))
     }
 
     /// Asks for more when half of the last batch has come.
@@ -250,6 +270,12 @@ impl Pull {
             headers: message.headers,
         })
     }
+}
+
+/// A store may have begun under another name of the cell.
+fn within_cell(subject: &str) -> &str {
+    let rest = subject.strip_prefix("wb.").and_then(|rest| rest.split_once('.'));
+    rest.map_or(subject, |(_, rest)| rest)
 }
 
 fn header_number(message: &Message, name: &str) -> Option<u64> {

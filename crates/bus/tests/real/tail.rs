@@ -202,3 +202,35 @@ async fn a_tail_reads_fast_and_delivers_soon() {
     assert!(per_s > 2_000.0, "{per_s}");
     assert!(delays[100].0 < Duration::from_millis(20), "{:?}", delays[100]);
 }
+
+#[tokio::test]
+async fn what_was_carried_over_from_another_stream_is_skipped() {
+    let world = world().await;
+    world.bus.ensure_stream(&inbound()).await.unwrap();
+    let jetstream = async_nats::jetstream::new(service::raw(&world).await);
+    let other = async_nats::jetstream::stream::Config {
+        name: "OTHER".to_owned(),
+        subjects: vec!["wb.c1.other".to_owned()],
+        ..Default::default()
+    };
+    let other = jetstream.create_stream(other).await.unwrap();
+    jetstream.publish("wb.c1.other", "forged".into()).await.unwrap().await.unwrap();
+    // The server publishes in the place of whoever makes this.
+    let carrier = async_nats::jetstream::consumer::push::Config {
+        deliver_subject: message_subject().to_string(),
+        ack_policy: async_nats::jetstream::consumer::AckPolicy::None,
+        ..Default::default()
+    };
+    other.create_consumer(carrier).await.unwrap();
+    let stored = async {
+        while world.bus.stream_usage("INBOUND").await.unwrap().messages == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    within(SOON, "the forged one", stored).await;
+    publish(&world.bus, 2).await;
+    let mut tail = Tail::open(&world.bus, "INBOUND", 1, TailOptions::default()).await.unwrap();
+    let item = within(SOON, "the message", tail.next()).await.unwrap();
+    assert_eq!((item.seq, item.payload.as_ref()), (2, b"2".as_slice()));
+    assert!(tail.caught_up());
+}
