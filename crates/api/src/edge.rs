@@ -94,7 +94,9 @@ async fn beat(health: &HealthHandle) {
 
 /// A lane for each integration, until the process ends or another one leads.
 async fn lead(edge: &Arc<Edge>, lease: &HeldLease, health: &HealthHandle, ended: &CancellationToken) {
-    if let Err(error) = forget_leftovers(edge).await {
+    if !edge.api.kit.settings.nats.prepared
+        && let Err(error) = forget_leftovers(edge).await
+    {
         tracing::warn!(error = format!("{error:#}"), "streams of integrations that went may still be there");
     }
     let mut rows = edge.registry.changes();
@@ -136,8 +138,10 @@ async fn keep_lane(edge: Arc<Edge>, name: SubjectToken, stop: CancellationToken)
             }
         }
     }
-    // Who was taken away leaves nothing behind; whoever leads next does the same for what a crash left.
-    if edge.registry.find(&name).is_none()
+    // Who was taken away leaves nothing behind; whoever leads next does the same for what a crash left. Where the operator takes them
+    // away, the command deletes the streams.
+    if !edge.api.kit.settings.nats.prepared
+        && edge.registry.find(&name).is_none()
         && let Err(error) = forget(&edge.bus, &name).await
     {
         tracing::warn!(integration = %name, %error, "a stream of an integration that went is still there");

@@ -48,6 +48,7 @@ pub(crate) async fn post(
     caller: Caller,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<IntegrationMade>), Problem> {
+    changes_here(&api, "add")?;
     let asked: NewIntegration = read_json(&read(&api, body)?)?;
     // Nobody gives a right that they do not have.
     asked.scopes.iter().try_for_each(|scope| caller.may(*scope))?;
@@ -63,6 +64,7 @@ pub(crate) async fn post_rotate(
     Path(name): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<IntegrationMade>), Problem> {
+    changes_here(&api, "rotate")?;
     let bytes = read(&api, body)?;
     let asked = if bytes.is_empty() { RotateIntegration::default() } else { read_json(&bytes)? };
     let (_, row) = find(&api.accounts, &name).await?;
@@ -78,11 +80,17 @@ pub(crate) async fn delete(
     caller: Caller,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
+    changes_here(&api, "remove")?;
     find(&api.accounts, &name).await?;
     trail::note(&api, &caller, Action::IntegrationChanged, about(&name)).await?;
     remove(&api.accounts, &api.bus, &name).await?;
     tracing::info!(integration = name, by = caller.id(), "an integration was taken away");
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether the servers learn of a change by themselves.
+fn changes_here(api: &crate::Api, word: &str) -> Result<(), Problem> {
+    if api.kit.settings.nats.prepared { Err(problems::made_by_operator(word)) } else { Ok(()) }
 }
 
 /// What an entry of the audit trail about it is about; a text that cannot be a name is not repeated there.

@@ -35,6 +35,16 @@ pub(crate) fn not_your_source(own: &SubjectToken) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "not_your_source", "this key may not speak for that source", detail)
 }
 
+/// Where the operator keeps who may come in at the servers, a row that changed here would open and close nothing.
+pub(crate) fn made_by_operator(word: &str) -> Problem {
+    let detail = format!(
+        "have who runs the servers call `winterband integration {word} NAME`, then `winterband keys --integrations`, and reload every \
+         nats-server"
+    );
+    let title = "here the operator makes and ends integrations";
+    Problem::new(StatusCode::CONFLICT, "made_by_operator", title, detail)
+}
+
 pub(crate) fn agent_only() -> Problem {
     let detail = "use it to sign in as its own agent, or another key for this";
     Problem::new(StatusCode::FORBIDDEN, "agent_only", "this key signs in as one agent only", detail)

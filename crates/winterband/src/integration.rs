@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use api::integrations;
 use bus::{Audit, Bucket, Bus, Deadline, Guest, Nkey, Secret, ServerUser, places, users_config};
 use protocol::api::{IntegrationMade, NewIntegration, RotateIntegration};
@@ -22,6 +22,8 @@ use service::{Clock, Problem, Settings};
 
 use crate::boot;
 
+/// What is still to be done where the operator keeps who may come in.
+const NEXT: &str = "run `winterband keys --integrations` and reload every nats-server";
 /// How long a server may take to learn of a new key.
 const LEARNT_WITHIN: Duration = Duration::from_secs(10);
 
@@ -70,7 +72,8 @@ pub(crate) enum Command {
         #[arg(long)]
         seed_file: PathBuf,
     },
-    /// Prints the users for the configuration of a server that we do not run ourselves. Reload that server afterwards.
+    /// Prints the users for the configuration of a server that we do not run ourselves and that has one user for all roles. Reload
+    /// that server afterwards.
     NatsConfig,
 }
 
@@ -102,6 +105,9 @@ struct Office {
 /// Runs it.
 pub(crate) async fn run(folder: Option<&Path>, command: Command) -> Result<ExitCode> {
     let settings = Settings::load(folder)?;
+    if settings.nats.prepared && matches!(command, Command::NatsConfig) {
+        bail!("with these users alone no role would come in (nats.prepared): {NEXT}");
+    }
     let bus = Bus::connect(&boot::bus_settings(&settings, "winterband-integration")?).await?;
     let accounts = bus.ensure_bucket(&places::accounts()).await.context("open the accounts")?;
     let room = settings.streams.audit_max_bytes;
@@ -124,17 +130,23 @@ pub(crate) async fn run(folder: Option<&Path>, command: Command) -> Result<ExitC
             if office.settings.nats.prepared {
                 office.make_streams(&made.name).await?;
             }
-            return office.hand_over(&made, seed_file.as_deref()).await;
+            return office.hand_over(&made, seed_file.as_deref(), "and start the API anew").await;
         }
         Command::List => office.list().await?,
         Command::Rotate { name, end_old, key } => {
             let KeyArgs { public_key, seed_file } = key;
+            let ends = end_old && office.settings.nats.prepared;
             let asked = RotateIntegration { public_key, end_old };
             office.note(&name).await?;
             let made = integrations::rotate(&office.accounts, &name, asked)
                 .await
                 .map_err(|problem| told(&problem))?;
-            return office.hand_over(&made, seed_file.as_deref()).await;
+            if ends {
+                println!("NOT ENDED YET: the old keys of {name} still open until you {NEXT}.");
+                return Ok(ExitCode::FAILURE);
+            }
+            let then = "and give it the new key";
+            return office.hand_over(&made, seed_file.as_deref(), then).await;
         }
         Command::Remove { name } => {
             office.note(&name).await?;
@@ -142,6 +154,10 @@ pub(crate) async fn run(folder: Option<&Path>, command: Command) -> Result<ExitC
                 .await
                 .map_err(|problem| told(&problem))?;
             println!("{name} is taken away");
+            if office.settings.nats.prepared {
+                println!("NOT ENDED YET: its keys still open until you {NEXT}.");
+                return Ok(ExitCode::FAILURE);
+            }
         }
         Command::Check { name, seed_file } => {
             let name = guest_name(&name).context("use 1 to 20 of a-z 0-9 and - as the name")?;
@@ -173,9 +189,7 @@ impl Office {
     /// Where roles make no streams, its own are made here; the API reads them once `winterband keys --integrations` was told.
     async fn make_streams(&self, name: &SubjectToken) -> Result<()> {
         let subjects = boot::subjects(&self.settings)?;
-        integrations::make_streams(&self.bus, &subjects, &self.settings, name).await?;
-        println!("Run `winterband keys --integrations`, reload nats-server, and start the API anew.");
-        Ok(())
+        integrations::make_streams(&self.bus, &subjects, &self.settings, name).await
     }
 
     async fn list(&self) -> Result<()> {
@@ -194,10 +208,18 @@ impl Office {
         Ok(())
     }
 
-    /// Shows what was made, and tries it.
-    async fn hand_over(&self, made: &IntegrationMade, seed_file: Option<&Path>) -> Result<ExitCode> {
-        let name = &made.name;
+    /// Shows what was made, and tries it where the server knows of it by now.
+    async fn hand_over(
+        &self,
+        made: &IntegrationMade,
+        seed_file: Option<&Path>,
+        then: &str,
+    ) -> Result<ExitCode> {
+        let (name, is_prepared) = (&made.name, self.settings.nats.prepared);
         println!("{name} gets in with {}", made.keys.join(" and with "));
+        if is_prepared {
+            println!("Before it does, {NEXT}, {then}.");
+        }
         let Some(seed) = &made.seed else { return Ok(ExitCode::SUCCESS) };
         match seed_file {
             Some(file) => {
@@ -215,6 +237,10 @@ impl Office {
         println!(
             "It connects to {url} with the inbox prefix _INBOX_{name} (crates/api/README.md shows how)."
         );
+        if is_prepared {
+            println!("Then try it: `winterband integration check {name} --seed-file FILE`.");
+            return Ok(ExitCode::SUCCESS);
+        }
         self.try_out(name, &Secret::new(seed)).await
     }
 
@@ -225,6 +251,10 @@ impl Office {
         let authority = self.settings.nats.authority.as_deref();
         let deadline = Deadline::after(LEARNT_WITHIN);
         let Ok(guest) = Guest::connect_trusting(&url, authority, name, seed, deadline).await else {
+            if self.settings.nats.prepared {
+                println!("The server at {url} does not let it in yet: {NEXT}.");
+                return Ok(ExitCode::FAILURE);
+            }
             println!(
                 "The server at {url} does not let it in yet. Is `winterband up` running? If the server is not ours, put what \
                  `winterband integration nats-config` prints into its configuration and reload it; then `integration check`."
@@ -244,7 +274,11 @@ impl Office {
         for (_, what) in faults.iter().filter(|(is_so, _)| *is_so) {
             println!("NOT SAFE: the server lets it {what}.");
         }
-        println!("Put what `winterband integration nats-config` prints into the server's configuration.");
+        if self.settings.nats.prepared {
+            println!("To have it as it should be, {NEXT}.");
+        } else {
+            println!("Put what `winterband integration nats-config` prints into the server's configuration.");
+        }
         Ok(ExitCode::FAILURE)
     }
 

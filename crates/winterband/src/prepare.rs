@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use api::integrations;
 use bus::{Audit, Bus, BusSettings, Exports, Files, Uploads, places};
+use protocol::subjects::Subjects;
 use service::{Kit, Settings};
 
 use crate::first_start::{self, Floor, Signins};
@@ -94,7 +96,18 @@ async fn make_places(shared: &Shared) -> Result<()> {
     }
     let subjects = boot::subjects(settings)?;
     Audit::open(bus, &subjects, settings.streams.audit_max_bytes).await.context("make the audit trail")?;
+    make_edges(bus, &subjects, settings).await?;
     make_stores(bus, settings, sealer, hasher).await
+}
+
+/// What integrations publish to depends on settings that may have changed.
+async fn make_edges(bus: &Bus, subjects: &Subjects, settings: &Settings) -> Result<()> {
+    let accounts = bus.ensure_bucket(&places::accounts()).await.context("open the accounts")?;
+    let all = integrations::list(&accounts).await;
+    for one in all.map_err(|problem| anyhow::anyhow!("{} ({})", problem.title, problem.code))? {
+        integrations::make_streams(bus, subjects, settings, &one.name).await?;
+    }
+    Ok(())
 }
 
 async fn make_stores(

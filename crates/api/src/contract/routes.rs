@@ -368,7 +368,7 @@ fn integrations() -> Vec<Line> {
         .takes(of::<NewIntegration>())
         .gives(201, of::<IntegrationMade>())
         .refuses(&[
-            (409, "integration_exists"),
+            (409, "integration_exists, made_by_operator"),
             (422, "bad_name, bad_scopes, too_many_accounts, accounts_missing, bad_rate, bad_key, key_in_use, too_many_integrations"),
             (507, "storage_full"),
         ]),
@@ -381,12 +381,12 @@ fn integrations() -> Vec<Line> {
         .gives(201, of::<IntegrationMade>())
         .refuses(&[
             NOT_THERE,
-            (409, "changed_meanwhile"),
+            (409, "changed_meanwhile, made_by_operator"),
             (422, "end_or_add, bad_key, key_in_use, too_many_keys"),
             (507, "storage_full"),
         ]),
         delete("/api/v1/integrations/{name}", "endIntegration", "Takes its keys and its edge away.")
-            .refuses(&[NOT_THERE]),
+            .refuses(&[NOT_THERE, (409, "made_by_operator")]),
     ]
 }
 

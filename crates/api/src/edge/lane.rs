@@ -48,7 +48,7 @@ fn largest(settings: &Settings) -> u32 {
     u32::try_from(largest).unwrap_or(u32::MAX).min(places::MESSAGE_BYTES_MAX)
 }
 
-/// Makes what an integration publishes to, and what of it is refused.
+/// Makes what an integration publishes to, and what of it is refused, or brings it to its description.
 ///
 /// # Errors
 /// When the bus is away; fate: retry.
@@ -72,7 +72,10 @@ pub(super) async fn run(
 ) -> anyhow::Result<()> {
     let subjects = &edge.api.subjects;
     let stream = format!("{EDGE_OF}{name}");
-    make_streams(&edge.bus, subjects, &edge.api.kit.settings, name).await?;
+    // Where the operator makes them, `winterband prepare` brings them to their description.
+    if !edge.api.kit.settings.nats.prepared {
+        make_streams(&edge.bus, subjects, &edge.api.kit.settings, name).await?;
+    }
     let replies = Arc::new(Mutex::new(Replies::default()));
     // Heard before it is read, so that whoever asks from now on is known when their message is taken.
     let heard = edge.bus.listen_at_edge(&subjects.edge_all(name)).await.context("listen at the edge")?;

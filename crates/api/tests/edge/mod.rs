@@ -297,3 +297,19 @@ async fn who_takes_a_name_that_somebody_had_gets_nothing_of_theirs() {
     assert_eq!(messages(&inputs).len(), 1, "{inputs:?}");
     house.close().await;
 }
+
+#[tokio::test]
+async fn where_the_operator_makes_them_nothing_is_changed_or_noted() {
+    let house = House::open_with(&[("WINTERBAND_NATS__PREPARED", "true")]).await;
+    let (status, made) = house.post("integrations", guest::new(&json!({"name": "told"})).to_string()).await;
+    let (rotated, _) = house.post("integrations/told/rotate", "").await;
+    let (removed, _) = house.delete("integrations/told").await;
+    assert_eq!((status, rotated, removed), (409, 409, 409), "{made}");
+    assert_eq!(made["code"], "made_by_operator");
+    assert!(made["detail"].as_str().unwrap().contains("winterband integration add"), "{made}");
+    let (_, listed) = house.get("integrations").await;
+    assert_eq!(listed["integrations"], json!([]));
+    let (_, trail) = house.get("audit").await;
+    assert!(!trail.to_string().contains("integration_told"), "{trail}");
+    house.close().await;
+}
