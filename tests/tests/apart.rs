@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use bus::{Bus, BusSettings, Credentials, Deadline, Secret};
+use bus::{Bus, BusSettings, Credentials, Deadline, Secret, places};
 use protocol::command::Outcome;
 use protocol::desk::{DeskCommand, ToDesk};
 use protocol::ids::{AgentId, MessageId};
@@ -41,7 +41,7 @@ impl Drop for Server {
 struct Apart {
     // In the order in which they end.
     parts: BTreeMap<&'static str, (Process, u16)>,
-    _server: Server,
+    server: Server,
     url: String,
     folder: TempDir,
 }
@@ -61,8 +61,7 @@ impl Apart {
         assert!(!said.contains(seed.trim()) && !errors.contains(seed.trim()), "a seed was printed");
         let port = free_port();
         let server = Server(serve(folder.path(), port));
-        let apart =
-            Self { parts: BTreeMap::new(), _server: server, url: format!("tls://localhost:{port}"), folder };
+        let apart = Self { parts: BTreeMap::new(), server, url: format!("tls://localhost:{port}"), folder };
         let (code, said, errors) = apart.command("prepare", &["prepare"]).await;
         assert_eq!(code, 0, "{said}{errors}");
         apart
@@ -233,7 +232,7 @@ async fn integration_asks(apart: &Apart) {
 }
 
 #[tokio::test]
-async fn a_role_that_was_taken_over_reaches_nothing_of_the_others() {
+async fn a_role_that_was_taken_over_writes_hears_and_deletes_nothing_of_the_others() {
     let apart = Apart::prepared().await;
     let subjects = Subjects::new("c1".parse().unwrap());
     let ours = apart.bus_as("operator", "operator").await;
@@ -255,6 +254,16 @@ async fn a_role_that_was_taken_over_reaches_nothing_of_the_others() {
                 assert!(forged.is_err(), "{role} commanded in an agent's name");
                 let read = bus.read_one("KV_ACCOUNTS", 1).await;
                 assert!(read.is_err(), "{role} read the accounts");
+            }
+            if role == "chat" {
+                let accounts = bus.ensure_bucket(&places::channels()).await.unwrap();
+                assert!(accounts.put("account.web.shop", "{}".into()).await.is_ok(), "its own row");
+                let forged = accounts.put("account.email.support", "{}".into()).await;
+                assert!(forged.is_err(), "{role} had mail sent elsewhere");
+            }
+            if role == "empowerment" {
+                let leases = bus.ensure_bucket(&places::leases()).await.unwrap();
+                assert!(leases.put("routing", "{}".into()).await.is_err(), "{role} took another's lead");
             }
             assert!(bus.delete_securely(streams::INBOUND, 1).await.is_err(), "{role} deleted an input");
             assert!(bus.delete_stream(streams::AUDIT).await.is_err(), "{role} deleted the trail");
@@ -289,4 +298,49 @@ async fn nobody_comes_in_without_a_key_of_their_own_or_in_the_clear() {
     let seed = std::fs::read_to_string(apart.folder.path().join("keys/operator/nats.seed")).unwrap();
     let known = || Credentials::Nkey(Secret::new(seed.trim()));
     assert!(stranger(&apart.url, None, known()).await.is_err(), "to a server that nobody vouches for");
+}
+
+#[tokio::test]
+async fn an_integration_comes_in_and_goes_with_the_list_of_the_servers() {
+    let apart = Apart::prepared().await;
+    let seed = apart.folder.path().join("shop.seed");
+    let (keys, seed) = (apart.folder.path().join("keys"), seed.to_str().unwrap());
+    let integration = async |args: &[&str], code: i32, says: &str| {
+        let args = [&["integration"], args].concat();
+        let (ended, said, errors) = apart.command("operator", &args).await;
+        assert!(
+            ended == code && format!("{said}{errors}").contains(says),
+            "{args:?} {ended}: {said}{errors}"
+        );
+    };
+    let reload = async || {
+        let told = ["keys", "--out", keys.to_str().unwrap(), "--integrations"];
+        let (code, said, errors) = apart.command("operator", &told).await;
+        assert!(code == 0 && said.contains("Every nats-server"), "{said}{errors}");
+        let server = apart.server.0.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &server]).status().unwrap().success());
+    };
+    let next = "`winterband keys --integrations` and reload every nats-server";
+    integration(&["add", "shop", "--account", "shop", "--seed-file", seed], 0, next).await;
+    integration(&["check", "shop", "--seed-file", seed], 1, next).await;
+    integration(&["nats-config"], 1, next).await;
+    reload().await;
+    integration(&["check", "shop", "--seed-file", seed], 0, "reaches nothing else").await;
+    integration(&["rotate", "shop", "--seed-file", &format!("{seed}-2")], 0, next).await;
+    integration(&["rotate", "shop", "--end-old"], 1, "still open until").await;
+    integration(&["check", "shop", "--seed-file", seed], 0, "reaches nothing else").await;
+    reload().await;
+    integration(&["check", "shop", "--seed-file", seed], 1, "does not let it in").await;
+    integration(&["check", "shop", "--seed-file", &format!("{seed}-2")], 0, "reaches nothing else").await;
+
+    // What it publishes to is brought to what the settings say by now.
+    let mut larger = apart.variables("prepare");
+    larger.push(("WINTERBAND_LIMITS__BODY_MAX".to_owned(), "2MiB".to_owned()));
+    let (code, said, errors) = process::to_its_end(&["prepare"], &larger, apart.folder.path()).await;
+    assert_eq!(code, 0, "{said}{errors}");
+    assert!(format!("{said}{errors}").contains("EDGE-shop"), "{said}{errors}");
+
+    integration(&["remove", "shop"], 1, "still open until").await;
+    let ours = apart.bus_as("operator", "operator").await;
+    assert!(ours.stream_usage("EDGE-shop").await.is_err(), "what it published to is still there");
 }
