@@ -29,6 +29,9 @@ const PULL_EXPIRES: Duration = Duration::from_secs(30);
 /// Silent heartbeats after which the consumer is taken for dead.
 const HEARTBEATS_MISSED_MAX: u32 = 3;
 
+/// The header by which the server names the stream of a message that was asked for.
+const CARRIED: &str = "Nats-Stream";
+
 /// Where and how to begin.
 #[derive(Clone)]
 pub(crate) struct Start {
@@ -164,7 +167,7 @@ impl Pull {
                 Poll::Ready(Some(message)) => {
                     self.heard = Instant::now();
                     match self.take(message) {
-                        Ok(Some(item)) if self.is_of_stream(&item.subject) => {
+                        Ok(Some(item)) if self.is_of_stream(&item) => {
                             return Poll::Ready(Pulled::Item(item));
                         }
                         Ok(Some(TailItem { seq, pending, .. })) => {
@@ -180,10 +183,12 @@ impl Pull {
         }
     }
 
-    /// Whoever may make a consumer has the server publish what it stored to any subject; stored anew, it keeps the subject that it had.
-    fn is_of_stream(&self, subject: &str) -> bool {
-        self.subjects.is_empty()
-            || self.subjects.iter().any(|pattern| matches(within_cell(pattern), within_cell(subject)))
+    /// Whoever may read a stream has the server publish what is stored there to any subject. What a consumer reads keeps the subject that
+    /// it had, what is asked for by its number says by a header where it comes from.
+    fn is_of_stream(&self, item: &TailItem) -> bool {
+        let subject = within_cell(&item.subject);
+        let is_own = |pattern: &String| matches(within_cell(pattern), subject);
+        item.header(CARRIED).is_none() && (self.subjects.is_empty() || self.subjects.iter().any(is_own))
     }
 
     /// Asks for more when half of the last batch has come.

@@ -207,30 +207,39 @@ async fn a_tail_reads_fast_and_delivers_soon() {
 async fn what_was_carried_over_from_another_stream_is_skipped() {
     let world = world().await;
     world.bus.ensure_stream(&inbound()).await.unwrap();
-    let jetstream = async_nats::jetstream::new(service::raw(&world).await);
+    let client = service::raw(&world).await;
+    let jetstream = async_nats::jetstream::new(client.clone());
     let other = async_nats::jetstream::stream::Config {
         name: "OTHER".to_owned(),
         subjects: vec!["wb.c1.other".to_owned()],
+        allow_direct: true,
         ..Default::default()
     };
     let other = jetstream.create_stream(other).await.unwrap();
     jetstream.publish("wb.c1.other", "forged".into()).await.unwrap().await.unwrap();
-    // The server publishes in the place of whoever makes this.
-    let carrier = async_nats::jetstream::consumer::push::Config {
-        deliver_subject: message_subject().to_string(),
+    let reader = async_nats::jetstream::consumer::pull::Config {
+        name: Some("reader".to_owned()),
         ack_policy: async_nats::jetstream::consumer::AckPolicy::None,
         ..Default::default()
     };
-    other.create_consumer(carrier).await.unwrap();
-    let stored = async {
-        while world.bus.stream_usage("INBOUND").await.unwrap().messages == 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    within(SOON, "the forged one", stored).await;
-    publish(&world.bus, 2).await;
+    other.create_consumer(reader).await.unwrap();
+    // The server publishes in the place of whoever asks so: a reader is handed the message as it was, who asks for one a copy.
+    let ways = [
+        ("$JS.API.CONSUMER.MSG.NEXT.OTHER.reader", r#"{"batch":1,"expires":5000000000}"#),
+        ("$JS.API.DIRECT.GET.OTHER", r#"{"seq":1}"#),
+    ];
+    for (n, (ask, what)) in (1..).zip(ways) {
+        client.publish_with_reply(ask, message_subject().to_string(), what.into()).await.unwrap();
+        let stored = async {
+            while world.bus.stream_usage("INBOUND").await.unwrap().last_seq < n {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        within(SOON, "the forged one", stored).await;
+    }
+    publish(&world.bus, 3).await;
     let mut tail = Tail::open(&world.bus, "INBOUND", 1, TailOptions::default()).await.unwrap();
     let item = within(SOON, "the message", tail.next()).await.unwrap();
-    assert_eq!((item.seq, item.payload.as_ref()), (2, b"2".as_slice()));
+    assert_eq!((item.seq, item.payload.as_ref()), (3, b"3".as_slice()));
     assert!(tail.caught_up());
 }
