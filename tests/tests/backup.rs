@@ -7,6 +7,7 @@
 )]
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -42,6 +43,12 @@ async fn get(up: &Up, path: &str) -> Value {
     let request =
         reqwest::Client::new().get(format!("{}/api/v1/{path}", up.url())).bearer_auth(up.admin_key());
     request.send().await.unwrap().json().await.unwrap()
+}
+
+async fn post(up: &Up, path: &str, body: &Value) -> Value {
+    let request =
+        reqwest::Client::new().post(format!("{}/api/v1/{path}", up.url())).bearer_auth(up.admin_key());
+    request.json(body).send().await.unwrap().json().await.unwrap()
 }
 
 /// Customers who write without a pause until it is dropped; `taken` holds what was acknowledged.
@@ -95,17 +102,17 @@ async fn one_is_helped(up: &Up) -> ContactId {
     contact
 }
 
-/// What DELIVERIES says of a message that the log does not have: as if it was copied later than the log.
-async fn a_word_too_many(up: &Up) -> Delivery {
+/// What DELIVERIES says of an entry.
+async fn a_word(up: &Up, conversation: ConversationId, seq: u64) -> Delivery {
     let account = SubjectToken::new("shop").unwrap();
     let word = Delivery {
         v: 1,
         at: Millis(1),
         channel: ChannelKind::Email,
         account: account.clone(),
-        conversation: ConversationId { log_seq: 9_000_000, n: 0 },
+        conversation,
         contact: None,
-        seq: 2,
+        seq,
         message: None,
         state: DeliveryState::Accepted,
         attempt: 1,
@@ -115,7 +122,8 @@ async fn a_word_too_many(up: &Up) -> Delivery {
     };
     let subject = Subjects::new("c1".parse().unwrap()).deliveries(ChannelKind::Email, &account);
     let bytes = serde_json::to_vec(&word).unwrap().into();
-    up.bus().await.publish_durable(&subject, "too many", bytes, Deadline::after(SOON)).await.unwrap();
+    let id = format!("{conversation}-{seq}");
+    up.bus().await.publish_durable(&subject, &id, bytes, Deadline::after(SOON)).await.unwrap();
     word
 }
 
@@ -143,7 +151,17 @@ async fn heard(up: &Up) -> BTreeSet<String> {
 async fn a_backup_of_a_running_product_goes_on_in_another_folder() {
     let mut up = Up::started().await;
     let contact = one_is_helped(&up).await;
-    let word = a_word_too_many(&up).await;
+    let said = get(&up, "events?types=message.sent").await;
+    let conversation = said["events"][0]["conversation"].as_str().unwrap().parse().unwrap();
+    let known = a_word(&up, conversation, 2).await;
+    // As if they were copied later than the log: of messages that it does not have.
+    let words = [
+        a_word(&up, conversation, 99).await,
+        a_word(&up, ConversationId { log_seq: 9_000_000, n: 0 }, 2).await,
+    ];
+    let hook = post(&up, "webhooks", &json!({ "url": "https://books.example.org/in" })).await;
+    let astray = json!({ "account": "nowhere", "id": "p", "from": { "value": "cust-1" }, "text": "lost" });
+    assert_eq!(post(&up, "messages", &astray).await["code"], "unknown_account");
     let writers = Writers::begin(&up);
     eventually("customers write", SOON, || async { (writers.taken().len() > 50).then_some(()) }).await;
     let shelf = tempfile::tempdir().unwrap();
@@ -158,7 +176,8 @@ async fn a_backup_of_a_running_product_goes_on_in_another_folder() {
     assert_eq!(code, 1);
     assert!(err.contains("is not empty: name a new folder"), "{err}");
     writers.end().await;
-    assert!(deliveries(&up).await.contains(&word));
+    let before_it = deliveries(&up).await;
+    assert!(words.iter().chain([&known]).all(|word| before_it.contains(word)));
     up.process.signal("TERM");
     assert!(up.process.wait(SOON).success());
 
@@ -169,10 +188,17 @@ async fn a_backup_of_a_running_product_goes_on_in_another_folder() {
     assert_eq!(code, 0, "{out}{err}");
     let (code, _, err) = Up::command_in(folder.path(), &restore).await;
     assert_eq!(code, 1);
-    assert!(err.contains("restore into an empty data folder"), "{err}");
+    assert!(err.contains("already: restore into one"), "{err}");
 
     let up = Up::started_in(folder, Vec::new()).await;
-    assert!(!deliveries(&up).await.contains(&word), "of a message that the log does not have");
+    let kept = deliveries(&up).await;
+    assert!(kept.contains(&known) && !words.iter().any(|word| kept.contains(word)), "{kept:?}");
+    let hooks = get(&up, "webhooks").await;
+    assert_eq!(hooks["webhooks"][0]["id"], hook["webhook"]["id"], "{hooks} {hook}");
+    let (_, parked, _) = up.command(&["parked"]).await;
+    assert!(parked.contains("unknown_account"), "{parked}");
+    let (code, out, err) = up.command(&["audit", "verify"]).await;
+    assert_eq!(code, 0, "{out}{err}");
     let found = get(&up, &format!("contacts/{contact}")).await;
     assert!(found.to_string().contains(REPLY), "its words can be read again: {found}");
     let heard = heard(&up).await;
@@ -205,6 +231,12 @@ async fn what_was_changed_is_refused(folder: &Path, log: &str, keys: &str) {
         assert_eq!(code, 1);
         assert!(err.contains(&format!("{file} is not as it was written: use another backup")), "{err}");
         std::fs::write(&path, whole).unwrap();
+    }
+    for (of, mode) in [(log, 0o600), (keys, 0o600)] {
+        for file in std::fs::read_dir(of).unwrap() {
+            let has = file.unwrap().metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(has, mode, "nobody else reads what is in {of}");
+        }
     }
     let (code, _, err) = Up::command_in(folder, &["restore", "--from", log, "--keys-from", log]).await;
     assert_eq!(code, 1);

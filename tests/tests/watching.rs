@@ -1,6 +1,7 @@
 //! The ledger is balanced while the product runs, and says by name what does not; a sick system is explained in words.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use bus::Deadline;
@@ -96,6 +97,9 @@ async fn a_sick_system_is_explained_and_nothing_is_changed_by_looking() {
         "{found:#?}"
     );
     assert!(of(&found, "router")[0].1.starts_with("stands still before 1 inputs"), "{found:#?}");
+    let empty = Product::empty().await;
+    assert_eq!(doctor(&empty).await.0, 1);
+    assert_eq!(empty.bus().await.streams_named("").await.unwrap(), Vec::<String>::new(), "it made nothing");
 
     let bus = product.bus().await;
     let begun = product.data().join("secrets/master.key");
@@ -103,9 +107,12 @@ async fn a_sick_system_is_explained_and_nothing_is_changed_by_looking() {
     std::fs::remove_file(&begun).unwrap();
     assert_eq!(of(&doctor(&product).await.1, "master key")[0].0, "odd");
     assert!(!begun.exists(), "it made none");
-    let other: Vec<u8> = key.iter().rev().copied().collect();
+    // Another key, of the right form.
+    let mut other = key;
+    other[0] = if other[0] == b'A' { b'B' } else { b'A' };
     std::fs::write(&begun, other).unwrap();
+    std::fs::set_permissions(&begun, std::fs::Permissions::from_mode(0o600)).unwrap();
     let said = of(&doctor(&product).await.1, "master key");
-    assert!(said[0].0 != "well", "{said:?}");
+    assert!(said[0].0 == "sick" && said[0].1.contains("another one"), "{said:?}");
     assert_eq!(log::last_seq(&bus, "CONTACTS").await, Some(log::records(&bus).await.last().unwrap().0));
 }

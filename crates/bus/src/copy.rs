@@ -95,22 +95,80 @@ fn cut_short(name: &str, reason: impl std::fmt::Display) -> CopyError {
     CopyError::CutShort { name: name.to_owned(), reason: reason.to_string() }
 }
 
-impl Bus {
-    /// Writes a stream's bytes as they are at one moment; `None` if there is no such stream. Consumers are not in it.
+/// A copy that was begun: it is of the moment at which it was.
+pub struct StreamCopying {
+    bus: Bus,
+    name: String,
+    copy: StreamCopy,
+    chunks: async_nats::Subscriber,
+    /// Connections made when it began: chunks that were on their way over an earlier one are gone.
+    connections: u64,
+}
+
+impl StreamCopying {
+    /// Writes the bytes, to the end.
     ///
     /// # Errors
     /// [`CopyError`]; what was written by then is of no use.
-    pub async fn copy_stream_out(
-        &self,
-        name: &str,
-        into: &mut (impl AsyncWrite + Unpin),
-    ) -> Result<Option<StreamCopy>, CopyError> {
+    pub async fn write(mut self, into: &mut (impl AsyncWrite + Unpin)) -> Result<StreamCopy, CopyError> {
+        let name = self.name.as_str();
+        let mut chunks = 0;
+        loop {
+            let chunk = match tokio::time::timeout(CHUNK_MAX, self.chunks.next()).await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return Err(cut_short(name, "the connection ended")),
+                Err(late) => return Err(cut_short(name, late)),
+            };
+            if *self.bus.connections.borrow() != self.connections {
+                return Err(cut_short(name, "the connection was lost meanwhile"));
+            }
+            if chunk.payload.is_empty() {
+                // The last one may say that it was not the end: a status other than 204.
+                if let Some(status) = chunk.status.filter(|status| status.as_u16() >= 300) {
+                    let words =
+                        chunk.description.map_or_else(|| status.to_string(), |words| words.to_string());
+                    return Err(cut_short(name, words));
+                }
+                return Ok(self.copy);
+            }
+            chunks += 1;
+            // The server goes on within its window though a chunk is lost, and calls that a whole copy. Only its last one, which is
+            // shorter, is not to be acknowledged.
+            let is_in_turn = match chunk.reply.as_deref() {
+                Some(reply) => place_of(reply) == Some((chunk.payload.len(), chunks)),
+                None => chunk.payload.len() < CHUNK_BYTES,
+            };
+            if !is_in_turn {
+                return Err(cut_short(name, format!("chunk {chunks} did not come")));
+            }
+            into.write_all(&chunk.payload)
+                .await
+                .map_err(|source| CopyError::File { name: name.to_owned(), source })?;
+            if let Some(reply) = chunk.reply {
+                let taken = self.bus.client.publish(reply, Bytes::new()).await;
+                taken.map_err(|error| cut_short(name, error))?;
+            }
+        }
+    }
+}
+
+/// A chunk's size and its number from 1: the subject by which it is acknowledged ends in them.
+fn place_of(reply: &str) -> Option<(usize, usize)> {
+    let mut parts = reply.rsplit('.');
+    let number = parts.next()?.parse().ok()?;
+    Some((parts.next()?.parse().ok()?, number))
+}
+
+impl Bus {
+    /// Begins to copy a stream as it is now; `None` if there is no such stream. Consumers are not in it.
+    ///
+    /// # Errors
+    /// [`CopyError`].
+    pub async fn copy_stream_out(&self, name: &str) -> Result<Option<StreamCopying>, CopyError> {
         let inbox = self.client.new_inbox();
-        let mut chunks =
-            self.client.subscribe(inbox.clone()).await.map_err(|error| cut_short(name, error))?;
-        let question = json!({
-            "deliver_subject": inbox, "no_consumers": true, "jsck": true, "chunk_size": CHUNK_BYTES
-        });
+        let connections = *self.connections.borrow();
+        let chunks = self.client.subscribe(inbox.clone()).await.map_err(|error| cut_short(name, error))?;
+        let question = json!({ "deliver_subject": inbox, "no_consumers": true, "chunk_size": CHUNK_BYTES });
         let answer = self.ask(name, &format!("$JS.API.STREAM.SNAPSHOT.{name}"), &question).await?;
         if let Some(Refusal { err_code, description }) = answer.error {
             if err_code == ErrorCode::STREAM_NOT_FOUND.0 {
@@ -118,30 +176,8 @@ impl Bus {
             }
             return Err(CopyError::Refused { name: name.to_owned(), reason: description });
         }
-        loop {
-            let chunk = match tokio::time::timeout(CHUNK_MAX, chunks.next()).await {
-                Ok(Some(chunk)) => chunk,
-                Ok(None) => return Err(cut_short(name, "the connection ended")),
-                Err(late) => return Err(cut_short(name, late)),
-            };
-            if chunk.payload.is_empty() {
-                // The last one may say that it was not the end: a status other than 204.
-                if let Some(status) = chunk.status.filter(|status| status.as_u16() >= 300) {
-                    return Err(cut_short(
-                        name,
-                        chunk.description.unwrap_or_else(|| status.to_string().into()),
-                    ));
-                }
-                break;
-            }
-            into.write_all(&chunk.payload)
-                .await
-                .map_err(|source| CopyError::File { name: name.to_owned(), source })?;
-            if let Some(reply) = chunk.reply {
-                self.client.publish(reply, Bytes::new()).await.map_err(|error| cut_short(name, error))?;
-            }
-        }
-        Ok(Some(StreamCopy { config: answer.config, state: answer.state }))
+        let copy = StreamCopy { config: answer.config, state: answer.state };
+        Ok(Some(StreamCopying { bus: self.clone(), name: name.to_owned(), copy, chunks, connections }))
     }
 
     /// Makes a stream of the bytes that [`Bus::copy_stream_out`] wrote. There must be none of its name.
@@ -189,5 +225,16 @@ impl Bus {
         let request = async_nats::Request::new().payload(payload).timeout(Some(CHUNK_MAX));
         let answer = self.client.send_request(subject.to_owned(), request).await;
         answer.map(|message| message.payload).map_err(|error| cut_short(name, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_says_its_size_and_its_number() {
+        assert_eq!(place_of("$JS.SNAPSHOT.ACK.LOG.abc.131072.7"), Some((131_072, 7)));
+        assert_eq!([place_of("$JS.SNAPSHOT"), place_of(""), place_of("a.b")], [None; 3]);
     }
 }

@@ -58,7 +58,7 @@ pub use audit::{AUDIT_PAGE_MAX, Audit, AuditCheck, AuditError, AuditFault, Audit
 pub use channel_accounts::{ChannelAccount, ChannelAccounts};
 pub use connection::{Bus, BusError, BusSettings, Credentials, Secret};
 pub use consents::Consents;
-pub use copy::{CopyError, StreamCopy};
+pub use copy::{CopyError, StreamCopy, StreamCopying};
 pub use deadline::Deadline;
 pub use disk::DiskSpace;
 pub use edge::{EdgeHeard, EdgeListener, mark_of};

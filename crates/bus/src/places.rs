@@ -261,21 +261,24 @@ pub struct Copied {
     pub is_apart: bool,
 }
 
-/// What a backup holds, in the order in which it is copied while all of it goes on. What refers to something is copied before
-/// what it refers to, so that nothing refers to what the copy does not have; DELIVERIES is the exception, since what was handed
-/// over must be known, and what is told there of later messages is taken out when it is put back. Keys come after
-/// all that they seal, and erasures last, so that none is forgotten of which a key is there.
+/// What a backup holds, in the order in which the copies are begun, moments apart, while all of it goes on. What refers to
+/// something is copied before what it refers to, so that nothing refers to what the copy does not have: how far mailboxes were read and
+/// endpoints were posted to before inputs and logs; inputs, which name places in the logs, before these; what was given before the contacts
+/// that it was given in. DELIVERIES is the exception, since what was handed over must be known, and what is told there of later
+/// messages is taken out when it is put back. Keys come after all that they seal, and erasures last, so that none is forgotten of
+/// which a key is there.
 #[must_use]
 pub fn copied() -> Vec<Copied> {
     let bucket = |name: &str| format!("KV_{name}");
     let open = |stream: String| Copied { stream, is_apart: false };
     vec![
+        open(bucket(streams::CURSORS)),
         open(bucket(streams::WEBHOOKS)),
+        open(streams::INBOUND.to_owned()),
+        open(streams::PARKED.to_owned()),
         open(streams::REMEDIES.to_owned()),
         open(streams::CONTACTS.to_owned()),
-        open(streams::INBOUND.to_owned()),
         open(streams::DELIVERIES.to_owned()),
-        open(streams::PARKED.to_owned()),
         open(format!("OBJ_{}", streams::FILES)),
         open(bucket(streams::CONSENTS)),
         open(bucket(streams::CANNED)),

@@ -1,6 +1,9 @@
 //! Erasures are destroyed again where the store of keys is older than they are: it came from a backup.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context as _;
+use protocol::IdentityId;
 use protocol::rights::{ErasureRecord, ErasureStep};
 use protocol::streams::ERASURES;
 
@@ -22,6 +25,11 @@ pub(crate) async fn destroy(role: &Role) -> anyhow::Result<()> {
             let record: ErasureRecord = serde_json::from_slice(&item.payload)
                 .with_context(|| format!("read record {} of the erasures", item.seq))?;
             let ErasureStep::Destroyed { keys } = record.step else { continue };
+            // What they agreed to came back with them.
+            let whose: BTreeSet<IdentityId> = keys.iter().map(|key| key.identity).collect();
+            for identity in whose {
+                role.consents.forget(identity).await.context("forget again what they agreed to")?;
+            }
             for key in keys.iter().filter(|key| key.generation > 0) {
                 role.sealer.erase_up_to(key.identity, key.class, key.generation).await?;
             }

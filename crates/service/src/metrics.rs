@@ -148,13 +148,8 @@ impl Metrics {
             ),
             sockets_open: gauges(r, "sockets_open", "Open sockets", ["kind"]),
             ledger_faults: single(r, "ledger_faults", "What does not balance", Gauge::default()),
-            ledger_looked_at_seconds: single(
-                r,
-                "ledger_looked_at_seconds",
-                "When the ledger was looked at last",
-                Gauge::default(),
-            ),
-            stream_full_in_days: gauges(r, "stream_full_in_days", "Days until a stream is full", ["stream"]),
+            ledger_looked_at_seconds: looked_at(r),
+            stream_full_in_days: full_in_days(r),
             stream_used_ratio: gauges(r, "stream_used_ratio", "Used share of a stream's size", ["stream"]),
             disk_used_ratio: single(r, "disk_used_ratio", "Used share of the disk", unknown()),
             bus_connected: single(r, "bus_connected", "1 while the bus is connected", Gauge::default()),
@@ -227,6 +222,14 @@ fn seconds(registry: &mut Registry, name: &str, help: &str, bounds: &[f64]) -> H
 fn account_state(registry: &mut Registry) -> Gauges<3> {
     let labels = ["channel", "account", "state"];
     gauges(registry, "channel_account_state", "1 for the state that an account is in", labels)
+}
+
+fn looked_at(registry: &mut Registry) -> Gauge {
+    single(registry, "ledger_looked_at_seconds", "When the ledger was looked at last", Gauge::default())
+}
+
+fn full_in_days(registry: &mut Registry) -> Gauges<1> {
+    gauges(registry, "stream_full_in_days", "Days until a stream is full", ["stream"])
 }
 
 /// A level that nobody has measured yet, which is not the same as none.

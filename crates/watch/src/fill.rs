@@ -28,7 +28,7 @@ pub fn full_in_days(bytes_before: u64, ago: Duration, bytes: u64, max_bytes: Opt
 }
 
 /// The streams that are kept for good, by the names that their metrics have.
-fn places() -> [(&'static str, String); 6] {
+fn places() -> [(&'static str, String); 8] {
     let stream = |name: &'static str| (name, name.to_owned());
     [
         stream(streams::CONTACTS),
@@ -36,6 +36,8 @@ fn places() -> [(&'static str, String); 6] {
         stream(streams::DELIVERIES),
         stream(streams::PARKED),
         stream(streams::AUDIT),
+        stream(streams::ERASURES),
+        (streams::KEYS, format!("KV_{}", streams::KEYS)),
         (streams::FILES, format!("OBJ_{}", streams::FILES)),
     ]
 }

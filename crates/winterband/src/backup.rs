@@ -7,12 +7,16 @@
 mod manifest;
 mod prune;
 
+use std::fs::Permissions;
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use bus::places::Copied;
-use bus::{Bus, SupervisedServer, places};
+use bus::{Bus, StreamCopying, SupervisedServer, places};
+use protocol::streams::ERASURES;
 use service::Settings;
 use tokio::fs::File;
 
@@ -45,6 +49,9 @@ pub(crate) struct RestoreArgs {
     /// The folder that `backup --keys-to` filled.
     #[arg(long)]
     keys_from: PathBuf,
+    /// The folder that a later `backup --to` of the same product filled: who was erased since then is destroyed again.
+    #[arg(long)]
+    erasures_from: Option<PathBuf>,
     /// On how many servers each stream lies; without it as it was, and once on the server that `up` runs.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=5))]
     replicas: Option<u64>,
@@ -54,67 +61,98 @@ pub(crate) struct RestoreArgs {
 pub(crate) async fn backup(folder: Option<&Path>, args: &BackupArgs) -> Result<ExitCode> {
     let settings = Settings::load(folder)?;
     for folder in [&args.to, &args.keys_to] {
-        boot::make_folder(folder)?;
-        let mut inside = std::fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
-        ensure!(inside.next().is_none(), "{} is not empty: name a new folder", folder.display());
+        private_folder(folder)?;
     }
     ensure!(
         args.to.canonicalize()? != args.keys_to.canonicalize()?,
         "the keys go into a folder of their own: who has both can read all"
     );
-    let bus = Bus::connect(&boot::bus_settings(&settings, "winterband-backup")?).await?;
     let mut open = Manifest::begin(&settings);
     let mut apart = Manifest::beside(&open);
-    for Copied { stream, is_apart } in places::copied() {
-        let (manifest, folder) = if is_apart { (&mut apart, &args.keys_to) } else { (&mut open, &args.to) };
-        if let Some(part) = copy_out(&bus, folder, &stream).await? {
-            println!("{:<16} {:>10} messages {:>14} bytes", part.stream, part.copy.messages(), part.bytes);
-            manifest.parts.push(part);
+    // First: without them all the rest is of no use.
+    apart.secrets = secrets_out(&settings, &args.keys_to)?;
+    let bus = Bus::connect(&boot::bus_settings(&settings, "winterband-backup")?).await?;
+    let mut writing = Vec::new();
+    for place in places::copied() {
+        // Begun one after the other and written all at once: the copies are of moments close to each other.
+        if let Some(copying) = bus.copy_stream_out(&place.stream).await? {
+            let folder = if place.is_apart { &args.keys_to } else { &args.to };
+            let path = folder.join(manifest::file_of(&place.stream));
+            let task = tokio::spawn(write(copying, place.stream.clone(), path));
+            writing.push((place, tokio_util::task::AbortOnDropHandle::new(task)));
         }
     }
-    bus.drain().await?;
-    apart.secrets = secrets_out(&settings, &args.keys_to)?;
-    apart.write(&args.keys_to)?;
+    for (Copied { is_apart, .. }, task) in writing {
+        let part = task.await.context("copy")??;
+        println!("{:<16} {:>10} messages {:>14} bytes", part.stream, part.copy.messages(), part.bytes);
+        if is_apart { &mut apart } else { &mut open }.parts.push(part);
+    }
+    if let Err(error) = bus.drain().await {
+        tracing::debug!(%error, "the connection did not end in time");
+    }
     open.write(&args.to)?;
+    // It says what the other folder holds, so that whoever changes something there has to have both.
+    apart.beside = Some(manifest::of_folder(&args.to)?);
+    apart.write(&args.keys_to)?;
     println!("the log is in {}, the keys are in {}", args.to.display(), args.keys_to.display());
     Ok(ExitCode::SUCCESS)
 }
 
-async fn copy_out(bus: &Bus, folder: &Path, stream: &str) -> Result<Option<Part>> {
-    let path = folder.join(manifest::file_of(stream));
-    let mut file = File::create(&path).await.with_context(|| format!("make {}", path.display()))?;
-    let Some(copy) = bus.copy_stream_out(stream, &mut file).await? else {
-        std::fs::remove_file(&path).with_context(|| format!("delete {}", path.display()))?;
-        return Ok(None);
-    };
+/// Makes a folder that only this user reads, or takes an empty one and closes it.
+fn private_folder(folder: &Path) -> Result<()> {
+    boot::make_folder(folder)?;
+    let mut inside = std::fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
+    ensure!(inside.next().is_none(), "{} is not empty: name a new folder", folder.display());
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700))
+        .with_context(|| format!("close {} to others", folder.display()))
+}
+
+async fn write(copying: StreamCopying, stream: String, path: PathBuf) -> Result<Part> {
+    let made = File::options().write(true).create_new(true).mode(0o600).open(&path).await;
+    let mut file = made.with_context(|| format!("make {}", path.display()))?;
+    let copy = copying.write(&mut file).await?;
     file.sync_all().await.with_context(|| format!("write {}", path.display()))?;
-    let (bytes, blake3) = manifest::fingerprint(&path)?;
-    Ok(Some(Part { stream: stream.to_owned(), bytes, blake3, copy }))
+    let fingerprint = tokio::task::spawn_blocking(move || manifest::fingerprint(&path));
+    let (bytes, blake3) = fingerprint.await.context("look at what was written")??;
+    Ok(Part { stream, bytes, blake3, copy })
 }
 
 /// Copies the files of `data/secrets` and the master key, wherever it lies; gives their names and fingerprints.
 fn secrets_out(settings: &Settings, to: &Path) -> Result<Vec<manifest::Secret>> {
     let mut files = vec![(MASTER_KEY.to_owned(), boot::master_file(settings))];
     let folder = boot::secrets_folder(settings);
-    // Where roles run apart, there may be none.
-    for entry in std::fs::read_dir(&folder).into_iter().flatten() {
-        let entry = entry.with_context(|| format!("read {}", folder.display()))?;
-        if let Ok(name) = entry.file_name().into_string()
-            && name != MASTER_KEY
-            && entry.file_type()?.is_file()
-        {
-            files.push((name, entry.path()));
+    match std::fs::read_dir(&folder) {
+        Ok(entries) => {
+            for entry in entries {
+                let entry = entry.with_context(|| format!("read {}", folder.display()))?;
+                if let Ok(name) = entry.file_name().into_string()
+                    && name != MASTER_KEY
+                    && entry.file_type()?.is_file()
+                {
+                    files.push((name, entry.path()));
+                }
+            }
         }
+        // Where roles run apart, there may be none.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("read {}", folder.display())),
     }
     let mut secrets = Vec::new();
     for (name, path) in files {
         let file = to.join(manifest::secret_of(&name));
-        // With the rights that it has.
-        std::fs::copy(&path, &file).with_context(|| format!("copy {}", path.display()))?;
+        copy_secret(&path, &file)?;
         let (_, blake3) = manifest::fingerprint(&file)?;
         secrets.push(manifest::Secret { name, blake3 });
     }
     Ok(secrets)
+}
+
+/// Copies a file so that only this user reads it, whatever became of its rights on the way.
+fn copy_secret(from: &Path, to: &Path) -> Result<()> {
+    let bytes = std::fs::read(from).with_context(|| format!("read {}", from.display()))?;
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to);
+    let mut file = made.with_context(|| format!("make {}", to.display()))?;
+    file.write_all(&bytes).and_then(|()| file.sync_all()).with_context(|| format!("write {}", to.display()))
 }
 
 /// Puts them where they were.
@@ -128,7 +166,10 @@ fn secrets_in(settings: &Settings, from: &Path, secrets: &[manifest::Secret]) ->
         if path.exists() && is_same(&path, &kept)? {
             continue;
         }
-        std::fs::copy(&kept, &path).with_context(|| format!("write {}", path.display()))?;
+        if let Some(parent) = path.parent() {
+            boot::make_folder(parent)?;
+        }
+        copy_secret(&kept, &path)?;
     }
     Ok(())
 }
@@ -153,6 +194,12 @@ pub(crate) async fn restore(folder: Option<&Path>, args: &RestoreArgs) -> Result
         "{} holds no keys: name the folder that `backup --keys-to` filled",
         args.keys_from.display()
     );
+    ensure!(
+        apart.beside.as_ref() == Some(&manifest::of_folder(&args.from)?),
+        "{} was changed after it was written: use another backup",
+        args.from.display()
+    );
+    let later = args.erasures_from.as_deref().map(|folder| Manifest::read(folder, &settings)).transpose()?;
     let master = boot::master_file(&settings);
     // Where the bus alone is a new one, the key that is there is that of the backup.
     ensure!(
@@ -167,20 +214,31 @@ pub(crate) async fn restore(folder: Option<&Path>, args: &RestoreArgs) -> Result
     };
     let bus = Bus::connect(&bus_settings).await?;
     let found = bus.streams_named("").await?;
-    let ours: Vec<String> = places::copied().into_iter().map(|one| one.stream).collect();
-    if let Some(there) = found.iter().find(|name| ours.contains(name)) {
-        bail!("the bus holds {there} already: restore into an empty one");
-    }
+    ensure!(
+        found.is_empty(),
+        "the bus holds {} already: restore into one, or into an account of one, that holds nothing",
+        found.join(", ")
+    );
+    // Before the streams: what fails here is found before hours of copying.
+    secrets_in(&settings, &args.keys_from, &apart.secrets)?;
     let replicas = args.replicas.or(server.is_some().then_some(1));
-    for stream in &ours {
+    for Copied { stream, .. } in places::copied() {
         for (manifest, folder) in [(&open, &args.from), (&apart, &args.keys_from)] {
-            let Some(part) = manifest.parts.iter().find(|part| part.stream == *stream) else { continue };
+            let Some(part) = manifest.parts.iter().find(|part| part.stream == stream) else { continue };
+            // Who was erased since stays erased.
+            let newer = later.as_ref().zip(args.erasures_from.as_ref()).filter(|_| stream == ERASURES);
+            let newer = newer.and_then(|(later, folder)| {
+                let found = later.parts.iter().find(|newer| newer.stream == stream)?;
+                (found.copy.last_seq() >= part.copy.last_seq()).then_some((folder, found))
+            });
+            let (folder, part) = newer.unwrap_or((folder, part));
             copy_in(&bus, folder, part, replicas).await?;
         }
     }
     let taken_out = prune::deliveries(&bus).await?;
-    secrets_in(&settings, &args.keys_from, &apart.secrets)?;
-    bus.drain().await?;
+    if let Err(error) = bus.drain().await {
+        tracing::debug!(%error, "the connection did not end in time");
+    }
     if let Some(server) = server {
         server.stop().await;
     }

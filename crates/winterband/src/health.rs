@@ -40,7 +40,7 @@ pub(crate) async fn run(folder: Option<&Path>, args: Args) -> Result<ExitCode> {
 }
 
 /// Where a process that listens on every address of its machine is asked on that machine.
-fn here(listen: SocketAddr) -> SocketAddr {
+pub(crate) fn here(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

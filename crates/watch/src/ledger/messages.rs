@@ -15,6 +15,9 @@ use super::latest::Latest;
 use super::ranges::Ranges;
 use super::recount::Faults;
 
+/// Inputs in a row that are told one by one.
+const GAP_TOLD: u64 = 20;
+
 /// Messages by their fate.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct MessageCount {
@@ -94,6 +97,9 @@ impl Messages {
                     self.parked_seqs.extend(record.cause.inbound_seq());
                 }
                 Event::MessageHeldBack { .. } => fates.recorded += 1,
+                Event::ConversationForgotten { conversation } => {
+                    self.conversation_seq.remove(conversation);
+                }
                 Event::CommandSettled { command, outcome } => {
                     self.settled(seq, (asked_by(record), *command), outcome, faults);
                 }
@@ -209,8 +215,21 @@ impl Messages {
 
     /// Names inputs that no record has and INBOUND has no longer.
     fn lost(&self, faults: &mut Faults) {
-        for lost in self.consumed.missing().filter(|lost| !self.passed_over.contains(lost)) {
-            faults.add(format!("input {lost} is in no record and not in INBOUND"));
+        for gap in self.consumed.gaps() {
+            let known = self.passed_over.range(gap.clone()).count();
+            let lost = gap.end.saturating_sub(gap.start);
+            // A number that nobody wrote may be far away: of a long gap only its ends are told.
+            if lost > GAP_TOLD && known == 0 {
+                faults.add(format!(
+                    "inputs {} to {} are in no record and not in INBOUND",
+                    gap.start,
+                    gap.end - 1
+                ));
+                continue;
+            }
+            for lost in gap.filter(|lost| !self.passed_over.contains(lost)) {
+                faults.add(format!("input {lost} is in no record and not in INBOUND"));
+            }
         }
     }
 

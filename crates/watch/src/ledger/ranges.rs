@@ -1,6 +1,7 @@
 //! Sequences, of which nearly all follow each other: kept as ranges, so that a million of them cost as much as one.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Sequences from 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,10 +30,11 @@ impl Ranges {
         self.ranges.range(..=seq).next_back().is_some_and(|(_, last)| *last >= seq)
     }
 
-    /// What is missing between 1 and the last one, in order.
-    pub(super) fn missing(&self) -> impl Iterator<Item = u64> + '_ {
+    /// What is missing between 1 and the last one, in order, each gap as its first and the one behind its last.
+    pub(super) fn gaps(&self) -> impl Iterator<Item = Range<u64>> + '_ {
         let ends = std::iter::once(0).chain(self.ranges.values().copied());
-        ends.zip(self.ranges.keys().copied()).flat_map(|(end, first)| end + 1..first)
+        let gaps = ends.zip(self.ranges.keys().copied()).map(|(end, first)| end + 1..first);
+        gaps.filter(|gap| !gap.is_empty())
     }
 }
 
@@ -59,7 +61,7 @@ mod tests {
             }
             let last = set.last().copied().unwrap_or(0);
             let missing: Vec<u64> = (1..last).filter(|seq| !set.contains(seq)).collect();
-            prop_assert_eq!(ranges.missing().collect::<Vec<_>>(), missing);
+            prop_assert_eq!(ranges.gaps().flatten().collect::<Vec<_>>(), missing);
         }
     }
 

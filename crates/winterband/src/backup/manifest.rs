@@ -29,6 +29,9 @@ pub(super) struct Manifest {
     pub(super) parts: Vec<Part>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) secrets: Vec<Secret>,
+    /// The hash of what the other folder says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) beside: Option<String>,
 }
 
 /// One stream.
@@ -67,6 +70,11 @@ pub(super) fn fingerprint(path: &Path) -> Result<(u64, String)> {
     Ok((bytes, hasher.finalize().to_hex().to_string()))
 }
 
+/// The hash of what a folder says of itself.
+pub(super) fn of_folder(folder: &Path) -> Result<String> {
+    fingerprint(&folder.join(FILE)).map(|(_, hash)| hash)
+}
+
 impl Manifest {
     /// Of a backup that begins now.
     pub(super) fn begin(settings: &Settings) -> Self {
@@ -79,14 +87,15 @@ impl Manifest {
             cell: settings.cell.token.clone(),
             parts: Vec::new(),
             secrets: Vec::new(),
+            beside: None,
         }
     }
 
     /// Of the other folder of the same one.
     pub(super) fn beside(other: &Self) -> Self {
-        let Self { v, backup, made, by, cell, parts: _, secrets: _ } = other;
+        let Self { v, backup, made, by, cell, parts: _, secrets: _, beside: _ } = other;
         let (made, by, cell) = (made.clone(), by.clone(), cell.clone());
-        Self { v: *v, backup: *backup, made, by, cell, parts: Vec::new(), secrets: Vec::new() }
+        Self { v: *v, backup: *backup, made, by, cell, parts: Vec::new(), secrets: Vec::new(), beside: None }
     }
 
     /// Writes it; from here on the folder is whole.

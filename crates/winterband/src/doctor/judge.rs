@@ -90,27 +90,39 @@ pub(super) fn durability(log: Option<&StreamSeen>) -> Option<Finding> {
     })
 }
 
-/// Who leads: `is_renewed` of two looks at the lease, a time to live apart.
-pub(super) fn lead(role: &str, does: &str, is_renewed: bool) -> Option<Finding> {
-    (!is_renewed).then(|| {
-        Finding::sick("leads", format!("nobody leads {role}: {does}; start a process with that role"))
-    })
+/// Nobody renews a lease.
+pub(super) fn lead(role: &str, does: &str) -> Finding {
+    Finding::sick("leads", format!("nobody leads {role}: {does}; start a process with that role"))
 }
 
-/// How far the router is, by two looks: inputs that it has not decided.
-pub(super) fn router(before: u64, after: u64) -> Finding {
-    match (before, after) {
-        (_, 0) => Finding::well("router", "has decided everything that came in"),
-        (before, after) if after < before => {
-            Finding::odd("router", format!("catches up: {after} inputs wait, {before} a moment ago"))
-        }
-        (before, after) if before == 0 || after > before => {
-            Finding::odd("router", format!("{after} inputs wait, more than a moment ago; look again"))
-        }
-        (_, after) => Finding::sick(
+/// How far the router is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Router {
+    /// The newest input.
+    pub(super) inbound: u64,
+    /// The newest that was decided.
+    pub(super) decided: u64,
+}
+
+impl Router {
+    /// Inputs that wait.
+    pub(super) fn waits(self) -> u64 {
+        self.inbound.saturating_sub(self.decided)
+    }
+}
+
+/// How far the router is, by two looks a moment apart.
+pub(super) fn router(before: Router, after: Router) -> Finding {
+    match after.waits() {
+        0 => Finding::well("router", "has decided everything that came in"),
+        waits if after.decided > before.decided || before.waits() == 0 => Finding::odd(
+            "router",
+            format!("{waits} inputs wait and are decided one after the other; look again"),
+        ),
+        waits => Finding::sick(
             "router",
             format!(
-                "stands still before {after} inputs: read the log of the process with the role routing, and start it again"
+                "stands still before {waits} inputs: read the log of the process with the role routing, and start it again"
             ),
         ),
     }
@@ -199,9 +211,13 @@ mod tests {
 
     #[test]
     fn a_router_that_stands_still_is_sick_and_one_that_catches_up_is_not() {
+        let at = |inbound, decided| Router { inbound, decided };
         let state = |before, after| router(before, after).state;
-        assert_eq!([state(0, 0), state(9, 0)], [State::Well; 2]);
-        assert_eq!([state(9, 4), state(0, 4), state(4, 9)], [State::Odd; 3]);
-        assert_eq!(state(4, 4), State::Sick);
+        assert_eq!(state(at(9, 9), at(9, 9)), State::Well);
+        assert_eq!(state(at(9, 3), at(9, 9)), State::Well);
+        assert_eq!(state(at(9, 3), at(20, 5)), State::Odd, "it decides, and more comes");
+        assert_eq!(state(at(9, 9), at(12, 9)), State::Odd, "that came just now");
+        assert_eq!(state(at(9, 3), at(9, 3)), State::Sick);
+        assert_eq!(state(at(9, 3), at(50, 3)), State::Sick, "more comes and nothing is decided");
     }
 }

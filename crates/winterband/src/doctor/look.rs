@@ -1,5 +1,6 @@
 //! What is looked at. Nothing is made or changed, and what does not answer is a finding too.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bus::places::StreamSizes;
@@ -17,8 +18,12 @@ use crate::{boot, ledger};
 pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// How long anything else may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// Latest records among which one is looked for that decided an input.
-const RECORDS_BACK: u64 = 200;
+/// Records read at once, from the end of the log, to find one that decided an input.
+const RECORDS_BACK: u64 = 500;
+/// The longest lease of any that leads, mailboxes and channels have it.
+const LONGEST_LEASE: Duration = Duration::from_secs(10);
+/// How often a lease is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Faults of the ledger that are told one by one.
 const FAULTS_TOLD: usize = 5;
 /// Percent of the disk from which somebody should make room, and from which it is late.
@@ -37,7 +42,7 @@ const LEADS: [(&str, &str); 6] = [
 
 /// The process that listens where the settings say, if it is on this machine.
 pub(super) async fn process(settings: &Settings) -> Finding {
-    let url = format!("http://{}/health/ready", settings.http.listen);
+    let url = format!("http://{}/health/ready", crate::health::here(settings.http.listen));
     let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_WITHIN).build();
     let Ok(answer) = async { client?.get(&url).send().await }.await else {
         return Finding::odd(
@@ -77,7 +82,7 @@ pub(super) async fn master_key(settings: &Settings, bus: &Bus) -> Finding {
             "is another one than this bus was begun with: nothing can be opened; put the folder `secrets` of the backup there",
         ),
         Ok(None) => Finding::odd("master key", "is not on this machine, or the product was never started"),
-        Err(error) => Finding::odd("master key", format!("{error:#}")),
+        Err(error) => Finding::sick("master key", format!("{error:#}: no process starts with it")),
     }
 }
 
@@ -123,10 +128,10 @@ fn table(settings: &Settings) -> anyhow::Result<Vec<Place>> {
         is_needed: true,
     };
     let bucket = |spec: bus::BucketSpec| Place {
-        stream: format!("KV_{}", spec.name),
         max_age: spec.max_age,
-        // Some are made when a role needs them.
-        is_needed: false,
+        // Others are made when a role needs them.
+        is_needed: [streams::ACCOUNTS, streams::CHANNELS, streams::LEASES].contains(&spec.name.as_str()),
+        stream: format!("KV_{}", spec.name),
         may_forget: false,
     };
     let buckets = [
@@ -158,47 +163,66 @@ fn table(settings: &Settings) -> anyhow::Result<Vec<Place>> {
     Ok(all.chain([keys, files]).collect())
 }
 
-/// Who leads: a lease that is held is renewed well within its time to live.
-pub(super) async fn leads(bus: &Bus) -> Vec<Finding> {
-    let Ok(leases) = bus.ensure_bucket(&places::leases()).await else {
-        return vec![Finding::sick("leads", "the bucket LEASES cannot be read")];
+/// Who leads: a lease that is held is renewed within its time to live, whatever that is.
+pub(super) async fn leads(settings: &Settings, bus: &Bus) -> Vec<Finding> {
+    // Opened only where it is: this makes nothing.
+    let is_there = bus.see_stream(&format!("KV_{}", streams::LEASES)).await.is_ok_and(|seen| seen.is_some());
+    let leases = if is_there { bus.ensure_bucket(&places::leases()).await.ok() } else { None };
+    let Some(leases) = leases else {
+        return vec![Finding::sick("leads", "there is no bucket LEASES: start the product once")];
     };
-    let mut before = Vec::new();
+    let mut before = BTreeMap::new();
     for (name, _) in LEADS {
-        before.push(leases.get(name).await.ok().flatten().map(|entry| entry.revision));
+        before.insert(name, leases.get(name).await.ok().flatten().map(|entry| entry.revision));
     }
-    tokio::time::sleep(LEASE_TTL).await;
-    let mut found = Vec::new();
-    for ((name, does), before) in LEADS.into_iter().zip(before) {
-        let after = leases.get(name).await.ok().flatten().map(|entry| entry.revision);
-        found.extend(judge::lead(name, does, after.is_some() && after != before));
+    let deadline = Deadline::after(settings.routing.lease.max(LONGEST_LEASE));
+    while !before.is_empty() && !deadline.has_passed() {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let names: Vec<&str> = before.keys().copied().collect();
+        for name in names {
+            let Some(entry) = leases.get(name).await.ok().flatten() else { continue };
+            let is_released =
+                serde_json::from_slice::<Value>(&entry.value).is_ok_and(|claim| claim["released"] == true);
+            if !is_released && before.get(name) != Some(&Some(entry.revision)) {
+                before.remove(name);
+            }
+        }
     }
+    let missing = LEADS.into_iter().filter(|(name, _)| before.contains_key(name));
+    let mut found: Vec<Finding> = missing.map(|(name, does)| judge::lead(name, does)).collect();
     if found.is_empty() {
         found.push(Finding::well("leads", "each of the six has somebody who leads"));
     }
     found
 }
 
-/// Inputs that the router has not decided.
-async fn undecided(bus: &Bus) -> anyhow::Result<u64> {
-    let log = bus.stream_usage(streams::CONTACTS).await?;
+/// How many inputs there are, and up to which the router has decided.
+async fn decided(bus: &Bus) -> anyhow::Result<judge::Router> {
     let inbound = bus.stream_usage(streams::INBOUND).await?.last_seq;
-    let from = log.last_seq.saturating_sub(RECORDS_BACK).max(log.first_seq);
-    let latest = bus.read_range(streams::CONTACTS, from, u64::MAX, usize::MAX).await?;
-    let decided = latest.iter().rev().find_map(|item| {
-        let record: Record = serde_json::from_slice(&item.payload).ok()?;
-        record.cause.inbound_seq()
-    });
-    Ok(inbound.saturating_sub(decided.unwrap_or(if log.messages == 0 { 0 } else { inbound })))
+    let log = bus.stream_usage(streams::CONTACTS).await?;
+    let mut end = log.last_seq;
+    while end >= log.first_seq && end > 0 {
+        let from = (end + 1).saturating_sub(RECORDS_BACK).max(log.first_seq);
+        let records = bus.read_range(streams::CONTACTS, from, end, usize::MAX).await?;
+        let last = records.iter().rev().find_map(|item| {
+            let record: Record = serde_json::from_slice(&item.payload).ok()?;
+            record.cause.inbound_seq()
+        });
+        if let Some(decided) = last {
+            return Ok(judge::Router { inbound, decided });
+        }
+        end = from - 1;
+    }
+    Ok(judge::Router { inbound, decided: 0 })
 }
 
 pub(super) async fn router(bus: &Bus) -> Finding {
     let looks = async {
-        let before = undecided(bus).await?;
-        if before > 0 {
+        let before = decided(bus).await?;
+        if before.waits() > 0 {
             tokio::time::sleep(LEASE_TTL).await;
         }
-        anyhow::Ok((before, undecided(bus).await?))
+        anyhow::Ok((before, decided(bus).await?))
     };
     match looks.await {
         Ok((before, after)) => judge::router(before, after),

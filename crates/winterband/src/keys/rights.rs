@@ -31,7 +31,7 @@ pub(super) fn of(user: User, subjects: &Subjects, integrations: &[&SubjectToken]
         Role::Chat => chat(rights, subjects),
         Role::Channels => channels(rights, subjects),
         // How full a stream is, every process sees.
-        Role::Watch => rights.reads(CONTACTS).reads(PARKED),
+        Role::Watch => rights.reads(CONTACTS).reads(PARKED).looks_at(ERASURES),
         Role::Api => {
             integrations.iter().fold(api(rights, subjects), |rights, name| lane(rights, subjects, name))
         }
