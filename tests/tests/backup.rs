@@ -1,7 +1,6 @@
 //! A backup of a running product, put into another folder: everything that was there is there again, and goes on.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a test fails by panicking, and looks only at what it waits for"
 )]

@@ -35,7 +35,7 @@ pub(crate) async fn lead(
     pulse: &Pulse<'_>,
     led_before: bool,
 ) -> Ended {
-    let mut leader = match fence(role, replica, pulse.health).await {
+    let mut leader = match Box::pin(fence(role, replica, pulse.health)).await {
         Ok(leader) => leader,
         Err(error) => return Ended::SteppedDown { error, wrote: 0 },
     };

@@ -120,12 +120,7 @@ impl Metrics {
             commands_total: counters(r, "commands", "Commands by outcome", ["outcome"]),
             contacts_waiting: gauges(r, "contacts_waiting", "Contacts without an agent", ["queue"]),
             contacts_with_agents: gauges(r, "contacts_with_agents", "Contacts with an agent", ["queue"]),
-            wait_kept_ratio: gauges(
-                r,
-                "wait_kept_ratio",
-                "Share of customers served within the wait they were told",
-                ["queue", "said"],
-            ),
+            wait_kept_ratio: wait_kept(r),
             log_lag_records: gauges(r, "log_lag_records", "Records not yet applied", ["role"]),
             channel_account_state: account_state(r),
             channel_waiting: gauges(
@@ -222,6 +217,11 @@ fn seconds(registry: &mut Registry, name: &str, help: &str, bounds: &[f64]) -> H
 fn account_state(registry: &mut Registry) -> Gauges<3> {
     let labels = ["channel", "account", "state"];
     gauges(registry, "channel_account_state", "1 for the state that an account is in", labels)
+}
+
+fn wait_kept(registry: &mut Registry) -> Gauges<2> {
+    let help = "Share of customers served within the wait they were told";
+    gauges(registry, "wait_kept_ratio", help, ["queue", "said"])
 }
 
 fn looked_at(registry: &mut Registry) -> Gauge {

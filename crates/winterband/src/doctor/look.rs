@@ -181,8 +181,8 @@ pub(super) async fn leads(settings: &Settings, bus: &Bus) -> Vec<Finding> {
         let names: Vec<&str> = before.keys().copied().collect();
         for name in names {
             let Some(entry) = leases.get(name).await.ok().flatten() else { continue };
-            let is_released =
-                serde_json::from_slice::<Value>(&entry.value).is_ok_and(|claim| claim["released"] == true);
+            let is_released = serde_json::from_slice::<Value>(&entry.value)
+                .is_ok_and(|claim| claim.get("released").and_then(Value::as_bool) == Some(true));
             if !is_released && before.get(name) != Some(&Some(entry.revision)) {
                 before.remove(name);
             }
