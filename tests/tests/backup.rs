@@ -188,6 +188,7 @@ async fn a_backup_of_a_running_product_goes_on_in_another_folder() {
     let (code, _, err) = Up::command_in(folder.path(), &restore).await;
     assert_eq!(code, 1);
     assert!(err.contains("already: restore into one"), "{err}");
+    beside_a_master_key(log, keys).await;
 
     let up = Up::started_in(folder, Vec::new()).await;
     let kept = deliveries(&up).await;
@@ -216,6 +217,27 @@ async fn a_backup_of_a_running_product_goes_on_in_another_folder() {
         (ledger["messages"]["pending"] == 0).then_some(())
     })
     .await;
+}
+
+/// Of the backup it stays as it is, which may be for reading only; of anybody else nothing is restored.
+async fn beside_a_master_key(log: &str, keys: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = folder.path().join("data/secrets");
+    std::fs::create_dir_all(&secrets).unwrap();
+    for there in [folder.path().join("data"), secrets.clone()] {
+        std::fs::set_permissions(there, std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    let master = secrets.join("master.key");
+    let restore = ["restore", "--from", log, "--keys-from", keys];
+    std::fs::write(&master, "another one").unwrap();
+    let (code, _, err) = Up::command_in(folder.path(), &restore).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("restore into an empty data folder"), "{err}");
+    std::fs::copy(Path::new(keys).join("secret-master.key"), &master).unwrap();
+    let before = std::fs::metadata(&master).unwrap().modified().unwrap();
+    let (code, out, err) = Up::command_in(folder.path(), &restore).await;
+    assert_eq!(code, 0, "{out}{err}");
+    assert_eq!(std::fs::metadata(&master).unwrap().modified().unwrap(), before, "it was written");
 }
 
 /// A byte that was changed in either folder, and a folder of another backup, are found before anything is put back.
