@@ -137,7 +137,10 @@ mod tests {
         waiting.apply(WatchEvent::Deleted { key: "rem_7_10".to_owned(), revision: 2 });
         assert_eq!(of("shop", 3), (vec!["rem_7_2 rem_7_2".to_owned()], 0));
         // Of an earlier version, whose rows were named by the integration.
-        waiting.apply(put("shop.rem_5_1", &json!({"at": 1, "identity": IDENTITY, "order": "s"})));
+        waiting.apply(put(
+            "shop.rem_5_1",
+            &json!({"at": 1, "identity": IDENTITY, "order": format!("s1.{IDENTITY}.1.abcd")}),
+        ));
         assert_eq!(of("shop", 1), (vec!["rem_5_1 shop.rem_5_1".to_owned()], 1));
     }
 }

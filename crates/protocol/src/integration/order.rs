@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_row_of_an_earlier_version_is_of_whom_its_key_names() {
         let identity = IdentityId(crate::Hash128([1; 16]));
-        let json = format!(r#"{{"at":5,"identity":"{identity}","order":"sealed"}}"#);
+        let json = format!(r#"{{"at":5,"identity":"{identity}","order":"s1.{identity}.1.abcd"}}"#);
         let row: OrderRow = serde_json::from_str(&json).unwrap();
         let shop = SubjectToken::new("shop").unwrap();
         assert_eq!(row.integration_at("shop.rem_7_1"), Some(shop.clone()));
