@@ -5,13 +5,11 @@ pub(crate) mod manage;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use anyhow::Context as _;
-use bus::{Bucket, WatchEvent, Watcher};
+use bus::{Bucket, WatchEvent};
 use protocol::signin::{KeyAccount, api_key_key};
-use service::{HealthHandle, Kit};
-use tokio_util::sync::CancellationToken;
+use service::Kit;
 
-use crate::BEAT_EVERY;
+use crate::follow;
 
 /// How many digits of its hash name a key.
 const ID_DIGITS: usize = 16;
@@ -62,37 +60,14 @@ impl KeyRing {
 }
 
 /// Reads all keys, then follows them in a task.
+///
+/// # Errors
+/// When the bucket cannot be read; the process does not start then.
 pub(crate) async fn follow(kit: &Kit, accounts: &Bucket) -> anyhow::Result<KeyRing> {
     let ring = KeyRing::default();
-    let mut watcher = accounts.watch_all().await.context("failed to watch the accounts")?;
-    loop {
-        match watcher.next().await.context("failed to read the accounts")? {
-            WatchEvent::CaughtUp => break,
-            event @ (WatchEvent::Put(_) | WatchEvent::Deleted { .. }) => ring.apply(event),
-        }
-    }
-    let health = kit.health.register("api keys");
-    health.beat();
-    kit.drain.spawn("api keys", run(ring.clone(), watcher, health, kit.drain.token()));
+    let followed = ring.clone();
+    follow::follow(kit, accounts, "api keys", move |event| followed.apply(event)).await?;
     Ok(ring)
-}
-
-async fn run(
-    ring: KeyRing,
-    mut watcher: Watcher,
-    health: HealthHandle,
-    ended: CancellationToken,
-) -> anyhow::Result<()> {
-    let mut beat = tokio::time::interval(BEAT_EVERY);
-    loop {
-        tokio::select! {
-            () = ended.cancelled() => break,
-            _ = beat.tick() => health.beat(),
-            event = watcher.next() => ring.apply(event.context("failed to watch the accounts")?),
-        }
-    }
-    health.retire();
-    Ok(())
 }
 
 #[cfg(test)]

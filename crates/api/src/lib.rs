@@ -18,6 +18,7 @@ mod edge;
 mod empowerment;
 mod feed;
 mod floor;
+mod follow;
 mod idempotency;
 pub mod integrations;
 mod keys;

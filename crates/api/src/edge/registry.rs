@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use bus::{Bucket, Bus, ServerUser, UserList, WatchEvent, Watcher, places};
+use bus::{Bucket, Bus, ServerUser, UserList, WatchEvent, places};
 use protocol::SubjectToken;
 use protocol::edge::{Integration, integration_of};
 use protocol::subjects::Subjects;
-use service::{HealthHandle, Kit};
+use service::Kit;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
-use crate::BEAT_EVERY;
+use crate::follow;
 
 /// All integrations by their names.
 pub(crate) type Rows = BTreeMap<SubjectToken, Arc<Integration>>;
@@ -54,41 +53,16 @@ fn apply(rows: &mut Rows, event: WatchEvent) -> bool {
 }
 
 /// Reads all integrations, then follows them in a task of this name.
+///
+/// # Errors
+/// When the bucket cannot be read; the process does not start then.
 pub(crate) async fn follow(kit: &Kit, accounts: &Bucket, task: &'static str) -> anyhow::Result<Registry> {
-    let mut watcher = accounts.watch_all().await.context("failed to watch the accounts")?;
-    let mut rows = Rows::new();
-    loop {
-        match watcher.next().await.context("failed to read the accounts")? {
-            WatchEvent::CaughtUp => break,
-            event @ (WatchEvent::Put(_) | WatchEvent::Deleted { .. }) => drop(apply(&mut rows, event)),
-        }
-    }
-    let (tell, told) = watch::channel(Arc::new(rows));
-    let health = kit.health.register(task);
-    health.beat();
-    kit.drain.spawn(task, run(tell, watcher, health, kit.drain.token()));
+    let (tell, told) = watch::channel(Arc::new(Rows::new()));
+    let apply = move |event| {
+        tell.send_if_modified(|rows| apply(Arc::make_mut(rows), event));
+    };
+    follow::follow(kit, accounts, task, apply).await?;
     Ok(Registry(told))
-}
-
-async fn run(
-    tell: watch::Sender<Arc<Rows>>,
-    mut watcher: Watcher,
-    health: HealthHandle,
-    ended: CancellationToken,
-) -> anyhow::Result<()> {
-    let mut beat = tokio::time::interval(BEAT_EVERY);
-    loop {
-        tokio::select! {
-            () = ended.cancelled() => break,
-            _ = beat.tick() => health.beat(),
-            event = watcher.next() => {
-                let event = event.context("failed to watch the accounts")?;
-                tell.send_if_modified(|rows| apply(Arc::make_mut(rows), event));
-            }
-        }
-    }
-    health.retire();
-    Ok(())
 }
 
 /// Keeps the users of a supervised server what the integrations are, until the process drains.

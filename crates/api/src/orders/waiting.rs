@@ -7,14 +7,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use anyhow::Context as _;
-use bus::{Bucket, WatchEvent, Watcher};
+use bus::{Bucket, WatchEvent};
 use protocol::integration::order::{OrderRow, order_of};
 use protocol::{RemedyId, SubjectToken};
-use service::{HealthHandle, Kit};
-use tokio_util::sync::CancellationToken;
+use service::Kit;
 
-use crate::BEAT_EVERY;
+use crate::follow;
 
 /// Whose each order is that waits, by the remedy and the row's key, so that the oldest come first.
 #[derive(Clone, Default)]
@@ -64,35 +62,9 @@ impl Waiting {
 /// When the bucket cannot be read; the process does not start then.
 pub(crate) async fn follow(kit: &Kit, orders: &Bucket) -> anyhow::Result<Waiting> {
     let waiting = Waiting::default();
-    let mut watcher = orders.watch_all().await.context("failed to watch the orders")?;
-    loop {
-        match watcher.next().await.context("failed to read the orders")? {
-            WatchEvent::CaughtUp => break,
-            event @ (WatchEvent::Put(_) | WatchEvent::Deleted { .. }) => waiting.apply(event),
-        }
-    }
-    let health = kit.health.register("api orders");
-    health.beat();
-    kit.drain.spawn("api orders", run(waiting.clone(), watcher, health, kit.drain.token()));
+    let followed = waiting.clone();
+    follow::follow(kit, orders, "api orders", move |event| followed.apply(event)).await?;
     Ok(waiting)
-}
-
-async fn run(
-    waiting: Waiting,
-    mut watcher: Watcher,
-    health: HealthHandle,
-    ended: CancellationToken,
-) -> anyhow::Result<()> {
-    let mut beat = tokio::time::interval(BEAT_EVERY);
-    loop {
-        tokio::select! {
-            () = ended.cancelled() => break,
-            _ = beat.tick() => health.beat(),
-            event = watcher.next() => waiting.apply(event.context("failed to watch the orders")?),
-        }
-    }
-    health.retire();
-    Ok(())
 }
 
 #[cfg(test)]
