@@ -45,7 +45,13 @@ impl Caller {
         let account = match authority.role {
             Role::Agent | Role::Lead => return None,
             Role::Supervisor if authority.scope.is_empty() => {
-                let all = [Scope::ConfigRead, Scope::ConfigWrite, Scope::WebhooksManage, Scope::ContactsRead];
+                let all = [
+                    Scope::ConfigRead,
+                    Scope::ConfigWrite,
+                    Scope::WebhooksManage,
+                    Scope::ContactsRead,
+                    Scope::ParkedManage,
+                ];
                 KeyAccount::plain(name, all.into(), Millis(0))
             }
             Role::Supervisor => {

@@ -8,8 +8,11 @@ use anyhow::Context as _;
 use bus::{Bus, Tail, TailOptions};
 use protocol::config::{ConfigFault, RoutingConfig};
 use protocol::input::ConfigInput;
+use protocol::record::ParkReason;
 use protocol::streams::CONTACTS;
-use protocol::{Cause, ChannelKind, Event, Hash128, InputBody, NoticeId, Record, SubjectToken};
+use protocol::{
+    Cause, ChannelKind, ContactId, Event, Hash128, InputBody, NoticeId, ParkedId, Record, SubjectToken,
+};
 use service::{HealthHandle, Kit};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +23,11 @@ use crate::{BEAT_EVERY, NAME};
 pub(crate) const WAITING_MAX: usize = 16;
 /// What every record about a configuration contains; most records need no further look.
 const MARKS: [&[u8]; 2] = [b"\"config_applied\"", b"\"config_refused\""];
+
+/// What the record of a message says that was parked before.
+const REPLAYS: &[u8] = b"\"replays\":";
+/// Replays that may wait for their record at once; more are told without.
+const REPLAYS_WAITING_MAX: usize = 256;
 
 /// What the record of a message says that found no room for its conversation.
 const FULL: &[u8] = b"\"reason\":\"floor_full\"";
@@ -58,6 +66,36 @@ pub(crate) enum Settled {
     Refused(Vec<ConfigFault>),
 }
 
+/// What the router made of a message that was parked before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Decided {
+    /// The record that says so.
+    pub(crate) log_seq: u64,
+    /// What was decided.
+    pub(crate) fate: Fate,
+}
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is in a conversation, for this contact; `None`: its sender is blocked.
+    Taken(Option<ContactId>),
+    /// It was there already.
+    Known,
+    /// It is parked again.
+    Parked(ParkReason),
+}
+
+/// A wait for the record of a replay; dropping it ends the wait.
+pub(crate) struct WaitingReplay(oneshot::Receiver<Decided>);
+
+impl WaitingReplay {
+    /// What was decided; `None` if that is not known within this time.
+    pub(crate) async fn decided(self, within: Duration) -> Option<Decided> {
+        tokio::time::timeout(within, self.0).await.ok()?.ok()
+    }
+}
+
 /// What the log says of the floor. Clones are the same.
 #[derive(Clone, Default)]
 pub(crate) struct Floor(Arc<Mutex<Known>>);
@@ -67,6 +105,7 @@ struct Known {
     read_to_end: bool,
     in_force: Option<InForce>,
     waiting: HashMap<NoticeId, oneshot::Sender<Settled>>,
+    replays: Vec<(ParkedId, oneshot::Sender<Decided>)>,
     full: Option<Full>,
 }
 
@@ -117,6 +156,36 @@ impl Floor {
         let (tell, settled) = oneshot::channel();
         known.waiting.insert(id, tell);
         Some(Waiting { floor: self.clone(), id, settled })
+    }
+
+    /// Waits for the record of a replay of this that is published after this; `None` if too many wait.
+    pub(crate) fn wait_for_replay(&self, parked: ParkedId) -> Option<WaitingReplay> {
+        let mut known = self.lock();
+        known.replays.retain(|(_, tell)| !tell.is_closed());
+        if known.replays.len() >= REPLAYS_WAITING_MAX {
+            return None;
+        }
+        let (tell, decided) = oneshot::channel();
+        known.replays.push((parked, tell));
+        Some(WaitingReplay(decided))
+    }
+
+    /// Tells who waits for a replay what the record made of it.
+    fn look_for_replays(&self, log_seq: u64, payload: &[u8]) -> serde_json::Result<()> {
+        if self.lock().replays.is_empty() || !has(payload, REPLAYS) {
+            return Ok(());
+        }
+        let record: Record = serde_json::from_slice(payload)?;
+        let Cause::Input { input, .. } = &record.cause else { return Ok(()) };
+        let InputBody::Message(message) = &input.body else { return Ok(()) };
+        let Some(parked) = message.replays else { return Ok(()) };
+        let decided = Decided { log_seq, fate: fate(&record) };
+        let mut known = self.lock();
+        for (_, tell) in known.replays.extract_if(.., |(waits, _)| *waits == parked) {
+            // Who waited may have gone.
+            drop(tell.send(decided.clone()));
+        }
+        Ok(())
     }
 
     /// Whether a message may be taken that can wait where it is: while the floor is full, one in a while, which tells whether it still is.
@@ -175,6 +244,20 @@ impl Floor {
     }
 }
 
+/// What became of the message of a record.
+fn fate(record: &Record) -> Fate {
+    let of = |event: &Event| {
+        if let Event::Parked { reason } = event {
+            Some(Fate::Parked(*reason))
+        } else if let Event::EntryAdded { contact, .. } = event {
+            Some(Fate::Taken(Some(*contact)))
+        } else {
+            (*event == Event::DuplicateSkipped).then_some(Fate::Known)
+        }
+    };
+    record.events.iter().find_map(of).unwrap_or(Fate::Taken(None))
+}
+
 fn has(payload: &[u8], mark: &[u8]) -> bool {
     payload.windows(mark.len()).any(|window| window == mark)
 }
@@ -224,7 +307,8 @@ async fn run(
                 let item = item.context("failed to read the log")?;
                 floor.look_for_room(&item.payload, kit.clock.monotonic());
                 // Going on without a configuration that others use would answer wrongly.
-                floor.fold(item.seq, &item.payload)
+                floor.look_for_replays(item.seq, &item.payload)
+                    .and_then(|()| floor.fold(item.seq, &item.payload))
                     .with_context(|| format!("failed to read record {} of the log", item.seq))?;
             }
         }

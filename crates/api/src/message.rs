@@ -106,6 +106,30 @@ pub(crate) async fn take(api: &Api, bytes: &[u8], source: Source<'_>) -> Result<
     }
 }
 
+/// What parked bytes would become if they were replayed now; changes nothing.
+pub(crate) fn look(api: &Api, bytes: &[u8], at: Millis) -> Result<Looked, Problem> {
+    let in_force = api.floor.in_force();
+    if !api.floor.is_read() {
+        return Err(problems::starting());
+    }
+    let known = |account: &_| in_force.as_ref().is_some_and(|in_force| in_force.has_account(account));
+    match read::read(bytes, None, at, api.kit.settings.limits.text_max_bytes, known) {
+        Ok(Fit { account, from, content, category, practice, .. }) => {
+            Ok(Looked { account, from, content, category, practice })
+        }
+        Err(misfit) => Err(misfit.parts().3),
+    }
+}
+
+/// A message that bytes would become.
+pub(crate) struct Looked {
+    pub(crate) account: SubjectToken,
+    pub(crate) from: String,
+    pub(crate) content: Content,
+    pub(crate) category: Option<SubjectToken>,
+    pub(crate) practice: bool,
+}
+
 /// What is full is told before anything else is done; agents' commands still find room then.
 pub(crate) fn has_room(api: &Api) -> Result<(), Problem> {
     if api.bus.room().level() == RoomLevel::All { Ok(()) } else { Err(problems::storage_full()) }

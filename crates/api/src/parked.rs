@@ -5,16 +5,21 @@
 //! room for what is parked next. Whoever asks again after a failure between the two finishes the work: the replay is the
 //! same message, the dismissal the same notice.
 
+mod becoming;
 pub(crate) mod replay;
 
 use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use bus::{StreamError, TailError, TailItem, UnsealError};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bus::{StreamError, StreamUsage, TailError, TailItem, UnsealError};
 use protocol::audit::{About, Action};
 use protocol::content::Content;
 use protocol::input::WIRE_VERSION;
-use protocol::parked::Parked;
+use protocol::parked::{DismissReason, Parked};
 use protocol::streams::PARKED;
 use protocol::{ChannelKind, Input, InputBody, Millis, NoticeId, ParkedId, SubjectToken};
 use serde::{Deserialize, Serialize};
@@ -22,7 +27,8 @@ use service::Problem;
 
 use crate::door::Caller;
 use crate::problems::{self, unprocessable};
-use crate::{Api, Shared, publish, trail};
+use crate::{Api, Shared, body, publish, trail};
+use becoming::Becomes;
 
 /// Items in one answer, if not said otherwise, and at most.
 pub(crate) const PAGE: usize = 100;
@@ -31,10 +37,42 @@ pub(crate) const PAGE_MAX: usize = 500;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Page {
-    /// Items after this sequence.
+    /// Items after this sequence, or before it where the newest come first.
     #[serde(default)]
     after: u64,
     limit: Option<usize>,
+    #[serde(default)]
+    order: Order,
+}
+
+/// Which come first.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Order {
+    #[default]
+    Oldest,
+    Newest,
+}
+
+/// Which part of the bytes is shown.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Part {
+    /// From here on.
+    #[serde(default)]
+    from: usize,
+    /// So many of them; all of them if it is not said.
+    length: Option<usize>,
+}
+
+/// What may be said when something is let go.
+#[derive(Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ParkedDismissal")]
+pub(crate) struct Dismissal {
+    /// Why.
+    #[serde(default)]
+    reason: Option<DismissReason>,
 }
 
 #[derive(Serialize, schemars::JsonSchema)]
@@ -44,6 +82,8 @@ pub(crate) struct Listed {
     /// What to give as `after` for the next page; absent when this is the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<u64>,
+    /// How many wait in all.
+    total: u64,
 }
 
 /// A parked item without its bytes.
@@ -57,6 +97,8 @@ struct Item {
     account: Option<SubjectToken>,
     reason: String,
     detail: String,
+    /// How many bytes it has.
+    size: usize,
     inbound_seq: Option<u64>,
     /// The item that was tried again in vain and became this one.
     replays: Option<ParkedId>,
@@ -67,10 +109,17 @@ struct Item {
 #[schemars(rename = "ParkedShown")]
 pub(crate) struct Shown {
     item: Item,
+    /// Where the part of the bytes begins that was asked for.
+    from: usize,
     /// The bytes as they came, as far as they are text.
     bytes: String,
+    /// The same bytes as base64, where they are not text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base64: Option<String>,
     /// The customer's words, when the bytes are an input that holds them sealed; `null` also when they were erased.
     content: Option<Content>,
+    /// What it would become if it were replayed now.
+    becomes: Becomes,
 }
 
 /// What was let go.
@@ -90,42 +139,48 @@ struct Found {
 
 pub(crate) async fn list(
     State(api): State<Shared>,
-    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+    page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<Listed>, Problem> {
-    let Query(page) = page.map_err(|rejection| problems::query("after and limit", &rejection))?;
+    let Query(page) = page.map_err(|rejection| problems::query("after, limit and order", &rejection))?;
     let limit = page.limit.unwrap_or(PAGE);
     if !(1..=PAGE_MAX).contains(&limit) {
         let detail = format!("use limit=1 to limit={PAGE_MAX}, and after=<next> for more");
         return Err(unprocessable("limit_out_of_range", format!("the limit is {limit}"), detail));
     }
     // One more than asked for tells whether there is a next page.
-    let mut stored = read(&api, page.after, limit + 1).await?;
+    let mut stored = match page.order {
+        Order::Oldest => read(&api, page.after, limit + 1).await?,
+        Order::Newest => newest(&api, page.after, limit + 1).await?,
+    };
     let more = stored.len() > limit;
     stored.truncate(limit);
     let next = stored.last().filter(|_| more).map(|item| item.seq);
-    Ok(Json(Listed { items: stored.iter().filter_map(found).map(item).collect(), next }))
+    let total = usage(&api).await?.messages;
+    Ok(Json(Listed { items: stored.iter().filter_map(found).map(item).collect(), next, total }))
 }
 
 pub(crate) async fn show(
     State(api): State<Shared>,
     caller: Caller,
     Path(id): Path<String>,
+    part: Result<Query<Part>, QueryRejection>,
 ) -> Result<Json<Shown>, Problem> {
+    let Query(Part { from, length }) =
+        part.map_err(|rejection| problems::query("from and length", &rejection))?;
     let found = find(&api, &id).await?;
     let bytes = open(&api, &found).await?;
     trail::note(&api, &caller, Action::ParkedSeen, About::parked(found.parked.id)).await?;
-    let content = content(&api, &bytes).await;
-    let bytes = String::from_utf8_lossy(&bytes).into_owned();
+    let (becomes, content) = becoming::of(&api, &found.parked, &bytes).await?;
+    let asked: Vec<u8> = bytes.into_iter().skip(from).take(length.unwrap_or(usize::MAX)).collect();
+    let (bytes, base64) = match String::from_utf8(asked) {
+        Ok(text) => (text, None),
+        Err(error) => {
+            let bytes = error.into_bytes();
+            (String::from_utf8_lossy(&bytes).into_owned(), Some(STANDARD.encode(bytes)))
+        }
+    };
     tracing::info!(parked = %found.parked.id, "what is parked was shown");
-    Ok(Json(Shown { item: item(found), bytes, content }))
-}
-
-/// The customer's words in an input, if they can be opened.
-async fn content(api: &Api, bytes: &[u8]) -> Option<Content> {
-    let input: Input = serde_json::from_slice(bytes).ok()?;
-    let InputBody::Message(message) = input.body else { return None };
-    let words = api.sealer.unseal(&message.body).await.ok()?;
-    serde_json::from_slice(&words).ok()
+    Ok(Json(Shown { item: item(found), from, bytes, base64, content, becomes }))
 }
 
 /// Lets an item go for good. The log keeps that a person did so, and the ledger counts it.
@@ -133,12 +188,14 @@ pub(crate) async fn dismiss(
     State(api): State<Shared>,
     caller: Caller,
     Path(id): Path<String>,
+    sent: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Dismissed>, Problem> {
+    let Dismissal { reason } = body::read_if_any(&api, sent)?;
     let found = find(&api, &id).await?;
     let id = found.parked.id;
     trail::note(&api, &caller, Action::ParkedDismissed, About::parked(id)).await?;
     // Made of the item's id, so that a second try is the same input.
-    let body = InputBody::ParkedDismissed { id: NoticeId(id.0), parked: id };
+    let body = InputBody::ParkedDismissed { id: NoticeId(id.0), parked: id, reason };
     let input = Input { v: WIRE_VERSION, made_at: Millis(api.kit.clock.unix_ms()), body };
     let (subject, msg_id) = (api.subjects.inbound_parked(), format!("dismiss-{id}"));
     let stored = publish::store(&api, &subject, &msg_id, publish::json(&input)?).await?;
@@ -149,8 +206,8 @@ pub(crate) async fn dismiss(
 
 fn item(found: Found) -> Item {
     let Found { seq, parked } = found;
-    let Parked { id, at, channel, account, reason, detail, inbound_seq, replays, bytes: _ } = parked;
-    Item { seq, id, at, channel, account, reason, detail, inbound_seq, replays }
+    let Parked { id, at, channel, account, reason, detail, inbound_seq, replays, bytes } = parked;
+    Item { seq, id, at, channel, account, reason, detail, size: bytes.opened_bytes(), inbound_seq, replays }
 }
 
 fn found(stored: &TailItem) -> Option<Found> {
@@ -166,6 +223,28 @@ async fn read(api: &Api, after: u64, limit: usize) -> Result<Vec<TailItem>, Prob
         tracing::warn!(%error, "failed to read what is parked");
         problems::bus_unavailable()
     })
+}
+
+async fn usage(api: &Api) -> Result<StreamUsage, Problem> {
+    api.bus.stream_usage(PARKED).await.map_err(|error| unavailable(&error))
+}
+
+/// The newest first, before this sequence; 0: all. What was taken out leaves gaps, so ever more is looked through.
+async fn newest(api: &Api, before: u64, limit: usize) -> Result<Vec<TailItem>, Problem> {
+    let StreamUsage { first_seq, last_seq, .. } = usage(api).await?;
+    let mut to = if before == 0 { last_seq } else { last_seq.min(before.saturating_sub(1)) };
+    let (mut found, mut window) = (Vec::new(), u64::try_from(limit).unwrap_or(u64::MAX).max(1));
+    while found.len() < limit && to >= first_seq.max(1) {
+        let from = to.saturating_sub(window.saturating_sub(1)).max(first_seq).max(1);
+        let read = api.bus.read_range(PARKED, from, to, usize::MAX).await.map_err(|error: TailError| {
+            tracing::warn!(%error, "failed to read what is parked");
+            problems::bus_unavailable()
+        })?;
+        found.extend(read.into_iter().rev());
+        (to, window) = (from.saturating_sub(1), window.saturating_mul(2));
+    }
+    found.truncate(limit);
+    Ok(found)
 }
 
 fn not_parked() -> Problem {

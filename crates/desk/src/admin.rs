@@ -6,6 +6,7 @@
 pub(crate) mod agents;
 pub(crate) mod channels;
 pub(crate) mod config;
+pub(crate) mod parked;
 pub(crate) mod policy;
 pub(crate) mod relay;
 

@@ -137,6 +137,13 @@ fn administration() -> Vec<Route> {
         get("/desk/admin/webhooks/{id}/deliveries", supervisor, relay::hand_on_for_all),
         post("/desk/admin/webhooks/{id}/replay", supervisor, relay::hand_on_for_all)
             .with_body(relay::BODY_BYTES_MAX),
+        get("/desk/admin/parked", supervisor, relay::hand_on_for_all),
+        get("/desk/admin/parked/count", supervisor, admin::parked::count),
+        get("/desk/admin/parked/{id}", supervisor, relay::hand_on_for_all),
+        delete("/desk/admin/parked/{id}", supervisor, relay::hand_on_for_all)
+            .with_body(relay::BODY_BYTES_MAX),
+        post("/desk/admin/parked/{id}/replay", supervisor, relay::hand_on_for_all)
+            .with_body(relay::BODY_BYTES_MAX),
         get("/desk/admin/agents/{name}/sessions", supervisor, admin::sessions),
         delete("/desk/admin/agents/{name}/sessions", supervisor, admin::end_sessions),
         delete("/desk/admin/agents/{name}/sessions/{id}", supervisor, admin::end_session),

@@ -19,6 +19,9 @@ use crate::limits::{ATTACHMENTS_MAX, NAME_BYTES_MAX, TEXT_BYTES_MAX};
 #[serde(try_from = "Cow<'_, str>", into = "String")]
 pub struct Sealed(Box<str>);
 
+/// What a box adds to what is in it, bytes: the nonce and the tag of XChaCha20-Poly1305.
+const BOX_BYTES: usize = 24 + 16;
+
 /// A text that does not have the form of sealed data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not sealed data: expected s1.<identity>.<generation>.<base64url>")]
@@ -39,6 +42,13 @@ impl Sealed {
             (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         (version == "s1" && parts.next().is_none()).then_some(())?;
         Some((identity.parse().ok()?, generation.parse().ok()?, text))
+    }
+
+    /// How many bytes are in the box, without opening it.
+    #[must_use]
+    pub fn opened_bytes(&self) -> usize {
+        let closed = self.parts().map_or(0, |(_, _, text)| text.len() / 4 * 3 + (text.len() % 4) * 3 / 4);
+        closed.saturating_sub(BOX_BYTES)
     }
 
     /// The sealed text.

@@ -10,6 +10,7 @@ use crate::customer::CustomerKeys;
 use crate::facts::FactValues;
 use crate::hash::Hash128;
 use crate::ids::{AgentId, GatewayId, IdentityId, MessageId, NoticeId, ParkedId};
+use crate::parked::DismissReason;
 use crate::remedy::{EmpowermentInput, Wish};
 use crate::tagged::tagged;
 use crate::time::Millis;
@@ -91,6 +92,9 @@ tagged! {
             id: NoticeId,
             /// What was let go.
             parked: ParkedId,
+            /// Why, where it was said.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            reason: Option<DismissReason>,
         },
     }
 }

@@ -35,6 +35,22 @@ pub struct Parked {
     pub bytes: Sealed,
 }
 
+/// Why a person let something parked go.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum DismissReason {
+    /// Nothing can be made of it.
+    Unusable,
+    /// Nobody asked for it: advertising, a test, an attack.
+    Unwanted,
+    /// It was dealt with in another way.
+    Elsewhere,
+    /// Its customer is erased; the system says this itself.
+    Erased,
+}
+
 impl ParkedId {
     /// The id of what the router parks: made of the input's place, so that a second try gives the same.
     #[must_use]

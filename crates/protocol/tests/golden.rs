@@ -24,7 +24,7 @@ const DELIVERIES: &str = "golden-deliveries";
 const KINDS: &str = "
     from:input from:unreadable from:timer from:takeover
     kind:message kind:customer_left kind:command kind:agent_connected kind:agent_disconnected kind:gateway_lost kind:config
-    kind:parked_dismissed kind:empowerment kind:wish
+    kind:parked_dismissed reason:unwanted kind:empowerment kind:wish
     do:set_presence do:accept do:decline do:reply do:note do:transfer_to_queue do:transfer_to_agent do:resolve
     do:end_wrap_up do:empower do:snooze do:resume do:revoke do:take_over when_free:true
     do:consult do:answer_consult do:watch do:whisper do:join do:leave back:true event:company_changed

@@ -8,7 +8,7 @@ use bus::{Deadline, TailItem, UnsealError};
 use protocol::content::Sealed;
 use protocol::input::WIRE_VERSION;
 use protocol::limits::IDENTITY_BYTES_MAX;
-use protocol::parked::Parked;
+use protocol::parked::{DismissReason, Parked};
 use protocol::streams::PARKED;
 use protocol::{ChannelKind, IdentityId, Input, InputBody, NoticeId, SubjectToken};
 
@@ -86,7 +86,8 @@ impl Role {
 
     /// As a person dismisses it: the log names it, then its bytes and its key go.
     async fn dismiss(&self, item: &TailItem, parked: &Parked) -> anyhow::Result<()> {
-        let body = InputBody::ParkedDismissed { id: NoticeId(parked.id.0), parked: parked.id };
+        let (id, reason) = (NoticeId(parked.id.0), Some(DismissReason::Erased));
+        let body = InputBody::ParkedDismissed { id, parked: parked.id, reason };
         let input = Input { v: WIRE_VERSION, made_at: self.now(), body };
         let (subject, msg_id) = (self.subjects.inbound_parked(), format!("dismiss-{}", parked.id));
         let payload = serde_json::to_vec(&input)?.into();

@@ -293,6 +293,7 @@ async fn nothing_of_the_administration_is_out_of_reach() {
         ("canned", "admin-to-canned"),
         ("keys", "admin-key-one"),
         ("webhooks", "admin-webhook-new"),
+        ("parked", "parked-none"),
         ("audit", "admin-audit-one"),
     ] {
         opens(browser, section).await;

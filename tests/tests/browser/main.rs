@@ -18,6 +18,7 @@ mod incidents;
 mod line;
 mod long;
 mod pages;
+mod parked;
 mod rights;
 mod scene;
 mod search;

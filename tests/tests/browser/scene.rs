@@ -45,6 +45,17 @@ pub(crate) async fn with_bot(up: &Up) {
     apply(up, &format!("{floor}{bot}")).await;
 }
 
+/// Puts the patient floor in force with one account of other systems more.
+pub(crate) async fn with_account(up: &Up, name: &str) {
+    let account = format!(
+        "\n[[account]]\nchannel = \"api\"\nname = \"{name}\"\ntitle = \"The {name}\"\nqueue = \"service\"\npriority = 2\n"
+    );
+    let floor = PATIENCE
+        .iter()
+        .fold(DEMO_FLOOR.to_owned(), |floor, (shipped, patient)| floor.replace(shipped, patient));
+    apply(up, &format!("{floor}{account}")).await;
+}
+
 /// Puts the demo floor in force as it is.
 pub(crate) async fn as_shipped(up: &Up) {
     apply(up, DEMO_FLOOR).await;

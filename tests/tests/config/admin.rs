@@ -73,7 +73,7 @@ pub(crate) fn push(config: &mut Value, list: &str, one: Value) {
 }
 
 /// Bram, who administrates, lets Sofie supervise everything, and Rik the returns.
-async fn staffed(product: &Product) -> [Seat; 3] {
+pub(crate) async fn staffed(product: &Product) -> [Seat; 3] {
     let bram = Seat::of(product, "bram").await;
     for (name, role, scope) in [("sofie", "supervisor", json!([])), ("rik", "supervisor", json!(["returns"]))]
     {

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod admin;
+mod parked;
 
 use std::time::Duration;
 

@@ -490,23 +490,37 @@ fn parked() -> Vec<Line> {
     const NOT_THERE: (u16, &str) = (404, "not_parked");
     vec![
         get("/api/v1/parked", "parked", "What could not be used and waits for a person, without its words.")
-            .asks(vec![cursor(), limit(parked::PAGE, parked::PAGE_MAX)])
+            .asks(vec![
+                cursor(),
+                limit(parked::PAGE, parked::PAGE_MAX),
+                query("order", json!({ "type": "string", "enum": ["oldest", "newest"], "default": "oldest" }), "Which come first."),
+            ])
             .gives(200, of::<parked::Listed>())
             .refuses(&[(422, "query_malformed, limit_out_of_range")]),
         get("/api/v1/parked/{id}", "parkedItem", "One of them, with its words.")
+            .asks(vec![
+                query("from", json!({ "type": "integer", "minimum": 0, "default": 0 }), "Where the part of its bytes begins."),
+                query("length", json!({ "type": "integer", "minimum": 0 }), "How many of its bytes; all, if it is not said."),
+            ])
             .gives(200, of::<parked::Shown>())
-            .refuses(&[NOT_THERE, (410, "erased")]),
+            .refuses(&[NOT_THERE, (410, "erased"), (422, "query_malformed")]),
         delete("/api/v1/parked/{id}", "dismissParked", "Lets it go: its bytes are deleted.")
+            .may_take(of::<parked::Dismissal>())
             .gives(200, of::<parked::Dismissed>())
             .refuses(&[NOT_THERE, (507, "storage_full")]),
         post("/api/v1/parked/{id}/replay", "replayParked", "Tries it again, after the cause was mended.")
-            .gives(202, of::<MessageTaken>())
+            .asks(vec![query(
+                "wait",
+                json!({ "type": "integer", "minimum": 0, "maximum": parked::replay::WAIT_MAX_S, "default": 0 }),
+                "Seconds to wait for what becomes of it.",
+            )])
+            .gives(202, of::<parked::replay::Replayed>())
             .refuses(&[
                 (400, "malformed"),
                 (404, "not_parked, unknown_account"),
-                (409, "later_version, unreadable, not_a_message"),
+                (409, "later_version, unreadable, not_a_message, not_replayable"),
                 (410, "erased"),
-                (422, "text_too_long, text_empty, name_too_long, field_too_long, field_empty, category_malformed, language_malformed"),
+                (422, "query_malformed, wait_out_of_range, text_too_long, text_empty, name_too_long, field_too_long, field_empty, category_malformed, language_malformed"),
                 (507, "storage_full"),
             ]),
     ]

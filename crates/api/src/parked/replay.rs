@@ -1,21 +1,83 @@
 //! `POST /api/v1/parked/{id}/replay`: what was parked, tried again as a new input that names it (law 9).
 
+use std::time::Duration;
+
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use protocol::api::MessageTaken;
 use protocol::audit::{About, Action};
 use protocol::input::{CustomerMessage, WIRE_VERSION};
 use protocol::parked::Parked;
 use protocol::record::ParkReason;
-use protocol::{Input, InputBody, MessageId};
-use serde::Deserialize;
+use protocol::streams::INBOUND;
+use protocol::{ChannelKind, ContactId, Input, InputBody, MessageId, ParkedId};
+use serde::{Deserialize, Serialize};
 use service::Problem;
 
 use super::{find, open, remove, unsealed};
 use crate::door::Caller;
+use crate::floor::{Decided, Fate};
 use crate::message::{Source, has_room, publish, take};
+use crate::problems::{self, unprocessable};
 use crate::{Api, Shared, trail};
+
+/// Longest wait for what the router makes of it, seconds.
+pub(crate) const WAIT_MAX_S: u64 = 20;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    /// Seconds to wait for what the router makes of it.
+    #[serde(default)]
+    wait: u64,
+}
+
+/// A replay that is durable, and what became of it, as far as that was waited for.
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ParkedReplayed")]
+pub(crate) struct Replayed {
+    /// The message's id here.
+    message: MessageId,
+    /// Its place in INBOUND.
+    input_seq: u64,
+    /// Whether it was replayed before.
+    duplicate: bool,
+    /// What the router made of it; absent while that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<ReplayOutcome>,
+}
+
+/// What the router made of a replay.
+#[derive(Serialize, schemars::JsonSchema)]
+#[serde(tag = "is", rename_all = "snake_case")]
+#[schemars(rename = "ParkedReplayOutcome")]
+enum ReplayOutcome {
+    /// It is in its customer's conversation.
+    Taken {
+        /// The record that says so.
+        log_seq: u64,
+        /// The contact that it is for; absent: its sender is blocked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        contact: Option<ContactId>,
+    },
+    /// It was in the log already, sent again by its sender meanwhile.
+    Known {
+        /// The record that says so.
+        log_seq: u64,
+    },
+    /// It is parked again, as another item.
+    Parked {
+        /// The record that says so.
+        log_seq: u64,
+        /// Why.
+        reason: String,
+        /// Under which id.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        parked: Option<ParkedId>,
+    },
+}
 
 /// Tries a parked item again. It goes once the new input is durable; should the router park that too, it stands in PARKED
 /// under an id of its own, which names this one.
@@ -23,20 +85,66 @@ pub(crate) async fn post(
     State(api): State<Shared>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<(StatusCode, Json<MessageTaken>), Problem> {
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<(StatusCode, Json<Replayed>), Problem> {
+    let Query(Asked { wait }) = asked.map_err(|rejection| problems::query("wait", &rejection))?;
+    if wait > WAIT_MAX_S {
+        let detail = format!("use wait=0 to wait={WAIT_MAX_S}, in seconds");
+        return Err(unprocessable("wait_out_of_range", format!("the wait is {wait}"), detail));
+    }
     let found = find(&api, &id).await?;
     let parked = &found.parked;
+    replayable(parked)?;
     let bytes = open(&api, &found).await?;
     trail::note(&api, &caller, Action::ParkedReplayed, About::parked(parked.id)).await?;
+    // Before it is published: its record may come sooner than the answer to that.
+    let waiting = (wait > 0).then(|| api.floor.wait_for_replay(parked.id)).flatten();
     let taken = if parked.inbound_seq.is_some() {
         again(&api, parked, &bytes).await?
     } else {
-        // What did not come as far as INBOUND was parked by this API: no other adapter parks.
         take(&api, &bytes, Source::Parked { id: parked.id, at: parked.at }).await?
     };
     remove(&api, &found).await?;
     tracing::info!(parked = %parked.id, input_seq = taken.input_seq, "what was parked was replayed");
-    Ok((StatusCode::ACCEPTED, Json(taken)))
+    let decided = match waiting {
+        Some(waiting) => waiting.decided(Duration::from_secs(wait)).await,
+        None => None,
+    };
+    let MessageTaken { message, input_seq, duplicate } = taken;
+    let outcome = match decided {
+        Some(decided) => Some(outcome(&api, decided, input_seq).await),
+        None => None,
+    };
+    Ok((StatusCode::ACCEPTED, Json(Replayed { message, input_seq, duplicate, outcome })))
+}
+
+async fn outcome(api: &Api, Decided { log_seq, fate }: Decided, input_seq: u64) -> ReplayOutcome {
+    match fate {
+        Fate::Taken(contact) => ReplayOutcome::Taken { log_seq, contact },
+        Fate::Known => ReplayOutcome::Known { log_seq },
+        Fate::Parked(reason) => {
+            // The router makes the id of the input's place, which is all that is asked for here.
+            let item = api.bus.read_one(INBOUND, input_seq).await.ok().flatten();
+            let parked = item.map(|item| ParkedId::of_input(item.published_at_ms, input_seq));
+            ReplayOutcome::Parked { log_seq, reason: reason.as_str().to_owned(), parked }
+        }
+    }
+}
+
+/// Whether it can be tried again here: what did not come as far as INBOUND is read by who took it, and that is this API for its own.
+///
+/// # Errors
+/// `not_replayable`.
+pub(super) fn replayable(parked: &Parked) -> Result<(), Problem> {
+    match parked.channel {
+        Some(channel) if parked.inbound_seq.is_none() && channel != ChannelKind::Api => {
+            let detail = format!(
+                "have whoever sent it send it again by {channel}, or do by hand what it asks for, then dismiss it"
+            );
+            Err(conflict("not_replayable", "what an adapter could not read is not replayed", detail))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Publishes the message of a parked input anew. Whether it fits now is for the router to say, which alone knows.
@@ -68,7 +176,7 @@ struct Versioned {
 }
 
 /// By what the bytes are and not by why they were parked: a build that came later may read what its predecessor could not.
-fn message_in(bytes: &[u8]) -> Result<CustomerMessage, Problem> {
+pub(super) fn message_in(bytes: &[u8]) -> Result<CustomerMessage, Problem> {
     if serde_json::from_slice(bytes).is_ok_and(|Versioned { v }| v > WIRE_VERSION) {
         return Err(later_version());
     }
@@ -121,7 +229,7 @@ mod tests {
     #[test]
     fn what_cannot_be_replayed_says_why() {
         let id = NoticeId(uuid::Uuid::nil());
-        let body = InputBody::ParkedDismissed { id, parked: ParkedId(uuid::Uuid::nil()) };
+        let body = InputBody::ParkedDismissed { id, parked: ParkedId(uuid::Uuid::nil()), reason: None };
         let input = serde_json::to_value(Input { v: WIRE_VERSION, made_at: Millis(1), body }).unwrap();
         let with = |field: &str, value: Value| {
             let mut input = input.clone();

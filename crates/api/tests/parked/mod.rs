@@ -3,9 +3,13 @@
 use std::collections::BTreeSet;
 
 use protocol::input::{CustomerMessage, WIRE_VERSION};
+use protocol::parked::DismissReason;
 use protocol::record::ParkReason;
 use protocol::time::DAY_MS;
-use protocol::{Hash128, IdentityId, Input, InputBody, MessageId, Millis, ParkedId};
+use protocol::{
+    Cause, ChannelKind, Event, Hash128, IdentityId, Input, InputBody, MessageId, Millis, ParkedId, Record,
+};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::house::{House, message};
@@ -199,5 +203,159 @@ async fn a_body_that_waited_for_days_keeps_the_time_at_which_it_was_sent() {
     house.store_parked(&waited).await;
     assert_eq!(replay(&house, waited.id).await.0, 202);
     assert_eq!(replays_of(&house, waited.id).await[0].sent_at, Some(sent_at));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn the_newest_come_first_where_that_is_asked_for_and_pages_follow_on_past_gaps() {
+    let house = House::open().await;
+    let (seq, input) = came_in(&house, "m-1").await;
+    let bytes = serde_json::to_vec(&input).unwrap();
+    let mut ids = Vec::new();
+    for n in 0..7 {
+        let id = ParkedId(uuid::Uuid::from_u128(u128::from(seq) + n));
+        house.put_back(id, ParkReason::FloorFull, &bytes).await;
+        ids.push(id.to_string());
+    }
+    // What was let go leaves a gap.
+    for n in [5, 4, 1] {
+        assert_eq!(house.delete(&format!("parked/{}", ids.remove(n))).await.0, 200);
+    }
+    ids.reverse();
+    let (mut found, mut after) = (Vec::new(), json!(0));
+    loop {
+        let (status, page) = house.get(&format!("parked?order=newest&limit=2&after={after}")).await;
+        assert_eq!((status, &page["total"]), (200, &json!(4)), "{page}");
+        for item in page["items"].as_array().unwrap() {
+            assert_eq!(item["size"], json!(bytes.len()));
+            found.push(item["id"].as_str().unwrap().to_owned());
+        }
+        after = page["next"].clone();
+        if after.is_null() {
+            break;
+        }
+    }
+    assert_eq!(found, ids);
+    let (status, problem) = house.get("parked?order=sideways").await;
+    assert_eq!((status, &problem["code"]), (422, &json!("query_malformed")));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn bytes_are_shown_in_parts_and_as_they_are_where_they_are_no_text() {
+    let house = House::open().await;
+    let id = house.park(9, ParkReason::Unreadable, b"caf\xc3\xa9\x00\xff!").await;
+    let shown = async |query: &str| house.get(&format!("parked/{id}?{query}")).await.1;
+    let all = shown("").await;
+    assert_eq!((&all["item"]["size"], &all["base64"]), (&json!(8), &json!("Y2Fmw6kA/yE=")), "{all}");
+    let text = shown("from=0&length=5").await;
+    assert_eq!(
+        (&text["bytes"], &text["base64"], &text["from"]),
+        (&json!("caf\u{e9}"), &Value::Null, &json!(0))
+    );
+    assert_eq!(shown("from=4&length=1").await["base64"], json!("qQ=="), "a letter that is cut is no text");
+    assert_eq!(shown("from=7&length=9").await["bytes"], json!("!"));
+    assert_eq!(shown("from=8").await["bytes"], json!(""));
+    let (status, problem) = house.get(&format!("parked/{id}?from=-1")).await;
+    assert_eq!((status, &problem["code"]), (422, &json!("query_malformed")));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn what_it_would_become_is_told_before_it_is_tried() {
+    let house = House::open().await;
+    let (seq, input) = came_in(&house, "m-1").await;
+    let bytes = serde_json::to_vec(&input).unwrap();
+    let becomes = async |id: ParkedId| house.get(&format!("parked/{id}")).await.1["becomes"].take();
+    let own = house.park(seq, ParkReason::ContentDiffers, &bytes).await;
+    assert_eq!(
+        becomes(own).await,
+        json!({ "is": "message", "channel": "api", "account": "shop", "category": "delivery", "practice": false, "own": true })
+    );
+    let mut elsewhere = serde_json::to_value(&input).unwrap();
+    elsewhere["body"]["account"] = json!("nowhere");
+    let id = house.park(seq + 1, ParkReason::UnknownAccount, elsewhere.to_string().as_bytes()).await;
+    assert_eq!(becomes(id).await["code"], "unknown_account");
+    let id = house.park(seq + 2, ParkReason::Unreadable, b"no input").await;
+    assert_eq!(becomes(id).await["code"], "unreadable");
+    // What came to this API is read as it would be now.
+    let (_, problem) = house.post("messages", message("m-9", "hello").replace("\"shop\"", "\"later\"")).await;
+    let unknown: ParkedId = problem["parked"].as_str().unwrap().parse().unwrap();
+    assert_eq!(becomes(unknown).await["code"], "unknown_account");
+    let mut waited = house.parked().await.pop().unwrap();
+    waited.id = ParkedId(uuid::Uuid::now_v7());
+    waited.bytes = house.sealer.seal(said_by("ann"), message("m-9", "hello").as_bytes()).await.unwrap();
+    house.store_parked(&waited).await;
+    let (_, shown) = house.get(&format!("parked/{}", waited.id)).await;
+    assert_eq!(
+        (&shown["becomes"]["is"], &shown["content"]["text"]),
+        (&json!("message"), &json!("hello")),
+        "{shown}"
+    );
+    // What an adapter could not read is its own to read.
+    waited.id = ParkedId(uuid::Uuid::now_v7());
+    waited.channel = Some(ChannelKind::Webhook);
+    house.store_parked(&waited).await;
+    assert_eq!(becomes(waited.id).await["code"], "not_replayable");
+    let (status, problem) = replay(&house, waited.id).await;
+    assert_eq!((status, &problem["code"]), (409, &json!("not_replayable")));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn who_waits_is_told_what_became_of_a_replay() {
+    let house = House::open().await;
+    let (seq, input) = came_in(&house, "m-1").await;
+    let bytes = serde_json::to_vec(&input).unwrap();
+    for (reason, event, is) in [
+        (ParkReason::FloorFull, Event::Parked { reason: ParkReason::FloorFull }, "parked"),
+        (ParkReason::UnknownAccount, Event::DuplicateSkipped, "known"),
+    ] {
+        let id = house.park(seq, reason, &bytes).await;
+        let request = house.request(Method::POST, &format!("parked/{id}/replay?wait=20"));
+        let asked = tokio::spawn(async move { request.send().await.unwrap().json::<Value>().await.unwrap() });
+        house.until(async || !replays_of(&house, id).await.is_empty()).await;
+        let inputs = house.inputs().await;
+        let (at, again) = (inputs.len() as u64, inputs.last().unwrap().clone());
+        let record = |_| Record {
+            v: WIRE_VERSION,
+            at: Millis(1),
+            epoch: 1,
+            policy: Hash128([0; 16]),
+            cause: Cause::Input { seq: at, input: again },
+            events: vec![event],
+        };
+        let log_seq = house.happens(record).await;
+        let told = asked.await.unwrap();
+        assert_eq!(
+            (&told["outcome"]["is"], &told["outcome"]["log_seq"]),
+            (&json!(is), &json!(log_seq)),
+            "{told}"
+        );
+        if is == "parked" {
+            assert_eq!(told["outcome"]["reason"], "floor_full");
+            let parked: ParkedId = told["outcome"]["parked"].as_str().unwrap().parse().unwrap();
+            assert_eq!(parked.inbound_seq(), Some(at), "as the router names it");
+        }
+    }
+    let (status, problem) = house.post("parked/prk_1/replay?wait=21", "").await;
+    assert_eq!((status, &problem["code"]), (422, &json!("wait_out_of_range")));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn the_log_keeps_why_something_was_let_go() {
+    let house = House::open().await;
+    let (seq, _) = came_in(&house, "m-1").await;
+    let id = house.park(seq, ParkReason::Unreadable, b"rubbish").await;
+    let ask = async |body: &str| {
+        let request = house.request(Method::DELETE, &format!("parked/{id}")).body(body.to_owned());
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask(r#"{"reason":"because"}"#).await, 400);
+    assert_eq!(ask(r#"{"reason":"unwanted"}"#).await, 200);
+    let last = house.inputs().await.pop().unwrap();
+    let InputBody::ParkedDismissed { parked, reason, .. } = last.body else { panic!("{last:?}") };
+    assert_eq!((parked, reason), (id, Some(DismissReason::Unwanted)));
     house.close().await;
 }

@@ -64,6 +64,10 @@ export class Admin {
     return { hash: this.hash, log_seq: this.seq };
   }
 
+  parked = ['unknown_account', 'floor_full', 'malformed'].map((reason, n) => ({
+    seq: 9 - n, id: `prk_${n}`, at: Date.now() - n * 50 * MIN, channel: n === 2 ? 'webhook' : 'api', account: 'shop', reason, detail: 'As the server says it.', size: n === 2 ? 200 : 118, inbound_seq: null, replays: null,
+  }));
+
   /** What is wrong with a configuration, as far as a mock looks. */
   faults(config) {
     const queues = new Set(config.queues.map((one) => one.name));
@@ -104,6 +108,7 @@ export class Admin {
     if (what === 'policy') return [200, { log_seq: 5, hash: `p${this.policy.length}`, text: this.policy }];
     if (what === 'keys') return this.key(method, rest, body);
     if (what === 'webhooks') return this.webhook(method, rest, body);
+    if (what === 'parked') return this.ofParked(method, rest, problem);
     if (what === 'audit') return [200, this.audit(query)];
     return problem(404, 'not_found', 'There is no such thing');
   }
@@ -176,6 +181,20 @@ export class Admin {
     const made = { id: `whk_${this.webhooks.length + 1}`, name: '', log: 'contacts', types: [], words: false, after: 0, made_at: Date.now(), state: 'delivering', number: 0, seq: 0, ...body };
     this.webhooks = [...this.webhooks, made];
     return [201, { webhook: made, secret: 'whsec_c2VjcmV0IG9mIGEgbW9jaw==' }];
+  }
+
+  /** Some that are parked: text, no text, and a replay that is parked again. */
+  ofParked(method, [id, what], problem) {
+    const one = this.parked.find((each) => each.id === id);
+    if (id === undefined) return [200, { items: this.parked, total: this.parked.length }];
+    if (id === 'count') return [200, { parked: this.parked.length }];
+    if (one === undefined) return problem(404, 'not_parked', 'Nothing is parked under this id');
+    if (method !== 'GET') this.parked = this.parked.filter((each) => each !== one);
+    if (method === 'DELETE') return [200, { id, input_seq: 90 }];
+    if (what === 'replay') return [202, { message: 'msg_1', input_seq: 91, duplicate: false, outcome: one.reason === 'floor_full' ? { is: 'parked', log_seq: 92, reason: one.reason } : { is: 'taken', log_seq: 92, contact: 'con_92_1' } }];
+    const text = '{"account":"shop","id":"m-17","from":{"value":"ann@example.org","name":"Ann"},"text":"Where is my parcel?"}';
+    if (one.reason === 'malformed') return [200, { item: one, from: 0, bytes: '\ufffd', base64: btoa(Array.from({ length: 200 }, (_, n) => String.fromCharCode((n * 7) % 256)).join('')), content: null, becomes: { is: 'nothing', code: 'malformed', title: 'It is no message', detail: 'Send another one.' } }];
+    return [200, { item: one, from: 0, bytes: text, content: { text: 'Where is my parcel?', name: 'Ann' }, becomes: { is: 'message', channel: 'api', account: 'shop', from: 'ann@example.org', practice: false, own: false } }];
   }
 
   audit(query) {

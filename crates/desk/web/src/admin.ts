@@ -265,6 +265,66 @@ export const removeWebhook = (id: string) => ask<void>('DELETE', at('webhooks', 
 export const attemptsOf = (id: string) => ask<{ attempts: Attempt[] }>('GET', at('webhooks', id, 'deliveries'));
 export const replayWebhook = (id: string, from: number) => ask<Webhook>('POST', at('webhooks', id, 'replay'), { from });
 
+// ---- what is parked ----
+
+export interface ParkedItem {
+  seq: number;
+  id: string;
+  at: Millis;
+  channel: ChannelKind | null;
+  account: string | null;
+  reason: string;
+  /** What was wrong and what to do, in English. */
+  detail: string;
+  size: number;
+  inbound_seq: number | null;
+  replays: string | null;
+}
+
+export interface ParkedPage {
+  items: ParkedItem[];
+  next?: number;
+  total: number;
+}
+
+export type Becomes =
+  | { is: 'message'; channel: ChannelKind; account: string; from?: string; category?: string; practice: boolean; own: boolean }
+  | { is: 'nothing'; code: string; title: string; detail: string };
+
+export interface ParkedShown {
+  item: ParkedItem;
+  from: number;
+  bytes: string;
+  base64?: string;
+  content: { text: string; name?: string } | null;
+  becomes: Becomes;
+}
+
+export type ReplayOutcome =
+  | { is: 'taken'; log_seq: number; contact?: string }
+  | { is: 'known'; log_seq: number }
+  | { is: 'parked'; log_seq: number; reason: string; parked?: string };
+
+export interface Replayed {
+  message: string;
+  input_seq: number;
+  duplicate: boolean;
+  outcome?: ReplayOutcome;
+}
+
+export const DISMISSALS = ['unusable', 'unwanted', 'elsewhere'] as const;
+export type Dismissal = (typeof DISMISSALS)[number];
+
+/** How long a replay is waited for, seconds: the router decides within milliseconds, if it is up. */
+const REPLAY_WAIT_S = 10;
+
+/** The newest first; `before` is what the page before gave as `next`. */
+export const readParked = (before = 0) => ask<ParkedPage>('GET', `${at('parked')}?order=newest&limit=100&after=${before}`);
+export const countParked = () => ask<{ parked: number | null }>('GET', at('parked', 'count'));
+export const openParked = (id: string, from: number, length: number) => ask<ParkedShown>('GET', `${at('parked', id)}?from=${from}&length=${length}`);
+export const replayParked = (id: string) => ask<Replayed>('POST', `${at('parked', id, 'replay')}?wait=${REPLAY_WAIT_S}`);
+export const dismissParked = (id: string, reason: Dismissal) => ask<{ input_seq: number }>('DELETE', at('parked', id), { reason });
+
 // ---- the audit trail ----
 
 export const readAudit = (before?: number) => ask<AuditPage>('GET', `${at('audit')}?limit=100${before === undefined ? '' : `&before=${before}`}`);

@@ -12,7 +12,7 @@ export function pageOf(hash: string): PageName | null {
 }
 
 /** The parts of the administration page. */
-export const ADMIN_SECTIONS = ['agents', 'skills', 'queues', 'marks', 'routing', 'channels', 'policy', 'canned', 'keys', 'webhooks', 'audit'] as const;
+export const ADMIN_SECTIONS = ['agents', 'skills', 'queues', 'marks', 'routing', 'channels', 'policy', 'canned', 'keys', 'webhooks', 'parked', 'audit'] as const;
 export type AdminSection = (typeof ADMIN_SECTIONS)[number];
 
 /** The part of the administration page that an address asks for. */

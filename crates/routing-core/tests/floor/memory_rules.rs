@@ -114,7 +114,7 @@ fn a_replay_that_is_parked_again_is_not_remembered() {
 fn a_dismissal_leaves_its_record_and_nothing_else() {
     let mut floor = Floor::online([agent("ada")]);
     let id = NoticeId(uuid::Uuid::from_u128(7));
-    let body = InputBody::ParkedDismissed { id, parked: ParkedId::of_input(floor.now, 7) };
+    let body = InputBody::ParkedDismissed { id, parked: ParkedId::of_input(floor.now, 7), reason: None };
     floor.input(body);
     assert_eq!(floor.log.last().unwrap().events, []);
     floor.again().check(expect![[r#"

@@ -117,7 +117,7 @@ fn input(body: InputBody) -> Input {
 }
 
 fn dismissal(parked: ParkedId) -> InputBody {
-    InputBody::ParkedDismissed { id: NoticeId(parked.0), parked }
+    InputBody::ParkedDismissed { id: NoticeId(parked.0), parked, reason: None }
 }
 
 fn message(n: u8, replays: Option<ParkedId>) -> CustomerMessage {
