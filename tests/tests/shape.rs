@@ -208,3 +208,10 @@ fn nothing_is_left_open() {
         }
     }
 }
+
+#[test]
+fn the_changelog_begins_with_this_version() {
+    let text = std::fs::read_to_string(root().join("deploy/CHANGELOG.md")).unwrap();
+    let newest = text.lines().find_map(|line| line.strip_prefix("## ")).unwrap_or_default();
+    assert_eq!(newest.split(' ').next(), Some(env!("CARGO_PKG_VERSION")), "{newest}");
+}

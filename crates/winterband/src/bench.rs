@@ -2,10 +2,12 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool's answer and its progress")]
 
 mod backlog;
+mod crowd;
 mod desk_client;
 mod empowerment;
 mod figures;
 mod floor;
+mod processes;
 mod product;
 mod raw;
 mod reload;
@@ -30,7 +32,7 @@ const AGENTS: usize = 40;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Measures something else instead, and tells it as one JSON object: what agents may give, the till beside a bare round trip;
-    /// the routing core alone, without bus and disk; the router on the bus with a backlog; or the search alone.
+    /// the routing core alone, without bus and disk; the router on the bus with a backlog; thousands of open sockets; or the search alone.
     #[arg(value_enum)]
     what: Option<What>,
     /// Rounds; the medians are told.
@@ -39,10 +41,11 @@ pub(crate) struct Args {
     /// Messages of a latency round, one after another.
     #[arg(long, default_value_t = 500)]
     samples: usize,
-    /// Contacts of a throughput round, 4,000 if not given; of a backlog, 50,000; messages that are searched, 1,000,000.
+    /// Contacts of a throughput round, 4,000 if not given; of a backlog, 50,000; customers of a crowd, 2,000; messages that are
+    /// searched, 1,000,000.
     #[arg(long)]
     contacts: Option<usize>,
-    /// Agents who take them, each on a socket of their own, 40 if not given; of a backlog, without sockets, 500.
+    /// Agents who take them, each on a socket of their own, 40 if not given; of a backlog, without sockets, 500; of a crowd, 10,000.
     #[arg(long)]
     agents: Option<usize>,
     /// One JSON object instead of a table.
@@ -59,6 +62,8 @@ pub(crate) enum What {
     Routing,
     /// The router on the bus: an agent who comes free to their next offer, a backlog worked off, and the log read again at a start.
     Backlog,
+    /// What open sockets cost: agents at their desks and customers in chats, who mostly wait; each role a process of its own.
+    Crowd,
     /// The search: words found among a million messages.
     Search,
 }
@@ -84,6 +89,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let server = SupervisedServer::start(&boot::nats_folder(&kit.settings)).await?;
     if args.what == Some(What::Backlog) {
         println!("{}", Box::pin(backlog::run(&settings, &server, &args)).await?);
+        server.stop().await;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.what == Some(What::Crowd) {
+        println!("{}", Box::pin(crowd::run(&settings, &server, &args)).await?);
         server.stop().await;
         return Ok(ExitCode::SUCCESS);
     }

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use super::Args;
 use super::figures::Latency;
 use super::floor::{self, input};
+use super::processes::cpu_seconds;
 use super::raw;
 use crate::boot;
 use crate::roles::{self, Role, Shared};
@@ -427,20 +428,6 @@ async fn beat(gateways: Bucket, gateway: GatewayId) {
             tracing::warn!(%error, "failed to say that the bench's gateway lives");
         }
     }
-}
-
-/// Processor time of a process so far, s; `None` where the system does not tell.
-fn cpu_seconds(pid: Option<u32>) -> Option<f64> {
-    /// What Linux counts in on every platform that Rust runs on (`sysconf(_SC_CLK_TCK)`).
-    const TICKS_PER_S: f64 = 100.0;
-    let of = pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
-    let stat = std::fs::read_to_string(format!("/proc/{of}/stat")).ok()?;
-    // proc_pid_stat(5): the name in brackets may hold blanks; utime and stime are the 12th and 13th field after it.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace().skip(11);
-    let user: f64 = fields.next()?.parse().ok()?;
-    let system: f64 = fields.next()?.parse().ok()?;
-    Some((user + system) / TICKS_PER_S)
 }
 
 fn precise(count: u64) -> f64 {

@@ -1,11 +1,14 @@
 //! The product as the bench runs it: router and desk on a real server, agents on real sockets.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bus::{BusSettings, Deadline, places};
 use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use protocol::config::{Account, Agent, Disposition, Queue, RoutingConfig};
 use protocol::content::Content;
 use protocol::ids::{AgentId, MessageId, NoticeId};
@@ -33,34 +36,57 @@ pub(super) const WORDS: &str =
 pub(super) struct Floor {
     shared: Shared,
     subjects: Subjects,
-    running: Running,
+    /// The roles, where they run in this process.
+    running: Option<Running>,
+    agents: Vec<AgentId>,
+    online: AtomicUsize,
+    tell: mpsc::UnboundedSender<Seen>,
     seen: Mutex<mpsc::UnboundedReceiver<Seen>>,
 }
 
 impl Floor {
     /// Starts router and desk, and lets `agents` agents come online.
     pub(super) async fn open(kit: &Kit, bus: &BusSettings, agents: usize) -> Result<Self> {
-        let shared = boot::shared(kit.clone(), &bus.named("bench-product")).await?;
-        let subjects = boot::subjects(&kit.settings)?;
-        let config = config(agents)?;
-        let ids: Vec<AgentId> = config.agents.iter().map(|agent| agent.id).collect();
-        publish_config(&shared, &subjects, config).await?;
-        let running = roles::start(&shared, &[Role::Routing, Role::Desk]).await?;
+        let mut floor = Self::beside(kit, bus, config(agents)?).await?;
+        let running = roles::start(&floor.shared, &[Role::Routing, Role::Desk]).await?;
         let router = running.router.clone();
+        floor.running = Some(running);
         let listener = TcpListener::bind(kit.settings.http.listen).await?;
         let address = listener.local_addr()?;
         let token = kit.drain.token();
         kit.drain.spawn("http", async move { Ok(service::http::serve(listener, router, token).await?) });
+        floor.bring_online(address, agents, 1).await?;
+        Ok(floor)
+    }
+
+    /// Puts the floor in force, for roles that run elsewhere.
+    pub(super) async fn beside(kit: &Kit, bus: &BusSettings, config: RoutingConfig) -> Result<Self> {
+        let shared = boot::shared(kit.clone(), &bus.named("bench-product")).await?;
+        let subjects = boot::subjects(&kit.settings)?;
+        let agents = config.agents.iter().map(|agent| agent.id).collect();
+        publish_config(&shared, &subjects, config).await?;
         let (tell, seen) = mpsc::unbounded_channel();
-        let sessions = shared.bus.ensure_bucket(&places::sessions()).await?;
-        for agent in ids {
-            let token = uuid::Uuid::now_v7().simple().to_string();
-            let now = Millis(kit.clock.unix_ms());
-            let row = serde_json::to_vec(&SessionRow::new(agent, now, now.plus(SESSION_MS)))?;
-            sessions.put(&bus::token_hash(&token), row.into()).await?;
-            desk_client::come_online(address, &token, tell.clone()).await.context("bring an agent online")?;
-        }
-        Ok(Self { shared, subjects, running, seen: Mutex::new(seen) })
+        let (online, seen) = (AtomicUsize::new(0), Mutex::new(seen));
+        Ok(Self { shared, subjects, running: None, agents, online, tell, seen })
+    }
+
+    /// Lets agents come online until there are so many, each on a socket of their own, `at_once` on their way.
+    pub(super) async fn bring_online(&self, address: SocketAddr, until: usize, at_once: usize) -> Result<()> {
+        let before = self.online.swap(until, Ordering::Relaxed);
+        let sessions = self.shared.bus.ensure_bucket(&places::sessions()).await?;
+        let come = |agent: &AgentId| {
+            let (agent, sessions) = (*agent, sessions.clone());
+            async move {
+                let token = uuid::Uuid::now_v7().simple().to_string();
+                let now = Millis(self.shared.kit.clock.unix_ms());
+                let row = serde_json::to_vec(&SessionRow::new(agent, now, now.plus(SESSION_MS)))?;
+                sessions.put(&bus::token_hash(&token), row.into()).await?;
+                let came = desk_client::come_online(address, &token, self.tell.clone()).await;
+                came.context("bring an agent online")
+            }
+        };
+        let agents = self.agents.iter().take(until).skip(before);
+        stream::iter(agents).map(come).buffer_unordered(at_once).try_collect().await
     }
 
     pub(super) fn subjects(&self) -> &Subjects {
@@ -119,7 +145,9 @@ impl Floor {
         if !late.is_empty() {
             tracing::warn!(tasks = late.join(", "), "ended without waiting for all tasks");
         }
-        self.running.drain().await;
+        if let Some(running) = self.running {
+            running.drain().await;
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use routing_core::{Phase, State};
 use serde_json::json;
 use simulator::Core;
 
+use super::processes::resident_bytes;
+
 const PROFILES: usize = 500;
 /// Priorities in each queue, each a class of its own.
 const PRIORITIES: usize = 4;
@@ -40,11 +42,12 @@ pub(super) fn run() -> Result<String> {
     for waiting in WAITING {
         let mut floor =
             Floor::open(&Plan { queues: PROFILES, priorities: PRIORITIES, agents: AGENTS, served: SERVED })?;
-        let staffed = resident_bytes();
+        let staffed = resident_bytes(std::process::id()).unwrap_or_default();
         let began = Instant::now();
         floor.fill(waiting)?;
         let fill_us = micros(began) / precise(waiting);
-        let bytes = resident_bytes().saturating_sub(staffed) / u64::try_from(waiting)?;
+        let bytes = resident_bytes(std::process::id()).unwrap_or_default().saturating_sub(staffed)
+            / u64::try_from(waiting)?;
         let decisions = floor.decide(DECISIONS)?;
         if waiting == 100_000 {
             let found = floor.scan(SCANS);
@@ -230,11 +233,4 @@ fn micros(since: Instant) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
 fn precise(count: usize) -> f64 {
     count as f64
-}
-
-/// What the process holds in memory, as Linux says it; 0 elsewhere.
-fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or_default() * 1024
 }
