@@ -32,8 +32,9 @@ const CUSTOMERS: usize = 2_000;
 const FEW: usize = 100;
 /// On their way in at once.
 const AT_ONCE: usize = 64;
-/// How long everything is left alone before memory and processor are read, and while they are.
+/// How long a crowd is left alone before memory and processor are read, and while they are; one that is small settles at once.
 const STILL: Duration = Duration::from_secs(10);
+const STILL_FEW: Duration = Duration::from_secs(1);
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// The chat's account and queue, which nobody serves: who writes there waits.
@@ -101,7 +102,7 @@ pub(super) async fn run(settings: &Settings, server: &SupervisedServer, args: &A
     let began = Instant::now();
     floor.bring_online(desk.address, agents, AT_ONCE).await?;
     let seconds_to_come = began.elapsed().as_secs_f64();
-    let idle_cores = desk.idle_cores().await?;
+    let idle_cores = desk.idle_cores(stillness(agents)).await?;
     let people = Crowd::of(agents, before.0, desk.bytes()?, seconds_to_come, idle_cores)?;
     let routing_bytes_per_agent = each(routing.bytes()?.saturating_sub(before.1), agents)?;
     offers.push(latencies(&floor, &raw_bus, agents, args.samples).await?);
@@ -114,7 +115,7 @@ pub(super) async fn run(settings: &Settings, server: &SupervisedServer, args: &A
         .try_collect()
         .await?;
     let seconds_to_come = began.elapsed().as_secs_f64();
-    let idle_cores = chat.idle_cores().await?;
+    let idle_cores = chat.idle_cores(stillness(customers)).await?;
     let report = Report {
         agents: people,
         routing_bytes_per_agent,
@@ -134,7 +135,7 @@ pub(super) async fn run(settings: &Settings, server: &SupervisedServer, args: &A
 }
 
 async fn latencies(floor: &Floor, raw_bus: &Bus, agents: usize, samples: usize) -> Result<Offers> {
-    tokio::time::sleep(STILL).await;
+    tokio::time::sleep(stillness(agents)).await;
     let payload = floor.sample_payload().await?;
     let raw_deliver_us = raw::deliver(raw_bus, floor.subjects(), &payload, samples).await?;
     let offer_us = product::offers(floor, samples).await?;
@@ -155,6 +156,10 @@ fn config(agents: usize) -> Result<RoutingConfig> {
         practice: false,
     });
     Ok(config)
+}
+
+fn stillness(sockets: usize) -> Duration {
+    if sockets < 1_000 { STILL_FEW } else { STILL }
 }
 
 fn each(bytes: u64, count: usize) -> Result<u64> {
@@ -218,11 +223,11 @@ impl Process {
     }
 
     /// Lets everything come to rest, then sees what it takes.
-    async fn idle_cores(&self) -> Result<f64> {
-        tokio::time::sleep(STILL).await;
+    async fn idle_cores(&self, still: Duration) -> Result<f64> {
+        tokio::time::sleep(still).await;
         let took = || processes::cpu_seconds(Some(self.id)).context("read what a process has used");
         let (before, began) = (took()?, Instant::now());
-        tokio::time::sleep(STILL).await;
+        tokio::time::sleep(still).await;
         Ok((took()? - before) / began.elapsed().as_secs_f64())
     }
 
