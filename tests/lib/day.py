@@ -61,8 +61,8 @@ class Day:
         self.isolated = os.geteuid() == 0
         self.dice = random.Random(chosen.seed)
         self.executable = os.path.abspath(chosen.executable)
-        self.remarks, self.rows = [], []
-        self.sims = None
+        self.remarks, self.rows, self.untried = [], [], []
+        self.sims, self.last_ill = None, None
 
     # What runs
 
@@ -88,7 +88,7 @@ class Day:
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         program = os.environ.get("NATS_SERVER_BIN") or shutil.which("nats-server") or str(TOP / ".tools/nats-server")
-        self.cluster = Cluster(self.place, program, self.isolated)
+        self.cluster = Cluster(self.place, program, self.isolated, self.chosen.in_memory)
         self.front = free_port()
         self.signer = providers.Signer()
         self.partner = providers.Partner(free_port(), self.signer)
@@ -102,6 +102,8 @@ class Day:
             # The default counts to a minute; a day is short here.
             "WINTERBAND_WATCH__LOOK_EVERY": "20s",
         }
+        if self.chosen.lease:
+            more["WINTERBAND_ROUTING__LEASE"] = self.chosen.lease
         self.roles = Roles(self.place, self.executable, self.cluster, f"http://127.0.0.1:{self.front}", more)
         hosts = [word for host in self.cluster.hosts for word in ("--host", host)]
         run(self.executable, "keys", "--out", self.place / "keys", *hosts, cwd=self.place,
@@ -194,7 +196,7 @@ class Day:
             ill = self.goes_on()
             now = time.monotonic()
             if ill:
-                since = None
+                since, self.last_ill = None, ill
                 if now > began + within:
                     return ill
                 if self.lagging and now > restarted + LAGS_FOR:
@@ -215,14 +217,14 @@ class Day:
 
     def strike(self, name, what):
         time.sleep(self.dice.random())
-        begin, remarks = time.time(), len(self.remarks)
+        begin, remarks, self.last_ill = time.time(), len(self.remarks), None
         what(self)
         struck = time.time()
         ill = self.calm()
         self.rows.append({"name": name, "begin": begin, "end": time.time(), "ill": ill, "remarks": self.remarks[remarks:]})
         taken = self.load.book.total()
         say(f"{time.strftime('%H:%M:%S')} {name}: struck for {struck - begin:.0f} s, all went on {time.time() - struck - CALM:.0f} s later"
-            f"{' NOT: ' + ill if ill else ''} ({taken} messages so far)")
+            f"{' NOT' if ill else ''}{', last of all: ' + self.last_ill[:150] if self.last_ill else ''} ({taken} messages so far)")
 
     def plan(self):
         previous = os.path.abspath(self.chosen.previous) if self.chosen.previous else None
@@ -258,8 +260,12 @@ class Day:
             quiet = time.time()
             time.sleep(5)
             self.rows.append({"name": "(nothing)", "begin": quiet, "end": time.time(), "ill": None, "remarks": []})
-            for name, what in self.plan():
-                self.strike(name, what)
+            plan = self.plan()
+            for name, what in plan:
+                if time.time() - quiet > self.chosen.minutes * 60:
+                    self.untried.append(name)
+                else:
+                    self.strike(name, what)
             good = self.count()
         finally:
             self.end()
@@ -358,11 +364,13 @@ class Day:
             ("each order once, and none that was not carried out is done", not twice and not unordered and not self.shop.badly_asked,
              twice[:3] + unordered[:3] + self.shop.badly_asked[:3]),
             ("the ledger balances", not ledger["faults"] and ledger["messages"]["pending"] == 0, ledger["faults"][:5] or ledger["messages"]),
+            ("nothing is parked", ledger["messages"]["parked"] == 0, f"{ledger['messages']['parked']} messages: winterband parked"),
             ("the standing ledger balances", standing == 0, standing),
             ("every choice is the one of its definition", receipts.returncode == 0, receipts.stdout[-500:] + receipts.stderr[-500:]),
             ("simulated agents saw nothing odd", seen.get("violations") == {}, seen.get("first_violations") or seen.get("violations")),
             ("no role lacks a right", violations == 0, violations),
             ("no process ended by itself", not self.roles.fallen, self.roles.fallen[:10]),
+            ("time was enough for all of it", not self.untried, self.untried),
             ("all went on after each", not any(row["ill"] for row in self.rows), [(row["name"], row["ill"]) for row in self.rows if row["ill"]][:5]),
         ]
 

@@ -11,7 +11,8 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from lib import web
 from lib.load import EACH
 
-GIFT_CENTS = 2500
+# So much that the budget of a day is used up by twenty.
+GIFT_CENTS = 10_000
 RESEND_AFTER = 10.0
 PING_EVERY, DEAF_AFTER = 5, 10
 

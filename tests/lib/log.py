@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import ssl
 import threading
 
@@ -17,6 +18,8 @@ class Log:
     """A connection as the operator, on a loop of its own, so that whoever asks may wait for it."""
 
     def __init__(self, place, url):
+        # Connections that end are what a bad day is made of.
+        logging.getLogger("asyncio").setLevel(logging.ERROR)
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         keys = place / "keys/operator"

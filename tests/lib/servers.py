@@ -49,7 +49,7 @@ class Server:
             run(*inside, "ip", "link", "set", cable, "up")
 
     def mount(self):
-        image = self.place / f"disk-{self.number}"
+        image = self.place / "disks" / str(self.number)
         with open(image, "wb") as file:
             file.truncate(DISK_BYTES)
         # Without a journal of its own: the machine does not lose power here.
@@ -126,9 +126,12 @@ class Server:
 
 
 class Cluster:
-    def __init__(self, place, program, isolated):
+    def __init__(self, place, program, isolated, in_memory):
         self.place = place
         if isolated:
+            (place / "disks").mkdir()
+            if in_memory:
+                run("mount", "-t", "tmpfs", "-o", "size=90%", "disks", place / "disks")
             run("ip", "link", "set", "lo", "up")
             for bridge in ("wb-clients", "wb-servers"):
                 run("ip", "link", "add", bridge, "type", "bridge")
