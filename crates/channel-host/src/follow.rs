@@ -1,14 +1,16 @@
 //! Reads the log into the projection, and hears who is typing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use bus::{EphemeralMessages, Tail, TailError, TailItem, TailOptions};
-use protocol::ConversationId;
+use forecast::Kept;
 use protocol::input::WIRE_VERSION;
 use protocol::record::Record;
 use protocol::streams::CONTACTS;
-use service::HealthHandle;
+use protocol::{ConversationId, SubjectToken};
+use service::{HealthHandle, Metrics};
 
 use crate::Host;
 use crate::limits::{BEAT_EVERY, REOPEN_PAUSE};
@@ -65,6 +67,7 @@ async fn follow(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {
         }
     };
     let mut beat = tokio::time::interval(BEAT_EVERY);
+    let mut waits = Waits::default();
     loop {
         if tail.caught_up() {
             host.rooms.caught_up();
@@ -75,7 +78,9 @@ async fn follow(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {
                 tell(&host, &health);
                 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; nobody reads a lag of 2^52")]
                 host.kit.metrics.log_lag_records.set(["channel-host"], tail.pending() as f64);
-                publish_kept(&host);
+                if host.rooms.is_ready() {
+                    waits.count(&host.kit.metrics, host.rooms.ask(Projection::kept));
+                }
             }
             () = token.cancelled() => {
                 health.retire();
@@ -116,14 +121,22 @@ fn tell(host: &Host, health: &HealthHandle) {
     }
 }
 
-/// How often what waiting customers were told came true.
-fn publish_kept(host: &Host) {
-    for (queue, kept) in host.rooms.ask(Projection::kept) {
-        for (said, share) in [("p50", kept.p50), ("p90", kept.p90)] {
-            if let Some(ratio) = share.ratio() {
-                host.kit.metrics.wait_kept_ratio.set([queue.as_str(), said], ratio);
+/// How often what waiting customers were told came true, as it was counted last; `None` before the log was read.
+#[derive(Default)]
+struct Waits(Option<BTreeMap<SubjectToken, Kept>>);
+
+impl Waits {
+    /// Counts what came since; what was there when this process had read the log is no news.
+    fn count(&mut self, metrics: &Metrics, kept: Vec<(SubjectToken, Kept)>) {
+        for (queue, now) in &kept {
+            let counted = |known: &BTreeMap<_, Kept>| known.get(queue).copied().unwrap_or_default();
+            let before = self.0.as_ref().map_or(*now, counted);
+            for (said, now, before) in [("p50", now.p50, before.p50), ("p90", now.p90, before.p90)] {
+                metrics.waits_told_total.add([queue.as_str(), said], now.of.saturating_sub(before.of));
+                metrics.waits_kept_total.add([queue.as_str(), said], now.kept.saturating_sub(before.kept));
             }
         }
+        self.0 = Some(kept.into_iter().collect());
     }
 }
 
@@ -189,7 +202,41 @@ fn agent_types_in(subject: &str, payload: &[u8]) -> Option<ConversationId> {
 
 #[cfg(test)]
 mod tests {
+    use forecast::Share;
+
     use super::*;
+
+    #[test]
+    fn what_came_true_before_the_log_was_read_is_no_news() {
+        let (metrics, mut waits) = (Metrics::new(), Waits::default());
+        let kept = |of, kept| {
+            let share = Share { of, kept };
+            vec![("sales".parse().unwrap(), Kept { p50: Share::default(), p90: share })]
+        };
+        let counted = || {
+            ["p50", "p90"].map(|said| {
+                (metrics.waits_told_total.get(["sales", said]), metrics.waits_kept_total.get(["sales", said]))
+            })
+        };
+        waits.count(&metrics, kept(40, 36));
+        assert_eq!(counted(), [(0, 0), (0, 0)]);
+        assert!(
+            metrics.encode().unwrap().contains("winterband_waits_told_total{queue=\"sales\",said=\"p90\"} 0"),
+            "it begins at 0"
+        );
+        waits.count(&metrics, kept(43, 38));
+        waits.count(&metrics, kept(43, 38));
+        assert_eq!(counted(), [(0, 0), (3, 2)]);
+        let mut more = kept(44, 38);
+        more.push(("new".parse().unwrap(), Kept { p50: Share { of: 1, kept: 1 }, ..Kept::default() }));
+        waits.count(&metrics, more);
+        assert_eq!(counted(), [(0, 0), (4, 2)]);
+        assert_eq!(
+            metrics.waits_kept_total.get(["new", "p50"]),
+            1,
+            "a queue that is new since is counted from its first"
+        );
+    }
 
     #[test]
     fn only_agents_typing_is_shown() {

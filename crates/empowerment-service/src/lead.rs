@@ -8,7 +8,7 @@ use service::{HealthHandle, failpoint};
 
 use crate::leader::Leader;
 use crate::replica::Replica;
-use crate::{Pulse, Role, clock, observe};
+use crate::{LEASE_KEY, Pulse, Role, clock, observe};
 
 /// How often the fence is tried while an old leader's records still come in.
 const FENCE_TRIES: u32 = 50;
@@ -45,7 +45,9 @@ pub(crate) async fn lead(
     if !led_before {
         role.kit.metrics.takeovers_total.inc();
     }
+    role.kit.metrics.leads.set([LEASE_KEY], 1.0);
     let ended = leader.serve(role, &mut lease, pulse).await;
+    role.kit.metrics.leads.set([LEASE_KEY], 0.0);
     // Dropped before the lease is given up: from here on no question is answered and no order placed.
     drop(leader);
     // Given up at once, so that nobody waits for its time to live; when the bus is away, that has to be waited for.

@@ -273,6 +273,22 @@ pub(crate) struct Floor {
 }
 
 impl Floor {
+    /// How many wait for longer than their queue's bound, by queue; of closed queues none. Costs a step for each of them.
+    pub(crate) fn late(&self, now: Millis) -> BTreeMap<SubjectToken, u32> {
+        let mut late = BTreeMap::new();
+        for class in self.classes.iter().filter(|class| class.open) {
+            let is_late = |since: Millis| class.scoring.is_overdue(now.since(since));
+            let count = [&class.fifo, &class.side]
+                .map(|line| line.iter().take_while(|(since, _)| is_late(*since)).count());
+            let found = u32::try_from(count.iter().sum::<usize>()).unwrap_or(u32::MAX);
+            if found > 0 {
+                let of_queue: &mut u32 = late.entry(class.key.queue.clone()).or_default();
+                *of_queue = of_queue.saturating_add(found);
+            }
+        }
+        late
+    }
+
     /// Opens or closes a queue; gives the numbers of its classes.
     pub(crate) fn set_open(&mut self, queue: &SubjectToken, open: bool) -> Vec<usize> {
         if open {

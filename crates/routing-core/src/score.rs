@@ -36,6 +36,12 @@ impl Scoring {
         }
     }
 
+    /// Whether who has waited for so long is past the queue's bound.
+    #[must_use]
+    pub fn is_overdue(&self, waited_ms: u64) -> bool {
+        self.bound_ms.is_some_and(|bound| waited_ms >= bound)
+    }
+
     /// The score after so many milliseconds of waiting, in milliseconds of waiting.
     #[must_use]
     pub fn at(&self, waited_ms: u64) -> u64 {

@@ -310,6 +310,12 @@ impl State {
         self.index.by_queue.iter().map(|(queue, counts)| (queue, *counts))
     }
 
+    /// How many contacts wait for longer than their queue lets them (`wait_bound`), by queue; of queues that are closed now none.
+    #[must_use]
+    pub fn late(&self, now: Millis) -> BTreeMap<SubjectToken, u32> {
+        self.index.floor.late(now)
+    }
+
     /// Contacts since the first record.
     #[must_use]
     pub fn totals(&self) -> Totals {

@@ -64,7 +64,9 @@ pub(crate) async fn lead(
     }
     tracing::info!(epoch = fenced.state.epoch(), log_seq = fenced.state.log_seq(), "leads");
     let mut leader = fenced;
+    role.kit.metrics.leads.set([LEASE_KEY], 1.0);
     let ended = leader.serve(role, &mut lease, pulse).await;
+    role.kit.metrics.leads.set([LEASE_KEY], 0.0);
     leader.gateways.abort();
     // Given up at once, so that nobody waits for its time to live; when the bus is away, that has to be waited for.
     if tokio::time::timeout(RELEASE_WAIT, lease.release()).await.is_err() {
@@ -301,7 +303,7 @@ impl Leader {
         } else {
             pulse.beat();
         }
-        observe::floor(&role.kit.metrics, &self.state);
+        observe::floor(&role.kit.metrics, &self.state, self.clock.now());
         role.kit.metrics.log_lag_records.set(["routing"], as_gauge(self.inbound.pending()));
         let in_use = self.state.gateways().collect();
         self.in_use.send_if_modified(|known| {

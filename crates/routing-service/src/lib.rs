@@ -81,6 +81,7 @@ async fn run(role: Role) -> Result<()> {
     let drained = role.kit.drain.token();
     let mut led_before = false;
     let mut futile = 0;
+    role.kit.metrics.leads.set([LEASE_KEY], 0.0);
     health.set_detail("reading the log");
     while !drained.is_cancelled() {
         let replica = tokio::select! {

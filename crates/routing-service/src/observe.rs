@@ -2,7 +2,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "only what is counted is looked at")]
 
 use protocol::input::InputBody;
-use protocol::{Cause, Event, Outcome, Record};
+use protocol::{Cause, Event, Millis, Outcome, Record};
 use routing_core::State;
 use service::Metrics;
 
@@ -45,8 +45,11 @@ fn channel(record: &Record) -> &'static str {
 }
 
 /// Shows how full the queues are.
-pub(crate) fn floor(metrics: &Metrics, state: &State) {
+pub(crate) fn floor(metrics: &Metrics, state: &State, now: Millis) {
+    let late = state.late(now);
     for (queue, counts) in state.by_queue() {
+        let of_queue = late.get(queue).copied().unwrap_or_default();
+        metrics.contacts_waiting_late.set([queue.as_str()], f64::from(of_queue));
         metrics.contacts_waiting.set([queue.as_str()], f64::from(counts.waiting));
         metrics.contacts_with_agents.set([queue.as_str()], f64::from(counts.with_agents));
     }

@@ -113,6 +113,12 @@ impl Health {
         self.lock().failures.insert(name.into(), reason.into());
     }
 
+    /// What the clock says, seconds since 1970.
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970, below 2^53")]
+    pub(crate) fn unix_seconds(&self) -> f64 {
+        self.clock.unix_ms() as f64 / 1000.0
+    }
+
     /// The state of everything at this moment.
     pub fn report(&self) -> Report {
         let now = self.clock.monotonic();

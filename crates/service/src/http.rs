@@ -68,8 +68,8 @@ const PASSED_ON: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"
 fn pages(health: Health, metrics: Metrics, whom: Whom) -> Router {
     Router::new()
         .route("/health/live", get(live))
-        .route("/health/ready", get(ready).with_state((health, whom)))
-        .route("/metrics", get(encode).with_state((metrics, whom)))
+        .route("/health/ready", get(ready).with_state((health.clone(), whom)))
+        .route("/metrics", get(encode).with_state((health, metrics, whom)))
 }
 
 /// Answers unknown paths and methods with a [`Problem`], and has browsers make nothing of an answer that it does not say itself; lay it
@@ -155,13 +155,16 @@ async fn ready(
 }
 
 async fn encode(
-    State((metrics, whom)): State<(Metrics, Whom)>,
+    State((health, metrics, whom)): State<(Health, Metrics, Whom)>,
     extensions: Extensions,
     headers: HeaderMap,
 ) -> Response {
     if !whom.has(&extensions, &headers) {
         return no_such_path().await.into_response();
     }
+    // Whoever reads them is told what is true at this moment.
+    metrics.ready.set(i64::from(health.report().ready));
+    metrics.clock_seconds.set(health.unix_seconds());
     match metrics.encode() {
         Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Err(error) => {

@@ -51,8 +51,12 @@ pub struct Metrics {
     pub contacts_waiting: Gauges<1>,
     /// Contacts that agents work on; labels: queue.
     pub contacts_with_agents: Gauges<1>,
-    /// Share of customers who were served within the wait that they were told, 0 to 1; labels: queue, said (p50, p90).
-    pub wait_kept_ratio: Gauges<2>,
+    /// Contacts that wait for longer than the `wait_bound` of their queue, while it is open; labels: queue.
+    pub contacts_waiting_late: Gauges<1>,
+    /// Customers of whom it is known whether the wait came true that they were told, since this process had read the log; labels: queue, said (p50, p90).
+    pub waits_told_total: Counters<2>,
+    /// Those of them who were served within it; labels: queue, said (p50, p90).
+    pub waits_kept_total: Counters<2>,
     /// Records between the log's end and what a role has applied; labels: role.
     pub log_lag_records: Gauges<1>,
     /// 1 for the state that an account of a channel is in, 0 for the others; labels: channel, account, state.
@@ -75,6 +79,12 @@ pub struct Metrics {
     pub stream_used_ratio: Gauges<1>,
     /// Used share of the disk under the streams, 0 to 1; not a number while nobody knows.
     pub disk_used_ratio: FloatGauge,
+    /// 1 while the process is fit to serve, else 0: what `/health/ready` answers.
+    pub ready: Gauge,
+    /// What the clock of this machine says, seconds since 1970: whoever reads it knows whether it is right.
+    pub clock_seconds: FloatGauge,
+    /// 1 while this process leads, 0 while it stands by; labels: role.
+    pub leads: Gauges<1>,
     /// 1 while the bus is connected, else 0.
     pub bus_connected: Gauge,
     /// Fences that this process wrote.
@@ -120,7 +130,14 @@ impl Metrics {
             commands_total: counters(r, "commands", "Commands by outcome", ["outcome"]),
             contacts_waiting: gauges(r, "contacts_waiting", "Contacts without an agent", ["queue"]),
             contacts_with_agents: gauges(r, "contacts_with_agents", "Contacts with an agent", ["queue"]),
-            wait_kept_ratio: wait_kept(r),
+            contacts_waiting_late: gauges(
+                r,
+                "contacts_waiting_late",
+                "Contacts that wait too long",
+                ["queue"],
+            ),
+            waits_told_total: counters(r, "waits_told", "Waits told, once served or left", ["queue", "said"]),
+            waits_kept_total: counters(r, "waits_kept", "Waits that came true", ["queue", "said"]),
             log_lag_records: gauges(r, "log_lag_records", "Records not yet applied", ["role"]),
             channel_account_state: account_state(r),
             channel_waiting: gauges(
@@ -147,6 +164,9 @@ impl Metrics {
             stream_full_in_days: full_in_days(r),
             stream_used_ratio: gauges(r, "stream_used_ratio", "Used share of a stream's size", ["stream"]),
             disk_used_ratio: single(r, "disk_used_ratio", "Used share of the disk", unknown()),
+            ready: single(r, "ready", "1 while the process is fit to serve", Gauge::default()),
+            clock_seconds: single(r, "clock_seconds", "What the clock says", unknown()),
+            leads: gauges(r, "leads", "1 while this process leads", ["role"]),
             bus_connected: single(r, "bus_connected", "1 while the bus is connected", Gauge::default()),
             fences_total: single(r, "fences", "Fences written", Counter::default()),
             takeovers_total: single(r, "takeovers", "Leads taken over", Counter::default()),
@@ -217,11 +237,6 @@ fn seconds(registry: &mut Registry, name: &str, help: &str, bounds: &[f64]) -> H
 fn account_state(registry: &mut Registry) -> Gauges<3> {
     let labels = ["channel", "account", "state"];
     gauges(registry, "channel_account_state", "1 for the state that an account is in", labels)
-}
-
-fn wait_kept(registry: &mut Registry) -> Gauges<2> {
-    let help = "Share of customers served within the wait they were told";
-    gauges(registry, "wait_kept_ratio", help, ["queue", "said"])
 }
 
 fn looked_at(registry: &mut Registry) -> Gauge {
@@ -309,7 +324,10 @@ mod tests {
         m.deliveries_total.inc(["email", "accepted"]);
         m.stream_used_ratio.set(["INBOUND"], 0.5);
         m.stream_full_in_days.set(["CONTACTS"], 9.0);
-        m.wait_kept_ratio.set(["a", "p90"], 0.9);
+        m.waits_told_total.inc(["a", "p90"]);
+        m.waits_kept_total.inc(["a", "p90"]);
+        m.contacts_waiting_late.set(["a"], 1.0);
+        m.leads.set(["routing"], 1.0);
         let text = m.encode().unwrap();
         let mut types: Vec<&str> =
             text.lines().filter_map(|line| line.strip_prefix("# TYPE winterband_")).collect();
@@ -320,14 +338,17 @@ mod tests {
             "bus_connected gauge",
             "channel_account_state gauge",
             "channel_waiting gauge",
+            "clock_seconds gauge",
             "commands counter",
             "contacts_waiting gauge",
+            "contacts_waiting_late gauge",
             "contacts_with_agents gauge",
             "deliveries counter",
             "disk_used_ratio gauge",
             "duplicates counter",
             "facts_asked counter",
             "fences counter",
+            "leads gauge",
             "ledger_faults gauge",
             "ledger_looked_at_seconds gauge",
             "log_lag_records gauge",
@@ -335,6 +356,7 @@ mod tests {
             "messages_sent counter",
             "orders_unknown gauge",
             "parked counter",
+            "ready gauge",
             "refused counter",
             "remedies counter",
             "retried counter",
@@ -345,7 +367,8 @@ mod tests {
             "takeovers counter",
             "till_seconds histogram",
             "time_to_offer_seconds histogram",
-            "wait_kept_ratio gauge",
+            "waits_kept counter",
+            "waits_told counter",
         ];
         assert_eq!(types, expected);
     }

@@ -34,7 +34,7 @@ async fn fetch(served: &Served, path: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn health_says_which_loop_and_metrics_are_served() {
-    let (clock, hand) = Clock::manual(0);
+    let (clock, hand) = Clock::manual(1_500);
     let health = Health::new(clock, Duration::from_secs(10));
     let metrics = Metrics::new();
     let served = serve(service::http::router(health.clone(), metrics.clone())).await;
@@ -60,6 +60,12 @@ async fn health_says_which_loop_and_metrics_are_served() {
     let (status, text) = fetch(&served, "/metrics").await;
     assert_eq!(status, 200);
     assert!(text.contains("winterband_duplicates_total{channel=\"web\"} 1"), "{text}");
+    assert!(
+        text.contains("\nwinterband_ready 0\n") && text.contains("\nwinterband_clock_seconds 15.5\n"),
+        "{text}"
+    );
+    routing.beat();
+    assert!(fetch(&served, "/metrics").await.1.contains("\nwinterband_ready 1\n"));
 }
 
 #[tokio::test]

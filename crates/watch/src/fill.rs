@@ -13,16 +13,16 @@ use crate::beat;
 
 /// For how long looks are remembered: a floor has its nights.
 pub const FULL_KEPT: Duration = Duration::from_secs(24 * 3600);
-/// Nothing is foretold from less than this.
-const LEAST: Duration = Duration::from_secs(600);
+/// Over how many looks nothing is foretold yet: ten minutes, where one is made each minute.
+const LEAST_LOOKS: u32 = 10;
 const DAY_S: f64 = 86_400.0;
 
 /// In how many days a place is full that holds `bytes` of `max_bytes` and held `bytes_before` a while `ago`; `None` if it does not
-/// grow, or has no limit, or that is too short a while to tell.
+/// grow, or has no limit.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "days, for people")]
 pub fn full_in_days(bytes_before: u64, ago: Duration, bytes: u64, max_bytes: Option<u64>) -> Option<f64> {
-    let grown = bytes.checked_sub(bytes_before).filter(|grown| *grown > 0 && ago >= LEAST)?;
+    let grown = bytes.checked_sub(bytes_before).filter(|grown| *grown > 0 && !ago.is_zero())?;
     let left = max_bytes?.saturating_sub(bytes);
     Some(left as f64 / (grown as f64 / ago.as_secs_f64()) / DAY_S)
 }
@@ -47,21 +47,23 @@ fn places() -> [(&'static str, String); 8] {
 struct Looks(VecDeque<(Duration, u64)>);
 
 impl Looks {
-    /// Adds one made at `now`, and says when the place is full.
-    fn add(&mut self, now: Duration, usage: &StreamUsage) -> Option<f64> {
+    /// Adds one made at `now`, and says when the place is full; nothing from less than `least`.
+    fn add(&mut self, now: Duration, least: Duration, usage: &StreamUsage) -> Option<f64> {
         self.0.push_back((now, usage.bytes));
         while self.0.front().is_some_and(|(at, _)| now.saturating_sub(*at) > FULL_KEPT) {
             self.0.pop_front();
         }
         let (at, before) = self.0.front()?;
-        full_in_days(*before, now.saturating_sub(*at), usage.bytes, usage.max_bytes)
+        let ago = Some(now.saturating_sub(*at)).filter(|ago| *ago >= least)?;
+        full_in_days(*before, ago, usage.bytes, usage.max_bytes)
     }
 }
 
 pub(crate) async fn run(kit: Kit, bus: Bus, health: HealthHandle) -> Result<()> {
     let ended = kit.drain.token();
     let mut looks: BTreeMap<&'static str, Looks> = BTreeMap::new();
-    let mut due = tokio::time::interval(kit.settings.watch.look_every);
+    let look_every = kit.settings.watch.look_every;
+    let mut due = tokio::time::interval(look_every);
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -72,7 +74,8 @@ pub(crate) async fn run(kit: Kit, bus: Bus, health: HealthHandle) -> Result<()> 
         for (name, stream) in places() {
             // One that nobody has made yet, or a bus that is away, tells nothing.
             let Ok(usage) = bus.stream_usage(&stream).await else { continue };
-            let days = looks.entry(name).or_default().add(kit.clock.monotonic(), &usage);
+            let days =
+                looks.entry(name).or_default().add(kit.clock.monotonic(), look_every * LEAST_LOOKS, &usage);
             kit.metrics.stream_full_in_days.set([name], days.unwrap_or(f64::NAN));
         }
     }
@@ -98,16 +101,18 @@ mod tests {
         assert_eq!(full_in_days(500, 24 * HOUR, 500, Some(1_000)), None, "it does not grow");
         assert_eq!(full_in_days(600, 24 * HOUR, 500, Some(1_000)), None, "it shrank");
         assert_eq!(full_in_days(400, 24 * HOUR, 500, None), None, "it has no limit");
-        assert_eq!(full_in_days(400, LEAST, 500, Some(1_000)).map(f64::round), Some(0.0));
-        assert_eq!(full_in_days(400, LEAST - Duration::from_secs(1), 500, Some(1_000)), None);
+        assert_eq!(full_in_days(400, Duration::ZERO, 500, Some(1_000)), None, "no time passed");
     }
 
     #[test]
     fn only_the_last_day_counts() {
         let mut looks = Looks::default();
-        assert_eq!(looks.add(Duration::ZERO, &holding(0)), None);
-        assert_eq!(looks.add(HOUR, &holding(500)), Some(1.0 / 24.0));
-        assert_eq!(looks.add(25 * HOUR, &holding(500)), None, "a day without anything new");
-        assert_eq!(looks.0.len(), 2);
+        let least = Duration::from_secs(600);
+        assert_eq!(looks.add(Duration::ZERO, least, &holding(0)), None);
+        assert_eq!(looks.add(least - Duration::from_secs(1), least, &holding(100)), None, "too soon to tell");
+        assert!(looks.add(least, least, &holding(100)).is_some());
+        assert_eq!(looks.add(HOUR, least, &holding(500)), Some(1.0 / 24.0));
+        assert_eq!(looks.add(25 * HOUR, least, &holding(500)), None, "a day without anything new");
+        assert_eq!(looks.0.len(), 2, "what is older than a day is forgotten");
     }
 }

@@ -57,6 +57,15 @@ fn who_writes_outside_is_told_and_waits_for_the_opening() {
 }
 
 #[test]
+fn who_waits_in_a_closed_queue_is_not_late() {
+    let mut floor = with(Floor::online([]), |config| config.queues[0].wait_bound_ms = Some(10_000));
+    floor.writes("carl").wait(20_000);
+    assert_eq!(floor.state.late(Millis(floor.now)).into_iter().collect::<Vec<_>>(), [(token("sales"), 1)]);
+    until_closed(&mut floor);
+    assert!(floor.state.late(Millis(floor.now)).is_empty());
+}
+
+#[test]
 fn what_waits_when_it_closes_waits_on_and_what_is_held_goes_on() {
     let mut floor = with(Floor::online([agent("ada")]), |_| {});
     floor.has("ada", "carl").writes("dora");

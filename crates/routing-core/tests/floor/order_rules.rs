@@ -73,6 +73,20 @@ fn e16_past_the_bound_nobody_is_overtaken() {
 }
 
 #[test]
+fn who_waits_past_the_bound_is_counted() {
+    let mut floor = with(Floor::online([agent("ada")]), |config| {
+        sales(config).wait_bound_ms = Some(600_000);
+    });
+    let late = |floor: &Floor| floor.state.late(Millis(floor.now)).into_iter().collect::<Vec<_>>();
+    floor.has("ada", "carl").writes("dora").wait(599_999);
+    assert_eq!(late(&floor), []);
+    floor.wait(1);
+    assert_eq!(late(&floor), [(token("sales"), 1)]);
+    floor.writes("fay").resolves("ada");
+    assert_eq!(late(&floor), [], "who is asked for waits no more");
+}
+
+#[test]
 fn the_receipt_tells_the_score() {
     let mut floor = with(Floor::online([agent("ada")]), |config| {
         config.priorities = vec![class(0, 0, 400), class(5, 2_000, 50)];
