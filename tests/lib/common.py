@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import random
 import socket
 import subprocess
 import sys
@@ -32,9 +33,15 @@ def run(*command, **more):
 
 
 def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """Below those that connections going out have: one of these could take it before it is listened on."""
+    while True:
+        port = random.randrange(15_000, 32_000)
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def ask(url, key=None, body=None, within=10, headers=None):
