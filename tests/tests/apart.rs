@@ -101,6 +101,12 @@ impl Apart {
             let mut variables = self.variables(role);
             variables.push(("WINTERBAND_HTTP__LISTEN".to_owned(), format!("127.0.0.1:{port}")));
             variables.push(("WINTERBAND_HTTP__PUBLIC_URL".to_owned(), format!("http://127.0.0.1:{port}")));
+            if role == "watch" {
+                variables.push(("WINTERBAND_CANARY__CHAT_URL".to_owned(), self.url("chat")));
+                for (name, often) in [("CANARY__EVERY", "500ms"), ("WATCH__LOOK_EVERY", "200ms")] {
+                    variables.push((format!("WINTERBAND_{name}"), often.to_owned()));
+                }
+            }
             let output = self.output(role);
             let process = Process::start(&["serve", role], &variables, self.folder.path(), &output);
             self.parts.insert(role, (process, port));
@@ -202,6 +208,11 @@ async fn a_customer_is_answered_by_roles_that_may_do_nothing_else() {
     chat.send(&json!({ "t": "typing" })).await;
     anna.until("the customer types", |frame| matches!(frame, ToDesk::Typing { .. }).then_some(())).await;
     integration_asks(&apart).await;
+    eventually("a canary customer comes through", SOON, || async {
+        let told = reqwest::get(format!("{}/metrics", apart.url("watch"))).await.ok()?.text().await.ok()?;
+        told.contains("canary_ok{channel=\"web\",account=\"shop\"} 1.0").then_some(())
+    })
+    .await;
     let (code, ledger, errors) = apart.command("operator", &["ledger", "--json"]).await;
     assert_eq!(code, 0, "{ledger}{errors}");
     let (code, why, errors) = apart.command("operator", &["why", &contact.to_string()]).await;

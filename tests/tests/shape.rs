@@ -40,7 +40,7 @@ const ARROWS: [(&str, &[&str]); 25] = [
     ("service", &[]),
     ("policy-file", &["protocol", "service"]),
     ("rights", &["bus", "protocol", "service"]),
-    ("watch", &["bus", "protocol", "service"]),
+    ("watch", &["bus", "channel-web", "protocol", "service", "webhook-signature"]),
     ("routing-service", &["bus", "protocol", "routing-core", "service"]),
     ("views", &["bus", "protocol", "service"]),
     ("desk", &["bus", "forecast", "policy-file", "protocol", "service"]),

@@ -9,6 +9,9 @@ use protocol::subjects::Subjects;
 use serde_json::{Value, json};
 use tests::{Product, eventually, log};
 
+#[path = "watching/canary.rs"]
+mod canary;
+
 const SOON: Duration = Duration::from_secs(60);
 
 #[tokio::test]

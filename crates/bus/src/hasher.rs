@@ -14,6 +14,9 @@ const CONTENT: &str = "winterband v1 content";
 /// Whoever writes by mail, vouched for by their server or not, is known within these scopes.
 pub const MAIL_SCOPES: [&str; 2] = ["verified address", "address"];
 
+/// The scope under which visitors' tokens are signed: no account can have this name, so no identity can have a token's hash.
+const VISITOR_TOKEN: &str = "visitor.token";
+
 /// Hashes with keys derived from the master key, one for each kind of thing.
 #[derive(Clone)]
 pub struct IdHasher {
@@ -44,6 +47,32 @@ impl IdHasher {
     #[must_use]
     pub fn practice_identity(&self, account: &str, value: &str) -> IdentityId {
         IdentityId(hash(&self.identity, &[b"practice", account.as_bytes(), value.as_bytes()]))
+    }
+
+    /// By what the canary customer of an account is known there, as a visitor or as who writes: nobody can make it without the master
+    /// key, so nobody else is it.
+    #[must_use]
+    pub fn canary(&self, channel: ChannelKind, account: &SubjectToken) -> Hash128 {
+        let [channel, account] = [channel.as_str(), account.as_str()].map(str::as_bytes);
+        hash(&self.identity, &[b"canary customer", channel, account])
+    }
+
+    /// The identity of the canary customer of an account.
+    #[must_use]
+    pub fn canary_identity(&self, channel: ChannelKind, account: &SubjectToken) -> IdentityId {
+        self.identity(channel, account.as_str(), &self.canary(channel, account).to_string())
+    }
+
+    /// What signs for the canary customer of an account, both ways.
+    #[must_use]
+    pub fn canary_key(&self, channel: ChannelKind, account: &SubjectToken) -> [u8; 32] {
+        self.key_for(&format!("canary customer of {channel} {account}"))
+    }
+
+    /// The signature under what a browser shows to be known again.
+    #[must_use]
+    pub fn visitor_token(&self, bytes: &[u8]) -> Hash128 {
+        self.identity(ChannelKind::Web, VISITOR_TOKEN, &String::from_utf8_lossy(bytes)).0
     }
 
     /// All identities that somebody may have who writes so: who only practises is another one, and whoever writes by mail is one in every inbox, and another one when
@@ -198,6 +227,26 @@ mod tests {
         ] {
             assert_ne!(ours, one.attachment(anna, &other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn each_account_has_a_canary_of_its_own_whom_nobody_can_name() {
+        let (_dir, one) = hasher();
+        let (_dir, other) = hasher();
+        let [shop, store] = ["shop", "store"].map(|name| SubjectToken::new(name).unwrap());
+        let canary = one.canary(ChannelKind::Web, &shop);
+        assert_eq!(canary, one.canary(ChannelKind::Web, &shop));
+        for strange in [
+            one.canary(ChannelKind::Web, &store),
+            one.canary(ChannelKind::Webhook, &shop),
+            other.canary(ChannelKind::Web, &shop),
+        ] {
+            assert_ne!(canary, strange);
+        }
+        let identity = one.canary_identity(ChannelKind::Web, &shop);
+        assert_eq!(identity, one.identity(ChannelKind::Web, "shop", &canary.to_string()));
+        assert_ne!(identity, one.identity(ChannelKind::Web, "shop", "canary"));
+        assert!(SubjectToken::new(VISITOR_TOKEN).is_err(), "no account has the scope of tokens");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod book;
+mod canary;
 pub(crate) mod carrier;
 mod changes;
 mod compose;
@@ -71,6 +72,7 @@ struct Channels {
     wake: Notify,
     /// Requests that are taken in now.
     request_seats: Arc<Seats>,
+    canaries: canary::Canaries,
     /// Where requests wait with statuses of messages that are not known yet.
     status_seats: Semaphore,
     /// How far both logs are in the book.
@@ -135,11 +137,18 @@ impl Channels {
     }
 }
 
-/// Starts the role and gives its routes, `/in/...`. Its accounts stand in CHANNELS, where they may change at any time.
+/// Starts the role and gives its routes, `/in/...`. Its accounts stand in CHANNELS, where they may change at any time. Canary customers are
+/// answered at `receiver`.
 ///
 /// # Errors
 /// When a `channels.toml` that was never put in force has faults, or the bus gives no bucket; the process does not start then.
-pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> anyhow::Result<Router> {
+pub async fn start_channels(
+    kit: &Kit,
+    bus: Bus,
+    sealer: Sealer,
+    hasher: IdHasher,
+    receiver: Option<String>,
+) -> anyhow::Result<Router> {
     let cell = SubjectToken::new(&kit.settings.cell.token).context("read the cell's name")?;
     let making =
         Making { client: Client::new(ANSWER_WITHIN)?, mail_key: mail_key(&hasher), clock: kit.clock.clone() };
@@ -169,6 +178,7 @@ pub async fn start_channels(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHashe
         grown: Mutex::default(),
         wake: Notify::new(),
         request_seats: Seats::new(IP_REQUESTS_MAX, REQUESTS_MAX),
+        canaries: canary::Canaries::new(receiver, making.client.clone()),
         status_seats: Semaphore::new(door::STATUSES_WAIT_MAX),
         read: watch::Sender::new(Read::default()),
         intake,

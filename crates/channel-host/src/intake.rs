@@ -7,6 +7,7 @@ use bus::{Bus, Deadline, IdHasher, PublishError, Published, SealError, Sealer};
 use bytes::Bytes;
 use channel::known::{Known, PersonKey};
 use channel::{Content, Inbound, Rejected};
+use protocol::canary::{Canary, CanaryStep};
 use protocol::customer::CustomerKeys;
 use protocol::input::{CustomerMessage, Input, InputBody, MessageThread, WIRE_VERSION};
 use protocol::limits::CUSTOMER_KEYS_MAX;
@@ -85,6 +86,12 @@ impl Intake {
         self.mask(channel, account, &mut content);
         let content = self.bytes_of(&content)?;
         let body = self.seal(identity, &content).await?;
+        if identity == self.hasher.canary_identity(channel, account) {
+            // It names its round itself, by whatever door it came.
+            let message = inbound.provider_id.parse().unwrap_or(message);
+            let step = CanaryStep::Wrote { body };
+            return self.canary(Canary { message, channel, account: account.clone(), identity, step }).await;
+        }
         let provider_hash = self.hasher.provider_id(channel, account, &inbound.provider_id);
         let content_hash = self.hasher.content(&content);
         let message = CustomerMessage {
@@ -118,6 +125,13 @@ impl Intake {
             metrics.messages_received_total.inc([channel.as_str()]);
         }
         Ok(published)
+    }
+
+    /// A canary customer came this far as everybody does; from here it is no customer, and counted as none.
+    async fn canary(&self, canary: Canary) -> Result<Published, NotTaken> {
+        let subject = self.subjects.inbound_message(canary.channel, &canary.account);
+        let id = canary.id().to_string();
+        self.send(&subject, &id, InputBody::Canary(canary)).await
     }
 
     /// What its customer is known by, hashed; `None` if by nothing.

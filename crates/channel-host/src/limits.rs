@@ -8,6 +8,8 @@ pub(crate) const ENTRIES_KEPT_MAX: usize = 200;
 pub(crate) const ENDED_KEPT_MAX: usize = 5_000;
 /// Latest entries that a page without any is given.
 pub(crate) const RESUME_ENTRIES_MAX: u64 = 1_000;
+/// Latest entries that a canary customer is given: those of its round, if that began on another socket. All of them are in memory.
+pub(crate) const CANARY_ENTRIES_MAX: u64 = 20;
 /// Entries taken out of the projection at once for one socket.
 pub(crate) const BATCH_MAX: usize = 32;
 /// Open sockets of this process.

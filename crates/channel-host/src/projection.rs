@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use channel_web::CustomerState;
 use forecast::{Forecast, Kept, Outlook};
+use protocol::canary::CanaryStep;
 use protocol::config::RoutingConfig;
 use protocol::limits::AGENTS_MAX;
 use protocol::record::{Cause, EntryKind, Event, Record};
@@ -14,6 +15,7 @@ use protocol::thread::{Entry, entries};
 use protocol::{
     AgentId, ChannelKind, ContactId, ConversationId, IdentityId, InputBody, Millis, SubjectToken,
 };
+use uuid::Uuid;
 
 use crate::limits::{BATCH_MAX, ENDED_KEPT_MAX, ENTRIES_KEPT_MAX};
 
@@ -44,6 +46,13 @@ struct Conversation {
     ended_at: Option<u64>,
     /// The latest entries, without a hole.
     entries: VecDeque<Arc<Entry>>,
+}
+
+impl Conversation {
+    fn opened(identity: IdentityId) -> Self {
+        let state = CustomerState::default();
+        Self { identity, state, contact: None, last_seq: 0, ended_at: None, entries: VecDeque::new() }
+    }
 }
 
 /// Where a visitor's conversation stands.
@@ -78,6 +87,7 @@ impl Projection {
             changed.extend(self.forgotten(event));
             self.event(event, &record.cause);
         }
+        changed.extend(self.canary(log_seq, record));
         let mut grown = BTreeSet::new();
         for (conversation, entry) in entries(record) {
             grown.insert((conversation, entry.contact));
@@ -161,16 +171,7 @@ impl Projection {
     fn event(&mut self, event: &Event, cause: &Cause) {
         // Where a conversation stands is told with its entries; see `stand`.
         if let Event::ConversationOpened { conversation, identity, channel: ChannelKind::Web, .. } = event {
-            let state = CustomerState::default();
-            let opened = Conversation {
-                identity: *identity,
-                state,
-                contact: None,
-                last_seq: 0,
-                ended_at: None,
-                entries: VecDeque::new(),
-            };
-            self.conversations.insert(*conversation, opened);
+            self.conversations.insert(*conversation, Conversation::opened(*identity));
             self.by_identity.insert(*identity, *conversation);
         }
         if let (Event::ConfigApplied, Cause::Input { input, .. }) = (event, cause)
@@ -178,6 +179,31 @@ impl Projection {
         {
             self.configure(&input.config);
         }
+    }
+
+    /// What a canary customer of the chat is shown of its rounds: a conversation that stands here alone, and in no log.
+    fn canary(&mut self, log_seq: u64, record: &Record) -> Option<IdentityId> {
+        let Cause::Input { input, .. } = &record.cause else { return None };
+        let InputBody::Canary(canary) = &input.body else { return None };
+        let is_heard = record.events.iter().any(|event| matches!(event, Event::CanaryHeard { .. }));
+        if canary.channel != ChannelKind::Web || !is_heard {
+            return None;
+        }
+        // No record of a canary's gives birth to anything, so these ids are nobody else's.
+        let begun = ConversationId { log_seq, n: 0 };
+        let id = *self.by_identity.entry(canary.identity).or_insert(begun);
+        let conversation =
+            self.conversations.entry(id).or_insert_with(|| Conversation::opened(canary.identity));
+        let (kind, body) = match &canary.step {
+            CanaryStep::Wrote { body } => (EntryKind::FromCustomer, Some(body.clone())),
+            CanaryStep::Answered { .. } => {
+                (EntryKind::FromAgent { agent: AgentId(Uuid::nil()), bot: true }, None)
+            }
+        };
+        let seq = conversation.last_seq + 1;
+        let contact = ContactId { log_seq: id.log_seq, n: id.n };
+        let entry = Entry { seq, at: record.at, contact, kind, message: Some(canary.message), body };
+        self.entry(log_seq, id, entry)
     }
 
     /// Whoever wrote in it begins anew with their next message; gives the visitor.
@@ -293,6 +319,7 @@ fn state_after(event: &Event, about: ContactId) -> Option<CustomerState> {
         | Event::MessageHeldBack { .. }
         | Event::ActSettled { .. }
         | Event::CommandSettled { .. }
+        | Event::CanaryHeard { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => return None,
     };

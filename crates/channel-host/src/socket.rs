@@ -264,7 +264,7 @@ impl Talk {
         line.send_text(self.host.chat.frame(&outbound)).await?;
         self.shown.cursor = entry.seq;
         self.told_missing = false;
-        if text.is_some() {
+        if text.is_some() && !self.speaker.is_canary {
             self.host.kit.metrics.messages_sent_total.inc(["web"]);
         }
         Ok(())

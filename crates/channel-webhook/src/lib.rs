@@ -17,7 +17,7 @@ use channel::{
 };
 
 pub use inbound::BODY_BYTES_MAX;
-pub use signature::{NotASecret, SECRETS_MAX, SIGNATURES_MAX, STALE_MS, Secrets};
+pub use signature::{NotASecret, SECRETS_MAX, SIGNATURES_MAX, STALE_MS, Secrets, written};
 
 /// The adapter of one account.
 #[derive(Clone, Debug)]

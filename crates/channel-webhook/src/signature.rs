@@ -1,7 +1,7 @@
 //! Whose bytes these are: signatures as Standard Webhooks has them, and how old they may be.
 
 use channel::{Millis, Raw, Rejected};
-pub use webhook_signature::{NotASecret, SECRETS_MAX, SIGNATURES_MAX, Secrets};
+pub use webhook_signature::{NotASecret, SECRETS_MAX, SIGNATURES_MAX, Secrets, written};
 
 use crate::inbound::{BODY_BYTES_MAX, too_large};
 

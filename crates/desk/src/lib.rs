@@ -9,6 +9,7 @@ mod admin;
 mod answer;
 mod assets;
 mod audit;
+mod canary;
 mod canned;
 mod commands;
 mod consents;

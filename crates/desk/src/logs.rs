@@ -10,7 +10,7 @@ use protocol::{Record, RemedyRecord, streams};
 use service::{Health, HealthHandle};
 
 use crate::watching::{BEAT_EVERY, REOPEN_PAUSE};
-use crate::{Gateway, drafts};
+use crate::{Gateway, canary, drafts};
 
 /// A log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +106,9 @@ impl Log {
                 let record: Record = serde_json::from_slice(&item.payload)?;
                 check_version(record.v)?;
                 let given_up = gateway.hub.fold(item.seq, &record);
+                if is_live {
+                    canary::answer(gateway, &record);
+                }
                 // What went while the log was being read again is swept once that is done.
                 for (agent, contact) in given_up.into_iter().filter(|_| is_live) {
                     let gateway = Arc::clone(gateway);

@@ -195,6 +195,7 @@ impl Forecast {
             | Event::MessageHeldBack { .. }
             | Event::ActSettled { .. }
             | Event::CommandSettled { .. }
+            | Event::CanaryHeard { .. }
             | Event::DuplicateSkipped
             | Event::Parked { .. } => {}
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::act::IntegrationAct;
+use crate::canary::Canary;
 use crate::command::AgentCommand;
 use crate::config::RoutingConfig;
 use crate::content::Sealed;
@@ -96,6 +97,8 @@ tagged! {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             reason: Option<DismissReason>,
         },
+        /// A canary customer tries a channel: it is written down, and asks nobody for anything.
+        Canary(Canary),
     }
 }
 
@@ -116,6 +119,7 @@ impl InputBody {
             Self::Empowerment(input) => input.name(),
             Self::Wish(_) => "wish",
             Self::ParkedDismissed { .. } => "parked_dismissed",
+            Self::Canary(_) => "canary",
         }
     }
 }

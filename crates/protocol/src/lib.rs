@@ -9,6 +9,7 @@ pub mod act;
 pub mod admin;
 pub mod api;
 pub mod audit;
+pub mod canary;
 pub mod canned;
 pub mod channels;
 pub mod command;

@@ -482,6 +482,12 @@ tagged! {
             /// The answer, the same for the same id.
             outcome: Outcome,
         },
+        /// A canary customer's step was decided; nothing else follows of it.
+        CanaryHeard {
+            /// Where a customer who writes the same would wait; `None` for the answer.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            queue: Option<SubjectToken>,
+        },
         /// An input that was consumed before; nothing else happened.
         DuplicateSkipped,
         /// The input could not be used and is kept in PARKED.

@@ -112,6 +112,18 @@ impl Subjects {
         self.of("in.parked")
     }
 
+    /// What desks answer to canary customers.
+    #[must_use]
+    pub fn inbound_canary(&self) -> Subject {
+        self.of("in.canary")
+    }
+
+    /// How the canary customers are doing.
+    #[must_use]
+    pub fn canaries(&self) -> Subject {
+        self.of("watch.canaries")
+    }
+
     /// All of INBOUND.
     #[must_use]
     pub fn inbound_all(&self) -> Subject {

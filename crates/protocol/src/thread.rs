@@ -75,7 +75,8 @@ fn words(cause: &Cause, entry: &EntryKind) -> Option<(MessageId, Sealed)> {
             | InputBody::Integration(_)
             | InputBody::Empowerment(_)
             | InputBody::Wish(_)
-            | InputBody::ParkedDismissed { .. },
+            | InputBody::ParkedDismissed { .. }
+            | InputBody::Canary(_),
             _,
         ) => None,
     }

@@ -67,6 +67,7 @@ const KINDS: &str = "
     helps_first:service helps_first:gesture
     per:contact per:agent_day per:team_day per:customer_year per:incident per:surprise_year
     answer:yes answer:ask_peer answer:ask_lead because:fraud beyond:ask_peer beyond:ask_lead expects:yes
+    kind:canary is:wrote is:answered event:canary_heard
     type:bool type:int type:text
 ";
 

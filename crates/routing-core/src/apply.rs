@@ -168,6 +168,7 @@ impl State {
             | InputBody::AgentDisconnected { id, .. }
             | InputBody::GatewayLost { id, .. }
             | InputBody::ParkedDismissed { id, .. } => memory.remember_notice(*id, at),
+            InputBody::Canary(canary) => memory.remember_notice(canary.id(), at),
             InputBody::Config(config) => memory.remember_notice(config.id, at),
             InputBody::Empowerment(input) => memory.remember_notice(notice_of(input), at),
             InputBody::Wish(wish) => memory.remember_wish(WishId::of(wish)),

@@ -76,6 +76,7 @@ impl State {
             | Event::MessageHeldBack { .. }
             | Event::ActSettled { .. }
             | Event::CommandSettled { .. }
+            | Event::CanaryHeard { .. }
             | Event::DuplicateSkipped
             | Event::Parked { .. } => Ok(()),
         }
@@ -119,8 +120,7 @@ impl State {
             }
             Event::DeclinesLapsed { contact } => self.lapsed(at, *contact),
             Event::Widened { contact, .. } => {
-                let spot = self.index.spots.get(contact).ok_or(Misfit::Contact(*contact))?;
-                let class = spot.class;
+                let class = self.index.spots.get(contact).ok_or(Misfit::Contact(*contact))?.class;
                 self.index.widened(class, at);
                 Ok(())
             }
@@ -173,6 +173,7 @@ impl State {
             | Event::MessageHeldBack { .. }
             | Event::ActSettled { .. }
             | Event::CommandSettled { .. }
+            | Event::CanaryHeard { .. }
             | Event::DuplicateSkipped
             | Event::Parked { .. } => Ok(()),
         }

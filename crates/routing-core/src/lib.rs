@@ -24,6 +24,7 @@ mod aside;
 mod bits;
 mod blocks;
 mod bots;
+mod canary;
 mod command;
 mod company;
 mod configure;

@@ -210,7 +210,12 @@ impl Turn<'_> {
     }
 
     /// What is known of the matter, if any condition could ask.
-    fn facts(&self, message: &CustomerMessage, language: Option<Language>, is_returning: bool) -> FactValues {
+    pub(crate) fn facts(
+        &self,
+        message: &CustomerMessage,
+        language: Option<Language>,
+        is_returning: bool,
+    ) -> FactValues {
         let policy = &self.state.index.policy;
         if !policy.has_conditions() {
             return FactValues::new();

@@ -117,6 +117,7 @@ impl<'a> Turn<'a> {
             InputBody::Wish(wish) => self.wish(wish),
             // What is parked concerns nobody who routes; the record is what remains of it.
             InputBody::ParkedDismissed { .. } => {}
+            InputBody::Canary(canary) => self.canary(canary),
         }
         if !self.is_skipped() {
             self.settle();
@@ -134,6 +135,7 @@ impl<'a> Turn<'a> {
             | InputBody::AgentDisconnected { id, .. }
             | InputBody::GatewayLost { id, .. }
             | InputBody::ParkedDismissed { id, .. } => known(*id),
+            InputBody::Canary(canary) => known(canary.id()),
             InputBody::Config(config) => known(config.id),
             InputBody::Empowerment(input) => known(notice_of(input)),
             InputBody::Wish(wish) => self.state.stored.memory.has_wish(WishId::of(wish)),
@@ -283,6 +285,7 @@ fn contact_of(event: &Event) -> Option<ContactId> {
         | Event::MessageHeldBack { .. }
         | Event::ActSettled { .. }
         | Event::CommandSettled { .. }
+        | Event::CanaryHeard { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => None,
     }
@@ -336,6 +339,7 @@ fn agent_of(event: &Event) -> Option<AgentId> {
         | Event::MessageHeldBack { .. }
         | Event::ActSettled { .. }
         | Event::CommandSettled { .. }
+        | Event::CanaryHeard { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => None,
     }

@@ -75,6 +75,14 @@ pub struct Metrics {
     pub ledger_looked_at_seconds: Gauge,
     /// In how many days a stream is full that is kept for good; not a number where that cannot be told; labels: stream.
     pub stream_full_in_days: Gauges<1>,
+    /// 1 if the last round of an account's canary customer came through, 0 if it did not; labels: channel, account.
+    pub canary_ok: Gauges<2>,
+    /// When a canary customer came through last, seconds since 1970; labels: channel, account.
+    pub canary_succeeded_at_seconds: Gauges<2>,
+    /// 1 for the hop at which a canary customer's last round ended, 0 for the others; labels: channel, account, hop.
+    pub canary_broken: Gauges<3>,
+    /// What a hop took in a canary customer's last round; labels: channel, account, hop.
+    pub canary_hop_seconds: Gauges<3>,
     /// Used share of a stream's size, 0 to 1; labels: stream.
     pub stream_used_ratio: Gauges<1>,
     /// Used share of the disk under the streams, 0 to 1; not a number while nobody knows.
@@ -114,12 +122,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("winterband");
         let r = &mut registry;
         Self {
-            messages_received_total: counters(
-                r,
-                "messages_received",
-                "Customers' messages taken in",
-                ["channel"],
-            ),
+            messages_received_total: counters(r, "messages_received", "Messages taken in", ["channel"]),
             messages_sent_total: counters(r, "messages_sent", "Messages sent to customers", ["channel"]),
             parked_total: counters(r, "parked", "Inputs parked for a person", ["channel", "reason"]),
             refused_total: counters(r, "refused", "Inputs refused", ["channel", "reason"]),
@@ -140,12 +143,7 @@ impl Metrics {
             waits_kept_total: counters(r, "waits_kept", "Waits that came true", ["queue", "said"]),
             log_lag_records: gauges(r, "log_lag_records", "Records not yet applied", ["role"]),
             channel_account_state: account_state(r),
-            channel_waiting: gauges(
-                r,
-                "channel_waiting",
-                "Messages that wait to be sent",
-                ["channel", "account"],
-            ),
+            channel_waiting: gauges(r, "channel_waiting", "Messages to be sent", ["channel", "account"]),
             deliveries_total: counters(
                 r,
                 "deliveries",
@@ -162,6 +160,15 @@ impl Metrics {
             ledger_faults: single(r, "ledger_faults", "What does not balance", Gauge::default()),
             ledger_looked_at_seconds: looked_at(r),
             stream_full_in_days: full_in_days(r),
+            canary_ok: gauges(r, "canary_ok", "1 if the last round came through", ["channel", "account"]),
+            canary_succeeded_at_seconds: gauges(
+                r,
+                "canary_succeeded_at_seconds",
+                "When a round came through last",
+                ["channel", "account"],
+            ),
+            canary_broken: canary(r, "canary_broken", "1 for the hop at which the last round ended"),
+            canary_hop_seconds: canary(r, "canary_hop_seconds", "What a hop took in the last round"),
             stream_used_ratio: gauges(r, "stream_used_ratio", "Used share of a stream's size", ["stream"]),
             disk_used_ratio: single(r, "disk_used_ratio", "Used share of the disk", unknown()),
             ready: single(r, "ready", "1 while the process is fit to serve", Gauge::default()),
@@ -237,6 +244,10 @@ fn seconds(registry: &mut Registry, name: &str, help: &str, bounds: &[f64]) -> H
 fn account_state(registry: &mut Registry) -> Gauges<3> {
     let labels = ["channel", "account", "state"];
     gauges(registry, "channel_account_state", "1 for the state that an account is in", labels)
+}
+
+fn canary(registry: &mut Registry, name: &str, help: &str) -> Gauges<3> {
+    gauges(registry, name, help, ["channel", "account", "hop"])
 }
 
 fn looked_at(registry: &mut Registry) -> Gauge {
@@ -321,6 +332,10 @@ mod tests {
         }
         m.channel_account_state.set(["email", "support", "working"], 1.0);
         m.channel_waiting.set(["email", "support"], 1.0);
+        m.canary_ok.set(["web", "shop"], 1.0);
+        m.canary_succeeded_at_seconds.set(["web", "shop"], 9.0);
+        m.canary_broken.set(["web", "shop", "desk"], 0.0);
+        m.canary_hop_seconds.set(["web", "shop", "desk"], 0.1);
         m.deliveries_total.inc(["email", "accepted"]);
         m.stream_used_ratio.set(["INBOUND"], 0.5);
         m.stream_full_in_days.set(["CONTACTS"], 9.0);
@@ -336,6 +351,10 @@ mod tests {
             "append_seconds histogram",
             "asks counter",
             "bus_connected gauge",
+            "canary_broken gauge",
+            "canary_hop_seconds gauge",
+            "canary_ok gauge",
+            "canary_succeeded_at_seconds gauge",
             "channel_account_state gauge",
             "channel_waiting gauge",
             "clock_seconds gauge",

@@ -54,6 +54,7 @@ pub struct Settings {
     pub drain: DrainSettings,
     pub health: HealthSettings,
     pub watch: WatchSettings,
+    pub canary: CanarySettings,
     pub web: WebSettings,
     pub webhooks: WebhookSettings,
 }
@@ -68,6 +69,8 @@ pub struct CellSettings {
 /// `[http]`
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
+    /// Scheme, host and port by which this machine reaches `listen`.
+    pub here: String,
     pub listen: SocketAddr,
     /// Scheme, host and port, without a slash at the end.
     pub public_url: String,
@@ -232,6 +235,22 @@ pub struct HealthSettings {
 pub struct WatchSettings {
     /// How often the ledger and what fills are looked at.
     pub look_every: Duration,
+}
+
+/// `[canary]`
+#[derive(Clone, Debug)]
+pub struct CanarySettings {
+    pub enabled: bool,
+    /// How often each account is tried.
+    pub every: Duration,
+    /// Time for one round, from the door to the answer.
+    pub within: Duration,
+    /// Where the chat's sockets are; `None`: where the chat runs in the same process, [`HttpSettings::public_url`].
+    pub chat_url: Option<String>,
+    /// Where what is posted to channels goes; `None`: as [`Self::chat_url`], with the role `channels`.
+    pub channels_url: Option<String>,
+    /// Where those who watch are posted to; `None`: where they run in the same process as the channels, there.
+    pub receiver_url: Option<String>,
 }
 
 /// `[web]`

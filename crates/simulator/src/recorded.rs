@@ -358,6 +358,7 @@ fn is_the_days(body: &InputBody) -> bool {
         | InputBody::Integration(_)
         | InputBody::Empowerment(_)
         | InputBody::Wish(_)
+        | InputBody::Canary(_)
         | InputBody::ParkedDismissed { .. } => false,
     }
 }

@@ -184,6 +184,7 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
         | Event::MessageHeldBack { .. }
         | Event::ActSettled { .. }
         | Event::CommandSettled { .. }
+        | Event::CanaryHeard { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => Ok(()),
     }

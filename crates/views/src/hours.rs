@@ -110,6 +110,7 @@ pub(crate) fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(
         | Event::MessageHeldBack { .. }
         | Event::ActSettled { .. }
         | Event::CommandSettled { .. }
+        | Event::CanaryHeard { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => Ok(()),
     }

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result};
 use bus::{Bus, Tail, TailItem, TailOptions};
 use protocol::parked::Parked;
-use protocol::{Record, streams};
+use protocol::{Cause, Event, InputBody, Record, streams};
 use service::{HealthHandle, Kit};
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use crate::canary::Accounts;
 use crate::ledger::Recount;
 use crate::{AGAIN_AFTER, beat};
 
@@ -17,13 +19,18 @@ const KNOWN: usize = 1_000_000;
 /// Parked items read at once: each may be large.
 const PARKED_AT_ONCE: usize = 50;
 
-pub(crate) async fn run(kit: Kit, bus: Bus, health: HealthHandle) -> Result<()> {
+pub(crate) async fn run(
+    kit: Kit,
+    bus: Bus,
+    health: HealthHandle,
+    accounts: watch::Sender<Accounts>,
+) -> Result<()> {
     let ended = kit.drain.token();
     loop {
         let failed = tokio::select! {
             () = ended.cancelled() => break,
             never = beat(&health) => never,
-            failed = count(&kit, &bus, &health) => failed,
+            failed = count(&kit, &bus, &health, &accounts) => failed,
         };
         if let Err(error) = failed {
             tracing::warn!(error = format!("{error:#}"), "failed to count the ledger; it begins anew");
@@ -38,7 +45,12 @@ pub(crate) async fn run(kit: Kit, bus: Bus, health: HealthHandle) -> Result<()> 
 }
 
 /// Counts until it fails.
-async fn count(kit: &Kit, bus: &Bus, health: &HealthHandle) -> Result<()> {
+async fn count(
+    kit: &Kit,
+    bus: &Bus,
+    health: &HealthHandle,
+    accounts: &watch::Sender<Accounts>,
+) -> Result<()> {
     let mut standing = Standing { recount: Recount::knowing(KNOWN), parked_from: 1, ..Standing::default() };
     let mut log =
         Tail::open(bus, streams::CONTACTS, 1, TailOptions::default()).await.context("read the log")?;
@@ -55,6 +67,12 @@ async fn count(kit: &Kit, bus: &Bus, health: &HealthHandle) -> Result<()> {
             _ = due.tick(), if is_at_the_end => {
                 standing.read_parked(bus).await?;
                 standing.balance(kit, health);
+                let now = &standing.accounts;
+                accounts.send_if_modified(|told| {
+                    let is_news = told != now;
+                    told.clone_from(now);
+                    is_news
+                });
             }
         }
     }
@@ -68,13 +86,28 @@ struct Standing {
     before: BTreeSet<String>,
     /// What a person was told of.
     told: BTreeSet<String>,
+    /// The accounts of channels in the configuration that is in force.
+    accounts: Accounts,
 }
 
 impl Standing {
     fn record(&mut self, item: &TailItem) {
         match serde_json::from_slice::<Record>(&item.payload) {
-            Ok(record) => self.recount.record(item.seq, &record),
+            Ok(record) => {
+                self.configured(&record);
+                self.recount.record(item.seq, &record);
+            }
             Err(_) => self.recount.unreadable(item.seq),
+        }
+    }
+
+    fn configured(&mut self, record: &Record) {
+        let Cause::Input { input, .. } = &record.cause else { return };
+        if let InputBody::Config(input) = &input.body
+            && record.events.contains(&Event::ConfigApplied)
+        {
+            let accounts = input.config.accounts.iter();
+            self.accounts = accounts.map(|account| (account.channel, account.name.clone())).collect();
         }
     }
 

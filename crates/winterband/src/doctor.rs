@@ -104,6 +104,7 @@ async fn examine(settings: &Settings) -> Vec<Finding> {
     found.extend(look::leads(settings, &bus).await);
     found.push(look::router(&bus).await);
     found.extend(look::channels(settings, &bus).await);
+    found.extend(look::canaries(settings, &bus).await);
     found.push(look::ledger(&bus).await);
     if let Err(error) = bus.drain().await {
         tracing::debug!(%error, "the connection did not end in time");

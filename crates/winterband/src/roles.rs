@@ -119,7 +119,7 @@ pub(crate) async fn start(shared: &Shared, roles: &[Role]) -> anyhow::Result<Run
     // It destroys again what a store of keys from a backup brought back, before others here open anything.
     let (first, rest): (Vec<Role>, Vec<Role>) = roles.iter().partition(|role| **role == Role::Rights);
     for role in first.into_iter().chain(rest) {
-        let router = start_one(shared, role, &mut running).await?;
+        let router = start_one(shared, role, roles, &mut running).await?;
         running.router = running.router.merge(router);
     }
     Ok(running)
@@ -135,7 +135,28 @@ impl Running {
     }
 }
 
-async fn start_one(shared: &Shared, role: Role, running: &mut Running) -> anyhow::Result<Router> {
+/// Where canary customers find the doors of channels: those of this process need no setting.
+fn doors(kit: &Kit, roles: &[Role]) -> watch::Doors {
+    let own = |role| roles.contains(&role).then(|| kit.settings.http.public_url.clone());
+    let canary = &kit.settings.canary;
+    watch::Doors {
+        chat: canary.chat_url.clone().or_else(|| own(Role::Chat)),
+        channels: canary.channels_url.clone().or_else(|| own(Role::Channels)),
+    }
+}
+
+/// Where canary customers are posted to.
+fn receiver(kit: &Kit, roles: &[Role]) -> Option<String> {
+    let own = || roles.contains(&Role::Watch).then(|| kit.settings.http.here.clone());
+    kit.settings.canary.receiver_url.clone().or_else(own)
+}
+
+async fn start_one(
+    shared: &Shared,
+    role: Role,
+    roles: &[Role],
+    running: &mut Running,
+) -> anyhow::Result<Router> {
     let Shared { kit, sealer, hasher, .. } = shared.clone();
     let bus = running.connect(shared, role.name()).await?;
     match role {
@@ -146,15 +167,14 @@ async fn start_one(shared: &Shared, role: Role, running: &mut Running) -> anyhow
         Role::Views => views::start(&kit, bus, sealer).await.map(|()| Router::new()),
         Role::Desk => Box::pin(desk::start(&kit, bus, sealer, hasher)).await,
         Role::Chat => Box::pin(channel_host::start(&kit, bus, sealer, hasher)).await,
-        Role::Channels => Box::pin(channel_host::start_channels(&kit, bus, sealer, hasher)).await,
+        Role::Channels => {
+            Box::pin(channel_host::start_channels(&kit, bus, sealer, hasher, receiver(&kit, roles))).await
+        }
         Role::Api => {
             // What integrations publish comes over another one: who floods it delays nobody over HTTP.
             let edge = running.connect(shared, EDGE).await?;
             Box::pin(api::start(&kit, bus, edge, sealer, hasher)).await
         }
-        Role::Watch => {
-            watch::start(&kit, &bus);
-            Ok(Router::new())
-        }
+        Role::Watch => watch::start(&kit, &bus, hasher, doors(&kit, roles)),
     }
 }

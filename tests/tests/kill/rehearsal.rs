@@ -218,6 +218,7 @@ fn kind(cause: &Cause) -> &'static str {
             | InputBody::Integration(_)
             | InputBody::Empowerment(_)
             | InputBody::Wish(_)
+            | InputBody::Canary(_)
             | InputBody::ParkedDismissed { .. } => "other input",
         },
         Cause::Unreadable { .. } => "unreadable",

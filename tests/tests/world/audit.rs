@@ -119,6 +119,7 @@ impl Audit {
             | InputBody::AgentDisconnected { id, .. }
             | InputBody::GatewayLost { id, .. }
             | InputBody::ParkedDismissed { id, .. } => self.notice(*id, record),
+            InputBody::Canary(canary) => self.notice(canary.id(), record),
             InputBody::Integration(asked) => Err(format!("nobody sends {}", asked.act.name())),
             InputBody::Config(config) => self.notice(config.id, record),
             InputBody::Empowerment(input) => self.empowerment(input, record),

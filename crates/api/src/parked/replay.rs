@@ -193,6 +193,7 @@ pub(super) fn message_in(bytes: &[u8]) -> Result<CustomerMessage, Problem> {
         | InputBody::Integration(_)
         | InputBody::Empowerment(_)
         | InputBody::Wish(_)
+        | InputBody::Canary(_)
         | InputBody::ParkedDismissed { .. } => Err(not_a_message(input.body.name())),
     }
 }

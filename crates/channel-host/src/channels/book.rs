@@ -158,6 +158,7 @@ impl Book {
                 | InputBody::GatewayLost { .. }
                 | InputBody::Empowerment(_)
                 | InputBody::Wish(_)
+                | InputBody::Canary(_)
                 | InputBody::ParkedDismissed { .. } => {}
             }
         }

@@ -22,8 +22,8 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::channels::Channels;
 use crate::channels::book::{ADDRESS_UNKNOWN, AccountKey, Place, RECIPIENT_UNKNOWN};
+use crate::channels::{Channels, canary};
 use crate::door::Seat;
 use crate::intake::{NotTaken, Said};
 use crate::limits::{PUBLISH_WITHIN, REQUEST_TURN_WITHIN, REQUEST_WITHIN};
@@ -93,7 +93,11 @@ async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
     let raw = Raw { headers: &headers, body: &body };
-    let items = door.receive(&raw, channels.now()).map_err(|rejected| {
+    let received = door.receive(&raw, channels.now());
+    let of_canary = if received.is_err() { canary::receive(channels, key, &raw) } else { None };
+    // What we say ourselves is no sign of the other side.
+    let is_theirs = of_canary.is_none();
+    let items = of_canary.map_or(received, Ok).map_err(|rejected| {
         let status = match rejected.code {
             TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::UNAUTHORIZED,
@@ -123,7 +127,9 @@ async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result
             }
         }
     }
-    channels.standings.heard(key, channels.now());
+    if is_theirs {
+        channels.standings.heard(key, channels.now());
+    }
     Ok(answer)
 }
 

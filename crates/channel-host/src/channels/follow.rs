@@ -11,7 +11,7 @@ use protocol::record::Record;
 use service::HealthHandle;
 
 use crate::channels::reading::Log;
-use crate::channels::{Channels, beat};
+use crate::channels::{Channels, beat, canary};
 use crate::limits::{BEAT_EVERY, REOPEN_PAUSE};
 
 /// How long a log that stands still holds up the other one: reading ahead costs memory and nothing else.
@@ -108,6 +108,7 @@ fn contacts(channels: &Channels, item: &TailItem) -> anyhow::Result<()> {
     let record: Record =
         serde_json::from_slice(&item.payload).with_context(|| format!("read record {}", item.seq))?;
     anyhow::ensure!(record.v <= WIRE_VERSION, "read record {}: written by a later version", item.seq);
+    canary::hear(channels, item.seq, &record);
     let grown = channels.book().record(item.seq, &record);
     if !grown.is_empty() {
         channels.grow(grown);

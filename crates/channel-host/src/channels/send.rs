@@ -23,7 +23,7 @@ use crate::channels::book::{Book, Step, Talk};
 use crate::channels::compose::{File, NotComposed, attached, compose};
 use crate::channels::door::provider_hash;
 use crate::channels::lanes::{Lanes, Left, May, longer_ms, pause_ms};
-use crate::channels::{Channels, beat};
+use crate::channels::{Channels, beat, canary};
 use crate::limits::{BEAT_EVERY, LEASE, PUBLISH_WITHIN, SENDS_AT_ONCE_MAX, SENDS_END_WITHIN};
 
 /// The lease of who sends.
@@ -128,6 +128,7 @@ impl<'a> Leader<'a> {
                 self.lanes.renews(&key, waiting);
             }
             self.ready.extend(self.channels.take_grown());
+            canary::start(self.channels);
             let next = self.start_ready();
             let pause = next.map_or(BEAT_EVERY, |at| Duration::from_millis(at.since(self.channels.now())));
             tokio::select! {

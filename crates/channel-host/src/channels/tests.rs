@@ -147,6 +147,7 @@ async fn channels(
         grown: Mutex::default(),
         wake: Notify::new(),
         request_seats: Seats::new(1, 2),
+        canaries: canary::Canaries::new(None, Client::new(ANSWER_WITHIN).unwrap()),
         status_seats: Semaphore::new(1),
         read: watch::Sender::new(Read::default()),
         intake: Intake { kit, bus, sealer, hasher, subjects, privacy: Arc::default() },

@@ -118,6 +118,7 @@ impl Scribe {
             | InputBody::AgentConnected { .. }
             | InputBody::AgentDisconnected { .. }
             | InputBody::Integration(_)
+            | InputBody::Canary(_)
             | InputBody::ParkedDismissed { .. } => Vec::new(),
             InputBody::Empowerment(_) => vec![Event::Passed { context: None }],
             InputBody::Wish(wish) => self.wish(wish),

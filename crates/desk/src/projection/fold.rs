@@ -135,6 +135,7 @@ impl Projection {
             | Event::IncidentWorked { .. }
             | Event::DeclinesLapsed { .. }
             | Event::Widened { .. }
+            | Event::CanaryHeard { .. }
             | Event::DuplicateSkipped
             | Event::Parked { .. } => {}
         }

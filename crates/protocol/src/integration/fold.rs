@@ -163,6 +163,7 @@ fn of_event(event: &Event) -> Option<(ContactId, Whole<'_>)> {
         | Event::MessageHeldBack { .. }
         | Event::ActSettled { .. }
         | Event::CommandSettled { .. }
+        | Event::CanaryHeard { .. }
         | Event::DuplicateSkipped
         | Event::Parked { .. } => return None,
     };

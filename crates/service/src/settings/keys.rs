@@ -12,9 +12,9 @@ use tracing_subscriber::EnvFilter;
 use super::secret::Reference;
 use super::signin;
 use super::{
-    CellSettings, DataSettings, DeskSettings, DrainSettings, EmpowermentSettings, Fault, Fields,
-    HealthSettings, HttpSettings, LimitSettings, LogFormat, LogSettings, NatsSettings, RoutingSettings,
-    Secret, Settings, StreamSettings, WatchSettings, WebSettings, WebhookSettings,
+    CanarySettings, CellSettings, DataSettings, DeskSettings, DrainSettings, EmpowermentSettings, Fault,
+    Fields, HealthSettings, HttpSettings, LimitSettings, LogFormat, LogSettings, NatsSettings,
+    RoutingSettings, Secret, Settings, StreamSettings, WatchSettings, WebSettings, WebhookSettings,
 };
 use crate::http::{Prefix, is_this_machine};
 
@@ -57,6 +57,7 @@ pub(super) fn read(
         HealthSettings { stale_after: fields.duration("health.stale_after", &(seconds(1)..=minutes(10))) };
     let watch =
         WatchSettings { look_every: fields.duration("watch.look_every", &(millis(100)..=minutes(60))) };
+    let canary = canary(fields);
     let site = "\"http(s)://host[:port]\"";
     let demo_shop = fields.text("web.demo_shop", "\"yes\", \"no\" or \"auto\"", |text| match text {
         "yes" => Some(Some(true)),
@@ -73,6 +74,7 @@ pub(super) fn read(
         http: HttpSettings {
             listen,
             public_url: public_url?.unwrap_or_else(|| local_origin(listen)),
+            here: local_origin(listen),
             watch_listen: watch_listen?,
             dangerous_in_the_clear,
             trusted_proxies,
@@ -90,6 +92,7 @@ pub(super) fn read(
         drain,
         health,
         watch,
+        canary: canary?,
         web: WebSettings { sites, demo_shop: demo_shop? },
         webhooks,
     })
@@ -99,6 +102,24 @@ fn data(fields: &mut Fields) -> Option<DataSettings> {
     let folder = fields.text("data.folder", "a folder's path", folder_path);
     let master_key = fields.text("data.master_key", "a file's path, or \"\"", |text| Some(folder_path(text)));
     Some(DataSettings { folder: folder?, master_key: master_key? })
+}
+
+fn canary(fields: &mut Fields) -> Option<CanarySettings> {
+    let url = "\"http(s)://host[:port]\", or \"\"";
+    let enabled = fields.boolean("canary.enabled");
+    let every = fields.duration("canary.every", &(millis(500)..=minutes(60)));
+    let within = fields.duration("canary.within", &(millis(500)..=minutes(10)));
+    let [chat_url, channels_url, receiver_url] =
+        ["canary.chat_url", "canary.channels_url", "canary.receiver_url"]
+            .map(|key| fields.text(key, url, origin_or_none));
+    Some(CanarySettings {
+        enabled,
+        every,
+        within,
+        chat_url: chat_url?,
+        channels_url: channels_url?,
+        receiver_url: receiver_url?,
+    })
 }
 
 fn webhooks(fields: &mut Fields) -> WebhookSettings {

@@ -134,7 +134,7 @@ command_wait = \"1s\"
          ip_new_conversations_per_minute, ip_sockets, ip_upload_bytes_per_minute, note_max, text_max, \
          visitor_frames_per_minute, visitor_uploads_per_minute, found an unknown key",
         r#"winterband.toml:14: nats.credentials: expected { file = "..." } or { env = "..." }, found a value that is not shown"#,
-        "winterband.toml:16: desks: expected one of cell, data, desk, drain, empowerment, health, http, limits, log, nats, oidc, routing, \
+        "winterband.toml:16: desks: expected one of canary, cell, data, desk, drain, empowerment, health, http, limits, log, nats, oidc, routing, \
          signin, streams, watch, web, webhooks, found an unknown key",
     ];
     assert_eq!(faults(text), expected);

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use bus::StreamSeen;
+use protocol::ChannelKind;
+use protocol::canary::{CanariesAnswer, CanaryHop, CanaryStanding};
 
 use super::{Finding, State};
 
@@ -128,6 +130,50 @@ pub(super) fn router(before: Router, after: Router) -> Finding {
     }
 }
 
+/// How far the customers come whom we play ourselves.
+pub(super) fn canaries(answer: Option<&CanariesAnswer>) -> Vec<Finding> {
+    let Some(CanariesAnswer { canaries }) = answer else {
+        let words = "no process with the role watch answers: nobody tries the channels";
+        return vec![Finding::odd("canaries", words)];
+    };
+    let broken = canaries.iter().filter_map(|one| {
+        let CanaryStanding { channel, account, .. } = one;
+        let advice = canary_advice(one.broken?, *channel);
+        let told = one.words.as_deref().map(|words| format!(" ({words})")).unwrap_or_default();
+        Some(Finding::sick("canaries", format!("who writes by {channel} {account} {advice}{told}")))
+    });
+    let mut found: Vec<Finding> = broken.collect();
+    if found.is_empty() {
+        let through = canaries.iter().filter(|one| one.succeeded_at.is_some()).count();
+        let words = format!(
+            "{through} of {} accounts that are tried came through at their last round",
+            canaries.len()
+        );
+        found.push(Finding::well("canaries", words));
+    }
+    found
+}
+
+/// What is wrong where a canary stopped, and what to do.
+fn canary_advice(hop: CanaryHop, channel: ChannelKind) -> String {
+    let role = if channel == ChannelKind::Web { "chat" } else { "channels" };
+    match hop {
+        CanaryHop::Door => {
+            format!("is not let in: look at the process with the role {role}, and the way there")
+        }
+        CanaryHop::Inbound => {
+            format!(
+                "is let in and not taken: look at nats-server, at its disk, and at the log of the role {role}"
+            )
+        }
+        CanaryHop::Routing => "waits to be decided: look at the process with the role routing".to_owned(),
+        CanaryHop::Desk => "is seen at no desk: look at the process with the role desk".to_owned(),
+        CanaryHop::Delivery => {
+            format!("is answered and not told: look at the process with the role {role}")
+        }
+    }
+}
+
 /// How much was kept aside for a person.
 pub(super) fn parked(items: u64) -> Option<Finding> {
     (items > 0).then(|| {
@@ -141,6 +187,7 @@ pub(super) fn parked(items: u64) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use bus::StreamUsage;
+    use protocol::{Millis, SubjectToken};
 
     use super::*;
 
@@ -197,6 +244,30 @@ mod tests {
         assert_eq!(told(&log(), &StreamSeen { usage: usage(69), ..seen() }), []);
         assert!(place(&log(), None).iter().all(|finding| finding.state == State::Sick));
         assert_eq!(place(&Place { is_needed: false, ..log() }, None), []);
+    }
+
+    #[test]
+    fn where_a_canary_stopped_is_said_with_what_to_do() {
+        let (channel, account) = (ChannelKind::Web, "shop".parse().unwrap());
+        let one = |broken| CanaryStanding {
+            channel,
+            account: SubjectToken::clone(&account),
+            broken,
+            words: broken.map(|_| "connect to chat:8080".to_owned()),
+            since: Millis(1),
+            succeeded_at: Some(Millis(1)),
+        };
+        let of = |broken| canaries(Some(&CanariesAnswer { canaries: vec![one(broken)] })).remove(0);
+        assert_eq!(of(None).state, State::Well);
+        for hop in CanaryHop::ALL {
+            let found = of(Some(hop));
+            assert_eq!(found.state, State::Sick);
+            for words in ["who writes by web shop ", "look at ", "(connect to chat:8080)"] {
+                assert!(found.words.contains(words), "{}", found.words);
+            }
+        }
+        assert_eq!(canaries(None)[0].state, State::Odd, "nobody watches");
+        assert_eq!(canaries(Some(&CanariesAnswer::default()))[0].state, State::Well);
     }
 
     #[test]

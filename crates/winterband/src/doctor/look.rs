@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bus::places::StreamSizes;
 use bus::{Bus, Deadline, DiskSpace, LEASE_TTL, places};
+use protocol::canary::CanariesAnswer;
 use protocol::delivery::{AccountState, AccountsAnswer};
 use protocol::{Record, streams};
 use serde_json::Value;
@@ -259,6 +260,17 @@ pub(super) async fn channels(settings: &Settings, bus: &Bus) -> Vec<Finding> {
         ));
     }
     found
+}
+
+/// The canary customers of the accounts.
+pub(super) async fn canaries(settings: &Settings, bus: &Bus) -> Vec<Finding> {
+    if !settings.canary.enabled {
+        return Vec::new();
+    }
+    let Ok(subjects) = boot::subjects(settings) else { return Vec::new() };
+    let asked = bus.request(&subjects.canaries(), "{}".into(), Deadline::after(ANSWER_WITHIN)).await;
+    let answer = asked.ok().and_then(|answer| serde_json::from_slice::<CanariesAnswer>(&answer).ok());
+    judge::canaries(answer.as_ref())
 }
 
 /// The recount of everything.

@@ -31,11 +31,16 @@ pub(super) fn of(user: User, subjects: &Subjects, integrations: &[&SubjectToken]
         Role::Chat => chat(rights, subjects),
         Role::Channels => channels(rights, subjects),
         // How full a stream is, every process sees.
-        Role::Watch => rights.reads(CONTACTS).reads(PARKED).looks_at(ERASURES),
+        Role::Watch => watch(rights, subjects),
         Role::Api => {
             integrations.iter().fold(api(rights, subjects), |rights, name| lane(rights, subjects, name))
         }
     }
+}
+
+/// It writes nothing: its canary customers come in by the doors of customers, and it reads how far they come.
+fn watch(rights: Rights, subjects: &Subjects) -> Rights {
+    rights.reads(INBOUND).reads(CONTACTS).reads(PARKED).looks_at(ERASURES).answers(&subjects.canaries())
 }
 
 /// Every process opens with the keys of customers, and watches the room that is left.
@@ -147,6 +152,7 @@ fn desk(rights: Rights, subjects: &Subjects) -> Rights {
         .writes_objects(FILES)
         .reads_objects(EXPORTS)
         .writes(&subjects.inbound_commands())
+        .writes(&subjects.inbound_canary())
         .writes(&subjects.inbound_presence())
         .writes(&subjects.typing_all())
         .hears(&subjects.typing_all())

@@ -136,6 +136,7 @@ fn nobody_may_what_is_anothers() {
     only("wb.c1.log.deliveries.email.support", &[Role::Channels]);
     only("wb.c1.in.config", &[Role::Api]);
     only("wb.c1.in.wish", &[Role::Empowerment]);
+    only("wb.c1.in.canary", &[Role::Desk]);
     only("wb.c1.in.cmd.agt_1", &[Role::Desk, Role::Api]);
     only("wb.c1.in.msg.email.support", &[Role::Channels, Role::Api]);
     only("$KV.ACCOUNTS.agent.anna", &[Role::Desk, Role::Api]);
