@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The arrows of ARCHITECTURE.md: a crate, and what it may use of ours.
-const ARROWS: [(&str, &[&str]); 25] = [
+const ARROWS: [(&str, &[&str]); 26] = [
     ("protocol", &[]),
     ("conditions", &["protocol"]),
     ("routing-core", &["conditions", "protocol"]),
@@ -36,8 +36,9 @@ const ARROWS: [(&str, &[&str]); 25] = [
             "service",
         ],
     ),
-    ("bus", &["protocol"]),
-    ("service", &[]),
+    ("traces", &[]),
+    ("bus", &["protocol", "traces"]),
+    ("service", &["traces"]),
     ("policy-file", &["protocol", "service"]),
     ("rights", &["bus", "protocol", "service"]),
     ("watch", &["bus", "channel-web", "protocol", "service", "webhook-signature"]),

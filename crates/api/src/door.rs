@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 use crate::keys::key_id;
 use crate::routes::Needs;
-use crate::{NAME, Shared, problems};
+use crate::{NAME, Shared, problems, traced};
 
 /// Longest key that is looked at, bytes.
 const KEY_BYTES_MAX: usize = 512;
@@ -104,6 +104,11 @@ impl Caller {
         self.account.integration.as_ref()
     }
 
+    /// Whether it is another system, known by its key, and not an agent by way of the desk.
+    pub(crate) fn is_key(&self) -> bool {
+        self.agent.is_none()
+    }
+
     /// Whether the key may do everything.
     pub(crate) fn is_admin(&self) -> bool {
         self.account.admin && self.account.agent.is_none()
@@ -181,8 +186,9 @@ pub(crate) async fn guard(
     let admitted = known.and_then(|caller| caller.admitted_by(needs).map(|()| caller));
     match admitted {
         Ok(caller) => {
+            let span = api.traced.request(&caller, &request);
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            traced::within(span, next.run(request)).await
         }
         Err(problem) => {
             api.kit.metrics.refused_total.inc([NAME, problem.code]);

@@ -31,6 +31,7 @@ mod problems;
 mod publish;
 mod routes;
 mod sessions;
+mod traced;
 mod trail;
 mod webhooks;
 
@@ -50,6 +51,7 @@ use crate::feed::Feeds;
 use crate::floor::Floor;
 use crate::keys::KeyRing;
 use crate::orders::waiting::Waiting;
+use crate::traced::Traced;
 use crate::webhooks::Rows;
 
 pub use contract::{asyncapi_document, openapi_document, schemas};
@@ -76,6 +78,7 @@ struct Api {
     hasher: IdHasher,
     subjects: Subjects,
     audit: Audit,
+    traced: Traced,
     accounts: Bucket,
     channels: ChannelAccounts,
     sessions: Bucket,
@@ -137,6 +140,7 @@ pub async fn start(
         hasher,
         subjects,
         audit,
+        traced: Traced::new(kit),
         accounts,
         channels,
         sessions,

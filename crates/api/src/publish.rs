@@ -5,7 +5,7 @@ use std::time::Duration;
 use bus::{Deadline, PublishError, Published, RoomLevel, SealError};
 use bytes::Bytes;
 use protocol::content::Sealed;
-use protocol::{IdentityId, Subject};
+use protocol::{IdentityId, Subject, streams};
 use service::Problem;
 
 use crate::{Api, problems};
@@ -21,7 +21,10 @@ pub(crate) async fn store(
     payload: Vec<u8>,
 ) -> Result<Published, Problem> {
     let deadline = Deadline::after(PUBLISH_WAIT_MAX);
-    api.bus.publish_durable(subject, msg_id, Bytes::from(payload), deadline).await.map_err(
+    let stream = if *subject == api.subjects.parked() { streams::PARKED } else { streams::INBOUND };
+    let span = api.traced.sending(stream);
+    let trace = span.context();
+    api.bus.publish_traced(subject, msg_id, Bytes::from(payload), trace.as_ref(), deadline).await.map_err(
         |error| match error {
             PublishError::Full => problems::storage_full(),
             PublishError::TooLarge => problems::too_large_to_keep(),

@@ -17,9 +17,12 @@ use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use protocol::Subject;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use traces::TraceContext;
 
 use crate::connection::{Bus, unless_reconnected};
-use crate::publish::{CODES_WRONG_LAST, PublishError, RECONNECTED, is_pattern, publish_error, server_code};
+use crate::publish::{
+    CODES_WRONG_LAST, PublishError, RECONNECTED, is_pattern, publish_error, server_code, with_trace,
+};
 
 /// Appends on the way at once; a larger window is slower and a fence then refuses more.
 pub const APPEND_WINDOW: usize = 256;
@@ -130,6 +133,20 @@ impl Appender {
         msg_id: &str,
         payload: Bytes,
     ) -> Result<AppendTicket, AppendError> {
+        self.append_traced(subject, msg_id, payload, None).await
+    }
+
+    /// As [`Appender::append`]; whoever reads it finds the place in a trace below which it goes on.
+    ///
+    /// # Errors
+    /// As [`Appender::append`].
+    pub async fn append_traced(
+        &mut self,
+        subject: &Subject,
+        msg_id: &str,
+        payload: Bytes,
+        trace: Option<&TraceContext>,
+    ) -> Result<AppendTicket, AppendError> {
         let Ok(permit) = Arc::clone(&self.window).acquire_owned().await else {
             return Err(AppendError::Unknown("the window is closed".into()));
         };
@@ -140,7 +157,7 @@ impl Appender {
             return Err(self.outcome.poison(&AppendError::Unknown("the subject is a pattern".into())));
         }
         let sent_on = self.bus.connection_count();
-        let message = self.fenced(msg_id).payload(payload);
+        let message = with_trace(self.fenced(msg_id).payload(payload), trace);
         let ack = match self.bus.js.send_publish(subject.as_str().to_owned(), message).await {
             Ok(ack) => ack,
             Err(error) => return Err(self.outcome.poison(&append_error(&error))),

@@ -9,6 +9,7 @@ use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use protocol::Subject;
 use tokio::sync::watch;
+use traces::TraceContext;
 
 use crate::connection::{Bus, unless_reconnected};
 use crate::deadline::Deadline;
@@ -90,14 +91,28 @@ impl Bus {
         payload: Bytes,
         deadline: Deadline,
     ) -> Result<Published, PublishError> {
+        self.publish_traced(subject, msg_id, payload, None, deadline).await
+    }
+
+    /// As [`Bus::publish_durable`]; whoever reads it finds the place in a trace below which it goes on.
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    pub async fn publish_traced(
+        &self,
+        subject: &Subject,
+        msg_id: &str,
+        payload: Bytes,
+        trace: Option<&TraceContext>,
+        deadline: Deadline,
+    ) -> Result<Published, PublishError> {
         let deadline = deadline.at_most(RETRY_MAX);
         let mut pause = RETRY_PAUSE_FIRST;
         let mut reason = "no time left".to_owned();
         let mut retries = 0;
         while !deadline.has_passed() {
-            let attempt = async {
-                self.publish_pipelined(subject, msg_id, payload.clone()).await?.acknowledged().await
-            };
+            let attempt =
+                async { self.send_one(subject, msg_id, payload.clone(), trace).await?.acknowledged().await };
             reason = match tokio::time::timeout_at(deadline.tokio(), attempt).await {
                 Ok(Err(PublishError::Unavailable(reason))) => reason,
                 Ok(result) => return result.map(|published| Published { retries, ..published }),
@@ -122,15 +137,31 @@ impl Bus {
         msg_id: &str,
         payload: Bytes,
     ) -> Result<PendingPublish, PublishError> {
+        self.send_one(subject, msg_id, payload, None).await
+    }
+
+    async fn send_one(
+        &self,
+        subject: &Subject,
+        msg_id: &str,
+        payload: Bytes,
+        trace: Option<&TraceContext>,
+    ) -> Result<PendingPublish, PublishError> {
         if is_pattern(subject) {
             return Err(PublishError::Refused("the subject is a pattern".into()));
         }
-        let message = PublishMessage::build().payload(payload).message_id(msg_id);
+        let message = with_trace(PublishMessage::build().payload(payload).message_id(msg_id), trace);
         let sent_on = self.connection_count();
         let sent = self.js.send_publish(subject.as_str().to_owned(), message).await;
         sent.map(|ack| PendingPublish { ack, connections: self.connections.clone(), sent_on })
             .map_err(|error| publish_error(&error))
     }
+}
+
+/// Notes a place in a trace beside a message; without one nothing is added.
+pub(crate) fn with_trace(message: PublishMessage, trace: Option<&TraceContext>) -> PublishMessage {
+    let headers = trace.map(TraceContext::headers).unwrap_or_default();
+    headers.into_iter().fold(message, |message, (name, value)| message.header(name, value))
 }
 
 /// The server would store a message under a literal wildcard.

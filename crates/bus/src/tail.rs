@@ -16,6 +16,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use protocol::Subject;
 use tokio::time::{Instant, Sleep};
+use traces::{TRACEPARENT, TRACESTATE, TraceContext};
 
 use crate::connection::Bus;
 use crate::deadline::Deadline;
@@ -72,6 +73,18 @@ impl TailItem {
     #[must_use]
     pub fn msg_id(&self) -> Option<&str> {
         self.header("Nats-Msg-Id")
+    }
+
+    /// Whether anything of traces stands beside it, be it readable or not.
+    #[must_use]
+    pub fn has_trace_headers(&self) -> bool {
+        [TRACEPARENT, TRACESTATE].iter().any(|name| self.header(name).is_some())
+    }
+
+    /// The place in a trace below which what is done with it hangs, if its writer noted one.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        TraceContext::read(self.header(TRACEPARENT), self.header(TRACESTATE))
     }
 
     pub(crate) fn from_raw(message: StreamMessage) -> Self {

@@ -50,6 +50,7 @@ use crate::intake::Intake;
 use crate::limits::{
     BEAT_EVERY, IP_REQUESTS_MAX, LOOP_MAILS, LOOP_WITHIN, RATE_KEYS_MAX, REOPEN_PAUSE, REQUESTS_MAX,
 };
+use crate::traced::Traced;
 
 /// Largest request that is read at all, bytes; an adapter's own limit is lower.
 const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -162,7 +163,9 @@ pub async fn start_channels(
         .await
         .context("open the store of files")?;
     let privacy = crate::intake::privacy(kit)?;
-    let intake = Intake { kit: kit.clone(), bus, sealer, hasher, subjects: Subjects::new(cell), privacy };
+    let traced = Arc::new(Traced::new(kit, "channels"));
+    let subjects = Subjects::new(cell);
+    let intake = Intake { kit: kit.clone(), bus, sealer, hasher, subjects, privacy, traced };
     let standings = Standings::new(kit.metrics.clone(), [], intake.now());
     let accounts = Accounts::default();
     let sends = sends_of(&accounts);

@@ -145,6 +145,8 @@ fn apply(host: &Host, item: &TailItem) -> anyhow::Result<()> {
     let record: Record =
         serde_json::from_slice(&item.payload).with_context(|| format!("read record {}", item.seq))?;
     anyhow::ensure!(record.v <= WIRE_VERSION, "read record {}: written by a later version", item.seq);
+    // What is read again at the start was shown long ago.
+    let _span = host.rooms.is_ready().then(|| host.intake.traced.record(item, &record));
     host.rooms.apply(item.seq, &record);
     Ok(())
 }

@@ -13,14 +13,17 @@ use protocol::input::{CustomerMessage, Input, InputBody, MessageThread, WIRE_VER
 use protocol::limits::CUSTOMER_KEYS_MAX;
 use protocol::parked::Parked;
 use protocol::privacy::Privacy;
+use protocol::streams::INBOUND;
 use protocol::subjects::Subjects;
 use protocol::{
     ChannelKind, Hash128, IdentityId, Language, MessageId, Millis, ParkedId, Subject, SubjectToken,
 };
 use service::Kit;
+use service::spans::TraceContext;
 use uuid::Uuid;
 
 use crate::limits::PUBLISH_WITHIN;
+use crate::traced::Traced;
 
 /// Longest that parking something may take.
 const PARK_WITHIN: Duration = Duration::from_secs(5);
@@ -34,6 +37,7 @@ pub(crate) struct Intake {
     pub(crate) hasher: IdHasher,
     pub(crate) subjects: Subjects,
     pub(crate) privacy: Arc<Privacy>,
+    pub(crate) traced: Arc<Traced>,
 }
 
 /// Why something did not become durable. It may have been all the same, and the same again is the same.
@@ -71,6 +75,8 @@ pub(crate) struct Said<'a> {
     pub(crate) language: Option<Language>,
     pub(crate) thread: Option<Box<MessageThread>>,
     pub(crate) inbound: &'a Inbound,
+    /// Below what its trace goes on.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl Intake {
@@ -81,7 +87,7 @@ impl Intake {
     /// Makes a message durable; the same id with the same words is the same message. Other words under it go on to the
     /// core, which parks them: the server must not swallow them as a repetition.
     pub(crate) async fn say(&self, said: Said<'_>) -> Result<Published, NotTaken> {
-        let Said { channel, account, identity, message, language, thread, inbound } = said;
+        let Said { channel, account, identity, message, language, thread, inbound, trace } = said;
         let mut content = inbound.content.clone();
         self.mask(channel, account, &mut content);
         let content = self.bytes_of(&content)?;
@@ -114,9 +120,8 @@ impl Intake {
             body,
         };
         let id = format!("{provider_hash}-{content_hash}");
-        let published = self
-            .send(&self.subjects.inbound_message(channel, account), &id, InputBody::Message(message))
-            .await?;
+        let subject = self.subjects.inbound_message(channel, account);
+        let published = self.send_below(trace.as_ref(), &subject, &id, InputBody::Message(message)).await?;
         let metrics = &self.kit.metrics;
         metrics.retried_total.add([channel.as_str()], published.retries.into());
         if published.duplicate {
@@ -178,10 +183,24 @@ impl Intake {
         id: &str,
         body: InputBody,
     ) -> Result<Published, NotTaken> {
+        self.send_below(None, subject, id, body).await
+    }
+
+    /// As [`Intake::send`], of what is traced.
+    pub(crate) async fn send_below(
+        &self,
+        above: Option<&TraceContext>,
+        subject: &Subject,
+        id: &str,
+        body: InputBody,
+    ) -> Result<Published, NotTaken> {
+        let span = self.traced.sending(INBOUND, above);
         let input = Input { v: WIRE_VERSION, made_at: self.now(), body };
         let bytes = serde_json::to_vec(&input).map_err(|error| broken("write an input", &error))?;
         let deadline = Deadline::after(PUBLISH_WITHIN);
-        let published = self.bus.publish_durable(subject, id, Bytes::from(bytes), deadline).await;
+        let trace = span.context();
+        let published =
+            self.bus.publish_traced(subject, id, Bytes::from(bytes), trace.as_ref(), deadline).await;
         published.map_err(|error| not_taken("store an input", &error))
     }
 

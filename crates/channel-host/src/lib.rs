@@ -19,6 +19,7 @@ mod projection;
 mod rooms;
 mod socket;
 mod take;
+mod traced;
 mod upgrade;
 mod users;
 mod welcome;
@@ -48,6 +49,7 @@ use crate::limits::{
     DOWNLOADS_MAX, IP_DOWNLOADS_MAX, IP_UPLOADS_MAX, RATE_KEYS_MAX, SOCKETS_MAX, UPLOADS_MAX,
 };
 use crate::rooms::Rooms;
+use crate::traced::Traced;
 use crate::users::LiveUsers;
 
 /// What every part of the role needs.
@@ -122,6 +124,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         hasher: hasher.clone(),
         subjects: subjects.clone(),
         privacy: intake::privacy(kit)?,
+        traced: Arc::new(Traced::new(kit, "chat")),
     };
     let channel_accounts = ChannelAccounts::open(&bus, sealer.clone(), hasher.clone()).await;
     let channel_accounts = channel_accounts.context("make the bucket for accounts of channels")?;

@@ -13,6 +13,7 @@ use protocol::ConversationId;
 use protocol::content::{Attachment, Content, Sealed};
 use protocol::record::EntryKind;
 use protocol::thread::Entry;
+use service::spans::Kind;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
@@ -261,6 +262,7 @@ impl Talk {
             to: None,
             now: self.host.now(),
         };
+        let _span = self.host.intake.traced.delivering(entry, "send frame", Kind::Producer);
         line.send_text(self.host.chat.frame(&outbound)).await?;
         self.shown.cursor = entry.seq;
         self.told_missing = false;

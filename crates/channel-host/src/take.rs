@@ -11,6 +11,7 @@ use protocol::input::InputBody;
 use protocol::remedy::EmpowermentInput;
 use protocol::{ChannelKind, IdentityId, Language, MessageId, NoticeId, SubjectToken};
 use service::rate::RetryAfter;
+use service::spans::Kind;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -187,6 +188,7 @@ impl Taker {
         let Speaker { account, identity, language, user, .. } = &self.speaker;
         self.settle(&said.inbound.content).await?;
         let named = user.as_ref().map(|user| named(&said.inbound, user));
+        let span = self.host.intake.traced.came("chat message", Kind::Server);
         let said = Said {
             channel: ChannelKind::Web,
             account,
@@ -195,6 +197,7 @@ impl Taker {
             language: *language,
             thread: None,
             inbound: named.as_ref().unwrap_or(&said.inbound),
+            trace: span.context(),
         };
         self.host.intake.say(said).await.map_err(refusal_of)
     }

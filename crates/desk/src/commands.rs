@@ -3,12 +3,14 @@
 mod seal;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bus::{Deadline, PublishError, Published, RoomLevel};
 use protocol::command::AgentCommand;
 use protocol::content::Content;
 use protocol::desk::{DeskCommand, ToDesk};
 use protocol::input::WIRE_VERSION;
+use protocol::streams::INBOUND;
 use protocol::{AgentId, CommandId, ContactId, Input, InputBody, Refusal};
 use tokio::sync::mpsc;
 
@@ -110,9 +112,10 @@ impl Lane {
             self.require_shown(*contact, *wish).await?;
         }
         let gateway = &self.gateway;
-        let by = AnsweredBy::of(&asked);
-        let body =
-            InputBody::Command(AgentCommand { id, agent: self.agent, command: self.seal(asked).await? });
+        let (by, since) = (AnsweredBy::of(&asked), SystemTime::now());
+        let command = self.seal(asked).await?;
+        let span = gateway.traced.command(self.agent, &command, since);
+        let body = InputBody::Command(AgentCommand { id, agent: self.agent, command });
         let input = Input { v: WIRE_VERSION, made_at: gateway.now(), body };
         let payload = serde_json::to_vec(&input).map_err(|error| NotTaken::Broken(error.to_string()))?;
         let subject = gateway.subjects.inbound_command(self.agent);
@@ -121,7 +124,9 @@ impl Lane {
         gateway.hub.tell(self.agent, ToLine::Expect { socket: self.socket, command: id });
         // With the agent: the same id made up by another agent's client is another command.
         let msg_id = format!("{}-{id}", self.agent);
-        match gateway.bus.publish_durable(&subject, &msg_id, payload.into(), deadline).await {
+        let sending = gateway.traced.sending(INBOUND, span.context().as_ref());
+        let trace = sending.context();
+        match gateway.bus.publish_traced(&subject, &msg_id, payload.into(), trace.as_ref(), deadline).await {
             // A duplicate's record stands in the log or is on its way to it: the line has it or gets it.
             Ok(published) => Ok(published),
             // A server that meets a full disk does not say so: it answers no more.

@@ -16,6 +16,7 @@ use protocol::{
     AgentId, CommandId, ContactId, ConversationId, Event, GatewayId, Hash128, IdentityId, Millis, Record,
     RemedyId, RemedyRecord, SubjectToken,
 };
+use service::spans::TraceContext;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -28,11 +29,14 @@ use crate::shown::{AgentPicture, Push, Shown};
 /// Most changes that wait for one agent's desks; past it the desks are closed, come back and resume.
 pub(crate) const CHANGES_WAITING_MAX: usize = 4096;
 
+/// Below what a change is shown, if its record is traced.
+pub(crate) type Trace = Option<Arc<TraceContext>>;
+
 /// What an agent's line is told.
 #[derive(Debug)]
 pub(crate) enum ToLine {
     /// A record of a log changed something.
-    Pushed { log: Log, seq: u64, push: Push },
+    Pushed { log: Log, seq: u64, push: Push, trace: Trace },
     /// A desk said hello.
     Attach(Attach),
     /// A desk is gone.
@@ -99,7 +103,7 @@ impl Hub {
     }
 
     /// Folds a record of routing and tells the lines whose agents it concerns; gives who no longer has what.
-    pub(crate) fn fold(&self, seq: u64, record: &Record) -> Vec<(AgentId, ContactId)> {
+    pub(crate) fn fold(&self, seq: u64, record: &Record, trace: &Trace) -> Vec<(AgentId, ContactId)> {
         let mut inner = self.lock();
         // Told while the lock is held: who hears of it sees the floor with it.
         if record.events.iter().any(|event| matches!(event, Event::ConfigApplied)) {
@@ -113,31 +117,34 @@ impl Hub {
             if inner.lines.contains_key(&agent)
                 && let Some(push) = inner.shown.push(agent, change)
             {
-                inner.tell(agent, ToLine::Pushed { log: Log::Contacts, seq, push });
+                let trace = trace.clone();
+                inner.tell(agent, ToLine::Pushed { log: Log::Contacts, seq, push, trace });
             }
         }
         given_up
     }
 
     /// Folds a record of the worker and tells the lines whose agents it concerns.
-    pub(crate) fn fold_remedies(&self, seq: u64, record: &RemedyRecord) {
+    pub(crate) fn fold_remedies(&self, seq: u64, record: &RemedyRecord, trace: &Trace) {
         let mut inner = self.lock();
         for (agent, change) in inner.shown.fold_remedies(seq, record) {
             if inner.lines.contains_key(&agent) {
                 let push = inner.shown.push_remedies(agent, change);
-                inner.tell(agent, ToLine::Pushed { log: Log::Remedies, seq, push });
+                let trace = trace.clone();
+                inner.tell(agent, ToLine::Pushed { log: Log::Remedies, seq, push, trace });
             }
         }
     }
 
     /// Folds what became of a message and tells the lines whose agents show its conversation.
-    pub(crate) fn fold_delivery(&self, seq: u64, record: &Delivery) {
+    pub(crate) fn fold_delivery(&self, seq: u64, record: &Delivery, trace: &Trace) {
         let mut inner = self.lock();
         let Some(delivered) = inner.shown.deliveries.fold(seq, record) else { return };
         let conversation = record.conversation;
         for agent in inner.shown.floor.shown_to(conversation) {
             let push = Push::Delivered { conversation, delivered: delivered.clone() };
-            inner.tell(agent, ToLine::Pushed { log: Log::Deliveries, seq, push });
+            let trace = trace.clone();
+            inner.tell(agent, ToLine::Pushed { log: Log::Deliveries, seq, push, trace });
         }
     }
 

@@ -43,6 +43,7 @@ mod signin;
 mod socket;
 mod strangers;
 mod till;
+mod traced;
 mod watching;
 
 use std::sync::Arc;
@@ -67,6 +68,7 @@ use crate::hub::Hub;
 use crate::oidc::Oidc;
 use crate::sessions::LiveSessions;
 use crate::strangers::Strangers;
+use crate::traced::Traced;
 
 pub use routes::{Needs, listed};
 
@@ -97,6 +99,7 @@ struct Gateway {
     privacy: Privacy,
     exports: Exports,
     consents: Consents,
+    traced: Traced,
 }
 
 impl Gateway {
@@ -140,6 +143,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
     let gateway = Arc::new(Gateway {
         exports,
         consents,
+        traced: Traced::new(kit),
         kit: kit.clone(),
         bus,
         sealer,

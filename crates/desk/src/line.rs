@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::extract::ws::Utf8Bytes;
 use protocol::desk::ToDesk;
 use protocol::{AgentId, CommandId, ConversationId};
+use service::spans::{Span, TraceContext};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -35,18 +36,31 @@ const TICK: Duration = Duration::from_secs(1);
 /// The way to one desk.
 #[derive(Clone, Debug)]
 pub(crate) struct Outbox {
-    frames: mpsc::Sender<Utf8Bytes>,
+    frames: mpsc::Sender<Frame>,
     stop: CancellationToken,
 }
 
+/// A frame on its way to one desk.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) text: Utf8Bytes,
+    /// Ends when the last desk that it goes to has it.
+    pub(crate) _span: Option<Arc<Span>>,
+}
+
 impl Outbox {
-    pub(crate) fn new(frames: mpsc::Sender<Utf8Bytes>, stop: CancellationToken) -> Self {
+    pub(crate) fn new(frames: mpsc::Sender<Frame>, stop: CancellationToken) -> Self {
         Self { frames, stop }
     }
 
     /// Puts a frame out; a desk that does not take them in time is closed, comes back and resumes.
-    pub(crate) fn send(&self, frame: Utf8Bytes) {
-        if self.frames.try_send(frame).is_err() {
+    pub(crate) fn send(&self, text: Utf8Bytes) {
+        self.send_traced(text, None);
+    }
+
+    /// As [`Outbox::send`], with the span of it.
+    pub(crate) fn send_traced(&self, text: Utf8Bytes, span: Option<Arc<Span>>) {
+        if self.frames.try_send(Frame { text, _span: span }).is_err() {
             self.stop.cancel();
         }
     }
@@ -128,7 +142,7 @@ async fn run(gateway: Arc<Gateway>, agent: AgentId, new: NewLine) {
 impl Line {
     async fn hear(&mut self, what: ToLine) {
         match what {
-            ToLine::Pushed { log, seq, push } => self.pushed(log, seq, push).await,
+            ToLine::Pushed { log, seq, push, trace } => self.pushed(log, seq, push, trace.as_deref()).await,
             ToLine::Attach(attach) => self.attach(attach).await,
             ToLine::Detach { socket } => {
                 self.desks.remove(&socket);
@@ -179,7 +193,7 @@ impl Line {
     /// The answer goes to the desk that asked last. It may be there already: the log is faster than we are.
     fn expect(&mut self, socket: u64, command: CommandId) {
         if let Some(answer) = self.gateway.hub.settled(self.agent, command) {
-            return self.answer(socket, command, &answer);
+            return self.answer(socket, command, &answer, Span::none());
         }
         let until = Instant::now() + self.gateway.kit.settings.desk.command_wait;
         self.expected.insert(command, Expected { socket, until, was_told: false });
@@ -188,18 +202,20 @@ impl Line {
         }
     }
 
-    fn answer(&self, socket: u64, command: CommandId, answer: &Answer) {
+    fn answer(&self, socket: u64, command: CommandId, answer: &Answer, span: Span) {
         commands::count(&self.gateway, answer);
         if let Some(desk) = self.desks.get(&socket) {
-            desk.out.send(render::frame(&answer.frame(command)));
+            desk.out.send_traced(render::frame(&answer.frame(command)), span.shared());
         }
     }
 
-    async fn pushed(&mut self, log: Log, seq: u64, push: Push) {
+    async fn pushed(&mut self, log: Log, seq: u64, push: Push, trace: Option<&TraceContext>) {
+        let trace = trace.filter(|_| !self.desks.is_empty());
+        let span = self.gateway.traced.shows(self.agent, &push, trace);
         match push {
             Push::Settled { command, answer } => {
                 if let Some(expected) = self.expected.remove(&command) {
-                    self.answer(expected.socket, command, &answer);
+                    self.answer(expected.socket, command, &answer, span);
                 }
             }
             // Nobody looks: the next desk gets its state.
@@ -218,7 +234,7 @@ impl Line {
             | Push::AskEnded { .. }
             | Push::Promise(_)
             | Push::Kudos(_) => match self.frame_of(push).await {
-                Ok(frame) => self.show(log, seq, &frame),
+                Ok(frame) => self.show(log, seq, &frame, span),
                 Err(error) => {
                     tracing::warn!(%error, "the desks of an agent are to come back later");
                     self.close_desks();
@@ -257,10 +273,10 @@ impl Line {
         })
     }
 
-    fn show(&self, log: Log, seq: u64, frame: &ToDesk) {
-        let frame = render::frame(frame);
+    fn show(&self, log: Log, seq: u64, frame: &ToDesk, span: Span) {
+        let (frame, span) = (render::frame(frame), span.shared());
         for desk in self.desks.values().filter(|desk| !desk.shown_to.holds(log, seq)) {
-            desk.out.send(frame.clone());
+            desk.out.send_traced(frame.clone(), span.clone());
         }
     }
 

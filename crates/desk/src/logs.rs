@@ -7,6 +7,7 @@ use bus::{Tail, TailError, TailItem, TailOptions};
 use protocol::delivery::Delivery;
 use protocol::input::WIRE_VERSION;
 use protocol::{Record, RemedyRecord, streams};
+use service::spans::Span;
 use service::{Health, HealthHandle};
 
 use crate::watching::{BEAT_EVERY, REOPEN_PAUSE};
@@ -105,7 +106,8 @@ impl Log {
             Self::Contacts => {
                 let record: Record = serde_json::from_slice(&item.payload)?;
                 check_version(record.v)?;
-                let given_up = gateway.hub.fold(item.seq, &record);
+                let span = if is_live { gateway.traced.record(item, &record) } else { Span::none() };
+                let given_up = gateway.hub.fold(item.seq, &record, &span.context().map(Arc::new));
                 if is_live {
                     canary::answer(gateway, &record);
                 }
@@ -118,12 +120,14 @@ impl Log {
             Self::Remedies => {
                 let record: RemedyRecord = serde_json::from_slice(&item.payload)?;
                 check_version(record.v)?;
-                gateway.hub.fold_remedies(item.seq, &record);
+                let span = if is_live { gateway.traced.row(self.stream(), item) } else { Span::none() };
+                gateway.hub.fold_remedies(item.seq, &record, &span.context().map(Arc::new));
             }
             Self::Deliveries => {
                 let record: Delivery = serde_json::from_slice(&item.payload)?;
                 check_version(record.v)?;
-                gateway.hub.fold_delivery(item.seq, &record);
+                let span = if is_live { gateway.traced.row(self.stream(), item) } else { Span::none() };
+                gateway.hub.fold_delivery(item.seq, &record, &span.context().map(Arc::new));
             }
         }
         Ok(())

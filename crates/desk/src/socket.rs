@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::{Error as AxumError, Extension};
 use protocol::desk::{FromDesk, ToDesk};
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::commands::{Lane, TASKS_WAITING_MAX, Task};
 use crate::frames::{Fault, MESSAGE_BYTES_MAX, TextLimits};
 use crate::hub::ToLine;
-use crate::line::{self, Attach, Outbox};
+use crate::line::{self, Attach, Frame, Outbox};
 use crate::order::Order;
 use crate::sessions::{self, Session};
 use crate::till::{Asker, QUESTIONS_MAX, Question};
@@ -101,7 +101,7 @@ async fn run(gateway: Arc<Gateway>, session: Session, mut socket: WebSocket) {
 async fn serve(
     socket: &mut WebSocket,
     desk: &mut Desk,
-    mut outbox: mpsc::Receiver<Utf8Bytes>,
+    mut outbox: mpsc::Receiver<Frame>,
     stop: &CancellationToken,
     session_ended: &CancellationToken,
 ) -> End {
@@ -119,7 +119,7 @@ async fn serve(
             () = stop.cancelled() => return flush(socket, &mut outbox).await,
             () = tokio::time::sleep_until(hello_by), if !desk.said_hello => return End::Gone,
             Some(frame) = outbox.recv() => {
-                if !write(socket, Message::Text(frame)).await {
+                if !write(socket, Message::Text(frame.text)).await {
                     return End::Gone;
                 }
             }
@@ -144,10 +144,10 @@ async fn serve(
 }
 
 /// A last word, such as why the desk is closed, may still be in the outbox; one that is full is of no more use.
-async fn flush(socket: &mut WebSocket, outbox: &mut mpsc::Receiver<Utf8Bytes>) -> End {
+async fn flush(socket: &mut WebSocket, outbox: &mut mpsc::Receiver<Frame>) -> End {
     if outbox.len() < OUTBOX_FRAMES_MAX {
         while let Ok(frame) = outbox.try_recv() {
-            if !write(socket, Message::Text(frame)).await {
+            if !write(socket, Message::Text(frame.text)).await {
                 return End::Gone;
             }
         }
@@ -353,6 +353,6 @@ mod tests {
         assert!(!stop.is_cancelled());
         out.send("one past".into());
         assert!(stop.is_cancelled());
-        assert_eq!(taken.recv().await, Some("x".into()));
+        assert_eq!(taken.recv().await.map(|frame| frame.text), Some("x".into()));
     }
 }

@@ -8,8 +8,9 @@ use bus::{AppendError, AppendTicket, Appender, HeldLease, Tail, TailItem, TailOp
 use empowerment_core::State;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
-use protocol::{Record, RemedyCause, RemedyRecord, streams};
+use protocol::{Record, RemedyCause, RemedyEvent, RemedyId, RemedyRecord, streams};
 use service::failpoint;
+use service::spans::{self, Memory, Span, TraceContext, Tracer};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -32,6 +33,8 @@ const DRAIN_WAIT: Duration = Duration::from_secs(3);
 const READ_ON_FACTOR: u64 = 10;
 /// Answers from outside that may wait for their record.
 const SAID_MAX: usize = 1024;
+/// What follows from records whose place in a trace is remembered; what follows from older ones has none.
+const TRACED_MAX: usize = 10_000;
 
 /// What somebody outside said, on its way into a record.
 pub(crate) enum Said {
@@ -62,6 +65,9 @@ pub(crate) struct Leader {
     outbox: Outbox,
     said: mpsc::Receiver<Said>,
     desks: Desks,
+    tracer: Tracer,
+    /// Below what is done outside for a record.
+    traced: Memory<Key>,
 }
 
 /// An append on its way, when it was sent, and what may be done once it stands.
@@ -69,6 +75,8 @@ struct InFlight {
     ticket: AppendTicket,
     sent: Instant,
     follows: Vec<Key>,
+    /// Ends with it.
+    _span: Span,
 }
 
 impl Future for InFlight {
@@ -113,6 +121,8 @@ impl Leader {
             snapshot: None,
             said,
             desks,
+            tracer: role.kit.traces.of(LEASE_KEY),
+            traced: Memory::new(TRACED_MAX),
         })
     }
 
@@ -159,11 +169,11 @@ impl Leader {
             }
             Step::Beat => {
                 self.show(role, pulse);
-                self.outbox.look(&self.state, self.clock.now());
+                self.outbox.look(&self.state, self.clock.now(), &self.traced);
                 Ok(())
             }
             Step::Look => {
-                self.outbox.look(&self.state, self.clock.now());
+                self.outbox.look(&self.state, self.clock.now(), &self.traced);
                 Ok(())
             }
             Step::Question(question) => {
@@ -196,7 +206,7 @@ impl Leader {
     async fn timer(&mut self, role: &Role) -> Result<()> {
         self.overdue_since = None;
         match empowerment_core::timer(&mut self.state, self.clock.now()) {
-            Some(record) => self.append(role, &record).await,
+            Some(record) => self.append(role, &record, None).await,
             None => Ok(()),
         }
     }
@@ -207,7 +217,9 @@ impl Leader {
             format!("read record {} of CONTACTS: was it written by a later version?", item.seq)
         })?;
         let Some(input) = intake::input(record) else { return Ok(()) };
-        self.decide(role, RemedyCause::Contacts { seq: item.seq, input }).await
+        let span = spans::processing(&self.tracer, streams::CONTACTS, self.trace_of(&item).as_ref());
+        let cause = RemedyCause::Contacts { seq: item.seq, input };
+        self.decide(role, cause, span.context().as_ref()).await
     }
 
     async fn said(&mut self, role: &Role, said: Said) -> Result<()> {
@@ -215,14 +227,15 @@ impl Leader {
             Said::Order { remedy, answer } => {
                 failpoint::hit("empowerment.after_order_before_answer");
                 self.outbox.ended(Key::Order(remedy));
-                self.decide(role, RemedyCause::OrderAnswer { remedy, answer }).await
+                let trace = self.traced.get(&Key::Order(remedy)).cloned();
+                self.decide(role, RemedyCause::OrderAnswer { remedy, answer }, trace.as_ref()).await
             }
             Said::Wished { key, published } => {
                 self.outbox.wished(key, published, self.clock.now());
                 Ok(())
             }
             Said::Facts { cause, noted } => {
-                self.decide(role, cause).await?;
+                self.decide(role, cause, None).await?;
                 // Whoever asked may have stopped waiting.
                 noted.send(()).ok();
                 Ok(())
@@ -230,9 +243,14 @@ impl Leader {
         }
     }
 
-    async fn decide(&mut self, role: &Role, cause: RemedyCause) -> Result<()> {
+    /// The header is looked at only where traces are wanted.
+    fn trace_of(&self, item: &TailItem) -> Option<TraceContext> {
+        self.tracer.is_on().then(|| item.trace()).flatten()
+    }
+
+    async fn decide(&mut self, role: &Role, cause: RemedyCause, trace: Option<&TraceContext>) -> Result<()> {
         match empowerment_core::transition(&mut self.state, cause, self.clock.now()) {
-            Ok(record) => self.append(role, &record).await,
+            Ok(record) => self.append(role, &record, trace).await,
             Err(already) => {
                 tracing::debug!(%already, "input skipped");
                 Ok(())
@@ -240,16 +258,39 @@ impl Leader {
         }
     }
 
-    async fn append(&mut self, role: &Role, record: &RemedyRecord) -> Result<()> {
+    async fn append(
+        &mut self,
+        role: &Role,
+        record: &RemedyRecord,
+        trace: Option<&TraceContext>,
+    ) -> Result<()> {
         let payload = serde_json::to_vec(record)?.into();
         self.clock.decided(record.at);
         self.last_id = record_id(role.me, record.epoch, self.appender.next_seq());
         let sent = Instant::now();
-        let ticket = self.appender.append(&role.subjects.remedies(), &self.last_id, payload).await?;
-        self.in_flight.push_back(InFlight { ticket, sent, follows: follows(record) });
+        let span = self.span_of(record, trace);
+        let (subject, context) = (role.subjects.remedies(), span.context());
+        let ticket = self.appender.append_traced(&subject, &self.last_id, payload, context.as_ref()).await?;
+        let follows = follows(record);
+        let remedies = record.events.iter().filter_map(remedy_of).map(Key::Order);
+        for key in follows.iter().copied().chain(remedies).filter(|_| context.is_some()) {
+            self.traced.note(key, context.clone());
+        }
+        self.in_flight.push_back(InFlight { ticket, sent, follows, _span: span });
         self.since_snapshot += 1;
         observe::record(&role.kit.metrics, record);
         Ok(())
+    }
+
+    /// What the time brought about goes on where its remedy stood.
+    fn span_of(&self, record: &RemedyRecord, trace: Option<&TraceContext>) -> Span {
+        let remedy = record.events.iter().find_map(remedy_of);
+        let above = trace.or_else(|| self.traced.get(&Key::Order(remedy?)));
+        let mut span = spans::sending(&self.tracer, streams::REMEDIES, above);
+        if let Some(remedy) = remedy {
+            span.set("winterband.remedy", || remedy.to_string());
+        }
+        span
     }
 
     /// From the state as it is, also of records that are on their way: a gift is decided by the same.
@@ -322,6 +363,20 @@ impl Leader {
             Err(_) => tracing::warn!("ended with records unacknowledged"),
         }
         Ended::Drained
+    }
+}
+
+/// What was given, of which it tells.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only what is given and ordered is looked at")]
+fn remedy_of(event: &RemedyEvent) -> Option<RemedyId> {
+    match event {
+        RemedyEvent::Granted(grant) => Some(grant.remedy),
+        RemedyEvent::Undone { remedy, .. }
+        | RemedyEvent::Ordered { remedy }
+        | RemedyEvent::Done { remedy, .. }
+        | RemedyEvent::Failed { remedy, .. }
+        | RemedyEvent::Unknown { remedy, .. } => Some(*remedy),
+        _ => None,
     }
 }
 

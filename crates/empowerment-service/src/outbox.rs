@@ -9,15 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use empowerment_core::{Outstanding, State, outstanding};
+use protocol::remedies::OrderAnswer;
+use protocol::streams::INBOUND;
 use protocol::{AskId, Millis, RemedyEvent, RemedyId, RemedyRecord, TellId};
+use service::spans::{self, Kind, Memory, Span, TraceContext, Tracer};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::Role;
 use crate::leader::Said;
 use crate::orders::Orders;
 use crate::wishes::Wishes;
+use crate::{LEASE_KEY, Role};
 
 /// Orders under way at once; a shop that hangs holds up only others of its kind.
 const ORDERS_MAX: usize = 16;
@@ -34,7 +37,7 @@ const WISH_RETRY_MS: (u64, u64) = (500, 60_000);
 const WISH_AGAIN_MS: (u64, u64) = (60_000, 900_000);
 
 /// One thing to do; its name is the same at every try and in every process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Key {
     Order(RemedyId),
     Tell(TellId),
@@ -86,6 +89,15 @@ pub(crate) struct Outbox {
     looked: Option<Instant>,
     look_took: Duration,
     unknown: i64,
+    tracer: Tracer,
+}
+
+fn note(span: &mut Span, answer: &OrderAnswer) {
+    match answer {
+        OrderAnswer::Done { .. } => {}
+        OrderAnswer::Failed { .. } => span.fail("refused"),
+        OrderAnswer::Unknown { .. } => span.fail("unknown"),
+    }
 }
 
 impl Outbox {
@@ -108,6 +120,7 @@ impl Outbox {
             looked: None,
             look_took: Duration::ZERO,
             unknown: 0,
+            tracer: role.kit.traces.of(LEASE_KEY),
         };
         outbox.may(outstanding(state).map(|item| key_of(&item)).collect());
         outbox
@@ -167,7 +180,7 @@ impl Outbox {
     }
 
     /// Begins what stands in the log, is due, and is not under way.
-    pub(crate) fn look(&mut self, state: &State, now: Millis) {
+    pub(crate) fn look(&mut self, state: &State, now: Millis, traced: &Memory<Key>) {
         let began = Instant::now();
         self.look_at = None;
         while self.tasks.try_join_next().is_some() {}
@@ -191,7 +204,7 @@ impl Outbox {
             let may = self.ready.get(&key).is_some_and(|at| *at.max(&not_before) <= now);
             if may && *places > 0 && !self.running.contains(&key) {
                 *places -= 1;
-                self.begin(key, item);
+                self.begin(key, item, traced.get(&key));
             }
         }
         self.ready.retain(|key, _| known.contains(key));
@@ -200,23 +213,29 @@ impl Outbox {
         (self.looked, self.look_took) = (Some(began), began.elapsed());
     }
 
-    fn begin(&mut self, key: Key, item: Outstanding) {
+    fn begin(&mut self, key: Key, item: Outstanding, trace: Option<&TraceContext>) {
         self.ready.remove(&key);
         self.running.insert(key);
         let said = self.said.clone();
         match item {
             Outstanding::PlaceOrder { remedy, order, ask_first, .. } => {
                 let orders = Arc::clone(&self.orders);
+                let mut span = self.tracer.under("place order", Kind::Client, trace);
+                span.set("winterband.remedy", || remedy.to_string());
                 self.tasks.spawn(async move {
                     let answer = orders.carry_out(remedy, &order, ask_first).await;
+                    note(&mut span, &answer);
+                    drop(span);
                     // Nobody hears it when this leader has ended; the next one asks.
                     drop(said.send(Said::Order { remedy, answer }).await);
                 });
             }
             wish @ (Outstanding::Tell { .. } | Outstanding::AskFor { .. } | Outstanding::Risk { .. }) => {
                 let wishes = Arc::clone(&self.wishes);
+                let span = spans::sending(&self.tracer, INBOUND, trace);
                 self.tasks.spawn(async move {
-                    let published = wishes.publish(wish).await;
+                    let published = wishes.publish(wish, span.context().as_ref()).await;
+                    drop(span);
                     drop(said.send(Said::Wished { key, published }).await);
                 });
             }

@@ -10,6 +10,7 @@ use protocol::limits::TEXT_BYTES_MAX;
 use protocol::remedy::Wish;
 use protocol::subjects::Subjects;
 use protocol::{IdentityId, Input, InputBody, Millis};
+use service::spans::TraceContext;
 use service::{Clock, failpoint};
 
 use crate::Role;
@@ -43,7 +44,7 @@ impl Wishes {
     }
 
     /// Gives whether it stands in INBOUND; if not, it is to be tried again.
-    pub(crate) async fn publish(&self, item: Outstanding) -> bool {
+    pub(crate) async fn publish(&self, item: Outstanding, trace: Option<&TraceContext>) -> bool {
         let Ok(Some((msg_id, wish))) = self.wish(item).await else { return false };
         let is_telling = matches!(wish, Wish::Tell { .. });
         let made_at = Millis(self.clock.unix_ms());
@@ -56,7 +57,8 @@ impl Wishes {
             }
         };
         let deadline = Deadline::after(PUBLISH_WITHIN);
-        match self.bus.publish_durable(&self.subjects.inbound_wish(), &msg_id, payload, deadline).await {
+        match self.bus.publish_traced(&self.subjects.inbound_wish(), &msg_id, payload, trace, deadline).await
+        {
             Ok(_) => {
                 if is_telling {
                     failpoint::hit("empowerment.after_tell_before_told");

@@ -334,6 +334,58 @@ impl Command {
             Self::Empower { ask } => ask.name(),
         }
     }
+
+    /// What it names.
+    #[must_use]
+    pub fn names(&self) -> Option<Named> {
+        match self {
+            Self::Accept { offer } | Self::Decline { offer, .. } | Self::Revoke { offer } => {
+                Some(Named::Offer(*offer))
+            }
+            Self::Reply { contact, .. }
+            | Self::Note { contact, .. }
+            | Self::TransferToQueue { contact, .. }
+            | Self::TransferToAgent { contact, .. }
+            | Self::Resolve { contact, .. }
+            | Self::EndWrapUp { contact, .. }
+            | Self::Pick { contact, .. }
+            | Self::SetTags { contact, .. }
+            | Self::SetFields { contact, .. }
+            | Self::ReadMentions { contact, .. }
+            | Self::WarnCustomer { contact, .. }
+            | Self::BlockCustomer { contact, .. }
+            | Self::Snooze { contact, .. }
+            | Self::Resume { contact, .. }
+            | Self::TakeOver { contact, .. }
+            | Self::Consult { contact, .. }
+            | Self::AnswerConsult { contact, .. }
+            | Self::Watch { contact, .. }
+            | Self::ChangeCustomer { contact, .. }
+            | Self::Whisper { contact, .. }
+            | Self::Join { contact, .. }
+            | Self::Leave { contact, .. }
+            | Self::TakeVoice { contact, .. }
+            | Self::CallForHelp { contact, .. }
+            | Self::Fail { contact, .. } => Some(Named::Contact(*contact)),
+            Self::Empower { ask } => ask.contact().map(Named::Contact),
+            Self::SetPresence { .. }
+            | Self::UnblockCustomer { .. }
+            | Self::SetIncident { .. }
+            | Self::GatherForIncident { .. }
+            | Self::AnswerIncident { .. }
+            | Self::ResolveIncident { .. }
+            | Self::CloseIncident { .. } => None,
+        }
+    }
+}
+
+/// What a command names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Named {
+    /// A contact.
+    Contact(ContactId),
+    /// An offer of one.
+    Offer(OfferId),
 }
 
 /// Whether an agent takes contacts.

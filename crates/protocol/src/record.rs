@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::{Outcome, Presence};
+use crate::command::{Named, Outcome, Presence};
 use crate::config::ConfigFault;
 use crate::customer::CustomerChange;
 use crate::facts::FactValues;
@@ -13,7 +13,7 @@ use crate::ids::{
     AgentId, AskId, CommandId, ContactId, ConversationId, GatewayId, IdentityId, IncidentId, OfferId, TellId,
 };
 use crate::incident::{IncidentTerms, IncidentWork};
-use crate::input::{Input, SkillNeed};
+use crate::input::{Input, InputBody, SkillNeed};
 use crate::remedy::ContactContext;
 use crate::tagged::tagged;
 use crate::time::Millis;
@@ -68,6 +68,32 @@ tagged! {
             /// The process that leads from here.
             leader: GatewayId,
         },
+    }
+}
+
+impl Record {
+    /// The contact that its cause is about; what follows from it may concern others too.
+    #[must_use]
+    pub fn about(&self) -> Option<ContactId> {
+        let first = || self.events.iter().find_map(Event::contact);
+        let Cause::Input { input, .. } = &self.cause else { return None };
+        match &input.body {
+            InputBody::Command(asked) => match asked.command.names()? {
+                Named::Contact(contact) => Some(contact),
+                Named::Offer(_) => first(),
+            },
+            InputBody::Integration(asked) => Some(asked.act.contact()),
+            InputBody::Message(_)
+            | InputBody::CustomerLeft { .. }
+            | InputBody::PersonWanted { .. }
+            | InputBody::Empowerment(_)
+            | InputBody::Wish(_) => first(),
+            InputBody::AgentConnected { .. }
+            | InputBody::AgentDisconnected { .. }
+            | InputBody::GatewayLost { .. }
+            | InputBody::Config(_)
+            | InputBody::ParkedDismissed { .. } => None,
+        }
     }
 }
 
@@ -615,6 +641,62 @@ impl ParkReason {
             Self::UnknownAccount => "unknown_account",
             Self::LaterVersion => "later_version",
             Self::FloorFull => "floor_full",
+        }
+    }
+}
+
+impl Event {
+    /// The contact that it tells of.
+    #[must_use]
+    pub fn contact(&self) -> Option<ContactId> {
+        match self {
+            Self::ContactOpened { contact, .. }
+            | Self::ContactReopened { contact }
+            | Self::EntryAdded { contact, .. }
+            | Self::Queued { contact, .. }
+            | Self::PreferenceEnded { contact }
+            | Self::DeclinesLapsed { contact }
+            | Self::Widened { contact, .. }
+            | Self::OfferMade { contact, .. }
+            | Self::OfferEnded { contact, .. }
+            | Self::Assigned { contact, .. }
+            | Self::CompanyChanged { contact, .. }
+            | Self::SetAside { contact, .. }
+            | Self::WrapUpStarted { contact, .. }
+            | Self::Resolved { contact, .. }
+            | Self::Abandoned { contact }
+            | Self::CustomerChanged { contact, .. }
+            | Self::ServiceWarned { contact, .. }
+            | Self::ServiceMissed { contact, .. }
+            | Self::Gathered { contact, .. }
+            | Self::ContactMarked { contact, .. }
+            | Self::Mentioned { contact, .. }
+            | Self::MentionsRead { contact, .. } => Some(*contact),
+            Self::Passed { context } => context.as_ref().map(|context| context.contact),
+            Self::Fenced { .. }
+            | Self::ConfigApplied
+            | Self::ConfigRefused { .. }
+            | Self::ConversationOpened { .. }
+            | Self::ConversationForgotten { .. }
+            | Self::AgentConnected { .. }
+            | Self::AgentDisconnected { .. }
+            | Self::PresenceChanged { .. }
+            | Self::PresenceQueued { .. }
+            | Self::HoursChanged { .. }
+            | Self::ColleaguesAsked { .. }
+            | Self::CustomerTold { .. }
+            | Self::AtRisk { .. }
+            | Self::IncidentSet { .. }
+            | Self::IncidentAsked { .. }
+            | Self::IncidentWorked { .. }
+            | Self::IncidentEnded { .. }
+            | Self::CustomerBlocked { .. }
+            | Self::CustomerUnblocked { .. }
+            | Self::MessageHeldBack { .. }
+            | Self::ActSettled { .. }
+            | Self::CommandSettled { .. }
+            | Self::DuplicateSkipped
+            | Self::Parked { .. } => None,
         }
     }
 }

@@ -11,6 +11,7 @@ use futures_util::stream::FuturesOrdered;
 use protocol::ids::GatewayId;
 use protocol::{Cause, Input, Millis, Record, streams};
 use routing_core::State;
+use service::spans::Span;
 use service::{HealthHandle, failpoint};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 use crate::clock::{AHEAD_MAX, LogClock};
 use crate::explain::{Question, Questions};
 use crate::replica::{Replica, as_gauge};
+use crate::traced::{Deciding, Traced};
 use crate::{LEASE_KEY, Pulse, Role, gateways, inbound, observe};
 
 /// How often a leader shows that it lives, and shows the floor.
@@ -139,12 +141,15 @@ struct Leader {
     in_use: watch::Sender<BTreeSet<GatewayId>>,
     gateways: JoinHandle<()>,
     questions: Questions,
+    traced: Traced,
 }
 
 /// An append on its way, and when it was sent.
 struct InFlight {
     ticket: AppendTicket,
     sent: Instant,
+    /// Its spans, which end with it.
+    _spans: Deciding,
 }
 
 impl Future for InFlight {
@@ -191,6 +196,7 @@ impl Leader {
             in_use,
             gateways,
             questions,
+            traced: Traced::new(&role.kit),
         })
     }
 
@@ -261,13 +267,14 @@ impl Leader {
     async fn timer(&mut self, role: &Role) -> Result<()> {
         self.overdue_since = None;
         match routing_core::timer(&mut self.state, self.clock.now()) {
-            Some(record) => self.append(role, &record).await,
+            Some(record) => self.append(role, &record, Span::none()).await,
             None => Ok(()),
         }
     }
 
     async fn input(&mut self, role: &Role, item: Result<TailItem, bus::TailError>) -> Result<()> {
         let item = item.context("read INBOUND")?;
+        let span = self.traced.input(&item);
         let cause = match serde_json::from_slice::<Input>(&item.payload) {
             Ok(input) => Cause::Input { seq: item.seq, input },
             Err(error) => Cause::Unreadable { seq: item.seq, reason: place_of(&error) },
@@ -281,16 +288,19 @@ impl Leader {
         };
         role.parking.keep(&record, &item).await?;
         failpoint::hit("routing.after_input_before_record");
-        self.append(role, &record).await
+        self.append(role, &record, span).await
     }
 
-    async fn append(&mut self, role: &Role, record: &Record) -> Result<()> {
+    async fn append(&mut self, role: &Role, record: &Record, span: Span) -> Result<()> {
         let payload = serde_json::to_vec(record)?.into();
         self.clock.decided(record.at);
         self.last_id = record_id(role.me, record.epoch, self.appender.next_seq());
         let sent = Instant::now();
-        let ticket = self.appender.append(&role.subjects.contacts(), &self.last_id, payload).await?;
-        self.in_flight.push_back(InFlight { ticket, sent });
+        let spans = self.traced.decided(span, record);
+        let trace = spans.context();
+        let subject = role.subjects.contacts();
+        let ticket = self.appender.append_traced(&subject, &self.last_id, payload, trace.as_ref()).await?;
+        self.in_flight.push_back(InFlight { ticket, sent, _spans: spans });
         self.since_snapshot += 1;
         observe::record(&role.kit.metrics, record);
         Ok(())

@@ -13,6 +13,7 @@ mod observe;
 mod parking;
 mod replica;
 mod snapshot;
+mod traced;
 
 use std::time::Duration;
 

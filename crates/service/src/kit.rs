@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::spans::Traces;
 use crate::{Clock, Drain, Health, Metrics, Settings};
 
 /// The process kit as one value; cheap to clone.
@@ -17,4 +18,6 @@ pub struct Kit {
     pub clock: Clock,
     /// Where tasks are spawned, and told to end.
     pub drain: Drain,
+    /// Where spans go, if they are wanted.
+    pub traces: Traces,
 }

@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod problem;
 pub mod rate;
 pub mod settings;
+pub mod spans;
 pub mod trace;
 
 pub use clock::Clock;

@@ -113,6 +113,8 @@ pub struct Metrics {
     pub time_to_offer_seconds: Histogram,
     /// From an append to its acknowledgement.
     pub append_seconds: Histogram,
+    /// Spans of traces, by what became of them; labels: end (sent, no_room, not_taken).
+    pub spans_total: Counters<1>,
     registry: Arc<Registry>,
 }
 
@@ -194,6 +196,7 @@ impl Metrics {
                 &OFFER_SECONDS,
             ),
             append_seconds: seconds(r, "append_seconds", "From an append to its answer", &APPEND_SECONDS),
+            spans_total: counters(r, "spans", "Spans of traces by what became of them", ["end"]),
             registry: Arc::new(registry),
         }
     }
@@ -326,6 +329,7 @@ mod tests {
         m.remedies_total.inc(["granted"]);
         m.asks_total.inc(["yes"]);
         m.search_entries_total.inc(["indexed"]);
+        m.spans_total.inc(["sent"]);
         m.facts_asked_total.inc(["shop", "silent"]);
         for gauges in [&m.contacts_waiting, &m.contacts_with_agents, &m.log_lag_records, &m.sockets_open] {
             gauges.set(["a"], 1.0);
@@ -381,6 +385,7 @@ mod tests {
             "retried counter",
             "search_entries counter",
             "sockets_open gauge",
+            "spans counter",
             "stream_full_in_days gauge",
             "stream_used_ratio gauge",
             "takeovers counter",

@@ -55,6 +55,7 @@ pub struct Settings {
     pub health: HealthSettings,
     pub watch: WatchSettings,
     pub canary: CanarySettings,
+    pub trace: TraceSettings,
     pub web: WebSettings,
     pub webhooks: WebhookSettings,
 }
@@ -251,6 +252,15 @@ pub struct CanarySettings {
     pub channels_url: Option<String>,
     /// Where those who watch are posted to; `None`: where they run in the same process as the channels, there.
     pub receiver_url: Option<String>,
+}
+
+/// `[trace]`
+#[derive(Clone, Debug)]
+pub struct TraceSettings {
+    /// Scheme, host, port and perhaps a path, without a slash at the end; empty: no traces.
+    pub otlp_endpoint: String,
+    /// Of the traces that begin here, the share that is recorded, 0 to 1.
+    pub sampled: f64,
 }
 
 /// `[web]`

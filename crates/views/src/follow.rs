@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bus::{Bus, StreamError, Tail, TailItem};
 use protocol::input::WIRE_VERSION;
+use service::spans::{self, Span, Tracer};
 use service::{HealthHandle, Kit, Metrics};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -100,6 +101,7 @@ pub(crate) struct Follower<M: Model, P> {
     prepare: P,
     health: HealthHandle,
     metrics: Metrics,
+    tracer: Tracer,
     /// Nobody throws the files away meanwhile.
     _claim: Arc<Claim>,
 }
@@ -107,7 +109,8 @@ pub(crate) struct Follower<M: Model, P> {
 impl<M: Model, P: Prepare<M>> Follower<M, P> {
     pub(crate) fn new(kit: &Kit, claim: &Arc<Claim>, store: Shared<M>, tail: Tail, prepare: P) -> Self {
         let (health, metrics) = (kit.health.register(M::NAME), kit.metrics.clone());
-        Self { store, tail, prepare, health, metrics, _claim: Arc::clone(claim) }
+        let tracer = kit.traces.of("views");
+        Self { store, tail, prepare, health, metrics, tracer, _claim: Arc::clone(claim) }
     }
 
     /// Folds up to this record, and says after each batch at which it is.
@@ -146,6 +149,8 @@ impl<M: Model, P: Prepare<M>> Follower<M, P> {
         if batch.is_empty() {
             return Ok(None);
         }
+        // They last until what they are of can be read.
+        let _spans: Vec<Span> = batch.iter().map(|item| self.span(item)).collect();
         let rows = batch.iter().map(row::<M>).collect::<anyhow::Result<Vec<_>>>()?;
         let rows = Arc::new(self.prepare.prepare(rows, &self.health).await);
         let log_seq = self.fold(&rows).await?;
@@ -153,6 +158,15 @@ impl<M: Model, P: Prepare<M>> Follower<M, P> {
         self.metrics.log_lag_records.set([M::NAME], self.tail.pending() as f64);
         self.health.set_detail(format!("at record {log_seq}"));
         Ok(Some(log_seq))
+    }
+
+    fn span(&self, item: &TailItem) -> Span {
+        // What stood there before was traced when it came.
+        let is_new = self.tracer.is_on() && item.seq > self.tail.last_seq_at_open();
+        let trace = is_new.then(|| item.trace()).flatten();
+        let mut span = spans::processing(&self.tracer, M::LOG, trace.as_ref());
+        span.set("winterband.model", || M::NAME);
+        span
     }
 
     /// Waits for a record, then takes what follows while the log has more; empty when it was quiet.

@@ -13,6 +13,7 @@ use bus::{
 use protocol::SubjectToken;
 use protocol::privacy::{self, Privacy, Retention};
 use protocol::subjects::Subjects;
+use service::spans::Traces;
 use service::{Clock, Drain, Health, Kit, Metrics, Settings};
 
 use crate::roles::Shared;
@@ -34,7 +35,9 @@ pub(crate) fn kit(settings: Settings) -> Result<Kit> {
     if let Some(url) = settings.bus_in_the_clear() {
         tracing::warn!(url, "the bus is on another machine and not encrypted: use tls:// there");
     }
-    Ok(quiet_kit(settings))
+    let kit = quiet_kit(settings);
+    let traces = service::spans::start(&kit.settings, &kit.metrics)?;
+    Ok(Kit { traces, ..kit })
 }
 
 /// A further kit in the same process; the logs are as the first one set them.
@@ -42,7 +45,7 @@ pub(crate) fn quiet_kit(settings: Settings) -> Kit {
     let clock = Clock::system();
     let health = Health::new(clock.clone(), settings.health.stale_after);
     let drain = Drain::new(health.clone());
-    Kit { settings: Arc::new(settings), metrics: Metrics::new(), health, clock, drain }
+    Kit { settings: Arc::new(settings), metrics: Metrics::new(), health, clock, drain, traces: Traces::off() }
 }
 
 /// The folder that holds secrets made at the first start.

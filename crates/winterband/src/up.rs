@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bus::{ServerOptions, SupervisedServer};
@@ -18,6 +19,9 @@ use crate::{boot, exposure, first_start::Floor};
 
 /// Where `deploy/run` puts a nats-server that it fetched.
 pub(crate) const TOOLS_FOLDER: &str = ".tools";
+
+/// How long a process that ends waits for the last spans to be sent.
+const SPANS_WAIT: Duration = Duration::from_secs(2);
 
 /// Runs everything until a signal.
 pub(crate) async fn run(folder: Option<&Path>) -> Result<ExitCode> {
@@ -133,6 +137,7 @@ async fn finish(shared: &Shared, doors: Doors, running: Running) -> Result<()> {
         tracing::warn!(tasks = late.join(", "), "ended without waiting for all tasks");
     }
     running.drain().await;
+    kit.traces.flush(SPANS_WAIT).await;
     Ok(())
 }
 

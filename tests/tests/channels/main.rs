@@ -12,4 +12,5 @@ mod mailhost;
 mod partner;
 mod seat;
 mod secure;
+mod traces;
 mod webhook;

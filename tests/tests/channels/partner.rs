@@ -38,6 +38,8 @@ fn sign(id: &str, at: &str, body: &[u8]) -> String {
 pub(crate) struct Got {
     pub(crate) id: String,
     pub(crate) body: Value,
+    /// The standard's header of traces, if it came with one.
+    pub(crate) traceparent: Option<String>,
 }
 
 #[derive(Default)]
@@ -80,6 +82,17 @@ impl Partner {
     /// The product that has it as an account, with these roles in one process, and where the partner sends to.
     pub(crate) async fn product(&self, rest: &[&str], variables: &[(&str, &str)]) -> (Product, String) {
         let mut product = Product::empty().await;
+        let url = self.joins(&mut product, rest, variables).await;
+        (product, url)
+    }
+
+    /// Starts the roles of a product with it as an account; gives where the partner sends to.
+    pub(crate) async fn joins(
+        &self,
+        product: &mut Product,
+        rest: &[&str],
+        variables: &[(&str, &str)],
+    ) -> String {
         let folder = product.folder().join("config");
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("channels.toml"), self.account()).unwrap();
@@ -90,8 +103,7 @@ impl Partner {
         product.start("rest", rest).await;
         product.start_with("channels", &["channels"], &all).await;
         product.ready("channels").await;
-        let url = format!("{}/in/webhook/partner", product.url("channels"));
-        (product, url)
+        format!("{}/in/webhook/partner", product.url("channels"))
     }
 
     /// Answers so to the next requests.
@@ -136,7 +148,8 @@ async fn take(State(desk): State<Arc<Mutex<Desk>>>, headers: HeaderMap, body: By
             desk.badly_signed += 1;
         }
         let text = body_value["data"]["text"].as_str().map(str::to_owned);
-        desk.got.push(Got { id, body: body_value });
+        let traceparent = headers.get("traceparent").map(|value| value.to_str().unwrap().to_owned());
+        desk.got.push(Got { id, body: body_value, traceparent });
         if text.is_some() && desk.swallowed == text {
             None
         } else if text.is_some() && desk.locked_out == text {
@@ -153,20 +166,30 @@ async fn take(State(desk): State<Arc<Mutex<Desk>>>, headers: HeaderMap, body: By
 
 /// Posts events to an account, signed; gives the status and what was said.
 pub(crate) async fn post_events(url: &str, id: &str, events: &Value) -> (u16, Value) {
+    post_traced(url, id, events, None).await
+}
+
+/// As [`post_events`], as part of a trace of the partner's.
+pub(crate) async fn post_traced(
+    url: &str,
+    id: &str,
+    events: &Value,
+    traceparent: Option<&str>,
+) -> (u16, Value) {
     let body = events.to_string();
     let at =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().to_string();
     let signature = sign(id, &at, body.as_bytes());
-    post_signed(
-        url,
-        [("webhook-id", id), ("webhook-timestamp", &at), ("webhook-signature", &signature)],
-        body,
-    )
-    .await
+    let signed = [("webhook-id", id), ("webhook-timestamp", &at), ("webhook-signature", &signature)];
+    post_signed(url, signed.into_iter().chain(traceparent.map(|value| ("traceparent", value))), body).await
 }
 
 /// Posts bytes with these headers.
-pub(crate) async fn post_signed(url: &str, headers: [(&str, &str); 3], body: String) -> (u16, Value) {
+pub(crate) async fn post_signed<'a>(
+    url: &str,
+    headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+    body: String,
+) -> (u16, Value) {
     let mut request = reqwest::Client::new().post(url).body(body);
     for (name, value) in headers {
         request = request.header(name, value);

@@ -13,6 +13,7 @@ use protocol::subjects::Subjects;
 use protocol::{Millis, NoticeId, SignalId, Subject, SubjectToken};
 use serde_json::Value;
 use service::http::read_json;
+use service::spans::Span;
 use service::{Problem, Settings, failpoint};
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +22,7 @@ use crate::edge::replies::{Mark, Replies};
 use crate::edge::{About, Edge, answer_of};
 use crate::empowerment::{self, Told};
 use crate::message::{self, Source};
-use crate::{NAME, acts, bots, orders, problems};
+use crate::{NAME, acts, bots, orders, problems, traced};
 
 /// Messages read ahead: each may be as large as a body.
 const BATCH: usize = 16;
@@ -203,9 +204,10 @@ impl Lane<'_> {
         let row = self.edge.registry.find(self.name).context("the integration was taken away")?;
         let about = self.edge.api.subjects.read_edge(self.name, &item.subject);
         let judged = self.judge(&row, about.as_ref(), item);
+        let span = if judged.is_ok() { self.edge.api.traced.published(item) } else { Span::none() };
         let outcome = match judged {
             Ok((kind, id)) => loop {
-                match self.take(&row, kind, &id, item).await {
+                match traced::below(&span, self.take(&row, kind, &id, item)).await {
                     Err(problem) if passes(&problem) => tokio::time::sleep(AGAIN).await,
                     settled @ (Ok(_) | Err(_)) => break settled,
                 }
@@ -254,7 +256,8 @@ impl Lane<'_> {
         if item.payload.len() > largest { Err(problems::too_large(largest)) } else { Ok((*kind, id.clone())) }
     }
 
-    /// Makes an input of it. Headers are not looked at: what they ask of the server, the server was not allowed to do.
+    /// Makes an input of it. Headers are not looked at, but for its place in a trace: what they ask of the server, the server was not
+    /// allowed to do.
     async fn take(
         &self,
         row: &Integration,

@@ -98,7 +98,14 @@ impl House {
         let clock = Clock::system();
         let health = Health::new(clock.clone(), settings.health.stale_after);
         let drain = Drain::new(health.clone());
-        let kit = Kit { settings: Arc::new(settings), metrics: Metrics::new(), health, clock, drain };
+        let kit = Kit {
+            settings: Arc::new(settings),
+            metrics: Metrics::new(),
+            health,
+            clock,
+            drain,
+            traces: service::spans::Traces::off(),
+        };
         let accounts = bus.ensure_bucket(&places::accounts()).await.unwrap();
         let sessions = bus.ensure_bucket(&places::sessions()).await.unwrap();
         put_key(&accounts, ADMIN_KEY, true).await;

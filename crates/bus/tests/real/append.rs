@@ -202,3 +202,33 @@ async fn a_pattern_is_not_a_place_to_publish_to() {
     assert!(matches!(refused, Err(AppendError::Unknown(_))), "{refused:?}");
     assert_eq!(world.bus.stream_usage("INBOUND").await.unwrap().messages, 0);
 }
+
+#[tokio::test]
+async fn a_place_in_a_trace_goes_beside_the_message_and_nothing_does_without_one() {
+    let world = world().await;
+    world.bus.ensure_stream(&contacts()).await.unwrap();
+    world.bus.ensure_stream(&inbound()).await.unwrap();
+    let trace = traces::TraceContext::read(
+        Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        Some("shop=a1"),
+    );
+    let deadline = Deadline::after(SOON);
+    let (bus, subject) = (&world.bus, message_subject());
+    bus.publish_traced(&subject, "m-1", Bytes::from("x"), trace.as_ref(), deadline).await.unwrap();
+    bus.publish_durable(&subject, "m-2", Bytes::from("x"), deadline).await.unwrap();
+    // The id alone says what is the same.
+    let again = bus.publish_durable(&subject, "m-1", Bytes::from("x"), deadline).await.unwrap();
+    assert!(again.duplicate);
+    let mut appender = Appender::open(bus, "CONTACTS", 0);
+    let subject = subjects().contacts();
+    let traced = appender.append_traced(&subject, "r-1", Bytes::from("x"), trace.as_ref());
+    traced.await.unwrap().await.unwrap();
+    assert_eq!(append(&mut appender, "r-2").await, Ok(2));
+    for stream in ["INBOUND", "CONTACTS"] {
+        let items = bus.read_range(stream, 1, 2, 2).await.unwrap();
+        let [with, without] = &items[..] else { panic!("{items:?}") };
+        assert_eq!((with.trace(), with.has_trace_headers()), (trace.clone(), true), "{stream}");
+        assert_eq!((without.trace(), without.has_trace_headers()), (None, false), "{stream}");
+        assert_eq!(bus.read_one(stream, 1).await.unwrap().unwrap().trace(), trace, "{stream}");
+    }
+}

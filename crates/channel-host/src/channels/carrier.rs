@@ -12,8 +12,10 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use protocol::Millis;
+use service::spans::TraceContext;
 
 use crate::channels::tls_config;
+use crate::traced::{Above, answered};
 
 /// How long reaching a provider may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -34,7 +36,7 @@ pub(crate) trait Carrier: Send + Sync {
     fn files_max(&self) -> Option<u64>;
 
     /// Hands one entry over.
-    fn send<'a>(&'a self, outbound: &'a Outbound<'a>) -> BoxFuture<'a, Verdict>;
+    fn send<'a>(&'a self, outbound: &'a Outbound<'a>, above: &'a Above<'a>) -> BoxFuture<'a, Verdict>;
 
     /// Tries the credentials without sending anybody anything; a line for each thing tried.
     fn check(&self, now: Millis) -> BoxFuture<'_, Vec<Finding>>;
@@ -83,10 +85,17 @@ where
         None
     }
 
-    fn send<'a>(&'a self, outbound: &'a Outbound<'a>) -> BoxFuture<'a, Verdict> {
+    fn send<'a>(&'a self, outbound: &'a Outbound<'a>, above: &'a Above<'a>) -> BoxFuture<'a, Verdict> {
         Box::pin(async move {
             match self.adapter.render(outbound) {
-                Ok(request) => self.adapter.judge(&self.client.post(request).await),
+                Ok(mut request) => {
+                    let mut span = above.post(&request.url);
+                    // The signature is over the body: a header more breaks nothing.
+                    request.headers.extend(span.context().iter().flat_map(TraceContext::headers));
+                    let answer = self.client.post(request).await;
+                    answered(&mut span, &answer);
+                    self.adapter.judge(&answer)
+                }
                 Err(unsendable) => Verdict::Failed { reason: unsendable.reason },
             }
         })

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Json;
 use axum::body::Bytes;
@@ -18,6 +18,7 @@ use protocol::{IdentityId, MessageId};
 use serde::Serialize;
 use service::Problem;
 use service::rate::RetryAfter;
+use service::spans::{Span, TraceContext};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -36,6 +37,9 @@ pub(super) const STATUSES_WAIT_MAX: usize = 16;
 const STATUS_LOOKS_EVERY: Duration = Duration::from_millis(100);
 /// When the same may be sent again.
 const COME_BACK_AFTER: RetryAfter = RetryAfter(Duration::from_secs(5));
+
+/// Where accounts are posted to.
+const ROUTE: &str = "/in/{channel}/{account}";
 
 /// An adapter's word for a request that is larger than it takes.
 const TOO_LARGE: &str = "body_too_large";
@@ -79,6 +83,7 @@ fn refuse(channels: &Channels, channel: &str, problem: Problem) -> Response {
 }
 
 async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result<Answer, Problem> {
+    let since = SystemTime::now();
     let Some(door) = channels.accounts.get(key).and_then(|account| account.door.clone()) else {
         let detail = "this channel fetches what comes in by itself";
         return Err(Problem::new(StatusCode::NOT_FOUND, "nothing_posted", "nothing is posted here", detail));
@@ -104,6 +109,28 @@ async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result
         };
         Problem::new(status, rejected.code, "the request is not known to be yours", rejected.words)
     })?;
+    // Only now: who is not known begins no trace.
+    let mut span = channels.intake.traced.request(ROUTE, raw.headers, since);
+    let taken = take_items(channels, key, items, &body, span.context().as_ref()).await;
+    let status = taken.as_ref().map_or_else(|problem| problem.status, |_| StatusCode::ACCEPTED);
+    note(&mut span, status);
+    taken
+}
+
+fn note(span: &mut Span, status: StatusCode) {
+    span.set("http.response.status_code", || i64::from(status.as_u16()));
+    if status.is_server_error() {
+        span.fail("unavailable");
+    }
+}
+
+async fn take_items(
+    channels: &Channels,
+    key: &AccountKey,
+    items: Vec<Result<Parsed<()>, Rejected>>,
+    body: &[u8],
+    trace: Option<&TraceContext>,
+) -> Result<Answer, Problem> {
     let mut answer = Answer::default();
     // All of one request wait together: what came in it is of the same age.
     let patience = Patience { until: Deadline::after(STATUS_WAITS), seats: Some(&channels.status_seats) };
@@ -111,7 +138,7 @@ async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result
         match item {
             Ok(Parsed::Message(inbound)) => {
                 has_room(channels)?;
-                message(channels, key, inbound).await.map_err(not_now)?;
+                message(channels, key, inbound, trace).await.map_err(not_now)?;
                 answer.taken += 1;
             }
             Ok(Parsed::Status(status)) => {
@@ -121,7 +148,7 @@ async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result
             Ok(Parsed::Echo { .. } | Parsed::Signal(())) => answer.taken += 1,
             Err(rejected) if rejected.fate == Fate::Refuse => return Err(refused(rejected)),
             Err(rejected) => {
-                channels.intake.park(key.channel, &key.account, &rejected, &body).await.map_err(not_now)?;
+                channels.intake.park(key.channel, &key.account, &rejected, body).await.map_err(not_now)?;
                 channels.intake.kit.metrics.parked_total.inc([key.channel.as_str(), rejected.code]);
                 answer.parked += 1;
             }
@@ -182,7 +209,12 @@ fn has_room(channels: &Channels) -> Result<(), Problem> {
     }
 }
 
-async fn message(channels: &Channels, key: &AccountKey, mut inbound: Inbound) -> Result<(), NotTaken> {
+async fn message(
+    channels: &Channels,
+    key: &AccountKey,
+    mut inbound: Inbound,
+    trace: Option<&TraceContext>,
+) -> Result<(), NotTaken> {
     let AccountKey { channel, account } = key;
     let who = inbound.identity.take().unwrap_or_default();
     let identity = channels.intake.hasher.identity(*channel, account.as_str(), &who);
@@ -201,6 +233,7 @@ async fn message(channels: &Channels, key: &AccountKey, mut inbound: Inbound) ->
         language: None,
         thread,
         inbound: &inbound,
+        trace: trace.cloned(),
     };
     channels.intake.say(said).await.map(drop)
 }

@@ -109,6 +109,9 @@ fn contacts(channels: &Channels, item: &TailItem) -> anyhow::Result<()> {
         serde_json::from_slice(&item.payload).with_context(|| format!("read record {}", item.seq))?;
     anyhow::ensure!(record.v <= WIRE_VERSION, "read record {}: written by a later version", item.seq);
     canary::hear(channels, item.seq, &record);
+    // What is read again at the start was sent long ago, or has lost its trace.
+    let is_live = channels.read.borrow().contacts.caught_up;
+    let _span = is_live.then(|| channels.intake.traced.record(item, &record));
     let grown = channels.book().record(item.seq, &record);
     if !grown.is_empty() {
         channels.grow(grown);

@@ -15,6 +15,7 @@ use protocol::input::WIRE_VERSION;
 use protocol::streams::DELIVERIES;
 use protocol::thread::Entry;
 use protocol::{ConversationId, Hash128, Millis};
+use service::spans::{Kind, Span};
 use service::{HealthHandle, failpoint};
 use tokio::task::{JoinError, JoinSet};
 
@@ -83,6 +84,8 @@ struct Job {
     is_lost: bool,
     by: Option<String>,
     bot: bool,
+    /// From here on until it is known what came of it.
+    span: Span,
 }
 
 /// What came of it.
@@ -196,10 +199,17 @@ impl<'a> Leader<'a> {
             is_lost,
             by,
             bot,
+            span: Span::none(),
         };
         let left = self.lanes.leaves(conversation, &talk.key);
         drop(book);
-        let task = self.jobs.spawn(async move { guarded(&channels, &job).await });
+        let task = self.jobs.spawn(async move {
+            let mut job = job;
+            job.span = span_of(&channels, &job);
+            let end = guarded(&channels, &job).await;
+            note(&mut job.span, end);
+            end
+        });
         self.on_way.insert(task.id(), left);
         (true, None)
     }
@@ -247,6 +257,24 @@ impl<'a> Leader<'a> {
         };
         self.lanes.returns(left, next_from);
         self.ready.insert(conversation);
+    }
+}
+
+fn span_of(channels: &Channels, job: &Job) -> Span {
+    let mut span = channels.intake.traced.delivering(&job.entry, "deliver message", Kind::Internal);
+    span.set("winterband.channel", || job.talk.key.channel.as_str());
+    span.set("winterband.account", || job.talk.key.account.to_string());
+    span.set("winterband.attempt", || i64::from(job.attempt));
+    span
+}
+
+fn note(span: &mut Span, end: End) {
+    match end {
+        End::Settled => {}
+        End::Dropped => span.fail("dropped"),
+        End::Again(_) => span.fail("again"),
+        End::Shut { reason, .. } => span.fail(reason),
+        End::Away(_) => span.fail("away"),
     }
 }
 
@@ -335,7 +363,8 @@ async fn attempt_one(channels: &Channels, job: &Job, is_begun: &AtomicBool) -> E
         to: Some(&composed.to),
         now: channels.now(),
     };
-    let verdict = account.carrier.send(&outbound).await;
+    let above = channels.intake.traced.above(job.span.context());
+    let verdict = account.carrier.send(&outbound, &above).await;
     failpoint::hit("channels.after_handover_before_result");
     settle(channels, job, verdict).await
 }
@@ -442,9 +471,11 @@ async fn record(channels: &Channels, job: &Job, attempt: u32, state: DeliverySta
 /// Tries until a record stands in DELIVERIES, and gives where; `None` if it never will.
 async fn written(channels: &Channels, job: &Job, id: &str, bytes: &[u8]) -> Option<u64> {
     let subject = channels.intake.subjects.deliveries(job.talk.key.channel, &job.talk.key.account);
+    let span = channels.intake.traced.sending(DELIVERIES, job.span.context().as_ref());
     loop {
         let deadline = Deadline::after(PUBLISH_WITHIN);
-        match channels.intake.bus.publish_durable(&subject, id, bytes.to_vec().into(), deadline).await {
+        let (bus, trace) = (&channels.intake.bus, span.context());
+        match bus.publish_traced(&subject, id, bytes.to_vec().into(), trace.as_ref(), deadline).await {
             Ok(published) => return Some(published.seq),
             Err(error @ (PublishError::TooLarge | PublishError::Refused(_))) => {
                 tracing::error!(%error, "failed to note what becomes of a message");
@@ -529,6 +560,7 @@ pub(in crate::channels) mod tests {
                 is_lost: false,
                 by: None,
                 bot: false,
+                span: Span::none(),
             }
         };
         matches!(begin(channels, &job).await, Begun::Ours)

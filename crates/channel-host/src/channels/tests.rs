@@ -20,6 +20,7 @@ use service::{Clock, Drain, Health, Metrics, Settings};
 use super::accounts::{Account, Common};
 use super::carrier::{Carrier, Door};
 use super::*;
+use crate::traced::Above;
 
 const TALK: ConversationId = ConversationId { log_seq: 1, n: 0 };
 const SOON: Duration = Duration::from_secs(20);
@@ -44,7 +45,7 @@ impl Carrier for Frail {
         self.files_max
     }
 
-    fn send<'a>(&'a self, outbound: &'a Outbound<'a>) -> BoxFuture<'a, Verdict> {
+    fn send<'a>(&'a self, outbound: &'a Outbound<'a>, _: &'a Above<'a>) -> BoxFuture<'a, Verdict> {
         Box::pin(async move {
             self.handed_over.fetch_add(1, Ordering::Relaxed);
             assert!(outbound.text != Some("broken"), "it breaks");
@@ -119,7 +120,14 @@ async fn channels(
     let clock = Clock::system();
     let health = Health::new(clock.clone(), settings.health.stale_after);
     let drain = Drain::new(health.clone());
-    let kit = Kit { settings: Arc::new(settings), metrics: Metrics::new(), health, clock, drain };
+    let kit = Kit {
+        settings: Arc::new(settings),
+        metrics: Metrics::new(),
+        health,
+        clock,
+        drain,
+        traces: service::spans::Traces::off(),
+    };
     let master = MasterKey::load_or_create(&dir.path().join("master")).unwrap();
     let (sealer, hasher) = (Sealer::open(&bus, &master).await.unwrap(), IdHasher::new(&master));
     let subjects = Subjects::new(SubjectToken::new("c1").unwrap());
@@ -135,6 +143,7 @@ async fn channels(
     let accounts = Accounts::default();
     accounts.put(account);
     let sends = sends_of(&accounts);
+    let traced = Arc::new(crate::traced::Traced::new(&kit, "channels"));
     Arc::new(Channels {
         leases: bus.ensure_bucket(&places::leases()).await.unwrap(),
         me: GatewayId(Uuid::now_v7()),
@@ -150,7 +159,7 @@ async fn channels(
         canaries: canary::Canaries::new(None, Client::new(ANSWER_WITHIN).unwrap()),
         status_seats: Semaphore::new(1),
         read: watch::Sender::new(Read::default()),
-        intake: Intake { kit, bus, sealer, hasher, subjects, privacy: Arc::default() },
+        intake: Intake { kit, bus, sealer, hasher, subjects, privacy: Arc::default(), traced },
     })
 }
 

@@ -67,7 +67,14 @@ pub(crate) async fn bare_in(dir: tempfile::TempDir, variables: &[(&str, &str)]) 
     let clock = Clock::system();
     let health = Health::new(clock.clone(), settings.health.stale_after);
     let drain = Drain::new(health.clone());
-    let kit = Kit { settings: Arc::new(settings), metrics: Metrics::new(), health, clock, drain };
+    let kit = Kit {
+        settings: Arc::new(settings),
+        metrics: Metrics::new(),
+        health,
+        clock,
+        drain,
+        traces: service::spans::Traces::off(),
+    };
     let subjects = Subjects::new(token(&kit.settings.cell.token));
     let master = MasterKey::load_or_create(&dir.path().join("master")).unwrap();
     let (sealer, hasher) = (Sealer::open(&bus, &master).await.unwrap(), IdHasher::new(&master));

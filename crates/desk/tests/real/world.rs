@@ -57,6 +57,7 @@ fn kit(settings: &[(&str, &str)]) -> Kit {
         drain: Drain::new(health.clone()),
         health,
         clock,
+        traces: service::spans::Traces::off(),
     }
 }
 

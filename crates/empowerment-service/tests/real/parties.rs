@@ -52,7 +52,14 @@ pub(crate) fn kit(variables: &Variables, clock: &Clock) -> Kit {
     let health = Health::new(Clock::system(), Duration::from_secs(10));
     health.bus_up();
     let drain = Drain::new(health.clone());
-    Kit { settings: Arc::new(settings), metrics: Metrics::new(), health, clock: clock.clone(), drain }
+    Kit {
+        settings: Arc::new(settings),
+        metrics: Metrics::new(),
+        health,
+        clock: clock.clone(),
+        drain,
+        traces: service::spans::Traces::off(),
+    }
 }
 
 pub(crate) fn master(folder: &Path) -> MasterKey {

@@ -90,7 +90,14 @@ impl World {
         let health = Health::new(clock.clone(), STALE_AFTER);
         health.bus_up();
         let drain = Drain::new(health.clone());
-        let kit = Kit { settings: Arc::new(settings), metrics: Metrics::new(), health, clock, drain };
+        let kit = Kit {
+            settings: Arc::new(settings),
+            metrics: Metrics::new(),
+            health,
+            clock,
+            drain,
+            traces: service::spans::Traces::off(),
+        };
         routing_service::start(&kit, self.bus.clone(), self.sealer.clone(), self.hasher.clone())
             .await
             .unwrap();

@@ -109,6 +109,16 @@ impl Fields {
         self.read(path, Shape::Toml, &expected, read, Shown::Yes).map_or(0, |candidate| candidate.value)
     }
 
+    /// A share, from 0 to 1.
+    pub fn share(&mut self, path: &str) -> f64 {
+        let read = |value: &Value| {
+            let whole = || value.as_integer().and_then(|whole| u32::try_from(whole).ok()).map(f64::from);
+            value.as_float().or_else(whole).filter(|share| (0.0..=1.0).contains(share))
+        };
+        let found = self.read(path, Shape::Toml, "a number from 0 to 1", read, Shown::Yes);
+        found.map_or(0.0, |candidate| candidate.value)
+    }
+
     /// Yes or no.
     pub fn boolean(&mut self, path: &str) -> bool {
         let expected = "true or false";

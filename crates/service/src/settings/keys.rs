@@ -14,7 +14,8 @@ use super::signin;
 use super::{
     CanarySettings, CellSettings, DataSettings, DeskSettings, DrainSettings, EmpowermentSettings, Fault,
     Fields, HealthSettings, HttpSettings, LimitSettings, LogFormat, LogSettings, NatsSettings,
-    RoutingSettings, Secret, Settings, StreamSettings, WatchSettings, WebSettings, WebhookSettings,
+    RoutingSettings, Secret, Settings, StreamSettings, TraceSettings, WatchSettings, WebSettings,
+    WebhookSettings,
 };
 use crate::http::{Prefix, is_this_machine};
 
@@ -58,6 +59,7 @@ pub(super) fn read(
     let watch =
         WatchSettings { look_every: fields.duration("watch.look_every", &(millis(100)..=minutes(60))) };
     let canary = canary(fields);
+    let trace = trace(fields);
     let site = "\"http(s)://host[:port]\"";
     let demo_shop = fields.text("web.demo_shop", "\"yes\", \"no\" or \"auto\"", |text| match text {
         "yes" => Some(Some(true)),
@@ -93,6 +95,7 @@ pub(super) fn read(
         health,
         watch,
         canary: canary?,
+        trace: trace?,
         web: WebSettings { sites, demo_shop: demo_shop? },
         webhooks,
     })
@@ -120,6 +123,13 @@ fn canary(fields: &mut Fields) -> Option<CanarySettings> {
         channels_url: channels_url?,
         receiver_url: receiver_url?,
     })
+}
+
+fn trace(fields: &mut Fields) -> Option<TraceSettings> {
+    let url = "\"http(s)://host[:port][/path]\" without a slash at the end, or \"\"";
+    let otlp_endpoint = fields.text("trace.otlp_endpoint", url, collector_url);
+    let sampled = fields.share("trace.sampled");
+    Some(TraceSettings { otlp_endpoint: otlp_endpoint?, sampled })
 }
 
 fn webhooks(fields: &mut Fields) -> WebhookSettings {
@@ -353,6 +363,17 @@ fn base_url(text: &str, in_the_clear: bool) -> Option<String> {
         let host = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
             && uri.host().is_some_and(|host| in_the_clear || is_this_machine(host));
         uri.scheme_str() == Some("http") && host && uri.query().is_none() && !text.ends_with('/')
+    };
+    (text.is_empty() || text.parse().as_ref().is_ok_and(fits)).then(|| text.to_owned())
+}
+
+/// Of another machine too: what goes there are ids and times.
+fn collector_url(text: &str) -> Option<String> {
+    let fits = |uri: &Uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            && uri.query().is_none()
+            && !text.ends_with('/')
     };
     (text.is_empty() || text.parse().as_ref().is_ok_and(fits)).then(|| text.to_owned())
 }

@@ -58,6 +58,7 @@ fn the_defaults_are_what_is_promised() {
     assert_eq!(settings.drain.deadline, Duration::from_secs(8));
     assert_eq!(settings.health.stale_after, Duration::from_secs(10));
     assert!(settings.web.sites.is_empty());
+    assert_eq!((settings.trace.otlp_endpoint.as_str(), settings.trace.sampled), ("", 1.0));
 }
 
 #[test]
@@ -135,7 +136,7 @@ command_wait = \"1s\"
          visitor_frames_per_minute, visitor_uploads_per_minute, found an unknown key",
         r#"winterband.toml:14: nats.credentials: expected { file = "..." } or { env = "..." }, found a value that is not shown"#,
         "winterband.toml:16: desks: expected one of canary, cell, data, desk, drain, empowerment, health, http, limits, log, nats, oidc, routing, \
-         signin, streams, watch, web, webhooks, found an unknown key",
+         signin, streams, trace, watch, web, webhooks, found an unknown key",
     ];
     assert_eq!(faults(text), expected);
 }
@@ -183,6 +184,17 @@ fn ranges_hold_at_their_ends_and_not_past_them() {
         ("streams.second_alarm_at_percent = 99", "streams.second_alarm_at_percent = 100"),
         ("nats.store_folder = '/srv/nats'", "nats.store_folder = 5"),
         ("cell.token = 'abcdefghij012345'", "cell.token = 'abcdefghij0123456'"),
+        ("trace.sampled = 0", "trace.sampled = -0.01"),
+        ("trace.sampled = 1.0", "trace.sampled = 1.01"),
+        (
+            "trace.otlp_endpoint = 'https://otel.example:4318/of'",
+            "trace.otlp_endpoint = 'http://otel.example/'",
+        ),
+        ("trace.otlp_endpoint = ''", "trace.otlp_endpoint = 'otel.example:4317'"),
+        (
+            "trace.otlp_endpoint = 'http://[::1]:4318'",
+            "trace.otlp_endpoint = 'http://me:secret@otel.example'",
+        ),
         ("cell.token = 'a'", "cell.token = ''"),
         ("cell.token = 'a'", "cell.token = 'a.b'"),
         ("cell.token = 'a'", "cell.token = '>'"),

@@ -66,7 +66,14 @@ fn kit(folder: &Path) -> Kit {
     let health = Health::new(clock.clone(), settings.health.stale_after);
     health.bus_up();
     let drain = Drain::new(health.clone());
-    Kit { settings: Arc::new(settings), metrics: Metrics::new(), health, clock, drain }
+    Kit {
+        settings: Arc::new(settings),
+        metrics: Metrics::new(),
+        health,
+        clock,
+        drain,
+        traces: service::spans::Traces::off(),
+    }
 }
 
 fn conversation() -> ConversationId {

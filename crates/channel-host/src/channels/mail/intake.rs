@@ -14,6 +14,7 @@ use protocol::input::MessageThread;
 use protocol::limits::{ALIASES_MAX, ATTACHMENTS_MAX, FILE_NAME_BYTES_MAX};
 use protocol::rights::KeyClass;
 use protocol::{Hash128, IdentityId, Language, MessageId};
+use service::spans::Kind;
 use uuid::Uuid;
 
 use crate::channels::book::AccountKey;
@@ -117,6 +118,7 @@ async fn message(
     let aliases = aliases(channels, key, mailbox, mail.as_ref(), &threaded, &who);
     let language =
         mail.as_ref().and_then(|mail| mail.language.as_deref()?.get(..2)?.parse::<Language>().ok());
+    let span = channels.intake.traced.came("mail", Kind::Consumer);
     let said = Said {
         channel: key.channel,
         account: &key.account,
@@ -125,6 +127,7 @@ async fn message(
         language,
         thread: Some(Box::new(MessageThread { id: threaded.thread, aliases: aliases.clone() })),
         inbound: &inbound,
+        trace: span.context(),
     };
     channels.intake.say(said).await?;
     channels.book().expect(threaded.thread, &aliases, threaded.identity);

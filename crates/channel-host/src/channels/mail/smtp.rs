@@ -18,6 +18,7 @@ use crate::channels::book::{ADDRESS_UNKNOWN, RECIPIENT_UNKNOWN};
 use crate::channels::carrier::{Carrier, Finding};
 use crate::channels::mail::connections::{Connections, NotIn, quit, refused};
 use crate::channels::mail::{Auth, Endpoint, Mailbox, imap};
+use crate::traced::Above;
 
 /// How long one step of a delivery may take: being let in, and then each command until the mail itself goes.
 const STEP_WITHIN: Duration = Duration::from_secs(60);
@@ -186,10 +187,11 @@ impl Carrier for MailCarrier {
         Some(u64::try_from(self.email.bytes_max / 4).unwrap_or(u64::MAX).saturating_mul(3))
     }
 
-    fn send<'a>(&'a self, outbound: &'a Outbound<'a>) -> BoxFuture<'a, Verdict> {
+    fn send<'a>(&'a self, outbound: &'a Outbound<'a>, above: &'a Above<'a>) -> BoxFuture<'a, Verdict> {
         Box::pin(async move {
             match self.email.render(outbound) {
                 Ok(mail) => {
+                    let _span = above.mail(&self.smtp.host, self.smtp.port);
                     let answer = self.hand_over(&mail).await;
                     let customer = outbound.to.map_or("", |to| to.identity.as_str());
                     as_of(customer, &mail, &answer, self.email.judge(&answer))
