@@ -6,13 +6,17 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use bus::{Deadline, TailItem};
+use bus::{Deadline, StreamUsage, TailItem};
 use protocol::{Millis, Record, streams};
 use routing_core::State;
 
 use crate::Role;
 
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
+/// How long and how often a stream that seems to have lost its end is looked at again: of servers that keep it together, one that has
+/// just begun to lead may tell of an end that it has passed long ago.
+const DOUBT: Duration = Duration::from_secs(3);
+const DOUBT_PAUSE: Duration = Duration::from_millis(100);
 /// What fills a sequence that nobody will read.
 const FILLER: &[u8] = b"{}";
 /// Most inputs looked at; what the disk had not yet written is far less.
@@ -20,8 +24,8 @@ const LOOKED_AT_MAX: u64 = 100_000;
 
 /// Makes sure that every input which comes from here on is read, and publishes again what came in unseen.
 pub(crate) async fn mend(role: &Role, state: &State) -> Result<()> {
-    let usage = role.bus.stream_usage(streams::INBOUND).await?;
     let consumed = state.inbound_seq();
+    let usage = usage(role, consumed).await?;
     if usage.first_seq > consumed + 1 && usage.messages > 0 {
         tracing::error!(
             from = consumed + 1,
@@ -29,15 +33,14 @@ pub(crate) async fn mend(role: &Role, state: &State) -> Result<()> {
             "inputs aged out of INBOUND before they were read"
         );
     }
-    let lost = consumed.saturating_sub(usage.last_seq);
-    if lost > 0 {
-        tracing::error!(
-            lost,
-            "INBOUND ends before what the log has consumed: the disk lost its end; what the log holds is whole"
-        );
-        for _ in 0..lost {
-            let id = format!("filler-{}", uuid::Uuid::now_v7());
-            publish(role, &id, bytes::Bytes::from_static(FILLER)).await?;
+    if usage.last_seq < consumed {
+        let filled = fill(consumed, || filler(role)).await?;
+        // What the server acknowledged says where the stream ends; what it told before may have been old.
+        if filled.ends_at <= consumed {
+            tracing::error!(
+                lost = filled.fillers,
+                "INBOUND ends before what the log has consumed: the disk lost its end; what the log holds is whole"
+            );
         }
     }
     for stray in strays(role, state, usage.first_seq).await? {
@@ -48,6 +51,44 @@ pub(crate) async fn mend(role: &Role, state: &State) -> Result<()> {
         publish(role, &format!("again-{}-{}", stray.seq, stray.published_at_ms), stray.payload).await?;
     }
     Ok(())
+}
+
+/// What INBOUND holds, doubted for a while where it ends too early.
+async fn usage(role: &Role, consumed: u64) -> Result<StreamUsage> {
+    let doubt = Deadline::after(DOUBT);
+    loop {
+        let usage = role.bus.stream_usage(streams::INBOUND).await?;
+        if usage.last_seq >= consumed || doubt.has_passed() {
+            return Ok(usage);
+        }
+        tokio::time::sleep(DOUBT_PAUSE).await;
+    }
+}
+
+/// What was filled.
+#[derive(Debug, PartialEq, Eq)]
+struct Filled {
+    fillers: u64,
+    ends_at: u64,
+}
+
+/// Publishes fillers until the stream ends at `consumed` or behind it, by the sequences that the server acknowledges.
+async fn fill<F: Future<Output = Result<u64>>>(
+    consumed: u64,
+    mut publish: impl FnMut() -> F,
+) -> Result<Filled> {
+    let mut filled = Filled { fillers: 0, ends_at: 0 };
+    while filled.ends_at < consumed {
+        filled.ends_at = publish().await?;
+        filled.fillers += 1;
+    }
+    Ok(filled)
+}
+
+/// Gives its sequence.
+async fn filler(role: &Role) -> Result<u64> {
+    let id = format!("filler-{}", uuid::Uuid::now_v7());
+    publish(role, &id, bytes::Bytes::from_static(FILLER)).await
 }
 
 /// Inputs at sequences the log has consumed, but stored after it consumed them: the log consumed others there.
@@ -83,11 +124,30 @@ async fn consumed_at(role: &Role, state: &State) -> Result<Option<Millis>> {
     Ok(None)
 }
 
-async fn publish(role: &Role, id: &str, payload: bytes::Bytes) -> Result<()> {
+/// Gives the sequence.
+async fn publish(role: &Role, id: &str, payload: bytes::Bytes) -> Result<u64> {
     let deadline = Deadline::after(PUBLISH_DEADLINE);
-    role.bus
-        .publish_durable(&role.subjects.inbound_presence(), id, payload, deadline)
-        .await
-        .context("publish to INBOUND")?;
-    Ok(())
+    let subject = role.subjects.inbound_presence();
+    let published = role.bus.publish_durable(&subject, id, payload, deadline).await;
+    Ok(published.context("publish to INBOUND")?.seq)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn filled(consumed: u64, mut ends_at: u64) -> Filled {
+        let next = || {
+            ends_at += 1;
+            std::future::ready(Ok(ends_at))
+        };
+        fill(consumed, next).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_lost_end_is_filled_and_an_end_that_was_only_told_wrong_is_found_by_one() {
+        assert_eq!(filled(1_000, 990).await, Filled { fillers: 10, ends_at: 1_000 });
+        // The stream went on behind what the log consumed, whatever its server said of it.
+        assert_eq!(filled(1_000, 2_500).await, Filled { fillers: 1, ends_at: 2_501 });
+    }
 }
