@@ -39,7 +39,7 @@ pub(crate) async fn lead(
         Ok(leader) => leader,
         Err(error) => return Ended::SteppedDown { error, wrote: 0 },
     };
-    if !pulse.is_futile {
+    if !pulse.is_futile() {
         pulse.health.set_detail("leading");
     }
     if !led_before {

@@ -322,7 +322,7 @@ impl Leader {
             pulse.health.beat();
             pulse.health.set_detail("leading");
         } else {
-            pulse.beat();
+            pulse.beat("leading");
         }
         role.kit.metrics.log_lag_records.set([LEASE_KEY], as_gauge(self.contacts.pending()));
         role.kit.metrics.orders_unknown.set(self.outbox.unknown());

@@ -28,6 +28,7 @@ use protocol::SubjectToken;
 use protocol::ids::GatewayId;
 use protocol::subjects::Subjects;
 use service::{HealthHandle, Kit};
+use tokio::time::Instant;
 
 use crate::http::Shop;
 use crate::lead::Ended;
@@ -44,6 +45,8 @@ const REREAD_PAUSE: Duration = Duration::from_millis(500);
 const LEASE_KEY: &str = "empowerment";
 /// Times in a row that leading ended without one new record before this process no longer says that it lives.
 const FUTILE_MAX: u32 = 3;
+/// How long one that was so has to go on before it says again that it lives; what fails, fails sooner.
+const DOUBT: Duration = Duration::from_secs(15);
 
 /// What the loops of this role share.
 #[derive(Clone)]
@@ -126,8 +129,8 @@ async fn run(role: Role) -> Result<()> {
                 continue;
             }
         };
-        let pulse = Pulse { health: &health, is_futile: futile >= FUTILE_MAX };
-        if !pulse.is_futile {
+        let pulse = Pulse::new(&health, futile >= FUTILE_MAX);
+        if !pulse.is_futile() {
             health.set_detail("standing by");
         }
         let held = tokio::select! {
@@ -157,16 +160,31 @@ async fn run(role: Role) -> Result<()> {
     Ok(())
 }
 
-/// Whether this process may say that it lives: one that comes to the lead again and again and writes nothing does not.
+/// Whether this process may say that it lives: one that comes to the lead again and again and writes nothing does not, until it has
+/// led, or stood by, for a while. Where nothing is to be written, that is all there is to see.
 struct Pulse<'a> {
     health: &'a HealthHandle,
-    is_futile: bool,
+    is_doubted: bool,
+    since: Instant,
 }
 
-impl Pulse<'_> {
-    fn beat(&self) {
-        if !self.is_futile {
-            self.health.beat();
+impl<'a> Pulse<'a> {
+    fn new(health: &'a HealthHandle, is_doubted: bool) -> Self {
+        Self { health, is_doubted, since: Instant::now() }
+    }
+
+    fn is_futile(&self) -> bool {
+        self.is_doubted && self.since.elapsed() < DOUBT
+    }
+
+    /// Says that it lives, and what it does if it was doubted.
+    fn beat(&self, does: &str) {
+        if self.is_futile() {
+            return;
+        }
+        self.health.beat();
+        if self.is_doubted {
+            self.health.set_detail(does);
         }
     }
 }
@@ -177,4 +195,26 @@ async fn take_lead(role: &Role) -> Result<HeldLease> {
     Lease::acquire(&role.leases, LEASE_KEY, &role.me.to_string(), ttl, &cancel)
         .await
         .context("take the lease of the empowerment worker")
+}
+
+#[cfg(test)]
+mod tests {
+    use service::health::LoopState;
+    use service::{Clock, Health};
+
+    use super::*;
+
+    #[test]
+    fn who_led_in_vain_says_that_it_lives_once_it_has_gone_on_for_a_while() {
+        let health = Health::new(Clock::system(), Duration::from_secs(10));
+        let handle = health.register("worker");
+        handle.set_detail("cannot lead");
+        let says = || health.report().loops.first().map(|one| (one.detail.clone(), one.state));
+        let mut pulse = Pulse::new(&handle, true);
+        pulse.beat("standing by");
+        assert_eq!(says(), Some(("cannot lead".to_owned(), LoopState::Starting)));
+        pulse.since = Instant::now().checked_sub(DOUBT).unwrap();
+        pulse.beat("standing by");
+        assert_eq!(says(), Some(("standing by".to_owned(), LoopState::Beating)));
+    }
 }

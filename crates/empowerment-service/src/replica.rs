@@ -60,7 +60,7 @@ impl Replica {
                     }
                     role.kit.metrics.log_lag_records.set([LEASE_KEY], as_gauge(self.tail.pending()));
                 }
-                _ = beat.tick() => pulse.beat(),
+                _ = beat.tick() => pulse.beat("standing by"),
             }
         }
     }

@@ -58,7 +58,7 @@ pub(crate) async fn lead(
         Ok(leader) => leader,
         Err(error) => return Ended::SteppedDown { error, wrote: 0 },
     };
-    if !pulse.is_futile {
+    if !pulse.is_futile() {
         pulse.health.set_detail("leading");
     }
     if !led_before {
@@ -311,7 +311,7 @@ impl Leader {
             pulse.health.beat();
             pulse.health.set_detail("leading");
         } else {
-            pulse.beat();
+            pulse.beat("leading");
         }
         observe::floor(&role.kit.metrics, &self.state, self.clock.now());
         role.kit.metrics.log_lag_records.set(["routing"], as_gauge(self.inbound.pending()));
