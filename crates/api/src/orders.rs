@@ -126,7 +126,7 @@ pub(crate) async fn answer(
     asked: RemedyOrderAnswer,
 ) -> Result<OrderAnswered, Problem> {
     let said = check(asked)?;
-    for _ in 0..TRIES {
+    for times in 0..TRIES {
         let mut found = row(api, integration, &order_key(remedy)).await?;
         if found.is_none() {
             found = row(api, integration, &earlier_order_key(integration, remedy)).await?;
@@ -143,7 +143,7 @@ pub(crate) async fn answer(
         match api.orders.update(&entry.key, publish::json(&row)?.into(), entry.revision).await {
             Ok(_) => return Ok(OrderAnswered { remedy, duplicate: false }),
             // Somebody was faster: perhaps with the same answer.
-            Err(KvError::WrongRevision) => {}
+            Err(KvError::WrongRevision) => bus::overtaken(times).await,
             Err(error) => return Err(away(&error)),
         }
     }

@@ -5,12 +5,12 @@ use protocol::consent::{CHANGES_MAX, Consent, ConsentChange};
 use protocol::{IdentityId, SubjectToken};
 
 use crate::connection::Bus;
-use crate::kv::{Bucket, KvError};
+use crate::kv::{Bucket, KvError, overtaken};
 use crate::places;
 use crate::streams::StreamError;
 
 /// Attempts at one key when others write it at the same time.
-const ATTEMPTS_MAX: usize = 32;
+const ATTEMPTS_MAX: u32 = 32;
 
 /// Longest value, bytes: with its headers it fits into the bucket ([`places::consents`]).
 const VALUE_BYTES_MAX: usize = 255 * 1024;
@@ -57,7 +57,7 @@ impl Consents {
         change: &ConsentChange,
     ) -> Result<Vec<Consent>, KvError> {
         let key = identity.to_string();
-        for _ in 0..ATTEMPTS_MAX {
+        for times in 0..ATTEMPTS_MAX {
             let entry = self.0.get(&key).await?;
             let revision = entry.as_ref().map(|entry| entry.revision);
             let mut all = entry.map(|entry| read(&entry.value)).transpose()?.unwrap_or_default();
@@ -77,7 +77,7 @@ impl Consents {
             };
             match stored {
                 Ok(_) => return Ok(all),
-                Err(KvError::WrongRevision | KvError::Exists) => {}
+                Err(KvError::WrongRevision | KvError::Exists) => overtaken(times).await,
                 Err(error) => return Err(error),
             }
         }

@@ -22,6 +22,9 @@ use crate::watch::{WatchEvent, Watcher};
 /// For how long operations that can be repeated without harm are tried.
 const RETRY_MAX: Duration = Duration::from_secs(5);
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// First and longest pause of whoever was overtaken.
+const OVERTAKEN_PAUSE: Duration = Duration::from_millis(5);
+const OVERTAKEN_PAUSE_MAX: Duration = Duration::from_millis(160);
 /// Longest key, bytes.
 pub(crate) const KEY_BYTES_MAX: usize = 200;
 const OPERATION: &str = "KV-Operation";
@@ -401,6 +404,17 @@ fn deletion() -> PublishMessage {
     PublishMessage::build().header(OPERATION, "DEL")
 }
 
+/// Waits as whoever was overtaken so many times before should ([`KvError::WrongRevision`], [`KvError::Exists`]) until they read again.
+/// Servers that keep a bucket together refuse a write as soon as another one is on its way, and that one can be read only when most
+/// of them have it: who asks at once is told the same again.
+pub async fn overtaken(times: u32) {
+    tokio::time::sleep(overtaken_pause(times)).await;
+}
+
+fn overtaken_pause(times: u32) -> Duration {
+    OVERTAKEN_PAUSE.saturating_mul(2_u32.saturating_pow(times)).min(OVERTAKEN_PAUSE_MAX)
+}
+
 /// Repeats what can be repeated without harm while the server is away.
 async fn again<T, F, Fut>(attempt: F) -> Result<T, KvError>
 where
@@ -415,5 +429,17 @@ where
             }
             result => return result,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_of_who_is_overtaken_grow_and_end() {
+        let pauses: Vec<u128> =
+            [0, 1, 2, 5, 6, u32::MAX].map(|times| overtaken_pause(times).as_millis()).to_vec();
+        assert_eq!(pauses, [5, 10, 20, 160, 160, 160]);
     }
 }

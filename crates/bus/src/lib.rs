@@ -69,7 +69,7 @@ pub use files::{FileError, FileLink, Files};
 pub use guest::{Confinement, Guest};
 pub use hasher::{IdHasher, MAIL_SCOPES};
 pub use inspect::StreamSeen;
-pub use kv::{Bucket, BucketSpec, Entry, KvError};
+pub use kv::{Bucket, BucketSpec, Entry, KvError, overtaken};
 pub use lease::{HeldLease, LEASE_TTL, Lease, LeaseError};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use nkey::{Nkey, NotASeed};

@@ -10,7 +10,7 @@ use protocol::{IdentityId, SubjectToken};
 use serde::{Deserialize, Serialize};
 
 use crate::connection::Bus;
-use crate::kv::{Bucket, BucketSpec, KvError};
+use crate::kv::{Bucket, BucketSpec, KvError, overtaken};
 use crate::master_key::{MasterKey, random_bytes};
 use crate::streams::StreamError;
 
@@ -29,7 +29,7 @@ const WRAPPING: &str = "winterband v1 wrapping of sealing keys";
 const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
 /// Attempts at one key when others write it at the same time.
-const ATTEMPTS_MAX: usize = 32;
+const ATTEMPTS_MAX: u32 = 32;
 
 pub(crate) type DataKey = [u8; 32];
 
@@ -195,7 +195,7 @@ impl KeyStore {
         rotation: Option<Rotation>,
     ) -> Result<(u32, DataKey, u64), KeyFailure> {
         let name = name_of((identity, class));
-        for _ in 0..ATTEMPTS_MAX {
+        for times in 0..ATTEMPTS_MAX {
             let entry = self.bucket.get(&name).await.map_err(KeyFailure::Bucket)?;
             let revision = entry.as_ref().map_or(0, |entry| entry.revision);
             let record = entry.map(|entry| record_of(&entry.value)).transpose()?;
@@ -217,7 +217,7 @@ impl KeyStore {
             match self.bucket.update(&name, bytes_of(&next), revision).await {
                 Ok(_) => return Ok((next.generation, key, until(&next))),
                 // Another was faster, or our own write landed unseen: the next read tells.
-                Err(KvError::WrongRevision | KvError::Unavailable(_)) => {}
+                Err(KvError::WrongRevision | KvError::Unavailable(_)) => overtaken(times).await,
                 Err(error) => return Err(KeyFailure::Bucket(error)),
             }
         }
@@ -291,7 +291,7 @@ impl KeyStore {
         which: impl Fn(&KeyRecord) -> u32,
     ) -> Result<u32, KeyFailure> {
         let name = name_of((identity, class));
-        for _ in 0..ATTEMPTS_MAX {
+        for times in 0..ATTEMPTS_MAX {
             let Some(entry) = self.bucket.get(&name).await.map_err(KeyFailure::Bucket)? else {
                 return Ok(0);
             };
@@ -311,7 +311,7 @@ impl KeyStore {
                     let done = self.bucket.overwrite_before(&name, revision).await;
                     return done.map(|()| up_to).map_err(KeyFailure::Bucket);
                 }
-                Err(KvError::WrongRevision | KvError::Unavailable(_)) => {}
+                Err(KvError::WrongRevision | KvError::Unavailable(_)) => overtaken(times).await,
                 Err(error) => return Err(KeyFailure::Bucket(error)),
             }
         }
