@@ -25,6 +25,8 @@ const CODES_FULL: [u64; 4] = [10002, 10023, 10047, 10077];
 /// What is said when the connection was lost before the acknowledgement came.
 pub(crate) const RECONNECTED: &str = "the connection was lost";
 const CODE_TOO_LARGE: u64 = 10054;
+/// A message of this id is on its way to the other servers of a cluster: whether it gets there, the next try is told.
+const CODE_ON_ITS_WAY: u64 = 10158;
 /// Expected last sequence does not match; the second one is how a cluster says it for a subject in flight.
 pub(crate) const CODES_WRONG_LAST: [u64; 2] = [10071, 10164];
 
@@ -194,6 +196,7 @@ pub(crate) fn publish_error(error: &ClientError) -> PublishError {
         PublishErrorKind::Other => match error.source().and_then(server_code) {
             Some(code) if CODES_FULL.contains(&code) => PublishError::Full,
             Some(CODE_TOO_LARGE) => PublishError::TooLarge,
+            Some(CODE_ON_ITS_WAY) => PublishError::Unavailable("the same message is on its way".into()),
             Some(code) => PublishError::Refused(format!("code {code}")),
             None => PublishError::Unavailable(error.to_string()),
         },

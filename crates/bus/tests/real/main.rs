@@ -13,6 +13,7 @@ mod seal;
 mod server;
 mod service;
 mod tail;
+mod together;
 mod uploads;
 mod users;
 

@@ -1,0 +1,116 @@
+//! Three servers that keep a bucket together: what somebody else wrote is decided before it can be read.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command};
+
+use bus::{BusSettings, Credentials, IdHasher, MasterKey, Sealer};
+
+use super::*;
+
+const SERVERS: usize = 3;
+/// Identities that all of them meet for the first time at once.
+const IDENTITIES: usize = 30;
+
+/// The servers; they end with this value.
+struct Together(Vec<Child>);
+
+impl Drop for Together {
+    fn drop(&mut self) {
+        for server in &mut self.0 {
+            server.kill().unwrap();
+            server.wait().unwrap();
+        }
+    }
+}
+
+fn free_ports(count: usize) -> Vec<u16> {
+    let taken: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    taken.iter().map(|one| one.local_addr().unwrap().port()).collect()
+}
+
+/// Starts them, and gives their address.
+fn start(folder: &Path) -> (Together, String) {
+    let (clients, routes) = (free_ports(SERVERS), free_ports(SERVERS));
+    let program = std::env::var_os("NATS_SERVER_BIN").unwrap_or_else(|| "nats-server".into());
+    let list = |scheme: &str, ports: &[u16]| {
+        ports.iter().map(|port| format!("{scheme}://127.0.0.1:{port}")).collect::<Vec<_>>()
+    };
+    let mut servers = Vec::new();
+    for (number, (client, route)) in clients.iter().zip(&routes).enumerate() {
+        let (file, log) = (folder.join(format!("{number}.conf")), folder.join(format!("{number}.log")));
+        let text = format!(
+            "server_name: s{number}\nlisten: \"127.0.0.1:{client}\"\nmax_payload: 8MB\n\
+             jetstream {{ store_dir: \"{}\", max_mem: 64MB, max_file: 1TB }}\n\
+             cluster {{ name: together, listen: \"127.0.0.1:{route}\", no_advertise: true, routes: {:?} }}\n",
+            folder.join(format!("store-{number}")).display(),
+            list("nats", &routes),
+        );
+        std::fs::write(&file, text).unwrap();
+        servers.push(Command::new(&program).arg("-c").arg(&file).arg("-l").arg(&log).spawn().unwrap());
+    }
+    (Together(servers), list("nats", &clients).join(","))
+}
+
+async fn connected(url: &str, name: &str) -> Bus {
+    let settings = BusSettings {
+        url: url.to_owned(),
+        credentials: Credentials::None,
+        name: name.to_owned(),
+        authority: None,
+    };
+    within(Duration::from_secs(60), "the connection", async {
+        loop {
+            match Bus::connect(&settings).await {
+                Ok(bus) => return bus.with_replicas(3),
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_overtaken_reads_by_what_and_who_repeats_is_not_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let master = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
+    let (_servers, url) = start(folder.path());
+    let first = connected(&url, "first").await;
+    let sealer = within(Duration::from_secs(60), "the bucket", async {
+        loop {
+            match Sealer::open(&first, &master).await {
+                Ok(sealer) => return sealer,
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    })
+    .await;
+    let mut others = Vec::new();
+    for number in 0..8 {
+        let bus = connected(&url, &format!("other-{number}")).await;
+        others.push(Sealer::open(&bus, &master).await.unwrap());
+    }
+    let hasher = IdHasher::new(&master);
+    for number in 0..IDENTITIES {
+        let identity = hasher.identity(ChannelKind::Web, "shop", &number.to_string());
+        let all = others.iter().map(|sealer| async move { sealer.seal(identity, b"hello").await });
+        for sealed in futures_util::future::join_all(all).await {
+            assert_eq!(sealer.unseal(&sealed.unwrap()).await.unwrap(), b"hello");
+        }
+    }
+    assert_eq!(first.stream_usage("KV_KEYS").await.unwrap().messages, IDENTITIES as u64);
+    one_message_that_is_sent_by_several_at_once(&first).await;
+}
+
+/// As when an acknowledgement does not come in time: the first try is still on its way when the next one comes.
+async fn one_message_that_is_sent_by_several_at_once(bus: &Bus) {
+    bus.ensure_stream(&inbound()).await.unwrap();
+    let (subject, deadline) = (message_subject(), bus::Deadline::after(Duration::from_secs(30)));
+    for number in 0..IDENTITIES {
+        let id = format!("m-{number}");
+        let tries = (0..8).map(|_| bus.publish_durable(&subject, &id, "hello".into(), deadline));
+        for published in futures_util::future::join_all(tries).await {
+            assert_eq!(published.unwrap().seq, number as u64 + 1);
+        }
+    }
+}
