@@ -58,7 +58,9 @@ pub(super) fn place(wanted: &Place, seen: Option<&StreamSeen>) -> Vec<Finding> {
         ));
     }
     for lacking in &seen.lacking {
-        found.push(Finding::odd(name, format!("the copy on {lacking}: one more, and it may stand still")));
+        found.push(Finding::odd(name, format!(
+                "the copy on {lacking}: one more, and it may stand still; if it stays so for a minute though that server runs, restart it"
+            )));
     }
     let used = seen.usage.used_percent();
     if used >= FULL_ODD {
