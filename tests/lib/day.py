@@ -72,6 +72,8 @@ class Day:
     def write_config(self):
         folder = self.place / "config"
         shutil.copytree(TOP / "deploy/config", folder)
+        # It has the defaults alone, and settings that the previous build does not know yet.
+        (folder / "winterband.toml").unlink()
         names = [f"sim-{n:03}" for n in range(1, SIMULATED + 1)] + [f"giver-{n}" for n in range(1, GIVERS + 1)]
         text = (folder / "routing.toml").read_text() + FLOOR
         text += "".join(AGENT.format(name=name, queues='"service", "returns", "orders"') for name in names)
