@@ -53,7 +53,7 @@ fn text(value: Option<Any>) -> String {
     match value {
         Some(Any::StringValue(text)) => text,
         Some(Any::IntValue(number)) => number.to_string(),
-        other => panic!("{other:?}"),
+        other => format!("{other:?}"),
     }
 }
 

@@ -207,7 +207,7 @@ impl Lane<'_> {
         let span = if judged.is_ok() { self.edge.api.traced.published(item) } else { Span::none() };
         let outcome = match judged {
             Ok((kind, id)) => loop {
-                match traced::below(&span, self.take(&row, kind, &id, item)).await {
+                match traced::below(&span, Box::pin(self.take(&row, kind, &id, item))).await {
                     Err(problem) if passes(&problem) => tokio::time::sleep(AGAIN).await,
                     settled @ (Ok(_) | Err(_)) => break settled,
                 }

@@ -63,7 +63,7 @@ async fn goes_on(world: &World, customers: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_from_a_snapshot_goes_on_as_one_from_the_log() {
-    let (world, snapshot) = lived(&OFTEN, CUSTOMERS).await;
+    let (world, snapshot) = Box::pin(lived(&OFTEN, CUSTOMERS)).await;
     goes_on(&world, CUSTOMERS).await;
     let (name, _) = snapshot.unwrap();
     assert!(snapshots(&objects(&world).await).await.contains(&name), "one of this log is kept");
@@ -71,9 +71,9 @@ async fn a_start_from_a_snapshot_goes_on_as_one_from_the_log() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_of_a_log_that_was_longer_is_not_used_and_goes() {
-    let (_former, snapshot) = lived(&OFTEN, CUSTOMERS).await;
+    let (_former, snapshot) = Box::pin(lived(&OFTEN, CUSTOMERS)).await;
     let (name, bytes) = snapshot.unwrap();
-    let (world, _) = lived(&[], 1).await;
+    let (world, _) = Box::pin(lived(&[], 1)).await;
     let objects = objects(&world).await;
     objects.put(&name, bytes).await.unwrap();
     goes_on(&world, 1).await;
@@ -82,9 +82,9 @@ async fn a_snapshot_of_a_log_that_was_longer_is_not_used_and_goes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_of_another_log_is_not_used_though_this_one_is_as_long() {
-    let (_former, snapshot) = lived(&OFTEN, CUSTOMERS).await;
+    let (_former, snapshot) = Box::pin(lived(&OFTEN, CUSTOMERS)).await;
     let (name, bytes) = snapshot.unwrap();
-    let (world, _) = lived(&[], CUSTOMERS + 20).await;
+    let (world, _) = Box::pin(lived(&[], CUSTOMERS + 20)).await;
     let objects = objects(&world).await;
     objects.put(&name, bytes).await.unwrap();
     goes_on(&world, CUSTOMERS + 20).await;
