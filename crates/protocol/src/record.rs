@@ -92,6 +92,7 @@ impl Record {
             | InputBody::AgentDisconnected { .. }
             | InputBody::GatewayLost { .. }
             | InputBody::Config(_)
+            | InputBody::Canary(_)
             | InputBody::ParkedDismissed { .. } => None,
         }
     }
@@ -695,6 +696,7 @@ impl Event {
             | Self::MessageHeldBack { .. }
             | Self::ActSettled { .. }
             | Self::CommandSettled { .. }
+            | Self::CanaryHeard { .. }
             | Self::DuplicateSkipped
             | Self::Parked { .. } => None,
         }

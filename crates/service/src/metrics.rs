@@ -145,19 +145,9 @@ impl Metrics {
             waits_kept_total: counters(r, "waits_kept", "Waits that came true", ["queue", "said"]),
             log_lag_records: gauges(r, "log_lag_records", "Records not yet applied", ["role"]),
             channel_account_state: account_state(r),
-            channel_waiting: gauges(r, "channel_waiting", "Messages to be sent", ["channel", "account"]),
-            deliveries_total: counters(
-                r,
-                "deliveries",
-                "Steps of messages to customers",
-                ["channel", "state"],
-            ),
-            search_entries_total: counters(
-                r,
-                "search_entries",
-                "Entries with words, by what became of them in the search's index",
-                ["end"],
-            ),
+            channel_waiting: channel_waiting(r),
+            deliveries_total: deliveries(r),
+            search_entries_total: search_entries(r),
             sockets_open: gauges(r, "sockets_open", "Open sockets", ["kind"]),
             ledger_faults: single(r, "ledger_faults", "What does not balance", Gauge::default()),
             ledger_looked_at_seconds: looked_at(r),
@@ -182,12 +172,7 @@ impl Metrics {
             remedies_total: counters(r, "remedies", "What became of what agents gave", ["outcome"]),
             asks_total: counters(r, "asks", "Questions to colleagues by their end", ["end"]),
             orders_unknown: single(r, "orders_unknown", "Orders with an unknown outcome", Gauge::default()),
-            facts_asked_total: counters(
-                r,
-                "facts_asked",
-                "Questions for facts to other systems",
-                ["source", "end"],
-            ),
+            facts_asked_total: facts_asked(r),
             till_seconds: seconds(r, "till_seconds", "From a desk's question to its answer", &TILL_SECONDS),
             time_to_offer_seconds: seconds(
                 r,
@@ -251,6 +236,26 @@ fn account_state(registry: &mut Registry) -> Gauges<3> {
 
 fn canary(registry: &mut Registry, name: &str, help: &str) -> Gauges<3> {
     gauges(registry, name, help, ["channel", "account", "hop"])
+}
+
+fn facts_asked(registry: &mut Registry) -> Counters<2> {
+    let help = "Questions for facts to other systems";
+    counters(registry, "facts_asked", help, ["source", "end"])
+}
+
+fn search_entries(registry: &mut Registry) -> Counters<1> {
+    let help = "Entries with words, by what became of them in the search's index";
+    counters(registry, "search_entries", help, ["end"])
+}
+
+fn deliveries(registry: &mut Registry) -> Counters<2> {
+    let help = "Steps of messages to customers";
+    counters(registry, "deliveries", help, ["channel", "state"])
+}
+
+fn channel_waiting(registry: &mut Registry) -> Gauges<2> {
+    let help = "Messages that wait to be sent";
+    gauges(registry, "channel_waiting", help, ["channel", "account"])
 }
 
 fn looked_at(registry: &mut Registry) -> Gauge {
