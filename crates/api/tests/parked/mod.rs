@@ -352,7 +352,7 @@ async fn the_log_keeps_why_something_was_let_go() {
         let request = house.request(Method::DELETE, &format!("parked/{id}")).body(body.to_owned());
         request.send().await.unwrap().status().as_u16()
     };
-    assert_eq!(ask(r#"{"reason":"because"}"#).await, 400);
+    assert_eq!(ask(r#"{"reason":"because"}"#).await, 422);
     assert_eq!(ask(r#"{"reason":"unwanted"}"#).await, 200);
     let last = house.inputs().await.pop().unwrap();
     let InputBody::ParkedDismissed { parked, reason, .. } = last.body else { panic!("{last:?}") };
