@@ -1,5 +1,6 @@
 //! Keeps bytes that could not become an input, sealed with a key of their own.
 
+use protocol::formats::FIRST;
 use protocol::parked::Parked;
 use protocol::{ChannelKind, IdentityId, Millis, ParkedId, SubjectToken};
 use service::Problem;
@@ -22,7 +23,8 @@ pub(crate) async fn park(
     let channel = Some(ChannelKind::Api);
     let reason = reason.to_owned();
     let (inbound_seq, replays) = (None, None);
-    let parked = Parked { id, at, channel, account, reason, detail, inbound_seq, replays, bytes: sealed };
+    let parked =
+        Parked { v: FIRST, id, at, channel, account, reason, detail, inbound_seq, replays, bytes: sealed };
     let stored = publish::store(api, &api.subjects.parked(), &id.to_string(), publish::json(&parked)?).await;
     stored
         .map_err(|problem| if problem.code == "storage_full" { problems::parked_full() } else { problem })?;

@@ -206,7 +206,7 @@ pub(crate) async fn dismiss(
 
 fn item(found: Found) -> Item {
     let Found { seq, parked } = found;
-    let Parked { id, at, channel, account, reason, detail, inbound_seq, replays, bytes } = parked;
+    let Parked { v: _, id, at, channel, account, reason, detail, inbound_seq, replays, bytes } = parked;
     Item { seq, id, at, channel, account, reason, detail, size: bytes.opened_bytes(), inbound_seq, replays }
 }
 

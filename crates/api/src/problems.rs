@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use protocol::edge::{EdgeKind, GuestQuestion};
+use protocol::formats::NotYet;
 use protocol::limits::{GUEST_ASKS_AT_ONCE_MAX, INPUT_BYTES_MAX};
 use protocol::signin::Scope;
 use protocol::{ParkedId, SubjectToken};
@@ -78,6 +79,12 @@ pub(crate) fn storage_full() -> Problem {
                   has to make room";
     let title = "there is no room for new messages";
     Problem::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", title, detail).retry_after(FULL_RETRY)
+}
+
+/// Somebody who lives could not read what would be written.
+pub(crate) fn not_all_upgraded(not_yet: &NotYet) -> Problem {
+    tracing::warn!(%not_yet, "an input was refused until all are upgraded");
+    Problem::unavailable("not_all_upgraded", not_yet.to_string())
 }
 
 pub(crate) fn parked_full() -> Problem {

@@ -29,6 +29,7 @@ pub(crate) async fn store(
             PublishError::Full => problems::storage_full(),
             PublishError::TooLarge => problems::too_large_to_keep(),
             PublishError::Unavailable(reason) => no_answer(api, "store", &reason),
+            PublishError::NotYet(not_yet) => problems::not_all_upgraded(&not_yet),
             PublishError::Refused(reason) => {
                 tracing::error!(reason, "the bus refuses inputs");
                 Problem::internal()

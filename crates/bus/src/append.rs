@@ -16,6 +16,7 @@ use async_nats::jetstream::context::{PublishAckFuture, PublishError as ClientErr
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use protocol::Subject;
+use protocol::formats::NotYet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use traces::TraceContext;
 
@@ -40,6 +41,9 @@ pub enum AppendError {
     /// Larger than the stream takes; nothing was stored; fate: park.
     #[error("append: the message is too large")]
     TooLarge,
+    /// A process that lives does not read it yet; nothing was stored; fate: retry, after that one is upgraded.
+    #[error("append: {0}")]
+    NotYet(NotYet),
     /// The stream is at its limit; nothing was stored; fate: refuse new input.
     #[error("append: the stream is full")]
     Full,
@@ -147,6 +151,7 @@ impl Appender {
         payload: Bytes,
         trace: Option<&TraceContext>,
     ) -> Result<AppendTicket, AppendError> {
+        let payload = self.bus.floor.admit(payload).map_err(AppendError::NotYet)?;
         let Ok(permit) = Arc::clone(&self.window).acquire_owned().await else {
             return Err(AppendError::Unknown("the window is closed".into()));
         };
@@ -212,7 +217,7 @@ fn behind(error: &AppendError) -> AppendError {
     match error {
         AppendError::Fenced | AppendError::Unknown(_) => error.clone(),
         // The one before was not stored, so this one found another end than it expected.
-        AppendError::TooLarge | AppendError::Full => AppendError::Fenced,
+        AppendError::TooLarge | AppendError::Full | AppendError::NotYet(_) => AppendError::Fenced,
     }
 }
 
@@ -247,5 +252,6 @@ fn append_error(error: &ClientError) -> AppendError {
         PublishError::Full => AppendError::Full,
         PublishError::TooLarge => AppendError::TooLarge,
         PublishError::Unavailable(reason) | PublishError::Refused(reason) => AppendError::Unknown(reason),
+        PublishError::NotYet(not_yet) => AppendError::NotYet(not_yet),
     }
 }

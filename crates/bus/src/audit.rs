@@ -166,6 +166,7 @@ impl Audit {
                 PublishError::Full => Tried::Failed(AuditError::Full),
                 PublishError::TooLarge => failed("the entry is too large".to_owned()),
                 PublishError::Unavailable(reason) | PublishError::Refused(reason) => failed(reason),
+                PublishError::NotYet(not_yet) => failed(not_yet.to_string()),
             },
         }
     }

@@ -10,6 +10,7 @@ use async_nats::jetstream;
 use tokio::sync::watch;
 
 use crate::deadline::Deadline;
+use crate::members::Floor;
 use crate::room::Room;
 
 /// How long one attempt to connect may take.
@@ -140,6 +141,7 @@ pub struct Bus {
     pub(crate) closed: watch::Receiver<bool>,
     name: Arc<str>,
     pub(crate) room: Room,
+    pub(crate) floor: Floor,
     pub(crate) replicas: usize,
 }
 
@@ -178,7 +180,16 @@ impl Bus {
             .max_ack_inflight(ACKS_IN_FLIGHT_MAX)
             .build(client.clone());
         let name = settings.name.as_str().into();
-        let bus = Self { client, js, connections, closed, name, room: Room::default(), replicas: 1 };
+        let bus = Self {
+            client,
+            js,
+            connections,
+            closed,
+            name,
+            room: Room::default(),
+            floor: Floor::default(),
+            replicas: 1,
+        };
         // The event may come after the connection; whoever asks sooner would take it for a new one.
         let counted = async { bus.connections.clone().wait_for(|count| *count > 0).await.is_ok() };
         if tokio::time::timeout(EVENT_MAX, counted).await.is_err() {
@@ -223,6 +234,18 @@ impl Bus {
     #[must_use]
     pub fn with_replicas(self, replicas: u32) -> Self {
         Self { replicas: usize::try_from(replicas).unwrap_or(1).max(1), ..self }
+    }
+
+    /// What everybody who lives can read.
+    #[must_use]
+    pub fn floor(&self) -> Floor {
+        self.floor.clone()
+    }
+
+    /// The same connection, with what another one knows of who lives.
+    #[must_use]
+    pub fn with_floor(self, floor: Floor) -> Self {
+        Self { floor, ..self }
     }
 
     /// The name given in the settings.

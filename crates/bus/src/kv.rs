@@ -387,6 +387,7 @@ impl Bucket {
                 PublishError::TooLarge => KvError::TooLarge,
                 PublishError::Unavailable(reason) => KvError::Unavailable(reason),
                 PublishError::Refused(reason) => KvError::Refused(reason),
+                PublishError::NotYet(not_yet) => KvError::Refused(not_yet.to_string()),
             },
         })
     }

@@ -146,6 +146,12 @@ pub fn gateways() -> BucketSpec {
     bucket(streams::GATEWAYS, Some(DAY), MIB, 4 * 1024)
 }
 
+/// Which processes live, and what each can read: a row of one that says nothing more goes by itself.
+#[must_use]
+pub fn members() -> BucketSpec {
+    bucket(streams::MEMBERS, Some(crate::MEMBER_TTL), MIB, 4 * 1024)
+}
+
 /// Sign-in names and API keys, hashed.
 #[must_use]
 pub fn accounts() -> BucketSpec {
@@ -202,10 +208,11 @@ pub fn webhooks() -> BucketSpec {
 
 /// All buckets but that of sealing keys, which `Sealer` makes.
 #[must_use]
-pub fn all_buckets() -> [BucketSpec; 11] {
+pub fn all_buckets() -> [BucketSpec; 12] {
     [
         leases(),
         gateways(),
+        members(),
         accounts(),
         sessions(),
         drafts(),

@@ -8,6 +8,7 @@ use async_nats::jetstream::context::{PublishAckFuture, PublishError as ClientErr
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use protocol::Subject;
+use protocol::formats::NotYet;
 use tokio::sync::watch;
 use traces::TraceContext;
 
@@ -54,6 +55,9 @@ pub enum PublishError {
     /// No acknowledgement until the deadline: it may or may not be stored; fate: retry with the same id.
     #[error("store a message: no acknowledgement in time ({0})")]
     Unavailable(String),
+    /// A process that lives does not read it yet; fate: refuse, it can be done after the upgrade.
+    #[error("store a message: {0}")]
+    NotYet(NotYet),
     /// The server will never take it; fate: park.
     #[error("store a message: refused by the server ({0})")]
     Refused(String),
@@ -108,6 +112,7 @@ impl Bus {
         trace: Option<&TraceContext>,
         deadline: Deadline,
     ) -> Result<Published, PublishError> {
+        let payload = self.floor.admit(payload).map_err(PublishError::NotYet)?;
         let deadline = deadline.at_most(RETRY_MAX);
         let mut pause = RETRY_PAUSE_FIRST;
         let mut reason = "no time left".to_owned();

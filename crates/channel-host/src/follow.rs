@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use bus::{EphemeralMessages, Tail, TailError, TailItem, TailOptions};
 use forecast::Kept;
-use protocol::input::WIRE_VERSION;
+use protocol::formats;
 use protocol::record::Record;
 use protocol::streams::CONTACTS;
 use protocol::{ConversationId, SubjectToken};
@@ -142,9 +142,7 @@ impl Waits {
 
 /// A record that cannot be read ends the role: what a customer is shown must have no hole.
 fn apply(host: &Host, item: &TailItem) -> anyhow::Result<()> {
-    let record: Record =
-        serde_json::from_slice(&item.payload).with_context(|| format!("read record {}", item.seq))?;
-    anyhow::ensure!(record.v <= WIRE_VERSION, "read record {}: written by a later version", item.seq);
+    let record: Record = formats::read(CONTACTS, item.seq, &item.payload)?;
     // What is read again at the start was shown long ago.
     let _span = host.rooms.is_ready().then(|| host.intake.traced.record(item, &record));
     host.rooms.apply(item.seq, &record);

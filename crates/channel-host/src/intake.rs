@@ -215,6 +215,7 @@ impl Intake {
         let id = ParkedId(Uuid::now_v7());
         let identity = self.hasher.identity(channel, "parked", &id.to_string());
         let parked = Parked {
+            v: protocol::formats::FIRST,
             id,
             at: self.now(),
             channel: Some(channel),
@@ -239,7 +240,7 @@ impl Intake {
 fn not_taken(what: &'static str, error: &PublishError) -> NotTaken {
     match error {
         PublishError::Full => NotTaken::Full,
-        PublishError::Unavailable(_) => NotTaken::Unavailable,
+        PublishError::Unavailable(_) | PublishError::NotYet(_) => NotTaken::Unavailable,
         PublishError::TooLarge => NotTaken::TooLarge,
         PublishError::Refused(_) => broken(what, error),
     }

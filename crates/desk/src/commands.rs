@@ -50,6 +50,8 @@ enum NotTaken {
     Away(String),
     /// The log is full; a person must look.
     Full,
+    /// A process that lives does not read it yet; the desk sends it again.
+    NotYet(String),
     /// A fault of ours; a person must look.
     Broken(String),
 }
@@ -136,6 +138,7 @@ impl Lane {
                 Err(NotTaken::Full)
             }
             Err(PublishError::Unavailable(reason)) => Err(NotTaken::Away(reason)),
+            Err(PublishError::NotYet(not_yet)) => Err(NotTaken::NotYet(not_yet.to_string())),
             Err(PublishError::TooLarge) => Err(NotTaken::Refused(by.refusing(Refusal::TooLong))),
             Err(PublishError::Full) => Err(NotTaken::Full),
             Err(PublishError::Refused(reason)) => Err(NotTaken::Broken(reason)),
@@ -159,6 +162,11 @@ impl Lane {
                 self.order.put_off(id, place);
                 let words = "the system's storage is full: tell whoever runs it; it will be tried again";
                 self.put_off(Fault::new("storage_full", words), "full");
+            }
+            NotTaken::NotYet(words) => {
+                tracing::warn!(words, "a command waits until all are upgraded");
+                self.order.put_off(id, place);
+                self.put_off(Fault::new("not_all_upgraded", words), "not_all_upgraded");
             }
             NotTaken::Broken(reason) => {
                 tracing::error!(reason, "failed to publish a command");

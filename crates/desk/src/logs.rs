@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use bus::{Tail, TailError, TailItem, TailOptions};
 use protocol::delivery::Delivery;
-use protocol::input::WIRE_VERSION;
+use protocol::formats;
 use protocol::{Record, RemedyRecord, streams};
 use service::spans::Span;
 use service::{Health, HealthHandle};
@@ -104,8 +104,7 @@ impl Log {
     fn fold(self, gateway: &Arc<Gateway>, item: &TailItem, is_live: bool) -> Result<()> {
         match self {
             Self::Contacts => {
-                let record: Record = serde_json::from_slice(&item.payload)?;
-                check_version(record.v)?;
+                let record: Record = formats::read(self.stream(), item.seq, &item.payload)?;
                 let span = if is_live { gateway.traced.record(item, &record) } else { Span::none() };
                 let given_up = gateway.hub.fold(item.seq, &record, &span.context().map(Arc::new));
                 if is_live {
@@ -118,27 +117,18 @@ impl Log {
                 }
             }
             Self::Remedies => {
-                let record: RemedyRecord = serde_json::from_slice(&item.payload)?;
-                check_version(record.v)?;
+                let record: RemedyRecord = formats::read(self.stream(), item.seq, &item.payload)?;
                 let span = if is_live { gateway.traced.row(self.stream(), item) } else { Span::none() };
                 gateway.hub.fold_remedies(item.seq, &record, &span.context().map(Arc::new));
             }
             Self::Deliveries => {
-                let record: Delivery = serde_json::from_slice(&item.payload)?;
-                check_version(record.v)?;
+                let record: Delivery = formats::read(self.stream(), item.seq, &item.payload)?;
                 let span = if is_live { gateway.traced.row(self.stream(), item) } else { Span::none() };
                 gateway.hub.fold_delivery(item.seq, &record, &span.context().map(Arc::new));
             }
         }
         Ok(())
     }
-}
-
-fn check_version(written: u8) -> Result<()> {
-    if written > WIRE_VERSION {
-        bail!("it was written by a later version, {written}");
-    }
-    Ok(())
 }
 
 /// Folds a log from its first record. Ends with an error, which turns readiness red, when a record cannot be used:

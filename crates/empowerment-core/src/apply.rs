@@ -1,6 +1,6 @@
 //! Records of the log become the state again; and what follows the last event of a record, decided or read.
 
-use protocol::input::WIRE_VERSION;
+use protocol::formats::READS;
 use protocol::remedies::RemedyInput;
 use protocol::till::WalletId;
 use protocol::{
@@ -22,7 +22,7 @@ pub enum ApplyError {
         found: u64,
     },
     /// A later version wrote it.
-    #[error("record {seq} has version {found}, this build reads up to {WIRE_VERSION}: upgrade it")]
+    #[error("record {seq} has version {found}, this build reads up to {READS}: upgrade it")]
     LaterVersion {
         /// The record.
         seq: u64,
@@ -75,7 +75,7 @@ pub fn apply(state: &mut State, seq: u64, record: &RemedyRecord) -> Result<(), A
     if seq != last + 1 {
         return Err(ApplyError::Gap { last, found: seq });
     }
-    if record.v > WIRE_VERSION {
+    if record.v > READS {
         return Err(ApplyError::LaterVersion { seq, found: record.v });
     }
     for event in &record.events {

@@ -8,7 +8,7 @@ use bus::{AppendError, AppendTicket, Appender, HeldLease, Tail, TailItem, TailOp
 use empowerment_core::State;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
-use protocol::{Record, RemedyCause, RemedyEvent, RemedyId, RemedyRecord, streams};
+use protocol::{Record, RemedyCause, RemedyEvent, RemedyId, RemedyRecord, formats, streams};
 use service::failpoint;
 use service::spans::{self, Memory, Span, TraceContext, Tracer};
 use tokio::sync::mpsc;
@@ -213,9 +213,7 @@ impl Leader {
 
     async fn contacts(&mut self, role: &Role, item: Result<TailItem, bus::TailError>) -> Result<()> {
         let item = item.context("read CONTACTS")?;
-        let record: Record = serde_json::from_slice(&item.payload).with_context(|| {
-            format!("read record {} of CONTACTS: was it written by a later version?", item.seq)
-        })?;
+        let record: Record = formats::read(streams::CONTACTS, item.seq, &item.payload)?;
         let Some(input) = intake::input(record) else { return Ok(()) };
         let span = spans::processing(&self.tracer, streams::CONTACTS, self.trace_of(&item).as_ref());
         let cause = RemedyCause::Contacts { seq: item.seq, input };

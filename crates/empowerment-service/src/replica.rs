@@ -1,9 +1,9 @@
 //! The state as the log tells it: recovered at the start, followed while standing by.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use bus::{Tail, TailItem, TailOptions};
 use empowerment_core::State;
-use protocol::{RemedyRecord, streams};
+use protocol::{RemedyRecord, formats, streams};
 use service::HealthHandle;
 
 use crate::{LEASE_KEY, Pulse, Role};
@@ -66,9 +66,7 @@ impl Replica {
     }
 
     fn apply(&mut self, item: &TailItem) -> Result<()> {
-        let record: RemedyRecord = serde_json::from_slice(&item.payload).with_context(|| {
-            format!("read record {} of REMEDIES: was it written by a later version?", item.seq)
-        })?;
+        let record: RemedyRecord = formats::read(streams::REMEDIES, item.seq, &item.payload)?;
         self.since_snapshot += 1;
         empowerment_core::apply(&mut self.state, item.seq, &record)
             .map_err(|error| anyhow!("failed to apply record {} of REMEDIES: {error}", item.seq))

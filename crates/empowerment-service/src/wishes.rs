@@ -65,7 +65,7 @@ impl Wishes {
                 }
                 true
             }
-            Err(error @ (PublishError::Full | PublishError::Unavailable(_))) => {
+            Err(error @ (PublishError::Full | PublishError::Unavailable(_) | PublishError::NotYet(_))) => {
                 tracing::warn!(%error, "a wish is tried again");
                 false
             }

@@ -17,8 +17,9 @@ use crate::tagged::tagged;
 use crate::time::Millis;
 use crate::token::{ChannelKind, Language, SkillLevel, SubjectToken};
 
-/// The version of inputs and records that this build writes; it reads this and all earlier ones.
-pub const WIRE_VERSION: u8 = 1;
+/// The format that inputs and records are made in; what has a newer kind in it is stamped with that kind's before it is stored
+/// ([`crate::formats`]).
+pub const WIRE_VERSION: u8 = crate::formats::FIRST;
 
 /// One input, durable in INBOUND before anybody is told that it was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,6 +21,7 @@ pub mod delivery;
 pub mod desk;
 pub mod edge;
 pub mod facts;
+pub mod formats;
 pub mod hash;
 pub mod hours;
 pub mod ids;

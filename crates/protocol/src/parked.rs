@@ -11,6 +11,9 @@ use crate::token::{ChannelKind, SubjectToken};
 /// One parked item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
+    /// The least format that its reader has to know.
+    #[serde(default = "crate::formats::first")]
+    pub v: u8,
     /// Its id.
     pub id: ParkedId,
     /// When it was parked.

@@ -26,6 +26,8 @@ pub const EXPORTS: &str = "EXPORTS";
 pub const LEASES: &str = "LEASES";
 /// Which gateway processes live.
 pub const GATEWAYS: &str = "GATEWAYS";
+/// Which processes live, and what each can read.
+pub const MEMBERS: &str = "MEMBERS";
 /// Sign-in names with hashed passwords, API keys hashed.
 pub const ACCOUNTS: &str = "ACCOUNTS";
 /// Signed-in sessions, hashed.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 use protocol::IdentityId;
+use protocol::formats;
 use protocol::rights::{ErasureRecord, ErasureStep};
 use protocol::streams::ERASURES;
 
@@ -22,8 +23,7 @@ pub(crate) async fn destroy(role: &Role) -> anyhow::Result<()> {
         let Some(last) = items.last() else { break };
         done = last.seq;
         for item in &items {
-            let record: ErasureRecord = serde_json::from_slice(&item.payload)
-                .with_context(|| format!("read record {} of the erasures", item.seq))?;
+            let record: ErasureRecord = formats::read(ERASURES, item.seq, &item.payload)?;
             let ErasureStep::Destroyed { keys } = record.step else { continue };
             // What they agreed to came back with them.
             let whose: BTreeSet<IdentityId> = keys.iter().map(|key| key.identity).collect();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use bus::Deadline;
+use protocol::formats;
 use protocol::input::WIRE_VERSION;
 use protocol::rights::{Asker, DestroyedKey, ErasureRecord, ErasureState, ErasureStep};
 use protocol::streams::ERASURES;
@@ -172,8 +173,7 @@ impl Role {
                 return Ok(());
             }
             for item in items {
-                let record = serde_json::from_slice(&item.payload)
-                    .with_context(|| format!("read record {} of the erasures", item.seq))?;
+                let record = formats::read(ERASURES, item.seq, &item.payload)?;
                 self.book().fold(item.seq, record);
             }
         }

@@ -1,6 +1,6 @@
 //! Records of the log become the state again; and what follows the last event of a record, decided or read.
 
-use protocol::input::WIRE_VERSION;
+use protocol::formats::READS;
 use protocol::record::{Cause, Event, ParkReason, Record};
 use protocol::time::DAY_MS;
 use protocol::{AgentId, ContactId, ConversationId, GatewayId, IncidentId, InputBody, Millis};
@@ -24,7 +24,7 @@ pub enum ApplyError {
         found: u64,
     },
     /// A later version wrote it.
-    #[error("record {seq} has version {found}, this build reads up to {WIRE_VERSION}: upgrade it")]
+    #[error("record {seq} has version {found}, this build reads up to {READS}: upgrade it")]
     LaterVersion {
         /// The record.
         seq: u64,
@@ -84,7 +84,7 @@ pub fn apply_watched(
     if seq != last + 1 {
         return Err(ApplyError::Gap { last, found: seq });
     }
-    if record.v > WIRE_VERSION {
+    if record.v > READS {
         return Err(ApplyError::LaterVersion { seq, found: record.v });
     }
     state.admit(&record.cause, &record.events);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use protocol::formats::READS;
 use protocol::input::WIRE_VERSION;
 use protocol::record::{Cause, EntryKind, Event, ParkReason, QueuedWhy, Record};
 use protocol::{AgentId, ContactId, ConversationId, Input, InputBody, Millis, NoticeId, OfferId};
@@ -95,7 +96,7 @@ impl<'a> Turn<'a> {
     }
 
     fn input(&mut self, input: &Input) {
-        if input.v > WIRE_VERSION {
+        if input.v > READS {
             return self.emit(Event::Parked { reason: ParkReason::LaterVersion });
         }
         if self.is_duplicate(&input.body) {

@@ -9,7 +9,7 @@ use bus::{AppendError, AppendTicket, Appender, HeldLease, Tail, TailItem, TailOp
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use protocol::ids::GatewayId;
-use protocol::{Cause, Input, Millis, Record, streams};
+use protocol::{Cause, Input, Millis, Record, formats, streams};
 use routing_core::State;
 use service::spans::Span;
 use service::{HealthHandle, failpoint};
@@ -275,10 +275,7 @@ impl Leader {
     async fn input(&mut self, role: &Role, item: Result<TailItem, bus::TailError>) -> Result<()> {
         let item = item.context("read INBOUND")?;
         let span = self.traced.input(&item);
-        let cause = match serde_json::from_slice::<Input>(&item.payload) {
-            Ok(input) => Cause::Input { seq: item.seq, input },
-            Err(error) => Cause::Unreadable { seq: item.seq, reason: place_of(&error) },
-        };
+        let cause = cause(&item)?;
         let record = match routing_core::transition(&mut self.state, cause, self.clock.now()) {
             Ok(record) => record,
             Err(already) => {
@@ -351,6 +348,23 @@ impl Leader {
         }
         Ended::Drained
     }
+}
+
+/// What an item of INBOUND is. What a later version wrote is neither decided nor parked: it is its turn, and whoever reads it goes on
+/// here. What claims a format that we read and is none of its kinds was written by nobody of ours.
+fn cause(item: &TailItem) -> Result<Cause, formats::Later> {
+    let read = serde_json::from_slice::<Input>(&item.payload);
+    let is_known = read.as_ref().is_ok_and(|input| input.v <= formats::READS);
+    if !is_known {
+        let later = formats::later(streams::INBOUND, item.seq, &item.payload, read.as_ref().err());
+        if let Some(later) = later.filter(|later| later.says_so) {
+            return Err(later);
+        }
+    }
+    Ok(match read {
+        Ok(input) => Cause::Input { seq: item.seq, input },
+        Err(error) => Cause::Unreadable { seq: item.seq, reason: place_of(&error) },
+    })
 }
 
 /// What a leader does next.

@@ -20,6 +20,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use bus::{Bucket, Bus, HeldLease, IdHasher, Lease, Sealer, places};
 use protocol::SubjectToken;
+use protocol::formats::later_in;
 use protocol::ids::GatewayId;
 use protocol::subjects::Subjects;
 use service::{HealthHandle, Kit};
@@ -94,6 +95,8 @@ async fn run(role: Role) -> Result<()> {
         };
         let mut replica = match replica {
             Ok(replica) => replica,
+            // Reading it again would find the same.
+            Err(error) if later_in(error.chain()).is_some() => return Err(error),
             Err(error) => {
                 tracing::warn!(error = format!("{error:#}"), "failed to read the log, trying again");
                 // Without a beat readiness turns red, and this is what it says then.
@@ -123,6 +126,9 @@ async fn run(role: Role) -> Result<()> {
             Err(error) => Ended::SteppedDown { error, wrote: 0 },
         };
         if let Ended::SteppedDown { error, wrote } = ended {
+            if later_in(error.chain()).is_some() {
+                return Err(error);
+            }
             tracing::warn!(error = format!("{error:#}"), "begins anew from the log");
             futile = if wrote > 0 { 0 } else { futile + 1 };
             if futile >= FUTILE_MAX {

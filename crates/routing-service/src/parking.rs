@@ -53,6 +53,7 @@ impl Parking {
             Err(error) => return Err(error).context("seal what is parked"),
         };
         let parked = Parked {
+            v: protocol::formats::FIRST,
             id,
             at: Millis(item.published_at_ms),
             channel,
@@ -74,7 +75,9 @@ impl Parking {
             Err(PublishError::TooLarge | PublishError::Refused(_)) => {
                 return not_kept(item, "PARKED does not take it");
             }
-            Err(error @ PublishError::Unavailable(_)) => return Err(error).context("park an input"),
+            Err(error @ (PublishError::Unavailable(_) | PublishError::NotYet(_))) => {
+                return Err(error).context("park an input");
+            }
         }
         tracing::warn!(inbound_seq = item.seq, reason = reason.as_str(), "input parked");
         Ok(())

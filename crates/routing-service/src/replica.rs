@@ -1,9 +1,9 @@
 //! The state as the log tells it: recovered at the start, followed while standing by.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use bus::{BATCH_MAX, Tail, TailItem, TailOptions};
 use futures_util::FutureExt;
-use protocol::{Record, streams};
+use protocol::{Record, formats, streams};
 use routing_core::State;
 use service::HealthHandle;
 use tokio::task::JoinHandle;
@@ -104,9 +104,7 @@ impl Replica {
 }
 
 fn decode(item: &TailItem) -> Result<(u64, Record)> {
-    let record = serde_json::from_slice(&item.payload)
-        .with_context(|| format!("read record {}: was it written by a later version?", item.seq))?;
-    Ok((item.seq, record))
+    Ok((item.seq, formats::read(streams::CONTACTS, item.seq, &item.payload)?))
 }
 
 /// A count as a metric; exact up to 2^53.

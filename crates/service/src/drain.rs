@@ -11,6 +11,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::health::Health;
 
+/// How long a process that must not go on still tells why by its readiness, before it ends.
+const TELLS_WHY_FOR: Duration = Duration::from_secs(2);
+
+/// Whether an error of a task ends the whole process, and the sentence that says so.
+pub type EndsAll = fn(&anyhow::Error) -> Option<String>;
+
 /// The exit code after a second signal: 128 and SIGINT, as a shell says it.
 const INTERRUPTED: i32 = 130;
 
@@ -21,19 +27,47 @@ pub struct Drain {
     tracker: TaskTracker,
     health: Health,
     tasks: Arc<Mutex<Tasks>>,
+    ends_all: Option<EndsAll>,
 }
 
 #[derive(Debug, Default)]
 struct Tasks {
     next: u64,
     running: BTreeMap<u64, String>,
+    /// Why the process must not go on.
+    why: Option<String>,
 }
 
 impl Drain {
     /// Nothing runs and nothing is to end.
     pub fn new(health: Health) -> Self {
         let (token, tracker) = (CancellationToken::new(), TaskTracker::new());
-        Self { token, tracker, health, tasks: Arc::default() }
+        Self { token, tracker, health, tasks: Arc::default(), ends_all: None }
+    }
+
+    /// The same, with errors that end the whole process.
+    #[must_use]
+    pub fn ending_all_by(self, ends_all: EndsAll) -> Self {
+        Self { ends_all: Some(ends_all), ..self }
+    }
+
+    /// Why the process ends, if a task of it must not go on and nothing else may either.
+    pub fn why(&self) -> Option<String> {
+        self.lock().why.clone()
+    }
+
+    /// What a task's error means: that alone readiness is red, or that the process ends.
+    async fn failed(&self, name: String, error: &anyhow::Error) {
+        tracing::error!(task = name, error = format!("{error:#}"), "task ended with an error");
+        let Some(why) = self.ends_all.and_then(|ends_all| ends_all(error)) else {
+            self.health.fail(name, "ended with an error");
+            return;
+        };
+        self.health.fail(name, why.clone());
+        self.lock().why.get_or_insert(why);
+        // Whoever looks at readiness sees why, and what restarts it does so no more often than this.
+        tokio::time::sleep(TELLS_WHY_FOR).await;
+        self.start();
     }
 
     /// The token that is cancelled when the process is to end; tasks wait on it.
@@ -75,10 +109,7 @@ impl Drain {
         self.tracker.spawn(async move {
             match inner.await {
                 Ok(Ok(())) => tracing::debug!(task = name, "task ended"),
-                Ok(Err(error)) => {
-                    tracing::error!(task = name, error = format!("{error:#}"), "task ended with an error");
-                    drain.health.fail(name, "ended with an error");
-                }
+                Ok(Err(error)) => drain.failed(name, &error).await,
                 // The message went to standard error by the panic hook.
                 Err(error) => {
                     tracing::error!(task = name, panicked = error.is_panic(), "task broke");
@@ -144,6 +175,25 @@ mod tests {
         let health = Health::new(Clock::system(), Duration::from_secs(10));
         health.bus_up();
         (Drain::new(health.clone()), health)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_that_ends_all_is_told_and_then_ends_the_process() {
+        let (drain, health) = drain();
+        let drain = drain
+            .ending_all_by(|error| error.downcast_ref::<std::fmt::Error>().map(|_| "it is later".into()));
+        drain.spawn("other", async { anyhow::bail!("an error of its own") });
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!((drain.why(), drain.token().is_cancelled()), (None, false));
+        drain.spawn("log", async { Err(anyhow::Error::from(std::fmt::Error).context("read the log")) });
+        while drain.why().is_none() {
+            tokio::task::yield_now().await;
+        }
+        assert!(!drain.token().is_cancelled(), "readiness tells first");
+        assert!(health.report().reasons.contains(&"log: it is later".to_owned()));
+        drain.started().await;
+        assert_eq!(drain.finish(Duration::from_secs(1)).await, Vec::<String>::new());
+        assert_eq!(drain.why().as_deref(), Some("it is later"));
     }
 
     #[tokio::test]

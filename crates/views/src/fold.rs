@@ -106,10 +106,6 @@ impl Model for Conversations {
     const VERSION: i64 = 4;
     const TABLES: &'static [&'static str] = &[TABLES, customer::TABLES];
 
-    fn version(record: &Record) -> u8 {
-        record.v
-    }
-
     fn fold(tx: &Connection, _seq: u64, record: &Record) -> Result<(), StoreError> {
         for event in &record.events {
             hours::fold_event(tx, record.at, event)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bus::{Bus, StreamError, Tail, TailItem};
-use protocol::input::WIRE_VERSION;
+use protocol::formats;
 use service::spans::{self, Span, Tracer};
 use service::{HealthHandle, Kit, Metrics};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -207,12 +207,6 @@ impl<M: Model, P: Prepare<M>> Follower<M, P> {
 
 /// A record that cannot be read ends the loop: a past with a hole in it would be believed.
 fn row<M: Model>(item: &TailItem) -> anyhow::Result<Row<M::Record>> {
-    let record: M::Record = serde_json::from_slice(&item.payload)
-        .with_context(|| format!("failed to read record {} of the log", item.seq))?;
-    anyhow::ensure!(
-        M::version(&record) <= WIRE_VERSION,
-        "failed to read record {}: it was written by a later version, start that one",
-        item.seq
-    );
+    let record: M::Record = formats::read(M::LOG, item.seq, &item.payload)?;
     Ok(Row { origin: Origin::new(item.seq, item.published_at_ms, item.msg_id()), record })
 }

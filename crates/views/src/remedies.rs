@@ -90,10 +90,6 @@ CREATE TABLE stories (
 ) STRICT;
 "];
 
-    fn version(record: &RemedyRecord) -> u8 {
-        record.v
-    }
-
     fn fold(tx: &Connection, _seq: u64, record: &RemedyRecord) -> Result<(), StoreError> {
         learn_practice(tx, record)?;
         record.events.iter().try_for_each(|event| fold_event(tx, record, event))

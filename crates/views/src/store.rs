@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use protocol::formats::Versioned;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
-use serde::de::DeserializeOwned;
 
 /// How long a connection waits for another one's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ INSERT INTO progress (one, log_seq) VALUES (1, 0);
 /// A log and the tables that are folded from it.
 pub(crate) trait Model: Send + 'static {
     /// A record of the log.
-    type Record: DeserializeOwned + Send + Sync + 'static;
+    type Record: Versioned + Send + Sync + 'static;
     /// What is folded of a record: itself, or what was made of it before the transaction.
     type Given: Send + Sync + 'static;
     /// The log's stream.
@@ -42,9 +42,6 @@ pub(crate) trait Model: Send + 'static {
     const VERSION: i64;
     /// The tables.
     const TABLES: &'static [&'static str];
-
-    /// The version of the writer.
-    fn version(record: &Self::Record) -> u8;
 
     /// Applies one record; the caller holds the transaction.
     ///

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use bus::{Bus, Tail, TailItem, TailOptions};
+use protocol::formats::{self, ReadError};
 use protocol::parked::Parked;
 use protocol::{Cause, Event, InputBody, Record, streams};
 use service::{HealthHandle, Kit};
@@ -61,7 +62,7 @@ async fn count(
         tokio::select! {
             item = log.next() => {
                 let item = item.context("read the log")?;
-                standing.record(&item);
+                standing.record(&item)?;
                 is_at_the_end = item.pending == 0;
             }
             _ = due.tick(), if is_at_the_end => {
@@ -91,14 +92,16 @@ struct Standing {
 }
 
 impl Standing {
-    fn record(&mut self, item: &TailItem) {
-        match serde_json::from_slice::<Record>(&item.payload) {
+    fn record(&mut self, item: &TailItem) -> Result<()> {
+        match formats::read::<Record>(streams::CONTACTS, item.seq, &item.payload) {
             Ok(record) => {
                 self.configured(&record);
                 self.recount.record(item.seq, &record);
             }
-            Err(_) => self.recount.unreadable(item.seq),
+            Err(ReadError::Later(later)) => return Err(later.into()),
+            Err(ReadError::Broken { .. }) => self.recount.unreadable(item.seq),
         }
+        Ok(())
     }
 
     fn configured(&mut self, record: &Record) {

@@ -101,6 +101,7 @@ async fn examine(settings: &Settings) -> Vec<Finding> {
     found.push(Finding::well("bus", format!("answers at {url}")));
     found.push(look::master_key(settings, &bus).await);
     found.extend(look::places(settings, &bus).await);
+    found.push(look::members(&bus).await);
     found.extend(look::leads(settings, &bus).await);
     found.push(look::router(&bus).await);
     found.extend(look::channels(settings, &bus).await);

@@ -285,3 +285,20 @@ pub(crate) fn read_admin_key(settings: &Settings) -> Result<String> {
     })?;
     Ok(text.trim().to_owned())
 }
+
+#[cfg(test)]
+mod frozen_tests {
+    use service::Settings;
+
+    use super::*;
+
+    /// What a company wrote for the first format starts this version: nobody has to touch their files for an upgrade.
+    #[test]
+    fn files_that_were_written_for_an_earlier_version_are_read() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol/tests/frozen/1");
+        let settings = Settings::load_with(Some(&folder), []).unwrap();
+        assert_eq!(settings.cell.token, "c1");
+        let config = Floor::read(Some(&folder)).unwrap().config().unwrap();
+        assert!(config.queues.iter().any(|queue| queue.name.as_str() == "service"));
+    }
+}

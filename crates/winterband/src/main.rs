@@ -16,6 +16,7 @@ mod health;
 mod integration;
 mod keys;
 mod ledger;
+mod members;
 mod parked;
 mod prepare;
 mod receipts;
@@ -33,10 +34,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use protocol::formats::later_in;
 use service::SettingsErrors;
 
 /// Exit code for wrong settings, files or arguments: EX_USAGE of sysexits.h.
 const EXIT_USAGE: u8 = 64;
+
+/// Exit code of a process that met what a later version wrote: EX_DATAERR of sysexits.h.
+const EXIT_LATER: u8 = 65;
 
 /// Takes every customer's message in, once and in order, and brings it to the agent who can say yes.
 #[derive(Parser)]
@@ -168,5 +173,8 @@ fn fail(error: &anyhow::Error) -> ExitCode {
         return ExitCode::from(EXIT_USAGE);
     }
     eprintln!("winterband: {error:#}");
+    if later_in(error.chain()).is_some() || error.is::<up::MustEnd>() {
+        return ExitCode::from(EXIT_LATER);
+    }
     ExitCode::FAILURE
 }

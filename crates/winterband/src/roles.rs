@@ -129,7 +129,7 @@ impl Running {
     async fn connect(&mut self, shared: &Shared, name: &str) -> anyhow::Result<Bus> {
         let replicas = shared.kit.settings.streams.replicas;
         let bus = Bus::connect(&shared.bus_settings.named(&format!("{PRODUCT}-{name}"))).await?;
-        let bus = bus.with_room(shared.bus.room()).with_replicas(replicas);
+        let bus = bus.with_room(shared.bus.room()).with_floor(shared.bus.floor()).with_replicas(replicas);
         self.buses.push(bus.clone());
         Ok(bus)
     }

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 use crate::first_start::{self, Signin, Signins};
 use crate::roles::{self, Role, Running, Shared};
-use crate::{boot, exposure, first_start::Floor};
+use crate::{boot, exposure, first_start::Floor, members};
 
 /// Where `deploy/run` puts a nats-server that it fetched.
 pub(crate) const TOOLS_FOLDER: &str = ".tools";
@@ -41,15 +41,16 @@ pub(crate) async fn run(folder: Option<&Path>) -> Result<ExitCode> {
     if let Some(server) = &server {
         api::integrations::keep_admitted(&shared.kit, &shared.bus, server.user_list()).await?;
     }
+    members::start(&kit, &shared.bus, &Role::ALL).await?;
     let running = roles::start(&shared, &Role::ALL).await?;
     // What a person reads on a terminal is gone; what goes into a file or a journal is read by whoever reads those.
     let reads = if std::io::stdout().is_terminal() { Reader::Person } else { Reader::Log };
     println!("{}", sheet(&kit.settings, server.is_some(), &signins, reads));
-    finish(&shared, doors, running).await?;
+    let finished = finish(&shared, doors, running).await;
     if let Some(server) = server {
         server.stop().await;
     }
-    Ok(ExitCode::SUCCESS)
+    finished.map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs some roles on a bus that runs already.
@@ -65,6 +66,7 @@ pub(crate) async fn serve(folder: Option<&Path>, roles: &[Role]) -> Result<ExitC
     if !kit.settings.nats.prepared {
         first_start::prepare(&shared, &floor).await?;
     }
+    members::start(&kit, &shared.bus, roles).await?;
     let running = roles::start(&shared, roles).await?;
     println!("winterband {} on http://{}", names.join(", "), kit.settings.http.listen);
     finish(&shared, doors, running).await?;
@@ -138,8 +140,13 @@ async fn finish(shared: &Shared, doors: Doors, running: Running) -> Result<()> {
     }
     running.drain().await;
     kit.traces.flush(SPANS_WAIT).await;
-    Ok(())
+    kit.drain.why().map_or(Ok(()), |why| Err(MustEnd(why).into()))
 }
+
+/// Why a process ended that must not go on.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct MustEnd(String);
 
 /// Who reads what we print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

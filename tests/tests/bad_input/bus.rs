@@ -1,9 +1,8 @@
-//! What stands in INBOUND and is no input: put there by something that is not ours, or by a later version.
+//! What stands in INBOUND and is no input: put there by something that is not ours.
 
 use std::time::Duration;
 
 use bus::Deadline;
-use protocol::input::WIRE_VERSION;
 use protocol::subjects::Subjects;
 use protocol::{Cause, ChannelKind, Event};
 use serde_json::Value;
@@ -29,9 +28,6 @@ pub(crate) async fn wrong_inputs(product: &Product) -> usize {
         let stored = bus.publish_durable(&subject, &id, bytes.to_vec().into(), Deadline::after(WITHIN)).await;
         published.push((stored.unwrap().seq, "unreadable"));
     }
-    let later = later_version(&bus).await;
-    let stored = bus.publish_durable(&subject, "later", later.into(), Deadline::after(WITHIN)).await;
-    published.push((stored.unwrap().seq, "later_version"));
     for (seq, reason) in &published {
         let record = eventually("a record of it", WITHIN, || async {
             let records = log::records(&bus).await;
@@ -51,22 +47,9 @@ pub(crate) async fn wrong_inputs(product: &Product) -> usize {
     product
         .metric_until("routing", "parked_total{channel=\"none\",reason=\"unreadable\"}", |n| n >= 4.0)
         .await;
-    product
-        .metric_until("routing", "parked_total{channel=\"api\",reason=\"later_version\"}", |n| n >= 1.0)
-        .await;
     shown(product, published[0].0, "Scheveningen").await;
-    shown(product, published[4].0, "telepathy").await;
+    shown(product, published[3].0, "telepathy").await;
     published.len()
-}
-
-/// The newest message by the API, as a later version might write it.
-async fn later_version(bus: &bus::Bus) -> Vec<u8> {
-    let items = log::items(bus, protocol::streams::INBOUND, 1).await;
-    let inputs = items.iter().rev().filter_map(|item| serde_json::from_slice::<Value>(&item.payload).ok());
-    let mut input = inputs.into_iter().find(|input| input["body"]["channel"] == "api").unwrap();
-    input["v"] = (WIRE_VERSION + 1).into();
-    input["mood"] = "telepathy".into();
-    input.to_string().into_bytes()
 }
 
 /// A person finds the bytes as they came.

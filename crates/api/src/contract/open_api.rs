@@ -24,7 +24,7 @@ const WITH_KEY: &[(u16, &str)] = &[
     (403, "scope_missing, agent_only"),
     (429, "too_many_requests"),
     (500, "internal"),
-    (503, "busy, too_slow, starting, bus_unavailable, audit_unavailable"),
+    (503, "busy, too_slow, starting, bus_unavailable, audit_unavailable, not_all_upgraded"),
     (507, "audit_full"),
 ];
 /// Noes that any route with a body may give.

@@ -219,6 +219,7 @@ impl Lane<'_> {
             match reject(self.edge, self.name, about.as_ref(), at, &msg_id, problem).await {
                 Ok(()) => {}
                 Err(PublishError::Unavailable(reason)) => anyhow::bail!("keep a rejection: {reason}"),
+                Err(error @ PublishError::NotYet(_)) => anyhow::bail!("keep a rejection: {error}"),
                 // There is no room, or there never will be: the answer below is all that is told.
                 Err(error) => tracing::warn!(%error, integration = %self.name, "a rejection was not kept"),
             }

@@ -286,6 +286,7 @@ impl House {
     pub(crate) async fn put_back(&self, id: ParkedId, reason: ParkReason, bytes: &[u8]) {
         let own = IdentityId(Hash128(id.0.into_bytes()));
         let parked = Parked {
+            v: protocol::formats::FIRST,
             id,
             at: Millis(self.kit.clock.unix_ms()),
             channel: None,

@@ -295,7 +295,7 @@ pub(super) async fn status(
     match stored.await {
         Ok(_) => Ok(()),
         Err(PublishError::Full) => Err(NotTaken::Full),
-        Err(PublishError::Unavailable(_)) => Err(NotTaken::Unavailable),
+        Err(PublishError::Unavailable(_) | PublishError::NotYet(_)) => Err(NotTaken::Unavailable),
         Err(PublishError::TooLarge | PublishError::Refused(_)) => Err(NotTaken::Broken),
     }
 }

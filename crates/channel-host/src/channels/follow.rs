@@ -6,8 +6,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bus::{Tail, TailError, TailItem, TailOptions};
 use protocol::delivery::Delivery;
-use protocol::input::WIRE_VERSION;
+use protocol::formats;
 use protocol::record::Record;
+use protocol::streams::{CONTACTS, DELIVERIES};
 use service::HealthHandle;
 
 use crate::channels::reading::Log;
@@ -105,9 +106,7 @@ async fn open(channels: &Channels, log: Log, health: &HealthHandle) -> anyhow::R
 
 /// A record that cannot be read ends the role: what a customer is sent must have no hole.
 fn contacts(channels: &Channels, item: &TailItem) -> anyhow::Result<()> {
-    let record: Record =
-        serde_json::from_slice(&item.payload).with_context(|| format!("read record {}", item.seq))?;
-    anyhow::ensure!(record.v <= WIRE_VERSION, "read record {}: written by a later version", item.seq);
+    let record: Record = formats::read(CONTACTS, item.seq, &item.payload)?;
     canary::hear(channels, item.seq, &record);
     // What is read again at the start was sent long ago, or has lost its trace.
     let is_live = channels.read.borrow().contacts.caught_up;
@@ -120,9 +119,7 @@ fn contacts(channels: &Channels, item: &TailItem) -> anyhow::Result<()> {
 }
 
 fn deliveries(channels: &Channels, item: &TailItem) -> anyhow::Result<()> {
-    let delivery: Delivery =
-        serde_json::from_slice(&item.payload).with_context(|| format!("read delivery {}", item.seq))?;
-    anyhow::ensure!(delivery.v <= WIRE_VERSION, "read delivery {}: written by a later version", item.seq);
+    let delivery: Delivery = formats::read(DELIVERIES, item.seq, &item.payload)?;
     let changed = channels.book().delivery(item.seq, &delivery);
     let is_live = channels.read.borrow().deliveries.caught_up;
     if let Some(state) = changed.filter(|_| is_live) {

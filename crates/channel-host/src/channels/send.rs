@@ -481,7 +481,7 @@ async fn written(channels: &Channels, job: &Job, id: &str, bytes: &[u8]) -> Opti
                 tracing::error!(%error, "failed to note what becomes of a message");
                 return None;
             }
-            Err(error @ (PublishError::Full | PublishError::Unavailable(_))) => {
+            Err(error @ (PublishError::Full | PublishError::Unavailable(_) | PublishError::NotYet(_))) => {
                 tracing::warn!(%error, "failed to note what becomes of a message; tries again");
                 tokio::time::sleep(RECORD_AGAIN).await;
             }

@@ -665,6 +665,7 @@ export type FaultCode =
   | 'draft_not_kept'
   | 'history_unavailable'
   | 'storage_full'
+  | 'not_all_upgraded'
   | 'internal'
   | 'too_fast'
   | 'too_many_at_once'

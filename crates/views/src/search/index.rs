@@ -188,10 +188,6 @@ CREATE VIRTUAL TABLE words USING fts5(
 INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
 "];
 
-    fn version(record: &Record) -> u8 {
-        record.v
-    }
-
     fn fold(tx: &Connection, _seq: u64, spoken: &Spoken) -> Result<(), StoreError> {
         for (conversation, identity, channel) in &spoken.opened {
             tx.prepare_cached(

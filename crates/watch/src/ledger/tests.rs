@@ -83,6 +83,7 @@ impl Log {
 
     fn still_has(&mut self, parked: ParkedId) {
         self.recount.parked(&Parked {
+            v: WIRE_VERSION,
             id: parked,
             at: Millis(AT),
             channel: None,

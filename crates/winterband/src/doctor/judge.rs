@@ -1,10 +1,12 @@
 //! What is made of what was seen.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bus::StreamSeen;
 use protocol::ChannelKind;
 use protocol::canary::{CanariesAnswer, CanaryHop, CanaryStanding};
+use protocol::formats::Member;
 
 use super::{Finding, State};
 
@@ -173,6 +175,27 @@ fn canary_advice(hop: CanaryHop, channel: ChannelKind) -> String {
         CanaryHop::Delivery => {
             format!("is answered and not told: look at the process with the role {role}")
         }
+    }
+}
+
+/// Who lives, of which versions.
+pub(super) fn members(members: &[Member]) -> Finding {
+    if members.is_empty() {
+        return Finding::odd("members", "no process has said that it lives: start the product");
+    }
+    let told: BTreeSet<String> = members
+        .iter()
+        .map(|Member { role, version, reads, .. }| format!("{role} {version} (format {reads})"))
+        .collect();
+    let told = told.into_iter().collect::<Vec<_>>().join(", ");
+    let lowest = members.iter().min_by_key(|member| member.reads);
+    let highest = members.iter().map(|member| member.reads).max();
+    match lowest {
+        Some(old) if highest > Some(old.reads) => Finding::odd(
+            "members",
+            format!("{told}: kinds newer than format {} wait until {} is upgraded", old.reads, old.role),
+        ),
+        Some(_) | None => Finding::well("members", told),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bus::places::StreamSizes;
-use bus::{Bus, Deadline, DiskSpace, LEASE_TTL, places};
+use bus::{Bus, Deadline, DiskSpace, LEASE_TTL, Members, places};
 use protocol::canary::CanariesAnswer;
 use protocol::delivery::{AccountState, AccountsAnswer};
 use protocol::{Record, streams};
@@ -147,6 +147,7 @@ fn table(settings: &Settings) -> anyhow::Result<Vec<Place>> {
         places::webhooks(),
         places::leases(),
         places::gateways(),
+        places::members(),
     ];
     let keys = Place {
         stream: format!("KV_{}", bus::KEYS_BUCKET),
@@ -195,6 +196,14 @@ pub(super) async fn leads(settings: &Settings, bus: &Bus) -> Vec<Finding> {
         found.push(Finding::well("leads", "each of the six has somebody who leads"));
     }
     found
+}
+
+/// Which processes live, of which versions, and whether one of them holds up what is new.
+pub(super) async fn members(bus: &Bus) -> Finding {
+    match Members::seen(bus).await {
+        Ok(members) => judge::members(&members),
+        Err(error) => Finding::sick("members", format!("cannot be read: {error}")),
+    }
 }
 
 /// How many inputs there are, and up to which the router has decided.

@@ -6,8 +6,8 @@ use bus::{KEYS_BUCKET, Place, Rights};
 use protocol::SubjectToken;
 use protocol::streams::{
     ACCOUNTS, AUDIT, CANNED, CHANNELS, CONSENTS, CONTACTS, CURSORS, DELIVERIES, DRAFTS, EDGE_OF, ERASURES,
-    EXPORTS, FILES, GATEWAYS, INBOUND, LEASES, ORDERS, PARKED, REJECTED_OF, REMEDIES, SESSIONS, SNAPSHOTS,
-    UPLOADS, WEBHOOKS,
+    EXPORTS, FILES, GATEWAYS, INBOUND, LEASES, MEMBERS, ORDERS, PARKED, REJECTED_OF, REMEDIES, SESSIONS,
+    SNAPSHOTS, UPLOADS, WEBHOOKS,
 };
 use protocol::subjects::Subjects;
 
@@ -43,9 +43,10 @@ fn watch(rights: Rights, subjects: &Subjects) -> Rights {
     rights.reads(INBOUND).reads(CONTACTS).reads(PARKED).looks_at(ERASURES).answers(&subjects.canaries())
 }
 
-/// Every process opens with the keys of customers, and watches the room that is left.
+/// Every process opens with the keys of customers, says that it lives and sees who else does, and watches the room that is left.
 fn common(role: Role) -> Rights {
-    let rights = Rights::of(&role.connections()).reads_bucket(KEYS_BUCKET);
+    let own = format!("{}.*", role.name());
+    let rights = Rights::of(&role.connections()).reads_bucket(KEYS_BUCKET).writes_keys(MEMBERS, &own);
     Place::STREAMS.iter().fold(rights, |rights, place| rights.looks_at(&place.stream()))
 }
 

@@ -592,6 +592,7 @@ export const en = {
     not_settled_yet: 'This takes longer than usual; it is not lost and will be tried again.',
     draft_not_kept: 'The draft could not be kept on the server; it stays in this window.',
     history_unavailable: 'Older messages cannot be shown now: try again in a moment.',
+    not_all_upgraded: 'The system is being upgraded: this works once that is done, and will be tried again.',
     storage_full: 'The system’s storage is full: tell whoever runs it. What you did will be tried again.',
     internal: 'Something broke on our side: tell whoever runs this system.',
     too_fast: 'Too much at once: what was left out goes again in a moment.',

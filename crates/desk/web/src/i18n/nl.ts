@@ -592,6 +592,7 @@ export const nl: Texts = {
     not_settled_yet: 'Dit duurt langer dan gewoonlijk; het is niet verloren en wordt opnieuw geprobeerd.',
     draft_not_kept: 'Het concept kon niet op de server bewaard worden; het blijft in dit venster.',
     history_unavailable: 'Oudere berichten kunnen nu niet getoond worden: probeer het zo nog eens.',
+    not_all_upgraded: 'Het systeem wordt bijgewerkt: dit kan zodra dat klaar is, en wordt opnieuw geprobeerd.',
     storage_full: 'De opslag van het systeem is vol: meld het aan de beheerder. Wat je deed wordt opnieuw geprobeerd.',
     internal: 'Er ging bij ons iets stuk: meld het aan de beheerder van dit systeem.',
     too_fast: 'Te veel tegelijk: wat is overgeslagen gaat zo opnieuw.',

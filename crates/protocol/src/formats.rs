@@ -1,0 +1,313 @@
+//! Formats: what a reader has to know to read what stands in a log.
+//!
+//! `v` of an input or a record is the least format that its reader has to know: that of the newest kind in it. A field that is added
+//! needs none, since every reader passes over fields that it does not know and does without those that are not there. A new kind
+//! needs one: it is added to [`NEWER`] with a format of its own, which [`READS`] then is. It is written only when every process that
+//! lives reads it, and a process that meets one that it does not know ends and says so, since going on without it would make
+//! up a state that is not so.
+
+use std::error::Error;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::delivery::Delivery;
+use crate::input::Input;
+use crate::parked::Parked;
+use crate::record::Record;
+use crate::remedies::RemedyRecord;
+use crate::rights::ErasureRecord;
+use crate::time::Millis;
+
+/// The first format: every build reads it.
+pub const FIRST: u8 = 1;
+/// The newest format that this build reads; it reads all before it too.
+pub const READS: u8 = 1;
+/// The version of this build, for people.
+pub const BUILD: &str = env!("CARGO_PKG_VERSION");
+/// Longest word of a kind that is told.
+const WORD_BYTES_MAX: usize = 64;
+
+/// A kind that not every build reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Newer {
+    /// The field in which its word stands: `event`, `kind`, `do` ...
+    pub tag: &'static str,
+    /// Its word.
+    pub word: &'static str,
+    /// The first format that has it.
+    pub since: u8,
+}
+
+/// All kinds that came after the first format.
+pub const NEWER: &[Newer] = &[];
+
+/// The first format, for what was written before its kind had a version.
+#[must_use]
+pub fn first() -> u8 {
+    FIRST
+}
+
+/// What stands in a log with the format that it needs.
+pub trait Versioned: DeserializeOwned {
+    /// Its `v`.
+    fn v(&self) -> u8;
+}
+
+macro_rules! versioned {
+    ($($name:ty),*) => {
+        $(impl Versioned for $name {
+            fn v(&self) -> u8 {
+                self.v
+            }
+        })*
+    };
+}
+versioned!(Input, Record, RemedyRecord, Delivery, ErasureRecord, Parked);
+
+/// What stands in a log, is ours, and is of a later version; fate: the process ends, and one that reads it goes on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{log} {seq} is of {what}, which this version ({BUILD}, formats up to {READS}) does not know: upgrade this process to one that reads format {needs}"
+)]
+pub struct Later {
+    /// The stream.
+    pub log: String,
+    /// Its place there.
+    pub seq: u64,
+    /// `the kind gathered`, or `format 2` where only that is known.
+    pub what: String,
+    /// The least format that reads it.
+    pub needs: u8,
+    /// Whether it says itself that it is of a later format; if not, a kind in it is none of those that its format has.
+    pub says_so: bool,
+}
+
+/// Why something in a log could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is of a later version; fate: the process ends.
+    #[error(transparent)]
+    Later(#[from] Later),
+    /// It is none of ours, or broken; fate: a person looks.
+    #[error("{log} {seq} does not read, from line {line}, column {column} on")]
+    Broken {
+        /// The stream.
+        log: String,
+        /// Its place there.
+        seq: u64,
+        /// Where in it.
+        line: usize,
+        /// Where in the line.
+        column: usize,
+    },
+}
+
+/// Reads what stands at a place of a log that has to be understood whole.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn read<T: Versioned>(log: &str, seq: u64, payload: &[u8]) -> Result<T, ReadError> {
+    let error = match serde_json::from_slice::<T>(payload) {
+        Ok(read) if read.v() <= READS => return Ok(read),
+        Ok(_) => None,
+        Err(error) => Some(error),
+    };
+    if let Some(later) = later(log, seq, payload, error.as_ref()) {
+        return Err(later.into());
+    }
+    let (line, column) = error.map_or((0, 0), |error| (error.line(), error.column()));
+    Err(ReadError::Broken { log: log.to_owned(), seq, line, column })
+}
+
+/// Whether what did not read is ours and of a later version; `error` is what its reader said.
+#[must_use]
+pub fn later(log: &str, seq: u64, payload: &[u8], error: Option<&serde_json::Error>) -> Option<Later> {
+    let value: Value = serde_json::from_slice(payload).ok()?;
+    let v = u8::try_from(value.get("v")?.as_u64()?).unwrap_or(u8::MAX);
+    // What everything of ours has besides its version.
+    let is_ours = ["cause", "body", "state", "step", "bytes"].iter().any(|field| value.get(field).is_some());
+    if !is_ours {
+        return None;
+    }
+    let says_so = v > READS;
+    let word = error.and_then(unknown_word);
+    if !says_so && word.is_none() {
+        return None;
+    }
+    let what = word.map_or_else(|| format!("format {v}"), |word| format!("the kind {word}"));
+    let needs = if says_so { v } else { READS.saturating_add(1) };
+    Some(Later { log: log.to_owned(), seq, what, needs, says_so })
+}
+
+/// The word that a reader does not know. Kinds are our own words; anything else might be somebody's.
+fn unknown_word(error: &serde_json::Error) -> Option<String> {
+    let text = error.to_string();
+    let word = text.strip_prefix("unknown variant `")?.split('`').next()?;
+    let is_kind = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    (is_kind && (1..=WORD_BYTES_MAX).contains(&word.len())).then(|| word.to_owned())
+}
+
+/// What is of a later version among an error and what led to it.
+pub fn later_in<'a>(mut chain: impl Iterator<Item = &'a (dyn Error + 'static)>) -> Option<&'a Later> {
+    chain.find_map(|error| match error.downcast_ref::<ReadError>() {
+        Some(ReadError::Later(later)) => Some(later),
+        Some(ReadError::Broken { .. }) | None => error.downcast_ref::<Later>(),
+    })
+}
+
+/// The least format that a reader of these bytes has to know.
+#[must_use]
+pub fn needed(payload: &[u8]) -> u8 {
+    needed_of(NEWER, payload)
+}
+
+/// The bytes with the format that they need as their `v`; `None` where they have it: they begin with that of the first.
+#[must_use]
+pub fn stamped(payload: &[u8]) -> Option<Vec<u8>> {
+    stamped_of(NEWER, payload)
+}
+
+fn needed_of(newer: &[Newer], payload: &[u8]) -> u8 {
+    let has = |kind: &&Newer| {
+        let mark = format!("\"{}\":\"{}\"", kind.tag, kind.word);
+        payload.windows(mark.len()).any(|window| window == mark.as_bytes())
+    };
+    newer.iter().filter(has).map(|kind| kind.since).max().unwrap_or(FIRST)
+}
+
+fn stamped_of(newer: &[Newer], payload: &[u8]) -> Option<Vec<u8>> {
+    let needs = needed_of(newer, payload);
+    let rest = payload.strip_prefix(format!("{{\"v\":{FIRST},").as_bytes())?;
+    (needs > FIRST).then(|| [format!("{{\"v\":{needs},").as_bytes(), rest].concat())
+}
+
+/// A process that lives, as it tells the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its roles, joined with `-`; `up` for one that has all.
+    pub role: String,
+    /// [`BUILD`] of it.
+    pub version: String,
+    /// The newest format that it reads.
+    pub reads: u8,
+    /// By its own clock; a hint.
+    pub at: Millis,
+}
+
+/// Something would be written that somebody who lives does not read yet; fate: the asker tries again after the upgrade.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this needs format {needs}, and the process {role} (version {version}) reads formats up to {reads}: upgrade or end it, then try again"
+)]
+pub struct NotYet {
+    /// The format that it needs.
+    pub needs: u8,
+    /// Whose process.
+    pub role: String,
+    /// The version of that process.
+    pub version: String,
+    /// What that process reads.
+    pub reads: u8,
+}
+
+/// Whether bytes may be written while these live.
+///
+/// # Errors
+/// [`NotYet`], about whoever reads least.
+pub fn admit(lowest: Option<&Member>, payload: &[u8]) -> Result<(), NotYet> {
+    let needs = needed(payload);
+    match lowest {
+        Some(Member { role, version, reads, .. }) if *reads < needs => {
+            Err(NotYet { needs, role: role.clone(), version: version.clone(), reads: *reads })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INPUT: &[u8] = br#"{"v":1,"made_at":1,"body":{"kind":"parked_dismissed","id":"ntc_00000000000000000000000000000001","parked":"prk_00000000000000000000000000000001"}}"#;
+
+    fn with(from: &str, to: &str) -> Vec<u8> {
+        String::from_utf8(INPUT.to_vec()).unwrap().replace(from, to).into_bytes()
+    }
+
+    fn told(payload: &[u8]) -> Later {
+        match read::<Input>("INBOUND", 7, payload) {
+            Err(ReadError::Later(later)) => later,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_of_a_later_version_is_told_with_its_kind_and_what_to_do() {
+        assert!(read::<Input>("INBOUND", 7, INPUT).is_ok());
+        let later = told(&with("\"v\":1", "\"v\":2"));
+        assert_eq!((later.what.as_str(), later.needs, later.says_so), ("format 2", 2, true));
+        let later = told(&with("\"v\":1", "\"v\":9"));
+        assert_eq!(later.needs, 9);
+        let later = told(&with("parked_dismissed", "telepathy"));
+        assert_eq!((later.what.as_str(), later.needs, later.says_so), ("the kind telepathy", 2, false));
+        assert_eq!(
+            later.to_string(),
+            format!(
+                "INBOUND 7 is of the kind telepathy, which this version ({BUILD}, formats up to 1) does not know: \
+                 upgrade this process to one that reads format 2"
+            )
+        );
+    }
+
+    #[test]
+    fn what_is_none_of_ours_is_broken_and_tells_no_words_of_it() {
+        for payload in [&b""[..], b"{}", b"null", b"\x00\xff", br#"{"v":2}"#, br#"{"v":"2","body":{}}"#] {
+            let read = read::<Input>("INBOUND", 7, payload);
+            assert!(matches!(read, Err(ReadError::Broken { seq: 7, .. })), "{read:?}");
+        }
+        let secret = with("parked_dismissed", "My Secret");
+        let read = read::<Input>("INBOUND", 7, &secret).unwrap_err();
+        assert!(!read.to_string().contains("Secret"), "{read}");
+    }
+
+    #[test]
+    fn it_is_found_within_what_it_led_to() {
+        let later = told(&with("\"v\":1", "\"v\":2"));
+        let read = ReadError::from(later.clone());
+        let chain: [&(dyn Error + 'static); 2] = [&std::fmt::Error, &read];
+        assert_eq!(later_in(chain.into_iter()), Some(&later));
+        let chain: [&(dyn Error + 'static); 1] = [&later];
+        assert_eq!(later_in(chain.into_iter()), Some(&later));
+        let chain: [&(dyn Error + 'static); 1] = [&std::fmt::Error];
+        assert_eq!(later_in(chain.into_iter()), None);
+    }
+
+    #[test]
+    fn bytes_carry_the_least_format_that_reads_them() {
+        let newer =
+            [Newer { tag: "kind", word: "telepathy", since: 2 }, Newer { tag: "event", word: "x", since: 3 }];
+        assert_eq!(needed_of(&newer, INPUT), FIRST);
+        assert_eq!(stamped_of(&newer, INPUT), None);
+        let new = with("parked_dismissed", "telepathy");
+        assert_eq!(needed_of(&newer, &new), 2);
+        let stamped = stamped_of(&newer, &new).unwrap();
+        assert_eq!(stamped, [b"{\"v\":2,", &new[7..]].concat());
+        let both = String::from_utf8(new).unwrap().replace("\"made_at\"", "\"event\":\"x\",\"made_at\"");
+        assert_eq!(needed_of(&newer, both.as_bytes()), 3);
+        assert!(NEWER.iter().all(|kind| (FIRST + 1..=READS).contains(&kind.since)));
+    }
+
+    #[test]
+    fn nothing_is_written_that_somebody_who_lives_does_not_read() {
+        let member = |reads| Member { role: "desk".into(), version: "0.0.9".into(), reads, at: Millis(1) };
+        assert_eq!(admit(None, INPUT), Ok(()));
+        assert_eq!(admit(Some(&member(FIRST)), INPUT), Ok(()));
+        let not_yet = admit(Some(&member(0)), INPUT).unwrap_err();
+        assert_eq!(
+            not_yet.to_string(),
+            "this needs format 1, and the process desk (version 0.0.9) reads formats up to 0: upgrade or end it, then try again"
+        );
+    }
+}
