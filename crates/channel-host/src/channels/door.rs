@@ -114,6 +114,9 @@ async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result
     let taken = take_items(channels, key, items, &body, span.context().as_ref()).await;
     let status = taken.as_ref().map_or_else(|problem| problem.status, |_| StatusCode::ACCEPTED);
     note(&mut span, status);
+    if is_theirs && taken.is_ok() {
+        channels.standings.heard(key, channels.now());
+    }
     taken
 }
 
@@ -153,9 +156,6 @@ async fn take_items(
                 answer.parked += 1;
             }
         }
-    }
-    if is_theirs {
-        channels.standings.heard(key, channels.now());
     }
     Ok(answer)
 }
