@@ -121,10 +121,10 @@ async fn a_canary_is_nobody_to_agents_counts_and_other_systems() {
             bytes.push(serde_json::to_vec(&record).unwrap().len());
         }
         for event in record.events {
-            match event {
-                Event::ContactOpened { contact, .. } => drop(contacts.insert(contact)),
-                Event::ConversationOpened { .. } => conversations += 1,
-                _ => {}
+            if let Event::ContactOpened { contact, .. } = event {
+                contacts.insert(contact);
+            } else if let Event::ConversationOpened { .. } = event {
+                conversations += 1;
             }
         }
     }
