@@ -132,7 +132,7 @@ async fn hand_over(channels: Arc<Channels>, key: AccountKey, entry: Entry) {
             to: Some(&to),
             now: channels.now(),
         };
-        match adapter.send(&outbound, &None).await {
+        match adapter.send(&outbound, &channels.intake.traced.above(None)).await {
             Verdict::Retry { .. } => tokio::time::sleep(AGAIN_AFTER).await,
             Verdict::Accepted { .. } | Verdict::Failed { .. } | Verdict::Unknown { .. } => return,
         }
