@@ -93,7 +93,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if args.what == Some(What::Crowd) {
-        println!("{}", Box::pin(crowd::run(&settings, &server, &args)).await?);
+        println!("{}", Box::pin(crowd::run(&kit, &server, &args)).await?);
         server.stop().await;
         return Ok(ExitCode::SUCCESS);
     }

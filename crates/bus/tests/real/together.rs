@@ -59,15 +59,15 @@ async fn connected(url: &str, name: &str) -> Bus {
         name: name.to_owned(),
         authority: None,
     };
-    within(Duration::from_secs(60), "the connection", async {
+    let connected = async {
         loop {
             match Bus::connect(&settings).await {
                 Ok(bus) => return bus.with_replicas(3),
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
-    })
-    .await
+    };
+    within(Duration::from_secs(60), "the connection", Box::pin(connected)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,15 +76,15 @@ async fn whoever_is_overtaken_reads_by_what_and_who_repeats_is_not_refused() {
     let master = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
     let (_servers, url) = start(folder.path());
     let first = connected(&url, "first").await;
-    let sealer = within(Duration::from_secs(60), "the bucket", async {
+    let opened = async {
         loop {
             match Sealer::open(&first, &master).await {
                 Ok(sealer) => return sealer,
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
-    })
-    .await;
+    };
+    let sealer = within(Duration::from_secs(60), "the bucket", Box::pin(opened)).await;
     let mut others = Vec::new();
     for number in 0..8 {
         let bus = connected(&url, &format!("other-{number}")).await;

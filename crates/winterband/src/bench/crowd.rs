@@ -13,7 +13,7 @@ use futures_util::{SinkExt, StreamExt, TryStreamExt, stream};
 use protocol::config::{Account, Queue, RoutingConfig};
 use protocol::{ChannelKind, SubjectToken};
 use serde::Serialize;
-use service::Settings;
+use service::Kit;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio_tungstenite::WebSocketStream;
@@ -23,7 +23,6 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use super::figures::Latency;
 use super::floor::{self, Floor};
 use super::{Args, processes, product, raw};
-use crate::boot;
 use crate::roles::Role;
 
 const AGENTS: usize = 10_000;
@@ -85,15 +84,14 @@ struct Offers {
 }
 
 /// Measures and tells as one JSON object.
-pub(super) async fn run(settings: &Settings, server: &SupervisedServer, args: &Args) -> Result<String> {
+pub(super) async fn run(kit: &Kit, server: &SupervisedServer, args: &Args) -> Result<String> {
     let (agents, customers) = (args.agents.unwrap_or(AGENTS), args.contacts.unwrap_or(CUSTOMERS));
     let mut roles = Vec::new();
     for role in [Role::Rights, Role::Routing, Role::Desk, Role::Chat] {
-        roles.push(Process::start(role, &settings.data.folder).await?);
+        roles.push(Process::start(role, &kit.settings.data.folder).await?);
     }
     let [_, routing, desk, chat] = roles.as_slice() else { bail!("four roles were started") };
-    let kit = boot::kit(settings.clone())?;
-    let floor = Floor::beside(&kit, &server.settings(), config(agents.max(FEW))?).await?;
+    let floor = Floor::beside(kit, &server.settings(), config(agents.max(FEW))?).await?;
     let raw_bus = Bus::connect(&server.settings().named("bench-raw")).await?;
 
     let before = (desk.bytes()?, routing.bytes()?);
