@@ -3,6 +3,7 @@
 import json
 import pathlib
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +15,15 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 UNAVAILABLE = 69
 # Every role of the product, in the order in which they start: nobody reads with a store of keys before it is right.
 ROLES = ["rights", "routing", "empowerment", "views", "desk", "chat", "channels", "api", "watch"]
+
+
+def end_by_signal():
+    """A signal that ends us lets everything be ended that we started, as Ctrl-C does."""
+    def end(which, _):
+        raise SystemExit(128 + which)
+
+    for which in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(which, end)
 
 
 def say(text):

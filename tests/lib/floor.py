@@ -45,9 +45,12 @@ class Process:
 
     def __init__(self, name, words, env, place):
         self.name, self.words, self.env, self.place = name, [str(word) for word in words], env, place
-        self.process = None
+        self.process, self.is_over = None, False
 
     def start(self, **more):
+        # What is on its way in a thread must start nothing that nobody will end.
+        if self.is_over:
+            raise SystemExit(f"{self.name} is not started any more")
         with open(self.place / f"{self.name}.log", "ab") as log:
             self.process = subprocess.Popen(self.words, env={**self.env, **more}, cwd=self.place, stdout=log, stderr=log)
         return self
@@ -281,6 +284,7 @@ class Floor:
 
     def stop(self):
         for one in [*self.others, *self.roles.values(), self.server]:
+            one.is_over = True
             if one.process is not None:
                 one.stop()
 

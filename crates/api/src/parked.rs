@@ -191,6 +191,9 @@ pub(crate) async fn dismiss(
     sent: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Dismissed>, Problem> {
     let Dismissal { reason } = body::read_if_any(&api, sent)?;
+    if reason == Some(DismissReason::Erased) {
+        return Err(erased_is_not_said());
+    }
     let found = find(&api, &id).await?;
     let id = found.parked.id;
     trail::note(&api, &caller, Action::ParkedDismissed, About::parked(id)).await?;
@@ -241,10 +244,17 @@ async fn newest(api: &Api, before: u64, limit: usize) -> Result<Vec<TailItem>, P
             problems::bus_unavailable()
         })?;
         found.extend(read.into_iter().rev());
-        (to, window) = (from.saturating_sub(1), window.saturating_mul(2));
+        // No more than a page is held, however large the gap was.
+        found.truncate(limit);
+        (to, window) = (from.saturating_sub(1), window.saturating_mul(2).min(PAGE_MAX as u64));
     }
-    found.truncate(limit);
     Ok(found)
+}
+
+/// Only an erasure lets go of what a customer wrote for that reason, and it says so itself.
+fn erased_is_not_said() -> Problem {
+    let detail = "give unusable, unwanted or elsewhere; an erasure lets go of its customer's items itself";
+    problems::unprocessable("invalid_body", "that is not for a person to say", detail)
 }
 
 fn not_parked() -> Problem {

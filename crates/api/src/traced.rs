@@ -7,7 +7,7 @@ use axum::http::Method;
 use axum::response::Response;
 use bus::TailItem;
 use service::Kit;
-use service::spans::{self, Kind, Span, TRACEPARENT, TRACESTATE, TraceContext, Tracer};
+use service::spans::{self, Kind, Span, TRACEPARENT, TraceContext, Tracer};
 
 use crate::door::Caller;
 
@@ -30,9 +30,11 @@ impl Traced {
             return Span::none();
         }
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let parent =
-            caller.is_key().then(|| TraceContext::read(header(TRACEPARENT), header(TRACESTATE))).flatten();
-        if parent.is_none() && request.method() == Method::GET {
+        // What others note beside it in `tracestate` stays with them: it would be kept for good beside our messages.
+        let parent = caller.is_key().then(|| TraceContext::read(header(TRACEPARENT), None)).flatten();
+        // Who is known decides what is recorded of their trace, and what only reads begins none.
+        let is_declined = caller.is_key() && header(TRACEPARENT).is_some();
+        if parent.is_none() && (is_declined || request.method() == Method::GET) {
             return Span::none();
         }
         let method = request.method().clone();

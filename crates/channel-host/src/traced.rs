@@ -8,7 +8,7 @@ use channel::HttpAnswer;
 use protocol::thread::Entry;
 use protocol::{ContactId, Event, Record, streams};
 use service::Kit;
-use service::spans::{self, Kind, Memory, Span, TRACEPARENT, TRACESTATE, TraceContext, Tracer};
+use service::spans::{self, Kind, Memory, Span, TRACEPARENT, TraceContext, Tracer};
 
 /// Entries whose place in a trace is remembered until they are sent; older ones are sent without.
 const ENTRIES_MAX: usize = 10_000;
@@ -45,7 +45,12 @@ impl Traced {
                 .find(|(known, _)| known.eq_ignore_ascii_case(name))
                 .map(|(_, value)| value.as_str())
         };
-        let parent = TraceContext::read(header(TRACEPARENT), header(TRACESTATE));
+        // What others note beside it in `tracestate` stays with them: it would be kept for good beside our messages.
+        let parent = TraceContext::read(header(TRACEPARENT), None);
+        // Whose signature is known decides what is recorded of their trace.
+        if parent.is_none() && header(TRACEPARENT).is_some() {
+            return Span::none();
+        }
         let mut span = self.tracer.door_since(format!("POST {route}"), Kind::Server, parent.as_ref(), since);
         span.set("http.request.method", || "POST");
         span.set("http.route", || route);

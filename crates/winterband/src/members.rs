@@ -46,12 +46,19 @@ async fn keep(kit: Kit, members: Members) -> Result<()> {
             () = drained.cancelled() => break,
             _ = turn.tick() => {}
         }
-        // What fails is tried again in a moment; what is known of the others holds until then.
-        if let Err(error) = members.announce(Millis(kit.clock.unix_ms())).await {
-            tracing::debug!(%error, "did not say that this process lives");
-        }
-        if let Err(error) = members.look().await {
-            tracing::debug!(%error, "did not see who lives");
+        let told = async {
+            // What fails is tried again in a moment; what is known of the others holds until then.
+            if let Err(error) = members.announce(Millis(kit.clock.unix_ms())).await {
+                tracing::debug!(%error, "did not say that this process lives");
+            }
+            if let Err(error) = members.look().await {
+                tracing::debug!(%error, "did not see who lives");
+            }
+        };
+        // A bus that is away neither keeps us from the end nor from saying so as soon as it is back.
+        tokio::select! {
+            () = drained.cancelled() => break,
+            done = tokio::time::timeout(EVERY, told) => drop(done),
         }
     }
     drop(tokio::time::timeout(LEAVE_WITHIN, members.leave()).await);

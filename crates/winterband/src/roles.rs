@@ -137,7 +137,7 @@ impl Running {
 
 /// Where canary customers find the doors of channels: those of this process need no setting.
 fn doors(kit: &Kit, roles: &[Role]) -> watch::Doors {
-    let own = |role| roles.contains(&role).then(|| kit.settings.http.public_url.clone());
+    let own = |role| roles.contains(&role).then(|| kit.settings.http.here.clone());
     let canary = &kit.settings.canary;
     watch::Doors {
         chat: canary.chat_url.clone().or_else(|| own(Role::Chat)),

@@ -8,7 +8,8 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use protocol::api::MessageTaken;
 use protocol::audit::{About, Action};
-use protocol::input::{CustomerMessage, WIRE_VERSION};
+use protocol::formats::READS;
+use protocol::input::CustomerMessage;
 use protocol::parked::Parked;
 use protocol::record::ParkReason;
 use protocol::streams::INBOUND;
@@ -177,7 +178,7 @@ struct Versioned {
 
 /// By what the bytes are and not by why they were parked: a build that came later may read what its predecessor could not.
 pub(super) fn message_in(bytes: &[u8]) -> Result<CustomerMessage, Problem> {
-    if serde_json::from_slice(bytes).is_ok_and(|Versioned { v }| v > WIRE_VERSION) {
+    if serde_json::from_slice(bytes).is_ok_and(|Versioned { v }| v > READS) {
         return Err(later_version());
     }
     let input: Input = serde_json::from_slice(bytes).map_err(|_| unreadable())?;
@@ -220,6 +221,7 @@ fn conflict(code: &'static str, title: &'static str, detail: impl Into<String>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::formats::FIRST;
     use protocol::{Millis, NoticeId, ParkedId};
     use serde_json::{Value, json};
 
@@ -231,14 +233,14 @@ mod tests {
     fn what_cannot_be_replayed_says_why() {
         let id = NoticeId(uuid::Uuid::nil());
         let body = InputBody::ParkedDismissed { id, parked: ParkedId(uuid::Uuid::nil()), reason: None };
-        let input = serde_json::to_value(Input { v: WIRE_VERSION, made_at: Millis(1), body }).unwrap();
+        let input = serde_json::to_value(Input { v: FIRST, made_at: Millis(1), body }).unwrap();
         let with = |field: &str, value: Value| {
             let mut input = input.clone();
             input[field] = value;
             serde_json::to_vec(&input).unwrap()
         };
-        assert_eq!(code(&with("v", WIRE_VERSION.into())), "not_a_message");
-        assert_eq!(code(&with("v", (WIRE_VERSION + 1).into())), "later_version");
+        assert_eq!(code(&with("v", FIRST.into())), "not_a_message");
+        assert_eq!(code(&with("v", (READS + 1).into())), "later_version");
         assert_eq!(code(&with("body", json!({"kind": "telepathy"}))), "unreadable");
         for bytes in [&b""[..], b"\x00\xff", b"{}", b"null"] {
             assert_eq!(code(bytes), "unreadable", "{bytes:?}");

@@ -367,6 +367,10 @@ async fn put_key(accounts: &Bucket, key: &str, admin: bool) {
     accounts.put(&api_key_key(&token_hash(key)), row.into()).await.unwrap();
 }
 
+/// The category of a replayed message for which this floor has no room, and of one that it has already.
+pub(crate) const NO_ROOM: &str = "no-room";
+pub(crate) const KNOWN: &str = "known";
+
 /// Applies every configuration, and carries out every act and command but one with a tag that nobody knows.
 fn events_of(body: &InputBody) -> Vec<Event> {
     if let InputBody::Integration(IntegrationAct { id, integration, act }) = body {
@@ -377,6 +381,15 @@ fn events_of(body: &InputBody) -> Vec<Event> {
     }
     if let InputBody::Command(asked) = body {
         return vec![Event::CommandSettled { command: asked.id, outcome: Outcome::Done }];
+    }
+    if let InputBody::Message(message) = body
+        && message.replays.is_some()
+    {
+        return match message.category.as_ref().map(SubjectToken::as_str) {
+            Some(NO_ROOM) => vec![Event::Parked { reason: ParkReason::FloorFull }],
+            Some(KNOWN) => vec![Event::DuplicateSkipped],
+            Some(_) | None => Vec::new(),
+        };
     }
     if matches!(body, InputBody::Config(_)) { vec![Event::ConfigApplied] } else { Vec::new() }
 }

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use protocol::input::{CustomerMessage, WIRE_VERSION};
 use protocol::parked::DismissReason;
 use protocol::record::ParkReason;
+use protocol::streams::CONTACTS;
 use protocol::time::DAY_MS;
 use protocol::{
-    Cause, ChannelKind, Event, Hash128, IdentityId, Input, InputBody, MessageId, Millis, ParkedId, Record,
+    ChannelKind, Hash128, IdentityId, Input, InputBody, MessageId, Millis, ParkedId, SubjectToken,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::house::{House, message};
+use crate::house::{House, KNOWN, NO_ROOM, message};
 use crate::messages;
 
 /// An input that came by the API, and its place in INBOUND.
@@ -306,32 +307,24 @@ async fn what_it_would_become_is_told_before_it_is_tried() {
 async fn who_waits_is_told_what_became_of_a_replay() {
     let house = House::open().await;
     let (seq, input) = came_in(&house, "m-1").await;
-    let bytes = serde_json::to_vec(&input).unwrap();
-    for (reason, event, is) in [
-        (ParkReason::FloorFull, Event::Parked { reason: ParkReason::FloorFull }, "parked"),
-        (ParkReason::UnknownAccount, Event::DuplicateSkipped, "known"),
+    for (reason, category, is) in [
+        (ParkReason::FloorFull, NO_ROOM, "parked"),
+        (ParkReason::UnknownAccount, KNOWN, "known"),
+        (ParkReason::UnknownAccount, "delivery", "taken"),
     ] {
-        let id = house.park(seq, reason, &bytes).await;
-        let request = house.request(Method::POST, &format!("parked/{id}/replay?wait=20"));
-        let asked = tokio::spawn(async move { request.send().await.unwrap().json::<Value>().await.unwrap() });
-        house.until(async || !replays_of(&house, id).await.is_empty()).await;
-        let inputs = house.inputs().await;
-        let (at, again) = (inputs.len() as u64, inputs.last().unwrap().clone());
-        let record = |_| Record {
-            v: WIRE_VERSION,
-            at: Millis(1),
-            epoch: 1,
-            policy: Hash128([0; 16]),
-            cause: Cause::Input { seq: at, input: again },
-            events: vec![event],
-        };
-        let log_seq = house.happens(record).await;
-        let told = asked.await.unwrap();
+        let mut input = input.clone();
+        let InputBody::Message(message) = &mut input.body else { panic!("{input:?}") };
+        message.category = Some(SubjectToken::new(category).unwrap());
+        let id = house.park(seq, reason, &serde_json::to_vec(&input).unwrap()).await;
+        let (_, told) = house.post(&format!("parked/{id}/replay?wait=20"), "").await;
+        let at = told["input_seq"].as_u64().unwrap();
+        let log_seq = house.bus.stream_usage(CONTACTS).await.unwrap().last_seq;
         assert_eq!(
             (&told["outcome"]["is"], &told["outcome"]["log_seq"]),
             (&json!(is), &json!(log_seq)),
             "{told}"
         );
+        assert_eq!(at, house.inputs().await.len() as u64, "the last that came in");
         if is == "parked" {
             assert_eq!(told["outcome"]["reason"], "floor_full");
             let parked: ParkedId = told["outcome"]["parked"].as_str().unwrap().parse().unwrap();
@@ -353,6 +346,7 @@ async fn the_log_keeps_why_something_was_let_go() {
         request.send().await.unwrap().status().as_u16()
     };
     assert_eq!(ask(r#"{"reason":"because"}"#).await, 422);
+    assert_eq!(ask(r#"{"reason":"erased"}"#).await, 422, "an erasure says that itself");
     assert_eq!(ask(r#"{"reason":"unwanted"}"#).await, 200);
     let last = house.inputs().await.pop().unwrap();
     let InputBody::ParkedDismissed { parked, reason, .. } = last.body else { panic!("{last:?}") };

@@ -250,7 +250,7 @@ impl Chat {
             serde_json::json!({ "t": "hello", "token": null, "identity": null, "after": 0, "lang": "en" });
         socket.send(Message::text(hello.to_string())).await?;
         until(&mut socket, "welcome").await?;
-        let id = format!("msg_{}", uuid::Uuid::now_v7());
+        let id = format!("msg_{}", uuid::Uuid::now_v7().simple());
         let say = serde_json::json!({ "t": "say", "id": id, "text": format!("{} ({n})", floor::WORDS), "name": null });
         socket.send(Message::text(say.to_string())).await?;
         until(&mut socket, "taken").await?;

@@ -158,8 +158,8 @@ fn nobody_may_what_is_anothers() {
     ] {
         only(&format!("$KV.LEASES.{lease}"), &[holder]);
     }
-    only("$JS.API.STREAM.MSG.GET.INBOUND", &[Role::Rights, Role::Routing, Role::Api]);
-    only("$JS.API.CONSUMER.CREATE.INBOUND.x", &[Role::Rights, Role::Routing]);
+    only("$JS.API.STREAM.MSG.GET.INBOUND", &[Role::Rights, Role::Routing, Role::Api, Role::Watch]);
+    only("$JS.API.CONSUMER.CREATE.INBOUND.x", &[Role::Rights, Role::Routing, Role::Watch]);
     only("$JS.API.STREAM.MSG.GET.KV_ACCOUNTS", &[Role::Desk, Role::Api]);
     only("$JS.API.STREAM.MSG.GET.KV_SESSIONS", &[Role::Desk, Role::Api]);
     only("$JS.API.STREAM.MSG.DELETE.KV_KEYS", &[Role::Rights]);
