@@ -246,7 +246,7 @@ pub struct CanarySettings {
     pub every: Duration,
     /// Time for one round, from the door to the answer.
     pub within: Duration,
-    /// Where the chat's sockets are; `None`: where the chat runs in the same process, [`HttpSettings::public_url`].
+    /// Where the chat's sockets are; `None`: where the chat runs in the same process, there.
     pub chat_url: Option<String>,
     /// Where what is posted to channels goes; `None`: as [`Self::chat_url`], with the role `channels`.
     pub channels_url: Option<String>,
