@@ -123,6 +123,20 @@ class Role(Process):
             raise SystemExit(f"{self.name} ended with {self.process.returncode}\n{self.tail()}")
 
 
+def pass_on(source, target, through=lambda data: data):
+    """Sends on what comes, until either side ends; then both do."""
+    try:
+        while data := source.recv(1 << 20):
+            target.sendall(through(data))
+    except OSError:
+        pass
+    for one in (source, target):
+        try:
+            one.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
 class Front:
     """One address for several roles, as a proxy would have it: by the path of a connection's first request."""
 
@@ -158,16 +172,7 @@ class Front:
 
     @staticmethod
     def pump(source, target):
-        try:
-            while data := source.recv(1 << 16):
-                target.sendall(data)
-        except OSError:
-            pass
-        for one in (source, target):
-            try:
-                one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        pass_on(source, target)
 
 
 class Line:
@@ -204,19 +209,13 @@ class Line:
         return b"".join(parts)
 
     def pump(self, source, target, held):
-        try:
-            while data := source.recv(1 << 20):
-                if held and self.every:
-                    time.sleep(self.every - time.monotonic() % self.every)
-                    data += self.more(source)
-                target.sendall(data)
-        except OSError:
-            pass
-        for one in (source, target):
-            try:
-                one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        def hold(data):
+            if held and self.every:
+                time.sleep(self.every - time.monotonic() % self.every)
+                data += self.more(source)
+            return data
+
+        pass_on(source, target, hold)
 
 
 class Floor:

@@ -15,6 +15,8 @@ TWICE = ("routing", "empowerment", "rights", "desk", "channels", "api")
 READY_WITHIN = 120
 # A process that ends sooner than this after it was started did not get what it needs, s.
 STARTS_WITHIN = 60
+# What it ends with then.
+NOT_YET = 1
 # How long after its end a process is started again.
 AGAIN_AFTER = 0.5
 
@@ -154,7 +156,8 @@ class Roles:
                 if one.died_at is None:
                     one.died_at = now
                     code = one.process.returncode
-                    if code != -signal.SIGKILL and now - one.began < STARTS_WITHIN:
+                    # One that is young may not have reached its server, and says so; no start excuses a crash or a record that it cannot read.
+                    if code == NOT_YET and now - one.began < STARTS_WITHIN:
                         self.retried.append((one.name, code, one.tail(1)))
                     elif code != -signal.SIGKILL:
                         self.fallen.append((one.name, code, one.tail(1)))
