@@ -103,6 +103,7 @@ impl Apart {
             variables.push(("WINTERBAND_HTTP__PUBLIC_URL".to_owned(), format!("http://127.0.0.1:{port}")));
             if role == "watch" {
                 variables.push(("WINTERBAND_CANARY__CHAT_URL".to_owned(), self.url("chat")));
+                variables.push(("WINTERBAND_CANARY__API_URL".to_owned(), self.url("api")));
                 for (name, often) in [("CANARY__EVERY", "500ms"), ("WATCH__LOOK_EVERY", "200ms")] {
                     variables.push((format!("WINTERBAND_{name}"), often.to_owned()));
                 }
@@ -208,9 +209,11 @@ async fn a_customer_is_answered_by_roles_that_may_do_nothing_else() {
     chat.send(&json!({ "t": "typing" })).await;
     anna.until("the customer types", |frame| matches!(frame, ToDesk::Typing { .. }).then_some(())).await;
     integration_asks(&apart).await;
-    eventually("a canary customer comes through", SOON, || async {
+    eventually("canary customers come through", SOON, || async {
         let told = reqwest::get(format!("{}/metrics", apart.url("watch"))).await.ok()?.text().await.ok()?;
-        told.contains("canary_ok{channel=\"web\",account=\"shop\"} 1.0").then_some(())
+        let comes_through =
+            |channel| told.contains(&format!("canary_ok{{channel=\"{channel}\",account=\"shop\"}} 1.0"));
+        ["web", "api"].into_iter().all(comes_through).then_some(())
     })
     .await;
     let (code, ledger, errors) = apart.command("operator", &["ledger", "--json"]).await;

@@ -31,6 +31,8 @@ pub(crate) struct Caller {
     account: Arc<KeyAccount>,
     /// Who supervises, by way of the desk, and in which queues.
     agent: Option<(AgentId, Authority)>,
+    /// The account whose canary customer it is.
+    canary: Option<SubjectToken>,
 }
 
 impl Caller {
@@ -60,7 +62,7 @@ impl Caller {
             Role::Administrator => KeyAccount::admin(name, Millis(0)),
         };
         let id = agent.id.to_string().into();
-        Some(Self { id, account: Arc::new(account), agent: Some((agent.id, authority)) })
+        Some(Self { id, account: Arc::new(account), agent: Some((agent.id, authority)), canary: None })
     }
 
     /// As whom the audit trail knows them.
@@ -107,6 +109,11 @@ impl Caller {
     /// Whether it is another system, known by its key, and not an agent by way of the desk.
     pub(crate) fn is_key(&self) -> bool {
         self.agent.is_none()
+    }
+
+    /// The account whose canary customer it is, if it is one: it says nothing but what a canary says.
+    pub(crate) fn canary(&self) -> Option<&SubjectToken> {
+        self.canary.as_ref()
     }
 
     /// Whether the key may do everything.
@@ -216,13 +223,27 @@ pub(crate) async fn protect(request: Request, next: Next) -> Response {
 
 /// Who holds the key, which exists, stands, and has not asked too often.
 fn caller(headers: &HeaderMap, api: &Shared) -> Result<Caller, Problem> {
-    let hash = bearer(headers).map(token_hash).ok_or_else(problems::unauthorized)?;
-    let account = api.keys.find(&hash).ok_or_else(problems::unauthorized)?;
+    let shown = bearer(headers).ok_or_else(problems::unauthorized)?;
+    let hash = token_hash(shown);
+    let canary = api.hasher.canary_of_bearer(shown);
+    let account = match &canary {
+        Some(account) => of_canary(account),
+        None => api.keys.find(&hash).ok_or_else(problems::unauthorized)?,
+    };
     if !account.stands_at(Millis(api.kit.clock.unix_ms())) {
         return Err(problems::unauthorized());
     }
     api.rate.check(&hash)?;
-    Ok(Caller { id: key_id(&hash).into(), account: Arc::new(account), agent: None })
+    Ok(Caller { id: key_id(&hash).into(), account: Arc::new(account), agent: None, canary })
+}
+
+/// What a canary customer may: write, and see how far the feed has come. It is shown nobody's words.
+fn of_canary(account: &SubjectToken) -> KeyAccount {
+    KeyAccount::plain(
+        format!("canary of {account}"),
+        [Scope::MessagesWrite, Scope::EventsRead].into(),
+        Millis(0),
+    )
 }
 
 /// Who is not known is told how to say who they are.

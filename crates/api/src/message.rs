@@ -12,13 +12,16 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bus::RoomLevel;
 use protocol::api::MessageTaken;
+use protocol::canary::{Canary, CanaryStep};
 use protocol::content::Content;
 use protocol::input::{CustomerMessage, WIRE_VERSION};
+use protocol::signin::Scope;
 use protocol::streams::INBOUND;
 use protocol::{ChannelKind, Hash128, Input, InputBody, MessageId, Millis, ParkedId, SubjectToken};
 use serde::Serialize;
 use service::Problem;
 
+use crate::door::Caller;
 use crate::idempotency::IdempotencyKey;
 use crate::message::read::{Fit, Misfit};
 use crate::{Api, NAME, Shared, park, problems, publish};
@@ -28,6 +31,8 @@ use crate::{Api, NAME, Shared, park, problems, publish};
 pub(crate) enum Source<'a> {
     /// From their sender, perhaps with an id beside them: they are kept for a person.
     Sender { id: Option<&'a str> },
+    /// From the canary customer of this account: what is wrong is told only.
+    Canary { account: &'a SubjectToken },
     /// They were kept, since then, and are tried again: what is wrong is told only.
     Parked { id: ParkedId, at: Millis },
     /// From an integration's edge, where they came at that time: what is wrong is told, and kept among its rejections.
@@ -39,7 +44,7 @@ impl Source<'_> {
     fn id(&self) -> Option<&str> {
         match self {
             Self::Sender { id } => *id,
-            Self::Parked { .. } | Self::Edge { .. } => None,
+            Self::Canary { .. } | Self::Parked { .. } | Self::Edge { .. } => None,
         }
     }
 
@@ -47,6 +52,7 @@ impl Source<'_> {
     fn may_name(&self, account: &SubjectToken) -> bool {
         match self {
             Self::Sender { .. } | Self::Parked { .. } => true,
+            Self::Canary { account: own } => *own == account,
             Self::Edge { accounts, .. } => accounts.contains(account),
         }
     }
@@ -54,11 +60,16 @@ impl Source<'_> {
 
 pub(crate) async fn post(
     State(api): State<Shared>,
+    caller: Caller,
     key: IdempotencyKey,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
+    let source = match caller.canary() {
+        Some(account) => Source::Canary { account },
+        None => Source::Sender { id: key.text() },
+    };
     let answer = match body {
-        Ok(bytes) => take(&api, &bytes, Source::Sender { id: key.text() }).await,
+        Ok(bytes) => take(&api, &bytes, source).await,
         Err(rejection) => Err(problems::body(&rejection, api.kit.settings.limits.body_max_bytes)),
     };
     match answer {
@@ -83,7 +94,7 @@ pub(crate) async fn take(api: &Api, bytes: &[u8], source: Source<'_>) -> Result<
     let now = Millis(api.kit.clock.unix_ms());
     // A sender's clock is held against the time at which the bytes came.
     let came_at = match source {
-        Source::Sender { .. } => now,
+        Source::Sender { .. } | Source::Canary { .. } => now,
         Source::Parked { at, .. } | Source::Edge { at, .. } => at,
     };
     let text_max_bytes = api.kit.settings.limits.text_max_bytes;
@@ -143,6 +154,9 @@ async fn accept(api: &Api, mut fit: Fit, source: Source<'_>) -> Result<MessageTa
     for kind in api.privacy.mask_of(channel, &account).content(&mut fit.content) {
         api.kit.metrics.masked_total.inc([NAME, kind.name()]);
     }
+    if let Source::Canary { .. } = source {
+        return canary(api, account, &fit.from, &fit.id, &fit.content).await;
+    }
     let identity = if fit.practice {
         api.hasher.practice_identity(account.as_str(), &fit.from)
     } else {
@@ -152,6 +166,7 @@ async fn accept(api: &Api, mut fit: Fit, source: Source<'_>) -> Result<MessageTa
         content_hash(api, &fit.from, &fit.content, fit.category.as_ref().map(|word| word.as_str()))?;
     let (provider_hash, replays) = match source {
         Source::Sender { .. } => (api.hasher.provider_id(channel, &account, &fit.id), None),
+        Source::Canary { .. } => return Err(problems::scope_missing(Scope::MessagesWrite)),
         Source::Parked { id, .. } => (api.hasher.provider_id(channel, &account, &fit.id), Some(id)),
         Source::Edge { integration, .. } => {
             (api.hasher.integration_message(integration, &account, &fit.id, content_hash), None)
@@ -186,6 +201,30 @@ async fn accept(api: &Api, mut fit: Fit, source: Source<'_>) -> Result<MessageTa
         body,
     };
     publish(api, message).await
+}
+
+/// A canary customer came this far as everybody does; from here it is no customer, and counted as none.
+async fn canary(
+    api: &Api,
+    account: SubjectToken,
+    from: &str,
+    id: &str,
+    content: &Content,
+) -> Result<MessageTaken, Problem> {
+    let channel = ChannelKind::Api;
+    // Its key is good for nothing that another customer says, and it names its round itself.
+    let is_its = from == api.hasher.canary(channel, &account).to_string();
+    let message = id.parse::<MessageId>().ok().filter(|_| is_its);
+    let message = message.ok_or_else(|| problems::scope_missing(Scope::MessagesWrite))?;
+    let identity = api.hasher.canary_identity(channel, &account);
+    let body = publish::seal(api, identity, &publish::json(content)?).await?;
+    let subject = api.subjects.inbound_message(channel, &account);
+    let canary = Canary { message, channel, account, identity, step: CanaryStep::Wrote { body } };
+    let msg_id = canary.id().to_string();
+    let made_at = Millis(api.kit.clock.unix_ms());
+    let input = Input { v: WIRE_VERSION, made_at, body: InputBody::Canary(canary) };
+    let published = publish::store(api, &subject, &msg_id, publish::json(&input)?).await?;
+    Ok(MessageTaken { message, input_seq: published.seq, duplicate: published.duplicate })
 }
 
 /// Stores a message as an input; the same one again is answered as the first was.

@@ -6,6 +6,7 @@ use protocol::edge::EdgeKind;
 use protocol::{ChannelKind, Hash128, IdentityId, Millis, SubjectToken};
 
 use crate::master_key::MasterKey;
+use crate::token::token_hash;
 
 const IDENTITY: &str = "winterband v1 identity id";
 const PROVIDER_ID: &str = "winterband v1 provider message id";
@@ -16,6 +17,9 @@ pub const MAIL_SCOPES: [&str; 2] = ["verified address", "address"];
 
 /// The scope under which visitors' tokens are signed: no account can have this name, so no identity can have a token's hash.
 const VISITOR_TOKEN: &str = "visitor.token";
+
+/// What a canary customer's key for the API begins with: no other key of the API has a point in it.
+const CANARY_BEARER: &str = "canary.";
 
 /// Hashes with keys derived from the master key, one for each kind of thing.
 #[derive(Clone)]
@@ -67,6 +71,22 @@ impl IdHasher {
     #[must_use]
     pub fn canary_key(&self, channel: ChannelKind, account: &SubjectToken) -> [u8; 32] {
         self.key_for(&format!("canary customer of {channel} {account}"))
+    }
+
+    /// The key that the canary customer of an account of the API shows there.
+    #[must_use]
+    pub fn canary_bearer(&self, account: &SubjectToken) -> String {
+        let secret = blake3::hash(&self.canary_key(ChannelKind::Api, account)).to_hex();
+        format!("{CANARY_BEARER}{account}.{secret}")
+    }
+
+    /// The account whose canary customer shows this key at the API; `None`: it is no canary's.
+    #[must_use]
+    pub fn canary_of_bearer(&self, shown: &str) -> Option<SubjectToken> {
+        let (account, _) = shown.strip_prefix(CANARY_BEARER)?.split_once('.')?;
+        let account = SubjectToken::new(account).ok()?;
+        // Hashes are compared: how long that takes says nothing of the key.
+        (token_hash(shown) == token_hash(&self.canary_bearer(&account))).then_some(account)
     }
 
     /// The signature under what a browser shows to be known again.
@@ -242,6 +262,12 @@ mod tests {
             other.canary(ChannelKind::Web, &shop),
         ] {
             assert_ne!(canary, strange);
+        }
+        let key = one.canary_bearer(&shop);
+        assert_eq!(one.canary_of_bearer(&key), Some(shop.clone()));
+        let of_store = key.replace("shop", "store");
+        for strange in [other.canary_bearer(&shop), of_store, format!("{key}0"), "canary.shop.".to_owned()] {
+            assert_eq!(one.canary_of_bearer(&strange), None, "{strange}");
         }
         let identity = one.canary_identity(ChannelKind::Web, &shop);
         assert_eq!(identity, one.identity(ChannelKind::Web, "shop", &canary.to_string()));

@@ -250,6 +250,8 @@ pub struct CanarySettings {
     pub chat_url: Option<String>,
     /// Where what is posted to channels goes; `None`: as [`Self::chat_url`], with the role `channels`.
     pub channels_url: Option<String>,
+    /// Where other systems send messages; `None`: as [`Self::chat_url`], with the role `api`.
+    pub api_url: Option<String>,
     /// Where those who watch are posted to; `None`: where they run in the same process as the channels, there.
     pub receiver_url: Option<String>,
 }

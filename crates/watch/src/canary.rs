@@ -4,6 +4,7 @@
 //! A round has one time for all of it, within which it is tried again like a patient customer would. So what is over in a moment,
 //! a process that starts anew, is no fault, and what lasts is told within one pause and one round.
 
+mod api;
 mod chat;
 mod dial;
 mod heard;
@@ -28,6 +29,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use uuid::Uuid;
 
 use crate::{AGAIN_AFTER, BEAT_EVERY, Doors};
+use api::Api;
 use chat::Chat;
 use heard::Heard;
 use progress::Progress;
@@ -74,8 +76,12 @@ impl Canaries {
                 let url = self.doors.channels.as_deref()?;
                 Webhook::new(url, account, &self.hasher, &self.kit.clock).ok().map(Way::Webhook)
             }
-            // What the API takes has no door of a channel, and what a mailbox sends to itself counts at its provider.
-            ChannelKind::Email | ChannelKind::Api => None,
+            ChannelKind::Api => {
+                let url = self.doors.api.as_deref()?;
+                Some(Way::Api(Api::new(url, &account.1, &self.hasher)))
+            }
+            // What a mailbox sends to itself counts at its provider.
+            ChannelKind::Email => None,
         }
     }
 }
@@ -84,6 +90,7 @@ impl Canaries {
 enum Way {
     Chat(Chat),
     Webhook(Webhook),
+    Api(Api),
 }
 
 /// Plays them until the process ends.
@@ -181,6 +188,7 @@ async fn round(canaries: &Canaries, account: &Account, way: &mut Way) -> Progres
             let tried = match way {
                 Way::Chat(chat) => chat.attempt(message, &mut expected, &mut progress).await,
                 Way::Webhook(webhook) => webhook.attempt(message, &mut expected, &mut progress).await,
+                Way::Api(api) => api.attempt(message, &mut expected, &mut progress).await,
             };
             match tried {
                 Ok(()) => return,

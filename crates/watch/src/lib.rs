@@ -38,6 +38,8 @@ pub struct Doors {
     pub chat: Option<String>,
     /// That of what is posted to channels, as [`Self::chat`].
     pub channels: Option<String>,
+    /// That of the API, as [`Self::chat`].
+    pub api: Option<String>,
 }
 
 /// Starts to watch, and gives its routes: where canary customers are posted their answers.

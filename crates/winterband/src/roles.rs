@@ -142,6 +142,7 @@ fn doors(kit: &Kit, roles: &[Role]) -> watch::Doors {
     watch::Doors {
         chat: canary.chat_url.clone().or_else(|| own(Role::Chat)),
         channels: canary.channels_url.clone().or_else(|| own(Role::Channels)),
+        api: canary.api_url.clone().or_else(|| own(Role::Api)),
     }
 }
 

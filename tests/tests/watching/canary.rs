@@ -15,6 +15,7 @@ use super::{SOON, doctor};
 const ROUND_BYTES_MAX: usize = 1_500;
 const WEB: (&str, &str) = ("web", "shop");
 const WEBHOOK: (&str, &str) = ("webhook", "partner");
+const API: (&str, &str) = ("api", "shop");
 /// Where nobody listens.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
@@ -49,7 +50,9 @@ async fn floor() -> Product {
     product.ready("channels").await;
     product.set("canary.chat_url", &product.url("chat"));
     product.set("canary.channels_url", &product.url("channels"));
-    product.start("rest", &["api", "views", "watch"]).await;
+    product.start("api", &["api"]).await;
+    product.set("canary.api_url", &product.url("api"));
+    product.start("rest", &["views", "watch"]).await;
     product
 }
 
@@ -57,18 +60,20 @@ async fn floor() -> Product {
 async fn a_canary_is_told_of_at_the_hop_that_broke() {
     let mut product = floor().await;
     comes_through(&product, WEB).await;
+    comes_through(&product, API).await;
     breaks_at(&product, WEBHOOK, CanaryHop::Delivery).await;
     product.arm("channels", "WINTERBAND_CANARY__RECEIVER_URL", &product.url("rest"));
     product.stop("channels");
     breaks_at(&product, WEBHOOK, CanaryHop::Door).await;
     product.again("channels");
     comes_through(&product, WEBHOOK).await;
-    let both = &[WEB, WEBHOOK][..];
+    let all = &[WEB, WEBHOOK, API][..];
     for (role, whose, hop) in [
-        ("routing", both, CanaryHop::Routing),
-        ("desk", both, CanaryHop::Desk),
+        ("routing", all, CanaryHop::Routing),
+        ("desk", all, CanaryHop::Desk),
         ("chat", &[WEB][..], CanaryHop::Door),
         ("channels", &[WEBHOOK][..], CanaryHop::Door),
+        ("api", &[API][..], CanaryHop::Door),
     ] {
         product.process(role).signal("STOP");
         for account in whose {
@@ -79,10 +84,10 @@ async fn a_canary_is_told_of_at_the_hop_that_broke() {
             let said: Vec<&String> =
                 found.iter().filter(|[_, about, _]| about == "canaries").map(|[_, _, words]| words).collect();
             let is_seen_nowhere = |words: &&String| words.contains("is seen at no desk");
-            assert!(code == 1 && said.len() == 2 && said.iter().all(is_seen_nowhere), "{found:#?}");
+            assert!(code == 1 && said.len() == 3 && said.iter().all(is_seen_nowhere), "{found:#?}");
         }
         product.process(role).signal("CONT");
-        for account in both {
+        for account in all {
             comes_through(&product, *account).await;
         }
     }
@@ -99,12 +104,12 @@ async fn a_canary_is_nobody_to_agents_counts_and_other_systems() {
     product.stop("channels");
     product.again("channels");
     product.ready("channels").await;
-    let mut anna = Desk::open(&product, "rest", "desk", "anna").await;
+    let mut anna = Desk::open(&product, "api", "desk", "anna").await;
     anna.online().await;
     let mut ann = Chat::open(&product, "chat").await;
     ann.say("hello").await;
     let real = anna.offer().await.contact;
-    for account in [WEB, WEBHOOK] {
+    for account in [WEB, WEBHOOK, API] {
         comes_through(&product, account).await;
     }
     let bus = product.bus().await;
@@ -137,7 +142,7 @@ async fn a_canary_is_nobody_to_agents_counts_and_other_systems() {
     assert!(round < ROUND_BYTES_MAX, "a round adds {round} bytes");
 
     for told in ["/api/v1/events", "/api/v1/contacts"] {
-        let answer = product.get("rest", told).await;
+        let answer = product.get("api", told).await;
         let text = answer.body.to_string();
         assert!(answer.status == 200 && text.contains(&real.to_string()), "{told}: {text}");
         assert!(!text.contains("canary") && !text.contains("partner"), "{told}: {text}");
@@ -146,7 +151,48 @@ async fn a_canary_is_nobody_to_agents_counts_and_other_systems() {
         assert_eq!(product.metric("chat", &format!("{counted}{{channel=\"web\"}}")).await, 1.0, "{counted}");
     }
     assert_eq!(product.metric("channels", "messages_received_total{channel=\"webhook\"}").await, 0.0);
+    assert_eq!(product.metric("api", "messages_received_total{channel=\"api\"}").await, 0.0);
     assert_eq!(log::last_seq(&bus, "DELIVERIES").await, Some(0), "nothing was sent to the partner");
     let (balances, ledger) = product.ledger().await;
     assert!(balances && ledger["messages"]["received"] == json!(1), "{ledger:#}");
+}
+
+#[tokio::test]
+async fn a_canarys_key_at_the_api_says_nothing_but_what_a_canary_says() {
+    let mut product = Product::empty().await;
+    product.start("routing", &["routing"]).await;
+    product.start("api", &["api"]).await;
+    let (hasher, shop) = (log::hasher(&product.data()), "shop".parse().unwrap());
+    let (key, own) =
+        (hasher.canary_bearer(&shop), hasher.canary(protocol::ChannelKind::Api, &shop).to_string());
+    let (client, url) = (reqwest::Client::new(), product.url("api"));
+    let said = |account: &str, id: &str, from: &str| json!({ "account": account, "id": id, "from": { "value": from }, "text": "hello" });
+    let round = protocol::MessageId(uuid::Uuid::now_v7()).to_string();
+    let another = said("another", &round, &own);
+    for (shown, message, expected) in [
+        (format!("{key}0"), said("shop", &round, &own), 401),
+        (key.clone(), said("shop", &round, "ann"), 403),
+        (key.clone(), said("shop", "m-1", &own), 403),
+        (key.clone(), another, 404),
+        (key.clone(), said("shop", &round, &own), 202),
+    ] {
+        let post = client.post(format!("{url}/api/v1/messages")).bearer_auth(shown).json(&message);
+        assert_eq!(post.send().await.unwrap().status(), expected, "{message}");
+    }
+    for (path, expected) in
+        [("events", 200), ("contacts", 403), ("keys", 403), ("parked", 403), ("config", 403)]
+    {
+        let get = client.get(format!("{url}/api/v1/{path}")).bearer_auth(&key);
+        assert_eq!(get.send().await.unwrap().status(), expected, "{path}");
+    }
+    let bus = product.bus().await;
+    eventually("its message is heard", SOON, || async {
+        log::records(&bus).await.iter().any(|(_, record)| is_canary(record)).then_some(())
+    })
+    .await;
+    assert_eq!(
+        log::last_seq(&bus, "PARKED").await.unwrap_or_default(),
+        0,
+        "nothing of it is kept for a person"
+    );
 }

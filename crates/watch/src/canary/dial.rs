@@ -1,14 +1,25 @@
 //! Connections to our own doors, as a browser or a provider makes them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use hyper::Uri;
+use anyhow::{Context as _, Result, bail};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
+use hyper::header::{HOST, HeaderValue};
+use hyper::{Request, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls_platform_verifier::ConfigVerifierExt as _;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+
+/// Most bytes of an answer, either way.
+pub(super) const ANSWER_BYTES_MAX: usize = 16 * 1024;
+/// How long one request may take; after that it is made again.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// What bytes go over.
 pub(super) trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -33,4 +44,35 @@ pub(super) async fn dial(origin: &Uri) -> Result<Box<dyn Bytes>> {
     let name = ServerName::try_from(host.to_owned()).context("the url's host is no name")?;
     let private = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
     Ok(Box::new(private.with_context(|| format!("agree on TLS with {host}"))?))
+}
+
+/// Makes one request on a connection of its own: the answer's status, and its body where that is JSON and short enough.
+pub(super) async fn exchange(
+    origin: &Uri,
+    mut request: Request<Full<bytes::Bytes>>,
+) -> Result<(StatusCode, Value)> {
+    let authority = origin.authority().context("the url has no host")?.as_str();
+    let host = HeaderValue::from_str(authority).context("the url's host is no header")?;
+    request.headers_mut().insert(HOST, host);
+    timeout(ANSWER_WITHIN, ask(origin, request)).await.context("the door does not answer")?
+}
+
+async fn ask(origin: &Uri, request: Request<Full<bytes::Bytes>>) -> Result<(StatusCode, Value)> {
+    let line = TokioIo::new(dial(origin).await?);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(line).await.context("speak HTTP")?;
+    let asks = async {
+        let answer = sender.send_request(request).await.context("post to the door")?;
+        let status = answer.status();
+        let bytes = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let bytes = bytes.map(Collected::to_bytes).unwrap_or_default();
+        anyhow::Ok((status, serde_json::from_slice::<Value>(&bytes).unwrap_or_default()))
+    };
+    tokio::select! {
+        biased;
+        answer = asks => answer,
+        ended = connection => {
+            ended.context("the door ended the connection")?;
+            bail!("the door ended the connection");
+        }
+    }
 }

@@ -54,7 +54,7 @@ impl Heard {
         let Ok(record) = serde_json::from_slice::<Record>(&item.payload) else { return };
         if let Some(canary) = heard_in(&record) {
             self.note(canary.message, |steps| {
-                if canary.wrote() { steps.decided = true } else { steps.answer_decided = true }
+                if canary.wrote() { steps.decided = true } else { steps.answered_at = Some(item.seq) }
             });
         }
     }

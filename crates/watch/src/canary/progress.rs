@@ -10,8 +10,8 @@ pub(super) struct Steps {
     pub(super) decided: bool,
     /// A desk's answer stands in INBOUND.
     pub(super) answered: bool,
-    /// The answer is decided.
-    pub(super) answer_decided: bool,
+    /// The answer is decided: in the record at this place of the log.
+    pub(super) answered_at: Option<u64>,
     /// The channel has handed the answer over.
     pub(super) delivered: bool,
 }
@@ -55,7 +55,7 @@ impl Progress {
         if steps.answered {
             self.reached(CanaryHop::Desk);
         }
-        self.answer_decided |= steps.answer_decided;
+        self.answer_decided |= steps.answered_at.is_some();
     }
 
     /// The account is configured and not set up: nobody can write by it, and nobody expects to.
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(progress.broken(), Some(CanaryHop::Desk));
         progress.learn(Steps { answered: true, ..Steps::default() });
         assert_eq!(progress.broken(), Some(CanaryHop::Routing), "its answer waits there");
-        progress.learn(Steps { answer_decided: true, ..Steps::default() });
+        progress.learn(Steps { answered_at: Some(9), ..Steps::default() });
         assert_eq!(progress.broken(), Some(CanaryHop::Delivery));
         progress.reached(CanaryHop::Delivery);
         assert_eq!(progress.broken(), None);

@@ -1,7 +1,6 @@
 //! The canary customer of an account that is posted to: a signed request like a partner's, and a receiver of its answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use axum::Router;
@@ -10,25 +9,19 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use bus::IdHasher;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::{Request, Uri};
-use hyper_util::rt::TokioIo;
 use protocol::canary::{CanaryHop, WORDS};
 use protocol::{ChannelKind, MessageId, SubjectToken};
 use serde_json::{Value, json};
 use service::Clock;
-use tokio::time::timeout;
 use webhook_signature::{Secrets, written};
 
-use super::dial::dial;
+use super::dial::{ANSWER_BYTES_MAX, exchange};
 use super::heard::Expected;
 use super::progress::Progress;
 use super::{Account, Canaries};
 
-/// Most bytes of an answer, either way.
-const ANSWER_BYTES_MAX: usize = 16 * 1024;
-/// How long one request may take; after that it is made again.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The door's word for an account that is not set up.
 const UNKNOWN_ACCOUNT: &str = "unknown_account";
 
@@ -61,8 +54,7 @@ impl Webhook {
         expected: &mut Expected,
         progress: &mut Progress,
     ) -> Result<()> {
-        let (status, code) =
-            timeout(ANSWER_WITHIN, self.post(message)).await.context("the door does not answer")??;
+        let (status, code) = self.post(message).await?;
         if status == StatusCode::NOT_FOUND && code == UNKNOWN_ACCOUNT {
             progress.is_not_there();
             return Ok(());
@@ -91,35 +83,16 @@ impl Webhook {
         let body = json!({ "type": "message.created", "data": said }).to_string();
         let at = self.clock.unix_ms() / 1000;
         let origin: Uri = self.origin.parse().context("read the channels' url")?;
-        let authority = origin.authority().context("the channels' url has no host")?.as_str();
         let request = Request::post(format!("/in/{channel}/{account}"))
-            .header("host", authority)
             .header("content-type", "application/json")
             .header("webhook-id", &id)
             .header("webhook-timestamp", at)
             .header("webhook-signature", self.secrets.sign(&id, at, body.as_bytes()))
             .body(Full::new(Bytes::from(body)))
             .context("write the request")?;
-        let line = TokioIo::new(dial(&origin).await?);
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(line).await.context("speak HTTP")?;
-        let asks = async {
-            let answer = sender.send_request(request).await.context("post to the door")?;
-            let status = answer.status();
-            let bytes = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-            let bytes = bytes.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-            let code = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
-            let code = code.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
-            anyhow::Ok((status, code))
-        };
-        tokio::select! {
-            biased;
-            answer = asks => answer,
-            ended = connection => {
-                ended.context("the door ended the connection")?;
-                bail!("the door ended the connection");
-            }
-        }
+        let (status, answer) = exchange(&origin, request).await?;
+        let code = answer.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok((status, code))
     }
 }
 

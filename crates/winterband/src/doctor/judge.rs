@@ -160,7 +160,11 @@ pub(super) fn canaries(answer: Option<&CanariesAnswer>) -> Vec<Finding> {
 
 /// What is wrong where a canary stopped, and what to do.
 fn canary_advice(hop: CanaryHop, channel: ChannelKind) -> String {
-    let role = if channel == ChannelKind::Web { "chat" } else { "channels" };
+    let role = match channel {
+        ChannelKind::Web => "chat",
+        ChannelKind::Api => "api",
+        ChannelKind::Webhook | ChannelKind::Email => "channels",
+    };
     match hop {
         CanaryHop::Door => {
             format!("is not let in: look at the process with the role {role}, and the way there")
