@@ -2,7 +2,7 @@
 //!
 //! `WINTERBAND_FAILPOINT="routing.after_input_before_record:3"` ends the process at the third hit of that name, at once
 //! and without any cleanup, as `kill -9` does. Several are separated by commas; without a count it is the first hit.
-//! Where the variable is not set, a hit costs one relaxed load.
+//! Where the variable is not set, a hit costs one relaxed load. A window may also end a part of the process alone ([`is_hit`]).
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -35,6 +35,12 @@ pub fn hit(name: &str) {
     }
 }
 
+/// Whether this window is armed and its count is reached now: for what ends without its process.
+pub fn is_hit(name: &str) -> bool {
+    read();
+    is_reached(name)
+}
+
 fn read() {
     let windows = WINDOWS.get_or_init(|| {
         let text = std::env::var(VARIABLE).unwrap_or_default();
@@ -47,15 +53,19 @@ fn read() {
 }
 
 fn strike(name: &str) {
-    let Some(window) = WINDOWS.get().and_then(|windows| windows.iter().find(|window| window.name == name))
-    else {
-        return;
-    };
-    let before = window.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-    if before == Ok(1) {
+    if is_reached(name) {
         // The parent sees SIGABRT instead of SIGKILL; what the process leaves behind is the same.
         std::process::abort();
     }
+}
+
+fn is_reached(name: &str) -> bool {
+    let Some(window) = WINDOWS.get().and_then(|windows| windows.iter().find(|window| window.name == name))
+    else {
+        return false;
+    };
+    let before = window.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+    before == Ok(1)
 }
 
 /// `name[:count]`, separated by commas; the error is the part that does not read.
@@ -87,6 +97,7 @@ mod tests {
         assert_eq!(read_back(""), Ok(vec![]));
         assert_eq!(read_back("a.b"), Ok(vec![("a.b".to_owned(), 1)]));
         assert_eq!(read_back("a:2, b:1,"), Ok(vec![("a".to_owned(), 2), ("b".to_owned(), 1)]));
+        assert!(!is_hit("a.b"), "none is armed here");
         for wrong in ["a:", "a:x", "a:0", ":1", "a:-1"] {
             assert_eq!(read_back(wrong), Err(wrong.to_owned()));
         }

@@ -79,10 +79,16 @@ pub struct Metrics {
     pub canary_ok: Gauges<2>,
     /// When a canary customer came through last, seconds since 1970; labels: channel, account.
     pub canary_succeeded_at_seconds: Gauges<2>,
+    /// When a canary customer's last round ended, however, or it began to be played, seconds since 1970; labels: channel, account.
+    pub canary_looked_at_seconds: Gauges<2>,
+    /// Longest time between the ends of two rounds of a canary customer; labels: channel, account.
+    pub canary_round_seconds: Gauges<2>,
     /// 1 for the hop at which a canary customer's last round ended, 0 for the others; labels: channel, account, hop.
     pub canary_broken: Gauges<3>,
     /// What a hop took in a canary customer's last round; labels: channel, account, hop.
     pub canary_hop_seconds: Gauges<3>,
+    /// When a certificate ends by which this process is reached, or goes to nats-server, seconds since 1970; labels: of.
+    pub certificate_ends_at_seconds: Gauges<1>,
     /// Used share of a stream's size, 0 to 1; labels: stream.
     pub stream_used_ratio: Gauges<1>,
     /// Used share of the disk under the streams, 0 to 1; not a number while nobody knows.
@@ -152,15 +158,17 @@ impl Metrics {
             ledger_faults: single(r, "ledger_faults", "What does not balance", Gauge::default()),
             ledger_looked_at_seconds: looked_at(r),
             stream_full_in_days: full_in_days(r),
-            canary_ok: gauges(r, "canary_ok", "1 if the last round came through", ["channel", "account"]),
-            canary_succeeded_at_seconds: gauges(
+            canary_ok: of_account(r, "canary_ok", "1 if the last round came through"),
+            canary_succeeded_at_seconds: of_account(
                 r,
                 "canary_succeeded_at_seconds",
-                "When a round came through last",
-                ["channel", "account"],
+                "Last that came through",
             ),
+            canary_looked_at_seconds: of_account(r, "canary_looked_at_seconds", "When the last round ended"),
+            canary_round_seconds: of_account(r, "canary_round_seconds", "From one round's end to the next"),
             canary_broken: canary(r, "canary_broken", "1 for the hop at which the last round ended"),
             canary_hop_seconds: canary(r, "canary_hop_seconds", "What a hop took in the last round"),
+            certificate_ends_at_seconds: certificates(r),
             stream_used_ratio: gauges(r, "stream_used_ratio", "Used share of a stream's size", ["stream"]),
             disk_used_ratio: single(r, "disk_used_ratio", "Used share of the disk", unknown()),
             ready: single(r, "ready", "1 while the process is fit to serve", Gauge::default()),
@@ -236,6 +244,14 @@ fn account_state(registry: &mut Registry) -> Gauges<3> {
 
 fn canary(registry: &mut Registry, name: &str, help: &str) -> Gauges<3> {
     gauges(registry, name, help, ["channel", "account", "hop"])
+}
+
+fn of_account(registry: &mut Registry, name: &str, help: &str) -> Gauges<2> {
+    gauges(registry, name, help, ["channel", "account"])
+}
+
+fn certificates(registry: &mut Registry) -> Gauges<1> {
+    gauges(registry, "certificate_ends_at_seconds", "When a certificate ends", ["of"])
 }
 
 fn facts_asked(registry: &mut Registry) -> Counters<2> {
@@ -324,8 +340,11 @@ mod tests {
         "bus_connected gauge",
         "canary_broken gauge",
         "canary_hop_seconds gauge",
+        "canary_looked_at_seconds gauge",
         "canary_ok gauge",
+        "canary_round_seconds gauge",
         "canary_succeeded_at_seconds gauge",
+        "certificate_ends_at_seconds gauge",
         "channel_account_state gauge",
         "channel_waiting gauge",
         "clock_seconds gauge",
@@ -387,7 +406,10 @@ mod tests {
         m.channel_account_state.set(["email", "support", "working"], 1.0);
         m.channel_waiting.set(["email", "support"], 1.0);
         m.canary_ok.set(["web", "shop"], 1.0);
-        m.canary_succeeded_at_seconds.set(["web", "shop"], 9.0);
+        for gauges in [&m.canary_succeeded_at_seconds, &m.canary_looked_at_seconds, &m.canary_round_seconds] {
+            gauges.set(["web", "shop"], 9.0);
+        }
+        m.certificate_ends_at_seconds.set(["nats:4222"], 9.0);
         m.canary_broken.set(["web", "shop", "desk"], 0.0);
         m.canary_hop_seconds.set(["web", "shop", "desk"], 0.1);
         m.deliveries_total.inc(["email", "accepted"]);

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use protocol::canary::CanariesAnswer;
 use protocol::subjects::Subjects;
 use protocol::{ChannelKind, MessageId, SubjectToken};
-use service::{HealthHandle, Kit};
+use service::{HealthHandle, Kit, failpoint};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
@@ -40,6 +40,9 @@ pub(crate) use webhook::receiver;
 
 /// Pause before a round is tried again that was refused somewhere.
 const TRIES_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+/// The window in which a canary customer ends by itself, for tests of who notices.
+const ENDS: &str = "watch.canary_ends";
 
 /// An account of a channel.
 pub(crate) type Account = (ChannelKind, SubjectToken);
@@ -159,7 +162,8 @@ impl Players {
                 continue;
             }
             if let Some(way) = canaries.way(account) {
-                canaries.standings.begin(account);
+                let settings = &canaries.kit.settings.canary;
+                canaries.standings.begin(account, settings.every + settings.within);
                 let task = self.tasks.spawn(keep_trying(Arc::clone(canaries), account.clone(), way));
                 self.by_account.insert(account.clone(), task);
             }
@@ -174,6 +178,9 @@ async fn keep_trying(canaries: Arc<Canaries>, account: Account, mut way: Way) {
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         due.tick().await;
+        if failpoint::is_hit(ENDS) {
+            return;
+        }
         let progress = round(&canaries, &account, &mut way).await;
         canaries.standings.note(&account, &progress);
     }

@@ -1,5 +1,5 @@
-//! What watches over the others: whether the ledger balances, when what is kept for good will be full, and whether customers of each
-//! channel come through.
+//! What watches over the others: whether the ledger balances, when what is kept for good will be full, when certificates end, and whether
+//! customers of each channel come through.
 //!
 //! It decides nothing and writes nothing but what its canary customers say at the doors of channels: what it finds goes to the metrics,
 //! the log and readiness of its process. Two of them see the same.
@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod canary;
+pub mod certificates;
 mod fill;
 pub mod ledger;
 mod standing;

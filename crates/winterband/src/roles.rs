@@ -122,6 +122,7 @@ pub(crate) async fn start(shared: &Shared, roles: &[Role]) -> anyhow::Result<Run
         let router = start_one(shared, role, roles, &mut running).await?;
         running.router = running.router.merge(router);
     }
+    watch::certificates::look(&shared.kit);
     Ok(running)
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use protocol::Millis;
 use protocol::canary::{CanaryHop, CanaryStanding};
@@ -29,11 +30,19 @@ impl Standings {
         Self { clock, metrics, accounts: Mutex::default() }
     }
 
-    /// An account is tried from here on; nothing is known of it.
-    pub(super) fn begin(&self, account: &Account) {
-        let standing = Standing { broken: None, words: None, since: self.now(), succeeded_at: None };
+    /// An account is tried from here on, with at most so long between the ends of two rounds; nothing is known of it.
+    pub(super) fn begin(&self, account: &Account, round: Duration) {
+        let labels = [account.0.as_str(), account.1.as_str()];
+        self.metrics.canary_round_seconds.set(labels, round.as_secs_f64());
+        self.forget(account);
+    }
+
+    fn forget(&self, account: &Account) {
+        let now = self.now();
+        let standing = Standing { broken: None, words: None, since: now, succeeded_at: None };
         self.lock().insert(account.clone(), standing);
         self.publish(account, None);
+        self.looked(account, now);
     }
 
     /// An account is not tried any more.
@@ -41,7 +50,15 @@ impl Standings {
         self.lock().remove(account);
         self.publish(account, None);
         let labels = [account.0.as_str(), account.1.as_str()];
-        self.metrics.canary_ok.set(labels, f64::NAN);
+        let metrics = &self.metrics;
+        for gauges in [
+            &metrics.canary_ok,
+            &metrics.canary_succeeded_at_seconds,
+            &metrics.canary_looked_at_seconds,
+            &metrics.canary_round_seconds,
+        ] {
+            gauges.set(labels, f64::NAN);
+        }
     }
 
     /// A round is over.
@@ -49,7 +66,7 @@ impl Standings {
         if !progress.was_there() {
             let labels = [account.0.as_str(), account.1.as_str()];
             self.metrics.canary_ok.set(labels, f64::NAN);
-            return self.begin(account);
+            return self.forget(account);
         }
         let (now, broken) = (self.now(), progress.broken());
         let (channel, name) = (account.0.as_str(), account.1.as_str());
@@ -79,10 +96,10 @@ impl Standings {
         }
         drop(accounts);
         self.publish(account, broken);
+        self.looked(account, now);
         self.metrics.canary_ok.set([channel, name], if broken.is_none() { 1.0 } else { 0.0 });
         if broken.is_none() {
-            #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit into a float for ages")]
-            self.metrics.canary_succeeded_at_seconds.set([channel, name], (now.0 / 1000) as f64);
+            self.metrics.canary_succeeded_at_seconds.set([channel, name], seconds(now));
         }
         for (hop, seconds) in progress.passed() {
             self.metrics.canary_hop_seconds.set([channel, name, hop.as_str()], *seconds);
@@ -120,6 +137,11 @@ impl Standings {
         }
     }
 
+    fn looked(&self, account: &Account, now: Millis) {
+        let labels = [account.0.as_str(), account.1.as_str()];
+        self.metrics.canary_looked_at_seconds.set(labels, seconds(now));
+    }
+
     fn now(&self) -> Millis {
         Millis(self.clock.unix_ms())
     }
@@ -127,4 +149,9 @@ impl Standings {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Account, Standing>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit into a float for ages")]
+fn seconds(at: Millis) -> f64 {
+    (at.0 / 1000) as f64
 }
