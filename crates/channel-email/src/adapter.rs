@@ -124,6 +124,31 @@ impl Email {
         Sorted { mail: Some(mail), parsed }
     }
 
+    /// A mail of this inbox to itself, in a thread of its own: when it comes back it is an echo, and its thread says what it is for. `None`: none can
+    /// be written to its address.
+    #[must_use]
+    pub fn to_itself(&self, message: MessageId, thread: Hash128, now: Millis) -> Option<Composed> {
+        let draft = Draft {
+            message,
+            thread,
+            date: now,
+            purpose: Purpose::New { subject: "This mailbox is tried".to_owned() },
+            to: vec![self.address.clone()],
+            cc: Vec::new(),
+            text:
+                "A machine of ours looks whether mails go out and come in here, and takes this one out again."
+                    .to_owned(),
+            html: None,
+            attachments: Vec::new(),
+            automatic: Some(OwnKind::Notification),
+        };
+        let sender =
+            Sender { inbox: &self.inbox, address: self.address.clone(), key: &self.key, signature: "" };
+        let mail = compose(&draft, &sender, self.bytes_max).ok()?;
+        // Many servers let nobody send as no one; and a report about it is a report about a mail that nobody waits for.
+        Some(Composed { envelope_from: Some(self.address.email.clone()), ..mail })
+    }
+
     fn meaning(&self, raw: &[u8], mail: &Mail) -> Parsed<Infallible> {
         let provider_id = key_text(&content_key(raw, mail));
         if own_message(mail, &self.key, &[&self.inbox]).is_some() {

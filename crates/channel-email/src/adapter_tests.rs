@@ -102,3 +102,28 @@ fn whoever_writes_in_anothers_name_does_not_lead_the_answer_to_themselves() {
         assert!(found.eq_ignore_ascii_case(wanted), "{case}: {found}, not {wanted}");
     }
 }
+
+#[test]
+fn a_mail_to_itself_is_known_by_its_thread_when_it_comes_back_and_nobody_else_makes_one() {
+    let (inbox, thread) = (email(""), Hash128([5; 16]));
+    let message: MessageId = "msg_01890c0e7c0e7c0e8c0e7c0e7c0e7c0e".parse().unwrap();
+    let sent = inbox.to_itself(message, thread, Millis(1_780_000_000_000)).unwrap();
+    assert_eq!(sent.envelope_from.as_deref(), Some("support@shop.example"));
+    assert_eq!(sent.envelope_to, ["support@shop.example"]);
+    assert!(
+        String::from_utf8_lossy(&sent.bytes).contains("Auto-Submitted: auto-generated"),
+        "no machine answers it"
+    );
+    let own = |of: &Email, raw: &[u8]| {
+        let Sorted { mail, parsed } = of.sort(raw);
+        let own = mail.and_then(|mail| own_message(&mail, &of.key, &[&of.inbox]));
+        (matches!(parsed, Parsed::Echo { .. }), own.map(|own| (own.thread, own.message)))
+    };
+    assert_eq!(own(&inbox, &sent.bytes), (true, Some((thread, message))));
+    let stranger = Email { key: Key::new([8; 32]), ..email("") };
+    let forged = stranger.to_itself(message, thread, Millis(1_780_000_000_000)).unwrap();
+    assert_eq!(own(&inbox, &forged.bytes), (false, None));
+    let other = Email { inbox: "sales".to_owned(), ..email("") };
+    let of_other = other.to_itself(message, thread, Millis(1_780_000_000_000)).unwrap();
+    assert_eq!(own(&inbox, &of_other.bytes), (false, None));
+}

@@ -13,6 +13,8 @@ use crate::token::{ChannelKind, SubjectToken};
 
 /// The words of every canary customer.
 pub const WORDS: &str = "canary";
+/// The words by which the canary customer of a mail account asks to be sent round by mail.
+pub const MAILED: &str = "canary by mail";
 
 /// One step of a canary customer's round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -246,6 +246,10 @@ pub struct CanarySettings {
     pub every: Duration,
     /// Time for one round, from the door to the answer.
     pub within: Duration,
+    /// How often a mail account is sent a mail of its own as well.
+    pub mail_every: Duration,
+    /// Time that such a mail has to come back and be answered.
+    pub mail_within: Duration,
     /// Where the chat's sockets are; `None`: where the chat runs in the same process, there.
     pub chat_url: Option<String>,
     /// Where what is posted to channels goes; `None`: as [`Self::chat_url`], with the role `channels`.

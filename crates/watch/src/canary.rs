@@ -8,6 +8,7 @@ mod api;
 mod chat;
 mod dial;
 mod heard;
+mod mail;
 mod progress;
 mod standings;
 mod webhook;
@@ -31,7 +32,8 @@ use uuid::Uuid;
 use crate::{AGAIN_AFTER, BEAT_EVERY, Doors};
 use api::Api;
 use chat::Chat;
-use heard::Heard;
+use heard::{Expected, Heard};
+use mail::Mail;
 use progress::Progress;
 use standings::Standings;
 use webhook::Webhook;
@@ -40,6 +42,8 @@ pub(crate) use webhook::receiver;
 
 /// Pause before a round is tried again that was refused somewhere.
 const TRIES_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// The same where others' servers are asked.
+const MAIL_TRIES_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// The window in which a canary customer ends by itself, for tests of who notices.
 const ENDS: &str = "watch.canary_ends";
@@ -83,8 +87,11 @@ impl Canaries {
                 let url = self.doors.api.as_deref()?;
                 Some(Way::Api(Api::new(url, &account.1, &self.hasher)))
             }
-            // What a mailbox sends to itself counts at its provider.
-            ChannelKind::Email => None,
+            ChannelKind::Email => {
+                let url = self.doors.channels.as_deref()?;
+                let post = Webhook::new(url, account, &self.hasher, &self.kit.clock).ok()?;
+                Some(Way::Mail(Box::new(Mail::new(post, self.kit.settings.canary.mail_every))))
+            }
         }
     }
 }
@@ -94,6 +101,31 @@ enum Way {
     Chat(Chat),
     Webhook(Webhook),
     Api(Api),
+    Mail(Box<Mail>),
+}
+
+impl Way {
+    async fn attempt(
+        &self,
+        message: MessageId,
+        expected: &mut Expected,
+        progress: &mut Progress,
+    ) -> Result<()> {
+        match self {
+            Self::Chat(chat) => chat.attempt(message, expected, progress).await,
+            Self::Webhook(webhook) => webhook.attempt(message, expected, progress).await,
+            Self::Api(api) => api.attempt(message, expected, progress).await,
+            Self::Mail(mail) => mail.attempt(message, expected, progress).await,
+        }
+    }
+
+    /// Pause before a round is tried again: a mail server that is asked too often to let somebody in asks who they are.
+    fn tries_again_after(&self) -> Duration {
+        match self {
+            Self::Chat(_) | Self::Webhook(_) | Self::Api(_) => TRIES_AGAIN_AFTER,
+            Self::Mail(_) => MAIL_TRIES_AGAIN_AFTER,
+        }
+    }
 }
 
 /// Plays them until the process ends.
@@ -163,7 +195,8 @@ impl Players {
             }
             if let Some(way) = canaries.way(account) {
                 let settings = &canaries.kit.settings.canary;
-                canaries.standings.begin(account, settings.every + settings.within);
+                let by_mail = if matches!(way, Way::Mail(_)) { settings.mail_within } else { Duration::ZERO };
+                canaries.standings.begin(account, settings.every + settings.within + by_mail);
                 let task = self.tasks.spawn(keep_trying(Arc::clone(canaries), account.clone(), way));
                 self.by_account.insert(account.clone(), task);
             }
@@ -181,34 +214,48 @@ async fn keep_trying(canaries: Arc<Canaries>, account: Account, mut way: Way) {
         if failpoint::is_hit(ENDS) {
             return;
         }
-        let progress = round(&canaries, &account, &mut way).await;
+        let progress = play(&canaries, &account, &mut way).await;
         canaries.standings.note(&account, &progress);
     }
 }
 
-async fn round(canaries: &Canaries, account: &Account, way: &mut Way) -> Progress {
+/// A round; by mail, where one is due, another one behind it that came through.
+async fn play(canaries: &Canaries, account: &Account, way: &mut Way) -> Progress {
+    let settings = &canaries.kit.settings.canary;
+    let (progress, _) = round(canaries, account, way, settings.within).await;
+    if let Way::Mail(mail) = way
+        && !mail.is_due(&progress)
+    {
+        return mail.said(progress);
+    }
+    if !matches!(way, Way::Mail(_)) {
+        return progress;
+    }
+    let (progress, expected) = round(canaries, account, way, settings.mail_within).await;
+    match way {
+        Way::Mail(mail) => mail.came(progress, expected),
+        Way::Chat(_) | Way::Webhook(_) | Way::Api(_) => progress,
+    }
+}
+
+async fn round(canaries: &Canaries, account: &Account, way: &Way, within: Duration) -> (Progress, Expected) {
     let message = MessageId(Uuid::now_v7());
     let mut expected = canaries.heard.expect(message);
     let mut progress = Progress::begin();
     let tries = async {
         loop {
-            let tried = match way {
-                Way::Chat(chat) => chat.attempt(message, &mut expected, &mut progress).await,
-                Way::Webhook(webhook) => webhook.attempt(message, &mut expected, &mut progress).await,
-                Way::Api(api) => api.attempt(message, &mut expected, &mut progress).await,
-            };
-            match tried {
+            match way.attempt(message, &mut expected, &mut progress).await {
                 Ok(()) => return,
                 Err(error) => progress.told(format!("{error:#}")),
             }
-            sleep(TRIES_AGAIN_AFTER).await;
+            sleep(way.tries_again_after()).await;
         }
     };
-    if timeout(canaries.kit.settings.canary.within, tries).await.is_err() {
+    if timeout(within, tries).await.is_err() {
         progress.learn(expected.steps());
         tracing::debug!(channel = %account.0, account = %account.1, "a canary's time is over");
     }
-    progress
+    (progress, expected)
 }
 
 /// Pause before a log is read on that could not be.

@@ -216,6 +216,15 @@ impl MailHost {
         );
     }
 
+    /// Whether mails are kept where they were taken, and not brought into their mailboxes.
+    pub(crate) fn holds(&self, holds: bool) {
+        let transports = if holds { "lmtp" } else { "" };
+        let mut command = Command::new("/usr/sbin/postconf");
+        command.arg("-c").arg(self.at("pf/etc")).arg("-e").arg(format!("defer_transports = {transports}"));
+        run(&mut command);
+        self.postfix("reload");
+    }
+
     /// Starts Dovecot again after [`MailHost::stop_dovecot`].
     pub(crate) async fn start_dovecot(&mut self) {
         let output = fs::File::options().create(true).append(true).open(self.at("dovecot.out")).unwrap();
@@ -319,9 +328,9 @@ impl MailHost {
         let mut found = Vec::new();
         for folder in ["new", "cur"] {
             let Ok(files) = fs::read_dir(self.at("mail").join(user).join(folder)) else { continue };
-            for file in files {
-                found.push(String::from_utf8_lossy(&fs::read(file.unwrap().path()).unwrap()).into_owned());
-            }
+            // One that the server moves or takes out meanwhile is not there.
+            let there = files.filter_map(|file| fs::read(file.unwrap().path()).ok());
+            found.extend(there.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
         }
         found
     }

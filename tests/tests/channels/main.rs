@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and looks only at what it waits for"
 )]
 
+mod canary;
 mod customer;
 mod mail;
 mod mailhost;

@@ -2,29 +2,36 @@
 //!
 //! Everything but the account's own address and secret is the way of customers: the door, the adapter, the leader of the sending, the
 //! client. Nothing of it reaches the other system, and DELIVERIES holds nothing of it.
+//!
+//! Of a mail account it has the servers tried, and is sent round by mail from the account to itself where it asks for that: a mail that is
+//! signed like all of ours, in a thread that only who has the master key can name.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bus::Deadline;
-use channel::{Correspondent, Outbound, Parsed, Raw, Rejected, Verdict};
+use channel::{Content, Correspondent, Inbound, Outbound, Parsed, Raw, Rejected, Verdict};
 use channel_webhook::{Secrets, Webhook, written};
-use protocol::canary::{CanaryStep, WORDS};
+use protocol::canary::{CanaryStep, MAILED, WORDS};
 use protocol::record::{Cause, EntryKind, Event, Record};
 use protocol::thread::Entry;
-use protocol::{AgentId, ChannelKind, ContactId, ConversationId, InputBody, Millis};
+use protocol::{AgentId, ChannelKind, ContactId, ConversationId, Hash128, InputBody, MessageId, Millis};
 use uuid::Uuid;
 
 use crate::channels::Channels;
 use crate::channels::book::AccountKey;
-use crate::channels::carrier::{Carrier as _, Client, Door as _, Http};
+use crate::channels::carrier::{Carrier as _, Client, Door as _, Finding, Http};
+use crate::intake::{NotTaken, Said};
 
 /// How old an answer may be: nobody waits for an older one.
 const FRESH_MS: u64 = 60_000;
 /// For how long it is tried to hand one over, and the pause between two tries.
 const WITHIN: Duration = Duration::from_secs(30);
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// How old a mail of one may be that comes back: with an older one a round went that is over, or the mailbox was not read for long.
+const MAIL_FRESH_MS: u64 = 600_000;
 
 /// The items of a request.
 type Received = Vec<Result<Parsed<()>, Rejected>>;
@@ -56,7 +63,7 @@ impl Canaries {
 fn adapter(channels: &Channels, key: &AccountKey) -> Option<Http<Webhook>> {
     let AccountKey { channel, account } = key;
     match channel {
-        ChannelKind::Webhook => {
+        ChannelKind::Webhook | ChannelKind::Email => {
             let secret = channels.intake.hasher.canary_key(*channel, account);
             let secrets = Secrets::read(&written(&secret)).ok()?;
             let canaries = &channels.canaries;
@@ -64,7 +71,7 @@ fn adapter(channels: &Channels, key: &AccountKey) -> Option<Http<Webhook>> {
             let url = format!("{origin}/canary/v1/{channel}/{account}");
             Some(Http::new(Webhook::new(url, secrets), canaries.client.clone()))
         }
-        ChannelKind::Web | ChannelKind::Email | ChannelKind::Api => None,
+        ChannelKind::Web | ChannelKind::Api => None,
     }
 }
 
@@ -74,6 +81,87 @@ pub(super) fn receive(channels: &Channels, key: &AccountKey, raw: &Raw<'_>) -> O
     let who = value(channels, key);
     let is_its = |item: &Result<Parsed<()>, Rejected>| matches!(item, Ok(Parsed::Message(said)) if said.identity.as_ref() == Some(&who));
     items.iter().all(is_its).then_some(items)
+}
+
+/// How a mail account was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// Both of its servers let us in: the canary goes on from here.
+    LetIn,
+    /// It has been sent round by mail, and goes on when that has come back.
+    Mailed,
+}
+
+/// Tries the servers of a mail account as its canary customer asks; an error says what is wrong.
+pub(super) async fn try_mail(
+    channels: &Channels,
+    key: &AccountKey,
+    items: &[Result<Parsed<()>, Rejected>],
+) -> Result<Tried, String> {
+    let Some(account) = channels.accounts.get(key) else {
+        return Err("the account is not set up any more".to_owned());
+    };
+    let found = account.carrier.check(channels.now()).await;
+    let wrong = |Finding { what, found }: Finding| found.err().map(|words| format!("{what}: {words}"));
+    if let Some(words) = found.into_iter().find_map(wrong) {
+        return Err(words);
+    }
+    let asks = |item: &Result<Parsed<()>, Rejected>| {
+        let Ok(Parsed::Message(said)) = item else { return None };
+        if said.content.text == MAILED { said.provider_id.parse::<MessageId>().ok() } else { None }
+    };
+    let Some(message) = items.iter().find_map(asks) else { return Ok(Tried::LetIn) };
+    match account.carrier.send_itself(message, thread(channels, key), channels.now()).await {
+        Some(Ok(())) => Ok(Tried::Mailed),
+        Some(Err(words)) => Err(words),
+        None => Ok(Tried::LetIn),
+    }
+}
+
+/// The thread of its mails.
+fn thread(channels: &Channels, key: &AccountKey) -> Hash128 {
+    channels.intake.hasher.provider_id(key.channel, &key.account, "thread of its canary customer")
+}
+
+/// Whether a mail of ours that came back is its.
+pub(super) fn is_its(channels: &Channels, key: &AccountKey, of: Hash128) -> bool {
+    of == thread(channels, key)
+}
+
+/// Its mail came back by the mailbox; from here on it goes the way of all.
+///
+/// # Errors
+/// As of any message: it lies in the mailbox still.
+pub(super) async fn came_back(
+    channels: &Channels,
+    key: &AccountKey,
+    message: MessageId,
+) -> Result<(), NotTaken> {
+    let now = channels.now();
+    // What lay there for long is of no use to anybody.
+    if now.since(begun(message)) > MAIL_FRESH_MS {
+        return Ok(());
+    }
+    let AccountKey { channel, account } = key;
+    let content = Content { identity: Some(value(channels, key)), ..Content::words(WORDS) };
+    let inbound = Inbound { provider_id: message.to_string(), content, ..Inbound::default() };
+    let said = Said {
+        channel: *channel,
+        account,
+        identity: channels.intake.hasher.canary_identity(*channel, account),
+        message,
+        language: None,
+        thread: None,
+        inbound: &inbound,
+        trace: None,
+    };
+    channels.intake.say(said).await.map(drop)
+}
+
+/// When a round began: its id says it.
+fn begun(message: MessageId) -> Millis {
+    let (seconds, _) = message.0.get_timestamp().map_or((0, 0), |at| at.to_unix());
+    Millis(seconds.saturating_mul(1000))
 }
 
 /// By what it is known as who writes.

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use protocol::Millis;
+use protocol::{Hash128, MessageId, Millis};
 use service::spans::TraceContext;
 
 use crate::channels::tls_config;
@@ -37,6 +37,17 @@ pub(crate) trait Carrier: Send + Sync {
 
     /// Hands one entry over.
     fn send<'a>(&'a self, outbound: &'a Outbound<'a>, above: &'a Above<'a>) -> BoxFuture<'a, Verdict>;
+
+    /// Sends the account a message of its own in this thread, which comes in again by the account; an error says what came of it. `None`: what
+    /// comes in and what goes out are two things here.
+    fn send_itself(
+        &self,
+        _message: MessageId,
+        _thread: Hash128,
+        _now: Millis,
+    ) -> BoxFuture<'_, Option<Result<(), String>>> {
+        Box::pin(std::future::ready(None))
+    }
 
     /// Tries the credentials without sending anybody anything; a line for each thing tried.
     fn check(&self, now: Millis) -> BoxFuture<'_, Vec<Finding>>;

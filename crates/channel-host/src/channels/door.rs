@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::channels::book::{ADDRESS_UNKNOWN, AccountKey, Place, RECIPIENT_UNKNOWN};
+use crate::channels::canary::Tried;
 use crate::channels::{Channels, canary};
 use crate::door::Seat;
 use crate::intake::{NotTaken, Said};
@@ -84,10 +85,7 @@ fn refuse(channels: &Channels, channel: &str, problem: Problem) -> Response {
 
 async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result<Answer, Problem> {
     let since = SystemTime::now();
-    let Some(door) = channels.accounts.get(key).and_then(|account| account.door.clone()) else {
-        let detail = "this channel fetches what comes in by itself";
-        return Err(Problem::new(StatusCode::NOT_FOUND, "nothing_posted", "nothing is posted here", detail));
-    };
+    let door = channels.accounts.get(key).and_then(|account| account.door.clone());
     // Nothing is read for who does not sit: anybody can send, and what comes is kept until it is known to be a provider's.
     let trusted = &channels.intake.kit.settings.http.trusted_proxies;
     let from = service::http::address(request.extensions(), request.headers(), trusted);
@@ -98,6 +96,7 @@ async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
     let raw = Raw { headers: &headers, body: &body };
+    let Some(door) = door else { return tried(channels, key, &raw).await };
     let received = door.receive(&raw, channels.now());
     let of_canary = if received.is_err() { canary::receive(channels, key, &raw) } else { None };
     // What we say ourselves is no sign of the other side.
@@ -118,6 +117,22 @@ async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result
         channels.standings.heard(key, channels.now());
     }
     taken
+}
+
+/// An account that fetches by itself what comes in is posted to by its canary customer alone, who has it tried.
+async fn tried(channels: &Channels, key: &AccountKey, raw: &Raw<'_>) -> Result<Answer, Problem> {
+    let Some(items) = canary::receive(channels, key, raw) else {
+        let detail = "this channel fetches what comes in by itself";
+        return Err(Problem::new(StatusCode::NOT_FOUND, "nothing_posted", "nothing is posted here", detail));
+    };
+    match canary::try_mail(channels, key, &items).await {
+        Ok(Tried::LetIn) => take_items(channels, key, items, raw.body, None).await,
+        Ok(Tried::Mailed) => Ok(Answer { taken: 1, parked: 0 }),
+        Err(words) => {
+            let title = "a mail server does not do what it is asked";
+            Err(Problem::new(StatusCode::BAD_GATEWAY, "mail_server", title, words))
+        }
+    }
 }
 
 fn note(span: &mut Span, status: StatusCode) {

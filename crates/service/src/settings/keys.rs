@@ -112,6 +112,8 @@ fn canary(fields: &mut Fields) -> Option<CanarySettings> {
     let enabled = fields.boolean("canary.enabled");
     let every = fields.duration("canary.every", &(millis(500)..=minutes(60)));
     let within = fields.duration("canary.within", &(millis(500)..=minutes(10)));
+    let mail_every = fields.duration("canary.mail_every", &(millis(500)..=minutes(24 * 60)));
+    let mail_within = fields.duration("canary.mail_within", &(millis(500)..=minutes(10)));
     let [chat_url, channels_url, api_url, receiver_url] =
         ["canary.chat_url", "canary.channels_url", "canary.api_url", "canary.receiver_url"]
             .map(|key| fields.text(key, url, origin_or_none));
@@ -119,6 +121,8 @@ fn canary(fields: &mut Fields) -> Option<CanarySettings> {
         enabled,
         every,
         within,
+        mail_every,
+        mail_within,
         chat_url: chat_url?,
         channels_url: channels_url?,
         api_url: api_url?,

@@ -14,7 +14,7 @@ use protocol::{ChannelKind, MessageId, SubjectToken};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::dial::exchange;
+use super::dial::{ANSWER_WITHIN, exchange};
 use super::heard::Expected;
 use super::progress::Progress;
 
@@ -87,7 +87,7 @@ impl Api {
             .header("authorization", format!("Bearer {}", self.key))
             .body(Full::new(body))
             .context("write the request")?;
-        exchange(&origin, request).await
+        exchange(&origin, request, ANSWER_WITHIN).await
     }
 }
 

@@ -18,8 +18,8 @@ use tokio_rustls::TlsConnector;
 
 /// Most bytes of an answer, either way.
 pub(super) const ANSWER_BYTES_MAX: usize = 16 * 1024;
-/// How long one request may take; after that it is made again.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long one request may take that waits for nobody else; after that it is made again.
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// What bytes go over.
 pub(super) trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -50,11 +50,12 @@ pub(super) async fn dial(origin: &Uri) -> Result<Box<dyn Bytes>> {
 pub(super) async fn exchange(
     origin: &Uri,
     mut request: Request<Full<bytes::Bytes>>,
+    within: Duration,
 ) -> Result<(StatusCode, Value)> {
     let authority = origin.authority().context("the url has no host")?.as_str();
     let host = HeaderValue::from_str(authority).context("the url's host is no header")?;
     request.headers_mut().insert(HOST, host);
-    timeout(ANSWER_WITHIN, ask(origin, request)).await.context("the door does not answer")?
+    timeout(within, ask(origin, request)).await.context("the door does not answer")?
 }
 
 async fn ask(origin: &Uri, request: Request<Full<bytes::Bytes>>) -> Result<(StatusCode, Value)> {

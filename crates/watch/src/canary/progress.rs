@@ -17,7 +17,7 @@ pub(super) struct Steps {
 }
 
 /// One round.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Progress {
     last: Instant,
     /// What was passed, and the seconds since what was passed before.

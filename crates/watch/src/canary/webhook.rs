@@ -1,6 +1,7 @@
 //! The canary customer of an account that is posted to: a signed request like a partner's, and a receiver of its answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use axum::Router;
@@ -17,13 +18,13 @@ use serde_json::{Value, json};
 use service::Clock;
 use webhook_signature::{Secrets, written};
 
-use super::dial::{ANSWER_BYTES_MAX, exchange};
+use super::dial::{ANSWER_BYTES_MAX, ANSWER_WITHIN, exchange};
 use super::heard::Expected;
 use super::progress::Progress;
 use super::{Account, Canaries};
 
 /// The door's word for an account that is not set up.
-const UNKNOWN_ACCOUNT: &str = "unknown_account";
+pub(super) const UNKNOWN_ACCOUNT: &str = "unknown_account";
 
 /// What it needs to be known again.
 pub(super) struct Webhook {
@@ -54,7 +55,8 @@ impl Webhook {
         expected: &mut Expected,
         progress: &mut Progress,
     ) -> Result<()> {
-        let (status, code) = self.post(message).await?;
+        let (status, answer) = self.post(message, WORDS, ANSWER_WITHIN).await?;
+        let code = answer.get("code").and_then(Value::as_str).unwrap_or_default();
         if status == StatusCode::NOT_FOUND && code == UNKNOWN_ACCOUNT {
             progress.is_not_there();
             return Ok(());
@@ -76,10 +78,15 @@ impl Webhook {
         }
     }
 
-    /// The door's answer: its status, and the code of a problem.
-    async fn post(&self, message: MessageId) -> Result<(StatusCode, String)> {
+    /// The door's answer: its status, and what it says.
+    pub(super) async fn post(
+        &self,
+        message: MessageId,
+        words: &str,
+        within: Duration,
+    ) -> Result<(StatusCode, Value)> {
         let (id, (channel, account)) = (message.to_string(), &self.account);
-        let said = json!({ "id": id, "from": { "id": self.value }, "text": WORDS });
+        let said = json!({ "id": id, "from": { "id": self.value }, "text": words });
         let body = json!({ "type": "message.created", "data": said }).to_string();
         let at = self.clock.unix_ms() / 1000;
         let origin: Uri = self.origin.parse().context("read the channels' url")?;
@@ -90,9 +97,7 @@ impl Webhook {
             .header("webhook-signature", self.secrets.sign(&id, at, body.as_bytes()))
             .body(Full::new(Bytes::from(body)))
             .context("write the request")?;
-        let (status, answer) = exchange(&origin, request).await?;
-        let code = answer.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Ok((status, code))
+        exchange(&origin, request, within).await
     }
 }
 
@@ -132,10 +137,9 @@ fn message_in(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Option<MessageId> {
-    if channel != ChannelKind::Webhook.as_str() {
-        return None;
-    }
-    let account = (ChannelKind::Webhook, SubjectToken::new(account).ok()?);
+    let posted = [ChannelKind::Webhook, ChannelKind::Email];
+    let channel = posted.into_iter().find(|kind| kind.as_str() == channel)?;
+    let account = (channel, SubjectToken::new(account).ok()?);
     let header = |name: &str| headers.get(name)?.to_str().ok();
     let secrets = secrets(&canaries.hasher, &account).ok()?;
     let (id, at) = (header("webhook-id")?, header("webhook-timestamp")?);

@@ -166,6 +166,14 @@ fn canary_advice(hop: CanaryHop, channel: ChannelKind) -> String {
         ChannelKind::Webhook | ChannelKind::Email => "channels",
     };
     match hop {
+        CanaryHop::Door if channel == ChannelKind::Email => {
+            format!("does not get through: look at the account's mail servers, and at the role {role}")
+        }
+        CanaryHop::Inbound if channel == ChannelKind::Email => {
+            format!(
+                "is not heard: look at the mailbox (a delay, the spam folder), at nats-server, and at the log of the role {role}"
+            )
+        }
         CanaryHop::Door => {
             format!("is not let in: look at the process with the role {role}, and the way there")
         }

@@ -181,6 +181,25 @@ pub(super) async fn mark_seen(session: &mut Signed, uid: u32) -> anyhow::Result<
     within(COMMAND_WITHIN, mark).await
 }
 
+/// Takes a mail out of the mailbox. A server that cannot take out this one alone keeps it, marked as deleted.
+pub(super) async fn remove(session: &mut Signed, uid: u32) -> anyhow::Result<()> {
+    let mark = async {
+        let stored = session.uid_store(uid.to_string(), "+FLAGS.SILENT (\\Seen \\Deleted)").await?;
+        stored.try_collect::<Vec<_>>().await?;
+        Ok(())
+    };
+    within(COMMAND_WITHIN, mark).await?;
+    if !within(COMMAND_WITHIN, session.capabilities()).await?.has_str("UIDPLUS") {
+        return Ok(());
+    }
+    let expunge = async {
+        let gone = session.uid_expunge(uid.to_string()).await?;
+        gone.try_collect::<Vec<_>>().await?;
+        Ok(())
+    };
+    within(COMMAND_WITHIN, expunge).await
+}
+
 pub(super) async fn within<T>(
     wait: Duration,
     what: impl Future<Output = Result<T, async_imap::error::Error>>,

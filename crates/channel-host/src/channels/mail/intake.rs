@@ -7,8 +7,8 @@ use bytes::Bytes;
 use channel::known::{Known, PersonKey};
 use channel::{Content, Inbound, MailHead, Parsed, Rejected};
 use channel_email::html::{CleanOptions, RemoteImages, clean};
-use channel_email::thread::{Evidence, Found, OfSender, Place, SubjectTokens, decide, evidence};
-use channel_email::{Mail, Part, Sorted, participant};
+use channel_email::thread::{Evidence, Found, OfSender, Place, SubjectTokens, decide, evidence, own_message};
+use channel_email::{Email, Mail, Part, Sorted, participant};
 use protocol::content::Attachment;
 use protocol::input::MessageThread;
 use protocol::limits::{ALIASES_MAX, ATTACHMENTS_MAX, FILE_NAME_BYTES_MAX};
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::channels::book::AccountKey;
 use crate::channels::door::{Patience, status};
 use crate::channels::mail::Mailbox;
-use crate::channels::{Channels, Sender, email_identity};
+use crate::channels::{Channels, Sender, canary, email_identity};
 use crate::intake::Said;
 
 /// The thread of a mail, and whose it is.
@@ -30,6 +30,15 @@ struct Threaded {
     is_third: bool,
     /// This mail begins it.
     is_fresh: bool,
+}
+
+/// Whose a mail was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Somebody's: it stays in its mailbox.
+    Theirs,
+    /// That of the account's canary customer, which nobody wants to see there.
+    Canary,
 }
 
 /// Makes a mail durable, or as much of it as is kept; the same mail again is the same message.
@@ -42,7 +51,7 @@ pub(super) async fn take(
     mailbox: &Mailbox,
     raw: Vec<u8>,
     is_cut: bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Taken> {
     let raw = Bytes::from(raw);
     let email = mailbox.email.clone();
     let sorted = sort(&channels.intake.hasher, raw.clone(), move |raw| email.sort(raw)).await;
@@ -50,19 +59,25 @@ pub(super) async fn take(
         Parsed::Message(mut inbound) => {
             let head = inbound.content.mail.get_or_insert_with(|| Box::new(MailHead::default()));
             head.is_cut |= is_cut;
-            message(channels, key, mailbox, sorted.mail, inbound, &raw).await
+            message(channels, key, mailbox, sorted.mail, inbound, &raw).await?;
         }
         Parsed::Status(told) => {
             let gone = gone(&channels.intake.hasher, sorted.mail.as_ref());
-            Ok(status(channels, key, &told, Some(&gone), Patience::alone()).await?)
+            status(channels, key, &told, Some(&gone), Patience::alone()).await?;
         }
         // Our own words came back: a copy to ourselves, a list, a loop.
         Parsed::Echo { .. } => {
+            let Email { key: signs, inbox, .. } = &mailbox.email;
+            let own = sorted.mail.as_ref().and_then(|mail| own_message(mail, signs, &[inbox.as_str()]));
+            if let Some(own) = own.filter(|own| canary::is_its(channels, key, own.thread)) {
+                canary::came_back(channels, key, own.message).await?;
+                return Ok(Taken::Canary);
+            }
             channels.intake.kit.metrics.duplicates_total.inc([key.channel.as_str()]);
-            Ok(())
         }
         Parsed::Signal(never) => match never {},
     }
+    Ok(Taken::Theirs)
 }
 
 /// Whose addresses are gone for good, as a report says.

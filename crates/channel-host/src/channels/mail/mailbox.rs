@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::channels::book::AccountKey;
 use crate::channels::mail::imap::{self, NotIn, Signed};
+use crate::channels::mail::intake::Taken;
 use crate::channels::mail::{Mailbox, intake};
 use crate::channels::{Channels, beat};
 use crate::limits::{BEAT_EVERY, LEASE};
@@ -355,13 +356,26 @@ impl Reading<'_> {
         raw: Vec<u8>,
         is_cut: bool,
     ) -> anyhow::Result<()> {
-        if let Err(error) = intake::take(self.channels, self.key, self.mailbox, raw, is_cut).await {
-            // Our own side is away: that is nothing which the mail could be given up for.
-            self.attempts.remove(&uid);
-            return Err(error);
+        let taken = match intake::take(self.channels, self.key, self.mailbox, raw, is_cut).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                // Our own side is away: that is nothing which the mail could be given up for.
+                self.attempts.remove(&uid);
+                return Err(error);
+            }
+        };
+        match taken {
+            Taken::Theirs => {
+                imap::mark_seen(session, uid).await?;
+                self.channels.standings.heard(self.key, self.channels.now());
+            }
+            Taken::Canary => {
+                if let Err(error) = imap::remove(session, uid).await {
+                    tracing::debug!(account = %self.key.account, error = format!("{error:#}"), "a canary's mail stays");
+                    imap::mark_seen(session, uid).await?;
+                }
+            }
         }
-        imap::mark_seen(session, uid).await?;
-        self.channels.standings.heard(self.key, self.channels.now());
         self.close(uid).await
     }
 

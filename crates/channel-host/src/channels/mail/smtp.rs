@@ -12,7 +12,7 @@ use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Response;
-use protocol::Millis;
+use protocol::{Hash128, MessageId, Millis};
 
 use crate::channels::book::{ADDRESS_UNKNOWN, RECIPIENT_UNKNOWN};
 use crate::channels::carrier::{Carrier, Finding};
@@ -198,6 +198,27 @@ impl Carrier for MailCarrier {
                 }
                 Err(unsendable) => Verdict::Failed { reason: unsendable.reason },
             }
+        })
+    }
+
+    fn send_itself(
+        &self,
+        message: MessageId,
+        thread: Hash128,
+        now: Millis,
+    ) -> BoxFuture<'_, Option<Result<(), String>>> {
+        Box::pin(async move {
+            let Some(mail) = self.email.to_itself(message, thread, now) else {
+                return Some(Err("no mail can be written to its own address".to_owned()));
+            };
+            let words = match self.hand_over(&mail).await {
+                SmtpAnswer::Accepted { .. } => return Some(Ok(())),
+                SmtpAnswer::Refused { code, text, .. } => format!("smtp: it answers {code} {text}"),
+                SmtpAnswer::Unreachable => "smtp: it is not reached".to_owned(),
+                SmtpAnswer::BrokenOff => "smtp: it broke off before the mail".to_owned(),
+                SmtpAnswer::NoAnswer => "smtp: it does not say whether it took the mail".to_owned(),
+            };
+            Some(Err(words))
         })
     }
 

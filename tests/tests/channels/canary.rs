@@ -1,0 +1,104 @@
+//! A canary customer of a mail account: tried at both of its servers, and sent round by mail.
+
+use std::time::Duration;
+
+use protocol::{InputBody, Record, record::Cause};
+use serde_json::json;
+use tests::{Product, eventually, log};
+
+use crate::mail::{ANN, SUPPORT, Scene, mail, scene_of};
+use crate::mailhost::MailHost;
+use crate::partner::SOON;
+use crate::seat::take;
+
+/// A mailbox is signed in to again after up to half a minute.
+const WITHIN: Duration = Duration::from_secs(90);
+
+/// The role that watches beside the scene of one inbox.
+async fn watched() -> Option<Scene> {
+    let host = MailHost::start(&[SUPPORT, ANN]).await?;
+    let account = host.account("support", SUPPORT);
+    let mut scene = scene_of(host, &[], &account, &[]).await;
+    let product = &mut scene.product;
+    for (key, value) in [
+        ("watch.look_every", "200ms"),
+        ("canary.every", "500ms"),
+        ("canary.within", "5s"),
+        ("canary.mail_every", "1s"),
+        ("canary.mail_within", "5s"),
+    ] {
+        product.set(key, value);
+    }
+    let channels = product.url("channels");
+    product.set("canary.channels_url", &channels);
+    product.start("watch", &["watch"]).await;
+    let watch = product.url("watch");
+    product.arm("channels", "WINTERBAND_CANARY__RECEIVER_URL", &watch);
+    product.stop("channels");
+    product.again("channels");
+    product.ready("channels").await;
+    Some(scene)
+}
+
+async fn comes_through(product: &Product) {
+    let name = "canary_ok{channel=\"email\",account=\"support\"}";
+    eventually("the canary comes through", WITHIN, || async {
+        (product.metric("watch", name).await == 1.0).then_some(())
+    })
+    .await;
+}
+
+async fn breaks_at(product: &Product, hop: &str) {
+    let name = format!("canary_broken{{channel=\"email\",account=\"support\",hop=\"{hop}\"}}");
+    eventually(&format!("the canary stops at {hop}"), WITHIN, || async {
+        (product.metric("watch", &name).await == 1.0).then_some(())
+    })
+    .await;
+}
+
+fn is_canary(record: &Record) -> bool {
+    matches!(&record.cause, Cause::Input { input, .. } if matches!(input.body, InputBody::Canary(_)))
+}
+
+#[tokio::test]
+async fn a_canary_goes_round_by_mail_and_is_nobody_in_the_mailbox_and_at_the_desk() {
+    let Some(mut scene) = watched().await else { return };
+    comes_through(&scene.product).await;
+    scene.host.send(ANN, SUPPORT, &mail("m-1", ANN, "Boots", "", "Do they run small?")).await;
+    take(&mut scene.anna).await;
+    let bus = scene.product.bus().await;
+    let rounds = async || log::records(&bus).await.iter().filter(|(_, record)| is_canary(record)).count();
+    let before = rounds().await;
+    eventually("rounds go on", SOON, || async { (rounds().await > before + 12).then_some(()) }).await;
+    let went = format!("from=<{SUPPORT}>");
+    assert!(scene.host.log().contains(&went), "a mail went round: nobody else wrote from there");
+    // Each round looks again, so what lies there now is on its way; its like is gone in a moment.
+    eventually("what the canary sent is taken out, and nothing else", SOON, || async {
+        let mails = scene.host.mails(SUPPORT);
+        (mails.len() == 1 && mails[0].contains("Do they run small?")).then_some(())
+    })
+    .await;
+    let counted = scene.product.metric("channels", "messages_received_total{channel=\"email\"}").await;
+    assert_eq!(counted, 1.0, "{}", scene.host.log());
+    let (balances, ledger) = scene.product.ledger().await;
+    assert!(balances && ledger["messages"]["received"] == json!(1), "{ledger:#}");
+}
+
+#[tokio::test]
+async fn a_mail_account_that_breaks_is_told_of_at_its_hop() {
+    let Some(mut scene) = watched().await else { return };
+    comes_through(&scene.product).await;
+    scene.host.stop_dovecot();
+    breaks_at(&scene.product, "door").await;
+    scene.host.start_dovecot().await;
+    comes_through(&scene.product).await;
+    // Both servers let everybody in, and no mail comes.
+    scene.host.holds(true);
+    breaks_at(&scene.product, "inbound").await;
+    scene.host.holds(false);
+    comes_through(&scene.product).await;
+    scene.product.process("rest").signal("STOP");
+    breaks_at(&scene.product, "desk").await;
+    scene.product.process("rest").signal("CONT");
+    comes_through(&scene.product).await;
+}
