@@ -36,7 +36,8 @@ impl Heard {
         self.note(message, |steps| steps.delivered = true);
     }
 
-    fn note(&self, message: MessageId, change: impl FnOnce(&mut Steps)) {
+    /// Something more is known of a round.
+    pub(super) fn note(&self, message: MessageId, change: impl FnOnce(&mut Steps)) {
         if let Some(steps) = self.lock().get(&message) {
             steps.send_modify(change);
         }

@@ -116,3 +116,60 @@ impl Mail {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bus::{IdHasher, MasterKey};
+    use protocol::{ChannelKind, SubjectToken};
+    use service::Clock;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::canary::heard::Heard;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn mail() -> Mail {
+        let folder = tempfile::tempdir().unwrap();
+        let hasher = IdHasher::new(&MasterKey::load_or_create(&folder.path().join("key")).unwrap());
+        let account = (ChannelKind::Email, SubjectToken::new("support").unwrap());
+        Mail::new(Webhook::new("http://127.0.0.1:9", &account, &hasher, &Clock::system()).unwrap(), HOUR)
+    }
+
+    /// A round that came past these.
+    fn past(hops: &[CanaryHop]) -> Progress {
+        let mut progress = Progress::begin();
+        for hop in hops {
+            progress.reached(*hop);
+        }
+        progress
+    }
+
+    #[test]
+    fn a_lost_mail_is_told_until_it_or_another_one_comes() {
+        let (mut mail, heard, message) = (mail(), Heard::default(), MessageId(Uuid::from_u128(7)));
+        let (through, not_back) = (past(&CanaryHop::ALL), past(&[CanaryHop::Door]));
+        assert!(!mail.is_due(&past(&[])), "nobody gets in");
+        assert!(mail.is_due(&through));
+        let told = mail.came(not_back, heard.expect(message));
+        assert_eq!((told.broken(), told.words()), (Some(CanaryHop::Inbound), Some(NOT_BACK)));
+        assert!(!mail.is_due(&through), "one an hour");
+        assert_eq!(mail.said(through.clone()).broken(), Some(CanaryHop::Inbound), "it goes past it");
+        let at_desk = past(&[CanaryHop::Door, CanaryHop::Inbound, CanaryHop::Routing]);
+        assert_eq!(mail.said(at_desk).broken(), Some(CanaryHop::Desk), "what is broken now is told first");
+        heard.note(message, |steps| steps.decided = true);
+        assert_eq!(mail.said(through).broken(), None, "it came late");
+    }
+
+    #[test]
+    fn a_mail_that_was_not_taken_is_sent_with_the_next_round() {
+        let (mut mail, heard, message) = (mail(), Heard::default(), MessageId(Uuid::from_u128(7)));
+        let through = past(&CanaryHop::ALL);
+        assert!(mail.is_due(&through));
+        assert_eq!(mail.came(past(&[]), heard.expect(message)).broken(), Some(CanaryHop::Door));
+        assert!(mail.is_due(&through));
+        assert_eq!(mail.came(through.clone(), heard.expect(message)).broken(), None);
+        assert!(!mail.is_due(&through));
+        assert_eq!(mail.said(through).broken(), None);
+    }
+}
