@@ -1,11 +1,11 @@
 //! Which processes live and what they can read, so that nothing is written that one of them cannot.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use protocol::Millis;
-use protocol::formats::{self, BUILD, Member, NotYet, READS};
+use protocol::formats::{self, BUILD, FIRST, Member, NotYet, READS};
 
 use crate::kv::{Bucket, KvError};
 use crate::streams::StreamError;
@@ -15,32 +15,55 @@ use crate::{Bus, places};
 /// How long a process counts as one that lives after it said so.
 pub const MEMBER_TTL: Duration = Duration::from_secs(30);
 
-/// What everybody who lives can read. Clones are the same; before anybody was seen it is what every build reads.
+/// The longest time between two looks in which nobody can have been forgotten who lives: who could not say so during it still has as
+/// long again to come back.
+const GAP_MAX: Duration = Duration::from_secs(15);
+
+/// What everybody who lives can read. Clones are the same; before it is known who lives, it is what every build reads.
 #[derive(Clone, Debug, Default)]
-pub struct Floor(Arc<Mutex<Option<Member>>>);
+pub struct Floor(Arc<Mutex<Seen>>);
 
 impl Floor {
-    /// The one of those that live who reads least; `None` before they were looked at.
-    #[must_use]
-    pub fn lowest(&self) -> Option<Member> {
-        self.lock().clone()
-    }
-
     /// The bytes as they are stored, with the format that they need.
     ///
     /// # Errors
-    /// [`NotYet`] if somebody who lives does not read it.
+    /// [`NotYet`] if somebody who lives does not read it, or might not.
     pub fn admit(&self, payload: Bytes) -> Result<Bytes, NotYet> {
-        formats::admit(self.lock().as_ref(), &payload)?;
+        formats::admit(self.lock().lowest(Instant::now()), &payload)?;
         Ok(formats::stamped(&payload).map_or(payload, Bytes::from))
     }
 
-    fn set(&self, lowest: Option<Member>) {
-        *self.lock() = lowest;
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the looks at those who live found.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The one of them who reads least.
+    lowest: Option<Member>,
+    /// When the first and the last look began of those that came one after the other without a gap.
+    looks: Option<(Instant, Instant)>,
+}
+
+impl Seen {
+    fn note(&mut self, lowest: Option<Member>, began: Instant) {
+        let first = match self.looks {
+            Some((first, last)) if began.duration_since(last) <= GAP_MAX => first,
+            Some(_) | None => began,
+        };
+        self.looks = Some((first, began));
+        self.lowest = lowest;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Member>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The one of those who live who reads least; `None` as long as somebody may live whom no look could have found: one who was cut off
+    /// from the bus, or whose row went while nobody could say anything. Who reads no more than every build does, is told in any case.
+    fn lowest(&self, now: Instant) -> Option<&Member> {
+        let is_sure = self.looks.is_some_and(|(first, last)| {
+            last.duration_since(first) >= MEMBER_TTL && now.duration_since(last) <= GAP_MAX
+        });
+        self.lowest.as_ref().filter(|lowest| is_sure || lowest.reads <= FIRST)
     }
 }
 
@@ -75,13 +98,15 @@ impl Members {
         self.bucket.put(&self.key, value.into()).await.map(drop)
     }
 
-    /// Looks who lives and what all of them read; what is written from here on is held against that.
+    /// Looks who lives and what all of them read; what is written from here on is held against that. Newer kinds than those of the first
+    /// format wait until looks have come for [`MEMBER_TTL`] without a gap.
     ///
     /// # Errors
-    /// [`TailError`]; fate: retry, until then what was seen before holds.
+    /// [`TailError`]; fate: retry, until then what was seen before holds, for a while.
     pub async fn look(&self) -> Result<Vec<Member>, TailError> {
+        let began = Instant::now();
         let members = read(&self.bucket).await?;
-        self.floor.set(members.iter().min_by_key(|member| member.reads).cloned());
+        self.floor.lock().note(members.iter().min_by_key(|member| member.reads).cloned(), began);
         Ok(members)
     }
 
@@ -112,4 +137,49 @@ impl Members {
 async fn read(bucket: &Bucket) -> Result<Vec<Member>, TailError> {
     let rows = bucket.entries().await?;
     Ok(rows.iter().filter_map(|row| serde_json::from_slice(&row.value).ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(reads: u8) -> Member {
+        Member { role: "desk".into(), version: "0.0.9".into(), reads, at: Millis(1) }
+    }
+
+    #[test]
+    fn nobody_is_believed_absent_whom_one_could_not_have_seen() {
+        let began = Instant::now();
+        let at = |s: u64| began + Duration::from_secs(s);
+        let mut seen = Seen::default();
+        assert_eq!(seen.lowest(at(0)), None, "nobody looked");
+        for s in (0..MEMBER_TTL.as_secs()).step_by(5) {
+            seen.note(Some(member(7)), at(s));
+            assert_eq!(
+                seen.lowest(at(s)),
+                None,
+                "one who says so now and then may still come, {s} s after the start"
+            );
+        }
+        seen.note(Some(member(7)), at(30));
+        assert_eq!(seen.lowest(at(30)), Some(&member(7)));
+        assert_eq!(seen.lowest(at(45)), Some(&member(7)), "a look that fails is no outage");
+        assert_eq!(seen.lowest(at(46)), None, "but one is when all of them fail");
+        // All rows are gone by now, and the first to come back sees itself alone.
+        for s in (60..90).step_by(5) {
+            seen.note(Some(member(7)), at(s));
+            assert_eq!(seen.lowest(at(s)), None, "{s} s");
+        }
+        seen.note(Some(member(7)), at(90));
+        assert_eq!(seen.lowest(at(90)), Some(&member(7)));
+    }
+
+    #[test]
+    fn who_reads_no_more_than_every_build_is_told_at_once_and_for_as_long_as_nothing_else_is_known() {
+        let began = Instant::now();
+        let mut seen = Seen::default();
+        seen.note(Some(member(FIRST)), began);
+        assert_eq!(seen.lowest(began), Some(&member(FIRST)));
+        assert_eq!(seen.lowest(began + Duration::from_secs(600)), Some(&member(FIRST)));
+    }
 }

@@ -196,32 +196,49 @@ pub struct Member {
     pub at: Millis,
 }
 
-/// Something would be written that somebody who lives does not read yet; fate: the asker tries again after the upgrade.
+/// Something would be written that somebody who lives does not read yet, or might not; fate: the asker tries again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "this needs format {needs}, and the process {role} (version {version}) reads formats up to {reads}: upgrade or end it, then try again"
-)]
-pub struct NotYet {
-    /// The format that it needs.
-    pub needs: u8,
-    /// Whose process.
-    pub role: String,
-    /// The version of that process.
-    pub version: String,
-    /// What that process reads.
-    pub reads: u8,
+pub enum NotYet {
+    /// Somebody who lives does not read it; it may be written after the upgrade.
+    #[error(
+        "this needs format {needs}, and the process {role} (version {version}) reads formats up to {reads}: upgrade or end it, then try again"
+    )]
+    Reads {
+        /// The format that it needs.
+        needs: u8,
+        /// Whose process.
+        role: String,
+        /// The version of that process.
+        version: String,
+        /// What that process reads.
+        reads: u8,
+    },
+    /// Who lives is not known for sure; it is known in a moment, if the bus is there.
+    #[error(
+        "this needs format {needs}, and it is not known yet which processes live: that takes half a minute after a start and after an outage of the bus"
+    )]
+    Unseen {
+        /// The format that it needs.
+        needs: u8,
+    },
 }
 
-/// Whether bytes may be written while these live.
+/// Whether bytes may be written while nobody who lives reads less than `lowest`; `None`: nobody knows who lives, and everybody reads the
+/// first format.
 ///
 /// # Errors
 /// [`NotYet`], about whoever reads least.
 pub fn admit(lowest: Option<&Member>, payload: &[u8]) -> Result<(), NotYet> {
-    let needs = needed(payload);
+    admit_of(NEWER, lowest, payload)
+}
+
+fn admit_of(newer: &[Newer], lowest: Option<&Member>, payload: &[u8]) -> Result<(), NotYet> {
+    let needs = needed_of(newer, payload);
     match lowest {
         Some(Member { role, version, reads, .. }) if *reads < needs => {
-            Err(NotYet { needs, role: role.clone(), version: version.clone(), reads: *reads })
+            Err(NotYet::Reads { needs, role: role.clone(), version: version.clone(), reads: *reads })
         }
+        None if needs > FIRST => Err(NotYet::Unseen { needs }),
         Some(_) | None => Ok(()),
     }
 }
@@ -311,5 +328,19 @@ mod tests {
             not_yet.to_string(),
             "this needs format 1, and the process desk (version 0.0.9) reads formats up to 0: upgrade or end it, then try again"
         );
+    }
+
+    #[test]
+    fn as_long_as_nobody_knows_who_lives_the_first_format_alone_is_written() {
+        let newer = [Newer { tag: "kind", word: "telepathy", since: 2 }];
+        let new = with("parked_dismissed", "telepathy");
+        assert_eq!(admit_of(&newer, None, INPUT), Ok(()));
+        assert_eq!(admit_of(&newer, None, &new), Err(NotYet::Unseen { needs: 2 }));
+        let member = |reads| Member { role: "desk".into(), version: "0.0.9".into(), reads, at: Millis(1) };
+        assert!(matches!(
+            admit_of(&newer, Some(&member(1)), &new),
+            Err(NotYet::Reads { needs: 2, reads: 1, .. })
+        ));
+        assert_eq!(admit_of(&newer, Some(&member(2)), &new), Ok(()));
     }
 }
