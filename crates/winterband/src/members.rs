@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use bus::{Bus, Members};
 use protocol::Millis;
 use service::Kit;
+use tokio::task::JoinHandle;
 
 use crate::roles::Role;
 
@@ -23,29 +24,43 @@ fn called(roles: &[Role]) -> String {
     }
 }
 
+/// The place of this process among them, kept until it leaves.
+pub(crate) struct Place {
+    members: Members,
+    keeps: JoinHandle<()>,
+}
+
+impl Place {
+    /// Gives it up, once nothing of this process reads or writes any more: from here on nobody waits until this one can read something.
+    pub(crate) async fn leave(self) {
+        self.keeps.abort();
+        // Until then it might say once more that this process lives.
+        drop(self.keeps.await);
+        drop(tokio::time::timeout(LEAVE_WITHIN, self.members.leave()).await);
+    }
+}
+
 /// Takes a place among them and keeps it; whatever is written after this is held against what all of them read.
 ///
 /// # Errors
 /// When the bucket cannot be had; the process does not start then.
-pub(crate) async fn start(kit: &Kit, bus: &Bus, roles: &[Role]) -> Result<()> {
+pub(crate) async fn start(kit: &Kit, bus: &Bus, roles: &[Role]) -> Result<Place> {
     let members = Members::open(bus, &called(roles), &uuid::Uuid::now_v7().to_string())
         .await
         .context("open the bucket of who lives")?;
     let now = Millis(kit.clock.unix_ms());
     members.announce(now).await.context("say that this process lives")?;
     members.look().await.context("look who lives")?;
-    kit.drain.spawn("members", keep(kit.clone(), members));
-    Ok(())
+    // No task of the drain: it goes on for as long as one of those reads.
+    let keeps = tokio::spawn(keep(kit.clone(), members.clone()));
+    Ok(Place { members, keeps })
 }
 
-async fn keep(kit: Kit, members: Members) -> Result<()> {
-    let drained = kit.drain.token();
+/// Says for ever that this process lives.
+async fn keep(kit: Kit, members: Members) {
     let mut turn = tokio::time::interval(EVERY);
     loop {
-        tokio::select! {
-            () = drained.cancelled() => break,
-            _ = turn.tick() => {}
-        }
+        turn.tick().await;
         let told = async {
             // What fails is tried again in a moment; what is known of the others holds until then.
             if let Err(error) = members.announce(Millis(kit.clock.unix_ms())).await {
@@ -55,24 +70,44 @@ async fn keep(kit: Kit, members: Members) -> Result<()> {
                 tracing::debug!(%error, "did not see who lives");
             }
         };
-        // A bus that is away neither keeps us from the end nor from saying so as soon as it is back.
-        tokio::select! {
-            () = drained.cancelled() => break,
-            done = tokio::time::timeout(EVERY, told) => drop(done),
-        }
+        // A bus that is away does not keep us from saying so as soon as it is back.
+        drop(tokio::time::timeout(EVERY, told).await);
     }
-    drop(tokio::time::timeout(LEAVE_WITHIN, members.leave()).await);
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use bus::SupervisedServer;
+    use protocol::formats::Member;
+    use service::Settings;
+
     use super::*;
+    use crate::boot;
 
     #[test]
     fn a_process_is_called_by_its_roles() {
         assert_eq!(called(&[Role::Desk]), "desk");
         assert_eq!(called(&[Role::Desk, Role::Chat]), "desk-chat");
         assert_eq!(called(&Role::ALL), "up");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_process_is_one_of_them_until_it_has_drained() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = SupervisedServer::start(&folder.path().join("nats")).await.unwrap();
+        let bus = Bus::connect(&server.settings()).await.unwrap();
+        let kit = boot::quiet_kit(Settings::defaults().unwrap());
+        let place = start(&kit, &bus, &[Role::Desk]).await.unwrap();
+        let seen = async || {
+            let members = Members::seen(&bus).await.unwrap();
+            members.into_iter().map(|Member { role, .. }| role).collect::<Vec<_>>()
+        };
+        assert_eq!(seen().await, ["desk"]);
+        kit.drain.spawn("reads on", std::future::pending());
+        let late = kit.drain.finish(LEAVE_WITHIN * 2).await;
+        assert_eq!(late, ["reads on"]);
+        assert_eq!(seen().await, ["desk"], "as long as something in it reads");
+        place.leave().await;
+        assert_eq!(seen().await, Vec::<String>::new());
     }
 }

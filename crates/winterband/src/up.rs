@@ -41,12 +41,12 @@ pub(crate) async fn run(folder: Option<&Path>) -> Result<ExitCode> {
     if let Some(server) = &server {
         api::integrations::keep_admitted(&shared.kit, &shared.bus, server.user_list()).await?;
     }
-    members::start(&kit, &shared.bus, &Role::ALL).await?;
+    let place = members::start(&kit, &shared.bus, &Role::ALL).await?;
     let running = roles::start(&shared, &Role::ALL).await?;
     // What a person reads on a terminal is gone; what goes into a file or a journal is read by whoever reads those.
     let reads = if std::io::stdout().is_terminal() { Reader::Person } else { Reader::Log };
     println!("{}", sheet(&kit.settings, server.is_some(), &signins, reads));
-    let finished = finish(&shared, doors, running).await;
+    let finished = finish(&shared, doors, running, place).await;
     if let Some(server) = server {
         server.stop().await;
     }
@@ -66,10 +66,10 @@ pub(crate) async fn serve(folder: Option<&Path>, roles: &[Role]) -> Result<ExitC
     if !kit.settings.nats.prepared {
         first_start::prepare(&shared, &floor).await?;
     }
-    members::start(&kit, &shared.bus, roles).await?;
+    let place = members::start(&kit, &shared.bus, roles).await?;
     let running = roles::start(&shared, roles).await?;
     println!("winterband {} on http://{}", names.join(", "), kit.settings.http.listen);
-    finish(&shared, doors, running).await?;
+    finish(&shared, doors, running, place).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn server_options() -> ServerOptions {
 }
 
 /// Serves until told to end, then lets every task finish.
-async fn finish(shared: &Shared, doors: Doors, running: Running) -> Result<()> {
+async fn finish(shared: &Shared, doors: Doors, running: Running, place: members::Place) -> Result<()> {
     let kit = &shared.kit;
     if let Some(listener) = doors.watch {
         let router = service::http::watch_router(kit.health.clone(), kit.metrics.clone());
@@ -135,7 +135,10 @@ async fn finish(shared: &Shared, doors: Doors, running: Running) -> Result<()> {
     kit.drain.started().await;
     tracing::info!("drains");
     let late = kit.drain.finish(kit.settings.drain.deadline).await;
-    if !late.is_empty() {
+    if late.is_empty() {
+        place.leave().await;
+    } else {
+        // Those may still read: this process is one of those that live until it is forgotten.
         tracing::warn!(tasks = late.join(", "), "ended without waiting for all tasks");
     }
     running.drain().await;
