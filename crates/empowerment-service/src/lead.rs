@@ -2,9 +2,11 @@
 
 use anyhow::{Context, Result, anyhow};
 use bus::{AppendError, Appender, HeldLease};
+use bytes::Bytes;
+use protocol::formats::NotYet;
 use protocol::ids::GatewayId;
 use protocol::{Millis, RemedyCause, streams};
-use service::{HealthHandle, failpoint};
+use service::failpoint;
 
 use crate::leader::Leader;
 use crate::replica::Replica;
@@ -12,6 +14,8 @@ use crate::{LEASE_KEY, Pulse, Role, clock, observe};
 
 /// How often the fence is tried while an old leader's records still come in.
 const FENCE_TRIES: u32 = 50;
+/// How often it is looked whether everybody reads the fence, where somebody does not.
+const READERS_LOOK: std::time::Duration = std::time::Duration::from_millis(500);
 /// How long giving up the lease may take.
 const RELEASE_WAIT: std::time::Duration = std::time::Duration::from_millis(500);
 
@@ -35,7 +39,7 @@ pub(crate) async fn lead(
     pulse: &Pulse<'_>,
     led_before: bool,
 ) -> Ended {
-    let mut leader = match Box::pin(fence(role, replica, pulse.health)).await {
+    let mut leader = match Box::pin(fence(role, replica, &lease, pulse)).await {
         Ok(leader) => leader,
         Err(error) => return Ended::SteppedDown { error, wrote: 0 },
     };
@@ -58,16 +62,24 @@ pub(crate) async fn lead(
 }
 
 /// Appends the takeover: from its acknowledgement on nothing that an older leader has in flight can land.
-async fn fence(role: &Role, mut replica: Replica, health: &HealthHandle) -> Result<Leader> {
-    for _ in 0..FENCE_TRIES {
+async fn fence(role: &Role, mut replica: Replica, lease: &HeldLease, pulse: &Pulse<'_>) -> Result<Leader> {
+    let (mut tries, mut waited) = (0, false);
+    while tries < FENCE_TRIES {
         clock::check(role).await?;
         let usage = role.bus.stream_usage(streams::REMEDIES).await?;
-        replica.catch_up(usage.last_seq, health).await?;
+        replica.catch_up(usage.last_seq, pulse.health).await?;
         let now = Millis(role.kit.clock.unix_ms());
         let record =
             empowerment_core::decide(&replica.state, RemedyCause::Takeover { leader: role.me }, now)?;
+        let payload = Bytes::from(serde_json::to_vec(&record)?);
+        if let Err(not_yet) = role.bus.floor().admit(payload.clone()) {
+            tell_waiting(&not_yet, waited);
+            waited = true;
+            wait_for_readers(role, lease, pulse, &not_yet).await?;
+            continue;
+        }
+        tries += 1;
         let mut appender = Appender::open(&role.bus, streams::REMEDIES, replica.state.log_seq());
-        let payload = serde_json::to_vec(&record)?.into();
         let msg_id = record_id(role.me, record.epoch, appender.next_seq());
         match appender.append(&role.subjects.remedies(), &msg_id, payload).await?.await {
             Ok(seq) => {
@@ -84,6 +96,30 @@ async fn fence(role: &Role, mut replica: Replica, health: &HealthHandle) -> Resu
         }
     }
     Err(anyhow!("the log of remedies did not stand still for a fence"))
+}
+
+/// Tells once of what may not be written yet.
+pub(crate) fn tell_waiting(not_yet: &NotYet, is_told: bool) {
+    if !is_told {
+        tracing::warn!(%not_yet, "keeps the lead of empowerment and waits");
+    }
+}
+
+/// What readiness says of a leader that waits: it lives, and to be asked to end would help nobody, since the upgrade goes on elsewhere.
+pub(crate) fn waits_for(not_yet: &NotYet) -> String {
+    format!("waits to write: {not_yet}")
+}
+
+/// Waits a moment, with the lease, until the fence may be tried again that somebody who lives could not read.
+async fn wait_for_readers(role: &Role, lease: &HeldLease, pulse: &Pulse<'_>, not_yet: &NotYet) -> Result<()> {
+    pulse.health.beat();
+    pulse.health.set_detail(waits_for(not_yet));
+    let drained = role.kit.drain.token();
+    tokio::select! {
+        () = drained.cancelled() => Err(anyhow!("the process ends")),
+        () = lease.lost() => Err(anyhow!("the lease was lost")),
+        () = tokio::time::sleep(READERS_LOOK) => Ok(()),
+    }
 }
 
 /// With the epoch: a leader that leads again must not meet what it sent before.

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use bus::{AppendError, AppendTicket, Appender, HeldLease, Tail, TailItem, TailOptions};
+use bytes::Bytes;
 use empowerment_core::State;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
+use protocol::formats::NotYet;
 use protocol::{Record, RemedyCause, RemedyEvent, RemedyId, RemedyRecord, formats, streams};
 use service::failpoint;
 use service::spans::{self, Memory, Span, TraceContext, Tracer};
@@ -16,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::clock::LogClock;
-use crate::lead::{Ended, record_id};
+use crate::lead::{Ended, record_id, tell_waiting, waits_for};
 use crate::outbox::{Key, Outbox, follows};
 use crate::replica::{Replica, as_gauge};
 use crate::till::{Desks, Question, TillStep};
@@ -55,6 +57,8 @@ pub(crate) struct Leader {
     clock: LogClock,
     /// Since when a deadline is due while inputs are still to be read.
     overdue_since: Option<Instant>,
+    /// What was decided and may not be written yet; nothing is decided behind it.
+    waits: Option<Waiting>,
     /// The id of the last record sent: a snapshot is known by it.
     last_id: String,
     wrote: u64,
@@ -68,6 +72,19 @@ pub(crate) struct Leader {
     tracer: Tracer,
     /// Below what is done outside for a record.
     traced: Memory<Key>,
+}
+
+/// A record as it is to be written, and below what in a trace.
+struct Decided {
+    record: RemedyRecord,
+    payload: Bytes,
+    trace: Option<TraceContext>,
+}
+
+/// What somebody who lives could not read yet.
+struct Waiting {
+    decided: Decided,
+    not_yet: NotYet,
 }
 
 /// An append on its way, when it was sent, and what may be done once it stands.
@@ -115,6 +132,7 @@ impl Leader {
             window: usize::try_from(role.kit.settings.routing.append_window)?,
             clock: LogClock::new(role.kit.clock.clone(), last_at),
             overdue_since: None,
+            waits: None,
             last_id,
             wrote: 0,
             since_snapshot,
@@ -132,11 +150,11 @@ impl Leader {
         loop {
             // A snapshot must not be ahead of the log, so it waits until all is acknowledged.
             let snapshot_due = self.is_snapshot_due(role);
-            if snapshot_due && self.in_flight.is_empty() {
+            if snapshot_due && self.in_flight.is_empty() && self.waits.is_none() {
                 self.write_snapshot(role);
                 continue;
             }
-            let takes_more = self.in_flight.len() < self.window && !snapshot_due;
+            let takes_more = self.in_flight.len() < self.window && !snapshot_due && self.waits.is_none();
             let due = self.due_in();
             let takes_time = takes_more && self.may_let_time_pass(due);
             // Whatever is ready comes in turn: a flood of questions holds up neither inputs nor the end of the lease.
@@ -168,9 +186,10 @@ impl Leader {
                 Ok(())
             }
             Step::Beat => {
+                let written = self.write_waiting(role).await;
                 self.show(role, pulse);
                 self.outbox.look(&self.state, self.clock.now(), &self.traced);
-                Ok(())
+                written
             }
             Step::Look => {
                 self.outbox.look(&self.state, self.clock.now(), &self.traced);
@@ -206,7 +225,7 @@ impl Leader {
     async fn timer(&mut self, role: &Role) -> Result<()> {
         self.overdue_since = None;
         match empowerment_core::timer(&mut self.state, self.clock.now()) {
-            Some(record) => self.append(role, &record, None).await,
+            Some(record) => self.write(role, record, None).await,
             None => Ok(()),
         }
     }
@@ -248,7 +267,7 @@ impl Leader {
 
     async fn decide(&mut self, role: &Role, cause: RemedyCause, trace: Option<&TraceContext>) -> Result<()> {
         match empowerment_core::transition(&mut self.state, cause, self.clock.now()) {
-            Ok(record) => self.append(role, &record, trace).await,
+            Ok(record) => self.write(role, record, trace).await,
             Err(already) => {
                 tracing::debug!(%already, "input skipped");
                 Ok(())
@@ -256,13 +275,37 @@ impl Leader {
         }
     }
 
+    /// Writes what was decided, as soon as everybody who lives reads it.
+    async fn write(&mut self, role: &Role, record: RemedyRecord, trace: Option<&TraceContext>) -> Result<()> {
+        let payload = Bytes::from(serde_json::to_vec(&record)?);
+        let Err(not_yet) = role.bus.floor().admit(payload.clone()) else {
+            return self.append(role, &record, payload, trace).await;
+        };
+        tell_waiting(&not_yet, false);
+        let decided = Decided { record, payload, trace: trace.cloned() };
+        self.waits = Some(Waiting { decided, not_yet });
+        Ok(())
+    }
+
+    /// Writes what waits, if it may be written by now.
+    async fn write_waiting(&mut self, role: &Role) -> Result<()> {
+        let Some(Waiting { decided, .. }) = self.waits.take() else { return Ok(()) };
+        if let Err(not_yet) = role.bus.floor().admit(decided.payload.clone()) {
+            self.waits = Some(Waiting { decided, not_yet });
+            return Ok(());
+        }
+        tracing::info!("goes on: everybody reads now what was decided");
+        let Decided { record, payload, trace } = decided;
+        self.append(role, &record, payload, trace.as_ref()).await
+    }
+
     async fn append(
         &mut self,
         role: &Role,
         record: &RemedyRecord,
+        payload: Bytes,
         trace: Option<&TraceContext>,
     ) -> Result<()> {
-        let payload = serde_json::to_vec(record)?.into();
         self.clock.decided(record.at);
         self.last_id = record_id(role.me, record.epoch, self.appender.next_seq());
         let sent = Instant::now();
@@ -316,7 +359,10 @@ impl Leader {
     }
 
     fn show(&self, role: &Role, pulse: &Pulse<'_>) {
-        if self.wrote > 0 {
+        if let Some(Waiting { not_yet, .. }) = &self.waits {
+            pulse.health.beat();
+            pulse.health.set_detail(waits_for(not_yet));
+        } else if self.wrote > 0 {
             pulse.health.beat();
             pulse.health.set_detail("leading");
         } else {

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use bus::{AppendError, AppendTicket, Appender, HeldLease, Tail, TailItem, TailOptions};
+use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
+use protocol::formats::NotYet;
 use protocol::ids::GatewayId;
 use protocol::{Cause, Input, Millis, Record, formats, streams};
 use routing_core::State;
+use service::failpoint;
 use service::spans::Span;
-use service::{HealthHandle, failpoint};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -54,7 +56,7 @@ pub(crate) async fn lead(
     pulse: &Pulse<'_>,
     led_before: bool,
 ) -> Ended {
-    let fenced = match fence(role, &mut replica, pulse.health).await {
+    let fenced = match fence(role, &mut replica, &lease, pulse).await {
         Ok(leader) => leader,
         Err(error) => return Ended::SteppedDown { error, wrote: 0 },
     };
@@ -78,15 +80,23 @@ pub(crate) async fn lead(
 }
 
 /// Appends the takeover: from its acknowledgement on nothing that an older leader has in flight can land.
-async fn fence(role: &Role, replica: &mut Replica, health: &HealthHandle) -> Result<Leader> {
-    for _ in 0..FENCE_TRIES {
+async fn fence(role: &Role, replica: &mut Replica, lease: &HeldLease, pulse: &Pulse<'_>) -> Result<Leader> {
+    let (mut tries, mut waited) = (0, false);
+    while tries < FENCE_TRIES {
         check_clock(role).await?;
         let usage = role.bus.stream_usage(streams::CONTACTS).await?;
-        replica.catch_up(usage.last_seq, health).await?;
+        replica.catch_up(usage.last_seq, pulse.health).await?;
         let now = Millis(role.kit.clock.unix_ms());
         let record = routing_core::decide(&replica.state, Cause::Takeover { leader: role.me }, now)?;
+        let payload = Bytes::from(serde_json::to_vec(&record)?);
+        if let Err(not_yet) = role.bus.floor().admit(payload.clone()) {
+            tell_waiting(&not_yet, waited);
+            waited = true;
+            wait_for_readers(role, lease, pulse, &not_yet).await?;
+            continue;
+        }
+        tries += 1;
         let mut appender = Appender::open(&role.bus, streams::CONTACTS, replica.state.log_seq());
-        let payload = serde_json::to_vec(&record)?.into();
         let msg_id = record_id(role.me, record.epoch, appender.next_seq());
         match appender.append(&role.subjects.contacts(), &msg_id, payload).await?.await {
             Ok(seq) => {
@@ -103,6 +113,30 @@ async fn fence(role: &Role, replica: &mut Replica, health: &HealthHandle) -> Res
         }
     }
     Err(anyhow!("the log did not stand still for a fence"))
+}
+
+/// Tells once of what may not be written yet.
+fn tell_waiting(not_yet: &NotYet, is_told: bool) {
+    if !is_told {
+        tracing::warn!(%not_yet, "keeps the lead and waits");
+    }
+}
+
+/// What readiness says of a leader that waits: it lives, and to be asked to end would help nobody, since the upgrade goes on elsewhere.
+fn waits_for(not_yet: &NotYet) -> String {
+    format!("waits to write: {not_yet}")
+}
+
+/// Waits a moment, with the lease, until the fence may be tried again that somebody who lives could not read.
+async fn wait_for_readers(role: &Role, lease: &HeldLease, pulse: &Pulse<'_>, not_yet: &NotYet) -> Result<()> {
+    pulse.health.beat();
+    pulse.health.set_detail(waits_for(not_yet));
+    let drained = role.kit.drain.token();
+    tokio::select! {
+        () = drained.cancelled() => Err(anyhow!("the process ends")),
+        () = lease.lost() => Err(anyhow!("the lease was lost")),
+        () = tokio::time::sleep(BEAT) => Ok(()),
+    }
 }
 
 /// With the epoch: a leader that leads again must not meet what it sent before.
@@ -133,6 +167,8 @@ struct Leader {
     clock: LogClock,
     /// Since when a deadline is due while inputs are still to be read.
     overdue_since: Option<Instant>,
+    /// What was decided and may not be written yet; nothing is decided behind it.
+    waits: Option<Waiting>,
     /// The id of the last record sent: a snapshot is known by it.
     last_id: String,
     wrote: u64,
@@ -142,6 +178,21 @@ struct Leader {
     gateways: JoinHandle<()>,
     questions: Questions,
     traced: Traced,
+}
+
+/// A record as it is to be written.
+struct Decided {
+    record: Record,
+    payload: Bytes,
+    /// The input that it was decided from, if it was one: parked before, where the record says so.
+    item: Option<TailItem>,
+    span: Span,
+}
+
+/// What somebody who lives could not read yet.
+struct Waiting {
+    decided: Decided,
+    not_yet: NotYet,
 }
 
 /// An append on its way, and when it was sent.
@@ -189,6 +240,7 @@ impl Leader {
             window,
             clock: LogClock::new(role.kit.clock.clone(), last_at),
             overdue_since: None,
+            waits: None,
             last_id,
             wrote: 0,
             since_snapshot,
@@ -207,10 +259,10 @@ impl Leader {
             // A snapshot must not be ahead of the log, so it waits until all is acknowledged.
             let snapshot_due =
                 self.since_snapshot >= u64::from(role.kit.settings.routing.snapshot_every_records);
-            if snapshot_due && self.in_flight.is_empty() {
+            if snapshot_due && self.in_flight.is_empty() && self.waits.is_none() {
                 self.write_snapshot(role);
             }
-            let takes_more = self.in_flight.len() < self.window && !snapshot_due;
+            let takes_more = self.in_flight.len() < self.window && !snapshot_due && self.waits.is_none();
             let due = self.due_in();
             let takes_time = takes_more && self.may_let_time_pass(due);
             let step = tokio::select! {
@@ -230,8 +282,9 @@ impl Leader {
                     acknowledged(role, outcome, sent)
                 }
                 Step::Beat => {
+                    let written = self.write_waiting(role).await;
                     self.show(role, pulse);
-                    Ok(())
+                    written
                 }
                 Step::Question(question) => {
                     // Whoever asked may have stopped waiting.
@@ -267,7 +320,7 @@ impl Leader {
     async fn timer(&mut self, role: &Role) -> Result<()> {
         self.overdue_since = None;
         match routing_core::timer(&mut self.state, self.clock.now()) {
-            Some(record) => self.append(role, &record, Span::none()).await,
+            Some(record) => self.write(role, record, None, Span::none()).await,
             None => Ok(()),
         }
     }
@@ -283,13 +336,42 @@ impl Leader {
                 return Ok(());
             }
         };
-        role.parking.keep(&record, &item).await?;
-        failpoint::hit("routing.after_input_before_record");
-        self.append(role, &record, span).await
+        self.write(role, record, Some(item), span).await
     }
 
-    async fn append(&mut self, role: &Role, record: &Record, span: Span) -> Result<()> {
-        let payload = serde_json::to_vec(record)?.into();
+    /// Writes what was decided, as soon as everybody who lives reads it.
+    async fn write(&mut self, role: &Role, record: Record, item: Option<TailItem>, span: Span) -> Result<()> {
+        let payload = Bytes::from(serde_json::to_vec(&record)?);
+        let decided = Decided { record, payload, item, span };
+        let Err(not_yet) = role.bus.floor().admit(decided.payload.clone()) else {
+            return self.write_now(role, decided).await;
+        };
+        tell_waiting(&not_yet, false);
+        self.waits = Some(Waiting { decided, not_yet });
+        Ok(())
+    }
+
+    /// Writes what waits, if it may be written by now.
+    async fn write_waiting(&mut self, role: &Role) -> Result<()> {
+        let Some(Waiting { decided, .. }) = self.waits.take() else { return Ok(()) };
+        if let Err(not_yet) = role.bus.floor().admit(decided.payload.clone()) {
+            self.waits = Some(Waiting { decided, not_yet });
+            return Ok(());
+        }
+        tracing::info!("goes on: everybody reads now what was decided");
+        self.write_now(role, decided).await
+    }
+
+    async fn write_now(&mut self, role: &Role, decided: Decided) -> Result<()> {
+        let Decided { record, payload, item, span } = decided;
+        if let Some(item) = item {
+            role.parking.keep(&record, &item).await?;
+            failpoint::hit("routing.after_input_before_record");
+        }
+        self.append(role, &record, payload, span).await
+    }
+
+    async fn append(&mut self, role: &Role, record: &Record, payload: Bytes, span: Span) -> Result<()> {
         self.clock.decided(record.at);
         self.last_id = record_id(role.me, record.epoch, self.appender.next_seq());
         let sent = Instant::now();
@@ -304,7 +386,10 @@ impl Leader {
     }
 
     fn show(&mut self, role: &Role, pulse: &Pulse<'_>) {
-        if self.wrote > 0 {
+        if let Some(Waiting { not_yet, .. }) = &self.waits {
+            pulse.health.beat();
+            pulse.health.set_detail(waits_for(not_yet));
+        } else if self.wrote > 0 {
             pulse.health.beat();
             pulse.health.set_detail("leading");
         } else {

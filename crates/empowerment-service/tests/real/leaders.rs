@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use bus::{Objects, places};
+use bus::{Members, Objects, places};
+use protocol::formats::Member;
 use protocol::remedies::RemedyOutcome;
 use protocol::remedy::{Claim, RemedyCommand, RemedyKind};
-use protocol::{Cause, CommandId, Event, InputBody, Record};
+use protocol::{Cause, CommandId, Event, InputBody, Millis, Record, RemedyEvent};
 use serde_json::Value;
 
 use crate::floor::{gift, tyres};
@@ -29,6 +30,13 @@ async fn epochs_rise(world: &World) -> usize {
 
 async fn found(world: &World) -> usize {
     world.bus.find_service(&token("empowerment"), Duration::from_millis(200)).await.unwrap().len()
+}
+
+/// How many policies came into force.
+async fn policies(world: &World) -> usize {
+    let records = world.remedies().await;
+    let events = records.iter().flat_map(|(_, record)| &record.events);
+    events.filter(|event| matches!(event, RemedyEvent::PolicyApplied)).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,6 +92,35 @@ async fn a_leader_that_believes_it_leads_is_fenced_off() {
     assert_eq!(world.shop.taken(), [remedy.to_string(), voucher.to_string()]);
     assert_eq!(world.tellings().await.len(), 2);
     world.assert_balanced().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_keeps_the_lead_and_waits_for_who_could_not_read_what_it_decided() {
+    let world = World::start().await;
+    let worker = world.worker.as_ref().unwrap();
+    let says = |words: &str| {
+        let loops = worker.kit.health.report().loops;
+        loops.iter().any(|part| part.name == "empowerment" && part.detail.contains(words)).then_some(())
+    };
+    let bus = world.bus.clone().with_floor(worker.floor.clone());
+    let members = Members::open(&bus, "empowerment", "1").await.unwrap();
+    // One that reads nothing of what is written today.
+    let old = Member { role: "desk".into(), version: "0.0.9".into(), reads: 0, at: Millis(1) };
+    let rows = bus.ensure_bucket(&places::members()).await.unwrap();
+    rows.put("desk.old", serde_json::to_vec(&old).unwrap().into()).await.unwrap();
+    members.look().await.unwrap();
+    let mut policy = crate::world::policy();
+    policy.undo_ms += 1;
+    world.publish_policy(&policy).await;
+    let waits = "waits to write: this needs format 1, and the process desk (version 0.0.9)";
+    world.until("it says that it waits", async |_| says(waits)).await;
+    assert!(worker.kit.health.report().ready, "it lives, and the upgrade goes on elsewhere");
+    assert_eq!(policies(&world).await, 1);
+    rows.delete("desk.old").await.unwrap();
+    members.look().await.unwrap();
+    world.until("it goes on", async |world| (policies(world).await == 2).then_some(())).await;
+    world.until("it says so", async |_| says("leading")).await;
+    assert_eq!(epochs_rise(&world).await, 1, "it led all the while");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Bus, BusSettings, IdHasher, MasterKey, Sealer};
+use bus::{Bus, BusSettings, Floor, IdHasher, MasterKey, Sealer};
 use reference_shop::Shop;
 use service::{Clock, Drain, Health, Kit, Metrics, Settings};
 use tokio::net::TcpListener;
@@ -28,6 +28,8 @@ pub(crate) enum Role {
 pub(crate) struct Process {
     runtime: Option<Runtime>,
     pub(crate) kit: Kit,
+    /// What it knows of who lives.
+    pub(crate) floor: Floor,
 }
 
 /// Where processes find what they share.
@@ -73,8 +75,8 @@ impl Process {
         let kit = kit(variables, &place.clock);
         let (kit_there, place) = (kit.clone(), place.clone());
         let started = runtime.spawn(async move { run(role, &place, &kit_there).await });
-        started.await.unwrap();
-        Self { runtime: Some(runtime), kit }
+        let floor = started.await.unwrap();
+        Self { runtime: Some(runtime), kit, floor }
     }
 
     /// As `kill -9` does: every task ends where it is.
@@ -101,8 +103,8 @@ impl Drop for Process {
     }
 }
 
-/// A role, started as the executable does it.
-pub(crate) async fn run(role: Role, place: &Place, kit: &Kit) {
+/// A role, started as the executable does it; gives what it knows of who lives.
+pub(crate) async fn run(role: Role, place: &Place, kit: &Kit) -> Floor {
     let name = match role {
         Role::Routing => "routing",
         Role::Empowerment => "empowerment",
@@ -110,12 +112,14 @@ pub(crate) async fn run(role: Role, place: &Place, kit: &Kit) {
     let bus = Bus::connect(&place.bus.named(name)).await.unwrap();
     let master = master(&place.folder);
     let sealer = Sealer::open(&bus, &master).await.unwrap();
+    let floor = bus.floor();
     match role {
         Role::Routing => {
             routing_service::start(kit, bus, sealer, IdHasher::new(&master)).await.unwrap();
         }
         Role::Empowerment => empowerment_service::start(kit, bus, sealer).await.unwrap(),
     }
+    floor
 }
 
 /// The shop on an address that it keeps.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bus::places::{self, StreamSizes};
-use bus::{Deadline, PublishError};
-use protocol::Event;
+use bus::{Deadline, Members, PublishError};
+use protocol::formats::Member;
+use protocol::{Event, Millis};
 use service::Clock;
 
 use crate::world::{MIB, PATIENCE, ROOMY, STALE_AFTER, World, ahead, eventually, now_ms, subjects};
@@ -87,5 +88,50 @@ async fn a_leader_that_writes_nothing_again_and_again_says_why_until_it_writes()
     world.configure().await;
     router.says("leading").await;
     eventually("readiness", async || router.0.health.report().ready.then_some(())).await;
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_keeps_the_lead_and_waits_for_who_could_not_read_what_it_decided() {
+    let world = World::with(ROOMY).await;
+    let router = world.route(&[], Clock::system()).await;
+    world.configure().await;
+    world.records_with(1, |event| matches!(event, Event::ConfigApplied)).await;
+    // One that reads nothing of what is written today.
+    let old = Member { role: "desk".into(), version: "0.0.9".into(), reads: 0, at: Millis(now_ms()) };
+    let rows = world.bus.ensure_bucket(&places::members()).await.unwrap();
+    rows.put("desk.old", serde_json::to_vec(&old).unwrap().into()).await.unwrap();
+    let members = Members::open(&world.bus, "routing", "1").await.unwrap();
+    members.look().await.unwrap();
+    world.write().await;
+    router.says("waits to write: this needs format 1, and the process desk (version 0.0.9)").await;
+    assert!(router.0.health.report().ready, "it lives, and the upgrade goes on elsewhere");
+    let records = world.records().await;
+    let opened = |event: &Event| matches!(event, Event::ContactOpened { .. });
+    assert!(!records.iter().any(|record| record.events.iter().any(opened)));
+    rows.delete("desk.old").await.unwrap();
+    members.look().await.unwrap();
+    let records = world.records_with(1, |event| matches!(event, Event::ContactOpened { .. })).await;
+    let fences = records.iter().filter(|record| matches!(record.events[..], [Event::Fenced { .. }])).count();
+    assert_eq!(fences, 1, "it led all the while");
+    router.says("leading").await;
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_to_the_lead_waits_with_the_fence_for_who_could_not_read_it() {
+    let world = World::with(ROOMY).await;
+    let old = Member { role: "desk".into(), version: "0.0.9".into(), reads: 0, at: Millis(now_ms()) };
+    let rows = world.bus.ensure_bucket(&places::members()).await.unwrap();
+    rows.put("desk.old", serde_json::to_vec(&old).unwrap().into()).await.unwrap();
+    let members = Members::open(&world.bus, "routing", "1").await.unwrap();
+    members.look().await.unwrap();
+    let router = world.route(&[], Clock::system()).await;
+    router.says("waits to write: this needs format 1").await;
+    assert_eq!(world.records().await, []);
+    rows.delete("desk.old").await.unwrap();
+    members.look().await.unwrap();
+    router.says("leading").await;
+    world.records_with(1, |event| matches!(event, Event::Fenced { .. })).await;
     router.stop().await;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::places::{self, StreamSizes};
-use bus::{Bus, Deadline, IdHasher, MasterKey, Sealer, SupervisedServer};
+use bus::{Bus, Deadline, Floor, IdHasher, MasterKey, Sealer, SupervisedServer};
 use protocol::config::{Account, Agent, Queue, RoutingConfig};
 use protocol::content::Sealed;
 use protocol::input::{ConfigInput, CustomerMessage, WIRE_VERSION};
@@ -104,10 +104,12 @@ impl World {
         Router(kit)
     }
 
+    /// As another process does, which knows itself who lives.
     pub(crate) async fn publish(&self, subject: &Subject, bytes: Vec<u8>) {
         let id = Uuid::now_v7().to_string();
         let deadline = Deadline::after(PATIENCE);
-        self.bus.publish_durable(subject, &id, bytes.into(), deadline).await.unwrap();
+        let bus = self.bus.clone().with_floor(Floor::default());
+        bus.publish_durable(subject, &id, bytes.into(), deadline).await.unwrap();
     }
 
     async fn input(&self, body: InputBody) {
