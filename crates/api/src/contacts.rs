@@ -182,7 +182,7 @@ async fn decided(api: &Api, mut after: u64, input_seq: u64) -> Result<Record, Pr
         newer.borrow_and_update();
         for (seq, payload) in end.read(&api.bus, after, 256).await? {
             after = seq;
-            let record: Record = feed::read(PublicLog::Contacts, seq, &payload)?;
+            let record: Record = feed::read(api, PublicLog::Contacts, seq, &payload)?;
             if record.cause.inbound_seq() == Some(input_seq) {
                 return Ok(record);
             }
@@ -217,7 +217,7 @@ async fn next_with_input(api: &Api, from: u64, upto: u64) -> Result<Option<(u64,
     for seq in from..=upto {
         let payload = api.feeds.end(PublicLog::Contacts).read_one(&api.bus, seq).await?;
         let Some(payload) = payload else { continue };
-        let record: Record = feed::read(PublicLog::Contacts, seq, &payload)?;
+        let record: Record = feed::read(api, PublicLog::Contacts, seq, &payload)?;
         if record.cause.inbound_seq().is_some() {
             return Ok(Some((seq, record)));
         }

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bus::{Bus, UnsealError};
 use protocol::content::{Content, Sealed};
 use protocol::delivery::Delivery;
+use protocol::formats::{self, ReadError, Versioned};
 use protocol::integration::fold::{self, Folded};
 use protocol::integration::{FeedPage, PublicEvent, PublicLog, PublicType};
 use protocol::{ContactId, IdentityId, Record, RemedyRecord};
@@ -144,12 +145,12 @@ pub(crate) async fn scan(api: &Api, ask: Ask<'_>) -> Result<Scanned, Problem> {
 async fn folded(api: &Api, log: PublicLog, seq: u64, payload: &[u8]) -> Result<Vec<Folded>, Problem> {
     match log {
         PublicLog::Contacts => {
-            let record: Record = read(log, seq, payload)?;
+            let record: Record = read(api, log, seq, payload)?;
             let origins = origins::of(api, seq, &record, fold::contacts_of(&record)).await?;
             Ok(fold::of_contacts(seq, &record, |contact| origins.get(&contact).cloned()))
         }
         PublicLog::Remedies => {
-            let record: RemedyRecord = read(log, seq, payload)?;
+            let record: RemedyRecord = read(api, log, seq, payload)?;
             let contacts = origins::of_remedies(api, seq, &record).await?;
             let named = contacts.values().copied().chain(fold::contacts_of_remedies(&record)).collect();
             let origins = origins::of_elsewhere(api, named).await?;
@@ -157,7 +158,7 @@ async fn folded(api: &Api, log: PublicLog, seq: u64, payload: &[u8]) -> Result<V
             Ok(fold::of_remedies(seq, &record, contact, |contact| origins.get(&contact).cloned()))
         }
         PublicLog::Deliveries => {
-            let record: Delivery = read(log, seq, payload)?;
+            let record: Delivery = read(api, log, seq, payload)?;
             let origins = origins::of_elsewhere(api, record.contact.into_iter().collect()).await?;
             let told = fold::of_delivery(seq, &record, |contact| origins.get(&contact).cloned());
             Ok(told.into_iter().collect())
@@ -173,14 +174,18 @@ pub(crate) async fn identity_of(api: &Api, contact: ContactId) -> Result<Option<
     origins::identity_of(api, contact).await
 }
 
-/// A record that does not read would be left out of somebody's books for ever: the reader waits until a person has looked.
-pub(crate) fn read<T: serde::de::DeserializeOwned>(
-    log: PublicLog,
-    seq: u64,
-    payload: &[u8],
-) -> Result<T, Problem> {
-    serde_json::from_slice(payload).map_err(|error| {
-        tracing::error!(?log, seq, line = error.line(), "a record of the log does not read");
+/// A record that does not read would be left out of somebody's books for ever: the reader waits until a person has looked. One of a later
+/// version ends this process: the reader waits for one that reads it.
+pub(crate) fn read<T: Versioned>(api: &Api, log: PublicLog, seq: u64, payload: &[u8]) -> Result<T, Problem> {
+    formats::read(log.stream(), seq, payload).map_err(|error| {
+        match error {
+            ReadError::Later(later) => {
+                api.kit.drain.spawn("api feed reads", async move { Err(later.into()) });
+            }
+            ReadError::Broken { line, .. } => {
+                tracing::error!(?log, seq, line, "a record of the log does not read");
+            }
+        }
         Problem::internal()
     })
 }

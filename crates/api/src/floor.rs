@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bus::{Bus, Tail, TailOptions};
 use protocol::config::{ConfigFault, RoutingConfig};
+use protocol::formats::{self, ReadError};
 use protocol::input::ConfigInput;
 use protocol::record::ParkReason;
 use protocol::streams::CONTACTS;
@@ -171,11 +172,11 @@ impl Floor {
     }
 
     /// Tells who waits for a replay what the record made of it.
-    fn look_for_replays(&self, log_seq: u64, payload: &[u8]) -> serde_json::Result<()> {
+    fn look_for_replays(&self, log_seq: u64, payload: &[u8]) -> Result<(), ReadError> {
         if self.lock().replays.is_empty() || !has(payload, REPLAYS) {
             return Ok(());
         }
-        let record: Record = serde_json::from_slice(payload)?;
+        let record: Record = formats::read(CONTACTS, log_seq, payload)?;
         let Cause::Input { input, .. } = &record.cause else { return Ok(()) };
         let InputBody::Message(message) = &input.body else { return Ok(()) };
         let Some(parked) = message.replays else { return Ok(()) };
@@ -210,11 +211,11 @@ impl Floor {
         }
     }
 
-    fn fold(&self, seq: u64, payload: &[u8]) -> serde_json::Result<()> {
+    fn fold(&self, seq: u64, payload: &[u8]) -> Result<(), ReadError> {
         if !MARKS.iter().any(|mark| has(payload, mark)) {
             return Ok(());
         }
-        let record: Record = serde_json::from_slice(payload)?;
+        let record: Record = formats::read(CONTACTS, seq, payload)?;
         let Cause::Input { input, .. } = record.cause else { return Ok(()) };
         let InputBody::Config(change) = input.body else { return Ok(()) };
         for event in record.events {
@@ -305,6 +306,8 @@ async fn run(
             }
             item = tail.next() => {
                 let item = item.context("failed to read the log")?;
+                // Most records need no further look, but one of a later version would not look like what is looked for.
+                formats::glance::<Record>(CONTACTS, item.seq, &item.payload)?;
                 floor.look_for_room(&item.payload, kit.clock.monotonic());
                 // Going on without a configuration that others use would answer wrongly.
                 floor.look_for_replays(item.seq, &item.payload)
@@ -454,5 +457,13 @@ mod tests {
         let floor = Floor::default();
         floor.fold(1, b"not even JSON").unwrap();
         assert!(floor.fold(1, b"\"config_applied\" and then nonsense").is_err());
+        let later = String::from_utf8(record(7, Event::ConfigApplied))
+            .unwrap()
+            .replace("\"v\":1,\"at\"", "\"v\":9,\"at\"");
+        let read = floor.fold(1, later.as_bytes());
+        assert!(
+            matches!(read, Err(ReadError::Later(_))),
+            "its fields read, its meaning might be another: {read:?}"
+        );
     }
 }

@@ -121,6 +121,21 @@ pub fn read<T: Versioned>(log: &str, seq: u64, payload: &[u8]) -> Result<T, Read
     Err(ReadError::Broken { log: log.to_owned(), seq, line, column })
 }
 
+/// Looks at the version alone of what is not read whole here; only what says that it is of a later one is read.
+///
+/// # Errors
+/// [`Later`].
+pub fn glance<T: Versioned>(log: &str, seq: u64, payload: &[u8]) -> Result<(), Later> {
+    // What we write has its version first, and most of it has the first one.
+    if payload.starts_with(format!("{{\"v\":{FIRST},").as_bytes()) {
+        return Ok(());
+    }
+    match read::<T>(log, seq, payload) {
+        Err(ReadError::Later(later)) if later.says_so => Err(later),
+        Ok(_) | Err(ReadError::Later(_) | ReadError::Broken { .. }) => Ok(()),
+    }
+}
+
 /// Whether what did not read is ours and of a later version; `error` is what its reader said.
 #[must_use]
 pub fn later(log: &str, seq: u64, payload: &[u8], error: Option<&serde_json::Error>) -> Option<Later> {
@@ -276,6 +291,18 @@ mod tests {
                  upgrade this process to one that reads format 2"
             )
         );
+    }
+
+    #[test]
+    fn a_glance_sees_what_says_that_it_is_of_a_later_version_and_reads_nothing_else() {
+        let glance = |payload: &[u8]| glance::<Input>("INBOUND", 7, payload);
+        assert_eq!(glance(INPUT), Ok(()));
+        assert_eq!(glance(b"{\"v\":1,\"and then nonsense"), Ok(()));
+        assert_eq!(glance(b"nonsense"), Ok(()));
+        let later = with("\"v\":1", "\"v\":2");
+        assert_eq!(glance(&later), Err(told(&later)));
+        let kind = String::from_utf8(later).unwrap().replace("parked_dismissed", "telepathy");
+        assert_eq!(glance(kind.as_bytes()).unwrap_err().what, "the kind telepathy");
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl Role {
         let Some((mut state, seq)) = self.book().find(id) else { return Ok(None) };
         if let Some(seq) = seq {
             let item = self.bus.read_one(ERASURES, seq).await?.context("a record of the erasures is gone")?;
-            let record: ErasureRecord = serde_json::from_slice(&item.payload)?;
+            let record: ErasureRecord = formats::read(ERASURES, seq, &item.payload)?;
             if let ErasureStep::Done { certificate } = record.step {
                 state.certificate = Some(certificate);
             }

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use bus::{BegunExport, FileError, WholeExport};
 use protocol::content::{Attachment, Content};
 use protocol::customer::TimelineEntry;
+use protocol::formats::later_in;
 use protocol::record::EntryKind;
 use protocol::rights::{Asker, ExportManifest, Holding, KeyClass};
 use protocol::{ChannelKind, ContactId, ConversationId, ExportId, Hash128, IdentityId, MessageId, Millis};
@@ -155,6 +156,9 @@ impl Role {
                 Err(error) => {
                     tracing::warn!(export = %id, error = format!("{error:#}"), "an export failed; ask for it again");
                     role.give_up(id).await;
+                    if later_in(error.chain()).is_some() {
+                        role.kit.drain.spawn("rights export", async move { Err(error) });
+                    }
                 }
             }
             role.exporting().remove(&id);

@@ -2,6 +2,7 @@
 
 use protocol::content::Sealed;
 use protocol::customer::TimelineEntry;
+use protocol::formats::{self, ReadError};
 use protocol::record::EntryKind;
 use protocol::streams::CONTACTS;
 use protocol::{Cause, ChannelKind, Event, IdentityId, InputBody, Millis, Record};
@@ -60,7 +61,11 @@ impl<'a> HeldBack<'a> {
         let next = last.seq + 1;
         let mut found = Vec::new();
         for item in &items {
-            let Ok(record) = serde_json::from_slice::<Record>(&item.payload) else { continue };
+            let record = match formats::read::<Record>(CONTACTS, item.seq, &item.payload) {
+                Ok(record) => record,
+                Err(ReadError::Later(later)) => return Err(later.into()),
+                Err(ReadError::Broken { .. }) => continue,
+            };
             if record.at > until {
                 return Ok(Some(found));
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bus::{HeldLease, LEASE_TTL, Lease};
 use protocol::SubjectToken;
+use protocol::formats::later_in;
 use protocol::streams::ERASURES;
 use service::HealthHandle;
 
@@ -33,19 +34,28 @@ pub(crate) async fn run(role: Arc<Role>, health: HealthHandle) -> anyhow::Result
         };
         let Ok(lease) = lease else { break };
         health.set_detail("leading");
+        let mut must_end = None;
         tokio::select! {
             () = ended.cancelled() => {}
             () = lost(&lease) => {}
             result = lead(&role) => {
-                if let Err(error) = result {
-                    tracing::warn!(error = format!("{error:#}"), "failed to keep the customer's rights; it begins anew");
-                    tokio::time::sleep(TRY_AGAIN_AFTER).await;
+                match result {
+                    Ok(()) => {}
+                    // Reading it again would find the same.
+                    Err(error) if later_in(error.chain()).is_some() => must_end = Some(error),
+                    Err(error) => {
+                        tracing::warn!(error = format!("{error:#}"), "failed to keep the customer's rights; it begins anew");
+                        tokio::time::sleep(TRY_AGAIN_AFTER).await;
+                    }
                 }
             }
             never = beat(&health) => never,
         }
         role.exporting().clear();
         lease.release().await;
+        if let Some(error) = must_end {
+            return Err(error);
+        }
     }
     health.retire();
     Ok(())
@@ -112,6 +122,7 @@ async fn work(role: &Role) -> anyhow::Result<()> {
         let (id, place) = (erasure.id, (erasure.asked_at, erasure.id));
         match Box::pin(role.carry_on(erasure)).await {
             Ok(()) => (pause, tried) = (TRY_AGAIN_AFTER, None),
+            Err(error) if later_in(error.chain()).is_some() => return Err(error),
             Err(error) => {
                 tried = Some(place);
                 tracing::warn!(erasure = %id, error = format!("{error:#}"), "an erasure waits; it is tried again");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bus::{Deadline, TailItem, UnsealError};
 use protocol::content::Sealed;
+use protocol::formats::{self, ReadError};
 use protocol::input::WIRE_VERSION;
 use protocol::limits::IDENTITY_BYTES_MAX;
 use protocol::parked::{DismissReason, Parked};
@@ -37,7 +38,11 @@ impl Role {
             let Some(last) = items.last() else { return Ok(cleared) };
             from = last.seq + 1;
             for item in &items {
-                let Ok(parked) = serde_json::from_slice::<Parked>(&item.payload) else { continue };
+                let parked = match formats::read::<Parked>(PARKED, item.seq, &item.payload) {
+                    Ok(parked) => parked,
+                    Err(ReadError::Later(later)) => return Err(later.into()),
+                    Err(ReadError::Broken { .. }) => continue,
+                };
                 if self.is_theirs(&parked, whose, known).await? {
                     self.dismiss(item, &parked).await?;
                     cleared += 1;

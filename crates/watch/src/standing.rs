@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use bus::{Bus, Tail, TailItem, TailOptions};
-use protocol::formats::{self, ReadError};
+use protocol::formats::{self, ReadError, later_in};
 use protocol::parked::Parked;
 use protocol::{Cause, Event, InputBody, Record, streams};
 use service::{HealthHandle, Kit};
@@ -34,6 +34,10 @@ pub(crate) async fn run(
             failed = count(&kit, &bus, &health, &accounts) => failed,
         };
         if let Err(error) = failed {
+            // It would begin anew for ever.
+            if later_in(error.chain()).is_some() {
+                return Err(error);
+            }
             tracing::warn!(error = format!("{error:#}"), "failed to count the ledger; it begins anew");
         }
         tokio::select! {
@@ -121,9 +125,10 @@ impl Standing {
             let Some(last) = items.last() else { return Ok(()) };
             self.parked_from = last.seq + 1;
             for item in &items {
-                match serde_json::from_slice::<Parked>(&item.payload) {
+                match formats::read::<Parked>(streams::PARKED, item.seq, &item.payload) {
                     Ok(parked) => self.recount.parked(&parked),
-                    Err(_) => self.recount.unreadable_parked(item.seq),
+                    Err(ReadError::Later(later)) => return Err(later.into()),
+                    Err(ReadError::Broken { .. }) => self.recount.unreadable_parked(item.seq),
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bus::{Deadline, places};
 use protocol::formats::READS;
 use protocol::subjects::Subjects;
-use protocol::{ChannelKind, streams};
+use protocol::{ChannelKind, Subject, streams};
 use serde_json::{Value, json};
 use tests::desk::Desk;
 use tests::{Product, eventually, log};
@@ -69,6 +69,42 @@ async fn a_process_that_meets_a_later_version_ends_and_says_so() {
         let text = product.text(name);
         assert!(text.contains(&sentence), "{name}: {text}");
     }
+}
+
+#[tokio::test]
+async fn what_reads_a_log_in_a_process_of_its_own_ends_too() {
+    let mut product = Product::empty().await;
+    product.set("watch.look_every", "200ms");
+    for role in ["rights", "api", "watch"] {
+        product.start(role, &[role]).await;
+    }
+    let bus = product.bus().await;
+    let subjects = Subjects::new(token("c1"));
+    let publish = async |subject: Subject, record: Value| {
+        let bytes = record.to_string().into_bytes();
+        let stored = bus.publish_durable(&subject, "later", bytes.into(), Deadline::after(WITHIN)).await;
+        stored.unwrap().seq
+    };
+    let policy = "0".repeat(32);
+    let seq = publish(
+        subjects.contacts(),
+        json!({ "v": READS + 1, "at": 1, "epoch": 9, "policy": policy, "cause": { "from": "timer" }, "events": [] }),
+    )
+    .await;
+    for role in ["api", "watch"] {
+        assert_eq!(product.process(role).wait(WITHIN).code(), Some(EXIT_LATER), "{role}");
+        let text = product.text(role);
+        assert!(text.contains(&format!("CONTACTS {seq} is of format {}", READS + 1)), "{role}: {text}");
+    }
+    let step = json!({ "step": "found", "objects": [] });
+    let seq = publish(
+        subjects.erasures(),
+        json!({ "v": READS + 1, "erasure": "era_00000000000000000000000000000001", "at": 1, "step": step }),
+    )
+    .await;
+    assert_eq!(product.process("rights").wait(WITHIN).code(), Some(EXIT_LATER));
+    let text = product.text("rights");
+    assert!(text.contains(&format!("ERASURES {seq} is of format {}", READS + 1)), "{text}");
 }
 
 #[tokio::test]

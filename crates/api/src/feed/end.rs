@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Context as _;
 use bus::{Bus, Tail, TailOptions};
 use bytes::Bytes;
+use protocol::delivery::Delivery;
+use protocol::formats::{self, Later};
 use protocol::integration::PublicLog;
+use protocol::{Record, RemedyRecord};
 use service::{HealthHandle, Kit, Problem};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -127,6 +130,15 @@ pub(super) async fn follow(kit: &Kit, bus: &Bus, log: PublicLog) -> anyhow::Resu
     Ok(end)
 }
 
+/// Whether a later version wrote it: what comes behind it would be told without it.
+fn glance(log: PublicLog, seq: u64, payload: &[u8]) -> Result<(), Later> {
+    match log {
+        PublicLog::Contacts => formats::glance::<Record>(log.stream(), seq, payload),
+        PublicLog::Remedies => formats::glance::<RemedyRecord>(log.stream(), seq, payload),
+        PublicLog::Deliveries => formats::glance::<Delivery>(log.stream(), seq, payload),
+    }
+}
+
 async fn run(
     end: Arc<LogEnd>,
     mut tail: Tail,
@@ -140,6 +152,7 @@ async fn run(
             _ = beat.tick() => health.beat(),
             item = tail.next() => {
                 let item = item.context("failed to read the log")?;
+                glance(end.log, item.seq, &item.payload)?;
                 end.ring().push(item.seq, item.payload);
                 end.last.send_replace(item.seq);
             }
@@ -155,6 +168,20 @@ mod tests {
 
     fn seqs(found: Option<Vec<(u64, Bytes)>>) -> Option<Vec<u64>> {
         found.map(|found| found.into_iter().map(|(seq, _)| seq).collect())
+    }
+
+    #[test]
+    fn what_a_later_version_wrote_is_seen_in_each_log() {
+        for (log, fields) in [
+            (PublicLog::Contacts, r#""cause":{"from":"timer"}"#),
+            (PublicLog::Remedies, r#""cause":{"from":"timer"}"#),
+            (PublicLog::Deliveries, r#""state":"telepathy""#),
+        ] {
+            let of = |v: u8| format!("{{\"v\":{v},{fields}}}");
+            assert_eq!(glance(log, 7, of(formats::FIRST).as_bytes()), Ok(()), "{log:?}");
+            let later = glance(log, 7, of(formats::READS + 1).as_bytes()).unwrap_err();
+            assert_eq!((later.log.as_str(), later.seq), (log.stream(), 7));
+        }
     }
 
     #[test]

@@ -113,7 +113,7 @@ pub(super) async fn identity_of(api: &Api, contact: ContactId) -> Result<Option<
 
 async fn record(api: &Api, seq: u64) -> Result<Option<Record>, Problem> {
     let payload = api.feeds.end(PublicLog::Contacts).read_one(&api.bus, seq).await?;
-    payload.map(|payload| super::read(PublicLog::Contacts, seq, &payload)).transpose()
+    payload.map(|payload| super::read(api, PublicLog::Contacts, seq, &payload)).transpose()
 }
 
 /// For which contacts the remedies were given that a record tells of.
@@ -149,6 +149,6 @@ async fn given_for(
     }
     let payload = api.feeds.end(PublicLog::Remedies).read_one(&api.bus, remedy.log_seq).await?;
     let Some(payload) = payload else { return Ok(None) };
-    let birth: RemedyRecord = super::read(PublicLog::Remedies, remedy.log_seq, &payload)?;
+    let birth: RemedyRecord = super::read(api, PublicLog::Remedies, remedy.log_seq, &payload)?;
     Ok(fold::contact_in(&birth, remedy))
 }
