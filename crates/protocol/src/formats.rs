@@ -32,12 +32,22 @@ const WORD_BYTES_MAX: usize = 64;
 /// A kind that not every build reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Newer {
-    /// The field in which its word stands: `event`, `kind`, `do` ...
+    /// The field in which its word stands: `event`, `kind`, `do` ... Empty where it stands in lists or names a field: it is looked for everywhere.
     pub tag: &'static str,
     /// Its word.
     pub word: &'static str,
     /// The first format that has it.
     pub since: u8,
+}
+
+impl Newer {
+    /// Whether bytes that we wrote hold it.
+    #[must_use]
+    pub fn is_in(&self, payload: &[u8]) -> bool {
+        let Self { tag, word, .. } = self;
+        let mark = if tag.is_empty() { format!("\"{word}\"") } else { format!("\"{tag}\":\"{word}\"") };
+        payload.windows(mark.len()).any(|window| window == mark.as_bytes())
+    }
 }
 
 /// All kinds that came after the first format.
@@ -185,11 +195,7 @@ pub fn stamped(payload: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn needed_of(newer: &[Newer], payload: &[u8]) -> u8 {
-    let has = |kind: &&Newer| {
-        let mark = format!("\"{}\":\"{}\"", kind.tag, kind.word);
-        payload.windows(mark.len()).any(|window| window == mark.as_bytes())
-    };
-    newer.iter().filter(has).map(|kind| kind.since).max().unwrap_or(FIRST)
+    newer.iter().filter(|kind| kind.is_in(payload)).map(|kind| kind.since).max().unwrap_or(FIRST)
 }
 
 fn stamped_of(newer: &[Newer], payload: &[u8]) -> Option<Vec<u8>> {
@@ -340,6 +346,13 @@ mod tests {
         assert_eq!(stamped, [b"{\"v\":2,", &new[7..]].concat());
         let both = String::from_utf8(new).unwrap().replace("\"made_at\"", "\"event\":\"x\",\"made_at\"");
         assert_eq!(needed_of(&newer, both.as_bytes()), 3);
+        let anywhere = [Newer { tag: "", word: "fax", since: 2 }];
+        for holds in
+            [r#"{"v":1,"capacity":{"fax":1}}"#, r#"{"v":1,"of":["web","fax"]}"#, r#"{"v":1,"channel":"fax"}"#]
+        {
+            assert_eq!(needed_of(&anywhere, holds.as_bytes()), 2, "{holds}");
+        }
+        assert_eq!(needed_of(&anywhere, br#"{"v":1,"channel":"faxes"}"#), FIRST);
         let since = || NEWER.iter().map(|kind| kind.since);
         assert_eq!(since().max().unwrap_or(FIRST), READS);
         assert!(since().all(|since| since > FIRST));
