@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -22,6 +23,9 @@ use crate::server_users::{ServerUser, UserList};
 const START_MAX: Duration = Duration::from_secs(60);
 /// How long it may take to end before it is killed.
 const STOP_MAX: Duration = Duration::from_secs(5);
+/// How long a port may be held by one that is dying, and how often it is looked.
+const FREE_WITHIN: Duration = Duration::from_secs(3);
+const FREE_PAUSE: Duration = Duration::from_millis(20);
 /// A server that lived this long before it died is started again at once.
 const HEALTHY_AFTER: Duration = Duration::from_secs(1);
 const RESTART_PAUSE_FIRST: Duration = Duration::from_millis(100);
@@ -170,9 +174,7 @@ impl SupervisedServer {
             end(&files, pid);
         }
         let access = files.access()?;
-        if std::net::TcpListener::bind(("127.0.0.1", access.port)).is_err() {
-            return Err(ServerError::PortTaken(access.port));
-        }
+        until_free(access.port).await?;
         files.write_config(&access, &options)?;
         let state = State { program, pid: None, stopping: false, starts: 0 };
         let watched =
@@ -414,6 +416,18 @@ fn command(program: &Path, files: &Files) -> io::Result<Command> {
 }
 
 /// Ends a process that is known to be ours: asks, waits, kills.
+/// Waits for a port that a server may hold which is just dying: of a process that was killed and is started again at once.
+async fn until_free(port: u16) -> Result<(), ServerError> {
+    let deadline = Instant::now() + FREE_WITHIN;
+    while TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
+        if Instant::now() >= deadline {
+            return Err(ServerError::PortTaken(port));
+        }
+        tokio::time::sleep(FREE_PAUSE).await;
+    }
+    Ok(())
+}
+
 fn end(files: &Files, pid: u32) {
     signal(Signal::TERM, pid);
     let deadline = Instant::now() + STOP_MAX;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,6 +23,9 @@ const USER: &str = "winterband";
 const USERS: &str = "users.json";
 /// The folder of the streams, in the data folder.
 pub(crate) const STORE: &str = "store";
+
+/// Below those that Linux gives to whoever connects (`net.ipv4.ip_local_port_range`).
+const OWN_PORTS: Range<u16> = 20_000..32_768;
 
 /// Port and password, made at the first start and kept, so that a restart keeps the address.
 #[derive(Clone, Serialize, Deserialize)]
@@ -100,8 +104,7 @@ impl Files {
             Err(error) => return Err(failed(error)),
         }
         let random: [u8; 24] = random_bytes().ok_or_else(|| failed(io::Error::other("no random bytes")))?;
-        let port =
-            TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).map_err(&failed)?.port();
+        let port = free_port().ok_or_else(|| failed(io::Error::other("no port of this machine is free")))?;
         let access = Access { port, user: USER.into(), password: URL_SAFE_NO_PAD.encode(random) };
         let text = serde_json::to_vec(&access).map_err(|error| failed(error.into()))?;
         write_private(&path, &text).map_err(&failed)?;
@@ -181,6 +184,15 @@ impl Files {
             .collect::<Vec<_>>()
             .join(" | ")
     }
+}
+
+/// A port for good. None of those that the system gives to whoever connects: while we are down, one of them could be another program's.
+fn free_port() -> Option<u16> {
+    const TRIES: usize = 64;
+    (0..TRIES).find_map(|_| {
+        let port = OWN_PORTS.start + u16::from_be_bytes(random_bytes()?) % (OWN_PORTS.end - OWN_PORTS.start);
+        TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(port)
+    })
 }
 
 /// A string of the server's configuration language.

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use protocol::formats::NotYet;
 use protocol::ids::GatewayId;
 use protocol::{Millis, RemedyCause, streams};
-use service::failpoint;
+use service::{Pulse, failpoint};
 
 use crate::leader::Leader;
 use crate::replica::Replica;
-use crate::{LEASE_KEY, Pulse, Role, clock, observe};
+use crate::{LEASE_KEY, Role, clock, observe};
 
 /// How often the fence is tried while an old leader's records still come in.
 const FENCE_TRIES: u32 = 50;
@@ -36,16 +36,14 @@ pub(crate) async fn lead(
     role: &Role,
     replica: Replica,
     mut lease: HeldLease,
-    pulse: &Pulse<'_>,
+    pulse: &Pulse,
     led_before: bool,
 ) -> Ended {
     let mut leader = match Box::pin(fence(role, replica, &lease, pulse)).await {
         Ok(leader) => leader,
         Err(error) => return Ended::SteppedDown { error, wrote: 0 },
     };
-    if !pulse.is_futile() {
-        pulse.health.set_detail("leading");
-    }
+    pulse.tell("leading");
     if !led_before {
         role.kit.metrics.takeovers_total.inc();
     }
@@ -62,12 +60,12 @@ pub(crate) async fn lead(
 }
 
 /// Appends the takeover: from its acknowledgement on nothing that an older leader has in flight can land.
-async fn fence(role: &Role, mut replica: Replica, lease: &HeldLease, pulse: &Pulse<'_>) -> Result<Leader> {
+async fn fence(role: &Role, mut replica: Replica, lease: &HeldLease, pulse: &Pulse) -> Result<Leader> {
     let (mut tries, mut waited) = (0, false);
     while tries < FENCE_TRIES {
         clock::check(role).await?;
         let usage = role.bus.stream_usage(streams::REMEDIES).await?;
-        replica.catch_up(usage.last_seq, pulse.health).await?;
+        replica.catch_up(usage.last_seq, pulse).await?;
         let now = Millis(role.kit.clock.unix_ms());
         let record =
             empowerment_core::decide(&replica.state, RemedyCause::Takeover { leader: role.me }, now)?;
@@ -111,9 +109,8 @@ pub(crate) fn waits_for(not_yet: &NotYet) -> String {
 }
 
 /// Waits a moment, with the lease, until the fence may be tried again that somebody who lives could not read.
-async fn wait_for_readers(role: &Role, lease: &HeldLease, pulse: &Pulse<'_>, not_yet: &NotYet) -> Result<()> {
-    pulse.health.beat();
-    pulse.health.set_detail(waits_for(not_yet));
+async fn wait_for_readers(role: &Role, lease: &HeldLease, pulse: &Pulse, not_yet: &NotYet) -> Result<()> {
+    pulse.lives(waits_for(not_yet));
     let drained = role.kit.drain.token();
     tokio::select! {
         () = drained.cancelled() => Err(anyhow!("the process ends")),

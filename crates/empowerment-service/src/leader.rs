@@ -11,8 +11,8 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use protocol::formats::NotYet;
 use protocol::{Record, RemedyCause, RemedyEvent, RemedyId, RemedyRecord, formats, streams};
-use service::failpoint;
 use service::spans::{self, Memory, Span, TraceContext, Tracer};
+use service::{Pulse, failpoint};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -22,7 +22,7 @@ use crate::lead::{Ended, record_id, tell_waiting, waits_for};
 use crate::outbox::{Key, Outbox, follows};
 use crate::replica::{Replica, as_gauge};
 use crate::till::{Desks, Question, TillStep};
-use crate::{LEASE_KEY, Pulse, Role, intake, observe};
+use crate::{LEASE_KEY, Role, intake, observe};
 
 /// How often a leader shows that it lives, and looks what has come due outside.
 const BEAT: Duration = Duration::from_millis(500);
@@ -144,7 +144,7 @@ impl Leader {
         })
     }
 
-    pub(crate) async fn serve(&mut self, role: &Role, lease: &mut HeldLease, pulse: &Pulse<'_>) -> Ended {
+    pub(crate) async fn serve(&mut self, role: &Role, lease: &mut HeldLease, pulse: &Pulse) -> Ended {
         let drained = role.kit.drain.token();
         let mut beat = tokio::time::interval(BEAT);
         loop {
@@ -175,7 +175,7 @@ impl Leader {
         }
     }
 
-    async fn take(&mut self, role: &Role, pulse: &Pulse<'_>, step: Step) -> Result<()> {
+    async fn take(&mut self, role: &Role, pulse: &Pulse, step: Step) -> Result<()> {
         match step {
             Step::Lost => Err(anyhow!("the lease was lost")),
             Step::Acknowledged((outcome, sent, follows)) => {
@@ -358,13 +358,11 @@ impl Leader {
         }
     }
 
-    fn show(&self, role: &Role, pulse: &Pulse<'_>) {
+    fn show(&self, role: &Role, pulse: &Pulse) {
         if let Some(Waiting { not_yet, .. }) = &self.waits {
-            pulse.health.beat();
-            pulse.health.set_detail(waits_for(not_yet));
+            pulse.lives(waits_for(not_yet));
         } else if self.wrote > 0 {
-            pulse.health.beat();
-            pulse.health.set_detail("leading");
+            pulse.lives("leading");
         } else {
             pulse.beat("leading");
         }

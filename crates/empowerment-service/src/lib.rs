@@ -28,8 +28,7 @@ use protocol::SubjectToken;
 use protocol::formats::later_in;
 use protocol::ids::GatewayId;
 use protocol::subjects::Subjects;
-use service::{HealthHandle, Kit};
-use tokio::time::Instant;
+use service::{Kit, Pulse};
 
 use crate::http::Shop;
 use crate::lead::Ended;
@@ -44,10 +43,6 @@ const REREAD_PAUSE: Duration = Duration::from_millis(500);
 
 /// The lease of who leads, and the name in metrics and health.
 const LEASE_KEY: &str = "empowerment";
-/// Times in a row that leading ended without one new record before this process no longer says that it lives.
-const FUTILE_MAX: u32 = 3;
-/// How long one that was so has to go on before it says again that it lives; what fails, fails sooner.
-const DOUBT: Duration = Duration::from_secs(15);
 
 /// What the loops of this role share.
 #[derive(Clone)]
@@ -106,16 +101,15 @@ async fn mailbox(kit: &Kit, bus: &Bus, sealer: &Sealer) -> Result<Option<Mailbox
 
 /// Follows, leads, and begins anew from the log whenever leading ends: the log is all the truth there is.
 async fn run(role: Role) -> Result<()> {
-    let health = role.kit.health.register("empowerment");
+    let mut pulse = Pulse::new(role.kit.health.register("empowerment"));
     let drained = role.kit.drain.token();
     let mut led_before = false;
-    let mut futile = 0;
     role.kit.metrics.leads.set([LEASE_KEY], 0.0);
-    health.set_detail("reading the log");
+    pulse.tell("reading the log");
     while !drained.is_cancelled() {
         let replica = tokio::select! {
             () = drained.cancelled() => break,
-            replica = Replica::recover(&role, &health) => replica,
+            replica = Replica::recover(&role, &pulse) => replica,
         };
         let mut replica = match replica {
             Ok(replica) => replica,
@@ -123,8 +117,7 @@ async fn run(role: Role) -> Result<()> {
             Err(error) if later_in(error.chain()).is_some() => return Err(error),
             Err(error) => {
                 tracing::warn!(error = format!("{error:#}"), "failed to read the log, trying again");
-                // Without a beat readiness turns red, and this is what it says then.
-                health.set_detail(format!("failed to read the log: {error}"));
+                pulse.fails(format!("failed to read the log: {error}"));
                 tokio::select! {
                     () = drained.cancelled() => break,
                     () = tokio::time::sleep(REREAD_PAUSE) => {}
@@ -132,10 +125,7 @@ async fn run(role: Role) -> Result<()> {
                 continue;
             }
         };
-        let pulse = Pulse::new(&health, futile >= FUTILE_MAX);
-        if !pulse.is_futile() {
-            health.set_detail("standing by");
-        }
+        pulse.stands_by();
         let held = tokio::select! {
             () = drained.cancelled() => break,
             held = take_lead(&role) => held,
@@ -154,45 +144,12 @@ async fn run(role: Role) -> Result<()> {
                 return Err(error);
             }
             tracing::warn!(error = format!("{error:#}"), "begins anew from the log");
-            futile = if wrote > 0 { 0 } else { futile + 1 };
-            if futile >= FUTILE_MAX {
-                tracing::error!(error = format!("{error:#}"), "cannot lead");
-                health.set_detail(format!("cannot lead: {error:#}"));
-            }
+            pulse.ended(wrote, format_args!("{error:#}"));
             tokio::time::sleep(RESYNC_PAUSE).await;
         }
     }
-    health.retire();
+    pulse.retire();
     Ok(())
-}
-
-/// Whether this process may say that it lives: one that comes to the lead again and again and writes nothing does not, until it has
-/// led, or stood by, for a while. Where nothing is to be written, that is all there is to see.
-struct Pulse<'a> {
-    health: &'a HealthHandle,
-    is_doubted: bool,
-    since: Instant,
-}
-
-impl<'a> Pulse<'a> {
-    fn new(health: &'a HealthHandle, is_doubted: bool) -> Self {
-        Self { health, is_doubted, since: Instant::now() }
-    }
-
-    fn is_futile(&self) -> bool {
-        self.is_doubted && self.since.elapsed() < DOUBT
-    }
-
-    /// Says that it lives, and what it does if it was doubted.
-    fn beat(&self, does: &str) {
-        if self.is_futile() {
-            return;
-        }
-        self.health.beat();
-        if self.is_doubted {
-            self.health.set_detail(does);
-        }
-    }
 }
 
 async fn take_lead(role: &Role) -> Result<HeldLease> {
@@ -201,26 +158,4 @@ async fn take_lead(role: &Role) -> Result<HeldLease> {
     Lease::acquire(&role.leases, LEASE_KEY, &role.me.to_string(), ttl, &cancel)
         .await
         .context("take the lease of the empowerment worker")
-}
-
-#[cfg(test)]
-mod tests {
-    use service::health::LoopState;
-    use service::{Clock, Health};
-
-    use super::*;
-
-    #[test]
-    fn who_led_in_vain_says_that_it_lives_once_it_has_gone_on_for_a_while() {
-        let health = Health::new(Clock::system(), Duration::from_secs(10));
-        let handle = health.register("worker");
-        handle.set_detail("cannot lead");
-        let says = || health.report().loops.first().map(|one| (one.detail.clone(), one.state));
-        let mut pulse = Pulse::new(&handle, true);
-        pulse.beat("standing by");
-        assert_eq!(says(), Some(("cannot lead".to_owned(), LoopState::Starting)));
-        pulse.since = Instant::now().checked_sub(DOUBT).unwrap();
-        pulse.beat("standing by");
-        assert_eq!(says(), Some(("standing by".to_owned(), LoopState::Beating)));
-    }
 }

@@ -4,9 +4,9 @@ use anyhow::{Result, anyhow};
 use bus::{Tail, TailItem, TailOptions};
 use empowerment_core::State;
 use protocol::{RemedyRecord, formats, streams};
-use service::HealthHandle;
+use service::Pulse;
 
-use crate::{LEASE_KEY, Pulse, Role};
+use crate::{LEASE_KEY, Role};
 
 /// How often a long recovery shows that it lives, records.
 const BEAT_EVERY: u64 = 1024;
@@ -25,31 +25,31 @@ pub(crate) struct Replica {
 
 impl Replica {
     /// Loads the latest usable snapshot, or none, and applies all records after it.
-    pub(crate) async fn recover(role: &Role, health: &HealthHandle) -> Result<Self> {
+    pub(crate) async fn recover(role: &Role, pulse: &Pulse) -> Result<Self> {
         let usage = role.bus.stream_usage(streams::REMEDIES).await?;
         let (state, contacts_read) = role.snapshots.load().await.unwrap_or_default();
         let tail =
             Tail::open(&role.bus, streams::REMEDIES, state.log_seq() + 1, TailOptions::default()).await?;
         let mut replica = Self { state, contacts_read, since_snapshot: 0, tail };
-        replica.catch_up(usage.last_seq, health).await?;
+        replica.catch_up(usage.last_seq, pulse).await?;
         tracing::info!(log_seq = replica.state.log_seq(), "log of remedies read");
         Ok(replica)
     }
 
     /// Applies records until the state stands at `log_seq`.
-    pub(crate) async fn catch_up(&mut self, log_seq: u64, health: &HealthHandle) -> Result<()> {
+    pub(crate) async fn catch_up(&mut self, log_seq: u64, pulse: &Pulse) -> Result<()> {
         while self.state.log_seq() < log_seq {
             let item = self.tail.next().await?;
             self.apply(&item)?;
             if item.seq % BEAT_EVERY == 0 {
-                health.beat();
+                pulse.reads();
             }
         }
         Ok(())
     }
 
     /// Follows the log until the tail fails.
-    pub(crate) async fn follow(&mut self, role: &Role, pulse: &Pulse<'_>) -> anyhow::Error {
+    pub(crate) async fn follow(&mut self, role: &Role, pulse: &Pulse) -> anyhow::Error {
         let mut beat = tokio::time::interval(BEAT);
         loop {
             tokio::select! {

@@ -17,8 +17,11 @@ const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
 /// just begun to lead may tell of an end that it has passed long ago.
 const DOUBT: Duration = Duration::from_secs(3);
 const DOUBT_PAUSE: Duration = Duration::from_millis(100);
-/// What fills a sequence that nobody will read.
-const FILLER: &[u8] = b"{}";
+/// What fills a sequence that stands for a lost input. Where others publish meanwhile, some of it comes to lie behind what the log has
+/// consumed: whoever reads it passes it by, since nobody said anything in it.
+const FILLER: &[u8] = br#"{"filler":true}"#;
+/// What earlier builds filled with.
+const FILLER_BEFORE: &[u8] = b"{}";
 /// Most inputs looked at; what the disk had not yet written is far less.
 const LOOKED_AT_MAX: u64 = 100_000;
 
@@ -35,10 +38,10 @@ pub(crate) async fn mend(role: &Role, state: &State) -> Result<()> {
     }
     if usage.last_seq < consumed {
         let filled = fill(consumed, || filler(role)).await?;
-        // What the server acknowledged says where the stream ends; what it told before may have been old.
-        if filled.ends_at <= consumed {
+        if filled.lost > 0 {
             tracing::error!(
-                lost = filled.fillers,
+                lost = filled.lost,
+                fillers = filled.fillers,
                 "INBOUND ends before what the log has consumed: the disk lost its end; what the log holds is whole"
             );
         }
@@ -65,11 +68,17 @@ async fn usage(role: &Role, consumed: u64) -> Result<StreamUsage> {
     }
 }
 
+/// Whether an item of INBOUND only fills a place.
+pub(crate) fn is_filler(payload: &[u8]) -> bool {
+    payload == FILLER
+}
+
 /// What was filled.
 #[derive(Debug, PartialEq, Eq)]
 struct Filled {
     fillers: u64,
-    ends_at: u64,
+    /// Places that the stream had lost. What the server acknowledged first says where it ended; what it told before may have been old.
+    lost: u64,
 }
 
 /// Publishes fillers until the stream ends at `consumed` or behind it, by the sequences that the server acknowledges.
@@ -77,12 +86,15 @@ async fn fill<F: Future<Output = Result<u64>>>(
     consumed: u64,
     mut publish: impl FnMut() -> F,
 ) -> Result<Filled> {
-    let mut filled = Filled { fillers: 0, ends_at: 0 };
-    while filled.ends_at < consumed {
-        filled.ends_at = publish().await?;
-        filled.fillers += 1;
+    let (mut fillers, mut lost, mut ends_at) = (0, 0, 0);
+    while ends_at < consumed {
+        ends_at = publish().await?;
+        if fillers == 0 {
+            lost = (consumed + 1).saturating_sub(ends_at);
+        }
+        fillers += 1;
     }
-    Ok(filled)
+    Ok(Filled { fillers, lost })
 }
 
 /// Gives its sequence.
@@ -103,7 +115,7 @@ async fn strays(role: &Role, state: &State, first_seq: u64) -> Result<Vec<TailIt
         if item.published_at_ms <= consumed_at.0 {
             break;
         }
-        if item.payload != FILLER {
+        if !is_filler(&item.payload) && item.payload != FILLER_BEFORE {
             found.push(item);
         }
     }
@@ -136,9 +148,11 @@ async fn publish(role: &Role, id: &str, payload: bytes::Bytes) -> Result<u64> {
 mod tests {
     use super::*;
 
-    async fn filled(consumed: u64, mut ends_at: u64) -> Filled {
+    /// `others` publish before each filler but the first.
+    async fn filled(consumed: u64, mut ends_at: u64, others: u64) -> Filled {
+        let mut beside = 0;
         let next = || {
-            ends_at += 1;
+            ends_at += 1 + std::mem::replace(&mut beside, others);
             std::future::ready(Ok(ends_at))
         };
         fill(consumed, next).await.unwrap()
@@ -146,8 +160,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_lost_end_is_filled_and_an_end_that_was_only_told_wrong_is_found_by_one() {
-        assert_eq!(filled(1_000, 990).await, Filled { fillers: 10, ends_at: 1_000 });
+        assert_eq!(filled(1_000, 990, 0).await, Filled { fillers: 10, lost: 10 });
         // The stream went on behind what the log consumed, whatever its server said of it.
-        assert_eq!(filled(1_000, 2_500).await, Filled { fillers: 1, ends_at: 2_501 });
+        assert_eq!(filled(1_000, 2_500, 0).await, Filled { fillers: 1, lost: 0 });
+    }
+
+    #[tokio::test]
+    async fn what_others_publish_meanwhile_hides_no_loss() {
+        assert_eq!(filled(1_000, 990, 4).await, Filled { fillers: 3, lost: 10 });
+        assert_eq!(filled(1_000, 999, 4).await, Filled { fillers: 1, lost: 1 });
     }
 }

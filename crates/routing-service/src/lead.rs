@@ -13,7 +13,6 @@ use protocol::formats::NotYet;
 use protocol::ids::GatewayId;
 use protocol::{Cause, Input, Millis, Record, formats, streams};
 use routing_core::State;
-use service::failpoint;
 use service::spans::Span;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -23,7 +22,7 @@ use crate::clock::{AHEAD_MAX, LogClock};
 use crate::explain::{Question, Questions};
 use crate::replica::{Replica, as_gauge};
 use crate::traced::{Deciding, Traced};
-use crate::{LEASE_KEY, Pulse, Role, gateways, inbound, observe};
+use crate::{LEASE_KEY, Role, gateways, inbound, observe};
 
 /// How often a leader shows that it lives, and shows the floor.
 const BEAT: Duration = Duration::from_millis(500);
@@ -53,16 +52,14 @@ pub(crate) async fn lead(
     role: &Role,
     mut replica: Replica,
     mut lease: HeldLease,
-    pulse: &Pulse<'_>,
+    pulse: &Pulse,
     led_before: bool,
 ) -> Ended {
-    let fenced = match fence(role, &mut replica, &lease, pulse).await {
+    let fenced = match fence(role, &mut replica, pulse).await {
         Ok(leader) => leader,
         Err(error) => return Ended::SteppedDown { error, wrote: 0 },
     };
-    if !pulse.is_futile() {
-        pulse.health.set_detail("leading");
-    }
+    pulse.tell("leading");
     if !led_before {
         role.kit.metrics.takeovers_total.inc();
     }
@@ -80,12 +77,12 @@ pub(crate) async fn lead(
 }
 
 /// Appends the takeover: from its acknowledgement on nothing that an older leader has in flight can land.
-async fn fence(role: &Role, replica: &mut Replica, lease: &HeldLease, pulse: &Pulse<'_>) -> Result<Leader> {
+async fn fence(role: &Role, replica: &mut Replica, lease: &HeldLease, pulse: &Pulse) -> Result<Leader> {
     let (mut tries, mut waited) = (0, false);
     while tries < FENCE_TRIES {
         check_clock(role).await?;
         let usage = role.bus.stream_usage(streams::CONTACTS).await?;
-        replica.catch_up(usage.last_seq, pulse.health).await?;
+        replica.catch_up(usage.last_seq, pulse).await?;
         let now = Millis(role.kit.clock.unix_ms());
         let record = routing_core::decide(&replica.state, Cause::Takeover { leader: role.me }, now)?;
         let payload = Bytes::from(serde_json::to_vec(&record)?);
@@ -128,9 +125,8 @@ fn waits_for(not_yet: &NotYet) -> String {
 }
 
 /// Waits a moment, with the lease, until the fence may be tried again that somebody who lives could not read.
-async fn wait_for_readers(role: &Role, lease: &HeldLease, pulse: &Pulse<'_>, not_yet: &NotYet) -> Result<()> {
-    pulse.health.beat();
-    pulse.health.set_detail(waits_for(not_yet));
+async fn wait_for_readers(role: &Role, lease: &HeldLease, pulse: &Pulse, not_yet: &NotYet) -> Result<()> {
+    pulse.lives(waits_for(not_yet));
     let drained = role.kit.drain.token();
     tokio::select! {
         () = drained.cancelled() => Err(anyhow!("the process ends")),
@@ -252,7 +248,7 @@ impl Leader {
         })
     }
 
-    async fn serve(&mut self, role: &Role, lease: &mut HeldLease, pulse: &Pulse<'_>) -> Ended {
+    async fn serve(&mut self, role: &Role, lease: &mut HeldLease, pulse: &Pulse) -> Ended {
         let drained = role.kit.drain.token();
         let mut beat = tokio::time::interval(BEAT);
         loop {
@@ -327,6 +323,9 @@ impl Leader {
 
     async fn input(&mut self, role: &Role, item: Result<TailItem, bus::TailError>) -> Result<()> {
         let item = item.context("read INBOUND")?;
+        if inbound::is_filler(&item.payload) {
+            return Ok(());
+        }
         let span = self.traced.input(&item);
         let cause = cause(&item)?;
         let record = match routing_core::transition(&mut self.state, cause, self.clock.now()) {
@@ -385,13 +384,11 @@ impl Leader {
         Ok(())
     }
 
-    fn show(&mut self, role: &Role, pulse: &Pulse<'_>) {
+    fn show(&mut self, role: &Role, pulse: &Pulse) {
         if let Some(Waiting { not_yet, .. }) = &self.waits {
-            pulse.health.beat();
-            pulse.health.set_detail(waits_for(not_yet));
+            pulse.lives(waits_for(not_yet));
         } else if self.wrote > 0 {
-            pulse.health.beat();
-            pulse.health.set_detail("leading");
+            pulse.lives("leading");
         } else {
             pulse.beat("leading");
         }

@@ -5,10 +5,10 @@ use bus::{BATCH_MAX, Tail, TailItem, TailOptions};
 use futures_util::FutureExt;
 use protocol::{Record, formats, streams};
 use routing_core::State;
-use service::HealthHandle;
+use service::Pulse;
 use tokio::task::JoinHandle;
 
-use crate::{Pulse, Role};
+use crate::Role;
 
 /// Most records decoded in one go.
 const DECODED_AT_ONCE: usize = 1024;
@@ -28,20 +28,20 @@ pub(crate) struct Replica {
 
 impl Replica {
     /// Loads the latest usable snapshot, or none, and applies all records after it.
-    pub(crate) async fn recover(role: &Role, health: &HealthHandle) -> Result<Self> {
+    pub(crate) async fn recover(role: &Role, pulse: &Pulse) -> Result<Self> {
         let usage = role.bus.stream_usage(streams::CONTACTS).await?;
         let state = role.snapshots.load().await.unwrap_or_default();
         let options = TailOptions { batch: BATCH_MAX, ..TailOptions::default() };
         let tail = Tail::open(&role.bus, streams::CONTACTS, state.log_seq() + 1, options).await?;
         let mut replica = Self { state, since_snapshot: 0, tail };
-        replica.catch_up(usage.last_seq, health).await?;
+        replica.catch_up(usage.last_seq, pulse).await?;
         tracing::info!(log_seq = replica.state.log_seq(), "log read");
         Ok(replica)
     }
 
     /// Applies records until the state stands at `log_seq`. While some are applied, the next ones are read and decoded: decoding is
     /// the dearest part of a long recovery.
-    pub(crate) async fn catch_up(&mut self, log_seq: u64, health: &HealthHandle) -> Result<()> {
+    pub(crate) async fn catch_up(&mut self, log_seq: u64, pulse: &Pulse) -> Result<()> {
         let mut read = self.state.log_seq();
         let mut decoding: Option<JoinHandle<Result<Decoded>>> = None;
         while read < log_seq {
@@ -49,11 +49,11 @@ impl Replica {
             read = items.last().map_or(read, |item| item.seq);
             let next = tokio::task::spawn_blocking(move || items.iter().map(decode).collect());
             if let Some(before) = decoding.replace(next) {
-                self.apply_all(before.await??, health)?;
+                self.apply_all(before.await??, pulse)?;
             }
         }
         match decoding {
-            Some(last) => self.apply_all(last.await??, health),
+            Some(last) => self.apply_all(last.await??, pulse),
             None => Ok(()),
         }
     }
@@ -70,16 +70,16 @@ impl Replica {
         Ok(items)
     }
 
-    fn apply_all(&mut self, records: Decoded, health: &HealthHandle) -> Result<()> {
+    fn apply_all(&mut self, records: Decoded, pulse: &Pulse) -> Result<()> {
         for (seq, record) in records {
             self.apply(seq, &record)?;
         }
-        health.beat();
+        pulse.reads();
         Ok(())
     }
 
     /// Follows the log until the tail fails.
-    pub(crate) async fn follow(&mut self, role: &Role, pulse: &Pulse<'_>) -> anyhow::Error {
+    pub(crate) async fn follow(&mut self, role: &Role, pulse: &Pulse) -> anyhow::Error {
         let mut beat = tokio::time::interval(BEAT);
         loop {
             tokio::select! {

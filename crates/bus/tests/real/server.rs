@@ -69,3 +69,20 @@ async fn a_port_taken_by_another_is_told_with_the_servers_words() {
     let started = SupervisedServer::start(dir.path()).await.map(|_| ());
     assert!(matches!(started, Err(ServerError::PortTaken(_))), "{started:?}");
 }
+
+#[tokio::test]
+async fn a_port_that_a_dying_server_holds_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = SupervisedServer::start(dir.path()).await.unwrap();
+    let url = server.settings().url;
+    server.stop().await;
+    let address: std::net::SocketAddr = url.strip_prefix("nats://").unwrap().parse().unwrap();
+    assert!(address.port() < 32_768, "what the system gives to whoever connects: {address}");
+    let dying = std::net::TcpListener::bind(address).unwrap();
+    let dies = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        drop(dying);
+    };
+    let (started, ()) = tokio::join!(SupervisedServer::start(dir.path()), dies);
+    Bus::connect(&started.unwrap().settings()).await.unwrap();
+}

@@ -52,7 +52,10 @@ pub(super) async fn come_online(
     loop {
         match receive(&mut socket).await? {
             Some(ToDesk::Settled { outcome: Outcome::Done, .. }) => break,
-            Some(ToDesk::Settled { .. } | ToDesk::Error { .. }) | None => bail!("could not go online"),
+            Some(refused @ (ToDesk::Settled { .. } | ToDesk::Error { .. })) => {
+                bail!("could not go online: {refused:?}")
+            }
+            None => bail!("could not go online: the socket was closed"),
             Some(_) => {}
         }
     }

@@ -19,6 +19,7 @@ use protocol::{ChannelKind, Input, InputBody, Millis, SubjectToken};
 use service::Kit;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
+use tokio::time::Instant;
 
 use super::desk_client::{self, Seen};
 use crate::boot;
@@ -26,6 +27,9 @@ use crate::roles::{self, Role, Running, Shared};
 
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
 const SESSION_MS: u64 = 24 * 3_600_000;
+/// How long an agent may be unknown to the roles, and how often they are asked again.
+const KNOWN_WITHIN: Duration = Duration::from_secs(30);
+const KNOWN_PAUSE: Duration = Duration::from_millis(100);
 /// Contacts that one agent of the bench takes at once.
 const CAPACITY: u16 = 4;
 /// What a customer says; as long as a usual chat message.
@@ -81,8 +85,14 @@ impl Floor {
                 let now = Millis(self.shared.kit.clock.unix_ms());
                 let row = serde_json::to_vec(&SessionRow::new(agent, now, now.plus(SESSION_MS)))?;
                 sessions.put(&bus::token_hash(&token), row.into()).await?;
-                let came = desk_client::come_online(address, &token, self.tell.clone()).await;
-                came.context("bring an agent online")
+                let known_until = Instant::now() + KNOWN_WITHIN;
+                loop {
+                    match desk_client::come_online(address, &token, self.tell.clone()).await {
+                        // A large configuration takes the roles a moment to read.
+                        Err(_) if Instant::now() < known_until => tokio::time::sleep(KNOWN_PAUSE).await,
+                        came => return came.context("bring an agent online"),
+                    }
+                }
             }
         };
         let agents = self.agents.iter().take(until).skip(before);
