@@ -143,14 +143,15 @@ pub(crate) async fn list(
 ) -> Result<Json<Listed>, Problem> {
     let Query(page) = page.map_err(|rejection| problems::query("after, limit and order", &rejection))?;
     let limit = page.limit.unwrap_or(PAGE);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        let detail = format!("use limit=1 to limit={PAGE_MAX}, and after=<next> for more");
+    if limit > PAGE_MAX {
+        let detail = format!("use limit=0, for their number alone, to limit={PAGE_MAX}, and after=<next> for more");
         return Err(unprocessable("limit_out_of_range", format!("the limit is {limit}"), detail));
     }
     // One more than asked for tells whether there is a next page.
-    let mut stored = match page.order {
-        Order::Oldest => read(&api, page.after, limit + 1).await?,
-        Order::Newest => newest(&api, page.after, limit + 1).await?,
+    let mut stored = match (limit, page.order) {
+        (0, _) => Vec::new(),
+        (_, Order::Oldest) => read(&api, page.after, limit + 1).await?,
+        (_, Order::Newest) => newest(&api, page.after, limit + 1).await?,
     };
     let more = stored.len() > limit;
     stored.truncate(limit);

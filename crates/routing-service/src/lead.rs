@@ -14,6 +14,7 @@ use protocol::ids::GatewayId;
 use protocol::{Cause, Input, Millis, Record, formats, streams};
 use routing_core::State;
 use service::spans::Span;
+use service::{Pulse, failpoint};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -55,7 +56,7 @@ pub(crate) async fn lead(
     pulse: &Pulse,
     led_before: bool,
 ) -> Ended {
-    let fenced = match fence(role, &mut replica, pulse).await {
+    let fenced = match fence(role, &mut replica, &lease, pulse).await {
         Ok(leader) => leader,
         Err(error) => return Ended::SteppedDown { error, wrote: 0 },
     };

@@ -492,7 +492,11 @@ fn parked() -> Vec<Line> {
         get("/api/v1/parked", "parked", "What could not be used and waits for a person, without its words.")
             .asks(vec![
                 cursor(),
-                limit(parked::PAGE, parked::PAGE_MAX),
+                query(
+                    "limit",
+                    json!({ "type": "integer", "minimum": 0, "maximum": parked::PAGE_MAX, "default": parked::PAGE }),
+                    "About how many; 0 tells only how many wait in all.",
+                ),
                 query("order", json!({ "type": "string", "enum": ["oldest", "newest"], "default": "oldest" }), "Which come first."),
             ])
             .gives(200, of::<parked::Listed>())

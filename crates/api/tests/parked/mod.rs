@@ -237,6 +237,8 @@ async fn the_newest_come_first_where_that_is_asked_for_and_pages_follow_on_past_
         }
     }
     assert_eq!(found, ids);
+    let (_, number) = house.get("parked?limit=0").await;
+    assert_eq!((&number["items"], &number["total"], number.get("next")), (&json!([]), &json!(4), None));
     let (status, problem) = house.get("parked?order=sideways").await;
     assert_eq!((status, &problem["code"]), (422, &json!("query_malformed")));
     house.close().await;

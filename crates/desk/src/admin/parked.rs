@@ -13,7 +13,7 @@ use crate::sessions::Session;
 use crate::{Gateway, pages};
 
 /// The route of the API; its answer tells how many there are in all.
-const PATH: &str = "/api/v1/parked?limit=1";
+const PATH: &str = "/api/v1/parked?limit=0";
 
 /// How many items are parked; `null` while that is not known, and for who does not supervise all queues. It is asked for every minute
 /// by every desk of who supervises, so that a no is none that anybody has to look at.
