@@ -144,7 +144,8 @@ pub(crate) async fn list(
     let Query(page) = page.map_err(|rejection| problems::query("after, limit and order", &rejection))?;
     let limit = page.limit.unwrap_or(PAGE);
     if limit > PAGE_MAX {
-        let detail = format!("use limit=0, for their number alone, to limit={PAGE_MAX}, and after=<next> for more");
+        let detail =
+            format!("use limit=0, for their number alone, to limit={PAGE_MAX}, and after=<next> for more");
         return Err(unprocessable("limit_out_of_range", format!("the limit is {limit}"), detail));
     }
     // One more than asked for tells whether there is a next page.

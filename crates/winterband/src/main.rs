@@ -154,7 +154,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Receipts(args) => receipts::run(folder, args).await,
         Command::Integration(command) => integration::run(folder, command).await,
         Command::Channel(command) => channel::run(folder, command).await,
-        Command::Views(command) => views::run(folder, command).await,
+        Command::Views(command) => Box::pin(views::run(folder, command)).await,
         Command::Audit(command) => audit::run(folder, command).await,
         Command::Backup(args) => backup::backup(folder, &args).await,
         Command::Restore(args) => Box::pin(backup::restore(folder, &args)).await,
