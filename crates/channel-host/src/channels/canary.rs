@@ -12,6 +12,9 @@ use std::time::Duration;
 
 use bus::Deadline;
 use channel::{Content, Correspondent, Inbound, Outbound, Parsed, Raw, Rejected, Verdict};
+use channel_email::Mail;
+use channel_email::sign::Key;
+use channel_email::thread::own_message;
 use channel_webhook::{Secrets, Webhook, written};
 use protocol::canary::{CanaryStep, MAILED, WORDS};
 use protocol::record::{Cause, EntryKind, Event, Record};
@@ -119,13 +122,21 @@ pub(super) async fn try_mail(
 }
 
 /// The thread of its mails.
-fn thread(channels: &Channels, key: &AccountKey) -> Hash128 {
+pub(super) fn thread(channels: &Channels, key: &AccountKey) -> Hash128 {
     channels.intake.hasher.provider_id(key.channel, &key.account, "thread of its canary customer")
 }
 
-/// Whether a mail of ours that came back is its.
-pub(super) fn is_its(channels: &Channels, key: &AccountKey, of: Hash128) -> bool {
-    of == thread(channels, key)
+/// Whose canary customer went round by this mail, and in which round; `None`: it is no such mail. It may lie in any inbox of ours: a list or a
+/// forward brings it there.
+pub(super) fn sent_round(channels: &Channels, signs: &Key, mail: &Mail) -> Option<(AccountKey, MessageId)> {
+    mail_accounts(channels).find_map(|key| {
+        let own = own_message(mail, signs, &[key.account.as_str()])?;
+        (own.thread == thread(channels, &key)).then_some((key, own.message))
+    })
+}
+
+fn mail_accounts(channels: &Channels) -> impl Iterator<Item = AccountKey> {
+    channels.accounts.keys().into_iter().filter(|key| key.channel == ChannelKind::Email)
 }
 
 /// Its mail came back by the mailbox; from here on it goes the way of all.

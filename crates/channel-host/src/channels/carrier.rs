@@ -39,7 +39,7 @@ pub(crate) trait Carrier: Send + Sync {
     fn send<'a>(&'a self, outbound: &'a Outbound<'a>, above: &'a Above<'a>) -> BoxFuture<'a, Verdict>;
 
     /// Sends the account a message of its own in this thread, which comes in again by the account; an error says what came of it. `None`: what
-    /// comes in and what goes out are two things here.
+    /// comes in and what goes out are two things here, or nobody wants it.
     fn send_itself(
         &self,
         _message: MessageId,

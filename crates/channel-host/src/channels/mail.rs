@@ -40,6 +40,8 @@ pub(crate) struct Mailbox {
     pub(super) grouping: Grouping,
     /// How long a server's silence in IDLE is believed.
     pub(super) poll_every: Duration,
+    /// Whether its canary customer goes round by mail as well.
+    pub(super) canary_mail: bool,
 }
 
 /// A server.
@@ -105,6 +107,8 @@ struct EmailTable {
     send_bytes_max: usize,
     #[serde(default = "poll_every", with = "duration")]
     poll_every: Duration,
+    #[serde(default = "yes")]
+    canary_mail: bool,
 }
 
 #[derive(Deserialize)]
@@ -128,6 +132,10 @@ fn send_bytes_max() -> usize {
 
 fn poll_every() -> Duration {
     Duration::from_secs(240)
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Reads a table `[[email]]`.
@@ -167,6 +175,7 @@ pub(super) fn account(
         folder: table.folder,
         grouping: table.grouping,
         poll_every: table.poll_every,
+        canary_mail: table.canary_mail,
         email,
     };
     let carrier = smtp::MailCarrier::new(&mailbox)?;

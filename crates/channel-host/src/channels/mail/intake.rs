@@ -7,8 +7,8 @@ use bytes::Bytes;
 use channel::known::{Known, PersonKey};
 use channel::{Content, Inbound, MailHead, Parsed, Rejected};
 use channel_email::html::{CleanOptions, RemoteImages, clean};
-use channel_email::thread::{Evidence, Found, OfSender, Place, SubjectTokens, decide, evidence, own_message};
-use channel_email::{Email, Mail, Part, Sorted, participant};
+use channel_email::thread::{Evidence, Found, OfSender, Place, SubjectTokens, decide, evidence};
+use channel_email::{Mail, Part, Sorted, participant};
 use protocol::content::Attachment;
 use protocol::input::MessageThread;
 use protocol::limits::{ALIASES_MAX, ATTACHMENTS_MAX, FILE_NAME_BYTES_MAX};
@@ -37,7 +37,7 @@ struct Threaded {
 pub(super) enum Taken {
     /// Somebody's: it stays in its mailbox.
     Theirs,
-    /// That of the account's canary customer, which nobody wants to see there.
+    /// That of a canary customer, which nobody wants to see there.
     Canary,
 }
 
@@ -55,6 +55,15 @@ pub(super) async fn take(
     let raw = Bytes::from(raw);
     let email = mailbox.email.clone();
     let sorted = sort(&channels.intake.hasher, raw.clone(), move |raw| email.sort(raw)).await;
+    if let Some(mail) = &sorted.mail
+        && let Some((of, message)) = canary::sent_round(channels, &mailbox.email.key, mail)
+    {
+        // A copy of another account's is waited for there and not here.
+        if of == *key {
+            canary::came_back(channels, key, message).await?;
+        }
+        return Ok(Taken::Canary);
+    }
     match sorted.parsed {
         Parsed::Message(mut inbound) => {
             let head = inbound.content.mail.get_or_insert_with(|| Box::new(MailHead::default()));
@@ -67,12 +76,6 @@ pub(super) async fn take(
         }
         // Our own words came back: a copy to ourselves, a list, a loop.
         Parsed::Echo { .. } => {
-            let Email { key: signs, inbox, .. } = &mailbox.email;
-            let own = sorted.mail.as_ref().and_then(|mail| own_message(mail, signs, &[inbox.as_str()]));
-            if let Some(own) = own.filter(|own| canary::is_its(channels, key, own.thread)) {
-                canary::came_back(channels, key, own.message).await?;
-                return Ok(Taken::Canary);
-            }
             channels.intake.kit.metrics.duplicates_total.inc([key.channel.as_str()]);
         }
         Parsed::Signal(never) => match never {},
@@ -349,11 +352,21 @@ fn attachment(object: Hash128, name: &str, media_type: &str, bytes: usize, inlin
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use bus::MasterKey;
+    use protocol::streams::INBOUND;
+    use protocol::{ChannelKind, SubjectToken};
+    use serde_json::json;
+    use service::Clock;
 
     use super::*;
+    use crate::channels::accounts::{Making, of_row};
+    use crate::channels::carrier::{ANSWER_WITHIN, Client};
+    use crate::channels::mail_key;
+    use crate::channels::tests::{World, world};
 
     fn hasher() -> IdHasher {
         let dir = tempfile::tempdir().unwrap();
@@ -412,7 +425,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_mail_with_a_card_is_kept_without_it_and_not_as_it_came() {
-        let world = crate::channels::tests::world(false).await;
+        let world = world(false).await;
         let ann = email_identity(&world.channels.intake.hasher, "ann@c.test", Sender::Said);
         for (last, is_card) in [(1, true), (2, false)] {
             let head = "From: ann@c.test\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n";
@@ -428,6 +441,51 @@ mod tests {
             assert_eq!(html.contains("•••• 1111 (card number removed)"), is_card, "{html}");
             assert_eq!(html.contains("4111"), !is_card, "{html}");
         }
+    }
+
+    impl World {
+        /// An inbox of ours at servers that nobody asks.
+        fn inbox(&self, name: &str) -> (AccountKey, Arc<Mailbox>) {
+            let key = AccountKey { channel: ChannelKind::Email, account: SubjectToken::new(name).unwrap() };
+            let (imap, smtp) = ("imap://127.0.0.1:9", "smtp://127.0.0.1:9");
+            let address = format!("{name}@shop.test");
+            let settings = json!({ "address": address, "imap": imap, "smtp": smtp, "password": "set" });
+            let secrets = [("password".to_owned(), "x".to_owned())].into();
+            let making = Making {
+                client: Client::new(ANSWER_WITHIN).unwrap(),
+                mail_key: mail_key(&self.channels.intake.hasher),
+                clock: Clock::system(),
+            };
+            let account = of_row(&key, settings.as_object().unwrap(), &secrets, &making).unwrap();
+            let mailbox = account.mailbox.clone().unwrap();
+            self.channels.accounts.put(account);
+            (key, mailbox)
+        }
+
+        /// What became of a mail in an inbox, and how many inputs there are then.
+        async fn takes(&self, (key, mailbox): &(AccountKey, Arc<Mailbox>), raw: &[u8]) -> (Taken, usize) {
+            let taken = take(&self.channels, key, mailbox, raw.to_vec(), false).await.unwrap();
+            let inputs = self.channels.intake.bus.read_range(INBOUND, 1, u64::MAX, 100).await.unwrap();
+            (taken, inputs.len())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_canarys_mail_is_taken_out_of_every_inbox_of_ours_and_said_by_its_own() {
+        let world = world(false).await;
+        let (support, sales) = (world.inbox("support"), world.inbox("sales"));
+        let mail = |thread| {
+            let message = MessageId(Uuid::now_v7());
+            support.1.email.to_itself(message, thread, world.channels.now()).unwrap().bytes
+        };
+        let of_canary = mail(canary::thread(&world.channels, &support.0));
+        assert_eq!(world.takes(&sales, &of_canary).await, (Taken::Canary, 0), "a list brought it there");
+        assert_eq!(world.takes(&support, &of_canary).await, (Taken::Canary, 1));
+        assert_eq!(
+            world.takes(&sales, &mail(Hash128([1; 16]))).await,
+            (Taken::Theirs, 2),
+            "its like in another thread is what any mail is"
+        );
     }
 
     #[test]

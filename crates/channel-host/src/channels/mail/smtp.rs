@@ -34,6 +34,7 @@ pub(super) struct MailCarrier {
     user: String,
     folder: String,
     auth: Auth,
+    canary_mail: bool,
     connections: Connections,
     limits: Limits,
 }
@@ -58,6 +59,7 @@ impl MailCarrier {
             user: mailbox.user.clone(),
             folder: mailbox.folder.clone(),
             auth: mailbox.auth.clone(),
+            canary_mail: mailbox.canary_mail,
             connections: Connections::new(mailbox, limits.step)?,
             limits,
         })
@@ -208,6 +210,9 @@ impl Carrier for MailCarrier {
         now: Millis,
     ) -> BoxFuture<'_, Option<Result<(), String>>> {
         Box::pin(async move {
+            if !self.canary_mail {
+                return None;
+            }
             let Some(mail) = self.email.to_itself(message, thread, now) else {
                 return Some(Err("no mail can be written to its own address".to_owned()));
             };
@@ -336,6 +341,7 @@ mod tests {
             folder: "INBOX".into(),
             grouping: channel_email::thread::Grouping::default(),
             poll_every: Duration::from_secs(1),
+            canary_mail: true,
         };
         let limits = Limits { step: Duration::from_millis(300), content: Duration::from_millis(300) };
         MailCarrier::waiting(&mailbox, limits).unwrap()
@@ -419,6 +425,16 @@ mod tests {
         {
             assert_eq!(judged(at, no).await, Verdict::Failed { reason }, "{at}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_account_that_is_left_out_sends_itself_no_mail() {
+        let mut carrier = carrier(server("nothing", Does::Nothing).await);
+        carrier.canary_mail = false;
+        let (message, thread) = (MessageId(uuid::Uuid::now_v7()), Hash128([1; 16]));
+        assert_eq!(carrier.send_itself(message, thread, Millis(17)).await, None);
+        carrier.canary_mail = true;
+        assert!(carrier.send_itself(message, thread, Millis(17)).await.is_some());
     }
 
     #[tokio::test]
