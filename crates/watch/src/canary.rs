@@ -106,7 +106,7 @@ enum Way {
 
 impl Way {
     async fn attempt(
-        &self,
+        &mut self,
         message: MessageId,
         expected: &mut Expected,
         progress: &mut Progress,
@@ -238,7 +238,12 @@ async fn play(canaries: &Canaries, account: &Account, way: &mut Way) -> Progress
     }
 }
 
-async fn round(canaries: &Canaries, account: &Account, way: &Way, within: Duration) -> (Progress, Expected) {
+async fn round(
+    canaries: &Canaries,
+    account: &Account,
+    way: &mut Way,
+    within: Duration,
+) -> (Progress, Expected) {
     let message = MessageId(Uuid::now_v7());
     let mut expected = canaries.heard.expect(message);
     let mut progress = Progress::begin();

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::channels::Channels;
 use crate::channels::book::AccountKey;
-use crate::channels::carrier::{Carrier as _, Client, Door as _, Finding, Http};
+use crate::channels::carrier::{Carrier as _, Client, Door as _, Finding, Http, ToItself};
 use crate::intake::{NotTaken, Said};
 
 /// How old an answer may be: nobody waits for an older one.
@@ -87,37 +87,42 @@ pub(super) fn receive(channels: &Channels, key: &AccountKey, raw: &Raw<'_>) -> O
 }
 
 /// How a mail account was tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Tried {
     /// Both of its servers let us in: the canary goes on from here.
     LetIn,
     /// It has been sent round by mail, and goes on when that has come back.
     Mailed,
+    /// A server does not let us in or is not reached, for this reason; no mail was offered.
+    NotLetIn(String),
+    /// Both let us in, and a mail was offered and not taken, for this reason.
+    NotTaken(String),
 }
 
-/// Tries the servers of a mail account as its canary customer asks; an error says what is wrong.
+/// Tries the servers of a mail account as its canary customer asks.
 pub(super) async fn try_mail(
     channels: &Channels,
     key: &AccountKey,
     items: &[Result<Parsed<()>, Rejected>],
-) -> Result<Tried, String> {
+) -> Tried {
     let Some(account) = channels.accounts.get(key) else {
-        return Err("the account is not set up any more".to_owned());
+        return Tried::NotLetIn("the account is not set up any more".to_owned());
     };
     let found = account.carrier.check(channels.now()).await;
     let wrong = |Finding { what, found }: Finding| found.err().map(|words| format!("{what}: {words}"));
     if let Some(words) = found.into_iter().find_map(wrong) {
-        return Err(words);
+        return Tried::NotLetIn(words);
     }
     let asks = |item: &Result<Parsed<()>, Rejected>| {
         let Ok(Parsed::Message(said)) = item else { return None };
         if said.content.text == MAILED { said.provider_id.parse::<MessageId>().ok() } else { None }
     };
-    let Some(message) = items.iter().find_map(asks) else { return Ok(Tried::LetIn) };
+    let Some(message) = items.iter().find_map(asks) else { return Tried::LetIn };
     match account.carrier.send_itself(message, thread(channels, key), channels.now()).await {
-        Some(Ok(())) => Ok(Tried::Mailed),
-        Some(Err(words)) => Err(words),
-        None => Ok(Tried::LetIn),
+        Some(ToItself::HandedOver) => Tried::Mailed,
+        Some(ToItself::NotTaken(words)) => Tried::NotTaken(words),
+        Some(ToItself::NotOffered(words)) => Tried::NotLetIn(words),
+        None => Tried::LetIn,
     }
 }
 

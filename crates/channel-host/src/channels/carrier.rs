@@ -38,19 +38,30 @@ pub(crate) trait Carrier: Send + Sync {
     /// Hands one entry over.
     fn send<'a>(&'a self, outbound: &'a Outbound<'a>, above: &'a Above<'a>) -> BoxFuture<'a, Verdict>;
 
-    /// Sends the account a message of its own in this thread, which comes in again by the account; an error says what came of it. `None`: what
-    /// comes in and what goes out are two things here, or nobody wants it.
+    /// Sends the account a message of its own in this thread, which comes in again by the account. `None`: what comes in and what goes out are two
+    /// things here, or nobody wants it.
     fn send_itself(
         &self,
         _message: MessageId,
         _thread: Hash128,
         _now: Millis,
-    ) -> BoxFuture<'_, Option<Result<(), String>>> {
+    ) -> BoxFuture<'_, Option<ToItself>> {
         Box::pin(std::future::ready(None))
     }
 
     /// Tries the credentials without sending anybody anything; a line for each thing tried.
     fn check(&self, now: Millis) -> BoxFuture<'_, Vec<Finding>>;
+}
+
+/// What came of a message of an account to itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ToItself {
+    /// It was handed over; the other side may not have said that it has it.
+    HandedOver,
+    /// It was offered and not taken, for this reason.
+    NotTaken(String),
+    /// Nothing was offered: the account was not let in or not reached.
+    NotOffered(String),
 }
 
 /// What a check found.

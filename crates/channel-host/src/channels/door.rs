@@ -126,11 +126,15 @@ async fn tried(channels: &Channels, key: &AccountKey, raw: &Raw<'_>) -> Result<A
         return Err(Problem::new(StatusCode::NOT_FOUND, "nothing_posted", "nothing is posted here", detail));
     };
     match canary::try_mail(channels, key, &items).await {
-        Ok(Tried::LetIn) => take_items(channels, key, items, raw.body, None).await,
-        Ok(Tried::Mailed) => Ok(Answer { taken: 1, parked: 0 }),
-        Err(words) => {
+        Tried::LetIn => take_items(channels, key, items, raw.body, None).await,
+        Tried::Mailed => Ok(Answer { taken: 1, parked: 0 }),
+        Tried::NotLetIn(words) => {
             let title = "a mail server does not do what it is asked";
             Err(Problem::new(StatusCode::BAD_GATEWAY, "mail_server", title, words))
+        }
+        Tried::NotTaken(words) => {
+            let title = "a mail server does not take a mail";
+            Err(Problem::new(StatusCode::BAD_GATEWAY, "mail_not_taken", title, words))
         }
     }
 }

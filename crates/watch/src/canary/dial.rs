@@ -1,5 +1,6 @@
 //! Connections to our own doors, as a browser or a provider makes them.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,16 @@ pub(super) trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
 
+/// Nobody was reached, so nothing was asked of anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotReached;
+
+impl fmt::Display for NotReached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the door is not reached")
+    }
+}
+
 /// Connects to an origin, with TLS where it says https.
 pub(super) async fn dial(origin: &Uri) -> Result<Box<dyn Bytes>> {
     let host = origin.host().context("the url has no host")?;
@@ -47,6 +58,9 @@ pub(super) async fn dial(origin: &Uri) -> Result<Box<dyn Bytes>> {
 }
 
 /// Makes one request on a connection of its own: the answer's status, and its body where that is JSON and short enough.
+///
+/// # Errors
+/// [`NotReached`] where there is no connection; any other one leaves it open what was done.
 pub(super) async fn exchange(
     origin: &Uri,
     mut request: Request<Full<bytes::Bytes>>,
@@ -59,7 +73,7 @@ pub(super) async fn exchange(
 }
 
 async fn ask(origin: &Uri, request: Request<Full<bytes::Bytes>>) -> Result<(StatusCode, Value)> {
-    let line = TokioIo::new(dial(origin).await?);
+    let line = TokioIo::new(dial(origin).await.context(NotReached)?);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(line).await.context("speak HTTP")?;
     let asks = async {
         let answer = sender.send_request(request).await.context("post to the door")?;

@@ -2,7 +2,7 @@
 //! then another one sends the account a mail of its own, and waits until that has come back by the mailbox.
 //!
 //! A mail in each round would use up what a provider lets an account send. What only a mail shows, that it is carried from the one
-//! server into the mailbox, is tried less often therefore.
+//! server into the mailbox, is tried less often therefore, and a round offers one mail at most, whatever comes of it.
 
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use protocol::canary::{CanaryHop, MAILED, WORDS};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::dial::NotReached;
 use super::heard::Expected;
 use super::progress::Progress;
 use super::webhook::{UNKNOWN_ACCOUNT, Webhook};
@@ -21,8 +22,10 @@ use super::webhook::{UNKNOWN_ACCOUNT, Webhook};
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// The door's word for a mail server that does not do what is asked.
 const MAIL_SERVER: &str = "mail_server";
-/// What is said of a mail that was taken and did not come.
-const NOT_BACK: &str = "a mail to itself was taken by its server and did not come into the mailbox";
+/// Its word for one that was offered a mail and did not take it.
+const NOT_TAKEN: &str = "mail_not_taken";
+/// What is said of a mail that did not come.
+const NOT_BACK: &str = "a mail to itself was handed to its server and did not come into the mailbox";
 
 /// What it knows of its mails.
 pub(super) struct Mail {
@@ -30,31 +33,56 @@ pub(super) struct Mail {
     every: Duration,
     /// Whether this round goes by mail.
     is_mailed: bool,
-    /// When the last mail went out.
-    mailed_at: Option<Instant>,
+    /// Whether its mail may have been offered to a server.
+    is_offered: bool,
+    /// When the last mail was offered.
+    offered_at: Option<Instant>,
     /// The last one, if it did not come back.
     lost: Option<(Progress, Expected)>,
 }
 
 impl Mail {
     pub(super) fn new(post: Webhook, every: Duration) -> Self {
-        Self { post, every, is_mailed: false, mailed_at: None, lost: None }
+        Self { post, every, is_mailed: false, is_offered: false, offered_at: None, lost: None }
     }
 
     /// Has the account tried, and waits for what is posted in answer.
     pub(super) async fn attempt(
-        &self,
+        &mut self,
         message: MessageId,
         expected: &mut Expected,
         progress: &mut Progress,
     ) -> Result<()> {
+        // After its one mail a round only waits, whatever was said of that.
+        if self.is_offered || self.ask(message, progress).await? {
+            self.comes_back(expected, progress).await;
+        }
+        Ok(())
+    }
+
+    /// Has the account tried; whether there is something to wait for.
+    async fn ask(&mut self, message: MessageId, progress: &mut Progress) -> Result<bool> {
         let words = if self.is_mailed { MAILED } else { WORDS };
-        let (status, answer) = self.post.post(message, words, ANSWER_WITHIN).await?;
+        // Until the door says otherwise: who does not answer may have offered it.
+        self.is_offered = self.is_mailed;
+        let answered = self.post.post(message, words, ANSWER_WITHIN).await;
+        if answered.as_ref().is_err_and(|error| error.is::<NotReached>()) {
+            self.is_offered = false;
+        }
+        let (status, answer) = answered?;
         let of = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
         let code = of("code");
+        if code == NOT_TAKEN {
+            progress.told(of("detail").to_owned());
+            return Ok(false);
+        }
+        // Without a code it is no word of the door's, but of who stands before it and gave up.
+        if !status.is_success() && !code.is_empty() {
+            self.is_offered = false;
+        }
         if status == StatusCode::NOT_FOUND && code == UNKNOWN_ACCOUNT {
             progress.is_not_there();
-            return Ok(());
+            return Ok(false);
         }
         if code == MAIL_SERVER {
             bail!("{}", of("detail"));
@@ -65,18 +93,25 @@ impl Mail {
         if !status.is_success() {
             bail!("the door answers {} {code}", status.as_u16());
         }
+        Ok(true)
+    }
+
+    /// Waits until what the door took is answered.
+    async fn comes_back(&self, expected: &mut Expected, progress: &mut Progress) {
         if !self.is_mailed {
             progress.reached(CanaryHop::Inbound);
         }
         loop {
             let steps = expected.steps();
             if steps.decided {
+                // A mail that came back was taken, whatever the door said.
+                progress.reached(CanaryHop::Door);
                 progress.reached(CanaryHop::Inbound);
             }
             progress.learn(steps);
             if steps.delivered {
                 progress.reached(CanaryHop::Delivery);
-                return Ok(());
+                return;
             }
             expected.changed().await;
         }
@@ -85,7 +120,8 @@ impl Mail {
     /// After a round without a mail: whether another one goes by mail now.
     pub(super) fn is_due(&mut self, progress: &Progress) -> bool {
         let came_through = progress.was_there() && progress.broken().is_none();
-        self.is_mailed = came_through && self.mailed_at.is_none_or(|at| at.elapsed() >= self.every);
+        self.is_mailed = came_through && self.offered_at.is_none_or(|at| at.elapsed() >= self.every);
+        self.is_offered = false;
         self.is_mailed
     }
 
@@ -93,8 +129,8 @@ impl Mail {
     pub(super) fn came(&mut self, mut progress: Progress, expected: Expected) -> Progress {
         self.is_mailed = false;
         let broken = progress.broken();
-        // What was not taken was not sent, and is sent with the next round.
-        self.mailed_at = (broken != Some(CanaryHop::Door)).then(Instant::now);
+        // What was not offered is offered with the next round.
+        self.offered_at = std::mem::take(&mut self.is_offered).then(Instant::now);
         if broken == Some(CanaryHop::Inbound) && progress.words().is_none() {
             progress.told(NOT_BACK.to_owned());
         }
@@ -119,21 +155,52 @@ impl Mail {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::routing::post;
+    use axum::{Json, Router};
     use bus::{IdHasher, MasterKey};
     use protocol::{ChannelKind, SubjectToken};
+    use serde_json::json;
     use service::Clock;
+    use tokio::net::TcpListener;
+    use tokio_util::sync::{CancellationToken, DropGuard};
     use uuid::Uuid;
 
     use super::*;
     use crate::canary::heard::Heard;
 
     const HOUR: Duration = Duration::from_secs(3600);
+    /// Where nobody listens.
+    const NOWHERE: &str = "http://127.0.0.1:9";
 
-    fn mail() -> Mail {
+    fn mail_at(url: &str) -> Mail {
         let folder = tempfile::tempdir().unwrap();
         let hasher = IdHasher::new(&MasterKey::load_or_create(&folder.path().join("key")).unwrap());
         let account = (ChannelKind::Email, SubjectToken::new("support").unwrap());
-        Mail::new(Webhook::new("http://127.0.0.1:9", &account, &hasher, &Clock::system()).unwrap(), HOUR)
+        Mail::new(Webhook::new(url, &account, &hasher, &Clock::system()).unwrap(), HOUR)
+    }
+
+    fn mail() -> Mail {
+        mail_at(NOWHERE)
+    }
+
+    /// A door that answers with these, the last of them again and again, and how often it was asked.
+    async fn door(answers: &'static [(u16, &'static str)]) -> (String, Arc<AtomicUsize>, DropGuard) {
+        let (asked, cancel) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
+        let count = Arc::clone(&asked);
+        let answer = move || {
+            let n = count.fetch_add(1, Ordering::Relaxed);
+            let (status, code) = answers[n.min(answers.len() - 1)];
+            let said = json!({ "code": code, "detail": "450 not now" });
+            std::future::ready((StatusCode::from_u16(status).unwrap(), Json(said)))
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().route("/in/email/support", post(answer));
+        tokio::spawn(service::http::serve(listener, router, cancel.clone()));
+        (url, asked, cancel.drop_guard())
     }
 
     /// A round that came past these.
@@ -151,6 +218,7 @@ mod tests {
         let (through, not_back) = (past(&CanaryHop::ALL), past(&[CanaryHop::Door]));
         assert!(!mail.is_due(&past(&[])), "nobody gets in");
         assert!(mail.is_due(&through));
+        mail.is_offered = true;
         let told = mail.came(not_back, heard.expect(message));
         assert_eq!((told.broken(), told.words()), (Some(CanaryHop::Inbound), Some(NOT_BACK)));
         assert!(!mail.is_due(&through), "one an hour");
@@ -161,13 +229,41 @@ mod tests {
         assert_eq!(mail.said(through).broken(), None, "it came late");
     }
 
-    #[test]
-    fn a_mail_that_was_not_taken_is_sent_with_the_next_round() {
+    #[tokio::test]
+    async fn a_round_offers_one_mail_however_often_it_tries() {
+        let through = past(&CanaryHop::ALL);
+        let (url, asked, _guard) = door(&[(502, MAIL_SERVER), (502, NOT_TAKEN)]).await;
+        let (mut mail, heard, message) = (mail_at(&url), Heard::default(), MessageId(Uuid::from_u128(7)));
+        let (mut expected, mut progress) = (heard.expect(message), past(&[]));
+        assert!(mail.is_due(&through));
+        let let_in = mail.attempt(message, &mut expected, &mut progress).await;
+        assert!(let_in.is_err(), "nothing was offered: it is tried again");
+        mail.attempt(message, &mut expected, &mut progress).await.unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+        let told = mail.came(progress, expected);
+        assert_eq!((told.broken(), told.words()), (Some(CanaryHop::Door), Some("450 not now")));
+        assert!(!mail.is_due(&through), "it was offered: one an hour");
+
+        // Whoever stands before the door gave up waiting.
+        let (url, asked, _guard) = door(&[(504, "")]).await;
+        let (mut mail, mut expected, mut progress) = (mail_at(&url), heard.expect(message), past(&[]));
+        assert!(mail.is_due(&through));
+        assert!(mail.attempt(message, &mut expected, &mut progress).await.is_err());
+        heard.note(message, |steps| (steps.decided, steps.delivered) = (true, true));
+        mail.attempt(message, &mut expected, &mut progress).await.unwrap();
+        assert_eq!((progress.broken(), asked.load(Ordering::Relaxed)), (None, 1));
+    }
+
+    #[tokio::test]
+    async fn a_mail_that_was_not_offered_is_sent_with_the_next_round() {
         let (mut mail, heard, message) = (mail(), Heard::default(), MessageId(Uuid::from_u128(7)));
+        let (mut expected, mut progress) = (heard.expect(message), past(&[]));
         let through = past(&CanaryHop::ALL);
         assert!(mail.is_due(&through));
-        assert_eq!(mail.came(past(&[]), heard.expect(message)).broken(), Some(CanaryHop::Door));
+        assert!(mail.attempt(message, &mut expected, &mut progress).await.is_err());
+        assert_eq!(mail.came(progress, expected).broken(), Some(CanaryHop::Door));
         assert!(mail.is_due(&through));
+        mail.is_offered = true;
         assert_eq!(mail.came(through.clone(), heard.expect(message)).broken(), None);
         assert!(!mail.is_due(&through));
         assert_eq!(mail.said(through).broken(), None);

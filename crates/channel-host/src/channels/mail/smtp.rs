@@ -15,7 +15,7 @@ use lettre::transport::smtp::response::Response;
 use protocol::{Hash128, MessageId, Millis};
 
 use crate::channels::book::{ADDRESS_UNKNOWN, RECIPIENT_UNKNOWN};
-use crate::channels::carrier::{Carrier, Finding};
+use crate::channels::carrier::{Carrier, Finding, ToItself};
 use crate::channels::mail::connections::{Connections, NotIn, quit, refused};
 use crate::channels::mail::{Auth, Endpoint, Mailbox, imap};
 use crate::traced::Above;
@@ -208,22 +208,25 @@ impl Carrier for MailCarrier {
         message: MessageId,
         thread: Hash128,
         now: Millis,
-    ) -> BoxFuture<'_, Option<Result<(), String>>> {
+    ) -> BoxFuture<'_, Option<ToItself>> {
         Box::pin(async move {
             if !self.canary_mail {
                 return None;
             }
             let Some(mail) = self.email.to_itself(message, thread, now) else {
-                return Some(Err("no mail can be written to its own address".to_owned()));
+                return Some(ToItself::NotOffered("no mail can be written to its own address".to_owned()));
             };
-            let words = match self.hand_over(&mail).await {
-                SmtpAnswer::Accepted { .. } => return Some(Ok(())),
-                SmtpAnswer::Refused { code, text, .. } => format!("smtp: it answers {code} {text}"),
-                SmtpAnswer::Unreachable => "smtp: it is not reached".to_owned(),
-                SmtpAnswer::BrokenOff => "smtp: it broke off before the mail".to_owned(),
-                SmtpAnswer::NoAnswer => "smtp: it does not say whether it took the mail".to_owned(),
-            };
-            Some(Err(words))
+            Some(match self.hand_over(&mail).await {
+                SmtpAnswer::Accepted { .. } | SmtpAnswer::NoAnswer => ToItself::HandedOver,
+                SmtpAnswer::Refused { step: SmtpStep::SignIn, code, text } => {
+                    ToItself::NotOffered(format!("smtp: it answers {code} {text}"))
+                }
+                SmtpAnswer::Refused { code, text, .. } => {
+                    ToItself::NotTaken(format!("smtp: it answers {code} {text}"))
+                }
+                SmtpAnswer::Unreachable => ToItself::NotOffered("smtp: it is not reached".to_owned()),
+                SmtpAnswer::BrokenOff => ToItself::NotTaken("smtp: it broke off before the mail".to_owned()),
+            })
         })
     }
 
@@ -424,6 +427,25 @@ mod tests {
             [("MAIL", "rejected"), ("RCPT", "address_unknown"), ("DATA", "rejected"), (".", "rejected")]
         {
             assert_eq!(judged(at, no).await, Verdict::Failed { reason }, "{at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_mail_to_itself_was_offered_from_its_sender_on() {
+        let was_offered = async |at, does| {
+            let carrier = carrier(server(at, does).await);
+            let (message, thread) = (MessageId(uuid::Uuid::now_v7()), Hash128([1; 16]));
+            match carrier.send_itself(message, thread, Millis(17)).await.unwrap() {
+                ToItself::HandedOver | ToItself::NotTaken(_) => true,
+                ToItself::NotOffered(_) => false,
+            }
+        };
+        for does in [Does::Says("550 no"), Does::Says("450 not now"), Does::Closes] {
+            assert!(!was_offered(REACHED, does).await, "{does:?}");
+            assert!(!was_offered("EHLO", does).await, "{does:?}");
+            for at in ["MAIL", "RCPT", "DATA"] {
+                assert!(was_offered(at, does).await, "{does:?} at {at:?}");
+            }
         }
     }
 
