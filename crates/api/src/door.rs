@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use bus::token_hash;
+use bus::{IdHasher, token_hash};
 use protocol::audit::Actor;
 use protocol::config::{Agent, Authority, Giver, Role};
 use protocol::signin::{KeyAccount, Scope};
@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 use crate::keys::key_id;
 use crate::routes::Needs;
-use crate::{NAME, Shared, problems, traced};
+use crate::{Api, NAME, Shared, problems, traced};
 
 /// Longest key that is looked at, bytes.
 const KEY_BYTES_MAX: usize = 512;
@@ -222,12 +222,13 @@ pub(crate) async fn protect(request: Request, next: Next) -> Response {
 }
 
 /// Who holds the key, which exists, stands, and has not asked too often.
-fn caller(headers: &HeaderMap, api: &Shared) -> Result<Caller, Problem> {
+fn caller(headers: &HeaderMap, api: &Api) -> Result<Caller, Problem> {
     let shown = bearer(headers).ok_or_else(problems::unauthorized)?;
     let hash = token_hash(shown);
     let canary = api.hasher.canary_of_bearer(shown);
     let account = match &canary {
-        Some(account) => of_canary(account),
+        Some(account) => of_canary(api, account)?,
+        None if IdHasher::is_like_canarys(shown) => return Err(problems::unknown_canary()),
         None => api.keys.find(&hash).ok_or_else(problems::unauthorized)?,
     };
     if !account.stands_at(Millis(api.kit.clock.unix_ms())) {
@@ -237,13 +238,20 @@ fn caller(headers: &HeaderMap, api: &Shared) -> Result<Caller, Problem> {
     Ok(Caller { id: key_id(&hash).into(), account: Arc::new(account), agent: None, canary })
 }
 
-/// What a canary customer may: write, and see how far the feed has come. It is shown nobody's words.
-fn of_canary(account: &SubjectToken) -> KeyAccount {
-    KeyAccount::plain(
-        format!("canary of {account}"),
-        [Scope::MessagesWrite, Scope::EventsRead].into(),
-        Millis(0),
-    )
+/// What a canary customer may, where there are any and the account is one: write, and ask how far the feed has come
+/// ([`Caller::canary`] is told no more than that).
+fn of_canary(api: &Api, account: &SubjectToken) -> Result<KeyAccount, Problem> {
+    if !api.kit.settings.canary.enabled {
+        return Err(problems::unknown_canary());
+    }
+    if !api.floor.is_read() {
+        return Err(problems::starting());
+    }
+    if !api.floor.in_force().is_some_and(|in_force| in_force.has_account(account)) {
+        return Err(problems::unknown_canary());
+    }
+    let name = format!("canary of {account}");
+    Ok(KeyAccount::plain(name, [Scope::MessagesWrite, Scope::EventsRead].into(), Millis(0)))
 }
 
 /// Who is not known is told how to say who they are.

@@ -216,6 +216,18 @@ pub(crate) async fn open(api: &Api, sealed: &Sealed) -> Result<Option<Content>, 
     Ok(serde_json::from_slice(&bytes).ok())
 }
 
+/// How far the log of contacts can be read on from a sequence, as a page of it that tells of nothing. It is read and folded as for any reader; what
+/// stands in it has no part in where the page ends.
+///
+/// # Errors
+/// As of [`page`].
+pub(crate) async fn position(api: &Api, after: u64) -> Result<FeedPage, Problem> {
+    let all = BTreeSet::new();
+    let ask = Ask { log: PublicLog::Contacts, after, limit: usize::MAX, types: &all };
+    let Scanned { next, last, .. } = scan(api, ask).await?;
+    Ok(FeedPage { events: Vec::new(), next, behind: last.saturating_sub(next) })
+}
+
 /// A page of the feed.
 ///
 /// # Errors

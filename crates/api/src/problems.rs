@@ -20,6 +20,12 @@ pub(crate) fn unauthorized() -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "there is no such key", detail)
 }
 
+/// Told apart from a key that does not exist: whoever plays canary customers learns by that whether this process knows of them at all.
+pub(crate) fn unknown_canary() -> Problem {
+    let detail = "look at canary.enabled, at the account, and whether both sides have the same master key";
+    Problem::new(StatusCode::UNAUTHORIZED, "unknown_canary", "there is no such canary customer", detail)
+}
+
 pub(crate) fn admin_only() -> Problem {
     let detail = "use an administrator's key for this";
     Problem::new(StatusCode::FORBIDDEN, "admin_only", "only an administrator's key may do this", detail)
@@ -231,6 +237,7 @@ mod tests {
     fn every_no_has_a_code_a_title_and_something_to_do() {
         let all = [
             unauthorized(),
+            unknown_canary(),
             admin_only(),
             scope_missing(Scope::AuditRead),
             not_your_source(&SubjectToken::new("shop").unwrap()),

@@ -80,6 +80,12 @@ impl IdHasher {
         format!("{CANARY_BEARER}{account}.{secret}")
     }
 
+    /// Whether what is shown is made like a canary customer's key, by whatever master key.
+    #[must_use]
+    pub fn is_like_canarys(shown: &str) -> bool {
+        shown.starts_with(CANARY_BEARER)
+    }
+
     /// The account whose canary customer shows this key at the API; `None`: it is no canary's.
     #[must_use]
     pub fn canary_of_bearer(&self, shown: &str) -> Option<SubjectToken> {

@@ -179,13 +179,36 @@ async fn a_canarys_key_at_the_api_says_nothing_but_what_a_canary_says() {
         let post = client.post(format!("{url}/api/v1/messages")).bearer_auth(shown).json(&message);
         assert_eq!(post.send().await.unwrap().status(), expected, "{message}");
     }
-    for (path, expected) in
-        [("events", 200), ("contacts", 403), ("keys", 403), ("parked", 403), ("config", 403)]
-    {
+    let bus = product.bus().await;
+    assert_eq!(product.write("api", &said("shop", "m-1", "ann")).await.status(), 202);
+    eventually("the feed tells of who writes", SOON, || async {
+        let page = product.get("api", "/api/v1/events").await.body;
+        page["events"].as_array().is_some_and(|events| !events.is_empty()).then_some(())
+    })
+    .await;
+    for (path, expected) in [
+        ("events?log=remedies", 403),
+        ("events?wait=1", 403),
+        ("contacts", 403),
+        ("keys", 403),
+        ("parked", 403),
+        ("config", 403),
+    ] {
         let get = client.get(format!("{url}/api/v1/{path}")).bearer_auth(&key);
         assert_eq!(get.send().await.unwrap().status(), expected, "{path}");
     }
-    let bus = product.bus().await;
+    for query in ["", "?types=contact.opened&limit=1"] {
+        let get = client.get(format!("{url}/api/v1/events{query}")).bearer_auth(&key);
+        let page: serde_json::Value = get.send().await.unwrap().json().await.unwrap();
+        assert!(page["events"] == json!([]) && page["behind"] == json!(0), "{query}: {page}");
+    }
+    product.set("canary.enabled", "false");
+    product.start("off", &["api"]).await;
+    for (part, account) in [("api", "nowhere"), ("off", "shop")] {
+        let key = hasher.canary_bearer(&account.parse().unwrap());
+        let get = client.get(format!("{}/api/v1/events", product.url(part))).bearer_auth(key);
+        assert_eq!(get.send().await.unwrap().status(), 401, "{account} at {part}");
+    }
     eventually("its message is heard", SOON, || async {
         log::records(&bus).await.iter().any(|(_, record)| is_canary(record)).then_some(())
     })
