@@ -246,9 +246,9 @@ pub struct CanarySettings {
     pub every: Duration,
     /// Time for one round, from the door to the answer.
     pub within: Duration,
-    /// How often a mail account is sent a mail of its own as well.
+    /// How often a mail account is sent a mail of its own as well; behind the first one that does not come, the next one goes with the next round.
     pub mail_every: Duration,
-    /// Time that such a mail has to come back and be answered.
+    /// Time that such a mail has to come back and be answered; two in a row that do not are told as lost.
     pub mail_within: Duration,
     /// Where the chat's sockets are; `None`: where the chat runs in the same process, there.
     pub chat_url: Option<String>,

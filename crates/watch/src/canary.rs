@@ -231,10 +231,10 @@ async fn play(canaries: &Canaries, account: &Account, way: &mut Way) -> Progress
     if !matches!(way, Way::Mail(_)) {
         return progress;
     }
-    let (progress, expected) = round(canaries, account, way, settings.mail_within).await;
+    let (mailed, expected) = round(canaries, account, way, settings.mail_within).await;
     match way {
-        Way::Mail(mail) => mail.came(progress, expected),
-        Way::Chat(_) | Way::Webhook(_) | Way::Api(_) => progress,
+        Way::Mail(mail) => mail.came(progress, mailed, expected),
+        Way::Chat(_) | Way::Webhook(_) | Way::Api(_) => mailed,
     }
 }
 

@@ -3,6 +3,9 @@
 //!
 //! A mail in each round would use up what a provider lets an account send. What only a mail shows, that it is carried from the one
 //! server into the mailbox, is tried less often therefore, and a round offers one mail at most, whatever comes of it.
+//!
+//! A mail that is late is not lost: servers let an unknown sender wait, and look into what they carry. So the next mail goes with the next round, and only
+//! when that does not come either, and the first one has not come meanwhile, it is told.
 
 use std::time::Duration;
 
@@ -24,6 +27,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const MAIL_SERVER: &str = "mail_server";
 /// Its word for one that was offered a mail and did not take it.
 const NOT_TAKEN: &str = "mail_not_taken";
+/// So many mails in a row that do not come are told as lost.
+const MISSED_TOLD: u32 = 2;
 /// What is said of a mail that did not come.
 const NOT_BACK: &str = "a mail to itself was handed to its server and did not come into the mailbox";
 
@@ -37,13 +42,15 @@ pub(super) struct Mail {
     is_offered: bool,
     /// When the last mail was offered.
     offered_at: Option<Instant>,
-    /// The last one, if it did not come back.
+    /// How many of the last mails in a row did not come back.
+    missed: u32,
+    /// The last of those.
     lost: Option<(Progress, Expected)>,
 }
 
 impl Mail {
     pub(super) fn new(post: Webhook, every: Duration) -> Self {
-        Self { post, every, is_mailed: false, is_offered: false, offered_at: None, lost: None }
+        Self { post, every, is_mailed: false, is_offered: false, offered_at: None, missed: 0, lost: None }
     }
 
     /// Has the account tried, and waits for what is posted in answer.
@@ -117,38 +124,57 @@ impl Mail {
         }
     }
 
-    /// After a round without a mail: whether another one goes by mail now.
+    /// After a round without a mail: whether another one goes by mail now. Behind the first one that did not come the next goes at once, behind more of
+    /// them as usual.
     pub(super) fn is_due(&mut self, progress: &Progress) -> bool {
+        self.hear_late();
         let came_through = progress.was_there() && progress.broken().is_none();
-        self.is_mailed = came_through && self.offered_at.is_none_or(|at| at.elapsed() >= self.every);
+        let is_time = self.offered_at.is_none_or(|at| at.elapsed() >= self.every);
+        self.is_mailed = came_through && (is_time || self.missed == 1);
         self.is_offered = false;
         self.is_mailed
     }
 
-    /// After a round by mail.
-    pub(super) fn came(&mut self, mut progress: Progress, expected: Expected) -> Progress {
+    /// What is to be said after a round by mail, and after the one without a mail that went before it.
+    pub(super) fn came(&mut self, before: Progress, mut mailed: Progress, expected: Expected) -> Progress {
         self.is_mailed = false;
-        let broken = progress.broken();
+        let (broken, is_offered) = (mailed.broken(), std::mem::take(&mut self.is_offered));
         // What was not offered is offered with the next round.
-        self.offered_at = std::mem::take(&mut self.is_offered).then(Instant::now);
-        if broken == Some(CanaryHop::Inbound) && progress.words().is_none() {
-            progress.told(NOT_BACK.to_owned());
+        self.offered_at = is_offered.then(Instant::now);
+        if !is_offered {
+            return mailed;
         }
         // Further behind, the next round without a mail sees the same.
-        let is_lost = matches!(broken, Some(CanaryHop::Door | CanaryHop::Inbound));
-        self.lost = is_lost.then(|| (progress.clone(), expected));
-        progress
+        if !matches!(broken, Some(CanaryHop::Door | CanaryHop::Inbound)) {
+            (self.missed, self.lost) = (0, None);
+            return mailed;
+        }
+        if broken == Some(CanaryHop::Inbound) && mailed.words().is_none() {
+            mailed.told(NOT_BACK.to_owned());
+        }
+        self.hear_late();
+        self.missed = self.missed.saturating_add(1);
+        self.lost = Some((mailed.clone(), expected));
+        if self.missed < MISSED_TOLD { before } else { mailed }
     }
 
-    /// What is to be said after a round that went by no mail: where a mail is lost, nothing that goes past it makes that good.
+    /// What is to be said after a round that went by no mail: where mails are lost, nothing that goes past them makes that good.
     pub(super) fn said(&mut self, progress: Progress) -> Progress {
-        // It may have come late.
-        if self.lost.as_ref().is_some_and(|(_, expected)| expected.steps().decided) {
-            self.lost = None;
-        }
+        self.hear_late();
         match &self.lost {
-            Some((lost, _)) if progress.was_there() && progress.broken().is_none() => lost.clone(),
+            Some((lost, _))
+                if self.missed >= MISSED_TOLD && progress.was_there() && progress.broken().is_none() =>
+            {
+                lost.clone()
+            }
             Some(_) | None => progress,
+        }
+    }
+
+    /// What comes late was not lost.
+    fn hear_late(&mut self) {
+        if self.lost.as_ref().is_some_and(|(_, expected)| expected.steps().decided) {
+            (self.missed, self.lost) = (0, None);
         }
     }
 }
@@ -212,21 +238,52 @@ mod tests {
         progress
     }
 
+    impl Mail {
+        /// A round by mail that is due and came so far.
+        fn goes(&mut self, progress: &Progress, expected: Expected) -> Progress {
+            let through = past(&CanaryHop::ALL);
+            assert!(self.is_due(&through), "it is time");
+            self.is_offered = true;
+            self.came(through, progress.clone(), expected)
+        }
+    }
+
     #[test]
-    fn a_lost_mail_is_told_until_it_or_another_one_comes() {
-        let (mut mail, heard, message) = (mail(), Heard::default(), MessageId(Uuid::from_u128(7)));
+    fn two_mails_in_a_row_that_do_not_come_are_told_until_one_comes() {
+        let (mut mail, heard) = (mail(), Heard::default());
+        let [first, second] = [7, 8].map(|n| MessageId(Uuid::from_u128(n)));
         let (through, not_back) = (past(&CanaryHop::ALL), past(&[CanaryHop::Door]));
         assert!(!mail.is_due(&past(&[])), "nobody gets in");
-        assert!(mail.is_due(&through));
-        mail.is_offered = true;
-        let told = mail.came(not_back, heard.expect(message));
+        assert_eq!(mail.goes(&not_back, heard.expect(first)).broken(), None, "it may be late");
+        assert_eq!(mail.said(through.clone()).broken(), None);
+        let told = mail.goes(&not_back, heard.expect(second));
         assert_eq!((told.broken(), told.words()), (Some(CanaryHop::Inbound), Some(NOT_BACK)));
         assert!(!mail.is_due(&through), "one an hour");
         assert_eq!(mail.said(through.clone()).broken(), Some(CanaryHop::Inbound), "it goes past it");
         let at_desk = past(&[CanaryHop::Door, CanaryHop::Inbound, CanaryHop::Routing]);
         assert_eq!(mail.said(at_desk).broken(), Some(CanaryHop::Desk), "what is broken now is told first");
-        heard.note(message, |steps| steps.decided = true);
+        heard.note(second, |steps| steps.decided = true);
         assert_eq!(mail.said(through).broken(), None, "it came late");
+    }
+
+    #[test]
+    fn mails_that_are_late_are_none_that_are_lost() {
+        let (mut mail, heard) = (mail(), Heard::default());
+        let (through, not_back) = (past(&CanaryHop::ALL), past(&[CanaryHop::Door]));
+        for n in 1..5 {
+            let message = MessageId(Uuid::from_u128(n));
+            assert_eq!(mail.goes(&not_back, heard.expect(message)).broken(), None, "mail {n}");
+            heard.note(message, |steps| steps.decided = true);
+            assert!(!mail.is_due(&through), "one an hour");
+            mail.offered_at = None;
+        }
+        // The first one comes while the second one is on its way.
+        let [first, second] = [7, 8].map(|n| MessageId(Uuid::from_u128(n)));
+        assert_eq!(mail.goes(&not_back, heard.expect(first)).broken(), None);
+        assert!(mail.is_due(&through));
+        mail.is_offered = true;
+        heard.note(first, |steps| steps.decided = true);
+        assert_eq!(mail.came(through, not_back, heard.expect(second)).broken(), None);
     }
 
     #[tokio::test]
@@ -240,7 +297,12 @@ mod tests {
         assert!(let_in.is_err(), "nothing was offered: it is tried again");
         mail.attempt(message, &mut expected, &mut progress).await.unwrap();
         assert_eq!(asked.load(Ordering::Relaxed), 2);
-        let told = mail.came(progress, expected);
+        assert_eq!(mail.came(through.clone(), progress, expected).broken(), None, "the next one tells");
+        let (mut expected, mut progress) = (heard.expect(message), past(&[]));
+        assert!(mail.is_due(&through));
+        mail.attempt(message, &mut expected, &mut progress).await.unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed), 3);
+        let told = mail.came(through.clone(), progress, expected);
         assert_eq!((told.broken(), told.words()), (Some(CanaryHop::Door), Some("450 not now")));
         assert!(!mail.is_due(&through), "it was offered: one an hour");
 
@@ -261,10 +323,8 @@ mod tests {
         let through = past(&CanaryHop::ALL);
         assert!(mail.is_due(&through));
         assert!(mail.attempt(message, &mut expected, &mut progress).await.is_err());
-        assert_eq!(mail.came(progress, expected).broken(), Some(CanaryHop::Door));
-        assert!(mail.is_due(&through));
-        mail.is_offered = true;
-        assert_eq!(mail.came(through.clone(), heard.expect(message)).broken(), None);
+        assert_eq!(mail.came(through.clone(), progress, expected).broken(), Some(CanaryHop::Door));
+        assert_eq!(mail.goes(&through, heard.expect(message)).broken(), None);
         assert!(!mail.is_due(&through));
         assert_eq!(mail.said(through).broken(), None);
     }
