@@ -145,7 +145,7 @@ impl Email {
         let sender =
             Sender { inbox: &self.inbox, address: self.address.clone(), key: &self.key, signature: "" };
         let mail = compose(&draft, &sender, self.bytes_max).ok()?;
-        // Many servers let nobody send as no one; and a report about it is a report about a mail that nobody waits for.
+        // Many servers let nobody send as no one. So reports about it come here, where they are known by its thread.
         Some(Composed { envelope_from: Some(self.address.email.clone()), ..mail })
     }
 

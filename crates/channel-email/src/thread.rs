@@ -8,6 +8,7 @@ use protocol::{Hash128, MessageId};
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
+use crate::automatic;
 use crate::config::ID_BYTES_MAX;
 use crate::inbound::Mail;
 use crate::sign::{Key, Purpose, SIGNATURE_BYTES, base32, sign, unbase32, verify};
@@ -107,6 +108,28 @@ pub fn own_message(mail: &Mail, key: &Key, inboxes: &[&str]) -> Option<OwnMessag
         let marked = mail.own_mark.as_deref().and_then(|mark| read_own_mark(key, inbox, mark));
         marked.or_else(|| mail.message_id.as_deref().and_then(|id| read_own_message_id(key, inbox, id)))
     })
+}
+
+/// Whether a machine says something about a mail of this thread of ours: it reports on it, or answers it by itself. What a person writes is never that.
+#[must_use]
+pub fn is_report_on(mail: &Mail, key: &Key, inbox: &str, own: &Address, thread: Hash128) -> bool {
+    let replies = [automatic::Reason::AutoSubmitted, automatic::Reason::Autoreply];
+    let by_itself =
+        mail.auto.as_ref().is_some_and(|auto| auto.reasons.iter().any(|one| replies.contains(one)));
+    if mail.bounce.is_none() && !by_itself {
+        return false;
+    }
+    let bounce = mail.bounce.as_ref();
+    let marked = bounce.and_then(|bounce| read_own_mark(key, inbox, bounce.original_own_mark.as_deref()?));
+    let by_id =
+        bounce.and_then(|bounce| read_own_message_id(key, inbox, bounce.original_message_id.as_deref()?));
+    let is_its = |evidence: &Evidence| match evidence {
+        Evidence::ReplyToken(of) => *of == thread,
+        Evidence::OwnInReplyTo(of) | Evidence::OwnReference(of) => of.thread == thread,
+        Evidence::InReplyTo(_) | Evidence::Reference(_) | Evidence::SubjectToken(_) => false,
+    };
+    marked.into_iter().chain(by_id).any(|of| of.thread == thread)
+        || evidence(mail, key, inbox, own, SubjectTokens::Off).iter().any(is_its)
 }
 
 /// One thing that says which thread a mail belongs to.

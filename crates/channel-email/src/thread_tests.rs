@@ -80,6 +80,41 @@ fn evidence_comes_in_the_order_of_its_strength() {
     assert_eq!(with_token.last(), Some(&Evidence::SubjectToken("77".into())));
 }
 
+#[test]
+fn what_a_machine_says_of_a_thread_is_known_by_the_mail_it_is_about() {
+    let address = Address::new("support@us.example").unwrap();
+    let token = reply_address(&key(), INBOX, &address, thread(2)).unwrap().email;
+    let id = own_message_id(&key(), INBOX, thread(2), own(2).message, "us.example");
+    let report = |kind: &str, part: &str| {
+        format!(
+            "From: MAILER-DAEMON@mx.example\r\nTo: support@us.example\r\nReturn-Path: <>\r\nSubject: Report\r\n\
+             MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type={kind}; boundary=b\r\n\r\n\
+             --b\r\nContent-Type: text/plain\r\n\r\nSee below.\r\n--b\r\nContent-Type: message/{kind}\r\n\r\n{part}\
+             --b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <{id}>\r\n\r\n--b--\r\n"
+        )
+    };
+    let failed = "Reporting-MTA: dns; mx.example\r\n\r\nFinal-Recipient: rfc822; support@us.example\r\n\
+                  Action: failed\r\nStatus: 5.2.2\r\n\r\n";
+    let bounce = report("delivery-status", failed);
+    let complaint = report("feedback-report", "Feedback-Type: abuse\r\nUser-Agent: x/1\r\n\r\n");
+    let answer =
+        |head: &str| format!("From: ann@us.example\r\nSubject: Re: tried\r\n{head}\r\nI am away.\r\n");
+    let by = "Auto-Submitted: auto-replied\r\n";
+    for (name, raw, wanted) in [
+        ("bounce", bounce, true),
+        ("complaint", complaint, true),
+        ("absence by id", answer(&format!("{by}In-Reply-To: <{id}>\r\n")), true),
+        ("absence by address", answer(&format!("{by}To: {token}\r\n")), true),
+        ("absence of nothing", answer(by), false),
+        ("person", answer(&format!("In-Reply-To: <{id}>\r\n")), false),
+    ] {
+        let mail = read(raw.as_bytes(), &Limits::default()).unwrap();
+        let is_its = |inbox, n| is_report_on(&mail, &key(), inbox, &address, thread(n));
+        assert_eq!(is_its(INBOX, 2), wanted, "{name}");
+        assert!(!is_its(INBOX, 3) && !is_its("other", 2), "{name} is of one thread of one inbox");
+    }
+}
+
 fn found(evidence: Evidence, n: u8, sender_is_participant: bool) -> Found {
     Found { evidence, thread: thread(n), sender_is_participant, subject: "Order 7".into() }
 }

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use bus::Deadline;
 use channel::{Content, Correspondent, Inbound, Outbound, Parsed, Raw, Rejected, Verdict};
-use channel_email::Mail;
 use channel_email::sign::Key;
-use channel_email::thread::own_message;
+use channel_email::thread::{is_report_on, own_message};
+use channel_email::{Email, Mail};
 use channel_webhook::{Secrets, Webhook, written};
 use protocol::canary::{CanaryStep, MAILED, WORDS};
 use protocol::record::{Cause, EntryKind, Event, Record};
@@ -137,6 +137,18 @@ pub(super) fn sent_round(channels: &Channels, signs: &Key, mail: &Mail) -> Optio
     mail_accounts(channels).find_map(|key| {
         let own = own_message(mail, signs, &[key.account.as_str()])?;
         (own.thread == thread(channels, &key)).then_some((key, own.message))
+    })
+}
+
+/// Whether a machine says something about a mail that went round: a report, or an answer of its own.
+pub(super) fn is_reported_on(channels: &Channels, mail: &Mail) -> bool {
+    if mail.bounce.is_none() && mail.auto.is_none() {
+        return false;
+    }
+    let mailbox = |key: &AccountKey| channels.accounts.get(key)?.mailbox.clone();
+    mail_accounts(channels).filter_map(|key| Some((mailbox(&key)?, key))).any(|(mailbox, key)| {
+        let Email { key: signs, inbox, address, .. } = &mailbox.email;
+        is_report_on(mail, signs, inbox, address, thread(channels, &key))
     })
 }
 

@@ -37,7 +37,7 @@ struct Threaded {
 pub(super) enum Taken {
     /// Somebody's: it stays in its mailbox.
     Theirs,
-    /// That of a canary customer, which nobody wants to see there.
+    /// That of a canary customer, or what a machine says of one: nobody wants to see it there.
     Canary,
 }
 
@@ -62,6 +62,10 @@ pub(super) async fn take(
         if of == *key {
             canary::came_back(channels, key, message).await?;
         }
+        return Ok(Taken::Canary);
+    }
+    if sorted.mail.as_ref().is_some_and(|mail| canary::is_reported_on(channels, mail)) {
+        tracing::info!(account = %key.account, "a machine says something of a canary's mail; that is taken out too");
         return Ok(Taken::Canary);
     }
     match sorted.parsed {
@@ -486,6 +490,33 @@ mod tests {
             (Taken::Theirs, 2),
             "its like in another thread is what any mail is"
         );
+    }
+
+    #[tokio::test]
+    async fn what_machines_say_of_a_canarys_mail_is_taken_out_and_what_people_say_of_it_is_a_message() {
+        let world = world(false).await;
+        let (support, sales) = (world.inbox("support"), world.inbox("sales"));
+        let thread = canary::thread(&world.channels, &support.0);
+        let message = MessageId(Uuid::now_v7());
+        let sent = support.1.email.to_itself(message, thread, world.channels.now()).unwrap();
+        let head = "From: MAILER-DAEMON@mx.test\r\nReturn-Path: <>\r\nSubject: Undelivered Mail\r\n\
+                    MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n";
+        let failed = "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.test\r\n\r\n\
+                      Final-Recipient: rfc822; support@shop.test\r\nAction: failed\r\nStatus: 5.2.2\r\n\r\n";
+        let id = &sent.message_id;
+        let returned = format!("--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <{id}>\r\n\r\n");
+        let bounce = format!("{head}{failed}{returned}--b--\r\n");
+        let answer = format!("From: ann@c.test\r\nSubject: Re: tried\r\nIn-Reply-To: <{id}>\r\n");
+        let away = format!("{answer}Auto-Submitted: auto-replied\r\n\r\nI am away.\r\n");
+        for inbox in [&support, &sales] {
+            for raw in [&bounce, &away] {
+                assert_eq!(world.takes(inbox, raw.as_bytes()).await, (Taken::Canary, 0), "{raw}");
+            }
+        }
+        let refused = &world.channels.intake.kit.metrics.refused_total;
+        assert_eq!(refused.get(["email", "unknown_message"]), 0);
+        let asks = format!("{answer}\r\nWhat is this?\r\n");
+        assert_eq!(world.takes(&support, asks.as_bytes()).await, (Taken::Theirs, 1));
     }
 
     #[test]
