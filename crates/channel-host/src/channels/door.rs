@@ -122,8 +122,7 @@ async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result
 /// An account that fetches by itself what comes in is posted to by its canary customer alone, who has it tried.
 async fn tried(channels: &Channels, key: &AccountKey, raw: &Raw<'_>) -> Result<Answer, Problem> {
     let Some(items) = canary::receive(channels, key, raw) else {
-        let detail = "this channel fetches what comes in by itself";
-        return Err(Problem::new(StatusCode::NOT_FOUND, "nothing_posted", "nothing is posted here", detail));
+        return Err(nothing_posted(raw));
     };
     match canary::try_mail(channels, key, &items).await {
         Tried::LetIn => take_items(channels, key, items, raw.body, None).await,
@@ -137,6 +136,17 @@ async fn tried(channels: &Channels, key: &AccountKey, raw: &Raw<'_>) -> Result<A
             Err(Problem::new(StatusCode::BAD_GATEWAY, "mail_not_taken", title, words))
         }
     }
+}
+
+/// Whoever plays canary customers learns by it whether this process knows of them at all: one that does not says to everybody that nothing is posted.
+fn nothing_posted(raw: &Raw<'_>) -> Problem {
+    if raw.headers.iter().any(|(name, _)| name == "webhook-signature") {
+        let detail = "look at both sides' clocks, and whether they have the same master key";
+        let title = "this is signed by no canary customer of ours";
+        return Problem::new(StatusCode::UNAUTHORIZED, "unknown_canary", title, detail);
+    }
+    let detail = "this channel fetches what comes in by itself";
+    Problem::new(StatusCode::NOT_FOUND, "nothing_posted", "nothing is posted here", detail)
 }
 
 fn note(span: &mut Span, status: StatusCode) {
@@ -387,6 +397,19 @@ pub(in crate::channels) mod tests {
             status(channels, key, one, None, patience).await?;
         }
         Ok(())
+    }
+
+    #[tokio::test]
+    async fn whoever_signs_wrongly_to_a_mail_account_is_told_so_and_anybody_else_that_nothing_is_posted() {
+        let world = crate::channels::tests::world(false).await;
+        let (key, _) = world.inbox("support");
+        let signed = [("webhook-signature".to_owned(), "v1,x".to_owned())];
+        for (headers, wanted) in
+            [(&signed[..], (401, "unknown_canary")), (&signed[..0], (404, "nothing_posted"))]
+        {
+            let problem = tried(&world.channels, &key, &Raw { headers, body: b"{}" }).await.unwrap_err();
+            assert_eq!((problem.status.as_u16(), problem.code), wanted);
+        }
     }
 
     #[test]

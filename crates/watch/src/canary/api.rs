@@ -21,6 +21,9 @@ use super::progress::Progress;
 /// How often it looks how far the feed has come.
 const LOOKS_EVERY: Duration = Duration::from_millis(500);
 
+/// The word of an API for a key that it does not know. One that knows of canary customers has another one for theirs.
+const UNKNOWN_KEY: &str = "unauthorized";
+
 /// What it needs to be let in.
 pub(super) struct Api {
     origin: String,
@@ -51,6 +54,11 @@ impl Api {
             json!({ "account": self.account, "id": id, "from": { "value": self.value }, "text": WORDS });
         let request = Request::post("/api/v1/messages").header("content-type", "application/json");
         let (status, answer) = self.ask(request, said.to_string().into()).await?;
+        if status == StatusCode::UNAUTHORIZED && code_of(&answer) == UNKNOWN_KEY {
+            // It is of an earlier version.
+            progress.is_not_there();
+            return Ok(());
+        }
         if status.is_success() || status.is_server_error() {
             progress.reached(CanaryHop::Door);
         }
@@ -95,6 +103,33 @@ fn told_yes(status: StatusCode, answer: &Value) -> Result<()> {
     if status.is_success() {
         return Ok(());
     }
-    let code = answer.get("code").and_then(Value::as_str).unwrap_or_default();
-    bail!("the API answers {} {code}", status.as_u16());
+    bail!("the API answers {} {}", status.as_u16(), code_of(answer));
+}
+
+fn code_of(answer: &Value) -> &str {
+    answer.get("code").and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use bus::MasterKey;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::canary::dial::tests::door;
+    use crate::canary::heard::Heard;
+
+    #[tokio::test]
+    async fn an_api_of_an_earlier_version_is_not_there_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let hasher = IdHasher::new(&MasterKey::load_or_create(&folder.path().join("key")).unwrap());
+        let (shop, message) = (SubjectToken::new("shop").unwrap(), MessageId(Uuid::from_u128(7)));
+        for (answer, is_there) in [(&[(401, UNKNOWN_KEY)], false), (&[(401, "unknown_canary")], true)] {
+            let (url, _, _guard) = door("/api/v1/messages", answer).await;
+            let (mut expected, mut progress) = (Heard::default().expect(message), Progress::begin());
+            let api = Api::new(&url, &shop, &hasher);
+            let ended = api.attempt(message, &mut expected, &mut progress).await;
+            assert_eq!((ended.is_err(), progress.was_there()), (is_there, is_there), "{answer:?}");
+        }
+    }
 }

@@ -91,3 +91,36 @@ async fn ask(origin: &Uri, request: Request<Full<bytes::Bytes>>) -> Result<(Stat
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::routing::post;
+    use axum::{Json, Router};
+    use serde_json::json;
+    use tokio::net::TcpListener;
+    use tokio_util::sync::{CancellationToken, DropGuard};
+
+    use super::*;
+
+    /// A door that answers what is posted to a path with these statuses and codes, the last of them again and again; and how often it was asked.
+    pub(in crate::canary) async fn door(
+        path: &str,
+        answers: &'static [(u16, &'static str)],
+    ) -> (String, Arc<AtomicUsize>, DropGuard) {
+        let (asked, cancel) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
+        let count = Arc::clone(&asked);
+        let answer = move || {
+            let n = count.fetch_add(1, Ordering::Relaxed);
+            let (status, code) = answers[n.min(answers.len() - 1)];
+            let said = json!({ "code": code, "detail": "not now" });
+            std::future::ready((StatusCode::from_u16(status).unwrap(), Json(said)))
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().route(path, post(answer));
+        tokio::spawn(service::http::serve(listener, router, cancel.clone()));
+        (url, asked, cancel.drop_guard())
+    }
+}

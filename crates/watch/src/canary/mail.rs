@@ -27,6 +27,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const MAIL_SERVER: &str = "mail_server";
 /// Its word for one that was offered a mail and did not take it.
 const NOT_TAKEN: &str = "mail_not_taken";
+/// The word of an earlier version's door, which knows nothing of canary customers of mail accounts.
+const NOTHING_POSTED: &str = "nothing_posted";
 /// So many mails in a row that do not come are told as lost.
 const MISSED_TOLD: u32 = 2;
 /// What is said of a mail that did not come.
@@ -87,7 +89,7 @@ impl Mail {
         if !status.is_success() && !code.is_empty() {
             self.is_offered = false;
         }
-        if status == StatusCode::NOT_FOUND && code == UNKNOWN_ACCOUNT {
+        if status == StatusCode::NOT_FOUND && [UNKNOWN_ACCOUNT, NOTHING_POSTED].contains(&code) {
             progress.is_not_there();
             return Ok(false);
         }
@@ -181,25 +183,22 @@ impl Mail {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::Ordering;
 
-    use axum::routing::post;
-    use axum::{Json, Router};
     use bus::{IdHasher, MasterKey};
     use protocol::{ChannelKind, SubjectToken};
-    use serde_json::json;
     use service::Clock;
-    use tokio::net::TcpListener;
-    use tokio_util::sync::{CancellationToken, DropGuard};
     use uuid::Uuid;
 
     use super::*;
+    use crate::canary::dial::tests::door;
     use crate::canary::heard::Heard;
 
     const HOUR: Duration = Duration::from_secs(3600);
     /// Where nobody listens.
     const NOWHERE: &str = "http://127.0.0.1:9";
+    /// Where the account is posted to.
+    const IN: &str = "/in/email/support";
 
     fn mail_at(url: &str) -> Mail {
         let folder = tempfile::tempdir().unwrap();
@@ -210,23 +209,6 @@ mod tests {
 
     fn mail() -> Mail {
         mail_at(NOWHERE)
-    }
-
-    /// A door that answers with these, the last of them again and again, and how often it was asked.
-    async fn door(answers: &'static [(u16, &'static str)]) -> (String, Arc<AtomicUsize>, DropGuard) {
-        let (asked, cancel) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
-        let count = Arc::clone(&asked);
-        let answer = move || {
-            let n = count.fetch_add(1, Ordering::Relaxed);
-            let (status, code) = answers[n.min(answers.len() - 1)];
-            let said = json!({ "code": code, "detail": "450 not now" });
-            std::future::ready((StatusCode::from_u16(status).unwrap(), Json(said)))
-        };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().route("/in/email/support", post(answer));
-        tokio::spawn(service::http::serve(listener, router, cancel.clone()));
-        (url, asked, cancel.drop_guard())
     }
 
     /// A round that came past these.
@@ -289,7 +271,7 @@ mod tests {
     #[tokio::test]
     async fn a_round_offers_one_mail_however_often_it_tries() {
         let through = past(&CanaryHop::ALL);
-        let (url, asked, _guard) = door(&[(502, MAIL_SERVER), (502, NOT_TAKEN)]).await;
+        let (url, asked, _guard) = door(IN, &[(502, MAIL_SERVER), (502, NOT_TAKEN)]).await;
         let (mut mail, heard, message) = (mail_at(&url), Heard::default(), MessageId(Uuid::from_u128(7)));
         let (mut expected, mut progress) = (heard.expect(message), past(&[]));
         assert!(mail.is_due(&through));
@@ -303,17 +285,28 @@ mod tests {
         mail.attempt(message, &mut expected, &mut progress).await.unwrap();
         assert_eq!(asked.load(Ordering::Relaxed), 3);
         let told = mail.came(through.clone(), progress, expected);
-        assert_eq!((told.broken(), told.words()), (Some(CanaryHop::Door), Some("450 not now")));
+        assert_eq!((told.broken(), told.words()), (Some(CanaryHop::Door), Some("not now")));
         assert!(!mail.is_due(&through), "it was offered: one an hour");
 
         // Whoever stands before the door gave up waiting.
-        let (url, asked, _guard) = door(&[(504, "")]).await;
+        let (url, asked, _guard) = door(IN, &[(504, "")]).await;
         let (mut mail, mut expected, mut progress) = (mail_at(&url), heard.expect(message), past(&[]));
         assert!(mail.is_due(&through));
         assert!(mail.attempt(message, &mut expected, &mut progress).await.is_err());
         heard.note(message, |steps| (steps.decided, steps.delivered) = (true, true));
         mail.attempt(message, &mut expected, &mut progress).await.unwrap();
         assert_eq!((progress.broken(), asked.load(Ordering::Relaxed)), (None, 1));
+    }
+
+    #[tokio::test]
+    async fn a_door_of_an_earlier_version_is_not_there_yet() {
+        for (answer, is_there) in [(&[(404, NOTHING_POSTED)], false), (&[(401, "unknown_canary")], true)] {
+            let (url, _, _guard) = door(IN, answer).await;
+            let (mut mail, heard, message) = (mail_at(&url), Heard::default(), MessageId(Uuid::from_u128(7)));
+            let (mut expected, mut progress) = (heard.expect(message), past(&[]));
+            let ended = mail.attempt(message, &mut expected, &mut progress).await;
+            assert_eq!((ended.is_err(), progress.was_there()), (is_there, is_there), "{answer:?}");
+        }
     }
 
     #[tokio::test]

@@ -449,7 +449,7 @@ mod tests {
 
     impl World {
         /// An inbox of ours at servers that nobody asks.
-        fn inbox(&self, name: &str) -> (AccountKey, Arc<Mailbox>) {
+        pub(in crate::channels) fn inbox(&self, name: &str) -> (AccountKey, Arc<Mailbox>) {
             let key = AccountKey { channel: ChannelKind::Email, account: SubjectToken::new(name).unwrap() };
             let (imap, smtp) = ("imap://127.0.0.1:9", "smtp://127.0.0.1:9");
             let address = format!("{name}@shop.test");
