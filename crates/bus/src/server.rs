@@ -415,7 +415,6 @@ fn command(program: &Path, files: &Files) -> io::Result<Command> {
     Ok(command)
 }
 
-/// Ends a process that is known to be ours: asks, waits, kills.
 /// Waits for a port that a server may hold which is just dying: of a process that was killed and is started again at once.
 async fn until_free(port: u16) -> Result<(), ServerError> {
     let deadline = Instant::now() + FREE_WITHIN;
@@ -428,6 +427,7 @@ async fn until_free(port: u16) -> Result<(), ServerError> {
     Ok(())
 }
 
+/// Ends a process that is known to be ours: asks, waits, kills.
 fn end(files: &Files, pid: u32) {
     signal(Signal::TERM, pid);
     let deadline = Instant::now() + STOP_MAX;

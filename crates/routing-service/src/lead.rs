@@ -324,9 +324,6 @@ impl Leader {
 
     async fn input(&mut self, role: &Role, item: Result<TailItem, bus::TailError>) -> Result<()> {
         let item = item.context("read INBOUND")?;
-        if inbound::is_filler(&item.payload) {
-            return Ok(());
-        }
         let span = self.traced.input(&item);
         let cause = cause(&item)?;
         let record = match routing_core::transition(&mut self.state, cause, self.clock.now()) {

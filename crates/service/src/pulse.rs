@@ -76,7 +76,9 @@ impl Pulse {
 
     /// Leading ended after so many records that are new.
     pub fn ended(&mut self, wrote: u64, why: impl Display) {
-        self.vain = if wrote > 0 { 0 } else { self.vain + 1 };
+        // Who has gone on for a while since the last time begins to count anew.
+        let before = if self.since.elapsed() < DOUBT { self.vain } else { 0 };
+        self.vain = if wrote > 0 { 0 } else { before + 1 };
         if self.vain >= VAIN_MAX {
             tracing::error!(error = %why, "cannot lead");
             self.health.set_detail(format!("cannot lead: {why}"));
@@ -115,6 +117,19 @@ mod tests {
         pulse.since = Instant::now().checked_sub(DOUBT).unwrap();
         pulse.beat("standing by");
         assert_eq!(says(), Some(("standing by".to_owned(), LoopState::Beating)));
+    }
+
+    #[test]
+    fn leads_that_were_lost_long_apart_are_no_sign_of_one_who_cannot_lead() {
+        let health = Health::new(Clock::system(), Duration::from_secs(10));
+        let mut pulse = Pulse::new(health.register("worker"));
+        for _ in 0..2 * VAIN_MAX {
+            pulse.stands_by();
+            pulse.since = Instant::now().checked_sub(DOUBT).unwrap();
+            pulse.ended(0, "no lease");
+        }
+        pulse.reads();
+        assert_eq!(health.report().loops.first().map(|one| one.state), Some(LoopState::Beating));
     }
 
     #[test]

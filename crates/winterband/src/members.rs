@@ -108,6 +108,11 @@ mod tests {
         assert_eq!(late, ["reads on"]);
         assert_eq!(seen().await, ["desk"], "as long as something in it reads");
         place.leave().await;
-        assert_eq!(seen().await, Vec::<String>::new());
+        // On a busy machine the goodbye may be on its way still.
+        let until = tokio::time::Instant::now() + Duration::from_secs(10);
+        while !seen().await.is_empty() {
+            assert!(tokio::time::Instant::now() < until, "it stays among them");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }

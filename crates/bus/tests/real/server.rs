@@ -79,10 +79,10 @@ async fn a_port_that_a_dying_server_holds_is_waited_for() {
     let address: std::net::SocketAddr = url.strip_prefix("nats://").unwrap().parse().unwrap();
     assert!(address.port() < 32_768, "what the system gives to whoever connects: {address}");
     let dying = std::net::TcpListener::bind(address).unwrap();
-    let dies = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        drop(dying);
-    };
-    let (started, ()) = tokio::join!(SupervisedServer::start(dir.path()), dies);
-    Bus::connect(&started.unwrap().settings()).await.unwrap();
+    let mut starts = std::pin::pin!(SupervisedServer::start(dir.path()));
+    let held = tokio::time::timeout(Duration::from_secs(1), &mut starts).await;
+    assert!(held.is_err(), "it waits as long as the port is held");
+    drop(dying);
+    let started = starts.await.unwrap();
+    Bus::connect(&started.settings()).await.unwrap();
 }
