@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bus::{BusSettings, Deadline, places};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -29,7 +29,7 @@ const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
 const SESSION_MS: u64 = 24 * 3_600_000;
 /// How long an agent may be unknown to the roles, and how often they are asked again.
 const KNOWN_WITHIN: Duration = Duration::from_secs(30);
-const KNOWN_PAUSE: Duration = Duration::from_millis(100);
+const KNOWN_PAUSE: Duration = Duration::from_millis(500);
 /// Contacts that one agent of the bench takes at once.
 const CAPACITY: u16 = 4;
 /// What a customer says; as long as a usual chat message.
@@ -85,17 +85,18 @@ impl Floor {
                 let now = Millis(self.shared.kit.clock.unix_ms());
                 let row = serde_json::to_vec(&SessionRow::new(agent, now, now.plus(SESSION_MS)))?;
                 sessions.put(&bus::token_hash(&token), row.into()).await?;
-                let known_until = Instant::now() + KNOWN_WITHIN;
-                loop {
-                    match desk_client::come_online(address, &token, self.tell.clone()).await {
-                        // A large configuration takes the roles a moment to read.
-                        Err(_) if Instant::now() < known_until => tokio::time::sleep(KNOWN_PAUSE).await,
-                        came => return came.context("bring an agent online"),
-                    }
-                }
+                let came = desk_client::come_online(address, &token, self.tell.clone()).await;
+                came.context("bring an agent online")
             }
         };
-        let agents = self.agents.iter().take(until).skip(before);
+        let mut agents = self.agents.iter().take(until).skip(before);
+        let Some(first) = agents.next() else { return Ok(()) };
+        // A large configuration takes the roles a moment to read.
+        let known_until = Instant::now() + KNOWN_WITHIN;
+        while let Err(error) = come(first).await {
+            ensure!(Instant::now() < known_until, "{error:#}");
+            tokio::time::sleep(KNOWN_PAUSE).await;
+        }
         stream::iter(agents).map(come).buffer_unordered(at_once).try_collect().await
     }
 
