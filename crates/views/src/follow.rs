@@ -16,8 +16,10 @@ use tokio_util::sync::CancellationToken;
 use crate::claim::Claim;
 use crate::store::{Model, Origin, Progress, Row, Store};
 
-/// Most records folded in one transaction.
-const BATCH_RECORDS_MAX: usize = 500;
+/// Most records folded in one transaction, and most bytes of them. The more there are, the fewer parts of the search have to be merged
+/// with each other afterwards.
+const BATCH_RECORDS_MAX: usize = 8_000;
+const BATCH_BYTES_MAX: usize = 8 << 20;
 /// Longest that a transaction waits for more records while the log has more.
 const BATCH_WAIT_MAX: Duration = Duration::from_millis(50);
 /// How often the loop shows that it lives while the log is quiet.
@@ -172,16 +174,21 @@ impl<M: Model, P: Prepare<M>> Follower<M, P> {
     /// Waits for a record, then takes what follows while the log has more; empty when it was quiet.
     async fn next_batch(&mut self) -> anyhow::Result<Vec<TailItem>> {
         let mut batch = Vec::new();
-        let Ok(first) = timeout(BEAT_EVERY, self.tail.next()).await else { return Ok(batch) };
-        batch.push(first.context("failed to read the log for the read models")?);
+        let Ok(mut next) = timeout(BEAT_EVERY, self.tail.next()).await else { return Ok(batch) };
         let full_at = Instant::now() + BATCH_WAIT_MAX;
-        while self.tail.pending() > 0 && batch.len() < BATCH_RECORDS_MAX {
+        let mut bytes = 0;
+        loop {
+            let item = next.context("failed to read the log for the read models")?;
+            bytes += item.payload.len();
+            batch.push(item);
+            if self.tail.pending() == 0 || batch.len() >= BATCH_RECORDS_MAX || bytes >= BATCH_BYTES_MAX {
+                return Ok(batch);
+            }
             match timeout_at(full_at, self.tail.next()).await {
-                Ok(item) => batch.push(item.context("failed to read the log for the read models")?),
-                Err(_) => break,
+                Ok(item) => next = item,
+                Err(_) => return Ok(batch),
             }
         }
-        Ok(batch)
     }
 
     /// Writes one batch on a thread that may block. A full disk is waited out: the loop is silent meanwhile, which

@@ -1,7 +1,7 @@
 //! The read models thrown away and built again, while nobody serves from them.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use bus::{Bus, Sealer, Tail, TailOptions};
@@ -34,8 +34,8 @@ pub fn check_free(data: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Throws the read models away and builds them from the logs, up to what the logs hold when each is begun. Whatever ends it
-/// midway, the next start goes on from there.
+/// Throws the read models away and builds them from the logs, all files at once, up to what the logs hold when each is begun. Whatever ends
+/// it midway, the next start goes on from there.
 ///
 /// # Errors
 /// When another process serves from the folder, or the bus gives neither the logs nor the keys.
@@ -43,18 +43,29 @@ pub async fn rebuild(
     kit: &Kit,
     bus: &Bus,
     sealer: &Sealer,
-    mut told: impl FnMut(Rebuilding),
+    told: impl FnMut(Rebuilding),
 ) -> anyhow::Result<()> {
     let folder = kit.settings.data.folder.join(crate::FOLDER);
     let claim = Arc::new(Claim::alone(&folder)?);
-    let store = anew::<Conversations>(&folder, crate::CONVERSATIONS).await?;
-    fold(kit, bus, &claim, crate::CONVERSATIONS, store, AsRead, &mut told).await?;
-    let store = anew::<Remedies>(&folder, crate::REMEDIES).await?;
-    fold(kit, bus, &claim, crate::REMEDIES, store, AsRead, &mut told).await?;
-    let store = anew::<Search>(&folder, crate::SEARCH).await?;
-    search::begin(&store, sealer).await?;
-    let opener = Opener::new(sealer.clone(), kit.metrics.clone());
-    fold(kit, bus, &claim, crate::SEARCH, store, opener, &mut told).await
+    let told = Mutex::new(told);
+    let tell = |at: Rebuilding| (told.lock().unwrap_or_else(PoisonError::into_inner))(at);
+    let conversations = async {
+        let store = anew::<Conversations>(&folder, crate::CONVERSATIONS).await?;
+        fold(kit, bus, &claim, crate::CONVERSATIONS, store, AsRead, &tell).await
+    };
+    let remedies = async {
+        let store = anew::<Remedies>(&folder, crate::REMEDIES).await?;
+        fold(kit, bus, &claim, crate::REMEDIES, store, AsRead, &tell).await
+    };
+    let search = async {
+        let store = anew::<Search>(&folder, crate::SEARCH).await?;
+        search::begin(&store, sealer).await?;
+        let opener = Opener::new(sealer.clone(), kit.metrics.clone());
+        fold(kit, bus, &claim, crate::SEARCH, store, opener, &tell).await
+    };
+    // Each writes on a thread of its own.
+    tokio::try_join!(Box::pin(conversations), Box::pin(remedies), Box::pin(search))?;
+    Ok(())
 }
 
 async fn anew<M: Model>(folder: &Path, file: &str) -> anyhow::Result<Shared<M>> {
@@ -73,7 +84,7 @@ async fn fold<M: Model, P: Prepare<M>>(
     file: &'static str,
     store: Shared<M>,
     prepare: P,
-    told: &mut impl FnMut(Rebuilding),
+    told: &impl Fn(Rebuilding),
 ) -> anyhow::Result<()> {
     let last = log_end(bus, M::LOG).await?;
     let tail = Tail::open(bus, M::LOG, 1, TailOptions::default()).await;

@@ -306,7 +306,9 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
 
 /// A connection that reads, beside the one that writes.
 pub(crate) fn connect_reader(path: &Path) -> Result<Connection, StoreError> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // One thread at a time has it, as the type says.
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
     // What is sorted is never written to a file beside.

@@ -80,7 +80,7 @@ async fn server(settings: &Settings) -> Result<Option<SupervisedServer>> {
 
 /// Progress on stderr, a line a second; on a terminal the same line.
 struct Progress {
-    file: &'static str,
+    files: Vec<Rebuilding>,
     began: Instant,
     told: Option<Instant>,
     is_terminal: bool,
@@ -90,21 +90,21 @@ struct Progress {
 impl Progress {
     fn new() -> Self {
         let is_terminal = std::io::stderr().is_terminal();
-        Self { file: "", began: Instant::now(), told: None, is_terminal, is_open: false }
+        Self { files: Vec::new(), began: Instant::now(), told: None, is_terminal, is_open: false }
     }
 
     fn tell(&mut self, at: Rebuilding) {
-        let now = Instant::now();
-        if at.file != self.file {
-            self.end();
-            (self.file, self.began, self.told) = (at.file, now, None);
+        match self.files.iter_mut().find(|known| known.file == at.file) {
+            Some(known) => *known = at,
+            None => self.files.push(at),
         }
+        let now = Instant::now();
         let is_due = self.told.is_none_or(|told| now - told >= TOLD_EVERY) || at.at >= at.last;
         if !is_due {
             return;
         }
         self.told = Some(now);
-        let line = line(at, now - self.began);
+        let line = line(&self.files, now - self.began);
         if self.is_terminal {
             eprint!("\r\u{1b}[K{line}");
             self.is_open = true;
@@ -120,16 +120,17 @@ impl Progress {
     }
 }
 
-fn line(at: Rebuilding, took: Duration) -> String {
-    let Rebuilding { file, at, last } = at;
-    let percent = (at * 100).checked_div(last).unwrap_or(100);
+fn line(files: &[Rebuilding], took: Duration) -> String {
+    let percent = |one: &Rebuilding| (one.at * 100).checked_div(one.last).unwrap_or(100);
+    let each: Vec<String> = files.iter().map(|one| format!("{} {} %", one.file, percent(one))).collect();
+    let (at, last) = files.iter().fold((0, 0), |(at, last), one| (at + one.at, last + one.last));
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
     let per_s = at.saturating_mul(1_000) / millis;
     let left = match last.saturating_sub(at).checked_div(per_s) {
         Some(seconds) => format!("{} left", humantime::format_duration(Duration::from_secs(seconds))),
         None => "no end in sight yet".to_owned(),
     };
-    format!("{file}: {at} of {last} records, {percent} %, {per_s} per second, {left}")
+    format!("{}; {per_s} records per second, {left}", each.join(", "))
 }
 
 #[cfg(test)]
@@ -138,14 +139,20 @@ mod tests {
 
     #[test]
     fn progress_is_told_in_words() {
-        let told =
-            |at, last, ms| line(Rebuilding { file: "search.sqlite", at, last }, Duration::from_millis(ms));
+        let told = |files: &[(&'static str, u64, u64)], ms| {
+            let files: Vec<Rebuilding> =
+                files.iter().map(|&(file, at, last)| Rebuilding { file, at, last }).collect();
+            line(&files, Duration::from_millis(ms))
+        };
         assert_eq!(
-            told(5_000, 65_000, 1_000),
-            "search.sqlite: 5000 of 65000 records, 7 %, 5000 per second, 12s left"
+            told(&[("remedies.sqlite", 3_000, 3_000), ("search.sqlite", 2_000, 62_000)], 1_000),
+            "remedies.sqlite 100 %, search.sqlite 3 %; 5000 records per second, 12s left"
         );
-        assert_eq!(told(0, 10, 0), "search.sqlite: 0 of 10 records, 0 %, 0 per second, no end in sight yet");
-        assert_eq!(told(0, 0, 0), "search.sqlite: 0 of 0 records, 100 %, 0 per second, no end in sight yet");
-        assert_eq!(told(10, 10, 500), "search.sqlite: 10 of 10 records, 100 %, 20 per second, 0s left");
+        let nothing_yet = "search.sqlite 0 %; 0 records per second, no end in sight yet";
+        assert_eq!(told(&[("search.sqlite", 0, 10)], 0), nothing_yet);
+        assert_eq!(
+            told(&[("search.sqlite", 10, 10)], 500),
+            "search.sqlite 100 %; 20 records per second, 0s left"
+        );
     }
 }

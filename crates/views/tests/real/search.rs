@@ -130,10 +130,9 @@ async fn words_are_found_and_go_with_their_key_at_once_later_and_when_rebuilt() 
         let third = kit(folder.path());
         let mut told = Vec::new();
         views::rebuild(&third, &bus, &keys, |at| told.push((at.file, at.at, at.last))).await.unwrap();
-        assert!(
-            told.contains(&("views.sqlite", 3, 3)) && told.last() == Some(&("search.sqlite", 3, 3)),
-            "{told:?}"
-        );
+        for file in ["views.sqlite", "search.sqlite"] {
+            assert!(told.contains(&(file, 3, 3)), "{told:?}");
+        }
         assert_eq!((count(&third, "indexed"), count(&third, "erased")), (1, 2));
         assert!(!is_on_disk(folder.path(), "tricycle") && !is_on_disk(folder.path(), "hydraulic"));
         assert_eq!(third.drain.finish(DEADLINE).await, Vec::<String>::new());
