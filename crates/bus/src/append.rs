@@ -3,7 +3,8 @@
 //! Every message names the sequence it expects to follow, so a new leader's first append refuses the first that an
 //! old leader still has on the way. The sequence alone would not refuse the second: it expects just the sequence
 //! that the new leader's append has taken. So as long as the one before it is not acknowledged, a message names that
-//! one's id too, and one refusal refuses all that are in flight behind it.
+//! one's id too, and one refusal refuses all that are in flight behind it. Where several servers keep the stream, it is done otherwise
+//! (`append_together.rs`).
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -14,12 +15,14 @@ use std::task::{Context, Poll};
 
 use async_nats::jetstream::context::{PublishAckFuture, PublishError as ClientError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::publish::PublishAck;
 use bytes::Bytes;
 use protocol::Subject;
 use protocol::formats::NotYet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use traces::TraceContext;
 
+use crate::append_together::{Queued, Together};
 use crate::connection::{Bus, unless_reconnected};
 use crate::publish::{
     CODES_WRONG_LAST, PublishError, RECONNECTED, is_pattern, publish_error, server_code, with_trace,
@@ -78,18 +81,26 @@ pub struct Appender {
     last_seq: u64,
     last_id: String,
     window: Arc<Semaphore>,
-    in_flight: mpsc::UnboundedSender<InFlight>,
+    way: Way,
     outcome: Arc<Outcome>,
 }
 
+/// How messages get to the server.
+enum Way {
+    /// Each at once; these await their acknowledgements.
+    Pipelined(mpsc::UnboundedSender<InFlight>),
+    /// A batch at a time; these wait to be sent.
+    Together(mpsc::UnboundedSender<Queued>),
+}
+
 /// What the acknowledgements say.
-struct Outcome {
-    acknowledged_seq: AtomicU64,
-    poison: OnceLock<AppendError>,
+pub(crate) struct Outcome {
+    pub(crate) acknowledged_seq: AtomicU64,
+    pub(crate) poison: OnceLock<AppendError>,
 }
 
 impl Outcome {
-    fn poison(&self, error: &AppendError) -> AppendError {
+    pub(crate) fn poison(&self, error: &AppendError) -> AppendError {
         self.poison.get_or_init(|| error.clone()).clone()
     }
 }
@@ -99,17 +110,25 @@ impl Appender {
     /// Nothing is sent; the first append finds out.
     #[must_use]
     pub fn open(bus: &Bus, stream: &str, expected_last_seq: u64) -> Self {
-        let (in_flight, acks) = mpsc::unbounded_channel();
         let outcome =
             Arc::new(Outcome { acknowledged_seq: expected_last_seq.into(), poison: OnceLock::new() });
-        tokio::spawn(await_acks(bus.connections.clone(), acks, Arc::clone(&outcome)));
+        let way = if bus.replicas > 1 {
+            let (queue, queued) = mpsc::unbounded_channel();
+            let together = Together::new(bus, stream, expected_last_seq, Arc::clone(&outcome));
+            tokio::spawn(together.run(queued));
+            Way::Together(queue)
+        } else {
+            let (in_flight, acks) = mpsc::unbounded_channel();
+            tokio::spawn(await_acks(bus.connections.clone(), acks, Arc::clone(&outcome)));
+            Way::Pipelined(in_flight)
+        };
         Self {
             bus: bus.clone(),
             stream: stream.to_owned(),
             last_seq: expected_last_seq,
             last_id: String::new(),
             window: Arc::new(Semaphore::new(APPEND_WINDOW)),
-            in_flight,
+            way,
             outcome,
         }
     }
@@ -161,28 +180,36 @@ impl Appender {
         if is_pattern(subject) {
             return Err(self.outcome.poison(&AppendError::Unknown("the subject is a pattern".into())));
         }
-        let sent_on = self.bus.connection_count();
-        let message = with_trace(self.fenced(msg_id).payload(payload), trace);
-        let ack = match self.bus.js.send_publish(subject.as_str().to_owned(), message).await {
-            Ok(ack) => ack,
-            Err(error) => return Err(self.outcome.poison(&append_error(&error))),
+        let bytes = payload.len();
+        let message = PublishMessage::build().message_id(msg_id).expected_stream(&self.stream);
+        let message = with_trace(message.payload(payload), trace);
+        let subject = subject.as_str().to_owned();
+        let (answer, ticket) = oneshot::channel();
+        let is_on_its_way = match &self.way {
+            Way::Together(queue) => {
+                queue.send(Queued { subject, message, bytes, answer, _permit: permit }).is_ok()
+            }
+            Way::Pipelined(in_flight) => {
+                let sent_on = self.bus.connection_count();
+                let ack = match self.bus.js.send_publish(subject, self.fenced(message)).await {
+                    Ok(ack) => ack,
+                    Err(error) => return Err(self.outcome.poison(&append_error(&error))),
+                };
+                let seq = self.last_seq + 1;
+                in_flight.send(InFlight { ack, sent_on, seq, answer, _permit: permit }).is_ok()
+            }
         };
-        // From here on nothing waits, so a cancelled caller cannot leave the count behind what was sent.
+        // Nothing waited since it was sent, so a cancelled caller cannot leave the count behind.
         self.last_seq += 1;
         msg_id.clone_into(&mut self.last_id);
-        let (answer, ticket) = oneshot::channel();
-        let in_flight = InFlight { ack, sent_on, seq: self.last_seq, answer, _permit: permit };
-        if self.in_flight.send(in_flight).is_err() {
+        if !is_on_its_way {
             return Err(AppendError::Unknown("the runtime ended".into()));
         }
         Ok(AppendTicket(ticket))
     }
 
-    fn fenced(&self, msg_id: &str) -> PublishMessage {
-        let message = PublishMessage::build()
-            .message_id(msg_id)
-            .expected_stream(&self.stream)
-            .expected_last_sequence(self.last_seq);
+    fn fenced(&self, message: PublishMessage) -> PublishMessage {
+        let message = message.expected_last_sequence(self.last_seq);
         // The id is asked for only where it is needed: a restarted server has forgotten ids older than its window.
         if self.outcome.acknowledged_seq.load(Ordering::Acquire) == self.last_seq {
             message
@@ -213,7 +240,7 @@ async fn await_acks(
 }
 
 /// What a failure means for an append that was sent behind the failed one.
-fn behind(error: &AppendError) -> AppendError {
+pub(crate) fn behind(error: &AppendError) -> AppendError {
     match error {
         AppendError::Fenced | AppendError::Unknown(_) => error.clone(),
         // The one before was not stored, so this one found another end than it expected.
@@ -221,7 +248,8 @@ fn behind(error: &AppendError) -> AppendError {
     }
 }
 
-async fn settle(
+/// The sequence at which it is stored, if that is the one which was expected.
+pub(crate) async fn settle(
     connections: &watch::Receiver<u64>,
     ack: PublishAckFuture,
     sent_on: u64,
@@ -231,17 +259,21 @@ async fn settle(
         return Err(AppendError::Unknown(RECONNECTED.into()));
     };
     match answer {
-        Ok(ack) if ack.sequence == seq && !ack.duplicate => Ok(seq),
-        Ok(ack) => Err(AppendError::Unknown(format!(
-            "expected sequence {seq}, the server says {}{}",
-            ack.sequence,
-            if ack.duplicate { ", already stored" } else { "" }
-        ))),
+        Ok(ack) => stored_at(&ack, seq),
         Err(error) => Err(append_error(&error)),
     }
 }
 
-fn append_error(error: &ClientError) -> AppendError {
+/// The same of an acknowledgement that came.
+pub(crate) fn stored_at(ack: &PublishAck, seq: u64) -> Result<u64, AppendError> {
+    if ack.sequence == seq && !ack.duplicate {
+        return Ok(seq);
+    }
+    let already = if ack.duplicate { ", already stored" } else { "" };
+    Err(AppendError::Unknown(format!("expected sequence {seq}, the server says {}{already}", ack.sequence)))
+}
+
+pub(crate) fn append_error(error: &ClientError) -> AppendError {
     let wrong_last =
         matches!(error.kind(), PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId)
             || server_code(error).is_some_and(|code| CODES_WRONG_LAST.contains(&code));

@@ -10,6 +10,7 @@
 #![warn(missing_docs)]
 
 mod append;
+mod append_together;
 mod audit;
 mod channel_accounts;
 mod connection;

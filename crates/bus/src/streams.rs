@@ -102,6 +102,8 @@ impl StreamSpec {
             },
             storage: StorageType::File,
             num_replicas: replicas,
+            // What is appended to a stream that several servers keep goes there in batches.
+            allow_atomic_publish: replicas > 1,
             max_messages: -1,
             max_messages_per_subject: -1,
             max_consumers: -1,
@@ -185,6 +187,7 @@ impl Bus {
                 discard: wanted.discard,
                 no_ack: wanted.no_ack,
                 num_replicas: found.num_replicas.max(wanted.num_replicas),
+                allow_atomic_publish: found.allow_atomic_publish || wanted.allow_atomic_publish,
                 ..found
             };
             self.js.update_stream(merged).await.map_err(|error| create_error(&name, &error))?;
@@ -256,6 +259,7 @@ fn differs(found: &Config, wanted: &Config) -> bool {
         || found.discard != wanted.discard
         || found.no_ack != wanted.no_ack
         || found.num_replicas < wanted.num_replicas
+        || (wanted.allow_atomic_publish && !found.allow_atomic_publish)
 }
 
 pub(crate) fn not_found(error: &context::GetStreamError) -> bool {

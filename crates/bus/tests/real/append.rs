@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::*;
 
-fn contacts() -> StreamSpec {
+pub(crate) fn contacts() -> StreamSpec {
     StreamSpec { name: "CONTACTS".into(), subjects: vec![subjects().contacts()], max_age: None, ..inbound() }
 }
 

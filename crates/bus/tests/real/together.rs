@@ -1,11 +1,13 @@
-//! Three servers that keep a bucket together: what somebody else wrote is decided before it can be read.
+//! Three servers that keep a bucket or a stream together: what somebody else wrote is decided before it can be read.
 
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command};
 
-use bus::{BusSettings, Credentials, IdHasher, MasterKey, Sealer};
+use bus::{AppendError, Appender, BusSettings, Credentials, IdHasher, MasterKey, Sealer};
+use bytes::Bytes;
 
+use super::append::contacts;
 use super::*;
 
 const SERVERS: usize = 3;
@@ -113,4 +115,57 @@ async fn one_message_that_is_sent_by_several_at_once(bus: &Bus) {
             assert_eq!(published.unwrap().seq, number as u64 + 1);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn appends_wait_for_each_other_in_batches_and_a_new_writer_refuses_all_of_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_servers, url) = start(folder.path());
+    let bus = connected(&url, "old").await;
+    let made = async {
+        while bus.ensure_stream(&contacts()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    within(Duration::from_secs(60), "the stream", made).await;
+    let send = async |appender: &mut Appender, name: &str, count: u64| {
+        let mut tickets = Vec::new();
+        for n in 1..=count {
+            let (id, payload) = (format!("{name}-{n}"), Bytes::from(format!("{name} {n}")));
+            tickets.push(appender.append(&subjects().contacts(), &id, payload).await);
+        }
+        tickets
+    };
+    let mut old = Appender::open(&bus, "CONTACTS", 0);
+    for (n, ticket) in (1..).zip(send(&mut old, "old", 2_000).await) {
+        assert_eq!(ticket.unwrap().await, Ok(n));
+    }
+    let mut new = Appender::open(&connected(&url, "new").await, "CONTACTS", 2_000);
+    let [taken] = send(&mut new, "taken", 1).await.try_into().map_err(|_| "one").unwrap();
+    assert_eq!(taken.unwrap().await, Ok(2_001));
+    for late in send(&mut old, "late", 300).await {
+        let outcome = match late {
+            Ok(ticket) => ticket.await,
+            Err(error) => Err(error),
+        };
+        assert_eq!(outcome, Err(AppendError::Fenced));
+    }
+    for (n, ticket) in (2_002..).zip(send(&mut new, "new", 300).await) {
+        assert_eq!(ticket.unwrap().await, Ok(n));
+    }
+    let stored = bus.read_range("CONTACTS", 1, 2_301, usize::MAX).await.unwrap();
+    let ids: Vec<_> = stored.iter().filter_map(|item| item.msg_id().map(str::to_owned)).collect();
+    let named = |name: &'static str, count: u64| (1..=count).map(move |n| format!("{name}-{n}"));
+    let wanted: Vec<_> = named("old", 2_000).chain(named("taken", 1)).chain(named("new", 300)).collect();
+    assert_eq!(ids, wanted);
+    // A server that has caught up from a snapshot knows no id that it could be held against.
+    let raw = async_nats::connect(url.split(',').collect::<Vec<_>>()).await.unwrap();
+    let stream = async_nats::jetstream::new(raw).get_stream("CONTACTS").await.unwrap();
+    let mut in_batches = 0;
+    for seq in [1, 2, 500, 1_000, 2_000, 2_001, 2_301] {
+        let message = stream.get_raw_message(seq).await.unwrap();
+        assert!(message.headers.get("Nats-Expected-Last-Msg-Id").is_none(), "{seq}");
+        in_batches += usize::from(message.headers.get("Nats-Batch-Id").is_some());
+    }
+    assert!(in_batches > 2, "so many at once do not go one by one: {in_batches}");
 }
