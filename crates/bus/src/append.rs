@@ -10,7 +10,7 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use async_nats::jetstream::context::{PublishAckFuture, PublishError as ClientError, PublishErrorKind};
@@ -97,6 +97,8 @@ enum Way {
 pub(crate) struct Outcome {
     pub(crate) acknowledged_seq: AtomicU64,
     pub(crate) poison: OnceLock<AppendError>,
+    /// Nobody appends any more: what was not sent yet is not sent.
+    pub(crate) ended: AtomicBool,
 }
 
 impl Outcome {
@@ -110,9 +112,18 @@ impl Appender {
     /// Nothing is sent; the first append finds out.
     #[must_use]
     pub fn open(bus: &Bus, stream: &str, expected_last_seq: u64) -> Self {
-        let outcome =
-            Arc::new(Outcome { acknowledged_seq: expected_last_seq.into(), poison: OnceLock::new() });
-        let way = if bus.replicas > 1 {
+        Self::open_kept_by(bus, stream, expected_last_seq, bus.replicas)
+    }
+
+    /// As [`Appender::open`], for a stream that so many servers keep as its usage tells, whatever this process was told of them.
+    #[must_use]
+    pub fn open_kept_by(bus: &Bus, stream: &str, expected_last_seq: u64, replicas: usize) -> Self {
+        let outcome = Arc::new(Outcome {
+            acknowledged_seq: expected_last_seq.into(),
+            poison: OnceLock::new(),
+            ended: AtomicBool::new(false),
+        });
+        let way = if replicas > 1 {
             let (queue, queued) = mpsc::unbounded_channel();
             let together = Together::new(bus, stream, expected_last_seq, Arc::clone(&outcome));
             tokio::spawn(together.run(queued));
@@ -216,6 +227,12 @@ impl Appender {
         } else {
             message.expected_last_message_id(&self.last_id)
         }
+    }
+}
+
+impl Drop for Appender {
+    fn drop(&mut self) {
+        self.outcome.ended.store(true, Ordering::Release);
     }
 }
 

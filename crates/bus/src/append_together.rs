@@ -8,12 +8,14 @@
 use std::future::IntoFuture;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use async_nats::PublishErrorKind;
 use async_nats::header::{NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE};
 use async_nats::jetstream::context::PublishError as ClientError;
 use async_nats::jetstream::message::{OutboundMessage, PublishMessage};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::append::{AppendError, Outcome, append_error, behind, settle, stored_at};
 use crate::connection::{Bus, unless_reconnected};
@@ -22,6 +24,10 @@ use crate::publish::{RECONNECTED, server_code};
 /// Most messages of one batch, and bytes after which it takes no more; the server takes a thousand messages.
 const MESSAGES_MAX: usize = 256;
 const BYTES_MAX: usize = 2 << 20;
+/// How long the connection may take to take in a batch.
+const SENT_WITHIN: Duration = Duration::from_secs(2);
+/// How long each goes alone before a batch is tried again.
+const SINGLY_FOR: Duration = Duration::from_secs(30);
 /// The stream was made before batches were asked for.
 const CODE_NOT_ALLOWED: u64 = 10174;
 
@@ -48,8 +54,8 @@ pub(crate) struct Together {
     stream: String,
     last_seq: u64,
     outcome: Arc<Outcome>,
-    /// One by one, since the stream takes no batches.
-    singly: bool,
+    /// When it was found that the stream takes no batches: for a while each goes alone.
+    singly_since: Option<Instant>,
 }
 
 /// Why a batch was not stored.
@@ -61,19 +67,25 @@ enum Refused {
 
 impl Together {
     pub(crate) fn new(bus: &Bus, stream: &str, last_seq: u64, outcome: Arc<Outcome>) -> Self {
-        Self { bus: bus.clone(), stream: stream.to_owned(), last_seq, outcome, singly: false }
+        Self { bus: bus.clone(), stream: stream.to_owned(), last_seq, outcome, singly_since: None }
     }
 
     /// Sends until nobody appends any more.
     pub(crate) async fn run(mut self, mut queue: mpsc::UnboundedReceiver<Queued>) {
         while let Some(first) = queue.recv().await {
+            // Whoever appends many at once has begun with one.
+            tokio::task::yield_now().await;
             let batch = gather(first, &mut queue);
+            if self.outcome.ended.load(Ordering::Acquire) {
+                drop(self.outcome.poison(&AppendError::Unknown("the appender ended".into())));
+            }
             self.store(batch).await;
         }
     }
 
     async fn store(&mut self, batch: Vec<Queued>) {
-        if batch.len() > 1 && !self.singly && self.outcome.poison.get().is_none() {
+        let singly = self.singly_since.is_some_and(|since| since.elapsed() < SINGLY_FOR);
+        if batch.len() > 1 && !singly && self.outcome.poison.get().is_none() {
             match self.together(&batch).await {
                 Ok(()) => {
                     for queued in batch {
@@ -114,31 +126,32 @@ impl Together {
 
     async fn together(&mut self, batch: &[Queued]) -> Result<(), Refused> {
         let Some((last, before)) = batch.split_last() else { return Ok(()) };
-        // Any name will do that nobody else gives.
+        // Any name will do that nobody else gives; the server takes 64 bytes.
         let name = self.bus.client.new_inbox();
+        let name = name.rsplit('.').next().unwrap_or_default();
         let part = |place: usize, queued: &Queued| {
             let message = queued.message.clone();
-            message
-                .header(NATS_BATCH_ID, name.as_str())
-                .header(NATS_BATCH_SEQUENCE, place.to_string().as_str())
+            message.header(NATS_BATCH_ID, name).header(NATS_BATCH_SEQUENCE, place.to_string().as_str())
         };
         let sent_on = self.bus.connection_count();
-        for (n, queued) in before.iter().enumerate() {
-            let mut message = part(n + 1, queued);
-            if n == 0 {
-                message = message.expected_last_sequence(self.last_seq);
-            }
-            let OutboundMessage { subject, payload, headers } =
-                message.outbound_message(queued.subject.clone());
-            let sent =
-                self.bus.client.publish_with_headers(subject, headers.unwrap_or_default(), payload).await;
-            sent.map_err(|error| match error.kind() {
-                // What was sent of it is never committed.
-                PublishErrorKind::MaxPayloadExceeded => Refused::Whole,
-                PublishErrorKind::InvalidSubject | PublishErrorKind::Send => {
-                    Refused::Because(AppendError::Unknown(error.to_string()))
+        let parts = async {
+            for (n, queued) in before.iter().enumerate() {
+                let mut message = part(n + 1, queued);
+                if n == 0 {
+                    message = message.expected_last_sequence(self.last_seq);
                 }
-            })?;
+                let message = message.outbound_message(queued.subject.clone());
+                let OutboundMessage { subject, payload, headers } = message;
+                self.bus.client.publish_with_headers(subject, headers.unwrap_or_default(), payload).await?;
+            }
+            Ok::<_, async_nats::PublishError>(())
+        };
+        match tokio::time::timeout(SENT_WITHIN, parts).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(not_sent(&error)),
+            Err(_) => {
+                return Err(Refused::Because(AppendError::Unknown("the connection takes nothing".into())));
+            }
         }
         let commit = part(batch.len(), last).header(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
         let ack = match self.bus.js.send_publish(last.subject.clone(), commit).await {
@@ -154,19 +167,34 @@ impl Together {
     }
 
     fn refused(&mut self, error: &ClientError) -> Refused {
-        if server_code(error) == Some(CODE_NOT_ALLOWED) {
-            tracing::warn!(
-                stream = self.stream,
-                "takes no batches, so that each record waits for the one before it: run `winterband prepare`"
-            );
-            self.singly = true;
+        let code = server_code(error);
+        if code == Some(CODE_NOT_ALLOWED) {
+            if self.singly_since.is_none() {
+                tracing::warn!(
+                    stream = self.stream,
+                    "takes no batches, so that each record waits for the one before it: run `winterband prepare`"
+                );
+            }
+            self.singly_since = Some(Instant::now());
             return Refused::Whole;
         }
         match append_error(error) {
             AppendError::TooLarge | AppendError::Full => Refused::Whole,
+            // Whatever was wrong with a part is told of the whole as a batch that is not complete (10176); each alone is told what it was.
+            AppendError::Unknown(_) if code.is_some() => Refused::Whole,
             error @ (AppendError::Fenced | AppendError::Unknown(_) | AppendError::NotYet(_)) => {
                 Refused::Because(error)
             }
+        }
+    }
+}
+
+fn not_sent(error: &async_nats::PublishError) -> Refused {
+    match error.kind() {
+        // What was sent of it is never committed.
+        PublishErrorKind::MaxPayloadExceeded => Refused::Whole,
+        PublishErrorKind::InvalidSubject | PublishErrorKind::Send => {
+            Refused::Because(AppendError::Unknown(error.to_string()))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
 use async_nats::jetstream::{ErrorCode, context};
 use futures_util::TryStreamExt as _;
-use protocol::Subject;
+use protocol::{Subject, streams};
 
 use crate::connection::Bus;
 
@@ -52,6 +52,8 @@ pub struct StreamUsage {
     pub first_seq: u64,
     /// Sequence of the newest message ever stored; 0 if there was none.
     pub last_seq: u64,
+    /// How many servers keep it.
+    pub replicas: usize,
 }
 
 impl StreamUsage {
@@ -102,8 +104,7 @@ impl StreamSpec {
             },
             storage: StorageType::File,
             num_replicas: replicas,
-            // What is appended to a stream that several servers keep goes there in batches.
-            allow_atomic_publish: replicas > 1,
+            allow_atomic_publish: takes_batches(&self.name, replicas),
             max_messages: -1,
             max_messages_per_subject: -1,
             max_consumers: -1,
@@ -176,6 +177,8 @@ impl Bus {
             Err(error) => return Err(unavailable(&name, &error)),
         };
         keep_larger(&found, &mut wanted);
+        let replicas = found.num_replicas.max(wanted.num_replicas);
+        wanted.allow_atomic_publish = takes_batches(&name, replicas);
         if differs(&found, &wanted) {
             // Start from what the server has, so that what an operator set (replicas, placement) stays.
             let merged = Config {
@@ -186,8 +189,8 @@ impl Bus {
                 duplicate_window: wanted.duplicate_window,
                 discard: wanted.discard,
                 no_ack: wanted.no_ack,
-                num_replicas: found.num_replicas.max(wanted.num_replicas),
-                allow_atomic_publish: found.allow_atomic_publish || wanted.allow_atomic_publish,
+                num_replicas: replicas,
+                allow_atomic_publish: wanted.allow_atomic_publish,
                 ..found
             };
             self.js.update_stream(merged).await.map_err(|error| create_error(&name, &error))?;
@@ -211,6 +214,7 @@ impl Bus {
             max_bytes: u64::try_from(info.config.max_bytes).ok(),
             first_seq: info.state.first_sequence,
             last_seq: info.state.last_sequence,
+            replicas: info.config.num_replicas.max(1),
         })
     }
 
@@ -259,7 +263,13 @@ fn differs(found: &Config, wanted: &Config) -> bool {
         || found.discard != wanted.discard
         || found.no_ack != wanted.no_ack
         || found.num_replicas < wanted.num_replicas
-        || (wanted.allow_atomic_publish && !found.allow_atomic_publish)
+        || found.allow_atomic_publish != wanted.allow_atomic_publish
+}
+
+/// Whether a stream takes atomic batches: those that have a single writer, where several servers keep them. No other does: a server holds in its
+/// memory what is not committed yet, and whoever may publish to a stream that takes batches can leave much of it there.
+fn takes_batches(name: &str, replicas: usize) -> bool {
+    replicas > 1 && [streams::CONTACTS, streams::REMEDIES].contains(&name)
 }
 
 pub(crate) fn not_found(error: &context::GetStreamError) -> bool {

@@ -77,7 +77,8 @@ async fn fence(role: &Role, mut replica: Replica, lease: &HeldLease, pulse: &Pul
             continue;
         }
         tries += 1;
-        let mut appender = Appender::open(&role.bus, streams::REMEDIES, replica.state.log_seq());
+        let mut appender =
+            Appender::open_kept_by(&role.bus, streams::REMEDIES, replica.state.log_seq(), usage.replicas);
         let msg_id = record_id(role.me, record.epoch, appender.next_seq());
         match appender.append(&role.subjects.remedies(), &msg_id, payload).await?.await {
             Ok(seq) => {

@@ -94,7 +94,8 @@ async fn fence(role: &Role, replica: &mut Replica, lease: &HeldLease, pulse: &Pu
             continue;
         }
         tries += 1;
-        let mut appender = Appender::open(&role.bus, streams::CONTACTS, replica.state.log_seq());
+        let mut appender =
+            Appender::open_kept_by(&role.bus, streams::CONTACTS, replica.state.log_seq(), usage.replicas);
         let msg_id = record_id(role.me, record.epoch, appender.next_seq());
         match appender.append(&role.subjects.contacts(), &msg_id, payload).await?.await {
             Ok(seq) => {

@@ -16,9 +16,11 @@ use tokio_util::sync::CancellationToken;
 use crate::claim::Claim;
 use crate::store::{Model, Origin, Progress, Row, Store};
 
-/// Most records folded in one transaction, and most bytes of them. The more there are, the fewer parts of the search have to be merged
-/// with each other afterwards.
-const BATCH_RECORDS_MAX: usize = 8_000;
+/// Most records folded in one transaction while people ask and words are erased meanwhile: none of it takes long.
+const BATCH_RECORDS_MAX: usize = 500;
+/// The same while nobody serves from the file: the more there are, the fewer parts of the search have to be merged with each other.
+const BATCH_REBUILT_MAX: usize = 8_000;
+/// Most bytes of them.
 const BATCH_BYTES_MAX: usize = 8 << 20;
 /// Longest that a transaction waits for more records while the log has more.
 const BATCH_WAIT_MAX: Duration = Duration::from_millis(50);
@@ -104,6 +106,7 @@ pub(crate) struct Follower<M: Model, P> {
     health: HealthHandle,
     metrics: Metrics,
     tracer: Tracer,
+    batch_max: usize,
     /// Nobody throws the files away meanwhile.
     _claim: Arc<Claim>,
 }
@@ -112,11 +115,13 @@ impl<M: Model, P: Prepare<M>> Follower<M, P> {
     pub(crate) fn new(kit: &Kit, claim: &Arc<Claim>, store: Shared<M>, tail: Tail, prepare: P) -> Self {
         let (health, metrics) = (kit.health.register(M::NAME), kit.metrics.clone());
         let tracer = kit.traces.of("views");
-        Self { store, tail, prepare, health, metrics, tracer, _claim: Arc::clone(claim) }
+        let batch_max = BATCH_RECORDS_MAX;
+        Self { store, tail, prepare, health, metrics, tracer, batch_max, _claim: Arc::clone(claim) }
     }
 
     /// Folds up to this record, and says after each batch at which it is.
     pub(crate) async fn catch_up(mut self, last_seq: u64, mut told: impl FnMut(u64)) -> anyhow::Result<()> {
+        self.batch_max = BATCH_REBUILT_MAX;
         let mut at = 0;
         while at < last_seq {
             self.health.beat();
@@ -181,7 +186,7 @@ impl<M: Model, P: Prepare<M>> Follower<M, P> {
             let item = next.context("failed to read the log for the read models")?;
             bytes += item.payload.len();
             batch.push(item);
-            if self.tail.pending() == 0 || batch.len() >= BATCH_RECORDS_MAX || bytes >= BATCH_BYTES_MAX {
+            if self.tail.pending() == 0 || batch.len() >= self.batch_max || bytes >= BATCH_BYTES_MAX {
                 return Ok(batch);
             }
             match timeout_at(full_at, self.tail.next()).await {

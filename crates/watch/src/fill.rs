@@ -90,7 +90,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn holding(bytes: u64) -> StreamUsage {
-        StreamUsage { messages: 1, bytes, max_bytes: Some(1_000), first_seq: 1, last_seq: 1 }
+        StreamUsage { messages: 1, bytes, max_bytes: Some(1_000), first_seq: 1, last_seq: 1, replicas: 1 }
     }
 
     #[test]

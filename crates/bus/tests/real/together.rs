@@ -158,6 +158,7 @@ async fn appends_wait_for_each_other_in_batches_and_a_new_writer_refuses_all_of_
     let named = |name: &'static str, count: u64| (1..=count).map(move |n| format!("{name}-{n}"));
     let wanted: Vec<_> = named("old", 2_000).chain(named("taken", 1)).chain(named("new", 300)).collect();
     assert_eq!(ids, wanted);
+    one_that_is_too_large_is_told_alone(&bus).await;
     // A server that has caught up from a snapshot knows no id that it could be held against.
     let raw = async_nats::connect(url.split(',').collect::<Vec<_>>()).await.unwrap();
     let stream = async_nats::jetstream::new(raw).get_stream("CONTACTS").await.unwrap();
@@ -168,4 +169,31 @@ async fn appends_wait_for_each_other_in_batches_and_a_new_writer_refuses_all_of_
         in_batches += usize::from(message.headers.get("Nats-Batch-Id").is_some());
     }
     assert!(in_batches > 2, "so many at once do not go one by one: {in_batches}");
+    bus.ensure_stream(&inbound()).await.unwrap();
+    let others =
+        async_nats::jetstream::new(async_nats::connect(url.split(',').collect::<Vec<_>>()).await.unwrap());
+    let open = others.get_stream("INBOUND").await.unwrap();
+    assert!(
+        !open.cached_info().config.allow_atomic_publish,
+        "whoever may publish could fill the servers' memory"
+    );
+}
+
+async fn one_that_is_too_large_is_told_alone(bus: &Bus) {
+    let usage = bus.stream_usage("CONTACTS").await.unwrap();
+    let mut appender = Appender::open_kept_by(bus, "CONTACTS", usage.last_seq, usage.replicas);
+    let mut tickets = Vec::new();
+    for n in 0..50 {
+        let bytes = if n == 25 { usize::try_from(contacts().max_message_bytes).unwrap() + 1 } else { 100 };
+        let payload = Bytes::from(vec![b'x'; bytes]);
+        tickets.push(appender.append(&subjects().contacts(), &format!("size-{n}"), payload).await.unwrap());
+    }
+    for (n, ticket) in (0..).zip(tickets) {
+        let wanted = match n {
+            0..25 => Ok(usage.last_seq + n + 1),
+            25 => Err(AppendError::TooLarge),
+            _ => Err(AppendError::Fenced),
+        };
+        assert_eq!(ticket.await, wanted, "{n}");
+    }
 }

@@ -232,7 +232,14 @@ mod tests {
 
     fn seen() -> StreamSeen {
         StreamSeen {
-            usage: StreamUsage { messages: 5, bytes: 10, max_bytes: Some(100), first_seq: 1, last_seq: 5 },
+            usage: StreamUsage {
+                messages: 5,
+                bytes: 10,
+                max_bytes: Some(100),
+                first_seq: 1,
+                last_seq: 5,
+                replicas: 1,
+            },
             replicas: 1,
             max_age: None,
             is_on_disk: true,
