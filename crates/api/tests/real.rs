@@ -102,7 +102,7 @@ async fn what_cannot_be_read_is_kept_sealed_and_gets_a_second_chance() {
     assert_eq!(rest["next"], Value::Null);
     assert_eq!(first["items"][0]["id"], malformed["parked"]);
     assert_eq!(first["items"][0].get("bytes"), None);
-    for (limit, status) in [(0, 422), (500, 200), (501, 422)] {
+    for (limit, status) in [(0, 200), (500, 200), (501, 422)] {
         assert_eq!(house.get(&format!("parked?limit={limit}")).await.0, status);
     }
     assert_eq!(house.get("parked?more=1").await.0, 422);
