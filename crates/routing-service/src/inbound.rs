@@ -43,7 +43,7 @@ pub(crate) async fn mend(role: &Role, state: &State) -> Result<()> {
     if filled > 0 || (seemed_short && !strays.is_empty()) {
         tracing::error!(
             lost = filled + strays.len(),
-            "INBOUND ended before what the log has consumed: the disk lost its end; what the log holds is whole"
+            "INBOUND ends before what the log has consumed: the disk lost its end; what the log holds is whole"
         );
     }
     for stray in strays {

@@ -21,6 +21,8 @@ pub struct Pulse {
     health: HealthHandle,
     /// Times in a row that leading ended without one new record.
     vain: u32,
+    /// Whether it could not read its log the last time.
+    is_stuck: bool,
     /// Since when it has stood by or led without an end.
     since: Instant,
 }
@@ -29,18 +31,19 @@ impl Pulse {
     /// Of a loop that has not begun yet: it is not ready before its first beat.
     #[must_use]
     pub fn new(health: HealthHandle) -> Self {
-        Self { health, vain: 0, since: Instant::now() }
+        Self { health, vain: 0, is_stuck: false, since: Instant::now() }
     }
 
     /// It has read its log and stands by from now on.
     pub fn stands_by(&mut self) {
         self.since = Instant::now();
+        self.is_stuck = false;
         self.tell("standing by");
     }
 
-    /// It reads its log, which may take long: no work in vain, and none for anybody yet either.
+    /// It reads its log, which may take long. Who could not read it to its end, and begins again and again, does not live by that.
     pub fn reads(&self) {
-        if self.vain < VAIN_MAX {
+        if self.vain < VAIN_MAX && !self.is_stuck {
             self.health.beat();
         }
     }
@@ -69,8 +72,9 @@ impl Pulse {
         }
     }
 
-    /// Why it cannot go on: without a beat readiness turns red, and this is what it says then.
-    pub fn fails(&self, why: impl Into<String>) {
+    /// Why it cannot read its log: without a beat readiness turns red, and this is what it says then.
+    pub fn fails(&mut self, why: impl Into<String>) {
+        self.is_stuck = true;
         self.health.set_detail(why);
     }
 
@@ -117,6 +121,19 @@ mod tests {
         pulse.since = Instant::now().checked_sub(DOUBT).unwrap();
         pulse.beat("standing by");
         assert_eq!(says(), Some(("standing by".to_owned(), LoopState::Beating)));
+    }
+
+    #[test]
+    fn who_reads_half_of_its_log_again_and_again_does_not_live() {
+        let health = Health::new(Clock::system(), Duration::from_secs(10));
+        let state = || health.report().loops.first().map(|one| one.state);
+        let mut pulse = Pulse::new(health.register("worker"));
+        pulse.fails("failed to read the log");
+        pulse.reads();
+        assert_eq!(state(), Some(LoopState::Starting));
+        pulse.stands_by();
+        pulse.reads();
+        assert_eq!(state(), Some(LoopState::Beating));
     }
 
     #[test]
