@@ -95,6 +95,7 @@ impl Floor {
         let known_until = Instant::now() + KNOWN_WITHIN;
         while let Err(error) = come(first).await {
             ensure!(Instant::now() < known_until, "{error:#}");
+            tracing::warn!(error = format!("{error:#}"), "the first agent is not let in yet");
             tokio::time::sleep(KNOWN_PAUSE).await;
         }
         stream::iter(agents).map(come).buffer_unordered(at_once).try_collect().await
