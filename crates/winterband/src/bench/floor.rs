@@ -27,6 +27,8 @@ use crate::roles::{self, Role, Running, Shared};
 
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
 const SESSION_MS: u64 = 24 * 3_600_000;
+/// How long a desk may take to hear of the sessions.
+const HEARD_OF: Duration = Duration::from_secs(1);
 /// How long an agent may be unknown to the roles, and how often they are asked again.
 const KNOWN_WITHIN: Duration = Duration::from_secs(30);
 const KNOWN_PAUSE: Duration = Duration::from_millis(500);
@@ -78,27 +80,35 @@ impl Floor {
     pub(super) async fn bring_online(&self, address: SocketAddr, until: usize, at_once: usize) -> Result<()> {
         let before = self.online.swap(until, Ordering::Relaxed);
         let sessions = self.shared.bus.ensure_bucket(&places::sessions()).await?;
-        let come = |agent: &AgentId| {
+        let sign_in = |agent: &AgentId| {
             let (agent, sessions) = (*agent, sessions.clone());
             async move {
                 let token = uuid::Uuid::now_v7().simple().to_string();
                 let now = Millis(self.shared.kit.clock.unix_ms());
                 let row = serde_json::to_vec(&SessionRow::new(agent, now, now.plus(SESSION_MS)))?;
                 sessions.put(&bus::token_hash(&token), row.into()).await?;
-                let came = desk_client::come_online(address, &token, self.tell.clone()).await;
-                came.context("bring an agent online")
+                Ok::<_, anyhow::Error>(token)
             }
         };
-        let mut agents = self.agents.iter().take(until).skip(before);
-        let Some(first) = agents.next() else { return Ok(()) };
+        let agents = self.agents.iter().take(until).skip(before);
+        let tokens: Vec<String> =
+            stream::iter(agents).map(sign_in).buffer_unordered(at_once).try_collect().await?;
+        // One address may show a desk few sessions that it has not heard of yet.
+        tokio::time::sleep(HEARD_OF).await;
+        let come = |token: String| async move {
+            let came = desk_client::come_online(address, &token, self.tell.clone()).await;
+            came.context("bring an agent online")
+        };
+        let mut tokens = tokens.into_iter();
+        let Some(first) = tokens.next() else { return Ok(()) };
         // A large configuration takes the roles a moment to read.
         let known_until = Instant::now() + KNOWN_WITHIN;
-        while let Err(error) = come(first).await {
+        while let Err(error) = come(first.clone()).await {
             ensure!(Instant::now() < known_until, "{error:#}");
             tracing::warn!(error = format!("{error:#}"), "the first agent is not let in yet");
             tokio::time::sleep(KNOWN_PAUSE).await;
         }
-        stream::iter(agents).map(come).buffer_unordered(at_once).try_collect().await
+        stream::iter(tokens).map(come).buffer_unordered(at_once).try_collect().await
     }
 
     pub(super) fn subjects(&self) -> &Subjects {
