@@ -37,7 +37,7 @@ struct Threaded {
 pub(super) enum Taken {
     /// Somebody's: it stays in its mailbox.
     Theirs,
-    /// That of a canary customer, or what a machine says of one: nobody wants to see it there.
+    /// That of a canary customer, or a server's report of one: nobody wants to see it there.
     Canary,
 }
 
@@ -64,9 +64,13 @@ pub(super) async fn take(
         }
         return Ok(Taken::Canary);
     }
-    if sorted.mail.as_ref().is_some_and(|mail| canary::is_reported_on(channels, mail)) {
-        tracing::info!(account = %key.account, "a machine says something of a canary's mail; that is taken out too");
-        return Ok(Taken::Canary);
+    if let Some(mail) = &sorted.mail
+        && canary::is_reported_on(channels, mail)
+    {
+        // A server's report is taken out too. Any other says only of itself that a machine wrote it: it stays, for who looks.
+        let is_report = mail.bounce.is_some();
+        tracing::info!(account = %key.account, is_report, "a machine says something of a canary's mail");
+        return Ok(if is_report { Taken::Canary } else { Taken::Theirs });
     }
     match sorted.parsed {
         Parsed::Message(mut inbound) => {
@@ -493,7 +497,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_machines_say_of_a_canarys_mail_is_taken_out_and_what_people_say_of_it_is_a_message() {
+    async fn a_report_on_a_canarys_mail_is_taken_out_and_what_people_or_their_machines_say_of_it_stays() {
         let world = world(false).await;
         let (support, sales) = (world.inbox("support"), world.inbox("sales"));
         let thread = canary::thread(&world.channels, &support.0);
@@ -509,9 +513,8 @@ mod tests {
         let answer = format!("From: ann@c.test\r\nSubject: Re: tried\r\nIn-Reply-To: <{id}>\r\n");
         let away = format!("{answer}Auto-Submitted: auto-replied\r\n\r\nI am away.\r\n");
         for inbox in [&support, &sales] {
-            for raw in [&bounce, &away] {
-                assert_eq!(world.takes(inbox, raw.as_bytes()).await, (Taken::Canary, 0), "{raw}");
-            }
+            assert_eq!(world.takes(inbox, bounce.as_bytes()).await, (Taken::Canary, 0));
+            assert_eq!(world.takes(inbox, away.as_bytes()).await, (Taken::Theirs, 0));
         }
         let refused = &world.channels.intake.kit.metrics.refused_total;
         assert_eq!(refused.get(["email", "unknown_message"]), 0);
