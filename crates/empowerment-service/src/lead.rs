@@ -104,14 +104,9 @@ pub(crate) fn tell_waiting(not_yet: &NotYet, is_told: bool) {
     }
 }
 
-/// What readiness says of a leader that waits: it lives, and to be asked to end would help nobody, since the upgrade goes on elsewhere.
-pub(crate) fn waits_for(not_yet: &NotYet) -> String {
-    format!("waits to write: {not_yet}")
-}
-
 /// Waits a moment, with the lease, until the fence may be tried again that somebody who lives could not read.
 async fn wait_for_readers(role: &Role, lease: &HeldLease, pulse: &Pulse, not_yet: &NotYet) -> Result<()> {
-    pulse.lives(waits_for(not_yet));
+    pulse.waits(not_yet);
     let drained = role.kit.drain.token();
     tokio::select! {
         () = drained.cancelled() => Err(anyhow!("the process ends")),

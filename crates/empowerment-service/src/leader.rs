@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::clock::LogClock;
-use crate::lead::{Ended, record_id, tell_waiting, waits_for};
+use crate::lead::{Ended, record_id, tell_waiting};
 use crate::outbox::{Key, Outbox, follows};
 use crate::replica::{Replica, as_gauge};
 use crate::till::{Desks, Question, TillStep};
@@ -360,7 +360,7 @@ impl Leader {
 
     fn show(&self, role: &Role, pulse: &Pulse) {
         if let Some(Waiting { not_yet, .. }) = &self.waits {
-            pulse.lives(waits_for(not_yet));
+            pulse.waits(not_yet);
         } else if self.wrote > 0 {
             pulse.lives("leading");
         } else {

@@ -65,6 +65,11 @@ impl Pulse {
         self.health.set_detail(does);
     }
 
+    /// It keeps the lead and waits before it writes. It lives: to be asked to end would help nobody, where an upgrade goes on elsewhere.
+    pub fn waits(&self, why: impl Display) {
+        self.lives(format!("waits to write: {why}"));
+    }
+
     /// What it does, for people, unless something worse is to be said of it.
     pub fn tell(&self, does: &str) {
         if !self.is_doubted() {
