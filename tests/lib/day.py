@@ -62,6 +62,8 @@ class Day:
         self.dice = random.Random(chosen.seed)
         self.executable = os.path.abspath(chosen.executable)
         self.remarks, self.rows, self.untried = [], [], []
+        # Servers that did not follow by themselves.
+        self.started_again = []
         self.sims, self.last_ill = None, None
 
     # What runs
@@ -211,10 +213,11 @@ class Day:
             time.sleep(0.2)
 
     def start_again(self, stream, name):
-        """As its runbook says of a server that does not follow any more."""
+        """A server that does not follow any more: the day goes on, and does not count as held."""
         log = (self.place / f"{name}.log").read_text(errors="replace")
         why = [line for line in log.splitlines() if "critical write error" in line.lower() and stream in line][-1:]
         self.remark(f"{name} did not follow {stream} and was started again: {why[0][:200] if why else 'it does not say why'}")
+        self.started_again.append(f"{name}: {stream}")
         self.cluster.named(name).again()
 
     def strike(self, name, what):
@@ -372,6 +375,7 @@ class Day:
             ("simulated agents saw nothing odd", seen.get("violations") == {}, seen.get("first_violations") or seen.get("violations")),
             ("no role lacks a right", violations == 0, violations),
             ("no process ended by itself", not self.roles.fallen, self.roles.fallen[:10]),
+            ("no server had to be started again", not self.started_again, self.started_again),
             ("time was enough for all of it", not self.untried, self.untried),
             ("all went on after each", not any(row["ill"] for row in self.rows), [(row["name"], row["ill"]) for row in self.rows if row["ill"]][:5]),
         ]
