@@ -6,6 +6,7 @@ use bus::{IdHasher, file_kind};
 use bytes::Bytes;
 use channel::known::{Known, PersonKey};
 use channel::{Content, Inbound, MailHead, Parsed, Rejected};
+use channel_email::bounce::Kind as Reported;
 use channel_email::html::{CleanOptions, RemoteImages, clean};
 use channel_email::thread::{Evidence, Found, OfSender, Place, SubjectTokens, decide, evidence};
 use channel_email::{Mail, Part, Sorted, participant};
@@ -68,7 +69,7 @@ pub(super) async fn take(
         && canary::is_reported_on(channels, mail)
     {
         // A server's report is taken out too. Any other says only of itself that a machine wrote it: it stays, for who looks.
-        let is_report = mail.bounce.is_some();
+        let is_report = mail.bounce.as_ref().is_some_and(|bounce| bounce.kind != Reported::Vacation);
         tracing::info!(account = %key.account, is_report, "a machine says something of a canary's mail");
         return Ok(if is_report { Taken::Canary } else { Taken::Theirs });
     }
