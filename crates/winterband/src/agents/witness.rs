@@ -66,6 +66,8 @@ pub(super) enum Came {
 
 #[derive(Clone, Debug, Default)]
 struct Shown {
+    /// Where it began.
+    first: u64,
     last: u64,
     entries: BTreeMap<u64, (EntryKind, Option<MessageId>)>,
     messages: BTreeMap<MessageId, u64>,
@@ -107,7 +109,7 @@ impl Witness {
                 (true, Came::Alone) => Broken::Doubled,
                 (false, _) => Broken::Changed,
             };
-            self.broken(broken, format!("{conversation} entry {seq}"));
+            self.broken(broken, format!("{conversation} entry {seq} of {}", entry.contact));
             return false;
         }
         // What comes first may begin anywhere: a contact shows its own entries, not the whole past.
@@ -120,8 +122,13 @@ impl Witness {
         {
             shown.messages.remove(&message);
         }
-        if !is_first && *seq != last + 1 {
-            self.broken(Broken::Gap, format!("{conversation} entry {seq} after {last}"));
+        if is_first {
+            shown.first = *seq;
+        } else if *seq != last + 1 {
+            let (contact, first) = (entry.contact, shown.first);
+            let how = if came == Came::Alone { "alone" } else { "in a picture" };
+            let place = format!("{conversation} entry {seq} of {contact}, {how}, after {first} to {last}");
+            self.broken(Broken::Gap, place);
         }
         if let (Some(earlier), Some(message)) = (earlier, message) {
             self.broken(Broken::Doubled, format!("{conversation} {message} as entries {earlier} and {seq}"));
