@@ -13,7 +13,7 @@ use protocol::{ConversationId, SubjectToken};
 use service::{HealthHandle, Metrics};
 
 use crate::Host;
-use crate::limits::{BEAT_EVERY, REOPEN_PAUSE};
+use crate::limits::{BEAT_EVERY, REOPEN_PAUSE, STARTING_BEAT_EVERY};
 use crate::projection::Projection;
 
 pub(crate) fn start(host: &Arc<Host>) {
@@ -66,7 +66,7 @@ async fn follow(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {
             return Ok(());
         }
     };
-    let mut beat = tokio::time::interval(BEAT_EVERY);
+    let mut beat = tokio::time::interval(STARTING_BEAT_EVERY);
     let mut waits = Waits::default();
     loop {
         if tail.caught_up() {
@@ -79,6 +79,9 @@ async fn follow(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {
                 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; nobody reads a lag of 2^52")]
                 host.kit.metrics.log_lag_records.set(["channel-host"], tail.pending() as f64);
                 if host.rooms.is_ready() {
+                    if beat.period() != BEAT_EVERY {
+                        beat = tokio::time::interval(BEAT_EVERY);
+                    }
                     waits.count(&host.kit.metrics, host.rooms.ask(Projection::kept));
                 }
             }

@@ -49,6 +49,8 @@ pub(crate) const OUTLOOK_EVERY: Duration = Duration::from_secs(3);
 pub(crate) const OUTLOOK_STEP_MS: u64 = 30_000;
 /// How often a loop says that it lives.
 pub(crate) const BEAT_EVERY: Duration = Duration::from_secs(1);
+/// How often while it starts: whoever waits until it is fit to serve waits no longer than that after it is.
+pub(crate) const STARTING_BEAT_EVERY: Duration = Duration::from_millis(100);
 
 /// When to try again while the bus is away or a stream is full, ms.
 pub(crate) const RETRY_AFTER_MS: u64 = 2_000;

@@ -10,7 +10,7 @@ use protocol::{Record, RemedyRecord, streams};
 use service::spans::Span;
 use service::{Health, HealthHandle};
 
-use crate::watching::{BEAT_EVERY, REOPEN_PAUSE};
+use crate::watching::{BEAT_EVERY, REOPEN_PAUSE, STARTING_BEAT_EVERY};
 use crate::{Gateway, canary, drafts};
 
 /// A log.
@@ -135,7 +135,7 @@ impl Log {
 pub(crate) async fn read(gateway: Arc<Gateway>, log: Log) -> Result<()> {
     let mut sign = SignOfLife::new(log, &gateway.kit.health);
     let drained = gateway.kit.drain.token();
-    let mut beat = tokio::time::interval(BEAT_EVERY);
+    let mut beat = tokio::time::interval(STARTING_BEAT_EVERY);
     let mut tail = tokio::select! {
         () = drained.cancelled() => {
             sign.handle.retire();
@@ -158,7 +158,11 @@ pub(crate) async fn read(gateway: Arc<Gateway>, log: Log) -> Result<()> {
                 log.fold(&gateway, &item, is_live).with_context(place)?;
             }
             _ = beat.tick() => {
-                sign.give(log.standing(&gateway, is_live));
+                let standing = log.standing(&gateway, is_live);
+                sign.give(standing);
+                if standing == Standing::Live && beat.period() != BEAT_EVERY {
+                    beat = tokio::time::interval(BEAT_EVERY);
+                }
                 #[expect(clippy::cast_precision_loss, reason = "a gauge for people")]
                 gateway.kit.metrics.log_lag_records.set([log.role()], tail.pending() as f64);
             }

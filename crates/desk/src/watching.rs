@@ -9,6 +9,8 @@ use service::HealthHandle;
 pub(crate) const REOPEN_PAUSE: Duration = Duration::from_millis(500);
 /// How often a reader beats.
 pub(crate) const BEAT_EVERY: Duration = Duration::from_secs(1);
+/// How often while it starts: whoever waits until it is fit to serve waits no longer than that after it is.
+pub(crate) const STARTING_BEAT_EVERY: Duration = Duration::from_millis(100);
 
 /// Tells what is in a bucket and how it changes, beginning anew when the watch breaks.
 ///
