@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bus::{Bus, Tail, TailOptions};
+use memchr::memmem;
 use protocol::config::{ConfigFault, RoutingConfig};
 use protocol::formats::{self, ReadError};
 use protocol::input::ConfigInput;
@@ -260,7 +261,7 @@ fn fate(record: &Record) -> Fate {
 }
 
 fn has(payload: &[u8], mark: &[u8]) -> bool {
-    payload.windows(mark.len()).any(|window| window == mark)
+    memmem::find(payload, mark).is_some()
 }
 
 fn in_force(log_seq: u64, change: &ConfigInput) -> InForce {
