@@ -10,9 +10,9 @@ use crate::{Gateway, render};
 
 /// How often the floor is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// A floor of so many colleagues is sent at most once a second, a larger one in proportion less often: what goes out
-/// grows with the square of the number of agents.
-pub(crate) const COLLEAGUES_PER_SECOND: usize = 100;
+/// To so many agents the floor is sent at most once a second, to more in proportion less often: a change of one of them goes
+/// out to all.
+pub(crate) const AGENTS_PER_SECOND: usize = 1_000;
 
 pub(crate) fn start(gateway: &Arc<Gateway>) {
     let gateway = Arc::clone(gateway);
@@ -35,7 +35,8 @@ async fn run(gateway: &Gateway) {
         let mut pause = LOOK_EVERY;
         if let Some((now, floor)) = gateway.hub.floor_since(version) {
             version = now;
-            pause *= seconds(floor.colleagues.len());
+            let more = usize::try_from(floor.more).unwrap_or(usize::MAX);
+            pause *= seconds(floor.colleagues.len().saturating_add(more));
             gateway.hub.set_floor(render::frame(&ToDesk::Floor(Box::new(floor))));
         }
         let next = Instant::now() + pause;
@@ -46,8 +47,8 @@ async fn run(gateway: &Gateway) {
     }
 }
 
-fn seconds(colleagues: usize) -> u32 {
-    u32::try_from(colleagues.div_ceil(COLLEAGUES_PER_SECOND)).unwrap_or(u32::MAX).clamp(1, 60)
+fn seconds(agents: usize) -> u32 {
+    u32::try_from(agents.div_ceil(AGENTS_PER_SECOND)).unwrap_or(u32::MAX).clamp(1, 60)
 }
 
 #[cfg(test)]
@@ -56,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_large_floor_is_sent_less_often() {
-        let pauses = [0, COLLEAGUES_PER_SECOND, COLLEAGUES_PER_SECOND + 1, 1_000, 100_000].map(seconds);
+        let pauses = [0, AGENTS_PER_SECOND, AGENTS_PER_SECOND + 1, 10_000, 1_000_000].map(seconds);
         assert_eq!(pauses, [1, 1, 2, 10, 60]);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::extract::ws::Utf8Bytes;
 use protocol::config::{Authority, Role};
 use protocol::delivery::Delivery;
-use protocol::desk::LineContact;
+use protocol::desk::{Colleague, LineContact};
 use protocol::policy::Policy;
 use protocol::remedies::RemedyRefusal;
 use protocol::remedy::ContactContext;
@@ -360,6 +360,11 @@ impl Hub {
         let connected = inner.shown.floor.connected_through(gateway);
         let gone = connected.filter(|agent| !inner.lines.contains_key(agent)).collect();
         (here, gone)
+    }
+
+    /// An agent's colleagues whose name contains these words, and how many more there are.
+    pub(crate) fn colleagues_named(&self, agent: AgentId, words: &str) -> (Vec<Colleague>, u32) {
+        self.lock().shown.floor.colleagues_named(agent, words)
     }
 
     /// The floor as a frame, if it changed since that version.

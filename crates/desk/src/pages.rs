@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use bus::Deadline;
 use protocol::config::Role;
 use protocol::delivery::AccountsAnswer;
+use protocol::desk::Colleague;
 use protocol::policy::Policy;
 use protocol::till::{Wallets, WalletsQuestion};
 use protocol::views::{
@@ -35,6 +36,8 @@ const ASK_AGAIN: RetryAfter = RetryAfter(Duration::from_secs(2));
 const DAYS: u32 = 30;
 /// Most days of hours in a report.
 const HOURS_DAYS_MAX: u32 = 31;
+/// Longest part of a name that is sought, bytes.
+const NAME_BYTES_MAX: usize = 200;
 /// Most days in a report.
 pub(crate) const DAYS_MAX: u32 = 366;
 
@@ -43,6 +46,23 @@ pub(crate) const DAYS_MAX: u32 = 366;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     days: Option<u32>,
+}
+
+/// Who is sought.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Named {
+    /// What their name contains; nothing for anybody.
+    #[serde(default)]
+    words: String,
+}
+
+/// Who was found.
+#[derive(Serialize)]
+struct Colleagues {
+    colleagues: Vec<Colleague>,
+    /// How many more there are of that name.
+    more: u32,
 }
 
 /// The policy in force.
@@ -92,6 +112,21 @@ pub(crate) async fn policy(
         return Err(Problem::new(StatusCode::NOT_FOUND, "no_policy", "no policy is in force yet", detail));
     };
     Ok(shown(PolicyPage { log_seq, hash, policy }))
+}
+
+/// Colleagues by name, who is there first: the floor's frame does not hold them all.
+pub(crate) async fn colleagues(
+    State(gateway): State<Arc<Gateway>>,
+    extensions: Extensions,
+    named: Result<Query<Named>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let agent = signed_in(&extensions)?;
+    let Query(Named { words }) = named.map_err(|_| wrong_words())?;
+    if words.len() > NAME_BYTES_MAX {
+        return Err(wrong_words());
+    }
+    let (colleagues, more) = gateway.hub.colleagues_named(agent, &words);
+    Ok(shown(Colleagues { colleagues, more }))
 }
 
 /// The floor as it is now, for who leads: the queues that they lead.
@@ -284,6 +319,11 @@ pub(crate) fn shown(page: impl Serialize) -> Response {
 pub(crate) fn silent(code: &'static str, title: &'static str) -> Problem {
     let detail = "look again in a moment; everything else at the desk works without it";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, title, detail).retry_after(ASK_AGAIN)
+}
+
+fn wrong_words() -> Problem {
+    let detail = format!("ask as in /desk/colleagues?words=ann, with at most {NAME_BYTES_MAX} bytes");
+    Problem::new(StatusCode::BAD_REQUEST, "wrong_words", "this is no part of a name", detail)
 }
 
 fn wrong_days() -> Problem {

@@ -3,6 +3,7 @@
 //! Pure: folds records in order and says for each one which agents' desks changed. It holds open contacts only;
 //! what ended is asked of the read models.
 
+mod colleagues;
 mod configure;
 mod contact;
 mod customers;

@@ -83,6 +83,7 @@ fn table() -> Vec<Route> {
         get("/desk/canned", agent, canned::all),
         put("/desk/canned/{name}", lead, canned::keep).with_body(canned::BODY_BYTES_MAX),
         delete("/desk/canned/{name}", lead, canned::remove),
+        get("/desk/colleagues", agent, pages::colleagues),
         get("/desk/policy", agent, pages::policy),
         get("/desk/wallets", agent, pages::wallets),
         get("/desk/api/signin", Needs::Nothing, signin::ways),

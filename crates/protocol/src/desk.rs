@@ -427,8 +427,11 @@ pub struct Choice {
 pub struct Floor {
     /// Queues with how many wait.
     pub queues: Vec<FloorQueue>,
-    /// Colleagues with their presence.
+    /// Colleagues with their presence, who is there first; at most [`crate::limits::COLLEAGUES_SHOWN_MAX`].
     pub colleagues: Vec<Colleague>,
+    /// How many more there are; they are asked for by name.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u32,
     /// What happened to many customers at once, and lasts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incidents: Vec<DeskIncident>,

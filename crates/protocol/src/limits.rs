@@ -70,6 +70,10 @@ pub const BLOCKS_MAX: usize = 10_000;
 pub const ENDED_BY_BLOCK_MAX: usize = 80;
 /// Most waiting contacts shown to an agent who looks for one to pick.
 pub const LINE_SHOWN_MAX: usize = 100;
+/// Most colleagues that every desk is shown without asking.
+pub const COLLEAGUES_SHOWN_MAX: usize = 200;
+/// Most colleagues that one question by name finds.
+pub const COLLEAGUES_FOUND_MAX: usize = 50;
 /// Most choices of a field.
 pub const CHOICES_PER_FIELD_MAX: usize = 60;
 /// Shortest silence of a customer that means something, ms.

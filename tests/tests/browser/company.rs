@@ -105,3 +105,42 @@ async fn what_a_colleague_declines_comes_back_to_who_gave_it() {
     }
     scene::balances(&up).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_hundreds_of_colleagues_who_is_not_shown_is_found_by_name() {
+    const LAST: &str = "Agent 99";
+    let up = scene::started().await;
+    let shots = Shots::new(up.folder());
+    scene::staffed(&up, 300).await;
+    let mut driver = Driver::start().await;
+    let url = up.url();
+    let anna = Agent::sign_in(driver.open("anna", &url).await, &url, "anna", &password(&up, "anna")).await;
+    anna.goes_online().await;
+    anna.browser.sees(&id("floor-more")).await;
+    let customer = Customer::enter(driver.open("customer", &url).await, &url).await;
+    customer.writes(CASE).await;
+    anna.offer().await;
+    anna.accepts().await;
+
+    // Among those to hand over to.
+    let rows = "all('[data-testid^=\"transfer-agent-\"]').map((row) => row.firstElementChild.textContent)";
+    anna.browser.click(&id("transfer")).await;
+    anna.browser.sees(&id("transfer-dialog")).await;
+    let known = anna.browser.read(rows).await;
+    assert!(!known.as_array().unwrap().contains(&LAST.into()), "{known}");
+    anna.browser.types(&id("transfer-filter"), LAST).await;
+    anna.browser.until("found by name", &format!("String({rows}) === {LAST:?}")).await;
+    shots.all(&anna.browser, "colleague-found", "en", &SIZES).await;
+    anna.browser.resize(1280, 800).await;
+    anna.browser.click(&id("dialog-close")).await;
+
+    // Among those who are thanked: the list is not whole, and the field over it finds who is missing.
+    let options = "all('[data-testid=\"thank-who\"] option').map((one) => one.textContent)";
+    anna.browser.click(&id("thank-open")).await;
+    anna.browser.types(&id("thank-who-find"), "agent 98").await;
+    anna.browser.until("found among those to thank", &format!("{options}.includes('Agent 98')")).await;
+    for browser in [&anna.browser, &customer.browser] {
+        browser.is_quiet(&[]).await;
+    }
+    scene::balances(&up).await;
+}

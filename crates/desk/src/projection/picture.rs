@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use protocol::command::Presence;
 use protocol::config::{Authority, Field, Tag};
-use protocol::desk::{Choice, Colleague, DeskCompanion, DeskMention, Floor, FloorQueue};
+use protocol::desk::{Choice, DeskCompanion, DeskMention, Floor, FloorQueue};
 use protocol::record::{AsideWhy, CompanyRole, EntryKind, Receipt};
 use protocol::remedy::Effort;
 use protocol::thread::Entry;
@@ -281,14 +281,9 @@ impl Projection {
             title: facts.title.to_string(),
             waiting: self.waiting.get(name).copied().unwrap_or_default(),
         });
-        let configured = self.seats.iter().filter(|(_, seat)| seat.is_configured);
-        let colleagues = configured.map(|(agent, seat)| Colleague {
-            agent: *agent,
-            title: seat.title.to_string(),
-            is_there: seat.is_there(),
-        });
+        let (colleagues, more) = self.colleagues();
         let incidents = self.incidents_shown();
-        Floor { queues: queues.collect(), colleagues: colleagues.collect(), incidents }
+        Floor { queues: queues.collect(), colleagues, more, incidents }
     }
 
     pub(super) fn queue_title(&self, contact: &Contact) -> Arc<str> {

@@ -8,6 +8,7 @@ use protocol::command::{AgentCommand, Command, Outcome, Refusal};
 use protocol::config::{Agent, Disposition, Queue, RoutingConfig};
 use protocol::content::Sealed;
 use protocol::input::{ConfigInput, CustomerMessage, WIRE_VERSION};
+use protocol::limits::{COLLEAGUES_FOUND_MAX, COLLEAGUES_SHOWN_MAX};
 use protocol::record::{ChoiceRule, CompanyRole, EntryKind, OfferEnd, PassedOver, QueuedWhy, Receipt};
 use protocol::{ChannelKind, Event, Hash128, Input, MessageId, NoticeId, Record};
 
@@ -76,6 +77,23 @@ impl Log {
             lead: id == BEN,
             ..Agent::new(id, token(&title.to_lowercase()))
         });
+        self.apply(agents.collect())
+    }
+
+    /// So many agents, Anna and Ben among them.
+    fn crowd(&mut self, total: usize) -> Vec<(AgentId, Change)> {
+        let agents = (1..=total).map(|n| Agent {
+            title: match n {
+                1 => "Anna".to_owned(),
+                2 => "Ben".to_owned(),
+                _ => format!("Agent {n:04}"),
+            },
+            ..Agent::new(AgentId(uuid::Uuid::from_u128(n as u128)), token(&format!("agent-{n}")))
+        });
+        self.apply(agents.collect())
+    }
+
+    fn apply(&mut self, agents: Vec<Agent>) -> Vec<(AgentId, Change)> {
         let queue = Queue {
             title: "General".to_owned(),
             offer_ms: 20_000,
@@ -85,7 +103,7 @@ impl Log {
         };
         let config = RoutingConfig {
             queues: vec![queue],
-            agents: agents.collect(),
+            agents,
             dispositions: vec![Disposition {
                 name: token("solved"),
                 title: "Solved".to_owned(),
@@ -475,6 +493,31 @@ fn a_repeated_command_finds_its_answer() {
     let late = log.asked(command(8), BEN, Command::Accept { offer: offer(3) });
     log.write(late, vec![Event::CommandSettled { command: command(8), outcome: refused.clone() }]);
     assert_eq!(log.floor.settled(BEN, command(8)), Some(&Answer::Routing(refused)));
+}
+
+#[test]
+fn a_floor_of_many_shows_who_is_there_and_the_others_are_found_by_name() {
+    let mut log = Log::started();
+    let total = COLLEAGUES_SHOWN_MAX + 100;
+    log.crowd(total);
+    let last = AgentId(uuid::Uuid::from_u128(total as u128));
+    let online = Event::PresenceChanged { agent: last, presence: Presence::Online, reason: None };
+    log.write(Cause::Timer, vec![Event::AgentConnected { agent: last, gateway: GATEWAY }, online]);
+    let floor = log.floor.floor();
+    assert_eq!((floor.colleagues.len(), floor.more), (COLLEAGUES_SHOWN_MAX, 100));
+    let there: Vec<_> = floor.colleagues.iter().filter(|one| one.is_there).map(|one| one.agent).collect();
+    assert_eq!(there, [last, ANNA], "who is there is among them, by title");
+    let titles: Vec<_> = floor.colleagues.iter().skip(2).map(|one| &*one.title).collect();
+    assert!(titles.is_sorted());
+
+    let named = |words: &str| log.floor.colleagues_named(ANNA, words);
+    let (found, more) = named(" AGENT 0250 ");
+    assert_eq!((found.len(), more, &*found[0].title), (1, 0, "Agent 0250"));
+    assert!(!floor.colleagues.contains(&found[0]), "one whom the frame does not hold");
+    let (found, more) = named("");
+    assert_eq!((found.len(), more as usize), (COLLEAGUES_FOUND_MAX, total - 1 - COLLEAGUES_FOUND_MAX));
+    assert!(found.iter().all(|one| one.agent != ANNA), "oneself is no colleague");
+    assert_eq!(named("nobody"), (Vec::new(), 0));
 }
 
 #[test]

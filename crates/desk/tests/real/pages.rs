@@ -5,7 +5,7 @@ use protocol::views::{EmpowermentQuestion, EmpowermentReport};
 use protocol::{AgentId, Subject};
 use serde_json::{Value, json};
 
-use crate::worker::floor;
+use crate::worker::{BEN, floor};
 use crate::world::{ANNA, World, subjects};
 
 async fn get(world: &World, token: &str, path: &str) -> (u16, String, Value) {
@@ -53,6 +53,24 @@ async fn a_lead_has_the_whole_report_and_others_only_their_own() {
         assert_eq!((status, kind.as_str()), (400, "application/problem+json"), "{days}");
         assert_eq!(problem["code"], "wrong_days");
     }
+}
+
+#[tokio::test]
+async fn colleagues_are_found_by_name_and_oneself_is_none() {
+    let world = floor().await;
+    let anna = world.token_of("anna").await;
+    let (status, _, found) = get(&world, &anna, "/desk/colleagues?words=BE").await;
+    assert_eq!(status, 200);
+    let ben = json!({ "agent": BEN, "title": "Ben", "is_there": false });
+    assert_eq!(found, json!({ "colleagues": [ben], "more": 0 }));
+    let (_, _, found) = get(&world, &anna, "/desk/colleagues?words=anna").await;
+    assert_eq!(found, json!({ "colleagues": [], "more": 0 }));
+    let long = format!("/desk/colleagues?words={}", "a".repeat(201));
+    for path in [&*long, "/desk/colleagues?name=ben"] {
+        let (status, _, problem) = get(&world, &anna, path).await;
+        assert_eq!((status, &problem["code"]), (400, &json!("wrong_words")), "{path}");
+    }
+    assert_eq!(get(&world, "", "/desk/colleagues").await.0, 401);
 }
 
 #[tokio::test]

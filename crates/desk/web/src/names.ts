@@ -2,18 +2,19 @@
 
 import { customerName } from './format';
 import type { Texts } from './i18n/en';
-import type { AgentId, Choice, DeskEntry, Floor, Me } from './wire';
+import type { AgentId, Choice, Colleague, DeskEntry, Floor, Me } from './wire';
 
 /** What names can be looked up in. */
 export interface Names {
   me: Me;
-  floor: Floor;
+  floor: Pick<Floor, 'queues'>;
+  colleagues: readonly Colleague[];
   dispositions: readonly Choice[];
 }
 
 export function agentName(agent: AgentId, names: Names, t: Texts, by?: string): string {
   if (agent === names.me.agent) return t.entry.You;
-  return by ?? names.floor.colleagues.find((colleague) => colleague.agent === agent)?.title ?? t.entry.someone;
+  return by ?? names.colleagues.find((colleague) => colleague.agent === agent)?.title ?? t.entry.someone;
 }
 
 /** An entry with words in one line: its words, or the names of its files. */
@@ -60,7 +61,7 @@ export function lineOf(entry: DeskEntry, names: Names, t: Texts): string | null 
       return t.entry.toQueue(agentName(kind.agent, names, t, entry.by), queue);
     }
     case 'transferred_to_agent': {
-      const to = names.floor.colleagues.find((one) => one.agent === kind.to)?.title ?? t.entry.aColleague;
+      const to = names.colleagues.find((one) => one.agent === kind.to)?.title ?? t.entry.aColleague;
       return t.entry.toAgent(agentName(kind.agent, names, t, entry.by), kind.to === names.me.agent ? t.entry.you : to);
     }
     case 'handed_back': {

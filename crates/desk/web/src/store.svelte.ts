@@ -3,6 +3,7 @@
 import { Bulk } from './bulk.svelte';
 import { CannedStore, filledIn, type Canned } from './canned.svelte';
 import { ServerClock } from './clock.svelte';
+import { Colleagues } from './colleagues.svelte';
 import type { Link } from './connection';
 import { Drafts } from './drafts';
 import { Held, type Mode } from './held.svelte';
@@ -93,7 +94,8 @@ export class Desk {
   offers = $state.raw<readonly OfferCard[]>([]);
   helds = $state.raw<readonly Held[]>([]);
   dispositions = $state.raw<readonly Choice[]>([]);
-  floor = $state.raw<Floor>({ queues: [], colleagues: [] });
+  floor = $state.raw<Omit<Floor, 'colleagues' | 'more'>>({ queues: [] });
+  readonly colleagues: Colleagues;
   asks = $state.raw<readonly DeskAsk[]>([]);
   /** Contacts of others on which this agent is asked for a word. */
   invitations = $state.raw<readonly DeskContact[]>([]);
@@ -150,6 +152,7 @@ export class Desk {
     this.#lines = lines;
     this.#keep = keep;
     this.clock = clock;
+    this.colleagues = new Colleagues(me.agent);
     this.outbox = new Outbox(keep, me.agent);
     this.searches = new Searches(keep, me.agent);
     this.#taste = taste;
@@ -230,8 +233,8 @@ export class Desk {
         return;
       }
       case 'floor':
-        this.floor = { ...frame, colleagues: frame.colleagues.filter((one) => one.agent !== this.me.agent) };
-        return;
+        this.floor = frame;
+        return this.colleagues.take(frame);
       case 'error':
         return this.#fault(frame.code, frame.words);
       case 'pong':
@@ -692,7 +695,7 @@ export class Desk {
     }
     const what = mode === 'note' && !held.isOwner ? 'whisper' : mode;
     const words = { contact: held.id, message: newId('msg', this.clock.exact()), text };
-    const mentions = what === 'note' ? mentionedIn(text, this.floor.colleagues) : [];
+    const mentions = what === 'note' ? mentionedIn(text, this.colleagues.all) : [];
     const command: DeskCommand =
       what === 'reply' && extras !== undefined ? { do: what, ...words, with: extras } : what === 'note' && mentions.length > 0 ? { do: what, ...words, mentions } : { do: what, ...words };
     const undoMs = what === 'reply' ? this.#taste.undoMs : 0;

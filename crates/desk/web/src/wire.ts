@@ -212,7 +212,10 @@ export interface DeskIncident {
 
 export interface Floor {
   queues: FloorQueue[];
+  /** Those who are there come first; at most 200. */
   colleagues: Colleague[];
+  /** How many more there are; they are asked for by name. */
+  more?: number;
   incidents?: DeskIncident[];
 }
 

@@ -86,7 +86,7 @@ describe('the floor', () => {
     const { desk } = deskWith();
     const colleague = (agent: string) => ({ agent, title: agent, is_there: true });
     desk.apply({ t: 'floor', queues: [], colleagues: [colleague(ME), colleague('agt_other')] });
-    expect(desk.floor.colleagues.map((one) => one.agent)).toEqual(['agt_other']);
+    expect(desk.colleagues.all.map((one) => one.agent)).toEqual(['agt_other']);
   });
 });
 

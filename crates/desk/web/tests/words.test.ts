@@ -47,7 +47,8 @@ describe('a receipt in words', () => {
 describe('system entries in words', () => {
   const names = {
     me: { agent: ME, title: 'Femke' },
-    floor: { queues: [{ name: 'pay', title: 'Payments', waiting: 0 }], colleagues: [{ agent: 'agt_m', title: 'Mila', is_there: true }] },
+    floor: { queues: [{ name: 'pay', title: 'Payments', waiting: 0 }] },
+    colleagues: [{ agent: 'agt_m', title: 'Mila', is_there: true }],
     dispositions: [{ name: 'solved', title: 'Solved' }],
   };
   it('name people, queues and endings', () => {

@@ -163,6 +163,8 @@ export const en = {
     there: 'there',
     notThere: 'not there',
     alone: 'No colleagues yet.',
+    more: (n: string) => `and ${n} more`,
+    find: 'Find a colleague',
   },
 
   channel: { web: 'Web chat', api: 'Message', email: 'Mail', webhook: 'Webhook' } satisfies Record<ChannelKind, string>,

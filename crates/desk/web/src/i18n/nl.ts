@@ -163,6 +163,8 @@ export const nl: Texts = {
     there: 'aanwezig',
     notThere: 'afwezig',
     alone: 'Nog geen collega’s.',
+    more: (n) => `en nog ${n}`,
+    find: 'Zoek een collega',
   },
 
   channel: { web: 'Webchat', api: 'Bericht', email: 'Mail', webhook: 'Webhook' },
