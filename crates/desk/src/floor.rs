@@ -12,7 +12,7 @@ use crate::{Gateway, render};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// To so many agents the floor is sent at most once a second, to more in proportion less often: a change of one of them goes
 /// out to all.
-pub(crate) const AGENTS_PER_SECOND: usize = 1_000;
+pub(crate) const AGENTS_PER_SECOND: usize = 500;
 
 pub(crate) fn start(gateway: &Arc<Gateway>) {
     let gateway = Arc::clone(gateway);
@@ -58,6 +58,6 @@ mod tests {
     #[test]
     fn a_large_floor_is_sent_less_often() {
         let pauses = [0, AGENTS_PER_SECOND, AGENTS_PER_SECOND + 1, 10_000, 1_000_000].map(seconds);
-        assert_eq!(pauses, [1, 1, 2, 10, 60]);
+        assert_eq!(pauses, [1, 1, 2, 20, 60]);
     }
 }

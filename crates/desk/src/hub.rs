@@ -367,6 +367,11 @@ impl Hub {
         self.lock().shown.floor.colleagues_named(agent, words)
     }
 
+    /// The people whom a note names, besides those of whom is known that it means them.
+    pub(crate) fn named_in(&self, text: &str, known: &[AgentId]) -> Vec<AgentId> {
+        self.lock().shown.floor.named_in(text, known)
+    }
+
     /// The floor as a frame, if it changed since that version.
     pub(crate) fn floor_since(&self, version: u64) -> Option<(u64, protocol::desk::Floor)> {
         let inner = self.lock();
@@ -433,6 +438,7 @@ impl Hub {
     }
 
     pub(crate) fn set_floor(&self, frame: Utf8Bytes) {
+        // Also if it is the same: what a page has found by name it looks at again with each.
         self.floor.send_replace(frame);
     }
 

@@ -79,6 +79,8 @@ struct QueueFacts {
 #[derive(Clone, Debug)]
 struct Seat {
     title: Arc<str>,
+    /// Its title as it is sought.
+    folded: Arc<str>,
     is_configured: bool,
     authority: Authority,
     is_bot: bool,
@@ -103,6 +105,7 @@ impl Seat {
     fn unknown(agent: AgentId) -> Self {
         Self {
             title: agent.to_string().into(),
+            folded: "".into(),
             is_configured: false,
             authority: Authority::default(),
             is_bot: false,

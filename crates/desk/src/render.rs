@@ -56,7 +56,7 @@ pub(crate) async fn content(gateway: &Gateway, entry: &Entry) -> Result<Option<C
 }
 
 pub(crate) async fn entry(gateway: &Gateway, picture: &EntryPicture) -> Result<DeskEntry, WordsAway> {
-    let EntryPicture { entry, by, is_automatic } = picture;
+    let EntryPicture { entry, by, other, is_automatic } = picture;
     let content = if let EntryKind::IncidentTold { text, .. } = &entry.kind {
         Some(Content::words(text.clone()))
     } else {
@@ -74,6 +74,7 @@ pub(crate) async fn entry(gateway: &Gateway, picture: &EntryPicture) -> Result<D
         message: entry.message,
         text,
         by: by.as_ref().map(ToString::to_string),
+        other: other.as_ref().map(ToString::to_string),
         automatic: *is_automatic,
         attachments,
         mail,

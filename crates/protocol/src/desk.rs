@@ -621,6 +621,9 @@ pub struct DeskEntry {
     /// The name of the agent in the kind, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// The name of the other agent in the kind: to whom it went, who was asked, who did not take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<String>,
     /// Whether a machine of the customer's wrote it in answer, as far as the gateway still knows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub automatic: bool,

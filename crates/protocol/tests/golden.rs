@@ -38,7 +38,7 @@ const KINDS: &str = "
     wish:tell wish:ask_for wish:risk whom:ask_peer whom:ask_lead
     event:fenced event:config_applied event:config_refused event:conversation_opened event:conversation_forgotten
     event:contact_opened
-    event:contact_reopened event:entry_added event:queued event:preference_ended event:declines_lapsed event:offer_made
+    event:contact_reopened event:entry_added event:queued event:preference_ended event:declines_lapsed event:widened event:offer_made
     event:offer_ended event:assigned event:wrap_up_started event:resolved event:abandoned event:agent_connected
     event:agent_disconnected event:presence_changed event:command_settled event:duplicate_skipped event:parked
     event:set_aside event:presence_queued event:service_warned event:service_missed

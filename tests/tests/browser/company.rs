@@ -122,23 +122,29 @@ async fn of_hundreds_of_colleagues_who_is_not_shown_is_found_by_name() {
     anna.offer().await;
     anna.accepts().await;
 
+    // Among those who are thanked: the list is not whole, and the field over it finds who is missing.
+    let options = "all('[data-testid=\"thank-who\"] option').map((one) => one.textContent)";
+    anna.browser.click(&id("thank-open")).await;
+    anna.browser.sees(&id("thank-who-find")).await;
+    let known = anna.browser.read(options).await;
+    for far in [LAST, "Agent 98"] {
+        assert!(!known.as_array().unwrap().contains(&far.into()), "{far} is shown already");
+    }
+    anna.browser.types(&id("thank-who-find"), "agent 98").await;
+    anna.browser.until("found among those to thank", &format!("{options}.includes('Agent 98')")).await;
+    shots.all(&anna.browser, "colleague-thanked", "en", &SIZES).await;
+    anna.browser.resize(1280, 800).await;
+
     // Among those to hand over to.
     let rows = "all('[data-testid^=\"transfer-agent-\"]').map((row) => row.firstElementChild.textContent)";
     anna.browser.click(&id("transfer")).await;
-    anna.browser.sees(&id("transfer-dialog")).await;
-    let known = anna.browser.read(rows).await;
-    assert!(!known.as_array().unwrap().contains(&LAST.into()), "{known}");
     anna.browser.types(&id("transfer-filter"), LAST).await;
     anna.browser.until("found by name", &format!("String({rows}) === {LAST:?}")).await;
     shots.all(&anna.browser, "colleague-found", "en", &SIZES).await;
     anna.browser.resize(1280, 800).await;
     anna.browser.click(&id("dialog-close")).await;
+    anna.notes("Please have a look, @Agent 97.").await;
 
-    // Among those who are thanked: the list is not whole, and the field over it finds who is missing.
-    let options = "all('[data-testid=\"thank-who\"] option').map((one) => one.textContent)";
-    anna.browser.click(&id("thank-open")).await;
-    anna.browser.types(&id("thank-who-find"), "agent 98").await;
-    anna.browser.until("found among those to thank", &format!("{options}.includes('Agent 98')")).await;
     for browser in [&anna.browser, &customer.browser] {
         browser.is_quiet(&[]).await;
     }

@@ -7,6 +7,7 @@ use protocol::desk::Choice;
 use protocol::hours::Calendar;
 use protocol::{Cause, InputBody, Millis, SubjectToken};
 
+use super::colleagues::folded;
 use super::fold::Step;
 use super::{Change, Projection, QueueFacts};
 
@@ -62,6 +63,7 @@ impl Projection {
         for agent in agents {
             let seat = self.seat(agent.id);
             seat.title = agent.title.as_str().into();
+            seat.folded = folded(&agent.title).into();
             seat.is_configured = true;
             seat.authority = Authority::of(agent);
             seat.is_bot = agent.bot;

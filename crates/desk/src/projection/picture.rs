@@ -22,6 +22,8 @@ pub(crate) const WORDS_IN_OFFER_MAX: usize = 20;
 pub(crate) struct EntryPicture {
     pub(crate) entry: Arc<Entry>,
     pub(crate) by: Option<Arc<str>>,
+    /// The name of the other agent in it.
+    pub(crate) other: Option<Arc<str>>,
     /// Whether a machine of the customer's wrote it; of entries that are not in memory nobody knows.
     pub(crate) is_automatic: bool,
 }
@@ -233,6 +235,7 @@ impl Projection {
             is_automatic: contact.is_some_and(|contact| contact.automatic.contains(&entry.seq)),
             entry: Arc::clone(entry),
             by: agent_in(&entry.kind).and_then(|agent| self.title_of(agent)),
+            other: other_in(&entry.kind).and_then(|agent| self.title_of(agent)),
         }
     }
 
@@ -294,6 +297,18 @@ impl Projection {
 
 fn from_customer(contact: &Contact) -> Vec<Arc<Entry>> {
     contact.entries.iter().filter(|entry| entry.kind == EntryKind::FromCustomer).cloned().collect()
+}
+
+/// The agent whom an entry names besides: a desk need not know all its colleagues.
+fn other_in(kind: &EntryKind) -> Option<AgentId> {
+    if let EntryKind::TransferredToAgent { to: other, .. }
+    | EntryKind::HandedBack { from: other, .. }
+    | EntryKind::Consulted { colleague: other, .. } = kind
+    {
+        Some(*other)
+    } else {
+        None
+    }
 }
 
 /// The agent whose name stands beside an entry.

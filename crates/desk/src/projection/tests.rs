@@ -382,7 +382,9 @@ fn a_transfer_takes_the_contact_away_and_the_next_agent_sees_what_was_said() {
             (ANNA, Change::Settled { .. }),
         ]
     ));
-    assert_eq!(seqs(&log.floor.offer_picture(offer(5)).unwrap().held), [1, 2, 3]);
+    let held = log.floor.offer_picture(offer(5)).unwrap().held;
+    assert_eq!(seqs(&held), [1, 2, 3]);
+    assert_eq!((held[2].by.as_deref(), held[2].other.as_deref()), (Some("Anna"), Some("Ben")));
     assert_eq!((log.floor.shown_to(CONVERSATION), log.waiting()), (Vec::new(), 1));
     assert!(log.contacts_of(ANNA).is_empty());
 }
@@ -518,6 +520,39 @@ fn a_floor_of_many_shows_who_is_there_and_the_others_are_found_by_name() {
     assert_eq!((found.len(), more as usize), (COLLEAGUES_FOUND_MAX, total - 1 - COLLEAGUES_FOUND_MAX));
     assert!(found.iter().all(|one| one.agent != ANNA), "oneself is no colleague");
     assert_eq!(named("nobody"), (Vec::new(), 0));
+}
+
+#[test]
+fn names_are_sought_and_mentioned_without_accents_and_as_a_whole() {
+    let mut log = Log::started();
+    let agent = |n, title: &str, bot| Agent {
+        title: title.to_owned(),
+        bot,
+        ..Agent::new(AgentId(uuid::Uuid::from_u128(n)), token(&format!("agent-{n}")))
+    };
+    let jose = agent(1, "José Ánder", false);
+    let short = agent(2, "José", false);
+    let helper = agent(3, "Helper", true);
+    log.apply(vec![jose.clone(), short.clone(), helper]);
+    let named = |words: &str| log.floor.colleagues_named(BEN, words).0.len();
+    assert_eq!((named("jose"), named("JOSÉ"), named("ander"), named("josefine")), (1, 1, 1, 0));
+    let mentioned = |text: &str| log.floor.named_in(text, &[]);
+    assert_eq!(mentioned("@jose ander, look; and @José too, @JOSE!"), [jose.id, short.id]);
+    assert_eq!(mentioned("ask @José Anders"), [short.id], "Anders is no part of a name");
+    for nobody in ["mail shop@jose.example", "@Josefine", "@", "nobody", "@Helper", "@@"] {
+        assert_eq!(mentioned(nobody), [], "{nobody}");
+    }
+    let double = AgentId(uuid::Uuid::from_u128(4));
+    log.apply(vec![jose.clone(), short.clone(), agent(4, "Jose", false)]);
+    assert_eq!(log.floor.named_in("@José", &[double]), [], "whom the page meant is who is meant");
+    assert_eq!(log.floor.named_in("@José Ánder", &[double]), [jose.id]);
+    // More than one note may mention; those who stand first are.
+    log.crowd(20);
+    let all: String = (3..=20).map(|n| format!("@Agent {n:04} ")).collect();
+    let first: Vec<_> = (3..11).map(|n| AgentId(uuid::Uuid::from_u128(n))).collect();
+    assert_eq!(log.floor.named_in(&all, &[]), first);
+    assert_eq!(log.floor.named_in(&all, &first), []);
+    assert_eq!(log.floor.named_in("@José", &[]), [], "who was taken out is nobody's colleague any more");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use protocol::record::EntryKind;
 use protocol::{Event, InputBody};
 use serde_json::{Value, json};
 
+use crate::worker::{BEN, CLEO, held};
 use crate::world::{ANNA, CONTACT, CONVERSATION, OFFER, World, done, subjects};
 
 fn seqs(contact: &Value) -> Vec<u64> {
@@ -224,4 +225,21 @@ async fn an_erased_customer_has_no_words() {
     let (_other, state) = world.desk(&token, json!({})).await;
     assert_eq!(seqs(&state["contacts"][0]), [1, 2]);
     assert!(!state.to_string().contains("secret") && !state.to_string().contains("Mia"), "{state}");
+}
+
+#[tokio::test]
+async fn who_is_named_in_a_note_is_mentioned_though_the_page_does_not_know_them() {
+    let (mut world, mut anna) = held().await;
+    let mut note = async |text: &str, mentions: &[protocol::AgentId]| {
+        let message = protocol::MessageId(uuid::Uuid::now_v7());
+        let words =
+            json!({"do": "note", "contact": CONTACT, "message": message, "text": text, "mentions": mentions});
+        anna.command(words).await;
+        let (command, stored) = world.command().await;
+        let Command::Note { mentions, .. } = command.command else { panic!("{stored}") };
+        mentions
+    };
+    assert_eq!(note("look at it, @ben", &[]).await, [BEN]);
+    assert_eq!(note("look at it, @Ben and @Cléo", &[BEN]).await, [BEN, CLEO], "each once");
+    assert_eq!(note("nobody is named", &[]).await, []);
 }

@@ -54,6 +54,13 @@ export function spoken(ms: number, language: string, t: Texts): string {
     .join(' ');
 }
 
+/** How many colleagues a list holds, and how many more there are. */
+export function colleaguesCounted(shown: number, more: number, language: string, t: Texts): string {
+  const numbers = new Intl.NumberFormat(language);
+  const count = `${t.floor.colleagues}: ${numbers.format(shown)}`;
+  return more === 0 ? count : `${count}, ${t.floor.more(numbers.format(more))}`;
+}
+
 /** What a contact cost the customer, the wait first; what did not happen is not said. */
 export function effortWords(effort: Effort, language: string, t: Texts): string[] {
   const { contacts_before, reopenings, transfers, waited_ms } = effort;

@@ -1,5 +1,6 @@
 // What contacts are marked with: tags, fields, colleagues who are named in notes.
 
+import { plain } from './fuzzy';
 import type { AgentId, Colleague, DeskCommand, Tag } from './wire';
 
 /** Colleagues that one note may name (the gateway's limit). */
@@ -10,16 +11,23 @@ export function tagsOf(names: readonly string[] | undefined, all: readonly Tag[]
   return (names ?? []).map((name) => all.find((tag) => tag.name === name) ?? { name, title: name });
 }
 
-/** Who is named in a note: colleagues whose whole name stands after an `@`. The longest name counts, not one that it begins with. */
+/**
+ * Who is named in a note: colleagues whose whole name stands after an `@`, in whatever case, with or without accents. The longest
+ * name counts, not one that it begins with.
+ */
 export function mentionedIn(text: string, colleagues: readonly Colleague[]): AgentId[] {
   const found: AgentId[] = [];
-  const byLength = [...colleagues].sort((a, b) => b.title.length - a.title.length);
-  for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', at + 1)) {
-    if (at > 0 && /[\p{L}\p{N}]/u.test(text[at - 1]!)) continue;
-    const named = byLength.find(({ title }) => {
-      const end = at + 1 + title.length;
-      return text.slice(at + 1, end).toLowerCase() === title.toLowerCase() && !/[\p{L}\p{N}]/u.test(text[end] ?? ' ');
-    });
+  const said = plain(text);
+  const byLength = colleagues.map(({ agent, title }) => ({ agent, title, name: plain(title) })).sort((a, b) => b.name.length - a.name.length);
+  // The same sign in the text as it was written.
+  let from = -1;
+  for (let at = said.indexOf('@'); at >= 0; at = said.indexOf('@', at + 1)) {
+    from = text.indexOf('@', from + 1);
+    if (at > 0 && /[\p{L}\p{N}]/u.test(said[at - 1]!)) continue;
+    const fits = byLength.filter(({ name }) => said.startsWith(name, at + 1) && !/[\p{L}\p{N}]/u.test(said[at + 1 + name.length] ?? ' '));
+    // Of two whose names differ by accents only, the one whose name was written.
+    const isWritten = (title: string) => text.slice(from + 1, from + 1 + title.length).toLowerCase() === title.toLowerCase();
+    const named = fits.find(({ title, name }) => name.length === fits[0]?.name.length && isWritten(title)) ?? fits[0];
     if (named !== undefined && !found.includes(named.agent)) found.push(named.agent);
   }
   return found.slice(0, MENTIONS_MAX);

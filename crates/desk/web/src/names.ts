@@ -2,19 +2,19 @@
 
 import { customerName } from './format';
 import type { Texts } from './i18n/en';
-import type { AgentId, Choice, Colleague, DeskEntry, Floor, Me } from './wire';
+import type { AgentId, Choice, DeskEntry, Floor, Me } from './wire';
 
 /** What names can be looked up in. */
 export interface Names {
   me: Me;
   floor: Pick<Floor, 'queues'>;
-  colleagues: readonly Colleague[];
+  colleagues: { titleOf: (agent: AgentId) => string | undefined };
   dispositions: readonly Choice[];
 }
 
 export function agentName(agent: AgentId, names: Names, t: Texts, by?: string): string {
   if (agent === names.me.agent) return t.entry.You;
-  return by ?? names.colleagues.find((colleague) => colleague.agent === agent)?.title ?? t.entry.someone;
+  return by ?? names.colleagues.titleOf(agent) ?? t.entry.someone;
 }
 
 /** An entry with words in one line: its words, or the names of its files. */
@@ -61,15 +61,15 @@ export function lineOf(entry: DeskEntry, names: Names, t: Texts): string | null 
       return t.entry.toQueue(agentName(kind.agent, names, t, entry.by), queue);
     }
     case 'transferred_to_agent': {
-      const to = names.colleagues.find((one) => one.agent === kind.to)?.title ?? t.entry.aColleague;
+      const to = entry.other ?? names.colleagues.titleOf(kind.to) ?? t.entry.aColleague;
       return t.entry.toAgent(agentName(kind.agent, names, t, entry.by), kind.to === names.me.agent ? t.entry.you : to);
     }
     case 'handed_back': {
       const again = kind.agent === names.me.agent ? t.entry.you : agentName(kind.agent, names, t, entry.by);
-      return t.entry.handedBack(agentName(kind.from, names, t), t.entry.notTaken[kind.why], again);
+      return t.entry.handedBack(agentName(kind.from, names, t, entry.other), t.entry.notTaken[kind.why], again);
     }
     case 'consulted': {
-      const whom = kind.colleague === names.me.agent ? t.entry.you : agentName(kind.colleague, names, t);
+      const whom = kind.colleague === names.me.agent ? t.entry.you : agentName(kind.colleague, names, t, entry.other);
       return t.entry.consulted(agentName(kind.agent, names, t, entry.by), whom);
     }
     case 'consult_declined':

@@ -24,3 +24,18 @@ export function queryAt(text: string, caret: number, sign: '/' | '@'): Query | n
 export function replaced(text: string, query: Query, caret: number, by: string): { text: string; caret: number } {
   return { text: text.slice(0, query.from) + by + text.slice(caret), caret: query.from + by.length };
 }
+
+/** What a key that takes does in a list that moves while one writes. */
+export type Taking =
+  | { is: 'taken'; place: number }
+  /** What was marked is not in the list any more: nothing is taken in its place, and the first is marked. */
+  | { is: 'gone'; marked: string | null }
+  /** Nothing is marked. */
+  | { is: 'none' };
+
+/** What is taken of a list: what was marked, and never what moved to its place. */
+export function takingOf(list: readonly string[], marked: string | null): Taking {
+  if (marked === null) return { is: 'none' };
+  const place = list.indexOf(marked);
+  return place < 0 ? { is: 'gone', marked: list[0] ?? null } : { is: 'taken', place };
+}

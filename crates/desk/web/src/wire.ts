@@ -317,6 +317,8 @@ export interface DeskEntry {
   message?: MessageId;
   text?: string;
   by?: string;
+  /** The name of the other agent in the kind. */
+  other?: string;
   /** A machine of the customer's answered, as when they are away. */
   automatic?: boolean;
   attachments?: Attachment[];

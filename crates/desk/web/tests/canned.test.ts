@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { filledIn, firstBlank, flawOf, offered, type Canned } from '../src/canned.svelte';
 import { ranked, scoreOf } from '../src/fuzzy';
-import { queryAt, replaced } from '../src/picking';
+import { queryAt, replaced, takingOf } from '../src/picking';
 import { contact, deskWith, entries, entry, MemoryKeep, state } from './make';
 
 const one = (name: string, over: Partial<Canned> = {}): Canned => ({ name, revision: 1, title: name, text: `words of ${name}`, ...over });
@@ -15,6 +15,13 @@ describe('what is picked while one writes', () => {
     for (const none of ['1/2', 'a/b', '/ ', '//', '/usr/lib', `/${'x'.repeat(41)}`, '/late\n', 'nothing']) expect(at(none), none).toBeNull();
     expect(at('mila@example', '@')).toBeNull();
     expect(replaced('Hi /la there', { from: 3, words: 'la' }, 6, 'late')).toEqual({ text: 'Hi late there', caret: 7 });
+  });
+  it('is what was marked, wherever it stands now, and nothing in its place', () => {
+    expect(takingOf(['ann', 'ben'], 'ben')).toEqual({ is: 'taken', place: 1 });
+    expect(takingOf(['ben', 'cas', 'ann'], 'ann')).toEqual({ is: 'taken', place: 2 });
+    expect(takingOf(['cas', 'ben'], 'ann')).toEqual({ is: 'gone', marked: 'cas' });
+    expect(takingOf([], 'ann')).toEqual({ is: 'gone', marked: null });
+    expect(takingOf(['ann'], null)).toEqual({ is: 'none' });
   });
 });
 

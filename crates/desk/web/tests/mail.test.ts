@@ -116,7 +116,7 @@ describe('what became of a message', () => {
 });
 
 describe('an entry', () => {
-  const names = { me: { agent: 'agt_me', title: 'Femke' }, floor: { queues: [] }, colleagues: [], dispositions: [] };
+  const names = { me: { agent: 'agt_me', title: 'Femke' }, floor: { queues: [] }, colleagues: { titleOf: () => undefined }, dispositions: [] };
 
   it('of somebody else than the customer has their own name', () => {
     const from = { address: 'desk@garage.example' };

@@ -28,6 +28,9 @@ describe('marks', () => {
     expect(mentionedIn('@Ann Bakker, look; and @ben too, @Ben!', colleagues)).toEqual(['agt_anna', 'agt_ben']);
     expect(mentionedIn('ask @Ann.', colleagues)).toEqual(['agt_ann']);
     expect(mentionedIn('mail ann@Ann @Annette @Nobody Ann', colleagues)).toEqual([]);
+    const accented = ['Jose', 'José', 'José Ánder'].map((title) => ({ agent: title, title, is_there: true }));
+    expect(mentionedIn('é@jose @e\u0301 @jose ander, @josé and @JOSE', accented)).toEqual(['José Ánder', 'José', 'Jose']);
+    expect(mentionedIn('@jose', accented.slice(1))).toEqual(['José']);
     const { desk, lines } = floor();
     const held = desk.helds[0]!;
     desk.write(held, 'note', 'Could @Ben look?');

@@ -48,7 +48,7 @@ describe('system entries in words', () => {
   const names = {
     me: { agent: ME, title: 'Femke' },
     floor: { queues: [{ name: 'pay', title: 'Payments', waiting: 0 }] },
-    colleagues: [{ agent: 'agt_m', title: 'Mila', is_there: true }],
+    colleagues: { titleOf: (agent: string) => (agent === 'agt_m' ? 'Mila' : undefined) },
     dispositions: [{ name: 'solved', title: 'Solved' }],
   };
   it('name people, queues and endings', () => {
@@ -57,6 +57,12 @@ describe('system entries in words', () => {
     expect(line({ is: 'joined', agent: 'agt_x' }, 'Jonas')).toBe('Jonas took the contact');
     expect(line({ is: 'transferred_to_queue', agent: ME, queue: 'pay' })).toBe('You transferred it to the queue Payments');
     expect(line({ is: 'transferred_to_agent', agent: 'agt_m', to: ME })).toBe('Mila transferred it to you');
+    const other = { by: 'Jonas', other: 'Nadia' };
+    const between = (kind: Parameters<typeof entry>[1]) => lineOf(entry(1, kind, other), names, en);
+    // Neither of them is among the colleagues whom the desk knows.
+    expect(between({ is: 'transferred_to_agent', agent: 'agt_x', to: 'agt_y' })).toBe('Jonas transferred it to Nadia');
+    expect(between({ is: 'consulted', agent: 'agt_x', colleague: 'agt_y' })).toContain('Nadia');
+    expect(between({ is: 'handed_back', agent: 'agt_x', from: 'agt_y', why: 'declined' })).toContain('Nadia');
     expect(line({ is: 'reclaimed', agent: ME })).toBe('Taken back from you: gone for too long');
     expect(line({ is: 'resolved', agent: ME, disposition: 'solved' })).toBe('You resolved it: Solved');
     expect(line({ is: 'from_customer' })).toBeNull();

@@ -192,6 +192,7 @@ mod tests {
             message: Some(MessageId(Uuid::from_u128(message))),
             text: None,
             by: None,
+            other: None,
             automatic: false,
             attachments: Vec::new(),
             mail: None,

@@ -152,6 +152,7 @@ mod tests {
             message: None,
             text,
             by: None,
+            other: None,
             automatic: false,
             attachments: Vec::new(),
             mail: None,

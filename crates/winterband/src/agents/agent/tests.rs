@@ -220,6 +220,7 @@ fn entry(seq: u64, kind: EntryKind) -> DeskEntry {
         message,
         text: None,
         by: None,
+        other: None,
         automatic: false,
         attachments: Vec::new(),
         mail: None,
