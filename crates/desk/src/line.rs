@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
 use protocol::desk::ToDesk;
-use protocol::{AgentId, CommandId, ConversationId};
+use protocol::{AgentId, CommandId, ContactId, ConversationId};
 use service::spans::{Span, TraceContext};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -84,6 +84,27 @@ struct Desk {
     out: Outbox,
     /// Its state showed the logs up to here; changes before it are in it.
     shown_to: Upto,
+    /// Up to which sequence it had the conversations of the contacts in that state. Another process may have shown it more than
+    /// this one, which was paused or cut off, has read by now: what comes up to there is no news to it.
+    has: BTreeMap<ContactId, u64>,
+}
+
+impl Desk {
+    /// Whether it has not seen what is in a frame.
+    fn lacks(&mut self, frame: &ToDesk) -> bool {
+        if let ToDesk::Entry { entry, .. } = frame {
+            let is_known = self.has.get(&entry.contact).is_some_and(|has| entry.seq <= *has);
+            if !is_known {
+                self.has.remove(&entry.contact);
+            }
+            return !is_known;
+        }
+        if let ToDesk::ContactGone { contact, .. } = frame {
+            // It forgets the contact, and is shown all of it if it comes again.
+            self.has.remove(contact);
+        }
+        true
+    }
 }
 
 struct Expected {
@@ -172,6 +193,8 @@ impl Line {
         }
         let picture = self.gateway.hub.state_of(self.agent, Lacks::After(&have));
         let shown_to = picture.upto;
+        let had = picture.floor.contacts.iter();
+        let has = had.filter_map(|one| Some((one.contact, *have.get(&one.conversation)?))).collect();
         match render::state(&self.gateway, self.agent, picture).await {
             Ok(state) => {
                 out.send(render::frame(&ToDesk::State(Box::new(state))));
@@ -179,7 +202,7 @@ impl Line {
                 if !floor.is_empty() {
                     out.send(floor);
                 }
-                self.desks.insert(socket, Desk { out, shown_to });
+                self.desks.insert(socket, Desk { out, shown_to, has });
                 self.left_at = None;
             }
             Err(error) => {
@@ -273,10 +296,12 @@ impl Line {
         })
     }
 
-    fn show(&self, log: Log, seq: u64, frame: &ToDesk, span: Span) {
-        let (frame, span) = (render::frame(frame), span.shared());
-        for desk in self.desks.values().filter(|desk| !desk.shown_to.holds(log, seq)) {
-            desk.out.send_traced(frame.clone(), span.clone());
+    fn show(&mut self, log: Log, seq: u64, frame: &ToDesk, span: Span) {
+        let (text, span) = (render::frame(frame), span.shared());
+        for desk in self.desks.values_mut() {
+            if !desk.shown_to.holds(log, seq) && desk.lacks(frame) {
+                desk.out.send_traced(text.clone(), span.clone());
+            }
         }
     }
 

@@ -243,3 +243,37 @@ async fn who_is_named_in_a_note_is_mentioned_though_the_page_does_not_know_them(
     assert_eq!(note("look at it, @Ben and @Cléo", &[BEN]).await, [BEN, CLEO], "each once");
     assert_eq!(note("nobody is named", &[]).await, []);
 }
+
+#[tokio::test]
+async fn a_desk_that_saw_more_elsewhere_is_not_shown_it_again_by_a_process_that_is_behind() {
+    let (mut world, first) = held().await;
+    drop(first);
+    // This process has read two entries of the contact; another one has shown this page four.
+    let token = world.token_of("anna").await;
+    let (mut desk, state) = world.desk(&token, json!({ CONVERSATION.to_string(): 4 })).await;
+    assert!(seqs(&state["contacts"][0]).is_empty());
+    for _ in 3..=5 {
+        let more = world.entry(EntryKind::FromCustomer);
+        let message = world.message("more").await;
+        world.decide(message, vec![more]).await;
+    }
+    assert_eq!(desk.next("entry").await["entry"]["seq"], 5);
+    // Gone and taken again, it is shown from its beginning.
+    let gone = Event::Queued {
+        contact: CONTACT,
+        queue: protocol::SubjectToken::new("general").unwrap(),
+        priority: 0,
+        needs: Vec::new(),
+        since: protocol::Millis(1),
+        preferred: None,
+        why: protocol::record::QueuedWhy::Reclaimed,
+    };
+    world.record(protocol::Cause::Timer, vec![gone]).await;
+    desk.next("contact_gone").await;
+    world.record(protocol::Cause::Timer, vec![Event::Assigned { contact: CONTACT, agent: ANNA }]).await;
+    assert_eq!(seqs(&desk.next("contact").await), [1, 2, 3, 4, 5]);
+    let more = world.entry(EntryKind::FromCustomer);
+    let message = world.message("and more").await;
+    world.decide(message, vec![more]).await;
+    assert_eq!(desk.next("entry").await["entry"]["seq"], 6);
+}
