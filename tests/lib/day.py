@@ -234,7 +234,11 @@ class Day:
     def plan(self):
         previous = os.path.abspath(self.chosen.previous) if self.chosen.previous else None
         chosen, left_out = [], []
-        for name, needs, what in faults.all_faults(self, previous):
+        before, after = faults.upgrades(self, previous) if previous else ([], [])
+        # All three or none: a build is gone back to from the one that it was given way to.
+        if self.chosen.only and not any(word in name for word in self.chosen.only for name, *_ in before + after):
+            before, after = [], []
+        for name, needs, what in faults.all_faults(self):
             if self.chosen.only and not any(word in name for word in self.chosen.only):
                 continue
             if needs == "root" and not self.isolated or needs == "faketime" and not faketime():
@@ -243,15 +247,10 @@ class Day:
             chosen.append((name, what))
         if left_out:
             say("left out: " + "; ".join(left_out))
-        if not chosen:
+        if not chosen + before:
             raise SystemExit("nothing is to go wrong: no name contains what --only says")
-        # Builds change last, in their order: from then on another product runs.
-        last = [one for one in chosen if "build" in one[0] or "back to it" in one[0]]
-        rest = [one for one in chosen if one not in last]
-        self.dice.shuffle(rest)
-        if last:
-            rest.append(("(to the previous build)", faults.upgrade(previous)))
-        return rest + last
+        self.dice.shuffle(chosen)
+        return [(name, what) for name, _, what in before] + chosen + [(name, what) for name, _, what in after]
 
     def run(self):
         good = False

@@ -129,7 +129,14 @@ def upgrade(executable):
     return strike
 
 
-def all_faults(day, previous):
+def upgrades(day, previous):
+    """What comes before everything else and what comes after it. A swap takes as long as each role needs to read the log, so the one
+    that only makes the upgrade possible comes while it is short; the way back is made with all of the day in it."""
+    before = [("(to the previous build)", None, upgrade(previous)), ("upgrade: from the previous build", None, upgrade(day.roles.executable))]
+    return before, [("upgrade: and back to it", None, upgrade(previous))]
+
+
+def all_faults(day):
     """Name, what it needs besides ourselves, and what is done."""
     faults = []
     for number in range(1, ROUTER_TRIES + 1):
@@ -162,7 +169,4 @@ def all_faults(day, previous):
         ("kill router, cut a server off", "root", together(kill("routing"), cut((), 2))),
         ("everything at once", None, everything),
     ]
-    if previous:
-        faults += [("upgrade: from the previous build", None, upgrade(day.roles.executable)),
-                   ("and back to it", None, upgrade(previous))]
     return faults
