@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::answer::Answer;
 use crate::line::Attach;
 use crate::logs::{CaughtUp, Log, Upto};
-use crate::projection::{Change, EntryPicture, FloorNow, Lacks};
+use crate::projection::{Change, EntryPicture, FloorNow, Lacks, folded};
 use crate::shown::{AgentPicture, Push, Shown};
 
 /// Most changes that wait for one agent's desks; past it the desks are closed, come back and resume.
@@ -367,9 +367,13 @@ impl Hub {
         self.lock().shown.floor.colleagues_named(agent, words)
     }
 
-    /// The people whom a note names, besides those of whom is known that it means them.
-    pub(crate) fn named_in(&self, text: &str, known: &[AgentId]) -> Vec<AgentId> {
-        self.lock().shown.floor.named_in(text, known)
+    /// Whom a note mentions, its page's mentions among them.
+    pub(crate) fn mentioned_by(&self, text: &str, page: &[AgentId]) -> Vec<AgentId> {
+        if !text.contains('@') {
+            return page.to_vec();
+        }
+        let text = folded(text);
+        self.lock().shown.floor.mentioned_by(&text, page)
     }
 
     /// The floor as a frame, if it changed since that version.

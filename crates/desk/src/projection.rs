@@ -32,6 +32,7 @@ use protocol::{
     Millis, OfferId, SubjectToken,
 };
 
+pub(crate) use colleagues::folded;
 pub(crate) use contact::Contact;
 use memory::Ended;
 use mentions::Mention;

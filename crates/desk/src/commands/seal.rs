@@ -91,9 +91,9 @@ impl Lane {
     }
 
     async fn words(&self, by: AnsweredBy, asked: DeskCommand) -> Result<Command, NotTaken> {
-        if let DeskCommand::Note { contact, message, text, mut mentions } = asked {
+        if let DeskCommand::Note { contact, message, text, mentions } = asked {
             // A page knows some of its agent's colleagues only; whoever is named by the whole name is meant.
-            mentions.extend(self.gateway.hub.named_in(&text, &mentions));
+            let mentions = self.gateway.hub.mentioned_by(&text, &mentions);
             let body = self.seal_words(by, contact, text).await?;
             Ok(Command::Note { contact, message, body, mentions })
         } else if let DeskCommand::WarnCustomer { contact, message, text } = asked {

@@ -536,23 +536,33 @@ fn names_are_sought_and_mentioned_without_accents_and_as_a_whole() {
     log.apply(vec![jose.clone(), short.clone(), helper]);
     let named = |words: &str| log.floor.colleagues_named(BEN, words).0.len();
     assert_eq!((named("jose"), named("JOSÉ"), named("ander"), named("josefine")), (1, 1, 1, 0));
-    let mentioned = |text: &str| log.floor.named_in(text, &[]);
-    assert_eq!(mentioned("@jose ander, look; and @José too, @JOSE!"), [jose.id, short.id]);
-    assert_eq!(mentioned("ask @José Anders"), [short.id], "Anders is no part of a name");
-    for nobody in ["mail shop@jose.example", "@Josefine", "@", "nobody", "@Helper", "@@"] {
-        assert_eq!(mentioned(nobody), [], "{nobody}");
+    let mentioned = |text: &str, page: &[AgentId]| log.floor.mentioned_by(&folded(text), page);
+    assert_eq!(mentioned("@jose ander, look; and @José too, @JOSE!", &[]), [jose.id, short.id]);
+    assert_eq!(mentioned("ask @José Anders", &[]), [short.id], "Anders is no part of a name");
+    assert_eq!(mentioned("ask @José Ánder", &[short.id]), [jose.id], "the page knew only the shorter name");
+    assert_eq!(mentioned("ask @José Ánder and @José", &[short.id]), [short.id, jose.id]);
+    assert_eq!(
+        mentioned("ask somebody", &[short.id]),
+        [short.id],
+        "a page may mean whom it does not write out"
+    );
+    for nobody in ["mail shop@jose.example", "@Josefine", "@", "nobody", "@Helper", "@@", "@ José"] {
+        assert_eq!(mentioned(nobody, &[]), [], "{nobody}");
     }
-    let double = AgentId(uuid::Uuid::from_u128(4));
-    log.apply(vec![jose.clone(), short.clone(), agent(4, "Jose", false)]);
-    assert_eq!(log.floor.named_in("@José", &[double]), [], "whom the page meant is who is meant");
-    assert_eq!(log.floor.named_in("@José Ánder", &[double]), [jose.id]);
+    assert_eq!(folded("ΝΊΚΟΣ"), folded("νίκος"));
+    // Called alike: only the page can know who is meant.
+    let double = agent(4, "Jose", false);
+    log.apply(vec![jose, short, double.clone()]);
+    let mentioned = |text: &str, page: &[AgentId]| log.floor.mentioned_by(&folded(text), page);
+    assert_eq!(mentioned("@José", &[]), []);
+    assert_eq!(mentioned("@José", &[double.id]), [double.id]);
     // More than one note may mention; those who stand first are.
     log.crowd(20);
+    let mentioned = |text: &str, page: &[AgentId]| log.floor.mentioned_by(&folded(text), page);
     let all: String = (3..=20).map(|n| format!("@Agent {n:04} ")).collect();
     let first: Vec<_> = (3..11).map(|n| AgentId(uuid::Uuid::from_u128(n))).collect();
-    assert_eq!(log.floor.named_in(&all, &[]), first);
-    assert_eq!(log.floor.named_in(&all, &first), []);
-    assert_eq!(log.floor.named_in("@José", &[]), [], "who was taken out is nobody's colleague any more");
+    assert_eq!(mentioned(&all, &[]), first);
+    assert_eq!(mentioned("@José", &[]), [], "who was taken out is nobody's colleague any more");
 }
 
 #[test]
