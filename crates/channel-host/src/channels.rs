@@ -59,6 +59,8 @@ const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
 struct Channels {
     intake: Intake,
     leases: Bucket,
+    /// Which mailboxes are read.
+    looked: mail::Looked,
     me: GatewayId,
     accounts: Accounts,
     /// Those that were set up anew, for whoever leads: what kept them from sending is over.
@@ -158,6 +160,7 @@ pub async fn start_channels(
     let now = Millis(kit.clock.unix_ms());
     publish_first(&stored, AccountsFile::Channels, kit.settings.folder.as_deref(), now).await?;
     let leases = bus.ensure_bucket(&places::leases()).await.context("make the bucket for leases")?;
+    let cursors = bus.ensure_bucket(&places::cursors()).await.context("make the bucket of cursors")?;
     let files_max = kit.settings.streams.files_max_bytes;
     let files = Files::open(&bus, sealer.clone(), hasher.clone(), files_max)
         .await
@@ -171,6 +174,7 @@ pub async fn start_channels(
     let sends = sends_of(&accounts);
     let channels = Arc::new(Channels {
         leases,
+        looked: mail::Looked::default(),
         me: GatewayId(Uuid::now_v7()),
         accounts,
         renewed: Mutex::default(),
@@ -190,6 +194,7 @@ pub async fn start_channels(
     follow::start(&channels);
     let health = kit.health.register("channels sending");
     kit.drain.spawn("channels sending", send::run(Arc::clone(&channels), health));
+    kit.drain.spawn("mailboxes read", mail::follow(Arc::clone(&channels), cursors));
     kit.drain.spawn("channels standing", tell_standings(Arc::clone(&channels)));
     tracing::info!(accounts = channels.accounts.keys().len(), "channels started");
     Ok(door_routes(Arc::clone(&channels)).merge(links::routes(channels)))

@@ -123,6 +123,7 @@ impl Way {
     fn tries_again_after(&self) -> Duration {
         match self {
             Self::Chat(_) | Self::Webhook(_) | Self::Api(_) => TRIES_AGAIN_AFTER,
+            Self::Mail(mail) if mail.is_unread() => TRIES_AGAIN_AFTER,
             Self::Mail(_) => MAIL_TRIES_AGAIN_AFTER,
         }
     }

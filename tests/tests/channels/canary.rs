@@ -1,10 +1,12 @@
-//! A canary customer of a mail account: tried at both of its servers, and sent round by mail.
+//! A canary customer of a mail account: tried at both of its servers and at its mailbox, and sent round by mail.
 
 use std::time::Duration;
 
+use bus::{Lease, places};
 use protocol::{InputBody, Record, record::Cause};
 use serde_json::json;
 use tests::{Product, eventually, log};
+use tokio_util::sync::CancellationToken;
 
 use crate::mail::{ANN, SUPPORT, Scene, mail, scene_of};
 use crate::mailhost::MailHost;
@@ -17,7 +19,7 @@ const WITHIN: Duration = Duration::from_secs(90);
 /// The role that watches beside the scene of one inbox.
 async fn watched() -> Option<Scene> {
     let host = MailHost::start(&[SUPPORT, ANN]).await?;
-    let account = host.account("support", SUPPORT);
+    let account = format!("{}poll_every = \"1s\"\n", host.account("support", SUPPORT));
     let mut scene = scene_of(host, &[], &account, &[]).await;
     let product = &mut scene.product;
     for (key, value) in [
@@ -100,5 +102,17 @@ async fn a_mail_account_that_breaks_is_told_of_at_its_hop() {
     scene.product.process("rest").signal("STOP");
     breaks_at(&scene.product, "desk").await;
     scene.product.process("rest").signal("CONT");
+    comes_through(&scene.product).await;
+    // Both servers do what they are asked, and whoever is to read the mailbox does not.
+    let told = |product: &Product| product.text("watch").matches("nobody looks what came").count();
+    let before = told(&scene.product);
+    scene.product.stop("channels");
+    let leases = scene.product.bus().await.ensure_bucket(&places::leases()).await.unwrap();
+    let (ttl, cancel) = (Duration::from_secs(9), CancellationToken::new());
+    let hangs = Lease::acquire(&leases, "mailbox.support", "who hangs", ttl, &cancel).await.unwrap();
+    scene.product.again("channels");
+    eventually("it is told", WITHIN, async || (told(&scene.product) > before).then_some(())).await;
+    breaks_at(&scene.product, "inbound").await;
+    hangs.release().await;
     comes_through(&scene.product).await;
 }

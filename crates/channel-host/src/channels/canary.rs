@@ -3,7 +3,7 @@
 //! Everything but the account's own address and secret is the way of customers: the door, the adapter, the leader of the sending, the
 //! client. Nothing of it reaches the other system, and DELIVERIES holds nothing of it.
 //!
-//! Of a mail account it has the servers tried, and is sent round by mail from the account to itself where it asks for that: a mail that is
+//! Of a mail account it has the servers tried, waits until its mailbox is looked into, and is sent round by mail from the account to itself where it asks for that: a mail that is
 //! signed like all of ours, in a thread that only who has the master key can name.
 
 use std::collections::BTreeMap;
@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::channels::Channels;
 use crate::channels::book::AccountKey;
 use crate::channels::carrier::{Carrier as _, Client, Door as _, Finding, Http, ToItself};
+use crate::channels::mail;
 use crate::intake::{NotTaken, Said};
 
 /// How old an answer may be: nobody waits for an older one.
@@ -93,6 +94,8 @@ pub(super) enum Tried {
     LetIn,
     /// It has been sent round by mail, and goes on when that has come back.
     Mailed,
+    /// Both let us in, and nobody reads the mailbox.
+    NotRead,
     /// A server does not let us in or is not reached, for this reason; no mail was offered.
     NotLetIn(String),
     /// Both let us in, and a mail was offered and not taken, for this reason.
@@ -112,6 +115,11 @@ pub(super) async fn try_mail(
     let wrong = |Finding { what, found }: Finding| found.err().map(|words| format!("{what}: {words}"));
     if let Some(words) = found.into_iter().find_map(wrong) {
         return Tried::NotLetIn(words);
+    }
+    if let Some(mailbox) = &account.mailbox
+        && !mail::is_read(channels, key, mailbox).await
+    {
+        return Tried::NotRead;
     }
     let asks = |item: &Result<Parsed<()>, Rejected>| {
         let Ok(Parsed::Message(said)) = item else { return None };

@@ -127,6 +127,11 @@ async fn tried(channels: &Channels, key: &AccountKey, raw: &Raw<'_>) -> Result<A
     match canary::try_mail(channels, key, &items).await {
         Tried::LetIn => take_items(channels, key, items, raw.body, None).await,
         Tried::Mailed => Ok(Answer { taken: 1, parked: 0 }),
+        Tried::NotRead => {
+            let title = "a mailbox is not read";
+            let detail = "its server lets us in, and nobody looks what came: look at the role channels, at its health and its log";
+            Err(Problem::new(StatusCode::BAD_GATEWAY, "mailbox_not_read", title, detail))
+        }
         Tried::NotLetIn(words) => {
             let title = "a mail server does not do what it is asked";
             Err(Problem::new(StatusCode::BAD_GATEWAY, "mail_server", title, words))

@@ -3,6 +3,7 @@
 mod connections;
 mod imap;
 mod intake;
+mod looked;
 mod mailbox;
 mod oauth;
 mod smtp;
@@ -20,6 +21,7 @@ use crate::channels::accounts::{Reader, SecretRef, Ways, duration, typed};
 use crate::channels::carrier::Client;
 use crate::channels::mail::oauth::{NoToken, OAuth};
 
+pub(super) use looked::{Looked, follow, is_read};
 pub(super) use mailbox::run;
 
 /// What a customer is told unless the account says otherwise.
@@ -42,6 +44,14 @@ pub(crate) struct Mailbox {
     pub(super) poll_every: Duration,
     /// Whether its canary customer goes round by mail as well.
     pub(super) canary_mail: bool,
+}
+
+impl Mailbox {
+    /// Whether both read the same folder of the same user.
+    fn is_read_where(&self, other: &Self) -> bool {
+        let of = |one: &Self| (one.imap.host.to_lowercase(), one.user.clone(), one.folder.clone());
+        of(self) == of(other)
+    }
 }
 
 /// A server.
@@ -131,7 +141,8 @@ fn send_bytes_max() -> usize {
 }
 
 fn poll_every() -> Duration {
-    Duration::from_secs(240)
+    // Servers say less than they promise: what comes while a command runs may be told at no time, and some look every minute themselves.
+    Duration::from_secs(6)
 }
 
 fn yes() -> bool {

@@ -146,6 +146,7 @@ async fn channels(
     let traced = Arc::new(crate::traced::Traced::new(&kit, "channels"));
     Arc::new(Channels {
         leases: bus.ensure_bucket(&places::leases()).await.unwrap(),
+        looked: mail::Looked::default(),
         me: GatewayId(Uuid::now_v7()),
         accounts,
         renewed: Mutex::default(),

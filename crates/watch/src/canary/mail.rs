@@ -1,5 +1,5 @@
-//! The canary customer of a mail account. Each round signs in at both of its servers and goes on from there as a mail would; now and
-//! then another one sends the account a mail of its own, and waits until that has come back by the mailbox.
+//! The canary customer of a mail account. Each round signs in at both of its servers, waits until its mailbox is looked into, and goes on from there as
+//! a mail would; now and then another one sends the account a mail of its own, and waits until that has come back by the mailbox.
 //!
 //! A mail in each round would use up what a provider lets an account send. What only a mail shows, that it is carried from the one
 //! server into the mailbox, is tried less often therefore, and a round offers one mail at most, whatever comes of it.
@@ -25,6 +25,8 @@ use super::webhook::{UNKNOWN_ACCOUNT, Webhook};
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// The door's word for a mail server that does not do what is asked.
 const MAIL_SERVER: &str = "mail_server";
+/// Its word for a mailbox that nobody looks into.
+const NOT_READ: &str = "mailbox_not_read";
 /// Its word for one that was offered a mail and did not take it.
 const NOT_TAKEN: &str = "mail_not_taken";
 /// The word of an earlier version's door, which knows nothing of canary customers of mail accounts.
@@ -40,6 +42,8 @@ pub(super) struct Mail {
     every: Duration,
     /// Whether this round goes by mail.
     is_mailed: bool,
+    /// Whether nobody looked into the mailbox, when it was asked last.
+    is_unread: bool,
     /// Whether its mail may have been offered to a server.
     is_offered: bool,
     /// When the last mail was offered.
@@ -52,7 +56,21 @@ pub(super) struct Mail {
 
 impl Mail {
     pub(super) fn new(post: Webhook, every: Duration) -> Self {
-        Self { post, every, is_mailed: false, is_offered: false, offered_at: None, missed: 0, lost: None }
+        Self {
+            post,
+            every,
+            is_mailed: false,
+            is_unread: false,
+            is_offered: false,
+            offered_at: None,
+            missed: 0,
+            lost: None,
+        }
+    }
+
+    /// Whether the door waited in vain for somebody to look into the mailbox, and asks nobody to wait once more.
+    pub(super) fn is_unread(&self) -> bool {
+        self.is_unread
     }
 
     /// Has the account tried, and waits for what is posted in answer.
@@ -74,6 +92,7 @@ impl Mail {
         let words = if self.is_mailed { MAILED } else { WORDS };
         // Until the door says otherwise: who does not answer may have offered it.
         self.is_offered = self.is_mailed;
+        self.is_unread = false;
         let answered = self.post.post(message, words, ANSWER_WITHIN).await;
         if answered.as_ref().is_err_and(|error| error.is::<NotReached>()) {
             self.is_offered = false;
@@ -81,6 +100,7 @@ impl Mail {
         let (status, answer) = answered?;
         let of = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
         let code = of("code");
+        self.is_unread = code == NOT_READ;
         if code == NOT_TAKEN {
             progress.told(of("detail").to_owned());
             return Ok(false);
@@ -93,7 +113,10 @@ impl Mail {
             progress.is_not_there();
             return Ok(false);
         }
-        if code == MAIL_SERVER {
+        if self.is_unread {
+            progress.reached(CanaryHop::Door);
+        }
+        if self.is_unread || code == MAIL_SERVER {
             bail!("{}", of("detail"));
         }
         if status.is_success() || status.is_server_error() {
@@ -296,6 +319,18 @@ mod tests {
         heard.note(message, |steps| (steps.decided, steps.delivered) = (true, true));
         mail.attempt(message, &mut expected, &mut progress).await.unwrap();
         assert_eq!((progress.broken(), asked.load(Ordering::Relaxed)), (None, 1));
+    }
+
+    #[tokio::test]
+    async fn a_mailbox_that_nobody_reads_is_told_and_asked_for_again() {
+        let (url, asked, _guard) = door(IN, &[(502, NOT_READ), (502, MAIL_SERVER)]).await;
+        let (mut mail, heard, message) = (mail_at(&url), Heard::default(), MessageId(Uuid::from_u128(7)));
+        let (mut expected, mut progress) = (heard.expect(message), past(&[]));
+        let told = mail.attempt(message, &mut expected, &mut progress).await.unwrap_err();
+        assert_eq!((told.to_string().as_str(), progress.broken()), ("not now", Some(CanaryHop::Inbound)));
+        assert!(mail.is_unread(), "the door has waited already");
+        mail.attempt(message, &mut expected, &mut progress).await.unwrap_err();
+        assert!(!mail.is_unread() && asked.load(Ordering::Relaxed) == 2);
     }
 
     #[tokio::test]

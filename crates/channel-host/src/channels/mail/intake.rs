@@ -59,9 +59,10 @@ pub(super) async fn take(
     if let Some(mail) = &sorted.mail
         && let Some((of, message)) = canary::sent_round(channels, &mailbox.email.key, mail)
     {
-        // A copy of another account's is waited for there and not here.
-        if of == *key {
-            canary::came_back(channels, key, message).await?;
+        // A copy of another account's is waited for there and not here, unless both read this mailbox: whoever finds it takes it out.
+        let theirs = || channels.accounts.get(&of)?.mailbox.clone();
+        if of == *key || theirs().is_some_and(|theirs| theirs.is_read_where(mailbox)) {
+            canary::came_back(channels, &of, message).await?;
         }
         return Ok(Taken::Canary);
     }
@@ -455,10 +456,16 @@ mod tests {
     impl World {
         /// An inbox of ours at servers that nobody asks.
         pub(in crate::channels) fn inbox(&self, name: &str) -> (AccountKey, Arc<Mailbox>) {
+            self.inbox_of(name, &format!("{name}@shop.test"))
+        }
+
+        /// One that is signed in to as this user.
+        fn inbox_of(&self, name: &str, user: &str) -> (AccountKey, Arc<Mailbox>) {
             let key = AccountKey { channel: ChannelKind::Email, account: SubjectToken::new(name).unwrap() };
             let (imap, smtp) = ("imap://127.0.0.1:9", "smtp://127.0.0.1:9");
             let address = format!("{name}@shop.test");
-            let settings = json!({ "address": address, "imap": imap, "smtp": smtp, "password": "set" });
+            let settings =
+                json!({ "address": address, "imap": imap, "smtp": smtp, "user": user, "password": "set" });
             let secrets = [("password".to_owned(), "x".to_owned())].into();
             let making = Making {
                 client: Client::new(ANSWER_WITHIN).unwrap(),
@@ -490,9 +497,12 @@ mod tests {
         let of_canary = mail(canary::thread(&world.channels, &support.0));
         assert_eq!(world.takes(&sales, &of_canary).await, (Taken::Canary, 0), "a list brought it there");
         assert_eq!(world.takes(&support, &of_canary).await, (Taken::Canary, 1));
+        let beside = world.inbox_of("returns", "support@shop.test");
+        let next = mail(canary::thread(&world.channels, &support.0));
+        assert_eq!(world.takes(&beside, &next).await, (Taken::Canary, 2), "it is the same mailbox");
         assert_eq!(
             world.takes(&sales, &mail(Hash128([1; 16]))).await,
-            (Taken::Theirs, 2),
+            (Taken::Theirs, 3),
             "its like in another thread is what any mail is"
         );
     }

@@ -40,6 +40,8 @@ const ATTEMPTS_MAX: u32 = 3;
 const PARKED_BYTES: u64 = 16 * 1024;
 /// After a mailbox was rebuilt, mails as old as this are looked at again: as long as their ids are remembered.
 const LOOK_BACK_DAYS: u64 = 30;
+/// The same where the server was not reached: everybody's mails wait for it to come back.
+const AWAY_AGAIN: Duration = Duration::from_secs(10);
 /// Pauses before a server is tried again.
 const AGAIN: [Duration; 5] = [
     Duration::from_secs(2),
@@ -63,6 +65,9 @@ struct Cursor {
     /// What lay there before and was not looked at yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     backlog: Option<Backlog>,
+    /// How often whoever reads it got on: with each look behind which nothing stuck, and each mail. It says that somebody reads.
+    #[serde(default)]
+    steps: u64,
 }
 
 /// Mails of a range that are looked at by and by, however many they are.
@@ -80,7 +85,7 @@ impl Cursor {
         let (first, last) = (all.iter().min().copied(), all.iter().max().copied());
         let backlog = first.zip(last).map(|(from, to)| Backlog { from, to, query: query.to_owned() });
         let (seen_to, open) = (last.unwrap_or_default(), BTreeSet::new());
-        Self { uid_validity, mailbox: None, seen_to, open, backlog }
+        Self { uid_validity, mailbox: None, seen_to, open, backlog, steps: 0 }
     }
 
     /// What to search for next; `None` while there is enough to be done, or nothing more.
@@ -170,14 +175,15 @@ async fn read_for_ever(channels: &Channels, key: &AccountKey, mailbox: &Mailbox,
         let session = match imap::sign_in(&mailbox.imap, &mailbox.user, &mailbox.auth).await {
             Ok(session) => session,
             Err(why) => {
-                let words = match why {
-                    NotIn::Refused(words) => words,
-                    NotIn::Away(error) => {
-                        format!("the mail server is not reached ({error:#}): look at host and port")
-                    }
+                let (words, most) = match why {
+                    NotIn::Refused(words) => (words, Duration::MAX),
+                    NotIn::Away(error) => (
+                        format!("the mail server is not reached ({error:#}): look at host and port"),
+                        AWAY_AGAIN,
+                    ),
                 };
                 channels.standings.ails(key, channels.now(), AccountState::Refused, &words);
-                pause(&mut in_vain).await;
+                pause(&mut in_vain, most).await;
                 continue;
             }
         };
@@ -186,12 +192,12 @@ async fn read_for_ever(channels: &Channels, key: &AccountKey, mailbox: &Mailbox,
         if let Err(error) = read(channels, key, mailbox, cursors, &mut attempts, session).await {
             tracing::warn!(account = %key.account, error = format!("{error:#}"), "a mailbox's session ended; begins anew");
         }
-        pause(&mut in_vain).await;
+        pause(&mut in_vain, Duration::MAX).await;
     }
 }
 
-async fn pause(in_vain: &mut usize) {
-    let pause = AGAIN.get(*in_vain).or(AGAIN.last()).copied().unwrap_or_default();
+async fn pause(in_vain: &mut usize, most: Duration) {
+    let pause = AGAIN.get(*in_vain).or(AGAIN.last()).copied().unwrap_or_default().min(most);
     *in_vain = in_vain.saturating_add(1);
     tokio::time::sleep(pause).await;
 }
@@ -234,6 +240,7 @@ async fn read(
     loop {
         reading.look(&mut session).await?;
         let is_left = reading.take(&mut session).await?;
+        reading.step().await?;
         if is_left {
             continue;
         }
@@ -251,7 +258,8 @@ async fn wait(mut session: Signed, can_idle: bool, poll_every: Duration) -> anyh
     let mut idle = session.idle();
     tokio::time::timeout(imap::COMMAND_WITHIN, idle.init()).await.context("begin to wait")??;
     let (changed, interrupt) = idle.wait_with_timeout(poll_every);
-    let changed = changed.await;
+    // Its own time begins anew with every line, also with those that only say that the server is there.
+    let changed = tokio::time::timeout(poll_every, changed).await.unwrap_or(Ok(IdleResponse::Timeout));
     drop(interrupt);
     if let Ok(IdleResponse::Timeout) = &changed {
         tracing::trace!("nothing came; looks all the same");
@@ -382,6 +390,12 @@ impl Reading<'_> {
     async fn close(&mut self, uid: u32) -> anyhow::Result<()> {
         self.attempts.remove(&uid);
         self.cursor.open.remove(&uid);
+        self.step().await
+    }
+
+    /// Says that it gets on.
+    async fn step(&mut self) -> anyhow::Result<()> {
+        self.cursor.steps = self.cursor.steps.saturating_add(1);
         self.store().await
     }
 
