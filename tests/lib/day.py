@@ -24,6 +24,8 @@ LAGS_FOR = 20
 # How long all has to go on before the next thing goes wrong, s.
 CALM = 3
 SIMULATED, GIVERS = 12, 3
+# A row that lasts so long has something given in it, s.
+OUTAGE = 12
 STREAMS = ["INBOUND", "CONTACTS", "REMEDIES", "DELIVERIES", "KV_KEYS", "KV_LEASES"]
 
 FLOOR = """
@@ -64,6 +66,9 @@ class Day:
         self.remarks, self.rows, self.untried = [], [], []
         # Servers that did not follow by themselves.
         self.started_again = []
+        # Processes that did not end well when they were asked to; and by how much clocks were off, with the roles that were led by such a one.
+        self.ended_badly, self.skewed = [], []
+        self.left_out = []
         self.sims, self.last_ill = None, None
 
     # What runs
@@ -128,7 +133,9 @@ class Day:
         for one in (self.balancer, self.partner, self.shop):
             await one.start()
         self.watcher = desks.Watcher("watcher", self.front, self.key)
-        self.givers = [desks.Giver(f"giver-{n}", self.front, self.key) for n in range(1, GIVERS + 1)]
+        # One of them runs into the day's limit.
+        cents = [desks.MUCH_CENTS] + [desks.LITTLE_CENTS] * (GIVERS - 1)
+        self.givers = [desks.Giver(f"giver-{n}", self.front, self.key, each) for n, each in enumerate(cents, 1)]
         self.seats = [asyncio.create_task(agent.work()) for agent in [self.watcher, *self.givers]]
         self.load = Load(self.front, self.key, self.signer, self.chosen.per_second, self.chosen.seed)
         await self.load.start()
@@ -160,6 +167,15 @@ class Day:
         file.write_text(step)
         return {"LD_PRELOAD": faketime(), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_CACHE_DURATION": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+
+    def lead_within(self, processes, seconds):
+        """Which of them lead, when all do or the time is over."""
+        end = time.monotonic() + seconds
+        while True:
+            led = [one for one in processes if one.leads()]
+            if len(led) == len(processes) or time.monotonic() > end:
+                return led
+            time.sleep(0.2)
 
     def set_clocks(self, step):
         for file in self.place.glob("clock-*"):
@@ -233,7 +249,7 @@ class Day:
 
     def plan(self):
         previous = os.path.abspath(self.chosen.previous) if self.chosen.previous else None
-        chosen, left_out = [], []
+        chosen = []
         before, after = faults.upgrades(self, previous) if previous else ([], [])
         # All three or none: a build is gone back to from the one that it was given way to.
         if self.chosen.only and not any(word in name for word in self.chosen.only for name, *_ in before + after):
@@ -242,11 +258,9 @@ class Day:
             if self.chosen.only and not any(word in name for word in self.chosen.only):
                 continue
             if needs == "root" and not self.isolated or needs == "faketime" and not faketime():
-                left_out.append(f"{name} (needs {needs})")
+                self.left_out.append((name, needs))
                 continue
             chosen.append((name, what))
-        if left_out:
-            say("left out: " + "; ".join(left_out))
         if not chosen + before:
             raise SystemExit("nothing is to go wrong: no name contains what --only says")
         self.dice.shuffle(chosen)
@@ -309,6 +323,7 @@ class Day:
 
     def count(self):
         unsent = self.loop_do(self.load.finish(60))
+        unsent += [f"a seat of ours is empty: {task!r}" for task in self.seats if task.done()]
         self.rest()
         seen = self.agents_leave()
         self.rest()
@@ -337,13 +352,19 @@ class Day:
         book = self.load.book
         lost = [customer for customer, times in book.acked.items() if told.last.get(customer, 0) < len(times)]
         got = self.partner.got
-        missed = [name for name in told.sent if name not in got and handed.states.get(name, ["none"])[-1] not in ("failed", "unknown")]
+        # Whoever may be sent the same again is sent it until they have it: nothing is given up, and nothing is unknown.
+        missed = [(name, handed.states.get(name, ["none"])[-1]) for name in told.sent if name not in got]
+        unsaid = [name for name in got if name.startswith("msg_") and name not in told.sent]
+        unheard = [name for giver in self.givers for name in giver.said if name not in told.said]
         again = sum(1 for times, _ in got.values() if times > 1)
         orders = {}
         for name, (wanted, _) in self.shop.orders.items():
             orders.setdefault((wanted.get("contact"), wanted.get("line")), []).append(name)
         twice = [names for names in orders.values() if len(names) > 1]
+        unrecorded = [name for name in self.shop.orders if name not in given.remedies]
         unordered = [remedy for remedy, state in given.remedies.items() if state == "done" and remedy not in self.shop.orders]
+        undone = [remedy for remedy, state in given.remedies.items() if state in ("failed", "undone") and remedy in self.shop.orders]
+        idle = self.rows_without_orders()
         ledger = json.loads(self.roles.command("operator", "ledger", "--json", check=False).stdout)
         receipts = self.roles.command("operator", "receipts", "--json", check=False)
         standing = self.metric(self.roles.of("watch")[0], "winterband_ledger_faults")
@@ -354,30 +375,53 @@ class Day:
             f"{seen.get('reconnects')} reconnects, {seen.get('resent')} sent again; ours: {sum(one.connections for one in agents)} connections, "
             f"refused {[one.refusals for one in agents if one.refusals]}; starts that were tried again: {len(self.roles.retried)}")
         say(f"{len(told.sent)} answers to the partner, {again} of them handed over again under their own id; "
-            f"{len(given.remedies)} gifts, {given.refused} refused, {self.shop.asked} orders for {len(self.shop.orders)} of them; "
+            f"{len(given.remedies)} gifts, {given.refused} refused, wallets of a day {given.of_day()} cents;"
+            f" {sum(len(giver.said) for giver in self.givers)} answers by givers, {self.shop.asked} orders for {len(self.shop.orders)} of them; "
             f"unknown: {sum(1 for states in handed.states.values() if states[-1] == 'unknown')}")
         return [
             ("every message that was acknowledged is decided", not lost and not unsent, lost[:5] or unsent),
             ("each of them once", not told.doubled, told.doubled[:5]),
             ("each customer's in their order, in one conversation", not told.faults, told.faults[:5]),
             ("inputs in their order, one owner, no agent beyond capacity", not decided.faults, decided.faults[:5]),
-            ("answers reached the partner", not missed, missed[:5]),
+            ("answers reached the partner, and no others", not missed and not unsaid, missed[:5] + unsaid[:5]),
+            ("what the desk took is said", not unheard, unheard[:5]),
+            ("every input has its record", not decided.skipped, decided.skipped[:5]),
             ("what the partner was sent is signed and the same each time", not self.partner.badly_asked, self.partner.badly_asked[:5]),
             ("budgets are kept, no gift twice", not given.faults, given.faults[:5]),
             ("gifts are settled", not given.open(), given.open()[:5]),
-            ("each order once, and none that was not carried out is done", not twice and not unordered and not self.shop.badly_asked,
-             twice[:3] + unordered[:3] + self.shop.badly_asked[:3]),
+            ("somebody ran into a limit, and was refused", given.ran_out(desks.MUCH_CENTS) and given.refused > 0, given.of_day()),
+            ("orders went on all day", not idle, idle[:5]),
+            ("each order once, what is done is carried out, and what is carried out is recorded",
+             not (twice or unordered or unrecorded or undone or self.shop.badly_asked),
+             twice[:3] + unordered[:3] + unrecorded[:3] + undone[:3] + self.shop.badly_asked[:3]),
             ("the ledger balances", not ledger["faults"] and ledger["messages"]["pending"] == 0, ledger["faults"][:5] or ledger["messages"]),
             ("nothing is parked", ledger["messages"]["parked"] == 0, f"{ledger['messages']['parked']} messages: winterband parked"),
             ("the standing ledger balances", standing == 0, standing),
             ("every choice is the one of its definition", receipts.returncode == 0, receipts.stdout[-500:] + receipts.stderr[-500:]),
             ("simulated agents saw nothing odd", seen.get("violations") == {}, seen.get("first_violations") or seen.get("violations")),
             ("no role lacks a right", violations == 0, violations),
-            ("no process ended by itself", not self.roles.fallen, self.roles.fallen[:10]),
+            ("no process ended by itself", not self.roles.fallen and not self.cluster.fallen, self.roles.fallen[:10] + self.cluster.fallen[:10]),
+            ("each ended well when it was asked to", not self.ended_badly, self.ended_badly[:10]),
+            ("a clock that is behind led, one that is ahead did not", not self.misled(), self.misled()[:5]),
             ("no server had to be started again", not self.started_again, self.started_again),
             ("time was enough for all of it", not self.untried, self.untried),
             ("all went on after each", not any(row["ill"] for row in self.rows), [(row["name"], row["ill"]) for row in self.rows if row["ill"]][:5]),
         ]
+
+    def misled(self):
+        """Of the roles that decide: a clock that is far ahead must not lead, any other may and did."""
+        return [(step, role) for step, led in self.skewed for role in ("routing", "empowerment") if (role in led) == (step == faults.AHEAD)]
+
+    def rows_without_orders(self):
+        """Long rows within which the shop was asked for nothing new, though it could be reached."""
+        times = sorted(at for _, at in self.shop.orders.values())
+        rows = [row for row in self.rows if row["end"] - row["begin"] >= OUTAGE]
+        return [row["name"] for row in rows if not any(row["begin"] <= at <= row["end"] for at in times)]
+
+    def rate(self, begin, end):
+        """Messages a second that were acknowledged meanwhile."""
+        times = (at for door in self.load.book.times.values() for at in door)
+        return sum(1 for at in times if begin <= at <= end) / max(end - begin, 1e-9)
 
     def logged(self, one):
         with open(self.place / f"{one.name}.log", errors="replace") as file:
@@ -398,7 +442,7 @@ class Day:
         for name, holds, more in checks:
             good = good and holds
             say(f"{'ok ' if holds else 'NOT'}  {name}{'' if holds else ': ' + str(more)}")
-        say(f"\n{'longest interruption, s':<38} {'took in':>8} {'decided':>8} {'at desk':>8} {'sent':>7} {'lost':>5} {'doubled':>8}  result")
+        say(f"\n{'longest interruption, s':<38} {'a s':>6} {'took in':>8} {'decided':>8} {'at desk':>8} {'sent':>7} {'lost':>5} {'doubled':>8}  result")
         doubled = {}
         for customer, number in told.doubled:
             doubled.setdefault(customer, set()).add(number)
@@ -414,7 +458,12 @@ class Day:
             intake = max(longest_gap(times, begin, end) for times in doors)
             result = "ok" if not (lost or twice or row["ill"]) else f"NOT: {row['ill'] or 'lost or doubled'}"
             result += "".join(f"; {remark}" for remark in row["remarks"])
-            say(f"{row['name']:<38} {intake:>8.1f} {longest_gap(decided.times, begin, end):>8.1f} {longest_gap(shown, begin, end):>8.1f} "
+            rate = self.rate(begin, end)
+            say(f"{row['name']:<38} {rate:>6.0f} {intake:>8.1f} {longest_gap(decided.times, begin, end):>8.1f} {longest_gap(shown, begin, end):>8.1f} "
                 f"{sent:>7} {lost:>5} {twice:>8}  {result}")
-        say("all held" if good else "NOT all held")
+        for name, needs in self.left_out:
+            say(f"{name:<38} not tried: needs {needs}")
+        whole = self.rate(self.rows[0]["begin"], self.rows[-1]["end"])
+        say(f"{whole:.0f} messages a second over all of it, {self.chosen.per_second} asked for; in the calm before it {self.rate(self.rows[0]['begin'], self.rows[0]['end']):.0f}")
+        say(("all held" + (", of what was tried" if self.left_out else "")) if good else "NOT all held")
         return good

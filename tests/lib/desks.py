@@ -11,8 +11,8 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from lib import web
 from lib.load import EACH
 
-# So much that the budget of a day is used up by twenty.
-GIFT_CENTS = 10_000
+# So little that the budget of a day lasts for all of it, and so much that it is used up by twenty.
+LITTLE_CENTS, MUCH_CENTS = 25, 10_000
 RESEND_AFTER = 10.0
 PING_EVERY, DEAF_AFTER = 5, 10
 
@@ -34,6 +34,8 @@ class Agent:
         self.stages = {}
         self.connections = 0
         self.refusals = {}
+        # The messages that the desk said it took.
+        self.said = []
 
     async def work(self):
         caller = web.Caller("127.0.0.1", self.front)
@@ -101,7 +103,7 @@ class Agent:
             for offer in frame["offers"]:
                 await self.ask({"do": "accept", "offer": offer["offer"]})
             held = {contact["contact"] for contact in frame["contacts"]}
-            self.stages = {contact: stage for contact, stage in self.stages.items() if contact in held}
+            self.forget_all_but(held)
             for contact in frame["contacts"]:
                 await self.has(contact)
         elif kind == "offer":
@@ -109,7 +111,7 @@ class Agent:
         elif kind == "contact":
             await self.has(frame)
         elif kind == "contact_gone":
-            self.stages.pop(frame["contact"], None)
+            self.forget(frame["contact"])
         elif kind == "entry":
             await self.entry(frame["entry"])
         elif kind == "presence" and frame["presence"] != "online":
@@ -120,8 +122,17 @@ class Agent:
             if outcome["is"] == "refused":
                 said = json.dumps(outcome.get("refusal", outcome))
                 self.refusals[said] = self.refusals.get(said, 0) + 1
+            elif asked and asked["frame"]["command"]["do"] == "reply":
+                self.said.append(asked["frame"]["command"]["message"])
             if asked and asked["then"]:
                 await asked["then"]()
+
+    def forget(self, contact):
+        self.stages.pop(contact, None)
+
+    def forget_all_but(self, held):
+        for contact in set(self.stages) - held:
+            self.forget(contact)
 
     async def has(self, contact):
         raise NotImplementedError
@@ -156,17 +167,31 @@ class Watcher(Agent):
 
 
 class Giver(Agent):
-    """Answers, gives a little, and ends it; when the day's budget is used up, only answers."""
+    """Answers, gives something, and ends it, as often as the customer comes back; when the day's budget is used up, only answers."""
 
     THINK = 0.5
 
-    def __init__(self, *of):
-        super().__init__(*of)
+    def __init__(self, name, front, key, cents):
+        super().__init__(name, front, key)
+        self.cents = cents
         self.tasks = set()
+        # When a contact was told to be with us, and not in its wrap-up, last.
+        self.open_at = {}
+
+    def forget(self, contact):
+        super().forget(contact)
+        self.open_at.pop(contact, None)
 
     async def has(self, contact):
         name = contact["contact"]
-        if name in self.stages or "wrap_up_until" in contact or contact.get("role"):
+        if "wrap_up_until" in contact or contact.get("role"):
+            self.open_at.pop(name, None)
+            return
+        self.open_at[name] = time.monotonic()
+        self.begin(name)
+
+    def begin(self, name):
+        if self.stages.get(name) == "answering":
             return
         self.stages[name] = "answering"
         task = asyncio.create_task(self.answer(name))
@@ -191,6 +216,11 @@ class Giver(Agent):
         await asyncio.sleep(self.THINK)
         await self.settled({"do": "reply", "contact": contact, "message": f"msg_{made_now()}", "text": "We put that right."})
         gift = {"kind": "gesture", "occasion": "trust", "claim": {"reason": "used", "line": made_now()[-12:]},
-                "money": {"cents": GIFT_CENTS, "currency": "EUR"}}
+                "money": {"cents": self.cents, "currency": "EUR"}}
         await self.settled({"do": "give", "contact": contact, "gift": gift, "ask": False})
+        ends = time.monotonic()
         await self.settled({"do": "resolve", "contact": contact, "disposition": "solved"})
+        self.stages[contact] = "done"
+        # The customer wrote again within the wrap-up.
+        if self.open_at.get(contact, 0) > ends:
+            self.begin(contact)

@@ -7,6 +7,9 @@ from lib.common import ROLES
 
 PAUSE = 10
 OUTAGE = 12
+AHEAD = "+3600s"
+# How long a process that is alone with its role may take to lead it; and how long it is watched whether it does what it must not.
+LEADS_WITHIN = 25, 6
 # Tries of a killed router, since its standby has to take over in time each time.
 ROUTER_TRIES = 5
 
@@ -73,13 +76,22 @@ def fill(*which):
 
 
 def clock(*steps):
-    """One process of each role has a clock that is off, moving by these steps."""
+    """One process of each role has a clock that is off, moving by these steps; of a role that somebody leads it is the one that is to lead: nobody else is
+    there while it begins."""
     def strike(day):
         first = [day.roles.leader(role) for role in ROLES]
+        others = [other for one in first if one.leads() for other in day.roles.of(one.role) if other is not one]
+        for one in others:
+            one.stop()
         for one in first:
             one.stop()
             one.clock = day.clock(one, steps[0])
             one.start()
+        # A clock that is ahead must not lead, and says so: then whoever is right does.
+        led = day.lead_within([one for one in first if any(other.role == one.role for other in others)], LEADS_WITHIN[steps[0] == AHEAD])
+        for one in others:
+            one.start()
+        day.skewed.append((steps[0], [one.role for one in led]))
         for step in steps:
             day.set_clocks(step)
             day.wait(OUTAGE if len(steps) == 1 else OUTAGE / 2)
@@ -123,6 +135,7 @@ def upgrade(executable):
             code = one.stop()
             if code != 0:
                 day.remark(f"{one.name} ended with {code} when it was asked to end")
+                day.ended_badly.append((one.name, code))
             one.executable = executable
             one.start()
             day.roles.wait_ready(one)
@@ -157,7 +170,7 @@ def all_faults(day):
         ("disk of a server full", "root", fill(2)),
         ("disk of CONTACTS' leader full", "root", fill("CONTACTS")),
         ("all disks full", "root", fill(1, 2, 3)),
-        ("clocks an hour ahead", "faketime", clock("+3600s")),
+        ("clocks an hour ahead", "faketime", clock(AHEAD)),
         ("clocks an hour behind", "faketime", clock("-3600s")),
         ("clocks jump", "faketime", clock("+0s", "+3600s", "-3600s", "+0s")),
         ("provider slow", None, provider(providers.SLOW)),

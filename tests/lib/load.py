@@ -17,6 +17,8 @@ ANSWER_WITHIN, AGAIN_AFTER = 8.0, 0.2
 CATCH_UP = 2.0
 # Events in one webhook of the partner's, each of another customer.
 IN_ONE = 10
+# Pause of a lane between two messages, s: what an answer may take without slowing the lane down.
+PAUSE = 0.5
 
 
 class Book:
@@ -43,10 +45,10 @@ class Load:
         self.ending = False
         self.dice = random.Random(seed)
         # By webhooks what fits into lists of ten, by the API a fifth; and one customer whom a desk of ours watches.
-        singles = max(1, round(per_second / 5 / 5))
-        lists = max(1, round(per_second * 4 / 5 / IN_ONE / 5))
-        self.lanes = [(self.single, f"a{n}", "shop", 0.2) for n in range(singles)]
-        self.lanes += [(self.list, f"w{n}", "partner", 0.2) for n in range(lists)]
+        singles = max(1, round(per_second / 5 * PAUSE))
+        lists = max(1, round(per_second * 4 / 5 / IN_ONE * PAUSE))
+        self.lanes = [(self.single, f"a{n}", "shop", PAUSE) for n in range(singles)]
+        self.lanes += [(self.list, f"w{n}", "partner", PAUSE) for n in range(lists)]
         self.lanes += [(self.single, "p", "probe", 0.25)]
 
     async def start(self):
@@ -117,9 +119,11 @@ class Load:
             self.book.note("webhook", customer)
 
     async def finish(self, within):
-        """No new ones; what was begun is sent until it is acknowledged."""
+        """No new ones; what was begun is sent until it is acknowledged. Gives what was not, or what ended a lane before its time."""
+        fallen = [repr(task.exception()) for task in self.tasks if task.done()]
         self.ending = True
-        _, late = await asyncio.wait(self.tasks, timeout=within)
+        done, late = await asyncio.wait(self.tasks, timeout=within)
         for task in late:
             task.cancel()
-        return len(late)
+        fallen += [repr(task.exception()) for task in done if task.exception()]
+        return fallen + [f"{len(late)} lanes were not acknowledged"] * bool(late)

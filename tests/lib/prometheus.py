@@ -13,14 +13,14 @@ UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 def scaled(text, factor):
-    """The rules with every duration so many times shorter: `for`, windows, offsets, and how far ahead predict_linear looks. Whatever is held
+    """The rules with every duration so many times shorter: `for`, intervals, windows, offsets, and how far ahead predict_linear looks. Whatever is held
     against a limit stays: no threshold is changed."""
 
     def shorter(amount, unit):
         return f"{round(int(amount) * UNITS_MS[unit] / factor)}ms"
 
     one = r"(\d+)(ms|s|m|h|d)\b"
-    text = re.sub(rf"^(\s+for: ){one}", lambda found: found[1] + shorter(*found.groups()[1:]), text, flags=re.M)
+    text = re.sub(rf"^(\s+(?:for|interval): ){one}", lambda found: found[1] + shorter(*found.groups()[1:]), text, flags=re.M)
     text = re.sub(rf"\[{one}\]", lambda found: f"[{shorter(*found.groups())}]", text)
     text = re.sub(rf"(offset ){one}", lambda found: found[1] + shorter(*found.groups()[1:]), text)
     return re.sub(r"(predict_linear\([^()]*, )(\d+)\)", lambda found: f"{found[1]}{int(found[2]) / factor:g})", text)

@@ -16,7 +16,8 @@ class Decided:
         self.times, self.takeovers = [], []
         self.capacity, self.channel, self.holder, self.held = {}, {}, {}, {}
         self.faults, self.last_input, self.records = [], 0, 0
-        self.seen_inputs = set()
+        # Inputs that no record names, though one names a later input.
+        self.skipped = []
 
     def take(self, seq, stored_at, payload):
         record = json.loads(payload)
@@ -28,6 +29,8 @@ class Decided:
         if "seq" in cause:
             if cause["seq"] <= self.last_input:
                 self.faults.append(f"record {seq}: input {cause['seq']} comes after {self.last_input}")
+            elif cause["seq"] != self.last_input + 1:
+                self.skipped.append((self.last_input + 1, cause["seq"] - 1))
             self.last_input = cause["seq"]
         if kind == "message":
             self.times.append(stored_at)
@@ -97,6 +100,14 @@ class Given:
             self.faults.append(f"record {seq}: {event['remedy']} was {before} and is {event['event']}")
         self.remedies[event["remedy"]] = event["event"]
 
+    def of_day(self):
+        """What the wallets of an agent's day hold, cents."""
+        return sorted(cents for (per, _), cents in self.wallets.items() if per == "agent_day")
+
+    def ran_out(self, cents):
+        """Whether a wallet holds so much that so many more do not fit."""
+        return any(held + cents > WALLETS.get(per, held + cents) for (per, _), held in self.wallets.items())
+
     def open(self):
         return [remedy for remedy, state in self.remedies.items() if state not in ("done", "failed", "undone")]
 
@@ -107,6 +118,8 @@ class Told:
     def __init__(self):
         self.last, self.conversation, self.sent = {}, {}, {}
         self.doubled, self.faults = [], []
+        # What agents said, by any channel.
+        self.said = set()
 
     def read(self, url, key):
         after = 0
@@ -121,6 +134,9 @@ class Told:
     def event(self, event):
         data = event["data"]
         if event["type"] == "message.sent":
+            if data["message"] in self.said:
+                self.faults.append(f"{data['message']} is said twice")
+            self.said.add(data["message"])
             if event["channel"] == "webhook":
                 self.sent[data["message"]] = event["conversation"]
             return

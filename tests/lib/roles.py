@@ -31,7 +31,7 @@ class Role:
         self.floor, self.role, self.name = floor, role, f"{role}-{number}"
         self.port = free_port()
         self.executable = floor.executable
-        self.process, self.wanted, self.died_at = None, False, None
+        self.process, self.wanted, self.died_at, self.killed = None, False, None, False
         self.clock = {}
 
     @property
@@ -47,10 +47,11 @@ class Role:
             self.process = subprocess.Popen([self.executable, "serve", self.role], env=env, cwd=self.floor.place,
                                             stdout=log, stderr=log)
         self.began = time.monotonic()
-        self.wanted, self.died_at = True, None
+        self.wanted, self.died_at, self.killed = True, None, False
 
     def kill(self):
         """kill -9; who looks after it starts it again."""
+        self.killed = True
         self.process.send_signal(signal.SIGKILL)
 
     def signal(self, which):
@@ -159,7 +160,7 @@ class Roles:
                     # One that is young may not have reached its server, and says so; no start excuses a crash or a record that it cannot read.
                     if code == NOT_YET and now - one.began < STARTS_WITHIN:
                         self.retried.append((one.name, code, one.tail(1)))
-                    elif code != -signal.SIGKILL:
+                    elif not one.killed:
                         self.fallen.append((one.name, code, one.tail(1)))
                         say(f"{one.name} ended by itself with {code}: {one.tail(1)}")
                 elif now - one.died_at > AGAIN_AFTER:

@@ -79,6 +79,7 @@ class Server:
 
     def start(self):
         inside = ["nsenter", "-t", str(self.holder), "-n"] if self.isolated else []
+        self.killed = False
         env = {**os.environ, "SERVER_NAME": self.name, "SYNC_INTERVAL": "always", "GOMEMLIMIT": "800MiB"}
         with open(self.place / f"{self.name}.log", "ab") as log:
             self.process = subprocess.Popen([*inside, self.program, "-c", self.config], env=env, stdout=log, stderr=log)
@@ -87,6 +88,7 @@ class Server:
         self.process.send_signal(which)
 
     def kill(self):
+        self.killed = True
         self.signal(signal.SIGKILL)
         self.process.wait()
 
@@ -137,6 +139,8 @@ class Cluster:
                 run("ip", "link", "add", bridge, "type", "bridge")
                 run("ip", "link", "set", bridge, "up")
             run("ip", "addr", "add", "10.77.1.254/24", "dev", "wb-clients")
+        # Which ended by themselves, and with what.
+        self.fallen = []
         self.servers = [Server(number, place, program, isolated) for number in range(1, COUNT + 1)]
         for server in self.servers:
             server.configure(self.servers)
@@ -160,7 +164,8 @@ class Cluster:
         """Starts again whichever ended by itself; gives their names."""
         ended = [server for server in self.servers if server.process and server.process.poll() is not None]
         for server in ended:
-            if server.process.returncode != -signal.SIGKILL:
+            if not server.killed:
+                self.fallen.append((server.name, server.process.returncode))
                 say(f"{server.name} ended by itself with {server.process.returncode}")
             server.start()
         return [server.name for server in ended]
