@@ -105,8 +105,8 @@ class Given:
         return sorted(cents for (per, _), cents in self.wallets.items() if per == "agent_day")
 
     def ran_out(self, cents):
-        """Whether a wallet holds so much that so many more do not fit."""
-        return any(held + cents > WALLETS.get(per, held + cents) for (per, _), held in self.wallets.items())
+        """Whether the wallet of somebody's day holds so much that so many more do not fit."""
+        return any(held + cents > WALLETS["agent_day"] for held in self.of_day())
 
     def open(self):
         return [remedy for remedy, state in self.remedies.items() if state not in ("done", "failed", "undone")]

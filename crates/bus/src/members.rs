@@ -136,7 +136,17 @@ impl Members {
 
 async fn read(bucket: &Bucket) -> Result<Vec<Member>, TailError> {
     let rows = bucket.entries().await?;
-    Ok(rows.iter().filter_map(|row| serde_json::from_slice(&row.value).ok()).collect())
+    Ok(rows.iter().map(|row| of_row(&row.key, &row.value, row.stored_at_ms)).collect())
+}
+
+/// Whoever has a row lives. One that cannot be read is of a version that nothing is known of: the safe thing is that it reads the first format only.
+fn of_row(key: &str, value: &[u8], stored_at_ms: u64) -> Member {
+    serde_json::from_slice(value).unwrap_or_else(|_| Member {
+        role: key.split('.').next().unwrap_or_default().to_owned(),
+        version: "unknown".to_owned(),
+        reads: FIRST,
+        at: Millis(stored_at_ms),
+    })
 }
 
 #[cfg(test)]
@@ -145,6 +155,14 @@ mod tests {
 
     fn member(reads: u8) -> Member {
         Member { role: "desk".into(), version: "0.0.9".into(), reads, at: Millis(1) }
+    }
+
+    #[test]
+    fn whose_row_cannot_be_read_is_one_of_them_and_reads_the_first_format() {
+        let found = of_row("desk.0190", b"{\"role\":7}", 9);
+        assert_eq!((found.role.as_str(), found.reads, found.at), ("desk", FIRST, Millis(9)));
+        let written = serde_json::to_vec(&member(3)).unwrap();
+        assert_eq!(of_row("desk.0190", &written, 9).reads, 3);
     }
 
     #[test]

@@ -53,7 +53,6 @@ fn name_of((identity, class): Slot) -> String {
 
 /// What the bucket keeps for one identity: the newest key, or the mark that it was destroyed, and those before it that are not.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct KeyRecord {
     generation: u32,
     /// Nonce and wrapped key in base64url; none once the key is destroyed.
@@ -72,7 +71,6 @@ struct KeyRecord {
 
 /// A key that seals nothing new.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct OlderKey {
     generation: u32,
     wrapped: String,

@@ -63,6 +63,8 @@ struct Channels {
     looked: mail::Looked,
     me: GatewayId,
     accounts: Accounts,
+    /// Those that are set up in a way that cannot be used.
+    unusable: Mutex<BTreeSet<AccountKey>>,
     /// Those that were set up anew, for whoever leads: what kept them from sending is over.
     renewed: Mutex<BTreeSet<AccountKey>>,
     book: Mutex<Book>,
@@ -85,6 +87,10 @@ struct Channels {
 impl Channels {
     fn now(&self) -> Millis {
         self.intake.now()
+    }
+
+    fn unusable(&self) -> MutexGuard<'_, BTreeSet<AccountKey>> {
+        self.unusable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -177,6 +183,7 @@ pub async fn start_channels(
         looked: mail::Looked::default(),
         me: GatewayId(Uuid::now_v7()),
         accounts,
+        unusable: Mutex::default(),
         renewed: Mutex::default(),
         book: Mutex::new(Book::new(accounts::kinds(), sends)),
         standings,

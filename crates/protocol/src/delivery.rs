@@ -87,7 +87,6 @@ impl DeliveryState {
 
 /// One step of one message, as it stands in DELIVERIES.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Delivery {
     /// The version of the writer.
     pub v: u8,

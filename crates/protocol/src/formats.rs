@@ -1,8 +1,9 @@
 //! Formats: what a reader has to know to read what stands in a log.
 //!
 //! `v` of an input or a record is the least format that its reader has to know: that of the newest kind in it. A field that is added
-//! needs none, since every reader passes over fields that it does not know and does without those that are not there. A new kind
-//! needs one: it is added to [`NEWER`] with a format of its own, which [`READS`] then is. It is written only when every process that
+//! needs none, since every reader passes over fields that it does not know and does without those that are not there; but for types that people write
+//! too (configuration, policy, canned answers, gifts and claims, needs of skills, what a message holds), which refuse what they do not know. A field of those, and a new kind,
+//! need one: it is added to [`NEWER`] with a format of its own, which [`READS`] then is. It is written only when every process that
 //! lives reads it, and a process that meets one that it does not know ends and says so, since going on without it would make
 //! up a state that is not so.
 

@@ -71,6 +71,8 @@ pub struct Metrics {
     pub sockets_open: Gauges<1>,
     /// What does not balance in the ledger, at the last look.
     pub ledger_faults: Gauge,
+    /// 1 for each of the first faults that stand in the ledger, in words with its records, 0 for one that is gone; labels: fault.
+    pub ledger_fault: Gauges<1>,
     /// When the ledger was looked at last, seconds since 1970; 0 before.
     pub ledger_looked_at_seconds: Gauge,
     /// In how many days a stream is full that is kept for good; not a number where that cannot be told; labels: stream.
@@ -156,6 +158,7 @@ impl Metrics {
             search_entries_total: search_entries(r),
             sockets_open: gauges(r, "sockets_open", "Open sockets", ["kind"]),
             ledger_faults: single(r, "ledger_faults", "What does not balance", Gauge::default()),
+            ledger_fault: gauges(r, "ledger_fault", "A fault that stands", ["fault"]),
             ledger_looked_at_seconds: looked_at(r),
             stream_full_in_days: full_in_days(r),
             canary_ok: of_account(r, "canary_ok", "1 if the last round came through"),
@@ -334,7 +337,7 @@ mod tests {
     }
 
     /// Every family and its type, in the order of their names.
-    const FAMILIES: [&str; 44] = [
+    const FAMILIES: [&str; 45] = [
         "append_seconds histogram",
         "asks counter",
         "bus_connected gauge",
@@ -358,6 +361,7 @@ mod tests {
         "facts_asked counter",
         "fences counter",
         "leads gauge",
+        "ledger_fault gauge",
         "ledger_faults gauge",
         "ledger_looked_at_seconds gauge",
         "log_lag_records gauge",
@@ -419,6 +423,7 @@ mod tests {
         m.waits_kept_total.inc(["a", "p90"]);
         m.contacts_waiting_late.set(["a"], 1.0);
         m.leads.set(["routing"], 1.0);
+        m.ledger_fault.set(["msg_1 was lost"], 1.0);
         let text = m.encode().unwrap();
         let mut types: Vec<&str> =
             text.lines().filter_map(|line| line.strip_prefix("# TYPE winterband_")).collect();

@@ -8,7 +8,9 @@ mod ranges;
 mod recount;
 #[cfg(test)]
 mod tests;
+mod till;
 
 pub use contacts::ContactCount;
 pub use messages::MessageCount;
 pub use recount::{Ledger, Recount};
+pub use till::{CentCount, GiftCount};

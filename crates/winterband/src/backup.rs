@@ -117,6 +117,9 @@ async fn write(copying: StreamCopying, stream: String, path: PathBuf) -> Result<
     Ok(Part { stream, bytes, blake3, copy })
 }
 
+/// What the names of files end in that a restore found and put aside.
+const PUT_ASIDE: &str = ".before-restore";
+
 /// Copies the files of `data/secrets` and the master key, wherever it lies; gives their names and fingerprints.
 fn secrets_out(settings: &Settings, to: &Path) -> Result<Vec<manifest::Secret>> {
     let mut files = vec![(MASTER_KEY.to_owned(), boot::master_file(settings))];
@@ -127,6 +130,7 @@ fn secrets_out(settings: &Settings, to: &Path) -> Result<Vec<manifest::Secret>> 
                 let entry = entry.with_context(|| format!("read {}", folder.display()))?;
                 if let Ok(name) = entry.file_name().into_string()
                     && name != MASTER_KEY
+                    && !name.ends_with(PUT_ASIDE)
                     && entry.file_type()?.is_file()
                 {
                     files.push((name, entry.path()));
@@ -162,9 +166,16 @@ fn secrets_in(settings: &Settings, from: &Path, secrets: &[manifest::Secret]) ->
     for manifest::Secret { name, .. } in secrets {
         let path = if name == MASTER_KEY { boot::master_file(settings) } else { folder.join(name) };
         let kept = from.join(manifest::secret_of(name));
-        // What is there may be for reading only.
-        if path.exists() && is_same(&path, &kept)? {
-            continue;
+        if path.exists() {
+            // What is there may be for reading only.
+            if is_same(&path, &kept)? {
+                continue;
+            }
+            // Passwords and keys of a first start, which what is put back knows nothing of.
+            let aside = folder.join(format!("{name}{PUT_ASIDE}"));
+            ensure!(!aside.exists(), "{} is there already: move it away", aside.display());
+            std::fs::rename(&path, &aside).with_context(|| format!("put {} aside", path.display()))?;
+            tracing::info!(kept = %aside.display(), "was there and is another one: put aside");
         }
         if let Some(parent) = path.parent() {
             boot::make_folder(parent)?;

@@ -83,7 +83,11 @@ pub(crate) async fn run(folder: Option<&Path>, args: &Args) -> Result<ExitCode> 
 }
 
 async fn examine(settings: &Settings) -> Vec<Finding> {
-    let mut found = vec![look::process(settings).await];
+    let mut found = Vec::new();
+    // Where roles run apart there is none here, and each tells its own health.
+    if !settings.nats.prepared {
+        found.push(look::process(settings).await);
+    }
     found.extend(look::disk(settings));
     let connected = async {
         let bus_settings = boot::bus_settings(settings, "winterband-doctor")?;

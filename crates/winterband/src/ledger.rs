@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use bus::{Bus, Tail, TailItem, TailOptions};
 use protocol::parked::Parked;
-use protocol::{Input, Record, streams};
+use protocol::{Input, Record, RemedyRecord, streams};
 use service::Settings;
 
 use crate::boot;
-use watch::ledger::{Ledger, Recount};
+use watch::ledger::{CentCount, Ledger, Recount};
 
 /// Recounts the streams.
 #[derive(clap::Args)]
@@ -44,6 +44,13 @@ pub(crate) async fn read(bus: &Bus) -> Result<Recount> {
     })
     .await?;
     recount.log_ends(last);
+    let last =
+        each(bus, streams::REMEDIES, |item| match serde_json::from_slice::<RemedyRecord>(&item.payload) {
+            Ok(record) => recount.remedy(item.seq, &record),
+            Err(_) => recount.unreadable_remedy(item.seq),
+        })
+        .await?;
+    recount.remedies_end(last);
     for item in bus.read_range(streams::PARKED, 1, u64::MAX, usize::MAX).await? {
         match serde_json::from_slice::<Parked>(&item.payload) {
             Ok(parked) => recount.parked(&parked),
@@ -96,6 +103,17 @@ fn print(ledger: &Ledger) {
     println!("  resolved     {:>10}", c.resolved);
     println!("  abandoned    {:>10}", c.abandoned);
     println!("  parked       {:>10}", c.parked);
+    let g = &ledger.gifts;
+    println!("gifts");
+    println!("  granted      {:>10}", g.granted);
+    println!("  done         {:>10}", g.done);
+    println!("  undone       {:>10}   failed {}", g.undone, g.failed);
+    println!("  open         {:>10}", g.open);
+    for (currency, CentCount { granted, done, freed, open }) in &g.cents {
+        let euros = |cents: &i64| format!("{}.{:02}", cents / 100, cents % 100);
+        let [granted, done, freed, open] = [granted, done, freed, open].map(euros);
+        println!("  {currency}          {granted:>10}   spent {done}, free again {freed}, reserved {open}");
+    }
     println!("log            {:>10}   fences {}, offers {}", ledger.records, ledger.fences, ledger.offers);
     if ledger.faults.is_empty() {
         println!("balances: nothing lost, nothing doubled, nothing out of order");

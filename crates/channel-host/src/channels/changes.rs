@@ -71,6 +71,9 @@ impl Changes {
             // It is looked at again when the watch begins anew.
             Err(UnsealError::Unavailable(error)) => {
                 tracing::warn!(%error, %channel, account = %key.account, "the secrets of an account cannot be had now");
+                if self.channels.accounts.get(&key).is_none() {
+                    self.cannot_be_used(key, "its secrets cannot be had now");
+                }
                 return;
             }
             Err(error) => Err(error.into()),
@@ -81,9 +84,17 @@ impl Changes {
             Err(error) => {
                 let error = format!("{error:#}");
                 tracing::error!(error, %channel, account = %key.account, "an account of CHANNELS cannot be used");
+                self.channels.unusable().insert(key.clone());
                 self.end(&key);
+                self.cannot_be_used(key, &error);
             }
         }
+    }
+
+    /// It is set up, so somebody expects it to work: whoever posts to it keeps what they have, and who looks is told why.
+    fn cannot_be_used(&self, key: AccountKey, error: &str) {
+        self.channels.standings.cannot_be_used(&key, self.channels.now(), error);
+        self.channels.unusable().insert(key);
     }
 
     fn begin(&mut self, key: &AccountKey, account: Account) {
@@ -92,6 +103,7 @@ impl Changes {
         channels.standings.begin(key, silent_after, channels.now());
         let mailbox = account.mailbox.clone();
         channels.accounts.put(account);
+        channels.unusable().remove(key);
         channels.renew(key);
         let before = self.mailboxes.remove(key).inspect(|task| task.end.cancel());
         if let Some(mailbox) = mailbox {
@@ -125,6 +137,7 @@ impl Changes {
         if self.known.get(&key).is_some_and(|known| *known < revision) {
             self.known.insert(key.clone(), revision);
             self.end(&key);
+            self.channels.unusable().remove(&key);
         }
     }
 

@@ -57,22 +57,30 @@ pub(super) async fn receive(
     Path((channel, name)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    let found = channels
-        .accounts
-        .keys()
-        .into_iter()
-        .find(|key| key.channel.as_str() == channel && key.account.as_str() == name);
-    // The account is chosen by the path alone, never by what the request says.
-    let Some(key) = found else {
-        let detail = "look at the path: /in/<channel>/<account>, as the account is set up";
-        let problem =
-            Problem::new(StatusCode::NOT_FOUND, "unknown_account", "there is no such account", detail);
-        return refuse(&channels, &channel, problem);
+    let taken = match named(&channels, &channel, &name) {
+        Ok(key) => take(&channels, &key, request).await,
+        Err(problem) => Err(problem),
     };
-    match take(&channels, &key, request).await {
+    match taken {
         Ok(answer) => (StatusCode::ACCEPTED, Json(answer)).into_response(),
-        Err(problem) => refuse(&channels, key.channel.as_str(), problem),
+        Err(problem) => refuse(&channels, &channel, problem),
     }
+}
+
+/// The account that a path names: it is chosen by that alone, never by what the request says.
+fn named(channels: &Channels, channel: &str, name: &str) -> Result<AccountKey, Problem> {
+    let is_it = |key: &AccountKey| key.channel.as_str() == channel && key.account.as_str() == name;
+    if let Some(key) = channels.accounts.keys().into_iter().find(is_it) {
+        return Ok(key);
+    }
+    if channels.unusable().iter().any(is_it) {
+        let detail = "keep what you have and send it again later: whoever runs this is told what is wrong with its settings";
+        let title = "this account cannot be used now";
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "account_unusable", title, detail);
+        return Err(problem.retry_after(COME_BACK_AFTER));
+    }
+    let detail = "look at the path: /in/<channel>/<account>, as the account is set up";
+    Err(Problem::new(StatusCode::NOT_FOUND, "unknown_account", "there is no such account", detail))
 }
 
 fn refuse(channels: &Channels, channel: &str, problem: Problem) -> Response {
@@ -402,6 +410,20 @@ pub(in crate::channels) mod tests {
             status(channels, key, one, None, patience).await?;
         }
         Ok(())
+    }
+
+    #[tokio::test]
+    async fn who_posts_to_an_account_that_cannot_be_used_keeps_what_they_have() {
+        let world = crate::channels::tests::world(false).await;
+        let told = |name: &str| {
+            named(&world.channels, "webhook", name).map(drop).map_err(|problem| problem.status.as_u16())
+        };
+        assert_eq!(told("crm"), Ok(()));
+        assert_eq!(told("partner"), Err(404));
+        let AccountKey { channel, account } = crate::channels::tests::key();
+        assert_eq!(account.as_str(), "crm");
+        world.channels.unusable().insert(AccountKey { channel, account: "partner".parse().unwrap() });
+        assert_eq!(told("partner"), Err(503), "it is set up, and comes back");
     }
 
     #[tokio::test]

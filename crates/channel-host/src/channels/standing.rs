@@ -25,6 +25,8 @@ struct Standing {
     /// From when on silence is odd, ms after the last word; 0: never.
     silent_after_ms: u64,
     began: Millis,
+    /// Whether it is set up in a way that cannot be used: nothing that is still on its way changes that.
+    unusable: bool,
 }
 
 impl Standings {
@@ -42,6 +44,7 @@ impl Standings {
                 waiting: 0,
                 silent_after_ms,
                 began: now,
+                unusable: false,
             };
             (key, standing)
         });
@@ -62,6 +65,7 @@ impl Standings {
             waiting: before.map_or(0, |before| before.waiting),
             silent_after_ms,
             began: now,
+            unusable: false,
         };
         accounts.insert(key.clone(), standing);
         drop(accounts);
@@ -85,6 +89,15 @@ impl Standings {
         self.change(key, now, |standing| {
             (standing.state != AccountState::Silent).then_some((AccountState::Working, None))
         });
+    }
+
+    /// It is set up in a way that cannot be used, until it is set up anew.
+    pub(crate) fn cannot_be_used(&self, key: &AccountKey, now: Millis, words: &str) {
+        self.begin(key, 0, now);
+        self.ails(key, now, AccountState::Refused, words);
+        if let Some(standing) = self.lock().get_mut(key) {
+            standing.unusable = true;
+        }
     }
 
     /// Something came in.
@@ -143,7 +156,7 @@ impl Standings {
         to: impl FnOnce(&mut Standing) -> Option<(AccountState, Option<String>)>,
     ) {
         let mut accounts = self.lock();
-        let Some(standing) = accounts.get_mut(key) else { return };
+        let Some(standing) = accounts.get_mut(key).filter(|standing| !standing.unusable) else { return };
         let Some((state, words)) = to(standing) else { return };
         if standing.state != state {
             (standing.state, standing.since) = (state, now);

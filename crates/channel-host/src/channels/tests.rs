@@ -149,6 +149,7 @@ async fn channels(
         looked: mail::Looked::default(),
         me: GatewayId(Uuid::now_v7()),
         accounts,
+        unusable: Mutex::default(),
         renewed: Mutex::default(),
         book: Mutex::new(Book::new(vec![ChannelKind::Webhook], sends)),
         standings: Standings::new(kit.metrics.clone(), [(key(), 0)], Millis(0)),

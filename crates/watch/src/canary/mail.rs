@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::dial::NotReached;
 use super::heard::Expected;
 use super::progress::Progress;
-use super::webhook::{UNKNOWN_ACCOUNT, Webhook};
+use super::webhook::{UNKNOWN_ACCOUNT, UNUSABLE_ACCOUNT, Webhook};
 
 /// How long the account's servers may take; the round's own time ends it sooner.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
@@ -115,6 +115,9 @@ impl Mail {
         }
         if self.is_unread {
             progress.reached(CanaryHop::Door);
+        }
+        if code == UNUSABLE_ACCOUNT {
+            bail!("{}", of("title"));
         }
         if self.is_unread || code == MAIL_SERVER {
             bail!("{}", of("detail"));

@@ -25,6 +25,8 @@ use super::{Account, Canaries};
 
 /// The door's word for an account that is not set up.
 pub(super) const UNKNOWN_ACCOUNT: &str = "unknown_account";
+/// Its word for one that is set up in a way that cannot be used.
+pub(super) const UNUSABLE_ACCOUNT: &str = "account_unusable";
 
 /// What it needs to be known again.
 pub(super) struct Webhook {
@@ -60,6 +62,9 @@ impl Webhook {
         if status == StatusCode::NOT_FOUND && code == UNKNOWN_ACCOUNT {
             progress.is_not_there();
             return Ok(());
+        }
+        if code == UNUSABLE_ACCOUNT {
+            bail!("{}", answer.get("title").and_then(Value::as_str).unwrap_or(code));
         }
         if status.is_success() || status.is_server_error() {
             progress.reached(CanaryHop::Door);

@@ -2,12 +2,13 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a recount looks only at what it counts")]
 
 use protocol::parked::Parked;
-use protocol::{Event, Input, Record};
+use protocol::{Event, Input, Record, RemedyRecord};
 use serde::Serialize;
 
 use super::contacts::{ContactCount, Contacts};
 use super::floor::Floor;
 use super::messages::{MessageCount, Messages};
+use super::till::{GiftCount, Till};
 
 /// Most faults told; the rest is counted.
 const FAULTS_MAX: usize = 100;
@@ -25,6 +26,8 @@ pub struct Ledger {
     pub messages: MessageCount,
     /// Contacts by where they are.
     pub contacts: ContactCount,
+    /// Gifts by what became of them.
+    pub gifts: GiftCount,
     /// What does not balance, in words; empty if all does.
     pub faults: Vec<String>,
 }
@@ -45,7 +48,7 @@ impl Faults {
         }
     }
 
-    fn close(mut self) -> Vec<String> {
+    pub(super) fn close(mut self) -> Vec<String> {
         if self.more > 0 {
             self.found.push(format!("and {} more", self.more));
         }
@@ -65,6 +68,7 @@ pub struct Recount {
     messages: Messages,
     contacts: Contacts,
     floor: Floor,
+    till: Till,
     faults: Faults,
 }
 
@@ -132,6 +136,21 @@ impl Recount {
         }
     }
 
+    /// Counts one record of REMEDIES.
+    pub fn remedy(&mut self, seq: u64, record: &RemedyRecord) {
+        self.till.record(seq, record, &mut self.faults);
+    }
+
+    /// Names a message of REMEDIES that is no record.
+    pub fn unreadable_remedy(&mut self, seq: u64) {
+        self.till.unreadable(seq, &mut self.faults);
+    }
+
+    /// Says where REMEDIES ends, so that missing records at its end are named too.
+    pub fn remedies_end(&mut self, last_seq: u64) {
+        self.till.ends_at(last_seq, &mut self.faults);
+    }
+
     /// Counts one message of INBOUND; `None` if it is no input.
     pub fn inbound(&mut self, seq: u64, input: Option<&Input>) {
         self.messages.inbound(seq, input, &mut self.faults);
@@ -154,6 +173,7 @@ impl Recount {
             offers: self.offers,
             messages,
             contacts,
+            gifts: self.till.balance(),
             faults: faults.close(),
         }
     }

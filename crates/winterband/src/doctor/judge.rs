@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bus::StreamSeen;
-use protocol::ChannelKind;
 use protocol::canary::{CanariesAnswer, CanaryHop, CanaryStanding};
 use protocol::formats::Member;
+use protocol::{ChannelKind, Millis};
 
 use super::{Finding, State};
 
@@ -82,8 +82,8 @@ pub(super) fn durability(log: Option<&StreamSeen>) -> Option<Finding> {
     Some(match log.replicas {
         0..=1 => Finding::odd(
             "durability",
-            "one copy on one server: a process that dies loses nothing; a power cut may lose what came in the last seconds, \
-             and a broken disk loses all since the last backup",
+            "one copy on one server: a process that dies loses nothing; a power cut may lose what came within that server's \
+             `sync_interval` (a tenth of a second as shipped), and a broken disk loses all since the last backup",
         ),
         2 => Finding::odd(
             "durability",
@@ -91,7 +91,11 @@ pub(super) fn durability(log: Option<&StreamSeen>) -> Option<Finding> {
         ),
         copies => Finding::well(
             "durability",
-            format!("{copies} copies: {} servers may be away and nothing is lost", (copies - 1) / 2),
+            format!(
+                "{copies} copies: {} servers may be away and nothing is lost, as long as they stand on machines of their own \
+                 and sync always, which cannot be seen from here",
+                (copies - 1) / 2
+            ),
         ),
     })
 }
@@ -134,8 +138,8 @@ pub(super) fn router(before: Router, after: Router) -> Finding {
     }
 }
 
-/// How far the customers come whom we play ourselves.
-pub(super) fn canaries(answer: Option<&CanariesAnswer>) -> Vec<Finding> {
+/// How far the customers come whom we play ourselves; of each something is heard within `quiet_ms`.
+pub(super) fn canaries(answer: Option<&CanariesAnswer>, now: Millis, quiet_ms: u64) -> Vec<Finding> {
     let Some(CanariesAnswer { canaries }) = answer else {
         let words = "no process with the role watch answers: nobody tries the channels";
         return vec![Finding::odd("canaries", words)];
@@ -147,12 +151,26 @@ pub(super) fn canaries(answer: Option<&CanariesAnswer>) -> Vec<Finding> {
         Some(Finding::sick("canaries", format!("who writes by {channel} {account} {advice}{told}")))
     });
     let mut found: Vec<Finding> = broken.collect();
-    if found.is_empty() {
-        let through = canaries.iter().filter(|one| one.succeeded_at.is_some()).count();
+    let of = |one: &CanaryStanding| format!("{} {}", one.channel, one.account);
+    let quiet: Vec<&CanaryStanding> = canaries.iter().filter(|one| one.broken.is_none()).collect();
+    found.extend(quiet.iter().filter_map(|one| {
+        let ago = one.succeeded_at.map(|at| now.since(at)).filter(|ago| *ago > quiet_ms)?;
         let words = format!(
-            "{through} of {} accounts that are tried came through at their last round",
-            canaries.len()
+            "{} was tried last {} s ago: restart the process with the role watch",
+            of(one),
+            ago / 1000
         );
+        Some(Finding::odd("canaries", words))
+    }));
+    let never: Vec<String> =
+        quiet.iter().filter(|one| one.succeeded_at.is_none()).map(|one| of(one)).collect();
+    let through = quiet.len() - never.len();
+    let not_yet =
+        if never.is_empty() { String::new() } else { format!("; not yet: {} (set up?)", never.join(", ")) };
+    let words = format!("{through} of {} accounts that are tried came through{not_yet}", canaries.len());
+    if through == 0 && found.is_empty() {
+        found.push(Finding::odd("canaries", words));
+    } else if found.is_empty() {
         found.push(Finding::well("canaries", words));
     }
     found
@@ -290,6 +308,8 @@ mod tests {
         assert_eq!(place(&Place { is_needed: false, ..log() }, None), []);
     }
 
+    const NOW: Millis = Millis(1_000);
+
     #[test]
     fn where_a_canary_stopped_is_said_with_what_to_do() {
         let (channel, account) = (ChannelKind::Web, "shop".parse().unwrap());
@@ -298,10 +318,10 @@ mod tests {
             account: SubjectToken::clone(&account),
             broken,
             words: broken.map(|_| "connect to chat:8080".to_owned()),
-            since: Millis(1),
-            succeeded_at: Some(Millis(1)),
+            since: NOW,
+            succeeded_at: Some(NOW),
         };
-        let of = |broken| canaries(Some(&CanariesAnswer { canaries: vec![one(broken)] })).remove(0);
+        let of = |broken| canaries(Some(&CanariesAnswer { canaries: vec![one(broken)] }), NOW, 9).remove(0);
         assert_eq!(of(None).state, State::Well);
         for hop in CanaryHop::ALL {
             let found = of(Some(hop));
@@ -310,8 +330,30 @@ mod tests {
                 assert!(found.words.contains(words), "{}", found.words);
             }
         }
-        assert_eq!(canaries(None)[0].state, State::Odd, "nobody watches");
-        assert_eq!(canaries(Some(&CanariesAnswer::default()))[0].state, State::Well);
+        assert_eq!(canaries(None, NOW, 9)[0].state, State::Odd, "nobody watches");
+        assert_eq!(
+            canaries(Some(&CanariesAnswer::default()), NOW, 9)[0].state,
+            State::Odd,
+            "nobody is tried"
+        );
+        let quiet = |beside: Vec<CanaryStanding>, succeeded_at| {
+            let mut answer = CanariesAnswer { canaries: beside };
+            answer.canaries.push(CanaryStanding { succeeded_at, ..one(None) });
+            let found = canaries(Some(&answer), NOW, 9).remove(0);
+            (found.state, found.words)
+        };
+        assert_eq!(quiet(vec![], None).0, State::Odd, "nobody comes through");
+        let (state, words) = quiet(vec![one(None)], None);
+        assert!(
+            state == State::Well && words.contains("1 of 2") && words.contains("not yet: web shop"),
+            "{words}"
+        );
+        assert_eq!(quiet(vec![], Some(NOW)).0, State::Well);
+        let (state, words) = quiet(vec![], Some(Millis(NOW.0 - 10)));
+        assert!(
+            state == State::Odd && words.contains("restart the process"),
+            "nobody plays it any more: {words}"
+        );
     }
 
     #[test]

@@ -7,9 +7,9 @@ use bus::places::StreamSizes;
 use bus::{Bus, Deadline, DiskSpace, LEASE_TTL, Members, places};
 use protocol::canary::CanariesAnswer;
 use protocol::delivery::{AccountState, AccountsAnswer};
-use protocol::{Record, streams};
+use protocol::{Millis, Record, streams};
 use serde_json::Value;
-use service::Settings;
+use service::{Clock, Settings};
 
 use super::judge::{self, Place};
 use super::{Finding, State};
@@ -279,7 +279,10 @@ pub(super) async fn canaries(settings: &Settings, bus: &Bus) -> Vec<Finding> {
     let Ok(subjects) = boot::subjects(settings) else { return Vec::new() };
     let asked = bus.request(&subjects.canaries(), "{}".into(), Deadline::after(ANSWER_WITHIN)).await;
     let answer = asked.ok().and_then(|answer| serde_json::from_slice::<CanariesAnswer>(&answer).ok());
-    judge::canaries(answer.as_ref())
+    let canary = &settings.canary;
+    let quiet = 3 * (canary.every + canary.within + canary.mail_within);
+    let now = Millis(Clock::system().unix_ms());
+    judge::canaries(answer.as_ref(), now, u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// The recount of everything.

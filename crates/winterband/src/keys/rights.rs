@@ -40,7 +40,13 @@ pub(super) fn of(user: User, subjects: &Subjects, integrations: &[&SubjectToken]
 
 /// It writes nothing: its canary customers come in by the doors of customers, and it reads how far they come.
 fn watch(rights: Rights, subjects: &Subjects) -> Rights {
-    rights.reads(INBOUND).reads(CONTACTS).reads(PARKED).looks_at(ERASURES).answers(&subjects.canaries())
+    rights
+        .reads(INBOUND)
+        .reads(CONTACTS)
+        .reads(REMEDIES)
+        .reads(PARKED)
+        .looks_at(ERASURES)
+        .answers(&subjects.canaries())
 }
 
 /// Every process opens with the keys of customers, says that it lives and sees who else does, and watches the room that is left.

@@ -85,7 +85,7 @@ impl Cursor {
         let (first, last) = (all.iter().min().copied(), all.iter().max().copied());
         let backlog = first.zip(last).map(|(from, to)| Backlog { from, to, query: query.to_owned() });
         let (seen_to, open) = (last.unwrap_or_default(), BTreeSet::new());
-        Self { uid_validity, mailbox: None, seen_to, open, backlog, steps: 0 }
+        Self { uid_validity, mailbox: None, seen_to, open, backlog, steps: 1 }
     }
 
     /// What to search for next; `None` while there is enough to be done, or nothing more.
@@ -353,6 +353,7 @@ impl Reading<'_> {
         );
         let rejected = Rejected::park("unfetchable", words);
         self.channels.intake.park(self.key.channel, &self.key.account, &rejected, &head).await?;
+        self.channels.intake.kit.metrics.parked_total.inc([self.key.channel.as_str(), rejected.code]);
         self.close(uid).await?;
         anyhow::bail!("mail {uid} was given up");
     }
