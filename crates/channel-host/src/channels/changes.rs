@@ -134,7 +134,8 @@ impl Changes {
     fn deleted(&mut self, key: &str, revision: u64) {
         let Some((channel, account)) = read_row_key(key) else { return };
         let key = AccountKey { channel, account };
-        if self.known.get(&key).is_some_and(|known| *known < revision) {
+        let never_read = !self.known.contains_key(&key) && self.channels.unusable().contains(&key);
+        if never_read || self.known.get(&key).is_some_and(|known| *known < revision) {
             self.known.insert(key.clone(), revision);
             self.end(&key);
             self.channels.unusable().remove(&key);
