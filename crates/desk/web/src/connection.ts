@@ -21,8 +21,12 @@ export const BACKOFF_MS_MAX = 4_000;
  */
 export type Link = 'connecting' | 'live' | 'reconnecting' | 'signed_out' | 'stopped';
 
+/** `WebSocket.OPEN`, which is not there where the tests run. */
+const SOCKET_OPEN = 1;
+
 /** What we need of a WebSocket; a test gives its own. */
 export interface Socket {
+  readonly readyState: number;
   onopen: ((event: Event) => void) | null;
   onmessage: ((event: MessageEvent) => void) | null;
   onclose: ((event: CloseEvent) => void) | null;
@@ -70,7 +74,8 @@ export class Connection {
 
   /** Sends a frame if frames flow; `false` means that the caller has to keep it. */
   send(frame: FromDesk): boolean {
-    if (this.#link !== 'live' || this.#socket === null) return false;
+    // A socket that closes throws nothing and drops what it is given, before it says so by `onclose`.
+    if (this.#link !== 'live' || this.#socket?.readyState !== SOCKET_OPEN) return false;
     this.#socket.send(JSON.stringify(frame));
     return true;
   }
@@ -124,9 +129,10 @@ export class Connection {
   }
 
   #ping(): void {
-    const isWaiting = this.#pingSentAt.size > 0;
+    if (this.#link !== 'live' || this.#pingSentAt.size > 0) return;
     const n = ++this.#pings;
-    if (isWaiting || !this.send({ t: 'ping', n })) return;
+    // One that closes may take a while to say so: there is nothing to wait for.
+    if (!this.send({ t: 'ping', n })) return this.#lost();
     this.#pingSentAt.set(n, performance.now());
     this.#deadlineTimer = setTimeout(() => this.#lost(), PONG_DEADLINE_MS);
   }

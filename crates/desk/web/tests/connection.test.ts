@@ -19,6 +19,7 @@ class FakeSocket implements Socket {
   onclose: Socket['onclose'] = null;
   sent: { t: string; n?: number }[] = [];
   isClosed = false;
+  readyState = 1;
   send = (text: string) => void this.sent.push(JSON.parse(text) as { t: string });
   close = () => void (this.isClosed = true);
   give = (frame: unknown) => this.onmessage?.({ data: JSON.stringify(frame) } as MessageEvent);
@@ -61,6 +62,19 @@ describe('the connection', () => {
     expect(connection.send({ t: 'typing', contact: 'con_1_0' })).toBe(true);
     expect(last().sent.map((frame) => frame.t)).toEqual(['hello', 'ping', 'typing']);
     expect(links).toEqual(['connecting', 'live']);
+  });
+
+  it('gives nothing to a socket that closes, and does not wait until it has closed', () => {
+    const { connection, last, links } = wire();
+    last().live();
+    last().pong();
+    const before = last().sent.length;
+    last().readyState = 2;
+    expect(connection.send({ t: 'typing', contact: 'con_1_0' })).toBe(false);
+    expect(links.at(-1)).toBe('live');
+    connection.nudge();
+    expect(links.at(-1)).toBe('reconnecting');
+    expect(last().sent.length).toBe(before);
   });
 
   it('stays while pongs come, and goes when one does not', async () => {
