@@ -26,6 +26,20 @@ def end_by_signal():
         signal.signal(which, end)
 
 
+class TimeUp(RuntimeError):
+    """The run took longer than it may."""
+
+
+def bounded(minutes):
+    """Ends what runs after so many minutes, by an exception, so that all is ended that was started; again if that does not end."""
+    def end(*_):
+        signal.alarm(120)
+        raise TimeUp(f"not done within {minutes} minutes")
+
+    signal.signal(signal.SIGALRM, end)
+    signal.alarm(minutes * 60)
+
+
 def say(text):
     print(text, flush=True)
 

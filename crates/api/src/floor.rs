@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bus::{Bus, Tail, TailOptions};
+use bus::{Bus, FoldFile, Tail, TailOptions};
 use memchr::memmem;
 use protocol::config::{ConfigFault, RoutingConfig};
 use protocol::formats::{self, ReadError};
@@ -15,6 +15,7 @@ use protocol::streams::CONTACTS;
 use protocol::{
     Cause, ChannelKind, ContactId, Event, Hash128, InputBody, NoticeId, ParkedId, Record, SubjectToken,
 };
+use serde::{Deserialize, Serialize};
 use service::{HealthHandle, Kit};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +42,7 @@ const FULL_FIRST: Duration = Duration::from_secs(5);
 const FULL_LONGEST: Duration = Duration::from_secs(600);
 
 /// A configuration in force.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct InForce {
     /// The record that put it in force.
     pub(crate) log_seq: u64,
@@ -274,20 +275,22 @@ fn in_force(log_seq: u64, change: &ConfigInput) -> InForce {
     }
 }
 
-/// Starts to follow the log from its beginning.
+/// Starts to follow the log, from where it was kept or from its beginning.
 pub(crate) async fn follow(kit: &Kit, bus: &Bus) -> anyhow::Result<Floor> {
-    let tail =
-        Tail::open(bus, CONTACTS, 1, TailOptions::default()).await.context("failed to read the log")?;
+    let mut kept = FoldFile::new(&kit.settings.data.folder, NAME, CONTACTS);
+    let resumed = kept.resume::<Option<InForce>>(bus, &TailOptions::default()).await;
+    let (in_force, tail) = resumed.context("failed to read the log")?;
     let floor = Floor::default();
+    floor.lock().in_force = in_force.flatten();
     let health = kit.health.register("api");
-    kit.drain.spawn("api", run(kit.clone(), floor.clone(), tail, health, kit.drain.token()));
+    kit.drain.spawn("api", run(kit.clone(), floor.clone(), (kept, tail), health, kit.drain.token()));
     Ok(floor)
 }
 
 async fn run(
     kit: Kit,
     floor: Floor,
-    mut tail: Tail,
+    (mut kept, mut tail): (FoldFile, Tail),
     health: HealthHandle,
     ended: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -302,6 +305,9 @@ async fn run(
             () = ended.cancelled() => break,
             _ = beat.tick() => {
                 tell(&floor, &health);
+                if kept.is_due() {
+                    kept.write(floor.in_force()).await;
+                }
                 #[expect(clippy::cast_precision_loss, reason = "a gauge needs no exact count past 2^53")]
                 kit.metrics.log_lag_records.set([NAME], tail.pending() as f64);
             }
@@ -314,8 +320,13 @@ async fn run(
                 floor.look_for_replays(item.seq, &item.payload)
                     .and_then(|()| floor.fold(item.seq, &item.payload))
                     .with_context(|| format!("failed to read record {} of the log", item.seq))?;
+                kept.folded(item);
             }
         }
+    }
+    if kept.is_worth_keeping() {
+        kept.write(floor.in_force()).await;
+        kept.settle().await;
     }
     health.retire();
     Ok(())

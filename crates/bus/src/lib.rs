@@ -26,6 +26,7 @@ pub mod file_kind;
 pub mod file_name;
 mod file_pixels;
 mod files;
+mod fold_file;
 mod guest;
 mod hasher;
 mod inspect;
@@ -68,6 +69,7 @@ pub use ephemeral::{EphemeralMessage, EphemeralMessages, Request, RequestError, 
 pub use erasures::{Erasures, KeyChange};
 pub use exports::{BegunExport, ExportError, Exports, WholeExport};
 pub use files::{FileError, FileLink, Files};
+pub use fold_file::FoldFile;
 pub use guest::{Confinement, Guest};
 pub use hasher::{IdHasher, MAIL_SCOPES};
 pub use inspect::StreamSeen;

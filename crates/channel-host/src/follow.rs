@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use bus::{EphemeralMessages, Tail, TailError, TailItem, TailOptions};
+use bus::{EphemeralMessages, FoldFile, Tail, TailError, TailItem, TailOptions};
 use forecast::Kept;
 use protocol::formats;
 use protocol::record::Record;
@@ -59,8 +59,9 @@ async fn learn(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {
 
 async fn follow(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {
     let token = host.kit.drain.token();
+    let mut kept = FoldFile::new(&host.kit.settings.data.folder, "chat", CONTACTS);
     let mut tail = tokio::select! {
-        opened = open(&host, &health) => opened?,
+        opened = open(&host, &health, &mut kept) => opened?,
         () = token.cancelled() => {
             health.retire();
             return Ok(());
@@ -73,9 +74,16 @@ async fn follow(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {
             host.rooms.caught_up();
         }
         tokio::select! {
-            item = tail.next() => apply(&host, &item.context("read the log")?)?,
+            item = tail.next() => {
+                let item = item.context("read the log")?;
+                apply(&host, &item)?;
+                kept.folded(item);
+            }
             _ = beat.tick() => {
                 tell(&host, &health);
+                if kept.is_due() {
+                    kept.write(host.rooms.ask(Projection::clone)).await;
+                }
                 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; nobody reads a lag of 2^52")]
                 host.kit.metrics.log_lag_records.set(["channel-host"], tail.pending() as f64);
                 if host.rooms.is_ready() {
@@ -86,6 +94,10 @@ async fn follow(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {
                 }
             }
             () = token.cancelled() => {
+                if kept.is_worth_keeping() {
+                    kept.write(host.rooms.ask(Projection::clone)).await;
+                    kept.settle().await;
+                }
                 health.retire();
                 return Ok(());
             }
@@ -93,12 +105,15 @@ async fn follow(host: Arc<Host>, health: HealthHandle) -> anyhow::Result<()> {
     }
 }
 
-/// Tries until the log can be read: a stream or server that is not there yet comes.
-async fn open(host: &Host, health: &HealthHandle) -> anyhow::Result<Tail> {
+/// Goes on with what is kept, or from the first record; tries until the log can be read: a stream or server that is not there yet comes.
+async fn open(host: &Host, health: &HealthHandle, kept: &mut FoldFile) -> anyhow::Result<Tail> {
     loop {
         let options = TailOptions { filter: vec![host.subjects.contacts()], ..TailOptions::default() };
-        match Tail::open(&host.bus, CONTACTS, 1, options).await {
-            Ok(tail) => return Ok(tail),
+        match kept.resume(&host.bus, &options).await {
+            Ok((projection, tail)) => {
+                projection.into_iter().for_each(|projection| host.rooms.go_on_with(projection));
+                return Ok(tail);
+            }
             Err(error @ (TailError::Closed(_) | TailError::WentBack { .. })) => {
                 return Err(error).context("open the log");
             }

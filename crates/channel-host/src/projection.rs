@@ -15,12 +15,13 @@ use protocol::thread::{Entry, entries};
 use protocol::{
     AgentId, ChannelKind, ContactId, ConversationId, IdentityId, InputBody, Millis, SubjectToken,
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::limits::{BATCH_MAX, ENDED_KEPT_MAX, ENTRIES_KEPT_MAX};
 
 /// The fold of the log.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Projection {
     applied: u64,
     is_configured: bool,
@@ -36,7 +37,7 @@ pub(crate) struct Projection {
     queues: Vec<SubjectToken>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Conversation {
     identity: IdentityId,
     state: CustomerState,

@@ -81,6 +81,11 @@ impl Rooms {
         question(&self.lock().projection)
     }
 
+    /// Takes the projection as it was kept, before anything is folded in here.
+    pub(crate) fn go_on_with(&self, projection: Projection) {
+        self.lock().projection = projection;
+    }
+
     /// Folds a record in and wakes whom it concerns.
     pub(crate) fn apply(&self, log_seq: u64, record: &Record) {
         let mut inner = self.lock();

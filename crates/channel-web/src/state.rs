@@ -1,9 +1,9 @@
 //! Where a conversation stands for its customer. Which events lead where is read from the log, by `channel-host`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Where a conversation stands for its customer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CustomerState {
     /// Nothing was said yet.

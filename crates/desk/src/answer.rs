@@ -6,6 +6,7 @@ use protocol::command::Outcome;
 use protocol::desk::{DeskCommand, ToDesk};
 use protocol::remedies::{RemedyOutcome, RemedyRefusal};
 use protocol::{AgentId, CommandId, Refusal};
+use serde::{Deserialize, Serialize};
 
 /// Most answers to commands remembered of each log: minutes at a thousand commands a second, longer than the server itself
 /// swallows a repeated id. A repeated command that is older is answered by who answered it before.
@@ -79,7 +80,7 @@ impl AnsweredBy {
 }
 
 /// The answer to a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Answer {
     /// Routing's.
     Routing(Outcome),
@@ -172,7 +173,7 @@ fn in_the_workers_words(refusal: Refusal) -> RemedyRefusal {
 }
 
 /// How commands were answered, the latest ones.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Settled {
     by_id: BTreeMap<CommandId, (AgentId, Answer)>,
     order: VecDeque<CommandId>,

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use protocol::ConversationId;
 use protocol::delivery::{Delivery, DeliveryState};
 use protocol::desk::DeskDelivered;
+use serde::{Deserialize, Serialize};
 
 /// Most conversations of which something is kept; those that were told of longest ago go first.
 const CONVERSATIONS_MAX: usize = 20_000;
@@ -14,7 +15,7 @@ const CONVERSATIONS_MAX: usize = 20_000;
 const MESSAGES_MAX: usize = 200;
 
 /// How far messages have come.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Deliveries {
     log_seq: u64,
     conversations: HashMap<ConversationId, Told>,
@@ -22,13 +23,13 @@ pub(crate) struct Deliveries {
     by_told: BTreeMap<u64, ConversationId>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Told {
     at_record: u64,
     messages: BTreeMap<u64, Known>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
     state: DeliveryState,
     reason: Option<Box<str>>,
@@ -122,6 +123,14 @@ mod tests {
         assert_eq!(deliveries.log_seq(), 5);
         let all: Vec<_> = deliveries.of(ConversationId { log_seq: 1, n: 0 }).collect();
         assert_eq!(all, [shown(DeliveryState::Delivered, None).unwrap()]);
+        let kept = serde_json::to_vec(&deliveries).unwrap();
+        let mut again: Deliveries = serde_json::from_slice(&kept).unwrap();
+        assert!(again.of(ConversationId { log_seq: 1, n: 0 }).eq(all));
+        assert_eq!(
+            again.fold(6, &record(1, 5, DeliveryState::Sent, None)),
+            None,
+            "it is behind what was kept"
+        );
     }
 
     #[test]

@@ -21,9 +21,10 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::Answer;
+use crate::deliveries::Deliveries;
 use crate::line::Attach;
 use crate::logs::{CaughtUp, Log, Upto};
-use crate::projection::{Change, EntryPicture, FloorNow, Lacks, folded};
+use crate::projection::{Change, EntryPicture, FloorNow, Lacks, Projection, folded};
 use crate::shown::{AgentPicture, Push, Shown};
 
 /// Most changes that wait for one agent's desks; past it the desks are closed, come back and resume.
@@ -100,6 +101,30 @@ impl Hub {
     /// A number for a new socket; never one twice in this process.
     pub(crate) fn number_socket(&self) -> u64 {
         self.sockets.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Takes the floor as it was kept, before anything of its log is folded here.
+    pub(crate) fn go_on_with_floor(&self, floor: Projection) {
+        let mut inner = self.lock();
+        if floor.is_configured() {
+            self.configured.send_modify(|count| *count += 1);
+        }
+        inner.shown.floor = floor;
+    }
+
+    /// The floor, to be kept.
+    pub(crate) fn floor_to_keep(&self) -> Projection {
+        self.lock().shown.floor.clone()
+    }
+
+    /// Takes what became of messages as it was kept, before anything of its log is folded here.
+    pub(crate) fn go_on_with_deliveries(&self, deliveries: Deliveries) {
+        self.lock().shown.deliveries = deliveries;
+    }
+
+    /// What became of messages, to be kept.
+    pub(crate) fn deliveries_to_keep(&self) -> Deliveries {
+        self.lock().shown.deliveries.clone()
     }
 
     /// Folds a record of routing and tells the lines whose agents it concerns; gives who no longer has what.

@@ -1,9 +1,9 @@
-//! The logs that the gateway shows, each read from its first record by a reader of its own.
+//! The logs that the gateway shows, each read by a reader of its own: from where it was kept, or from its first record.
 
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use bus::{Tail, TailError, TailItem, TailOptions};
+use bus::{FoldFile, Tail, TailError, TailItem, TailOptions};
 use protocol::delivery::Delivery;
 use protocol::formats;
 use protocol::{Record, RemedyRecord, streams};
@@ -92,6 +92,16 @@ impl Log {
         }
     }
 
+    /// Where what it is folded into is kept; `None` where reading it all is quick, because it is short.
+    fn kept(self, gateway: &Gateway) -> Option<FoldFile> {
+        let name = match self {
+            Self::Contacts => "desk",
+            Self::Deliveries => "desk-deliveries",
+            Self::Remedies => return None,
+        };
+        Some(FoldFile::new(&gateway.kit.settings.data.folder, name, self.stream()))
+    }
+
     /// Before a configuration there are no agents to serve; without a policy there are.
     fn standing(self, gateway: &Gateway, is_live: bool) -> Standing {
         match (self, is_live) {
@@ -130,18 +140,19 @@ impl Log {
     }
 }
 
-/// Folds a log from its first record. Ends with an error, which turns readiness red, when a record cannot be used:
+/// Folds a log, from where it was kept or from its first record. Ends with an error, which turns readiness red, when a record cannot be used:
 /// going on without it would show agents what is not so.
 pub(crate) async fn read(gateway: Arc<Gateway>, log: Log) -> Result<()> {
     let mut sign = SignOfLife::new(log, &gateway.kit.health);
     let drained = gateway.kit.drain.token();
     let mut beat = tokio::time::interval(STARTING_BEAT_EVERY);
+    let mut kept = log.kept(&gateway);
     let mut tail = tokio::select! {
         () = drained.cancelled() => {
             sign.handle.retire();
             return Ok(());
         }
-        tail = open(&gateway, log) => tail?,
+        tail = open(&gateway, log, &mut kept) => tail?,
     };
     let mut is_live = false;
     loop {
@@ -156,8 +167,14 @@ pub(crate) async fn read(gateway: Arc<Gateway>, log: Log) -> Result<()> {
                 let item = item.with_context(|| format!("read {}", log.stream()))?;
                 let place = || format!("read record {} of {}", item.seq, log.stream());
                 log.fold(&gateway, &item, is_live).with_context(place)?;
+                if let Some(kept) = &mut kept {
+                    kept.folded(item);
+                }
             }
             _ = beat.tick() => {
+                if let Some(kept) = kept.as_mut().filter(|kept| kept.is_due()) {
+                    keep(&gateway, log, kept).await;
+                }
                 let standing = log.standing(&gateway, is_live);
                 sign.give(standing);
                 if standing == Standing::Live && beat.period() != BEAT_EVERY {
@@ -168,18 +185,49 @@ pub(crate) async fn read(gateway: Arc<Gateway>, log: Log) -> Result<()> {
             }
         }
     }
+    if let Some(kept) = kept.as_mut().filter(|kept| kept.is_worth_keeping()) {
+        keep(&gateway, log, kept).await;
+        kept.settle().await;
+    }
     sign.handle.retire();
     Ok(())
 }
 
-async fn open(gateway: &Gateway, log: Log) -> Result<Tail> {
+/// Writes what the log is folded into, so that the next start need not read all of it.
+async fn keep(gateway: &Gateway, log: Log, kept: &mut FoldFile) {
+    match log {
+        Log::Contacts => kept.write(gateway.hub.floor_to_keep()).await,
+        Log::Deliveries => kept.write(gateway.hub.deliveries_to_keep()).await,
+        Log::Remedies => {}
+    }
+}
+
+async fn open(gateway: &Gateway, log: Log, kept: &mut Option<FoldFile>) -> Result<Tail> {
     loop {
-        match Tail::open(&gateway.bus, log.stream(), 1, TailOptions::default()).await {
+        match resume(gateway, log, kept).await {
             Ok(tail) => return Ok(tail),
             Err(error @ TailError::Closed(_)) => return Err(error).context("open a log"),
             Err(error) => tracing::warn!(%error, "failed to open a log, tries again"),
         }
         tokio::time::sleep(REOPEN_PAUSE).await;
+    }
+}
+
+/// Goes on with what is kept, or from the first record.
+async fn resume(gateway: &Gateway, log: Log, kept: &mut Option<FoldFile>) -> Result<Tail, TailError> {
+    let (bus, options) = (&gateway.bus, TailOptions::default());
+    match (log, kept) {
+        (Log::Contacts, Some(kept)) => {
+            let (floor, tail) = kept.resume(bus, &options).await?;
+            floor.into_iter().for_each(|floor| gateway.hub.go_on_with_floor(floor));
+            Ok(tail)
+        }
+        (Log::Deliveries, Some(kept)) => {
+            let (deliveries, tail) = kept.resume(bus, &options).await?;
+            deliveries.into_iter().for_each(|deliveries| gateway.hub.go_on_with_deliveries(deliveries));
+            Ok(tail)
+        }
+        (Log::Remedies, _) | (_, None) => Tail::open(bus, log.stream(), 1, options).await,
     }
 }
 

@@ -31,6 +31,7 @@ use protocol::{
     AgentId, Cause, CommandId, ContactId, ConversationId, GatewayId, IdentityId, IncidentId, InputBody,
     Millis, OfferId, SubjectToken,
 };
+use serde::{Deserialize, Serialize};
 
 pub(crate) use colleagues::folded;
 pub(crate) use contact::Contact;
@@ -68,7 +69,7 @@ pub(crate) enum Change {
 }
 
 /// What the desk must know of a queue.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct QueueFacts {
     title: Arc<str>,
     offer_ms: u64,
@@ -77,7 +78,7 @@ struct QueueFacts {
 }
 
 /// An agent as far as the desk is concerned.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Seat {
     title: Arc<str>,
     /// Its title as it is sought.
@@ -132,7 +133,7 @@ impl Seat {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Offer {
     contact: ContactId,
     agent: AgentId,
@@ -141,7 +142,7 @@ struct Offer {
 }
 
 /// The floor after the last folded record.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Projection {
     log_seq: u64,
     is_configured: bool,

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::iter::Sum;
 
+use serde::{Deserialize, Serialize};
+
 /// How many waits are remembered of a range of places: what was longer ago says nothing about today.
 const REMEMBERED: usize = 200;
 /// From how many waits on something is said of them.
@@ -11,7 +13,7 @@ const ENOUGH: usize = 20;
 const RANGES: usize = 16;
 
 /// How long a wait takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wait {
     /// Half of the customers are served within this, ms.
     pub p50_ms: u64,
@@ -20,7 +22,7 @@ pub struct Wait {
 }
 
 /// How many were served as it was said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {
     /// Of how many it is known.
     pub of: u64,
@@ -43,7 +45,7 @@ impl Share {
 }
 
 /// How often what customers were told when they began to wait came true.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// Of [`Wait::p50_ms`]: about half should be kept.
     pub p50: Share,
@@ -79,7 +81,7 @@ impl Sum for Kept {
 }
 
 /// The waits of a queue's customers for one place and one agent there, µs, by the range of places they began at.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Learned([VecDeque<u64>; RANGES]);
 
 impl Learned {

@@ -17,6 +17,7 @@ use protocol::config::{PriorityClass, Queue, RoutingConfig};
 use protocol::record::{Cause, Event, Record};
 use protocol::{ContactId, InputBody, Millis, SubjectToken};
 use routing_core::Scoring;
+use serde::{Deserialize, Serialize};
 
 use crate::learn::Learned;
 pub use crate::learn::{Kept, Share, Wait};
@@ -35,7 +36,7 @@ pub struct Outlook {
 }
 
 /// The fold of the log.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Forecast {
     policy: Policy,
     staff: Staff,
@@ -43,13 +44,13 @@ pub struct Forecast {
     waiting: HashMap<ContactId, Waiting>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Policy {
     queues: HashMap<SubjectToken, Queue>,
     priorities: Vec<PriorityClass>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Queued {
     line: Line,
     is_closed: bool,
@@ -58,7 +59,7 @@ struct Queued {
 }
 
 /// A contact that waits or is offered.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Waiting {
     queue: SubjectToken,
     place: Place,
@@ -68,7 +69,7 @@ struct Waiting {
 }
 
 /// What was so when it began to wait.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Beginning {
     at: Millis,
     position: u32,

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use protocol::{ContactId, Millis};
 use routing_core::Scoring;
+use serde::{Deserialize, Serialize};
 
 /// A contact's place in its line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
     pub(crate) priority: u8,
     pub(crate) since: Millis,
@@ -15,7 +16,7 @@ pub(crate) struct Place {
 
 /// A line for each priority. Within one who came first is always ahead, so that only the lines are compared; who comes joins at the
 /// end and who goes is near the front, where a deque is cheap.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Line(BTreeMap<u8, VecDeque<(Millis, ContactId)>>);
 
 impl Line {

@@ -5,16 +5,17 @@ use std::collections::{BTreeSet, HashMap};
 use protocol::command::Presence;
 use protocol::config::RoutingConfig;
 use protocol::{AgentId, SubjectToken};
+use serde::{Deserialize, Serialize};
 
 /// Who serves what, and whether they are there.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Staff {
     seats: HashMap<AgentId, Seat>,
     there: HashMap<SubjectToken, u32>,
 }
 
 /// What is known of an agent.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Seat {
     pub(crate) is_connected: bool,
     pub(crate) presence: Presence,

@@ -64,6 +64,8 @@ impl Floor {
         let policy = Hash128([0; 16]);
         let record = Record { v: WIRE_VERSION, at: Millis(self.now), epoch: 1, policy, cause, events };
         self.forecast.apply(&record);
+        // All of it must hold as well of a forecast that was kept after each record and gone on with.
+        self.forecast = serde_json::from_slice(&serde_json::to_vec(&self.forecast).unwrap()).unwrap();
     }
 
     fn tell(&mut self, events: Vec<Event>) {

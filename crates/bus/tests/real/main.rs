@@ -4,6 +4,7 @@
 mod append;
 mod audit;
 mod fence;
+mod fold_file;
 mod keeping;
 mod kv;
 mod lease;

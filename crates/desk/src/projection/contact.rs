@@ -11,7 +11,7 @@ use protocol::{
     AgentId, Cause, ChannelKind, ConversationId, IdentityId, IncidentId, Millis, OfferId, SubjectToken,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::InputOf;
 
@@ -22,7 +22,7 @@ pub(crate) const ENTRIES_PER_CONTACT_MAX: usize = 200;
 pub(crate) const HAD_BY_MAX: usize = 16;
 
 /// Where a contact stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Stage {
     Waiting,
     Gathered { incident: IncidentId },
@@ -33,7 +33,7 @@ pub(super) enum Stage {
 }
 
 /// How a promise stands that is not kept yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Late {
     /// When it is, or was, over.
     pub(super) due: Millis,
@@ -42,7 +42,7 @@ pub(crate) struct Late {
 }
 
 /// A contact that has not ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Contact {
     pub(crate) conversation: ConversationId,
     pub(super) channel: ChannelKind,
@@ -80,7 +80,7 @@ pub(crate) struct Contact {
 }
 
 /// What a contact is tagged with, and what its fields hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Marks {
     pub(super) tags: BTreeSet<SubjectToken>,
     pub(super) fields: BTreeMap<SubjectToken, SubjectToken>,

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use protocol::config::Authority;
 use protocol::{AgentId, ContactId, Event, IdentityId, Millis, SubjectToken};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::contact::{Marks, Stage};
 use super::fold::Step;
 use super::{Change, Projection};
 
 /// A customer who is not heard.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Block {
     contact: ContactId,
     queue: SubjectToken,

@@ -7,13 +7,13 @@ use protocol::config::Authority;
 use protocol::desk::DeskIncident;
 use protocol::incident::IncidentTerms;
 use protocol::{AgentId, Event, IncidentId, Millis};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Projection;
 use super::contact::Stage;
 
 /// An incident.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Incident {
     terms: IncidentTerms,
     by: AgentId,

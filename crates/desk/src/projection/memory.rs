@@ -1,9 +1,10 @@
 //! What is remembered of the past, and for how long.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::remedy::Effort;
 use protocol::{AgentId, ContactId, IdentityId, Millis, SubjectToken};
+use serde::{Deserialize, Serialize};
 
 use super::contact::Marks;
 
@@ -11,7 +12,7 @@ use super::contact::Marks;
 pub(crate) const ENDED_KEPT_MAX: usize = 100_000;
 
 /// What is worth knowing when a contact is opened again.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct EndedContact {
     pub(super) opened_at: Millis,
     pub(super) category: Option<SubjectToken>,
@@ -23,19 +24,19 @@ pub(super) struct EndedContact {
 }
 
 /// Contacts that may be opened again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Ended {
     by_id: BTreeMap<ContactId, (Millis, EndedContact)>,
-    by_time: BTreeMap<(Millis, ContactId), ()>,
+    by_time: BTreeSet<(Millis, ContactId)>,
 }
 
 impl Ended {
     pub(super) fn remember(&mut self, id: ContactId, contact: EndedContact, until: Millis) {
         self.take(id);
         self.by_id.insert(id, (until, contact));
-        self.by_time.insert((until, id), ());
+        self.by_time.insert((until, id));
         if self.by_id.len() > ENDED_KEPT_MAX
-            && let Some(((_, soonest), ())) = self.by_time.pop_first()
+            && let Some((_, soonest)) = self.by_time.pop_first()
         {
             self.by_id.remove(&soonest);
         }
@@ -59,8 +60,9 @@ impl Ended {
     }
 
     pub(super) fn forget_before(&mut self, now: Millis) {
-        while let Some(first) = self.by_time.first_entry().filter(|first| first.key().0 < now) {
-            let ((_, id), ()) = first.remove_entry();
+        while self.by_time.first().is_some_and(|(until, _)| *until < now)
+            && let Some((_, id)) = self.by_time.pop_first()
+        {
             self.by_id.remove(&id);
         }
     }

@@ -4,12 +4,13 @@
 use protocol::desk::DeskMention;
 use protocol::limits::MENTIONS_PER_AGENT_MAX;
 use protocol::{AgentId, ContactId, ConversationId, Event, Millis};
+use serde::{Deserialize, Serialize};
 
 use super::fold::Step;
 use super::{Change, Projection, Seat};
 
 /// A note in which somebody is mentioned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mention {
     contact: ContactId,
     conversation: ConversationId,

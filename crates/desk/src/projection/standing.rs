@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use protocol::config::{Authority, Role};
 use protocol::remedy::{ContactContext, Effort};
 use protocol::{AgentId, Cause, ContactId, ConversationId, InputBody, Language, SubjectToken};
+use serde::{Deserialize, Serialize};
 
 use super::Projection;
 use super::contact::Contact;
 
 /// What is known of a conversation beyond its open contact. There are never more of them than the router remembers
 /// ([`protocol::limits::CONVERSATIONS_MAX`]): what it forgets stands in the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Known {
     /// How many contacts it has had.
     pub(super) contacts: u32,

@@ -62,7 +62,10 @@ impl Log {
         self.seq += 1;
         let at = Millis(self.seq * 1_000);
         let record = Record { v: WIRE_VERSION, at, epoch: 1, policy: Hash128([0; 16]), cause, events };
-        self.floor.fold(self.seq, &record)
+        let changes = self.floor.fold(self.seq, &record);
+        // All of it must hold as well of a floor that was kept after each record and gone on with.
+        self.floor = serde_json::from_slice(&serde_json::to_vec(&self.floor).unwrap()).unwrap();
+        changes
     }
 
     fn input(&self, body: InputBody) -> Cause {

@@ -1,5 +1,7 @@
 //! An offer, an answer, a word to and fro; cut, resumed and repeated.
 
+use std::time::Duration;
+
 use protocol::command::Command;
 use protocol::record::EntryKind;
 use protocol::{Event, InputBody};
@@ -276,4 +278,31 @@ async fn a_desk_that_saw_more_elsewhere_is_not_shown_it_again_by_a_process_that_
     let message = world.message("and more").await;
     world.decide(message, vec![more]).await;
     assert_eq!(desk.next("entry").await["entry"]["seq"], 6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_is_started_again_goes_on_with_what_it_kept() {
+    let (mut world, mut desk) = held().await;
+    for _ in 0..1_000 {
+        world.record(protocol::Cause::Timer, Vec::new()).await;
+    }
+    let more = world.entry(EntryKind::FromCustomer);
+    let message = world.message("more").await;
+    world.decide(message, vec![more]).await;
+    assert_eq!(desk.next("entry").await["entry"]["seq"], 3);
+    // Whoever reads the log from its beginning now finds no configuration there, no agent and no contact.
+    for seq in 1..=world.records_written() - 1 {
+        assert!(world.bus.delete_securely("CONTACTS", seq).await.unwrap());
+    }
+    world.restart_gateway().await;
+    while !world.kit.health.report().reasons.is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let token = world.token_of("anna").await;
+    let (mut desk, state) = world.desk(&token, json!({})).await;
+    assert_eq!(seqs(&state["contacts"][0]), [1, 2, 3]);
+    let more = world.entry(EntryKind::FromCustomer);
+    let message = world.message("and more").await;
+    world.decide(message, vec![more]).await;
+    assert_eq!(desk.next("entry").await["entry"]["seq"], 4);
 }

@@ -1,6 +1,7 @@
 //! A server, a gateway, a router played by hand, and desks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,9 +45,12 @@ pub(crate) fn subjects() -> Subjects {
     Subjects::new(SubjectToken::new("c1").unwrap())
 }
 
-fn kit(settings: &[(&str, &str)]) -> Kit {
+fn kit(settings: &[(&str, &str)], dir: &Path) -> Kit {
+    let data = dir.join("data").display().to_string();
+    let settings = [settings, &[("WINTERBAND_DATA__FOLDER", &data)]].concat();
     let quick = [("WINTERBAND_DESK__DISCONNECT_GRACE", "1s"), ("WINTERBAND_DESK__COMMAND_WAIT", "2s")];
-    let variables = quick.iter().chain(settings).map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    let variables =
+        quick.iter().chain(&settings).map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
     let settings = Settings::load_with(None, variables).unwrap();
     let clock = Clock::system();
     let health = Health::new(clock.clone(), Duration::from_secs(10));
@@ -106,7 +110,7 @@ impl World {
         let sealer = Sealer::open(&bus, &master).await.unwrap();
         let name = SubjectToken::new("anna").unwrap();
         ::desk::accounts::create_agent(&bus, &name, ANNA, "winter").await.unwrap();
-        let kit = kit(settings);
+        let kit = kit(settings, dir.path());
         let address = serve(&kit, &bus, &sealer, &master).await;
         let inputs = Tail::open(&bus, streams::INBOUND, 1, TailOptions::default()).await.unwrap();
         Self { bus, sealer, kit, address, inputs, records: 0, entries: 0, server, dir }
@@ -118,14 +122,14 @@ impl World {
 
     /// Another gateway process beside the first; gives where it is, and what ends it.
     pub(crate) async fn second_gateway(&self) -> (std::net::SocketAddr, Kit) {
-        let kit = kit(&[]);
+        let kit = kit(&[], self.dir.path());
         (serve(&kit, &self.bus, &self.sealer, &self.master()).await, kit)
     }
 
     /// Ends the gateway as a process that drains, and starts another one.
     pub(crate) async fn restart_gateway(&mut self) {
         self.kit.drain.finish(PATIENCE).await;
-        self.kit = kit(&[]);
+        self.kit = kit(&[], self.dir.path());
         let master = MasterKey::load_or_create(&self.dir.path().join("master")).unwrap();
         self.address = serve(&self.kit, &self.bus, &self.sealer, &master).await;
     }
@@ -218,6 +222,10 @@ impl World {
             tokio::time::timeout(PATIENCE, self.inputs.next()).await.expect("an input in time").unwrap();
         let text = String::from_utf8(item.payload.to_vec()).unwrap();
         (serde_json::from_str(&text).unwrap(), text)
+    }
+
+    pub(crate) fn records_written(&self) -> u64 {
+        self.records
     }
 
     pub(crate) fn inputs_read(&self) -> u64 {

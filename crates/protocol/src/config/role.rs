@@ -57,7 +57,7 @@ impl Role {
 }
 
 /// What somebody may do, and where.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authority {
     /// Their rank.
     pub role: Role,
