@@ -24,7 +24,7 @@ LAGS_FOR = 20
 # How long all has to go on before the next thing goes wrong, s.
 CALM = 3
 SIMULATED, GIVERS = 12, 3
-# A row that lasts so long has something given in it, s.
+# A row in which something is decided for so long has something given in it, s.
 OUTAGE = 12
 STREAMS = ["INBOUND", "CONTACTS", "REMEDIES", "DELIVERIES", "KV_KEYS", "KV_LEASES"]
 
@@ -364,7 +364,7 @@ class Day:
         unrecorded = [name for name in self.shop.orders if name not in given.remedies]
         unordered = [remedy for remedy, state in given.remedies.items() if state == "done" and remedy not in self.shop.orders]
         undone = [remedy for remedy, state in given.remedies.items() if state in ("failed", "undone") and remedy in self.shop.orders]
-        idle = self.rows_without_orders()
+        idle = self.rows_without_orders(decided)
         ledger = json.loads(self.roles.command("operator", "ledger", "--json", check=False).stdout)
         receipts = self.roles.command("operator", "receipts", "--json", check=False)
         standing = self.metric(self.roles.of("watch")[0], "winterband_ledger_faults")
@@ -414,10 +414,11 @@ class Day:
         """Of the roles that decide: a clock that is far ahead must not lead, any other may and did."""
         return [(step, role) for step, led in self.skewed for role in ("routing", "empowerment") if (role in led) == (step == faults.AHEAD)]
 
-    def rows_without_orders(self):
-        """Long rows within which the shop was asked for nothing new, though it could be reached."""
+    def rows_without_orders(self, decided):
+        """Rows in which something was decided for so long, and the shop was asked for nothing new."""
         times = sorted(at for _, at in self.shop.orders.values())
-        rows = [row for row in self.rows if row["end"] - row["begin"] >= OUTAGE]
+        rows = [row for row in self.rows
+                if row["end"] - row["begin"] - longest_gap(decided.times, row["begin"], row["end"]) >= OUTAGE]
         return [row["name"] for row in rows if not any(row["begin"] <= at <= row["end"] for at in times)]
 
     def rate(self, begin, end):

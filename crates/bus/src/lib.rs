@@ -69,7 +69,7 @@ pub use ephemeral::{EphemeralMessage, EphemeralMessages, Request, RequestError, 
 pub use erasures::{Erasures, KeyChange};
 pub use exports::{BegunExport, ExportError, Exports, WholeExport};
 pub use files::{FileError, FileLink, Files};
-pub use fold_file::FoldFile;
+pub use fold_file::{FoldFile, forget_folds};
 pub use guest::{Confinement, Guest};
 pub use hasher::{IdHasher, MAIL_SCOPES};
 pub use inspect::StreamSeen;

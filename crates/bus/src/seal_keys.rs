@@ -435,6 +435,21 @@ pub(crate) fn open(cipher: &XChaCha20Poly1305, bound_to: &str, closed: &[u8]) ->
 mod tests {
     use super::*;
 
+    /// A key that could not be read any more would cost all words of its customer.
+    #[test]
+    fn rows_of_keys_as_the_first_format_has_them_are_read_and_written_as_they_were() {
+        for row in [
+            r#"{"generation":1,"wrapped":"bm9uY2U"}"#,
+            r#"{"generation":2}"#,
+            r#"{"generation":3,"wrapped":"bm9uY2U","since":1780000082000,"until":1782592082000}"#,
+            r#"{"generation":3,"wrapped":"bm9uY2U","since":1780000082000,"older":[{"generation":2,"wrapped":"bm9uY2U","until":1780000082000}]}"#,
+        ] {
+            assert_eq!(bytes_of(&record_of(row.as_bytes()).unwrap()), row);
+        }
+        let newer = br#"{"generation":1,"wrapped":"bm9uY2U","of_a_later_build":true}"#;
+        assert_eq!(record_of(newer).unwrap().generation, 1, "what a later build adds is passed over");
+    }
+
     #[test]
     fn a_file_is_closed_and_opened_where_it_stands_and_as_everything_else() {
         let cipher = XChaCha20Poly1305::new(&[7; 32].into());

@@ -1,7 +1,7 @@
 //! The transports that run adapters: the web chat's socket with its widget and a demo shop, and in `channels` those whose
 //! providers send to us and are sent to.
 //!
-//! It keeps no state that the log does not have: it folds CONTACTS at every start, shows each visitor what is theirs,
+//! It keeps no state that the log does not have: it folds CONTACTS, shows each visitor what is theirs,
 //! and turns what they say into inputs. A message is answered "taken" after INBOUND has acknowledged it, never before.
 
 mod assets;

@@ -1,6 +1,7 @@
 //! The agents' gateway: signs agents in, shows them what the log says is theirs, and takes their commands.
 //!
-//! It keeps no state of its own. The floor is folded from CONTACTS and what was given from REMEDIES at every start; commands
+//! It keeps no state of its own. The floor is folded from CONTACTS and what was given from REMEDIES, from where a process of this build had
+//! come on this machine or from the first record; commands
 //! are inputs, and what is answered to them is read in the logs, so that any gateway, also one that was just started,
 //! answers alike.
 

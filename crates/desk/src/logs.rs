@@ -117,7 +117,7 @@ impl Log {
                 let record: Record = formats::read(self.stream(), item.seq, &item.payload)?;
                 let span = if is_live { gateway.traced.record(item, &record) } else { Span::none() };
                 let given_up = gateway.hub.fold(item.seq, &record, &span.context().map(Arc::new));
-                // Also while the log is read again: what was written a moment before this start is answered by nobody else.
+                // Also while the log is read up to its end: what was written a moment before this start is answered by nobody else.
                 canary::answer(gateway, &record);
                 // What went while the log was being read again is swept once that is done.
                 for (agent, contact) in given_up.into_iter().filter(|_| is_live) {

@@ -10,6 +10,7 @@ use protocol::canned::Canned;
 use protocol::channels::AccountRow;
 use protocol::command::Presence;
 use protocol::config::{AgentChoice, Role, TagColour};
+use protocol::consent::Consent;
 use protocol::customer::{CustomerChange, CustomerWish};
 use protocol::delivery::{Delivery, DeliveryState};
 use protocol::facts::{FactType, FactValue};
@@ -17,6 +18,8 @@ use protocol::formats::{self, FIRST, NEWER, Newer, READS, Versioned};
 use protocol::hours::Weekday;
 use protocol::incident::IncidentWork;
 use protocol::integration::PublicEvent;
+use protocol::integration::order::OrderRow;
+use protocol::integration::webhook::{EndpointRow, StateRow};
 use protocol::parked::{DismissReason, Parked};
 use protocol::policy::{Answer, Ask, Because, Expected, Per};
 use protocol::record::{
@@ -36,23 +39,27 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 /// The files of the first format with a sum over their bytes: nobody freezes them anew.
-const FILES: [(&str, u64); 17] = [
+const FILES: [(&str, u64); 21] = [
     ("accounts-agent.jsonl", 0xdf86_6f2a_bc82_8c6a),
     ("accounts-key.jsonl", 0xb545_adf0_e896_d12e),
     ("audit.jsonl", 0x515c_cd04_07a3_d75e),
     ("canned.jsonl", 0xdad2_2d5d_2dba_0eca),
     ("channels.jsonl", 0xfd20_4d14_928d_6ff5),
+    ("consents.jsonl", 0x50e8_f101_bdd6_8061),
     ("contacts.jsonl", 0xa1e5_afff_715c_1d18),
     ("deliveries.jsonl", 0x6215_6bea_cf0d_df75),
     ("empowerment.toml", 0x9cc6_94d8_508d_ff05),
     ("erasures.jsonl", 0x2645_c5d2_c5e1_bb61),
     ("inbound.jsonl", 0x8b44_70d5_787e_b7e2),
     ("kinds.txt", 0x1479_a3ac_cbb5_0f1a),
+    ("orders.jsonl", 0x5b50_1e25_f04b_aec3),
     ("parked.jsonl", 0xf0d7_b4fc_3f3e_bd38),
     ("public.jsonl", 0xd826_b696_132e_8d23),
     ("remedies.jsonl", 0xf170_7240_85b9_454f),
     ("routing.toml", 0xee8c_5a20_7cd1_8ca9),
     ("sessions.jsonl", 0x946e_d50a_e093_728b),
+    ("webhooks-endpoint.jsonl", 0x55af_4674_9a47_0f64),
+    ("webhooks-state.jsonl", 0xe56e_8958_04d4_a95a),
     ("winterband.toml", 0xccf3_c766_58c7_12e8),
 ];
 
@@ -267,6 +274,10 @@ fn what_the_first_format_wrote_is_read_whole() {
     rows::<SessionRow>("sessions.jsonl");
     rows::<Canned>("canned.jsonl");
     rows::<AccountRow>("channels.jsonl");
+    rows::<Vec<Consent>>("consents.jsonl");
+    rows::<OrderRow>("orders.jsonl");
+    rows::<EndpointRow>("webhooks-endpoint.jsonl");
+    rows::<StateRow>("webhooks-state.jsonl");
 }
 
 /// The words that a format's builds read, by their enums.

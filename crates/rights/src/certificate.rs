@@ -109,6 +109,7 @@ fn beside_it(drafts: u64, parked: u64) -> Vec<PlaceErased> {
             None,
         ),
         place("views.sqlite and remedies.sqlite", "the same words, sealed", KEY, None, None),
+        place("what desk and chat keep in files", "the same words, sealed", KEY, None, None),
         place(
             "search.sqlite",
             "an index of words in the clear",

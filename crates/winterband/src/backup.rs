@@ -230,6 +230,9 @@ pub(crate) async fn restore(folder: Option<&Path>, args: &RestoreArgs) -> Result
         "the bus holds {} already: restore into one, or into an account of one, that holds nothing",
         found.join(", ")
     );
+    let data = &settings.data.folder;
+    bus::forget_folds(data)
+        .with_context(|| format!("failed to empty the folder `folds` in {}", data.display()))?;
     // Before the streams: what fails here is found before hours of copying.
     secrets_in(&settings, &args.keys_from, &apart.secrets)?;
     let replicas = args.replicas.or(server.is_some().then_some(1));

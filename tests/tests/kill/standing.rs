@@ -178,6 +178,51 @@ async fn ctrl_c_ends_it_in_order_and_it_goes_on_where_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_start_goes_on_with_what_was_kept_of_the_log() {
+    const CUSTOMERS: usize = 1_100;
+    let limit = ("WINTERBAND_LIMITS__API_REQUESTS_PER_SECOND".to_owned(), "100000".to_owned());
+    let mut up = Up::started_with(vec![limit]).await;
+    let (url, key, client) = (up.url(), up.admin_key(), reqwest::Client::new());
+    let write = async |id: String| {
+        let body = json!({ "account": "shop", "id": id, "from": { "value": id }, "text": "hello" });
+        client
+            .post(format!("{url}/api/v1/messages"))
+            .bearer_auth(&key)
+            .json(&body)
+            .send()
+            .await
+            .unwrap()
+            .status()
+    };
+    for customer in 0..CUSTOMERS {
+        assert_eq!(write(customer.to_string()).await, 202);
+    }
+    let bus = up.bus().await;
+    eventually("all is decided", Duration::from_secs(30), || async {
+        log::last_seq(&bus, streams::CONTACTS).await.filter(|seq| *seq >= CUSTOMERS as u64)
+    })
+    .await;
+    drop(bus);
+    up.process.signal("INT");
+    assert_eq!(up.process.wait(END_WITHIN).code(), Some(0), "{}", up.process.text());
+
+    up.again().await;
+    let text = up.process.text();
+    let gone_on = text.lines().filter(|line| line.contains("a fold is gone on with")).count();
+    assert_eq!(gone_on, 3, "the desk's, the chat's and the API's: {text}");
+    // They know the floor as if they had read all of it.
+    assert_eq!(write("one more".to_owned()).await, 202);
+    let mut anna = Desk::open_at(&url, &url, &key, "anna").await;
+    anna.online().await;
+    let card = anna.offer().await;
+    assert_eq!(anna.command(DeskCommand::Accept { offer: card.offer }).await, Outcome::Done);
+    let (code, out, err) = up.command(&["ledger", "--json"]).await;
+    assert_eq!(code, 0, "{out}{err}");
+    let ledger: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(ledger["messages"]["received"], CUSTOMERS + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_taken_away_does_not_come_back_with_the_next_start() {
     let mut up = Up::started().await;
     let agents_file = up.data().join("secrets/agents.txt");

@@ -450,6 +450,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn rows_of_cursors_as_the_first_format_has_them_are_read() {
+        let read = |row: &str| serde_json::from_str::<Cursor>(row).unwrap();
+        let least = Cursor { uid_validity: 7, seen_to: 40, open: [38, 39].into(), ..Cursor::default() };
+        assert_eq!(read(r#"{"uid_validity":7,"seen_to":40,"open":[38,39]}"#), least);
+        let row = r#"{"uid_validity":7,"mailbox":"00000000000000000000000000000007","seen_to":40,"open":[],"backlog":{"from":1,"to":40,"query":"UNSEEN"},"steps":9}"#;
+        assert_eq!(serde_json::to_string(&read(row)).unwrap(), row);
+    }
+
+    #[test]
     fn days_are_written_as_imap_has_them() {
         assert_eq!(day(Millis(1_780_000_000_000), 0).unwrap(), "28-May-2026");
         assert_eq!(day(Millis(1_780_000_000_000), 30).unwrap(), "28-Apr-2026");
