@@ -9,10 +9,11 @@ use anyhow::{Context, Result};
 use bus::{Deadline, StreamUsage, TailItem};
 use protocol::ids::{GatewayId, NoticeId};
 use protocol::input::WIRE_VERSION;
-use protocol::{Input, InputBody, Millis, Record, streams};
+use protocol::{Cause, Input, InputBody, Millis, Record, streams};
 use routing_core::State;
 
 use crate::Role;
+use crate::clock::AHEAD_MAX;
 
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
 /// How long and how often a stream that seems to have lost its end is looked at again: of servers that keep it together, one that has
@@ -23,13 +24,15 @@ const DOUBT_PAUSE: Duration = Duration::from_millis(100);
 const FILLER_BEFORE: &[u8] = b"{}";
 /// The gateway of fillers, which nobody ever had.
 const NO_GATEWAY: GatewayId = GatewayId(uuid::Uuid::nil());
-/// Most inputs looked at; what the disk had not yet written is far less.
+/// After how many inputs in a row that are those which the log consumed nothing was lost before them either: a disk loses its end.
+const SAME_ENOUGH: usize = 16;
+/// Most records looked at; what the disk had not yet written is far less.
 const LOOKED_AT_MAX: u64 = 100_000;
 
 /// Makes sure that every input which comes from here on is read, and publishes again what came in unseen.
 pub(crate) async fn mend(role: &Role, state: &State) -> Result<()> {
     let consumed = state.inbound_seq();
-    let (usage, seemed_short) = usage(role, consumed).await?;
+    let usage = usage(role, consumed).await?;
     if usage.first_seq > consumed + 1 && usage.messages > 0 {
         tracing::error!(
             from = consumed + 1,
@@ -39,8 +42,8 @@ pub(crate) async fn mend(role: &Role, state: &State) -> Result<()> {
     }
     let filled = if usage.last_seq < consumed { fill(consumed, || filler(role)).await? } else { 0 };
     let strays = strays(role, state, usage.first_seq).await?;
-    // A stray alone may be a clock that is off by a little.
-    if filled > 0 || (seemed_short && !strays.is_empty()) {
+    // Strays alone: whoever filled what was lost before them did not come to publish them.
+    if filled > 0 || !strays.is_empty() {
         tracing::error!(
             lost = filled + strays.len(),
             "INBOUND ends before what the log has consumed: the disk lost its end; what the log holds is whole"
@@ -56,16 +59,14 @@ pub(crate) async fn mend(role: &Role, state: &State) -> Result<()> {
     Ok(())
 }
 
-/// What INBOUND holds, doubted for a while where it ends too early, and whether it seemed to: others may fill what was lost meanwhile.
-async fn usage(role: &Role, consumed: u64) -> Result<(StreamUsage, bool)> {
+/// What INBOUND holds, doubted for a while where it ends too early: others may fill what was lost meanwhile.
+async fn usage(role: &Role, consumed: u64) -> Result<StreamUsage> {
     let doubt = Deadline::after(DOUBT);
-    let mut seemed_short = false;
     loop {
         let usage = role.bus.stream_usage(streams::INBOUND).await?;
         if usage.last_seq >= consumed || doubt.has_passed() {
-            return Ok((usage, seemed_short));
+            return Ok(usage);
         }
-        seemed_short = true;
         tokio::time::sleep(DOUBT_PAUSE).await;
     }
 }
@@ -110,18 +111,36 @@ async fn filler(role: &Role) -> Result<u64> {
     publish(role, &id, serde_json::to_vec(&input)?.into()).await
 }
 
-/// Inputs at sequences the log has consumed, but stored after it consumed them: the log consumed others there.
+/// Inputs at sequences the log has consumed that are not those which it consumed.
 ///
-/// A clock that is off by a little only leads to an input being published twice, which the core skips.
+/// Their content tells: by the time alone those would be lost that were stored after a power cut while a leader's clock was ahead of the
+/// server's, and thousands would be published again one by one, while nothing is decided, where it was behind. The time only says how far
+/// back nothing can have been lost any more.
 async fn strays(role: &Role, state: &State, first_seq: u64) -> Result<Vec<TailItem>> {
-    let mut found = Vec::new();
-    let Some(consumed_at) = consumed_at(role, state).await? else { return Ok(found) };
-    let consumed = state.inbound_seq();
-    for seq in (first_seq.max(consumed.saturating_sub(LOOKED_AT_MAX))..=consumed).rev() {
-        let Some(item) = role.bus.read_one(streams::INBOUND, seq).await? else { break };
-        if item.published_at_ms <= consumed_at.0 {
+    let (mut found, mut last_consumed_at, mut same) = (Vec::new(), None, 0);
+    let oldest = state.log_seq().saturating_sub(LOOKED_AT_MAX).max(1);
+    let ahead_max = u64::try_from(AHEAD_MAX.as_millis()).unwrap_or(u64::MAX);
+    for log_seq in (oldest..=state.log_seq()).rev() {
+        let Some(logged) = role.bus.read_one(streams::CONTACTS, log_seq).await? else { break };
+        let record: Record = serde_json::from_slice(&logged.payload)?;
+        // The newest records may be takeovers and timers.
+        let Some(seq) = record.cause.inbound_seq() else { continue };
+        let consumed_at = *last_consumed_at.get_or_insert(record.at);
+        if seq < first_seq {
             break;
         }
+        let Some(item) = role.bus.read_one(streams::INBOUND, seq).await? else { break };
+        if consumed_at.since(Millis(item.published_at_ms)) > ahead_max {
+            break;
+        }
+        if is_consumed(&record.cause, &item.payload) {
+            same += 1;
+            if same == SAME_ENOUGH {
+                break;
+            }
+            continue;
+        }
+        same = 0;
         if !is_filler(&item.payload) {
             found.push(item);
         }
@@ -130,17 +149,14 @@ async fn strays(role: &Role, state: &State, first_seq: u64) -> Result<Vec<TailIt
     Ok(found)
 }
 
-/// When the last input was consumed: the newest records may be takeovers and timers.
-async fn consumed_at(role: &Role, state: &State) -> Result<Option<Millis>> {
-    let oldest = state.log_seq().saturating_sub(LOOKED_AT_MAX).max(1);
-    for seq in (oldest..=state.log_seq()).rev() {
-        let Some(item) = role.bus.read_one(streams::CONTACTS, seq).await? else { break };
-        let record: Record = serde_json::from_slice(&item.payload)?;
-        if record.cause.inbound_seq().is_some() {
-            return Ok(Some(record.at));
-        }
+/// Whether what stands there is what the log consumed.
+fn is_consumed(cause: &Cause, payload: &[u8]) -> bool {
+    let stands = serde_json::from_slice::<Input>(payload);
+    match cause {
+        Cause::Input { input, .. } => stands.is_ok_and(|stands| stands == *input),
+        Cause::Unreadable { .. } => stands.is_err(),
+        Cause::Timer | Cause::Takeover { .. } => false,
     }
-    Ok(None)
 }
 
 /// Gives the sequence.
@@ -153,8 +169,6 @@ async fn publish(role: &Role, id: &str, payload: bytes::Bytes) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use protocol::Cause;
-
     use super::*;
 
     /// `others` publish before each filler but the first.
@@ -191,6 +205,11 @@ mod tests {
             gateway: GatewayId(uuid::Uuid::now_v7()),
         };
         let other = Input { body: lost, ..filler_input(Millis(1_000)) };
-        assert!(!is_filler(&serde_json::to_vec(&other).unwrap()));
+        let other = serde_json::to_vec(&other).unwrap();
+        assert!(!is_filler(&other));
+        // It is what the log consumed, and the other is not.
+        assert!(is_consumed(&record.cause, &payload) && !is_consumed(&record.cause, &other));
+        let unreadable = Cause::Unreadable { seq: 1, reason: "no input".to_owned() };
+        assert!(is_consumed(&unreadable, b"no input at all") && !is_consumed(&unreadable, &payload));
     }
 }

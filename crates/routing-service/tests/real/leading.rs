@@ -5,6 +5,7 @@ use std::time::Duration;
 use bus::places::{self, StreamSizes};
 use bus::{Deadline, Members, PublishError};
 use protocol::formats::Member;
+use protocol::streams::INBOUND;
 use protocol::{Event, Millis};
 use service::Clock;
 
@@ -52,6 +53,50 @@ async fn a_process_whose_clock_is_ahead_does_not_lead_until_it_is_set_right() {
     world.configure().await;
     let records = world.records_with(1, |event| matches!(event, Event::ConfigApplied)).await;
     assert!(records.iter().all(|record| record.at.0 < now_ms() + 10_000));
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_leader_decided_whose_clock_is_behind_is_not_published_again() {
+    const OPENED: fn(&Event) -> bool = |event| matches!(event, Event::ContactOpened { .. });
+    let world = World::with(ROOMY).await;
+    let (clock, _hand) = Clock::manual(now_ms() - 3_600_000);
+    let behind = world.route(&[], clock).await;
+    world.configure().await;
+    for _ in 0..30 {
+        world.write().await;
+    }
+    let records = world.records_with(30, OPENED).await;
+    assert!(records.iter().all(|record| record.at.0 < now_ms() - 3_000_000), "it led by its own clock");
+    behind.stop().await;
+    let before = world.bus.stream_usage(INBOUND).await.unwrap().last_seq;
+    // By the server's clock all of it was stored long after it was decided.
+    let router = world.route(&[], Clock::system()).await;
+    world.write().await;
+    world.records_with(31, OPENED).await;
+    assert_eq!(world.bus.stream_usage(INBOUND).await.unwrap().last_seq, before + 1);
+    router.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_after_the_disk_lost_its_end_is_decided_though_the_clock_was_ahead() {
+    const OPENED: fn(&Event) -> bool = |event| matches!(event, Event::ContactOpened { .. });
+    let world = World::with(ROOMY).await;
+    let (clock, _hand) = ahead(Duration::from_secs(50));
+    let router = world.route(&[], clock).await;
+    world.configure().await;
+    for _ in 0..5 {
+        world.write().await;
+    }
+    world.records_with(5, OPENED).await;
+    router.stop().await;
+    // INBOUND is shorter than what the log has consumed, and what comes next stands where the log has passed: by the time in the log, before
+    // it passed.
+    world.bus.delete_stream(INBOUND).await.unwrap();
+    world.make_streams(ROOMY).await;
+    world.write().await;
+    let router = world.route(&[], Clock::system()).await;
+    world.records_with(6, OPENED).await;
     router.stop().await;
 }
 
