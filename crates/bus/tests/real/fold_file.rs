@@ -4,17 +4,7 @@ use bus::{FoldFile, Tail, TailOptions};
 use bytes::Bytes;
 
 use super::*;
-
-async fn fill(bus: &Bus, count: u64) {
-    let mut pending = Vec::new();
-    for n in 1..=count {
-        let payload = Bytes::from(n.to_string());
-        pending.push(bus.publish_pipelined(&message_subject(), &format!("m-{n}"), payload).await.unwrap());
-    }
-    for one in pending {
-        one.acknowledged().await.unwrap();
-    }
-}
+use crate::tail::fill;
 
 fn file(data: &Path) -> FoldFile {
     FoldFile::new(data, "sum", "INBOUND")

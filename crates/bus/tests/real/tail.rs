@@ -11,7 +11,7 @@ async fn publish(bus: &Bus, n: u64) -> u64 {
     bus.publish_durable(&message_subject(), &format!("m-{n}"), payload, deadline).await.unwrap().seq
 }
 
-async fn fill(bus: &Bus, count: u64) {
+pub(crate) async fn fill(bus: &Bus, count: u64) {
     let mut pending = Vec::new();
     for n in 1..=count {
         let payload = Bytes::from(n.to_string());
