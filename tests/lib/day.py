@@ -184,7 +184,7 @@ class Day:
     def shows(self):
         """Whether what the watched customer wrote last is shown at the desk."""
         acked = self.load.book.acked
-        written = [f"{customer} {len(times)}" for customer, times in list(acked.items()) if customer.startswith("p-")]
+        written = [f"{customer} {len(times)}" for customer, times in acked.copy().items() if customer.startswith("p-")]
         return bool(written) and written[-1] in self.watcher.shown
 
     def goes_on(self):
