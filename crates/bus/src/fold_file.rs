@@ -261,14 +261,12 @@ fn read<S: DeserializeOwned>(path: &Path, stream: &str) -> io::Result<Option<(Ab
 fn about(file: &mut File) -> io::Result<About> {
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(ABOUT_BYTES_MAX)))?;
-    let mut end = String::new();
-    // The end of a fold may lie in it, and begin in the middle of a letter.
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    if let Some(at) = bytes.iter().rposition(|byte| *byte == b'\n') {
-        end = String::from_utf8_lossy(bytes.get(at..).unwrap_or_default()).into_owned();
-    }
-    serde_json::from_str(&end).map_err(|_| io::Error::other("it is broken"))
+    // Within the fold no line ends.
+    let begins = bytes.iter().rposition(|byte| *byte == b'\n');
+    let line = begins.and_then(|at| bytes.get(at..)).unwrap_or_default();
+    serde_json::from_slice(line).map_err(|_| io::Error::other("it is broken"))
 }
 
 /// Counts and hashes what goes through it.
