@@ -13,6 +13,7 @@ use protocol::SubjectToken;
 use tokio::io::AsyncReadExt;
 
 use crate::connection::Bus;
+use crate::streams::not_found;
 
 /// Longest that reading or writing one object may take.
 const TRANSFER_MAX: Duration = Duration::from_secs(120);
@@ -59,10 +60,18 @@ impl Bus {
         max_bytes: u64,
         max_age: Duration,
     ) -> Result<Objects, ObjectError> {
-        if let Ok(store) = self.js.get_object_store(name.as_str()).await {
-            let objects = Objects { store, name: name.clone() };
-            self.raise_replicas(&objects).await?;
-            return Ok(objects);
+        let lies_in = format!("OBJ_{name}");
+        match self.js.get_stream(&lies_in).await {
+            Ok(_) => {
+                let store = self.js.get_object_store(name.as_str()).await;
+                let store = store.map_err(|error| unavailable("open the store of", name.as_str(), &error))?;
+                let objects = Objects { store, name: name.clone() };
+                self.raise_replicas(&objects).await?;
+                return Ok(objects);
+            }
+            Err(error) if not_found(&error) => {}
+            // While its servers choose who leads it, it is there: whoever may only use it is not to try to make it.
+            Err(error) => return Err(unavailable("look for the store of", name.as_str(), &error)),
         }
         let config = Config {
             bucket: name.as_str().to_owned(),
