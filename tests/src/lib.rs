@@ -24,6 +24,15 @@ pub use up::Up;
 
 use std::time::{Duration, Instant};
 
+/// The demo's `routing.toml` with a bot of Telegram, called `bot`, whom every agent may serve.
+#[must_use]
+pub fn floor_with_a_bot() -> String {
+    let floor = include_str!("../../deploy/config/routing.toml")
+        .replace("webhook = 3 }", "webhook = 3, telegram = 3 }");
+    let account = "[[account]]\nchannel = \"telegram\"\nname = \"bot\"\ntitle = \"A bot\"\nqueue = \"service\"\npriority = 2\n";
+    format!("{floor}\n{account}")
+}
+
 /// Whether the slow proofs run too (`tests/run --slow`).
 #[must_use]
 pub fn slow() -> bool {

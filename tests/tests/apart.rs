@@ -59,6 +59,14 @@ impl Apart {
         assert_eq!(code, 0, "{said}{errors}");
         let seed = std::fs::read_to_string(keys.join("desk/nats.seed")).unwrap();
         assert!(!said.contains(seed.trim()) && !errors.contains(seed.trim()), "a seed was printed");
+        // A channel whose word not every build knows, from the first configuration on.
+        let config = folder.path().join("config");
+        std::fs::create_dir(&config).unwrap();
+        std::fs::write(config.join("routing.toml"), tests::floor_with_a_bot()).unwrap();
+        let bot = "[[telegram]]\naccount = \"bot\"\ntoken = { file = \"bot.token\" }\nsecret = { file = \"bot.secret\" }\napi = \"http://127.0.0.1:9\"\n";
+        std::fs::write(config.join("channels.toml"), bot).unwrap();
+        std::fs::write(config.join("bot.token"), "4242:of-nobody").unwrap();
+        std::fs::write(config.join("bot.secret"), "said-with-every-update").unwrap();
         let port = free_port();
         let server = Server(serve(folder.path(), port));
         let apart = Self { parts: BTreeMap::new(), server, url: format!("tls://localhost:{port}"), folder };
@@ -80,6 +88,7 @@ impl Apart {
             ("WINTERBAND_NATS__PREPARED".to_owned(), "true".to_owned()),
             ("WINTERBAND_DATA__MASTER_KEY".to_owned(), folder.join("master.key").display().to_string()),
             ("WINTERBAND_LOG__LEVEL".to_owned(), "info".to_owned()),
+            ("WINTERBAND_CONFIG".to_owned(), folder.join("config").display().to_string()),
         ];
         // Nobody has the secrets of the first start but who made them and who needs them.
         let data = if matches!(user, "prepare" | "operator") {
@@ -216,6 +225,19 @@ async fn a_customer_is_answered_by_roles_that_may_do_nothing_else() {
         ["web", "api"].into_iter().all(comes_through).then_some(())
     })
     .await;
+    // What its bot is told is taken: the account stands there with its secrets, and who reads what is known.
+    let update = json!({"update_id": 1, "message": {"message_id": 1, "date": 1, "text": "from a bot", "chat": {"id": 7, "type": "private"},
+        "from": {"id": 7, "is_bot": false, "first_name": "Ann"}}});
+    eventually("an update is taken", SOON, || async {
+        let post =
+            reqwest::Client::new().post(format!("{}/in/telegram/bot", apart.url("channels"))).json(&update);
+        let answer =
+            post.header("x-telegram-bot-api-secret-token", "said-with-every-update").send().await.ok()?;
+        answer.status().is_success().then_some(())
+    })
+    .await;
+    // The integration's message is offered too.
+    while anna.offer().await.words != ["from a bot"] {}
     let (code, ledger, errors) = apart.command("operator", &["ledger", "--json"]).await;
     assert_eq!(code, 0, "{ledger}{errors}");
     let (code, why, errors) = apart.command("operator", &["why", &contact.to_string()]).await;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The arrows of ARCHITECTURE.md: a crate, and what it may use of ours.
-const ARROWS: [(&str, &[&str]); 26] = [
+const ARROWS: [(&str, &[&str]); 27] = [
     ("protocol", &[]),
     ("conditions", &["protocol"]),
     ("routing-core", &["conditions", "protocol"]),
@@ -20,6 +20,7 @@ const ARROWS: [(&str, &[&str]); 26] = [
     ("reference-shop", &[]),
     ("channel", &["protocol"]),
     ("channel-email", &["channel", "protocol"]),
+    ("channel-telegram", &["channel"]),
     ("channel-web", &["channel"]),
     ("channel-webhook", &["channel", "webhook-signature"]),
     ("webhook-signature", &[]),
@@ -29,6 +30,7 @@ const ARROWS: [(&str, &[&str]); 26] = [
             "bus",
             "channel",
             "channel-email",
+            "channel-telegram",
             "channel-web",
             "channel-webhook",
             "forecast",
@@ -158,6 +160,7 @@ fn cores_have_no_clock_dice_or_random_order() {
     let banned =
         ["SystemTime", "Instant::now", "HashMap", "HashSet", "std::fs", "std::net", "tokio", "rand::"];
     for core in [
+        "channel-telegram",
         "protocol",
         "conditions",
         "routing-core",

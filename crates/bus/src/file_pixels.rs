@@ -5,15 +5,21 @@ const PIXELS_MAX: u64 = 50_000_000;
 
 /// Whether a browser that shows it would take more memory than a picture is worth. One that does not say how large it is is not.
 pub(crate) fn is_too_large(bytes: &[u8], media_type: &str) -> bool {
-    let size = match media_type {
+    let size = size_of(bytes, media_type);
+    size.is_some_and(|(width, height)| u64::from(width) * u64::from(height) > PIXELS_MAX)
+}
+
+/// Width and height of a picture, pixels; `None` if it is none, or does not say.
+#[must_use]
+pub fn size_of(bytes: &[u8], media_type: &str) -> Option<(u32, u32)> {
+    match media_type {
         "image/png" => png(bytes),
         "image/jpeg" => jpeg(bytes),
         "image/gif" => gif(bytes),
         "image/webp" => webp(bytes),
         "image/avif" => avif(bytes),
         _ => None,
-    };
-    size.is_some_and(|(width, height)| u64::from(width) * u64::from(height) > PIXELS_MAX)
+    }
 }
 
 fn at<const N: usize>(bytes: &[u8], from: usize) -> Option<[u8; N]> {

@@ -24,7 +24,7 @@ mod erasures;
 mod exports;
 pub mod file_kind;
 pub mod file_name;
-mod file_pixels;
+pub mod file_pixels;
 mod files;
 mod fold_file;
 mod guest;

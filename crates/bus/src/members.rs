@@ -29,8 +29,21 @@ impl Floor {
     /// # Errors
     /// [`NotYet`] if somebody who lives does not read it, or might not.
     pub fn admit(&self, payload: Bytes) -> Result<Bytes, NotYet> {
-        formats::admit(self.lock().lowest(Instant::now()), &payload)?;
-        Ok(formats::stamped(&payload).map_or(payload, Bytes::from))
+        let needs = formats::needed(&payload);
+        {
+            let seen = self.lock();
+            if needs <= FIRST || needs > seen.holds {
+                formats::admit(seen.lowest(Instant::now()), needs)?;
+            }
+        }
+        Ok(formats::stamp(needs, &payload).map_or(payload, Bytes::from))
+    }
+
+    /// What stands in a log was read: whoever lives reads its format, or ends at it. From here on it is written without asking who lives, so
+    /// that whoever leads anew decides at once.
+    pub fn holds(&self, format: u8) {
+        let mut seen = self.lock();
+        seen.holds = seen.holds.max(format);
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
@@ -39,12 +52,20 @@ impl Floor {
 }
 
 /// What the looks at those who live found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Seen {
     /// The one of them who reads least.
     lowest: Option<Member>,
     /// When the first and the last look began of those that came one after the other without a gap.
     looks: Option<(Instant, Instant)>,
+    /// The newest format that stands in a log.
+    holds: u8,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { lowest: None, looks: None, holds: FIRST }
+    }
 }
 
 impl Seen {
@@ -93,7 +114,7 @@ impl Members {
     /// [`KvError`]; fate: retry.
     pub async fn announce(&self, at: Millis) -> Result<(), KvError> {
         let (role, version) = (self.role.clone(), BUILD.to_owned());
-        let member = Member { role, version, reads: READS, at };
+        let member = Member { role, version, reads: READS, at, holds: self.floor.lock().holds };
         let value = serde_json::to_vec(&member).map_err(|error| KvError::Unavailable(error.to_string()))?;
         self.bucket.put(&self.key, value.into()).await.map(drop)
     }
@@ -106,6 +127,8 @@ impl Members {
     pub async fn look(&self) -> Result<Vec<Member>, TailError> {
         let began = Instant::now();
         let members = read(&self.bucket).await?;
+        // What another one knows to stand there, stands there.
+        self.floor.holds(members.iter().map(|member| member.holds).max().unwrap_or(FIRST).min(READS));
         self.floor.lock().note(members.iter().min_by_key(|member| member.reads).cloned(), began);
         Ok(members)
     }
@@ -124,13 +147,12 @@ impl Members {
     /// [`TailError`].
     pub async fn seen(bus: &Bus) -> Result<Vec<Member>, TailError> {
         let name = format!("KV_{}", protocol::streams::MEMBERS);
-        if !bus.see_stream(&name).await.is_ok_and(|seen| seen.is_some()) {
+        let failed =
+            |error: StreamError| TailError::Refused { stream: name.clone(), reason: error.to_string() };
+        if bus.see_stream(&name).await.map_err(failed)?.is_none() {
             return Ok(Vec::new());
         }
-        match bus.ensure_bucket(&places::members()).await {
-            Ok(bucket) => read(&bucket).await,
-            Err(_) => Ok(Vec::new()),
-        }
+        read(&bus.ensure_bucket(&places::members()).await.map_err(failed)?).await
     }
 }
 
@@ -146,6 +168,7 @@ fn of_row(key: &str, value: &[u8], stored_at_ms: u64) -> Member {
         version: "unknown".to_owned(),
         reads: FIRST,
         at: Millis(stored_at_ms),
+        holds: FIRST,
     })
 }
 
@@ -154,7 +177,7 @@ mod tests {
     use super::*;
 
     fn member(reads: u8) -> Member {
-        Member { role: "desk".into(), version: "0.0.9".into(), reads, at: Millis(1) }
+        Member { role: "desk".into(), version: "0.0.9".into(), reads, at: Millis(1), holds: FIRST }
     }
 
     #[test]
@@ -190,6 +213,25 @@ mod tests {
         }
         seen.note(Some(member(7)), at(90));
         assert_eq!(seen.lowest(at(90)), Some(&member(7)));
+    }
+
+    #[test]
+    fn what_stands_in_a_log_already_waits_for_nobody() {
+        let newest = formats::NEWER.iter().max_by_key(|kind| kind.since).unwrap();
+        let payload = Bytes::from(format!("{{\"v\":1,\"{}\":\"{}\"}}", newest.tag, newest.word));
+        let floor = Floor::default();
+        assert_eq!(floor.admit(payload.clone()), Err(NotYet::Unseen { needs: newest.since }));
+        floor.holds(newest.since);
+        let stamped = format!("{{\"v\":{},", newest.since);
+        assert!(floor.admit(payload.clone()).unwrap().starts_with(stamped.as_bytes()));
+        // Once nobody reads less; that it may be written says nothing of whether it was.
+        let floor = Floor::default();
+        let began = Instant::now().checked_sub(MEMBER_TTL).unwrap();
+        for s in (0..=MEMBER_TTL.as_secs()).step_by(5) {
+            floor.lock().note(Some(member(READS)), began + Duration::from_secs(s));
+        }
+        assert!(floor.admit(payload).is_ok());
+        assert_eq!(floor.lock().holds, FIRST);
     }
 
     #[test]

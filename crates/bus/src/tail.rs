@@ -14,7 +14,7 @@ use async_nats::jetstream::stream::{LastRawMessageErrorKind, RawMessageError};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use protocol::Subject;
+use protocol::{Subject, formats, streams};
 use tokio::time::{Instant, Sleep};
 use traces::{TRACEPARENT, TRACESTATE, TraceContext};
 
@@ -34,6 +34,10 @@ const REOPEN_PAUSE_MAX: Duration = Duration::from_millis(250);
 const STREAM_MISSING_MAX: Duration = Duration::from_secs(30);
 /// After what time a range looks whether there still is something to come.
 const NOTHING_CAME: Duration = Duration::from_millis(250);
+
+/// The streams in which whatever we write has a format; others hold what integrations wrote.
+const LOGS: [&str; 5] =
+    [streams::INBOUND, streams::CONTACTS, streams::REMEDIES, streams::DELIVERIES, streams::ERASURES];
 
 /// How to tail.
 #[derive(Clone, Debug)]
@@ -152,6 +156,8 @@ pub(crate) enum StartFailed {
 pub struct Tail {
     bus: Bus,
     start: Start,
+    /// It is one of those in which everything has a format.
+    is_log: bool,
     state: State,
     pause: Duration,
     missing_since: Option<Instant>,
@@ -201,6 +207,7 @@ impl Tail {
         };
         Ok(Self {
             bus: bus.clone(),
+            is_log: LOGS.contains(&start.stream.as_str()),
             start,
             last_seq_at_open: opened.last_seq,
             first_seq_at_open: opened.first_seq,
@@ -234,6 +241,10 @@ impl Tail {
                         self.start.next_seq = item.seq + 1;
                         self.pending = item.pending;
                         self.pause = REOPEN_PAUSE_FIRST;
+                        let format = formats::stands_in(&item.payload);
+                        if self.is_log && format > formats::FIRST {
+                            self.bus.floor.holds(format);
+                        }
                         return Poll::Ready(Ok(item));
                     }
                     Poll::Ready(Pulled::Foreign { seq, pending }) => {

@@ -109,7 +109,7 @@ impl Sorted {
         };
         let identity = Some(nobody(&provider_id));
         let inbound = Inbound { provider_id, identity, content, ..Inbound::default() };
-        Self { mail: None, parsed: Parsed::Message(inbound) }
+        Self { mail: None, parsed: Parsed::Message(Box::new(inbound)) }
     }
 }
 
@@ -163,7 +163,7 @@ impl Email {
         let content = self.content(mail, identity.clone());
         let verified = content.mail.as_ref().is_some_and(|head| head.verified);
         let known = PersonKey::email(&identity).map(|by| Known { by, verified });
-        Parsed::Message(Inbound {
+        Parsed::Message(Box::new(Inbound {
             provider_id,
             identity: Some(identity),
             known: known.into_iter().collect(),
@@ -171,7 +171,7 @@ impl Email {
             sent_at: mail.date,
             automatic: mail.auto.is_some() || mail.bounce.is_some(),
             ..Inbound::default()
-        })
+        }))
     }
 
     /// What a report says about a mail of ours; `None` if it is about nothing that we signed.
@@ -233,6 +233,7 @@ impl Email {
                 verified: sender_verified(mail.from.as_ref(), &mail.authentication, &self.trusted_server),
                 ..MailHead::default()
             })),
+            place: None,
         }
     }
 

@@ -56,8 +56,9 @@ fn ours() -> Vec<u8> {
 /// The message that a mail is.
 fn taken(raw: &[u8]) -> Inbound {
     match email().parse(&Raw::of(raw)).remove(0) {
-        Ok(Parsed::Message(message)) => message,
-        other @ (Ok(Parsed::Status(_) | Parsed::Echo { .. } | Parsed::Signal(_)) | Err(_)) => {
+        Ok(Parsed::Message(message)) => *message,
+        other @ (Ok(Parsed::Status(_) | Parsed::Echo { .. } | Parsed::Left { .. } | Parsed::Signal(_))
+        | Err(_)) => {
             panic!("{other:?}")
         }
     }

@@ -9,6 +9,7 @@ pub(crate) mod carrier;
 mod changes;
 mod compose;
 mod door;
+mod fetch;
 mod follow;
 mod lanes;
 pub(crate) mod links;
@@ -77,6 +78,7 @@ struct Channels {
     wake: Notify,
     /// Requests that are taken in now.
     request_seats: Arc<Seats>,
+    fetches: fetch::Fetches,
     canaries: canary::Canaries,
     /// Where requests wait with statuses of messages that are not known yet.
     status_seats: Semaphore,
@@ -192,6 +194,7 @@ pub async fn start_channels(
         grown: Mutex::default(),
         wake: Notify::new(),
         request_seats: Seats::new(IP_REQUESTS_MAX, REQUESTS_MAX),
+        fetches: fetch::Fetches::default(),
         canaries: canary::Canaries::new(receiver, making.client.clone()),
         status_seats: Semaphore::new(door::STATUSES_WAIT_MAX),
         read: watch::Sender::new(Read::default()),

@@ -52,7 +52,7 @@ impl AccountsFile {
     #[must_use]
     pub fn channels(self) -> &'static [ChannelKind] {
         match self {
-            Self::Channels => &[ChannelKind::Webhook, ChannelKind::Email],
+            Self::Channels => &[ChannelKind::Webhook, ChannelKind::Email, ChannelKind::Telegram],
             Self::Web => &[ChannelKind::Web],
         }
     }

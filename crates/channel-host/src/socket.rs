@@ -249,7 +249,7 @@ impl Talk {
         let (text, files) = said.map(|said| (said.text, said.attachments)).unzip();
         let files = self.links(entry, files.unwrap_or_default());
         let attached: Vec<Attached<'_>> =
-            files.iter().map(|(file, url)| Attached { file, bytes: &[], url }).collect();
+            files.iter().map(|(file, url)| Attached { file, bytes: &[], url, pixels: None }).collect();
         let (by, bot) = self.host.rooms.ask(|it| (it.title(&entry.kind), it.is_bot(&entry.kind)));
         let outbound = Outbound {
             entry,
@@ -318,12 +318,12 @@ impl Talk {
             return self.hold_back(line, parsed, take::NETWORK_BUSY.after(wait)).await;
         }
         match parsed {
-            Ok(Parsed::Message(said)) => match words(said) {
+            Ok(Parsed::Message(said)) => match words(*said) {
                 Some(words) => self.pass_on(Work::Say(words)).await,
                 None => Ok(()),
             },
             // Nobody but a page sends here.
-            Ok(Parsed::Status(_) | Parsed::Echo { .. }) => Ok(()),
+            Ok(Parsed::Status(_) | Parsed::Echo { .. } | Parsed::Left { .. }) => Ok(()),
             Ok(Parsed::Signal(signal)) => self.signal(line, signal).await,
             Err(rejected) => self.reject(line, &rejected).await,
         }
@@ -337,7 +337,7 @@ impl Talk {
         refusal: Refusal,
     ) -> Result<(), End> {
         match parsed {
-            Ok(Parsed::Message(said)) => match words(said) {
+            Ok(Parsed::Message(said)) => match words(*said) {
                 Some(words) => self.pass_on(Work::HoldBack(words, refusal)).await,
                 None => Ok(()),
             },
@@ -347,7 +347,7 @@ impl Talk {
             Ok(Parsed::Signal(
                 Signal::Hello(_) | Signal::Typing | Signal::Leave | Signal::Person | Signal::Ping { .. },
             ))
-            | Ok(Parsed::Status(_) | Parsed::Echo { .. })
+            | Ok(Parsed::Status(_) | Parsed::Echo { .. } | Parsed::Left { .. })
             | Err(_) => {
                 self.host.refused(refusal.code());
                 Ok(())

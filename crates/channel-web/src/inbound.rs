@@ -96,7 +96,7 @@ fn read(fields: &mut Fields, terms: Terms<'_>) -> Result<Parsed<Signal>, Rejecte
     let kind = fields.text("t")?;
     let parsed = match kind.as_str() {
         "hello" => Parsed::Signal(Signal::Hello(hello(fields)?)),
-        "say" => Parsed::Message(say(fields, terms)?),
+        "say" => Parsed::Message(Box::new(say(fields, terms)?)),
         "typing" => Parsed::Signal(Signal::Typing),
         "leave" => Parsed::Signal(Signal::Leave),
         "person" => Parsed::Signal(Signal::Person),

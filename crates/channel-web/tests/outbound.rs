@@ -75,7 +75,7 @@ fn files_go_with_their_links_and_those_of_notes_do_not() {
         bytes: 7,
         inline: false,
     };
-    let attached = [Attached { file: &file, bytes: b"", url: "files/x?until=9" }];
+    let attached = [Attached { file: &file, bytes: b"", url: "files/x?until=9", pixels: None }];
     let shown = |kind| {
         let entry = entry(kind);
         WebChat::new(1024).frame(&Outbound {

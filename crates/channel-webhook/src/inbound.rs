@@ -132,7 +132,7 @@ fn created(data: Value) -> Read {
     };
     let content = Content { name: created.from.name, ..Content::words(created.text) };
     content.check().map_err(|error| Rejected::park("wrong_content", error.to_string()))?;
-    Ok(Parsed::Message(Inbound {
+    Ok(Parsed::Message(Box::new(Inbound {
         provider_id: created.id,
         identity: Some(identity),
         known,
@@ -142,7 +142,7 @@ fn created(data: Value) -> Read {
         thread: created.thread,
         automatic: created.automatic,
         ..Inbound::default()
-    }))
+    })))
 }
 
 fn told(data: Value) -> Read {

@@ -12,8 +12,8 @@ mod signature;
 use std::convert::Infallible;
 
 use channel::{
-    Adapter, ChannelKind, EntryKind, HttpAnswer, HttpRequest, Millis, Outbound, Parsed, Raw, Rejected,
-    Unsendable, Verdict,
+    Adapter, ChannelKind, EntryKind, Finding, HttpAnswer, HttpRequest, Millis, Outbound, Parsed, Raw,
+    Rejected, Unsendable, Verdict,
 };
 
 pub use inbound::BODY_BYTES_MAX;
@@ -71,5 +71,24 @@ impl Adapter for Webhook {
 
     fn probe(&self, now: Millis) -> Option<HttpRequest> {
         Some(self.ping(&format!("ping_{}", now.0), now))
+    }
+
+    fn findings(&self, answer: &HttpAnswer) -> Vec<Finding> {
+        let found = match answer {
+            HttpAnswer::Status { status, .. } if (200..300).contains(status) => {
+                Ok(format!("answered {status}"))
+            }
+            HttpAnswer::Status { status: 401 | 403, .. } => {
+                Err("it does not take our signature: compare the secret on both sides".to_owned())
+            }
+            HttpAnswer::Status { status, .. } => Err(format!(
+                "it answered {status}: look at the url, and whether it takes events of type ping"
+            )),
+            HttpAnswer::NoAnswer => Err("it did not answer in time: look at its own log".to_owned()),
+            HttpAnswer::Unreachable => {
+                Err("nobody is there: look at the url, its certificate, and the way there".to_owned())
+            }
+        };
+        vec![Finding { what: "send a signed ping".to_owned(), found }]
     }
 }

@@ -87,7 +87,7 @@ pub(crate) fn request(url: &str, secrets: &Secrets, id: &str, now: Millis, body:
         ("webhook-timestamp", at.to_string()),
         ("webhook-signature", secrets.sign(id, at, &body)),
     ];
-    HttpRequest { url: url.to_owned(), headers, body }
+    HttpRequest::post(url.to_owned(), headers, body)
 }
 
 /// What of a conversation the other system passes on; the rest is the desk's own.

@@ -187,7 +187,7 @@ fn our_words_go_out_signed_and_are_known_as_ours_when_they_come_back() {
         conversation: Some("cnv_1_0".parse().unwrap()),
         text: Some("It is on its way"),
         content: None,
-        attached: &[Attached { file: &file, bytes: &[], url: "https://desk.example/f/1" }],
+        attached: &[Attached { file: &file, bytes: &[], url: "https://desk.example/f/1", pixels: None }],
         by: Some("Mia"),
         bot: false,
         to: Some(&to),

@@ -1,14 +1,41 @@
 //! Requests and answers of providers that speak HTTP.
 
-/// What is posted to a provider.
+/// What is done at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpMethod {
+    /// It is asked, and nothing is changed.
+    Get,
+    /// It is told.
+    Post,
+}
+
+/// What is said to a provider.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpRequest {
-    /// Where to.
+    /// What is done.
+    pub method: HttpMethod,
+    /// Where to; it may hold a secret.
     pub url: String,
     /// Names and values; the type of the content is among them.
     pub headers: Vec<(&'static str, String)>,
     /// The bytes, which the signature covers.
     pub body: Vec<u8>,
+    /// What is sent after it, once it is taken: the rest of an entry that the provider takes in parts.
+    pub then: Vec<HttpRequest>,
+}
+
+impl HttpRequest {
+    /// Asks an address.
+    #[must_use]
+    pub fn get(url: String) -> Self {
+        Self { method: HttpMethod::Get, url, headers: Vec::new(), body: Vec::new(), then: Vec::new() }
+    }
+
+    /// Posts a body with these headers.
+    #[must_use]
+    pub fn post(url: String, headers: Vec<(&'static str, String)>, body: Vec<u8>) -> Self {
+        Self { method: HttpMethod::Post, url, headers, body, then: Vec::new() }
+    }
 }
 
 impl std::fmt::Debug for HttpRequest {

@@ -3,7 +3,7 @@
 use crate::known::Known;
 use protocol::content::Content;
 use protocol::delivery::DeliveryState;
-use protocol::{Hash128, MessageId, Millis, SubjectToken};
+use protocol::{Hash128, Language, MessageId, Millis, SubjectToken};
 
 /// What came in, as it came: a request, a frame, a mail.
 #[derive(Clone, Copy, Debug)]
@@ -32,13 +32,22 @@ impl<'a> Raw<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parsed<S> {
     /// A customer wrote.
-    Message(Inbound),
+    Message(Box<Inbound>),
     /// The provider says how far a message of ours has come.
     Status(Status),
     /// A message of ours that the provider shows us again: it is not taken.
     Echo {
         /// The provider's id of it.
         provider_id: String,
+    },
+    /// A customer is gone and cannot be written to any more: they blocked us.
+    Left {
+        /// Who, as the provider knows them.
+        identity: String,
+        /// The provider's id of this: the same id is the same leaving.
+        provider_id: String,
+        /// When.
+        at: Millis,
     },
     /// Anything else.
     Signal(S),
@@ -67,6 +76,37 @@ pub struct Inbound {
     pub thread: Option<String>,
     /// Whether a machine wrote it in answer.
     pub automatic: bool,
+    /// The language that the provider says they use.
+    pub language: Option<Language>,
+    /// Files that the provider keeps: they are fetched before the message is taken, and are attached in this order.
+    pub files: Vec<Remote>,
+}
+
+/// A file that a provider keeps for us to fetch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remote {
+    /// By what it is fetched there.
+    pub id: String,
+    /// Its name for people, not cleaned.
+    pub name: String,
+    /// Its size as the provider says, bytes.
+    pub bytes: Option<u64>,
+}
+
+/// The next step of fetching a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetch<S> {
+    /// This is asked, and the answer is looked at.
+    Ask(S),
+    /// The last answer's body is the file.
+    Got,
+    /// It can never be fetched, for this reason, a stable word: the message is taken without it and says so.
+    Gone {
+        /// A stable word.
+        reason: &'static str,
+    },
+    /// Not now; whoever sent the message sends it again.
+    Later,
 }
 
 /// How far a message of ours has come.

@@ -10,18 +10,19 @@ pub mod conformance;
 mod http;
 mod inbound;
 pub mod known;
+pub mod multipart;
 mod outbound;
 
-pub use http::{HttpAnswer, HttpRequest};
-pub use inbound::{Fate, Inbound, Parsed, Raw, Rejected, Status, StatusOf};
-pub use outbound::{Attached, Correspondent, Outbound, Unsendable, Verdict, Whose};
-pub use protocol::content::{Attachment, Content, ContentError, MailAddress, MailHead};
+pub use http::{HttpAnswer, HttpMethod, HttpRequest};
+pub use inbound::{Fate, Fetch, Inbound, Parsed, Raw, Rejected, Remote, Status, StatusOf};
+pub use outbound::{Attached, Correspondent, Finding, Outbound, Unsendable, Verdict, Whose};
+pub use protocol::content::{Attachment, Content, ContentError, MailAddress, MailHead, Place};
 pub use protocol::delivery::DeliveryState;
 pub use protocol::limits;
 pub use protocol::record::EntryKind;
 pub use protocol::thread::Entry;
 pub use protocol::{
-    AgentId, ChannelKind, ConversationId, Hash128, IdentityId, MessageId, Millis, SubjectToken,
+    AgentId, ChannelKind, ConversationId, Hash128, IdentityId, Language, MessageId, Millis, SubjectToken,
 };
 
 /// One provider's wire format.
@@ -38,6 +39,10 @@ pub trait Adapter {
     /// Whether the same message may be handed over twice: the other side tells by an id of ours that it is the same. Without
     /// it, what was handed over when we crashed is shown as unknown and never sent again by itself (law 7).
     const IS_RESENDABLE: bool;
+    /// Most bytes of files that one message takes, where they go as bytes; `None`: they go as links.
+    const FILES_MAX: Option<u64> = None;
+    /// Whether the provider itself answers [`Adapter::probe`], so that it may be asked every minute.
+    const PROBES_PROVIDER: bool = false;
 
     /// Whether what came in is the provider's, by its bytes as they came; called before anything of it is read.
     ///
@@ -48,6 +53,16 @@ pub trait Adapter {
 
     /// Reads what came in: each item by itself, so that a bad one does not hold up the others. Never panics, whatever the bytes.
     fn parse(&self, raw: &Raw<'_>) -> Vec<Result<Parsed<Self::Signal>, Rejected>>;
+
+    /// What a request is answered with once all of it is taken, where the provider wants to hear something.
+    fn acknowledge(&self, _raw: &Raw<'_>) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// The next step of fetching a file of a message, after these answers.
+    fn fetch(&self, _file: &Remote, _answers: &[Self::Answer]) -> Fetch<Self::Sending> {
+        Fetch::Gone { reason: "no_files" }
+    }
 
     /// Whether entries of that kind go out at all.
     fn sends(&self, kind: &EntryKind) -> bool;
@@ -63,4 +78,9 @@ pub trait Adapter {
 
     /// Something that tries the credentials and reaches no customer; `None` where there is no such thing.
     fn probe(&self, now: Millis) -> Option<Self::Sending>;
+
+    /// What the answer to [`Adapter::probe`] means, a line for each thing that it tells.
+    fn findings(&self, _answer: &Self::Answer) -> Vec<Finding> {
+        Vec::new()
+    }
 }

@@ -36,6 +36,8 @@ pub struct Attached<'a> {
     pub bytes: &'a [u8],
     /// A signed link to it, which expires.
     pub url: &'a str,
+    /// Width and height of a picture, where its bytes are here and say so.
+    pub pixels: Option<(u32, u32)>,
 }
 
 /// The customer's side of a conversation, in the clear.
@@ -103,4 +105,13 @@ pub enum Whose {
     Limited,
     /// The whole account, which the provider does not let in.
     Refused,
+}
+
+/// What a check of an account found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What was tried.
+    pub what: String,
+    /// What came of it; an error says what to do.
+    pub found: Result<String, String>,
 }

@@ -62,9 +62,9 @@ pub(crate) async fn entry(gateway: &Gateway, picture: &EntryPicture) -> Result<D
     } else {
         content(gateway, entry).await?
     };
-    let (text, attachments, mail) = match content {
-        Some(Content { text, attachments, mail, .. }) => (Some(text), attachments, mail),
-        None => (None, Vec::new(), None),
+    let (text, attachments, mail, place) = match content {
+        Some(Content { text, attachments, mail, place, .. }) => (Some(text), attachments, mail, place),
+        None => (None, Vec::new(), None, None),
     };
     Ok(DeskEntry {
         seq: entry.seq,
@@ -78,6 +78,7 @@ pub(crate) async fn entry(gateway: &Gateway, picture: &EntryPicture) -> Result<D
         automatic: *is_automatic,
         attachments,
         mail,
+        place,
     })
 }
 

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use bus::{Bus, Objects};
 use empowerment_core::{SNAPSHOT_VERSION, State};
-use protocol::streams;
+use protocol::{formats, streams};
 use serde::{Deserialize, Serialize};
 
 /// How many are kept: the newest, and one in case that it was cut off.
@@ -73,7 +73,9 @@ impl Snapshots {
 
     async fn read(&self, name: &str) -> Result<(State, u64)> {
         let bytes = self.objects.get(name).await?.context("it is gone")?;
-        let read = tokio::task::spawn_blocking(move || serde_json::from_slice::<Reading>(&bytes)).await??;
+        let read =
+            move || serde_json::from_slice::<Reading>(&bytes).map(|read| (read, formats::needed(&bytes)));
+        let (read, format) = tokio::task::spawn_blocking(read).await??;
         let version = read.version;
         anyhow::ensure!(
             version == SNAPSHOT_VERSION,
@@ -83,6 +85,8 @@ impl Snapshots {
         if record.is_none_or(|record| record.msg_id() != Some(&read.last_id)) {
             return Err(NotOfThisLog.into());
         }
+        // What it was made of stands in the log.
+        self.bus.floor().holds(format);
         Ok((read.state, read.contacts_read))
     }
 

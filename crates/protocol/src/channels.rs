@@ -20,14 +20,15 @@ pub const SETTINGS_BYTES_MAX: usize = 16 * 1024;
 /// Most accounts of all channels together that are set up.
 pub const CHANNEL_ACCOUNTS_MAX: usize = 1_000;
 /// The keys of settings that hold a secret, wherever they stand.
-const SECRETS: [&str; 5] = ["secret", "secrets", "password", "client_secret", "refresh_token"];
+const SECRETS: [&str; 6] = ["secret", "secrets", "password", "client_secret", "refresh_token", "token"];
 /// How deep settings are read.
 const DEPTH_MAX: usize = 4;
 /// What the keys of rows begin with.
 const KEY: &str = "account.";
 
 /// The channels that have something to set up.
-pub const CHANNELS: [ChannelKind; 3] = [ChannelKind::Email, ChannelKind::Webhook, ChannelKind::Web];
+pub const CHANNELS: [ChannelKind; 4] =
+    [ChannelKind::Email, ChannelKind::Webhook, ChannelKind::Web, ChannelKind::Telegram];
 
 /// The settings of an account: what a table of `channels.toml` says, as JSON.
 pub type Settings = Map<String, Value>;

@@ -103,6 +103,27 @@ pub struct Content {
     /// What only mail has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<Box<MailHead>>,
+    /// Where it stands among the customer's other messages; nothing where the channel tells nothing of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Box<Place>>,
+}
+
+/// Where a message stands among others, by the ids that its provider gives them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// Its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The message that it is a later wording of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edits: Option<String>,
+    /// The message that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replies_to: Option<String>,
+    /// What was sent with it as one: messages of the same album are shown together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub album: Option<String>,
 }
 
 /// A file of a message: its bytes lie sealed in the object store.

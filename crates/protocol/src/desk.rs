@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Outcome, Presence};
 use crate::config::{Field, Role, Tag};
-use crate::content::{Attachment, MailHead};
+use crate::content::{Attachment, MailHead, Place};
 use crate::delivery::DeliveryState;
 use crate::ids::{
     AgentId, AskId, CommandId, ContactId, ConversationId, IncidentId, MessageId, OfferId, PromiseId, RemedyId,
@@ -633,4 +633,7 @@ pub struct DeskEntry {
     /// The head of a mail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<Box<MailHead>>,
+    /// Where it stands among the customer's other messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Box<Place>>,
 }

@@ -24,7 +24,7 @@ use crate::time::Millis;
 /// The first format: every build reads it.
 pub const FIRST: u8 = 1;
 /// The newest format that this build reads; it reads all before it too.
-pub const READS: u8 = 1;
+pub const READS: u8 = 2;
 /// The version of this build, for people.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");
 /// Longest word of a kind that is told.
@@ -39,20 +39,34 @@ pub struct Newer {
     pub word: &'static str,
     /// The first format that has it.
     pub since: u8,
+    /// The bytes by any of which it is found where the field and the word alone would not do; empty: they do.
+    pub marks: &'static [&'static str],
 }
 
 impl Newer {
     /// Whether bytes that we wrote hold it.
     #[must_use]
     pub fn is_in(&self, payload: &[u8]) -> bool {
-        let Self { tag, word, .. } = self;
-        let mark = if tag.is_empty() { format!("\"{word}\"") } else { format!("\"{tag}\":\"{word}\"") };
-        payload.windows(mark.len()).any(|window| window == mark.as_bytes())
+        let holds = |mark: &str| memchr::memmem::find(payload, mark.as_bytes()).is_some();
+        match self {
+            Self { marks: [], tag: "", word, .. } => holds(&format!("\"{word}\"")),
+            Self { marks: [], tag, word, .. } => holds(&format!("\"{tag}\":\"{word}\"")),
+            Self { marks, .. } => marks.iter().any(|mark| holds(mark)),
+        }
     }
 }
 
 /// All kinds that came after the first format.
-pub const NEWER: &[Newer] = &[];
+pub const NEWER: &[Newer] = &[
+    // A kind of channel stands in fields of that name, as a key of an agent's capacity, and in conditions, which are text. An account or a tag that
+    // somebody called so long ago is none.
+    Newer {
+        tag: "channel",
+        word: "telegram",
+        since: 2,
+        marks: &["\"channel\":\"telegram\"", "\"telegram\":", "\\\"telegram\\\"", "'telegram'"],
+    },
+];
 
 /// The first format, for what was written before its kind had a version.
 #[must_use]
@@ -200,9 +214,23 @@ fn needed_of(newer: &[Newer], payload: &[u8]) -> u8 {
 }
 
 fn stamped_of(newer: &[Newer], payload: &[u8]) -> Option<Vec<u8>> {
-    let needs = needed_of(newer, payload);
+    stamp(needed_of(newer, payload), payload)
+}
+
+/// The same, of bytes of which it is known what they need.
+#[must_use]
+pub fn stamp(needs: u8, payload: &[u8]) -> Option<Vec<u8>> {
     let rest = payload.strip_prefix(format!("{{\"v\":{FIRST},").as_bytes())?;
     (needs > FIRST).then(|| [format!("{{\"v\":{needs},").as_bytes(), rest].concat())
+}
+
+/// The format that bytes in a log say that they need, at most the newest that this build reads; what does not begin with it is of the first.
+#[must_use]
+pub fn stands_in(payload: &[u8]) -> u8 {
+    let v = payload.strip_prefix(b"{\"v\":").unwrap_or_default();
+    let end = v.iter().position(|byte| *byte == b',').unwrap_or_default();
+    let v = v.get(..end).and_then(|v| std::str::from_utf8(v).ok()?.parse().ok());
+    v.unwrap_or(FIRST).clamp(FIRST, READS)
 }
 
 /// A process that lives, as it tells the others.
@@ -216,6 +244,14 @@ pub struct Member {
     pub reads: u8,
     /// By its own clock; a hint.
     pub at: Millis,
+    /// The newest format that it knows to stand in a log.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub holds: u8,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_first(format: &u8) -> bool {
+    *format == FIRST
 }
 
 /// Something would be written that somebody who lives does not read yet, or might not; fate: the asker tries again.
@@ -245,17 +281,12 @@ pub enum NotYet {
     },
 }
 
-/// Whether bytes may be written while nobody who lives reads less than `lowest`; `None`: nobody knows who lives, and everybody reads the
+/// Whether what needs a format may be written while nobody who lives reads less than `lowest`; `None`: nobody knows who lives, and everybody reads the
 /// first format.
 ///
 /// # Errors
 /// [`NotYet`], about whoever reads least.
-pub fn admit(lowest: Option<&Member>, payload: &[u8]) -> Result<(), NotYet> {
-    admit_of(NEWER, lowest, payload)
-}
-
-fn admit_of(newer: &[Newer], lowest: Option<&Member>, payload: &[u8]) -> Result<(), NotYet> {
-    let needs = needed_of(newer, payload);
+pub fn admit(lowest: Option<&Member>, needs: u8) -> Result<(), NotYet> {
     match lowest {
         Some(Member { role, version, reads, .. }) if *reads < needs => {
             Err(NotYet::Reads { needs, role: role.clone(), version: version.clone(), reads: *reads })
@@ -285,17 +316,19 @@ mod tests {
     #[test]
     fn what_is_of_a_later_version_is_told_with_its_kind_and_what_to_do() {
         assert!(read::<Input>("INBOUND", 7, INPUT).is_ok());
-        let later = told(&with("\"v\":1", "\"v\":2"));
-        assert_eq!((later.what.as_str(), later.needs, later.says_so), ("format 2", 2, true));
+        let (next, newer) = (READS + 1, format!("\"v\":{}", READS + 1));
+        let later = told(&with("\"v\":1", &newer));
+        assert_eq!((later.what, later.needs, later.says_so), (format!("format {next}"), next, true));
         let later = told(&with("\"v\":1", "\"v\":9"));
         assert_eq!(later.needs, 9);
         let later = told(&with("parked_dismissed", "telepathy"));
-        assert_eq!((later.what.as_str(), later.needs, later.says_so), ("the kind telepathy", 2, false));
+        assert_eq!((later.what.as_str(), later.needs, later.says_so), ("the kind telepathy", next, false));
         assert_eq!(
             later.to_string(),
             format!(
-                "INBOUND 7 is of the kind telepathy, which this version ({BUILD}, formats up to 1) does not know: \
-                 upgrade this process to one that reads format 2"
+                "INBOUND 7 is of the kind telepathy, which this version ({BUILD}, formats up to {READS}) does not know: \
+                 upgrade this process to one that reads format {}",
+                READS + 1
             )
         );
     }
@@ -306,7 +339,7 @@ mod tests {
         assert_eq!(glance(INPUT), Ok(()));
         assert_eq!(glance(b"{\"v\":1,\"and then nonsense"), Ok(()));
         assert_eq!(glance(b"nonsense"), Ok(()));
-        let later = with("\"v\":1", "\"v\":2");
+        let later = with("\"v\":1", &format!("\"v\":{}", READS + 1));
         assert_eq!(glance(&later), Err(told(&later)));
         let kind = String::from_utf8(later).unwrap().replace("parked_dismissed", "telepathy");
         assert_eq!(glance(kind.as_bytes()).unwrap_err().what, "the kind telepathy");
@@ -325,7 +358,7 @@ mod tests {
 
     #[test]
     fn it_is_found_within_what_it_led_to() {
-        let later = told(&with("\"v\":1", "\"v\":2"));
+        let later = told(&with("\"v\":1", &format!("\"v\":{}", READS + 1)));
         let read = ReadError::from(later.clone());
         let chain: [&(dyn Error + 'static); 2] = [&std::fmt::Error, &read];
         assert_eq!(later_in(chain.into_iter()), Some(&later));
@@ -337,8 +370,10 @@ mod tests {
 
     #[test]
     fn bytes_carry_the_least_format_that_reads_them() {
-        let newer =
-            [Newer { tag: "kind", word: "telepathy", since: 2 }, Newer { tag: "event", word: "x", since: 3 }];
+        let newer = [
+            Newer { tag: "kind", word: "telepathy", since: 2, marks: &[] },
+            Newer { tag: "event", word: "x", since: 3, marks: &[] },
+        ];
         assert_eq!(needed_of(&newer, INPUT), FIRST);
         assert_eq!(stamped_of(&newer, INPUT), None);
         let new = with("parked_dismissed", "telepathy");
@@ -347,7 +382,7 @@ mod tests {
         assert_eq!(stamped, [b"{\"v\":2,", &new[7..]].concat());
         let both = String::from_utf8(new).unwrap().replace("\"made_at\"", "\"event\":\"x\",\"made_at\"");
         assert_eq!(needed_of(&newer, both.as_bytes()), 3);
-        let anywhere = [Newer { tag: "", word: "fax", since: 2 }];
+        let anywhere = [Newer { tag: "", word: "fax", since: 2, marks: &[] }];
         for holds in
             [r#"{"v":1,"capacity":{"fax":1}}"#, r#"{"v":1,"of":["web","fax"]}"#, r#"{"v":1,"channel":"fax"}"#]
         {
@@ -360,11 +395,36 @@ mod tests {
     }
 
     #[test]
+    fn a_channel_is_found_where_it_is_one_and_not_in_what_somebody_called_so() {
+        for holds in [
+            r#"{"v":1,"body":{"channel":"telegram","account":"shop"}}"#,
+            r#"{"v":1,"agents":[{"capacity":{"telegram":3}}]}"#,
+            r#"{"v":1,"when":"contact.channel == \"telegram\""}"#,
+            r#"{"v":1,"when":"contact.channel in ['web', 'telegram']"}"#,
+        ] {
+            assert_eq!(needed(holds.as_bytes()), 2, "{holds}");
+        }
+        for holds in [
+            r#"{"v":1,"body":{"channel":"webhook","account":"telegram"}}"#,
+            r#"{"v":1,"tags":["telegram"],"title":"telegram"}"#,
+            r#"{"v":1,"words":"write to us on telegram"}"#,
+        ] {
+            assert_eq!(needed(holds.as_bytes()), FIRST, "{holds}");
+        }
+    }
+
+    #[test]
     fn nothing_is_written_that_somebody_who_lives_does_not_read() {
-        let member = |reads| Member { role: "desk".into(), version: "0.0.9".into(), reads, at: Millis(1) };
-        assert_eq!(admit(None, INPUT), Ok(()));
-        assert_eq!(admit(Some(&member(FIRST)), INPUT), Ok(()));
-        let not_yet = admit(Some(&member(0)), INPUT).unwrap_err();
+        let member = |reads| Member {
+            role: "desk".into(),
+            version: "0.0.9".into(),
+            reads,
+            at: Millis(1),
+            holds: FIRST,
+        };
+        assert_eq!(admit(None, needed(INPUT)), Ok(()));
+        assert_eq!(admit(Some(&member(FIRST)), FIRST), Ok(()));
+        let not_yet = admit(Some(&member(0)), FIRST).unwrap_err();
         assert_eq!(
             not_yet.to_string(),
             "this needs format 1, and the process desk (version 0.0.9) reads formats up to 0: upgrade or end it, then try again"
@@ -372,16 +432,31 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_in_a_log_says_its_format_first() {
+        assert_eq!(stands_in(INPUT), FIRST);
+        assert_eq!(stands_in(&with("\"v\":1", &format!("\"v\":{READS}"))), READS);
+        assert_eq!(stands_in(&with("\"v\":1", "\"v\":200")), READS, "no more is known of it");
+        for strange in
+            [&b""[..], b"{\"v\":", b"{\"v\":2", b"{\"v\":-2,", b"{\"v\":\"2\",", b"{\"v\":0,", b"\xff"]
+        {
+            assert_eq!(stands_in(strange), FIRST);
+        }
+    }
+
+    #[test]
     fn as_long_as_nobody_knows_who_lives_the_first_format_alone_is_written() {
-        let newer = [Newer { tag: "kind", word: "telepathy", since: 2 }];
+        let newer = [Newer { tag: "kind", word: "telepathy", since: 2, marks: &[] }];
         let new = with("parked_dismissed", "telepathy");
-        assert_eq!(admit_of(&newer, None, INPUT), Ok(()));
-        assert_eq!(admit_of(&newer, None, &new), Err(NotYet::Unseen { needs: 2 }));
-        let member = |reads| Member { role: "desk".into(), version: "0.0.9".into(), reads, at: Millis(1) };
-        assert!(matches!(
-            admit_of(&newer, Some(&member(1)), &new),
-            Err(NotYet::Reads { needs: 2, reads: 1, .. })
-        ));
-        assert_eq!(admit_of(&newer, Some(&member(2)), &new), Ok(()));
+        assert_eq!(admit(None, needed_of(&newer, INPUT)), Ok(()));
+        assert_eq!(admit(None, needed_of(&newer, &new)), Err(NotYet::Unseen { needs: 2 }));
+        let member = |reads| Member {
+            role: "desk".into(),
+            version: "0.0.9".into(),
+            reads,
+            at: Millis(1),
+            holds: FIRST,
+        };
+        assert!(matches!(admit(Some(&member(1)), 2), Err(NotYet::Reads { needs: 2, reads: 1, .. })));
+        assert_eq!(admit(Some(&member(2)), 2), Ok(()));
     }
 }

@@ -79,11 +79,13 @@ pub enum ChannelKind {
     Email,
     /// Another system that sends and is sent signed webhooks.
     Webhook,
+    /// A bot of Telegram.
+    Telegram,
 }
 
 impl ChannelKind {
     /// Every kind, in the order of their names here.
-    pub const ALL: [Self; 4] = [Self::Web, Self::Api, Self::Email, Self::Webhook];
+    pub const ALL: [Self; 5] = [Self::Web, Self::Api, Self::Email, Self::Webhook, Self::Telegram];
 
     /// The word used in subjects, metrics and configuration.
     #[must_use]
@@ -93,6 +95,7 @@ impl ChannelKind {
             Self::Api => "api",
             Self::Email => "email",
             Self::Webhook => "webhook",
+            Self::Telegram => "telegram",
         }
     }
 
@@ -101,6 +104,8 @@ impl ChannelKind {
     pub fn retry_days(self) -> u32 {
         match self {
             Self::Web => 2,
+            // Updates are kept for 24 hours at most (getUpdates).
+            Self::Telegram => 2,
             Self::Api | Self::Webhook => 7,
             // A mailbox that was rebuilt gives all its mail again; how far back, its adapter bounds.
             Self::Email => 30,

@@ -346,7 +346,7 @@ fn a_kind_without_a_format_is_found_wherever_it_stands() {
     assert_eq!(found("bad_time no_room not_lead", "asked done", &[]), one("Refusal bad_time"));
     assert_eq!(found("no_room not_lead", "asked done found", &[]), one("ErasureStep found"));
     assert_eq!(found("not_lead", "asked done", &[]), ["Refusal no_room is gone"]);
-    let newer = |tag, word| [Newer { tag, word, since: 2 }];
+    let newer = |tag, word| [Newer { tag, word, since: 2, marks: &[] }];
     let refused = newer("reason", "bad_time");
     assert_eq!(found("bad_time no_room not_lead", "asked done", &refused), Vec::<String>::new());
     assert_eq!(found("no_room not_lead", "asked done found", &newer("step", "found")), Vec::<String>::new());

@@ -26,6 +26,7 @@ pub(crate) struct PerChannel<T> {
     api: T,
     email: T,
     webhook: T,
+    telegram: T,
 }
 
 impl<T> PerChannel<T> {
@@ -35,6 +36,7 @@ impl<T> PerChannel<T> {
             ChannelKind::Api => &self.api,
             ChannelKind::Email => &self.email,
             ChannelKind::Webhook => &self.webhook,
+            ChannelKind::Telegram => &self.telegram,
         }
     }
 
@@ -44,6 +46,7 @@ impl<T> PerChannel<T> {
             ChannelKind::Api => &mut self.api,
             ChannelKind::Email => &mut self.email,
             ChannelKind::Webhook => &mut self.webhook,
+            ChannelKind::Telegram => &mut self.telegram,
         }
     }
 }

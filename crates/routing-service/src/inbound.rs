@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use bus::{Deadline, StreamUsage, TailItem};
 use protocol::ids::{GatewayId, NoticeId};
 use protocol::input::WIRE_VERSION;
-use protocol::{Cause, Input, InputBody, Millis, Record, streams};
+use protocol::{Cause, Input, InputBody, Millis, Record, formats, streams};
 use routing_core::State;
 
 use crate::Role;
@@ -50,6 +50,7 @@ pub(crate) async fn mend(role: &Role, state: &State) -> Result<()> {
         );
     }
     for stray in strays {
+        role.bus.floor().holds(formats::stands_in(&stray.payload));
         tracing::warn!(
             seq = stray.seq,
             "an input stands where the log had passed already: it is published again"

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use bus::{Bus, Objects};
-use protocol::streams;
+use protocol::{formats, streams};
 use routing_core::{SNAPSHOT_VERSION, State};
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +84,9 @@ impl Snapshots {
 
     async fn read(&self, name: &str) -> Result<State> {
         let bytes = self.objects.get(name).await?.context("it is gone")?;
-        let read = tokio::task::spawn_blocking(move || serde_json::from_slice::<Reading>(&bytes)).await??;
+        let read =
+            move || serde_json::from_slice::<Reading>(&bytes).map(|read| (read, formats::needed(&bytes)));
+        let (read, format) = tokio::task::spawn_blocking(read).await??;
         let version = read.version;
         anyhow::ensure!(
             version == SNAPSHOT_VERSION,
@@ -94,6 +96,8 @@ impl Snapshots {
         if record.is_none_or(|record| record.msg_id() != Some(&read.last_id)) {
             return Err(NotOfThisLog.into());
         }
+        // What it was made of stands in the log.
+        self.bus.floor().holds(format);
         Ok(read.state)
     }
 

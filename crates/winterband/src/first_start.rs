@@ -13,14 +13,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bus::{Bucket, Deadline, KvError, places};
+use bus::{Bucket, Bus, Deadline, KvError, Members, places};
 use protocol::config::RoutingConfig;
 use protocol::ids::NoticeId;
 use protocol::input::{ConfigInput, WIRE_VERSION};
 use protocol::policy::{Policy, PolicyInput};
 use protocol::remedy::EmpowermentInput;
 use protocol::signin::{AgentAccount, KeyAccount, agent_key, api_key_key};
-use protocol::{Hash128, Input, InputBody, Millis, SubjectToken, streams};
+use protocol::{Hash128, Input, InputBody, Millis, SubjectToken, formats, streams};
 use serde::{Deserialize, Serialize};
 use service::{Settings, SettingsErrors};
 
@@ -188,14 +188,28 @@ async fn publish_first(shared: &Shared, config: &RoutingConfig) -> Result<()> {
     let id = NoticeId(uuid::Uuid::now_v7());
     let made_at = Millis(shared.kit.clock.unix_ms());
     let body = InputBody::Config(ConfigInput { replaces: None, id, hash, config: Box::new(config.clone()) });
-    let payload = serde_json::to_vec(&Input { v: WIRE_VERSION, made_at, body })?.into();
+    let payload = serde_json::to_vec(&Input { v: WIRE_VERSION, made_at, body })?;
     let subject = boot::subjects(&shared.kit.settings)?.inbound_config();
-    shared
-        .bus
-        .publish_durable(&subject, "first-configuration", payload, Deadline::after(PUBLISH_DEADLINE))
+    let bus = bus_for(&shared.bus, formats::needed(&payload)).await?;
+    let payload = payload.into();
+    bus.publish_durable(&subject, "first-configuration", payload, Deadline::after(PUBLISH_DEADLINE))
         .await
         .context("publish the first configuration")?;
     Ok(())
+}
+
+/// Nothing stands in any log yet that somebody could go on with, so a newer kind need not wait for half a minute until it is known who lives: it is enough
+/// that nobody is seen who reads less. What is written later waits as ever.
+async fn bus_for(bus: &Bus, needs: u8) -> Result<Bus> {
+    if needs <= formats::FIRST {
+        return Ok(bus.clone());
+    }
+    let members = Members::seen(bus).await.context("look who lives")?;
+    let floor = bus::Floor::default();
+    if members.iter().all(|member| member.reads >= needs) {
+        floor.holds(needs);
+    }
+    Ok(bus.clone().with_floor(floor))
 }
 
 /// Only where nothing was ever decided: a policy that was replaced later must not come back.

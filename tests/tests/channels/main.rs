@@ -1,4 +1,5 @@
-//! Channels whose providers send to us and are sent to: a partner's system by signed webhooks, mailboxes on real mail servers.
+//! Channels whose providers send to us and are sent to: a partner's system by signed webhooks, mailboxes on real mail servers,
+//! a bot on a Bot API that remembers what it is told.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -6,6 +7,7 @@
     reason = "a test fails by panicking, and looks only at what it waits for"
 )]
 
+mod botapi;
 mod canary;
 mod customer;
 mod mail;
@@ -13,5 +15,6 @@ mod mailhost;
 mod partner;
 mod seat;
 mod secure;
+mod telegram;
 mod traces;
 mod webhook;

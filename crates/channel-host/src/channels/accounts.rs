@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use channel_email::sign::Key;
+use channel_telegram::{BotToken, OwnWords, SecretToken, Telegram};
 use channel_webhook::{Secrets, Webhook};
 use protocol::channels::{Secrets as SecretTexts, Settings};
 use protocol::{ChannelKind, SubjectToken};
@@ -121,8 +122,10 @@ pub(crate) type Ways = (Arc<dyn Carrier>, Option<Arc<dyn Door>>);
 type Make = fn(&Reader<'_>, &str, toml::Value, &Client) -> anyhow::Result<Ways>;
 
 /// Channels that come and go over HTTP, by the name of their table: a new one is one line.
-const HTTP: [(ChannelKind, Make); 1] =
-    [(ChannelKind::Webhook, |reader, _, table, client| http(client, webhook(reader, table)?))];
+const HTTP: [(ChannelKind, Make); 2] = [
+    (ChannelKind::Webhook, |reader, _, table, client| http(client, webhook(reader, table)?)),
+    (ChannelKind::Telegram, |reader, _, table, client| http(client, telegram(reader, table)?)),
+];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -140,6 +143,42 @@ fn webhook(reader: &Reader<'_>, table: toml::Value) -> anyhow::Result<Webhook> {
         url(&table.url, table.in_the_clear)?,
         Secrets::read(reader.secret(&table.secret)?.reveal())?,
     ))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TelegramTable {
+    token: SecretRef,
+    secret: SecretRef,
+    #[serde(default = "telegram_api")]
+    api: String,
+    #[serde(default)]
+    closing_text: String,
+    #[serde(default)]
+    blocked_text: String,
+}
+
+/// What a customer is told before a silent conversation is closed, unless the account says otherwise.
+const CLOSING_TEXT: &str = "We have not heard from you since our last answer. If everything is settled you need not do anything: we will \
+    close this conversation soon. If it is not, just write to us here.";
+
+fn telegram_api() -> String {
+    channel_telegram::API.to_owned()
+}
+
+fn telegram(reader: &Reader<'_>, table: toml::Value) -> anyhow::Result<Telegram> {
+    let table: TelegramTable = typed(table)?;
+    let token = BotToken::read(reader.secret(&table.token)?.reveal())?;
+    let secret = SecretToken::read(reader.secret(&table.secret)?.reveal())?;
+    let api = url(table.api.trim_end_matches('/'), false).map_err(|error| anyhow::anyhow!("api: {error}"))?;
+    // The path of each call is put behind it.
+    anyhow::ensure!(!api.contains(['?', '#']), "api: use https://host, without ? and #");
+    let or = |said: String, usual: &str| if said.is_empty() { usual.to_owned() } else { said };
+    let own = OwnWords {
+        closing: or(table.closing_text, CLOSING_TEXT),
+        blocked: or(table.blocked_text, mail::BLOCKED_TEXT),
+    };
+    Ok(Telegram::new(api, token, secret, own))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "every way of making an account may fail")]
@@ -219,7 +258,7 @@ fn read(text: &str, reader: &Reader<'_>, making: &Making) -> anyhow::Result<Vec<
     let tables: BTreeMap<String, Vec<toml::Table>> = toml::from_str(text).map_err(|error| {
         let line =
             error.span().map_or(0, |span| text.get(..span.start).map_or(0, |before| before.lines().count()));
-        anyhow::anyhow!("line {line}: expected [[webhook]] or [[email]] with keys and values")
+        anyhow::anyhow!("line {line}: expected [[webhook]], [[email]] or [[telegram]] with keys and values")
     })?;
     let (mut accounts, mut faults) = (BTreeMap::new(), Vec::new());
     for (channel, tables) in tables {
@@ -254,7 +293,7 @@ fn account(
     let kind = match made {
         Some((kind, _)) => *kind,
         None if channel == ChannelKind::Email.as_str() => ChannelKind::Email,
-        None => bail!("no such channel: use webhook or email"),
+        None => bail!("no such channel: use webhook, email or telegram"),
     };
     let name = table.remove("account").context("account is missing: the name it has in routing.toml")?;
     let name = SubjectToken::new(name.as_str().unwrap_or_default())

@@ -67,7 +67,7 @@ impl Canaries {
 fn adapter(channels: &Channels, key: &AccountKey) -> Option<Http<Webhook>> {
     let AccountKey { channel, account } = key;
     match channel {
-        ChannelKind::Webhook | ChannelKind::Email => {
+        ChannelKind::Webhook | ChannelKind::Email | ChannelKind::Telegram => {
             let secret = channels.intake.hasher.canary_key(*channel, account);
             let secrets = Secrets::read(&written(&secret)).ok()?;
             let canaries = &channels.canaries;

@@ -5,7 +5,12 @@ use std::time::Duration;
 use axum::http::Request;
 use axum::http::header::RETRY_AFTER;
 use bytes::Bytes;
-use channel::{Adapter, EntryKind, HttpAnswer, HttpRequest, Outbound, Parsed, Raw, Rejected, Verdict};
+pub use channel::Finding;
+use channel::limits::FILE_BYTES_MAX;
+use channel::{
+    Adapter, EntryKind, Fetch, HttpAnswer, HttpMethod, HttpRequest, Outbound, Parsed, Raw, Rejected, Remote,
+    Verdict,
+};
 use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -23,6 +28,14 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// What is kept of an answer, bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Most requests by which one file is fetched.
+const FETCH_STEPS_MAX: usize = 5;
+/// Pauses before a further part of an entry is handed over again.
+const PART_AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+/// Longest that a provider may have a further part wait: what is longer is for a person to look at.
+const PART_WAITS_MAX: Duration = Duration::from_secs(60);
+/// A line that is slower than this is one on which nobody waits, bytes a second.
+const SLOWEST_LINE: u64 = 50_000;
 
 /// The way out of one account.
 pub(crate) trait Carrier: Send + Sync {
@@ -49,6 +62,11 @@ pub(crate) trait Carrier: Send + Sync {
         Box::pin(std::future::ready(None))
     }
 
+    /// Whether [`Carrier::check`] asks the provider alone, so that it may be made every minute.
+    fn checks_provider(&self) -> bool {
+        false
+    }
+
     /// Tries the credentials without sending anybody anything; a line for each thing tried.
     fn check(&self, now: Millis) -> BoxFuture<'_, Vec<Finding>>;
 }
@@ -64,19 +82,27 @@ pub(crate) enum ToItself {
     NotOffered(String),
 }
 
-/// What a check found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// What was tried.
-    pub what: String,
-    /// What came of it; an error says what to do.
-    pub found: Result<String, String>,
-}
-
 /// The way in of one account, for what is posted to it.
 pub(crate) trait Door: Send + Sync {
     /// Reads a request after making sure whose it is.
     fn receive(&self, raw: &Raw<'_>, now: Millis) -> Result<Vec<Result<Parsed<()>, Rejected>>, Rejected>;
+
+    /// What a request is answered with once all of it is taken; `None`: how much was taken.
+    fn acknowledge(&self, raw: &Raw<'_>) -> Option<Vec<u8>>;
+
+    /// Fetches a file of a message.
+    fn fetch<'a>(&'a self, file: &'a Remote) -> BoxFuture<'a, Fetched>;
+}
+
+/// What came of fetching a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fetched {
+    /// Its bytes.
+    Bytes(Vec<u8>),
+    /// It can never be fetched, for this reason.
+    Gone(&'static str),
+    /// Not now.
+    Later,
 }
 
 /// An adapter whose provider speaks HTTP.
@@ -88,6 +114,35 @@ pub(crate) struct Http<A> {
 impl<A> Http<A> {
     pub(crate) fn new(adapter: A, client: Client) -> Self {
         Self { adapter, client }
+    }
+}
+
+impl<A> Http<A>
+where
+    A: Adapter<Sending = HttpRequest, Answer = HttpAnswer> + Send + Sync,
+{
+    async fn hand_over(&self, mut request: HttpRequest, above: &Above<'_>) -> Verdict {
+        let mut span = above.post(&request.url);
+        // The signature is over the body: a header more breaks nothing.
+        request.headers.extend(span.context().iter().flat_map(TraceContext::headers));
+        let answer = self.client.send(request).await;
+        answered(&mut span, &answer);
+        self.adapter.judge(&answer)
+    }
+
+    /// Hands over a further part of an entry, waiting where the provider has us wait; whether it has it.
+    async fn follow(&self, part: HttpRequest, above: &Above<'_>) -> bool {
+        for pause in PART_AGAIN {
+            match self.hand_over(part.clone(), above).await {
+                Verdict::Accepted { .. } => return true,
+                Verdict::Retry { after_ms, .. } => {
+                    let asked = after_ms.map_or(pause, Duration::from_millis);
+                    tokio::time::sleep(asked.min(PART_WAITS_MAX)).await;
+                }
+                Verdict::Failed { .. } | Verdict::Unknown { .. } => return false,
+            }
+        }
+        matches!(self.hand_over(part, above).await, Verdict::Accepted { .. })
     }
 }
 
@@ -104,46 +159,38 @@ where
     }
 
     fn files_max(&self) -> Option<u64> {
-        None
+        A::FILES_MAX
+    }
+
+    fn checks_provider(&self) -> bool {
+        A::PROBES_PROVIDER
     }
 
     fn send<'a>(&'a self, outbound: &'a Outbound<'a>, above: &'a Above<'a>) -> BoxFuture<'a, Verdict> {
         Box::pin(async move {
-            match self.adapter.render(outbound) {
-                Ok(mut request) => {
-                    let mut span = above.post(&request.url);
-                    // The signature is over the body: a header more breaks nothing.
-                    request.headers.extend(span.context().iter().flat_map(TraceContext::headers));
-                    let answer = self.client.post(request).await;
-                    answered(&mut span, &answer);
-                    self.adapter.judge(&answer)
-                }
-                Err(unsendable) => Verdict::Failed { reason: unsendable.reason },
+            let mut request = match self.adapter.render(outbound) {
+                Ok(request) => request,
+                Err(unsendable) => return Verdict::Failed { reason: unsendable.reason },
+            };
+            let rest = std::mem::take(&mut request.then);
+            let first = self.hand_over(request, above).await;
+            if !matches!(first, Verdict::Accepted { .. }) {
+                return first;
             }
+            for part in rest {
+                if !self.follow(part, above).await {
+                    // What is there cannot be called back, and the whole again would be twice.
+                    return Verdict::Unknown { reason: "in_part" };
+                }
+            }
+            first
         })
     }
 
     fn check(&self, now: Millis) -> BoxFuture<'_, Vec<Finding>> {
         Box::pin(async move {
             let Some(request) = self.adapter.probe(now) else { return Vec::new() };
-            let what = "send a signed ping".to_owned();
-            let answer = self.client.post(request).await;
-            let found = match &answer {
-                HttpAnswer::Status { status, .. } if (200..300).contains(status) => {
-                    Ok(format!("answered {status}"))
-                }
-                HttpAnswer::Status { status: 401 | 403, .. } => {
-                    Err("it does not take our signature: compare the secret on both sides".to_owned())
-                }
-                HttpAnswer::Status { status, .. } => Err(format!(
-                    "it answered {status}: look at the url, and whether it takes events of type ping"
-                )),
-                HttpAnswer::NoAnswer => Err("it did not answer in time: look at its own log".to_owned()),
-                HttpAnswer::Unreachable => {
-                    Err("nobody is there: look at the url, its certificate, and the way there".to_owned())
-                }
-            };
-            vec![Finding { what, found }]
+            self.adapter.findings(&self.client.send(request).await)
         })
     }
 }
@@ -158,9 +205,32 @@ where
             Parsed::Message(message) => Parsed::Message(message),
             Parsed::Status(status) => Parsed::Status(status),
             Parsed::Echo { provider_id } => Parsed::Echo { provider_id },
+            Parsed::Left { identity, provider_id, at } => Parsed::Left { identity, provider_id, at },
             Parsed::Signal(_) => Parsed::Signal(()),
         };
         Ok(self.adapter.parse(raw).into_iter().map(|one| one.map(without_signal)).collect())
+    }
+
+    fn acknowledge(&self, raw: &Raw<'_>) -> Option<Vec<u8>> {
+        self.adapter.acknowledge(raw)
+    }
+
+    fn fetch<'a>(&'a self, file: &'a Remote) -> BoxFuture<'a, Fetched> {
+        Box::pin(async move {
+            let mut answers = Vec::new();
+            while answers.len() < FETCH_STEPS_MAX {
+                match self.adapter.fetch(file, &answers) {
+                    Fetch::Ask(request) => answers.push(self.client.fetch(request).await),
+                    Fetch::Got => {
+                        let Some(HttpAnswer::Status { body, .. }) = answers.pop() else { break };
+                        return Fetched::Bytes(body);
+                    }
+                    Fetch::Gone { reason } => return Fetched::Gone(reason),
+                    Fetch::Later => return Fetched::Later,
+                }
+            }
+            Fetched::Gone("not_found")
+        })
     }
 }
 
@@ -192,8 +262,24 @@ impl Client {
         Ok(Self { client: legacy::Client::builder(TokioExecutor::new()).build(connector), within })
     }
 
-    pub(crate) async fn post(&self, request: HttpRequest) -> HttpAnswer {
-        let mut sent = Request::post(request.url);
+    /// Says something to a provider; what it answers is kept in part.
+    pub(crate) async fn send(&self, request: HttpRequest) -> HttpAnswer {
+        // The status says it all; what stands below is for a person, and may be missing.
+        self.exchange(request, ANSWER_BYTES_MAX, true).await
+    }
+
+    /// Fetches a file: its bytes are whole, or there was no answer.
+    pub(crate) async fn fetch(&self, request: HttpRequest) -> HttpAnswer {
+        self.exchange(request, FILE_BYTES_MAX, false).await
+    }
+
+    async fn exchange(&self, request: HttpRequest, bytes_max: usize, may_be_cut: bool) -> HttpAnswer {
+        let bytes = u64::try_from(request.body.len()).unwrap_or(u64::MAX);
+        let within = self.within + Duration::from_secs(bytes / SLOWEST_LINE);
+        let mut sent = match request.method {
+            HttpMethod::Get => Request::get(request.url),
+            HttpMethod::Post => Request::post(request.url),
+        };
         for (name, value) in request.headers {
             sent = sent.header(name, value);
         }
@@ -201,7 +287,7 @@ impl Client {
         let Ok(sent) = sent.body(Full::new(Bytes::from(request.body))) else {
             return HttpAnswer::Unreachable;
         };
-        let answer = match tokio::time::timeout(self.within, self.client.request(sent)).await {
+        let answer = match tokio::time::timeout(within, self.client.request(sent)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) if error.is_connect() => return HttpAnswer::Unreachable,
             Ok(Err(_)) | Err(_) => return HttpAnswer::NoAnswer,
@@ -209,10 +295,13 @@ impl Client {
         let status = answer.status().as_u16();
         let seconds =
             answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        // The status says it all; what stands below is for a person, and may be missing.
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect();
+        let body = Limited::new(answer.into_body(), bytes_max).collect();
         let body = tokio::time::timeout(self.within, body).await.ok().and_then(Result::ok);
-        let body = body.map(|body| body.to_bytes().to_vec()).unwrap_or_default();
+        let body = match body {
+            Some(body) => body.to_bytes().to_vec(),
+            None if may_be_cut => Vec::new(),
+            None => return HttpAnswer::NoAnswer,
+        };
         HttpAnswer::Status {
             status,
             retry_after_ms: seconds.map(|seconds| seconds.saturating_mul(1000)),

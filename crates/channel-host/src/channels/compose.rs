@@ -1,6 +1,6 @@
 //! What an entry needs to go out: its words, to whom, in answer to what; read from the log again and opened.
 
-use bus::{FileError, UnsealError};
+use bus::{FileError, UnsealError, file_pixels};
 use bytes::Bytes;
 use channel::{Attached, Content, Correspondent};
 use protocol::content::{Attachment, Sealed};
@@ -104,7 +104,8 @@ pub(super) struct File {
 
 impl File {
     pub(super) fn attached(&self) -> Attached<'_> {
-        Attached { file: &self.file, bytes: &self.bytes, url: &self.url }
+        let pixels = file_pixels::size_of(&self.bytes, &self.file.media_type);
+        Attached { file: &self.file, bytes: &self.bytes, url: &self.url, pixels }
     }
 }
 

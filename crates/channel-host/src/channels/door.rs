@@ -7,14 +7,14 @@ use std::time::{Duration, SystemTime};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest as _, Path, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bus::{Deadline, PublishError, RoomLevel};
 use channel::{Fate, Inbound, Parsed, Raw, Rejected, Status, StatusOf};
 use channel_email::place_id;
 use protocol::delivery::Delivery;
-use protocol::input::{MessageThread, WIRE_VERSION};
-use protocol::{IdentityId, MessageId};
+use protocol::input::{InputBody, MessageThread, WIRE_VERSION};
+use protocol::{IdentityId, MessageId, NoticeId};
 use serde::Serialize;
 use service::Problem;
 use service::rate::RetryAfter;
@@ -25,7 +25,8 @@ use uuid::Uuid;
 
 use crate::channels::book::{ADDRESS_UNKNOWN, AccountKey, Place, RECIPIENT_UNKNOWN};
 use crate::channels::canary::Tried;
-use crate::channels::{Channels, canary};
+use crate::channels::carrier::Door;
+use crate::channels::{Channels, canary, fetch};
 use crate::door::Seat;
 use crate::intake::{NotTaken, Said};
 use crate::limits::{PUBLISH_WITHIN, REQUEST_TURN_WITHIN, REQUEST_WITHIN};
@@ -36,6 +37,8 @@ const STATUS_WAITS: Duration = Duration::from_secs(5);
 pub(super) const STATUSES_WAIT_MAX: usize = 16;
 /// How often it looks meanwhile.
 const STATUS_LOOKS_EVERY: Duration = Duration::from_millis(100);
+/// How old the news may be that a customer is gone.
+const LEFT_FRESH_MS: u64 = 20_000;
 /// When the same may be sent again.
 const COME_BACK_AFTER: RetryAfter = RetryAfter(Duration::from_secs(5));
 
@@ -52,6 +55,14 @@ struct Answer {
     parked: u32,
 }
 
+/// What whoever sent a request is answered.
+enum Answered {
+    /// How much was taken.
+    Count(Answer),
+    /// What their provider wants to hear.
+    Words(Vec<u8>),
+}
+
 pub(super) async fn receive(
     State(channels): State<Arc<Channels>>,
     Path((channel, name)): Path<(String, String)>,
@@ -62,7 +73,10 @@ pub(super) async fn receive(
         Err(problem) => Err(problem),
     };
     match taken {
-        Ok(answer) => (StatusCode::ACCEPTED, Json(answer)).into_response(),
+        Ok(Answered::Count(answer)) => (StatusCode::ACCEPTED, Json(answer)).into_response(),
+        Ok(Answered::Words(words)) => {
+            (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], words).into_response()
+        }
         Err(problem) => refuse(&channels, &channel, problem),
     }
 }
@@ -91,7 +105,7 @@ fn refuse(channels: &Channels, channel: &str, problem: Problem) -> Response {
     problem.into_response()
 }
 
-async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result<Answer, Problem> {
+async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result<Answered, Problem> {
     let since = SystemTime::now();
     let door = channels.accounts.get(key).and_then(|account| account.door.clone());
     // Nothing is read for who does not sit: anybody can send, and what comes is kept until it is known to be a provider's.
@@ -104,7 +118,7 @@ async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
     let raw = Raw { headers: &headers, body: &body };
-    let Some(door) = door else { return tried(channels, key, &raw).await };
+    let Some(door) = door else { return tried(channels, key, &raw).await.map(Answered::Count) };
     let received = door.receive(&raw, channels.now());
     let of_canary = if received.is_err() { canary::receive(channels, key, &raw) } else { None };
     // What we say ourselves is no sign of the other side.
@@ -116,15 +130,33 @@ async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result
         };
         Problem::new(status, rejected.code, "the request is not known to be yours", rejected.words)
     })?;
+    if !is_theirs {
+        provider_fits(channels, key).await?;
+    }
     // Only now: who is not known begins no trace.
     let mut span = channels.intake.traced.request(ROUTE, raw.headers, since);
-    let taken = take_items(channels, key, items, &body, span.context().as_ref()).await;
+    let taken = take_items(channels, key, items, &body, Some(&*door), span.context().as_ref()).await;
     let status = taken.as_ref().map_or_else(|problem| problem.status, |_| StatusCode::ACCEPTED);
     note(&mut span, status);
     if is_theirs && taken.is_ok() {
         channels.standings.heard(key, channels.now());
     }
-    taken
+    let words = door.acknowledge(&raw).filter(|_| is_theirs);
+    taken.map(|answer| words.map_or(Answered::Count(answer), Answered::Words))
+}
+
+/// What a canary customer posts comes from ourselves and says nothing of the provider: where that can be asked, it is.
+async fn provider_fits(channels: &Channels, key: &AccountKey) -> Result<(), Problem> {
+    let account = channels.accounts.get(key).filter(|account| account.carrier.checks_provider());
+    let Some(account) = account else { return Ok(()) };
+    let found = account.carrier.check(channels.now()).await;
+    match found.into_iter().find_map(|finding| Some(format!("{}: {}", finding.what, finding.found.err()?))) {
+        None => Ok(()),
+        Some(words) => {
+            let title = "the provider is not set up as it should be, or is away";
+            Err(Problem::new(StatusCode::FAILED_DEPENDENCY, "provider", title, words))
+        }
+    }
 }
 
 /// An account that fetches by itself what comes in is posted to by its canary customer alone, who has it tried.
@@ -133,7 +165,7 @@ async fn tried(channels: &Channels, key: &AccountKey, raw: &Raw<'_>) -> Result<A
         return Err(nothing_posted(raw));
     };
     match canary::try_mail(channels, key, &items).await {
-        Tried::LetIn => take_items(channels, key, items, raw.body, None).await,
+        Tried::LetIn => take_items(channels, key, items, raw.body, None, None).await,
         Tried::Mailed => Ok(Answer { taken: 1, parked: 0 }),
         Tried::NotRead => {
             let title = "a mailbox is not read";
@@ -174,6 +206,7 @@ async fn take_items(
     key: &AccountKey,
     items: Vec<Result<Parsed<()>, Rejected>>,
     body: &[u8],
+    door: Option<&dyn Door>,
     trace: Option<&TraceContext>,
 ) -> Result<Answer, Problem> {
     let mut answer = Answer::default();
@@ -183,11 +216,18 @@ async fn take_items(
         match item {
             Ok(Parsed::Message(inbound)) => {
                 has_room(channels)?;
-                message(channels, key, inbound, trace).await.map_err(not_now)?;
+                message(channels, key, *inbound, door, trace).await.map_err(not_now)?;
                 answer.taken += 1;
             }
             Ok(Parsed::Status(status)) => {
                 self::status(channels, key, &status, None, patience).await.map_err(not_now)?;
+                answer.taken += 1;
+            }
+            Ok(Parsed::Left { identity, provider_id, at }) => {
+                // Told late it may have been overtaken by what they wrote when they were back; whoever answers them is told by the send.
+                if channels.now().since(at) < LEFT_FRESH_MS {
+                    left(channels, key, &identity, &provider_id).await.map_err(not_now)?;
+                }
                 answer.taken += 1;
             }
             Ok(Parsed::Echo { .. } | Parsed::Signal(())) => answer.taken += 1,
@@ -255,6 +295,7 @@ async fn message(
     channels: &Channels,
     key: &AccountKey,
     mut inbound: Inbound,
+    door: Option<&dyn Door>,
     trace: Option<&TraceContext>,
 ) -> Result<(), NotTaken> {
     let AccountKey { channel, account } = key;
@@ -267,17 +308,32 @@ async fn message(
         Box::new(MessageThread { id, aliases: Vec::new() })
     });
     inbound.content.identity = Some(who);
+    if let Some(door) = door.filter(|_| !inbound.files.is_empty()) {
+        let message = channels.intake.hasher.provider_id(*channel, account, &inbound.provider_id);
+        fetch::attach(channels, door, identity, message, &mut inbound).await?;
+    }
     let said = Said {
         channel: *channel,
         account,
         identity,
         message: inbound.message.unwrap_or_else(|| MessageId(Uuid::now_v7())),
-        language: None,
+        language: inbound.language,
         thread,
         inbound: &inbound,
         trace: trace.cloned(),
     };
     channels.intake.say(said).await.map(drop)
+}
+
+/// A customer cannot be written to any more: whoever waits for them is told.
+async fn left(channels: &Channels, key: &AccountKey, who: &str, provider_id: &str) -> Result<(), NotTaken> {
+    let AccountKey { channel, account } = key;
+    let identity = channels.intake.hasher.identity(*channel, account.as_str(), who);
+    // The same leaving is the same, however often it is told.
+    let hash = channels.intake.hasher.provider_id(*channel, account, &format!("left {provider_id}"));
+    let id = NoticeId(Uuid::from_bytes(hash.0));
+    let subject = channels.intake.subjects.inbound_message(*channel, account);
+    channels.intake.send(&subject, &id.to_string(), InputBody::CustomerLeft { id, identity }).await.map(drop)
 }
 
 /// How long a status may wait for its message, and where.

@@ -25,7 +25,7 @@ pub(super) use looked::{Looked, follow, is_read};
 pub(super) use mailbox::run;
 
 /// What a customer is told unless the account says otherwise.
-const BLOCKED_TEXT: &str = "We will not read what you write to us until {until}.";
+pub(super) const BLOCKED_TEXT: &str = "We will not read what you write to us until {until}.";
 const CLOSING_TEXT: &str = "We have not heard from you since our last answer. If everything is settled you need not do \
     anything: we will close this conversation soon. If it is not, just answer this mail.";
 /// Largest mail that goes out unless the account says otherwise, bytes as sent.

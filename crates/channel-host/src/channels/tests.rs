@@ -18,7 +18,7 @@ use protocol::{AgentId, ContactId, Hash128, MessageId};
 use service::{Clock, Drain, Health, Metrics, Settings};
 
 use super::accounts::{Account, Common};
-use super::carrier::{Carrier, Door};
+use super::carrier::{Carrier, Door, Fetched};
 use super::*;
 use crate::traced::Above;
 
@@ -75,6 +75,14 @@ impl Door for Open {
         _: Millis,
     ) -> Result<Vec<Result<channel::Parsed<()>, channel::Rejected>>, channel::Rejected> {
         Ok(Vec::new())
+    }
+
+    fn acknowledge(&self, _: &channel::Raw<'_>) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn fetch<'a>(&'a self, _: &'a channel::Remote) -> BoxFuture<'a, Fetched> {
+        Box::pin(async { Fetched::Gone("no_files") })
     }
 }
 
@@ -158,6 +166,7 @@ async fn channels(
         grown: Mutex::default(),
         wake: Notify::new(),
         request_seats: Seats::new(1, 2),
+        fetches: fetch::Fetches::default(),
         canaries: canary::Canaries::new(None, Client::new(ANSWER_WITHIN).unwrap()),
         status_seats: Semaphore::new(1),
         read: watch::Sender::new(Read::default()),

@@ -15,7 +15,7 @@ export type SignalId = string;
 /** Milliseconds since the Unix epoch, by the server's clock. */
 export type Millis = number;
 
-export type ChannelKind = 'web' | 'api' | 'email' | 'webhook';
+export type ChannelKind = 'web' | 'api' | 'email' | 'webhook' | 'telegram';
 export type Presence = 'online' | 'away' | 'offline';
 
 /** Longest text of a reply, note or draft, bytes of UTF-8 (TEXT_BYTES_MAX, NOTE_BYTES_MAX). */
@@ -323,6 +323,17 @@ export interface DeskEntry {
   automatic?: boolean;
   attachments?: Attachment[];
   mail?: MailHead;
+  place?: Place;
+}
+
+/** Where a message of a customer stands among their others, by the ids that its provider gives them. */
+export interface Place {
+  id?: string;
+  /** The message that it is a later wording of. */
+  edits?: string;
+  replies_to?: string;
+  /** What was sent with it as one. */
+  album?: string;
 }
 
 /** A file of a message. */

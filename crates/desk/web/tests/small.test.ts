@@ -3,7 +3,7 @@ import { effortWords, spoken } from '../src/format';
 import { en } from '../src/i18n/en';
 import { nl } from '../src/i18n/nl';
 import { pressOf } from '../src/keys';
-import { rowsOf } from '../src/rows';
+import { keyOf, linksOf, rowsOf } from '../src/rows';
 import { snoozeChoices } from '../src/snooze';
 import { bytesOf, cutToBytes } from '../src/text';
 import { newId, uuid7Of } from '../src/uuid';
@@ -92,5 +92,26 @@ describe('rows', () => {
     expect(rows.map((row) => (row.is === 'entry' ? `${row.entry.seq}${row.isCompact ? '+' : ''}` : row.is))).toEqual([
       'day', '1', '2+', 'day', '3', 'new_contact', '4',
     ]);
+  });
+
+  it('show an album as one, and find what stands in it', () => {
+    const of = (seq: number, text: string, album: string | undefined, over = {}) =>
+      entry(seq, undefined, { text, ...(album === undefined ? {} : { place: { id: `5:${seq}`, album } }), ...over });
+    const rows = rowsOf([of(1, 'Torn', 'a'), of(2, '', 'a'), of(3, '', 'a'), of(4, '', 'b'), of(5, 'a word', 'b'), of(6, '', undefined)]);
+    const changed = entry(3, undefined, { text: '', place: { id: '5:2', edits: '5:2', album: 'a' } });
+    expect(rowsOf([of(1, 'Torn', 'a'), of(2, '', 'a'), changed]).flatMap((row) => (row.is === 'entry' ? [row.entry.seq] : []))).toEqual([1, 3]);
+    const shown = rows.flatMap((row) => (row.is === 'entry' ? [[row.entry.seq, ...row.album.map((one) => one.seq)]] : []));
+    // What has words of its own stands by itself.
+    expect(shown).toEqual([[1, 2, 3], [4], [5], [6]]);
+    expect([keyOf(rows, 1), keyOf(rows, 3), keyOf(rows, 4), keyOf(rows, 9)]).toEqual(['entry-1', 'entry-1', 'entry-4', undefined]);
+    const apart = rowsOf([of(1, 'Torn', 'a'), of(2, '', 'a', { contact: 'con_2_0' })]);
+    expect(apart.flatMap((row) => (row.is === 'entry' ? [row.entry.seq] : []))).toEqual([1, 2]);
+  });
+
+  it('know which message was worded anew, and which one answers which', () => {
+    const first = entry(1, undefined, { place: { id: '5:1' } });
+    const links = linksOf([first, entry(2, undefined, { place: { id: '5:1', edits: '5:1' } }), entry(3, undefined, { place: { id: '5:3', replies_to: '5:1' } }), entry(4)]);
+    expect([...links.edited]).toEqual(['5:1']);
+    expect(links.byId.get('5:1')).toBe(first);
   });
 });

@@ -105,7 +105,7 @@ async fn a_leader_keeps_the_lead_and_waits_for_who_could_not_read_what_it_decide
     let bus = world.bus.clone().with_floor(worker.floor.clone());
     let members = Members::open(&bus, "empowerment", "1").await.unwrap();
     // One that reads nothing of what is written today.
-    let old = Member { role: "desk".into(), version: "0.0.9".into(), reads: 0, at: Millis(1) };
+    let old = Member { role: "desk".into(), version: "0.0.9".into(), reads: 0, at: Millis(1), holds: 0 };
     let rows = bus.ensure_bucket(&places::members()).await.unwrap();
     rows.put("desk.old", serde_json::to_vec(&old).unwrap().into()).await.unwrap();
     members.look().await.unwrap();

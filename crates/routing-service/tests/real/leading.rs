@@ -143,7 +143,8 @@ async fn a_leader_keeps_the_lead_and_waits_for_who_could_not_read_what_it_decide
     world.configure().await;
     world.records_with(1, |event| matches!(event, Event::ConfigApplied)).await;
     // One that reads nothing of what is written today.
-    let old = Member { role: "desk".into(), version: "0.0.9".into(), reads: 0, at: Millis(now_ms()) };
+    let old =
+        Member { role: "desk".into(), version: "0.0.9".into(), reads: 0, at: Millis(now_ms()), holds: 0 };
     let rows = world.bus.ensure_bucket(&places::members()).await.unwrap();
     rows.put("desk.old", serde_json::to_vec(&old).unwrap().into()).await.unwrap();
     let members = Members::open(&world.bus, "routing", "1").await.unwrap();
@@ -166,7 +167,8 @@ async fn a_leader_keeps_the_lead_and_waits_for_who_could_not_read_what_it_decide
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_to_the_lead_waits_with_the_fence_for_who_could_not_read_it() {
     let world = World::with(ROOMY).await;
-    let old = Member { role: "desk".into(), version: "0.0.9".into(), reads: 0, at: Millis(now_ms()) };
+    let old =
+        Member { role: "desk".into(), version: "0.0.9".into(), reads: 0, at: Millis(now_ms()), holds: 0 };
     let rows = world.bus.ensure_bucket(&places::members()).await.unwrap();
     rows.put("desk.old", serde_json::to_vec(&old).unwrap().into()).await.unwrap();
     let members = Members::open(&world.bus, "routing", "1").await.unwrap();

@@ -28,6 +28,9 @@ pub(super) const UNKNOWN_ACCOUNT: &str = "unknown_account";
 /// Its word for one that is set up in a way that cannot be used.
 pub(super) const UNUSABLE_ACCOUNT: &str = "account_unusable";
 
+/// Its word for one whose provider says that something is wrong.
+const PROVIDER: &str = "provider";
+
 /// What it needs to be known again.
 pub(super) struct Webhook {
     origin: String,
@@ -65,6 +68,9 @@ impl Webhook {
         }
         if code == UNUSABLE_ACCOUNT {
             bail!("{}", answer.get("title").and_then(Value::as_str).unwrap_or(code));
+        }
+        if code == PROVIDER {
+            bail!("{}", answer.get("detail").and_then(Value::as_str).unwrap_or(code));
         }
         if status.is_success() || status.is_server_error() {
             progress.reached(CanaryHop::Door);
@@ -142,7 +148,7 @@ fn message_in(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Option<MessageId> {
-    let posted = [ChannelKind::Webhook, ChannelKind::Email];
+    let posted = [ChannelKind::Webhook, ChannelKind::Email, ChannelKind::Telegram];
     let channel = posted.into_iter().find(|kind| kind.as_str() == channel)?;
     let account = (channel, SubjectToken::new(account).ok()?);
     let header = |name: &str| headers.get(name)?.to_str().ok();

@@ -99,7 +99,7 @@ pub(crate) async fn enrol_bot(endpoint: &Endpoint, name: &SubjectToken) -> anyho
     config.agents.push(Agent {
         title: title(name),
         queues: config.queues.iter().map(|queue| queue.name.clone()).collect(),
-        capacity: ChannelKind::ALL.map(|kind| (kind, BOT_CAPACITY)).into(),
+        capacity: capacity_of(&config, BOT_CAPACITY),
         bot: true,
         ..Agent::new(AgentId(uuid::Uuid::now_v7()), name.clone())
     });
@@ -131,7 +131,7 @@ fn put_in(
         config.queues.iter().map(|queue| queue.name.clone()).collect();
     let skills: BTreeMap<_, _> =
         config.skills.iter().map(|skill| (skill.name.clone(), SkillLevel::HIGHEST)).collect();
-    let capacity: BTreeMap<_, _> = ChannelKind::ALL.map(|kind| (kind, capacity)).into();
+    let capacity = capacity_of(config, capacity);
     let mut places: BTreeMap<_, _> =
         config.agents.iter().enumerate().map(|(place, agent)| (agent.name.clone(), place)).collect();
     let mut has_changed = false;
@@ -158,6 +158,13 @@ fn put_in(
     has_changed
 }
 
+/// So many contacts of each channel that every build knows, and of each by which something comes here: the word of another would need a format that not
+/// everybody reads.
+fn capacity_of(config: &RoutingConfig, each: u16) -> BTreeMap<ChannelKind, u16> {
+    let always = [ChannelKind::Web, ChannelKind::Api, ChannelKind::Email, ChannelKind::Webhook];
+    config.accounts.iter().map(|account| account.channel).chain(always).map(|kind| (kind, each)).collect()
+}
+
 /// What customers read: the name, with a capital.
 fn title(name: &SubjectToken) -> String {
     let mut letters = name.as_str().chars();
@@ -178,7 +185,7 @@ fn members(config: &RoutingConfig, names: &[SubjectToken]) -> anyhow::Result<Vec
 
 #[cfg(test)]
 mod tests {
-    use protocol::config::{Queue, Skill};
+    use protocol::config::{Account, Queue, Skill};
 
     use super::*;
 
@@ -189,7 +196,16 @@ mod tests {
     fn config() -> RoutingConfig {
         let queue = |name: &str| Queue { title: name.to_owned(), offer_ms: 1, ..Queue::new(token(name)) };
         let skills = vec![Skill { name: token("magic"), title: "Magic".to_owned() }];
-        RoutingConfig { queues: vec![queue("a"), queue("b")], skills, ..RoutingConfig::default() }
+        let account = Account {
+            channel: ChannelKind::Telegram,
+            name: token("bot"),
+            title: "Bot".to_owned(),
+            queue: token("a"),
+            priority: 1,
+            practice: false,
+        };
+        let queues = vec![queue("a"), queue("b")];
+        RoutingConfig { queues, skills, accounts: vec![account], ..RoutingConfig::default() }
     }
 
     #[test]
@@ -206,11 +222,9 @@ mod tests {
         let first = config.agents[0].clone();
         assert_eq!((first.name.as_str(), first.title.as_str()), ("sim-001", "Sim 001"));
         assert_eq!((first.queues.len(), first.skills[&token("magic")]), (2, SkillLevel::HIGHEST));
-        assert_eq!(
-            first.capacity,
-            ChannelKind::ALL.map(|channel| (channel, 3)).into(),
-            "every channel there is an account of"
-        );
+        assert_eq!(first.capacity, ChannelKind::ALL.map(|channel| (channel, 3)).into());
+        let without = capacity_of(&RoutingConfig::default(), 3);
+        assert!(!without.contains_key(&ChannelKind::Telegram), "no account of it");
         assert!(put_in(&mut config, &names("sim", 3).unwrap(), 4, &mut new_id));
         assert_eq!(config.agents.len(), 3);
         assert_eq!(config.agents[0].id, first.id);

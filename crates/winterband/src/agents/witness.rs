@@ -196,6 +196,7 @@ mod tests {
             automatic: false,
             attachments: Vec::new(),
             mail: None,
+            place: None,
         }
     }
 

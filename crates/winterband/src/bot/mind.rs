@@ -156,6 +156,7 @@ mod tests {
             automatic: false,
             attachments: Vec::new(),
             mail: None,
+            place: None,
         }
     }
 

@@ -181,7 +181,7 @@ fn canary_advice(hop: CanaryHop, channel: ChannelKind) -> String {
     let role = match channel {
         ChannelKind::Web => "chat",
         ChannelKind::Api => "api",
-        ChannelKind::Webhook | ChannelKind::Email => "channels",
+        ChannelKind::Webhook | ChannelKind::Email | ChannelKind::Telegram => "channels",
     };
     match hop {
         CanaryHop::Door if channel == ChannelKind::Email => {

@@ -62,6 +62,7 @@ fn prepare(subjects: &Subjects) -> Rights {
         .makes_streams()
         .writes_bucket(ACCOUNTS)
         .writes_bucket(KEYS_BUCKET)
+        .reads_bucket(MEMBERS)
         .writes(&subjects.inbound_config())
         .writes(&subjects.inbound_empowerment())
 }
@@ -184,7 +185,7 @@ fn chat(rights: Rights, subjects: &Subjects) -> Rights {
 
 fn channels(rights: Rights, subjects: &Subjects) -> Rights {
     let rights = [CURSORS, KEYS_BUCKET].into_iter().fold(rights, Rights::writes_bucket);
-    let rights = ["account.email.*", "account.webhook.*", "published.channels"]
+    let rights = ["account.email.*", "account.webhook.*", "account.telegram.*", "published.channels"]
         .into_iter()
         .fold(rights, |rights, key| rights.writes_keys(CHANNELS, key));
     rights

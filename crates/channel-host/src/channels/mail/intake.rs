@@ -78,14 +78,14 @@ pub(super) async fn take(
         Parsed::Message(mut inbound) => {
             let head = inbound.content.mail.get_or_insert_with(|| Box::new(MailHead::default()));
             head.is_cut |= is_cut;
-            message(channels, key, mailbox, sorted.mail, inbound, &raw).await?;
+            message(channels, key, mailbox, sorted.mail, *inbound, &raw).await?;
         }
         Parsed::Status(told) => {
             let gone = gone(&channels.intake.hasher, sorted.mail.as_ref());
             status(channels, key, &told, Some(&gone), Patience::alone()).await?;
         }
-        // Our own words came back: a copy to ourselves, a list, a loop.
-        Parsed::Echo { .. } => {
+        // Our own words came back: a copy to ourselves, a list, a loop. No mail says that its customer is gone.
+        Parsed::Echo { .. } | Parsed::Left { .. } => {
             channels.intake.kit.metrics.duplicates_total.inc([key.channel.as_str()]);
         }
         Parsed::Signal(never) => match never {},

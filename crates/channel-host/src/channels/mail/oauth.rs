@@ -132,12 +132,9 @@ impl OAuth {
         }
         let fields: Vec<String> =
             form.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-        let request = HttpRequest {
-            url: self.token_url.clone(),
-            headers: vec![("content-type", "application/x-www-form-urlencoded".to_owned())],
-            body: fields.join("&").into_bytes(),
-        };
-        match self.client.post(request).await {
+        let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
+        let request = HttpRequest::post(self.token_url.clone(), headers, fields.join("&").into_bytes());
+        match self.client.send(request).await {
             HttpAnswer::Status { status: 200, body, .. } => {
                 serde_json::from_slice(&body).map_err(|_| NoToken::Away("its answer has no access_token"))
             }

@@ -167,7 +167,7 @@ export const en = {
     find: 'Find a colleague',
   },
 
-  channel: { web: 'Web chat', api: 'Message', email: 'Mail', webhook: 'Webhook' } satisfies Record<ChannelKind, string>,
+  channel: { web: 'Web chat', api: 'Message', email: 'Mail', webhook: 'Webhook', telegram: 'Telegram' } satisfies Record<ChannelKind, string>,
 
   account,
   admin,
@@ -210,6 +210,9 @@ export const en = {
     botAuthor: (who: string) => `${who} · automatic assistant`,
     suggestion: (who: string) => `${who} · suggestion, not sent`,
     useSuggestion: 'Insert',
+    edit: 'Another wording of an earlier message',
+    editedLater: 'The customer changed this later',
+    answers: (words: string) => `In answer to: ${words}`,
     handOver: {
       stalled: 'did not answer in time, people have it',
       failed: 'could not go on, people have it',

@@ -167,7 +167,7 @@ export const nl: Texts = {
     find: 'Zoek een collega',
   },
 
-  channel: { web: 'Webchat', api: 'Bericht', email: 'Mail', webhook: 'Webhook' },
+  channel: { web: 'Webchat', api: 'Bericht', email: 'Mail', webhook: 'Webhook', telegram: 'Telegram' },
 
   account,
   admin,
@@ -210,6 +210,9 @@ export const nl: Texts = {
     botAuthor: (who) => `${who} · automatische assistent`,
     suggestion: (who) => `${who} · voorstel, niet verstuurd`,
     useSuggestion: 'Invoegen',
+    edit: 'Een andere verwoording van een eerder bericht',
+    editedLater: 'De klant veranderde dit later',
+    answers: (words: string) => `In antwoord op: ${words}`,
     handOver: {
       stalled: 'antwoordde niet op tijd, mensen hebben het',
       failed: 'kon niet verder, mensen hebben het',

@@ -224,6 +224,7 @@ fn entry(seq: u64, kind: EntryKind) -> DeskEntry {
         automatic: false,
         attachments: Vec::new(),
         mail: None,
+        place: None,
     }
 }
 
