@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use protocol::input::{CustomerMessage, WIRE_VERSION};
+use protocol::formats::READS;
+use protocol::input::CustomerMessage;
 use protocol::parked::DismissReason;
 use protocol::record::ParkReason;
 use protocol::streams::CONTACTS;
@@ -88,7 +89,7 @@ async fn what_cannot_be_replayed_stays_and_says_what_to_do() {
     let house = House::open().await;
     let (seq, input) = came_in(&house, "m-1").await;
     let mut later = serde_json::to_value(&input).unwrap();
-    later["v"] = (WIRE_VERSION + 1).into();
+    later["v"] = (READS + 1).into();
     let house_config = house.inputs().await[0].clone();
     let cases = [
         (ParkReason::LaterVersion, later.to_string().into_bytes(), "later_version"),

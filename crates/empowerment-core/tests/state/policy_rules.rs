@@ -1,7 +1,8 @@
 //! A new policy replaces the old one as a whole, while remedies and commands go on; commands and inputs are taken once.
 
 use empowerment_core::{AlreadyConsumed, ApplyError, State, apply, timer, transition};
-use protocol::input::{REPLACES, WIRE_VERSION};
+use protocol::formats::READS;
+use protocol::input::REPLACES;
 use protocol::limits::{CLOCK_SKEW_MS_MAX, COMMAND_AGE_MS_MAX};
 use protocol::remedies::{RemedyEvent, RemedyOutcome, RemedyRefusal, TellWhat};
 use protocol::remedy::{Claim, RemedyCommand, RemedyKind};
@@ -163,8 +164,8 @@ fn a_gap_a_later_version_and_a_record_that_does_not_fit_are_not_applied() {
     let mut state = State::new();
     assert_eq!(apply(&mut state, 2, given), Err(ApplyError::Gap { last: 0, found: 2 }));
     let mut later = policy.clone();
-    later.v = WIRE_VERSION + 1;
-    let found = WIRE_VERSION + 1;
+    later.v = READS + 1;
+    let found = READS + 1;
     assert_eq!(apply(&mut state, 1, &later), Err(ApplyError::LaterVersion { seq: 1, found }));
     let mut strange = policy.clone();
     strange.events = vec![RemedyEvent::Ordered { remedy: protocol::RemedyId { log_seq: 9, n: 0 } }];

@@ -1,6 +1,7 @@
 //! Once, for as long as it may come again.
 
 use expect_test::expect;
+use protocol::formats::READS;
 use protocol::input::{InputBody, WIRE_VERSION};
 use protocol::record::{Cause, Event};
 use protocol::time::DAY_MS;
@@ -162,7 +163,7 @@ fn a_notice_happens_once() {
 fn a_later_version_is_parked() {
     let mut floor = Floor::of([agent("ada")]);
     let body = InputBody::Message(floor.message("carl", ChannelKind::Web, "shop", None));
-    let input = Input { v: WIRE_VERSION + 1, made_at: Millis(0), body };
+    let input = Input { v: READS + 1, made_at: Millis(0), body };
     let seq = floor.next_inbound();
     floor.cause(Cause::Input { seq, input }).check(expect![[r#"
         parked later_version

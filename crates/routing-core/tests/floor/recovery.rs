@@ -74,7 +74,7 @@ fn a_record_that_does_not_follow_is_not_applied() {
     apply(&mut follower, 1, &floor.log[0]).unwrap();
     assert_eq!(apply(&mut follower, 1, &floor.log[0]), Err(ApplyError::Gap { last: 1, found: 1 }));
     let mut later = floor.log[1].clone();
-    later.v += 1;
+    later.v = protocol::formats::READS + 1;
     let refused = apply(&mut follower, 2, &later);
     assert_eq!(refused, Err(ApplyError::LaterVersion { seq: 2, found: later.v }));
     apply(&mut follower, 2, &floor.log[1]).unwrap();
