@@ -21,14 +21,14 @@ async fn watched() -> Option<Scene> {
     let host = MailHost::start(&[SUPPORT, ANN]).await?;
     let account = format!("{}poll_every = \"1s\"\n", host.account("support", SUPPORT));
     let mut scene = scene_of(host, &[], &account, &[]).await;
-    let product = &mut scene.product;
-    for (key, value) in [
-        ("watch.look_every", "200ms"),
-        ("canary.every", "500ms"),
-        ("canary.within", "5s"),
-        ("canary.mail_every", "1s"),
-        ("canary.mail_within", "5s"),
-    ] {
+    watches(&mut scene.product, &[("canary.mail_every", "1s"), ("canary.mail_within", "5s")]).await;
+    Some(scene)
+}
+
+/// Starts the role that watches, with a canary customer for each account, often; `channels` begins anew, since it is to know where it listens.
+pub(crate) async fn watches(product: &mut Product, settings: &[(&str, &str)]) {
+    let often = [("watch.look_every", "200ms"), ("canary.every", "500ms"), ("canary.within", "5s")];
+    for (key, value) in often.iter().chain(settings) {
         product.set(key, value);
     }
     let channels = product.url("channels");
@@ -39,7 +39,6 @@ async fn watched() -> Option<Scene> {
     product.stop("channels");
     product.again("channels");
     product.ready("channels").await;
-    Some(scene)
 }
 
 async fn comes_through(product: &Product) {

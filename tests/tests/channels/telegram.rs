@@ -12,6 +12,7 @@ use tests::desk::Desk;
 use tests::{Product, eventually};
 
 use crate::botapi::{BotApi, SECRET};
+use crate::canary::watches;
 use crate::partner::SOON;
 use crate::seat::{reply, take};
 
@@ -314,18 +315,7 @@ async fn how_a_bot_is_set_up_is_tried_by_a_command() {
 #[tokio::test]
 async fn a_canary_turns_red_when_telegram_does_not_know_where_we_are() {
     let mut scene = scene(&[]).await;
-    let product = &mut scene.product;
-    for (key, value) in [("watch.look_every", "200ms"), ("canary.every", "500ms"), ("canary.within", "5s")] {
-        product.set(key, value);
-    }
-    let channels = product.url("channels");
-    product.set("canary.channels_url", &channels);
-    product.start("watch", &["watch"]).await;
-    let watch = product.url("watch");
-    product.arm("channels", "WINTERBAND_CANARY__RECEIVER_URL", &watch);
-    product.stop("channels");
-    product.again("channels");
-    product.ready("channels").await;
+    watches(&mut scene.product, &[]).await;
     let seen = async |name: &str| {
         let name = format!("{name}{{channel=\"telegram\",account=\"bot\"");
         eventually(&name, SOON, || async {
