@@ -2,8 +2,9 @@
 
 import json
 import time
+import urllib.error
 
-from lib.common import ask
+from lib.common import ask, until
 
 # The policy's limits that the givers draw on (deploy/config/empowerment.toml, `latitude`), cents.
 WALLETS = {"contact": 15_000, "customer_year": 60_000, "agent_day": 200_000}
@@ -122,9 +123,20 @@ class Told:
         self.said = set()
 
     def read(self, url, key):
-        after = 0
+        after, said = 0, []
+
+        def asked():
+            try:
+                return ask(f"{url}/api/v1/events?after={after}&limit=500&types=message.received,message.sent", key, within=60)
+            except urllib.error.HTTPError as error:
+                # "Not now, come again": what a feed says while it reads its log, as to everybody.
+                if error.code not in (429, 503):
+                    raise
+                said.append(error.read().decode(errors="replace"))
+                return None
+
         while True:
-            page = ask(f"{url}/api/v1/events?after={after}&limit=500&types=message.received,message.sent", key, within=60)
+            page = until("the feed answers", asked, within=120, every=1, tail=lambda: said[-1:])
             for event in page["events"]:
                 self.event(event)
             after = page["next"]
