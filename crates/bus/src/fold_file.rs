@@ -205,10 +205,20 @@ impl FoldFile {
 /// # Errors
 /// When something cannot be deleted; fate: a person must look.
 pub fn forget_folds(data: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(data.join(FOLDER)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
+    let all = match std::fs::read_dir(data.join(FOLDER)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        all => all?,
+    };
+    // The folder itself stays: in a container it may be there, empty, on a disk that is only read.
+    for one in all {
+        let one = one?;
+        if one.file_type()?.is_dir() {
+            std::fs::remove_dir_all(one.path())?
+        } else {
+            std::fs::remove_file(one.path())?
+        }
     }
+    Ok(())
 }
 
 fn mark_of(item: &TailItem) -> String {
@@ -392,6 +402,8 @@ mod tests {
         assert_eq!(begun.each_ref().map(|file| file.exists()), [false, true, true], "another's, or not old");
         forget_folds(data.path()).unwrap();
         forget_folds(data.path()).unwrap();
-        assert!(!path.exists());
+        let left = std::fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(left, 0, "the folder stays: it may be where nothing else can be written");
+        forget_folds(&data.path().join("nowhere")).unwrap();
     }
 }
