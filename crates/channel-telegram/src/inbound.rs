@@ -254,11 +254,7 @@ fn content(from: &User, text: &str) -> Content {
 
 /// The first bytes of a text, whole letters only.
 fn head(text: &str, bytes_max: usize) -> &str {
-    let mut end = text.len().min(bytes_max);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
+    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default()
 }
 
 /// IETF: the language is what stands before the first `-`.

@@ -61,7 +61,7 @@ impl Fetches {
 }
 
 /// Fetches what a message has attached and attaches it. What can never be had, and what could not be had for long, is told in the words
-/// instead: a customer's words wait for no file.
+/// instead: a customer's words wait for a file at most [`WAITS_MS`].
 ///
 /// # Errors
 /// [`NotTaken::Unavailable`] while a file or our own store may come back; whoever sent the message sends it again.
