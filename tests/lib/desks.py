@@ -167,7 +167,7 @@ class Watcher(Agent):
 
 
 class Giver(Agent):
-    """Answers, gives something, and ends it, as often as the customer comes back; when the day's budget is used up, only answers."""
+    """Answers, gives something, ends it and its wrap-up, as often as the customer comes back; when the day's budget is used up, only answers."""
 
     THINK = 0.5
 
@@ -221,6 +221,9 @@ class Giver(Agent):
         ends = time.monotonic()
         await self.settled({"do": "resolve", "contact": contact, "disposition": "solved"})
         self.stages[contact] = "done"
-        # The customer wrote again within the wrap-up.
         if self.open_at.get(contact, 0) > ends:
+            # The customer wrote again within the wrap-up.
             self.begin(contact)
+        else:
+            # Whoever waits for its end has no room for the next one.
+            await self.settled({"do": "end_wrap_up", "contact": contact})
