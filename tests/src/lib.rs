@@ -18,18 +18,20 @@ pub mod threads;
 pub mod up;
 
 pub use process::Process;
-pub use product::Product;
+pub use product::{Product, free_port};
 pub use threads::Threads;
 pub use up::Up;
 
 use std::time::{Duration, Instant};
 
-/// The demo's `routing.toml` with a bot of Telegram, called `bot`, whom every agent may serve.
+/// The demo's `routing.toml` with an account of a channel that it has none of, which every agent may serve.
 #[must_use]
-pub fn floor_with_a_bot() -> String {
+pub fn floor_with(channel: &str, name: &str) -> String {
     let floor = include_str!("../../deploy/config/routing.toml")
-        .replace("webhook = 3 }", "webhook = 3, telegram = 3 }");
-    let account = "[[account]]\nchannel = \"telegram\"\nname = \"bot\"\ntitle = \"A bot\"\nqueue = \"service\"\npriority = 2\n";
+        .replace("webhook = 3 }", &format!("webhook = 3, {channel} = 3 }}"));
+    let account = format!(
+        "[[account]]\nchannel = \"{channel}\"\nname = \"{name}\"\ntitle = \"By {channel}\"\nqueue = \"service\"\npriority = 2\n"
+    );
     format!("{floor}\n{account}")
 }
 

@@ -34,7 +34,7 @@ struct Part {
 }
 
 /// A port below those that the system gives to outgoing connections: a part that was killed finds its own free again.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     const FIRST: u64 = 12_000;
     const COUNT: u64 = 20_000;
     loop {

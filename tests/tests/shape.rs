@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The arrows of ARCHITECTURE.md: a crate, and what it may use of ours.
-const ARROWS: [(&str, &[&str]); 27] = [
+const ARROWS: [(&str, &[&str]); 29] = [
     ("protocol", &[]),
     ("conditions", &["protocol"]),
     ("routing-core", &["conditions", "protocol"]),
@@ -20,7 +20,9 @@ const ARROWS: [(&str, &[&str]); 27] = [
     ("reference-shop", &[]),
     ("channel", &["protocol"]),
     ("channel-email", &["channel", "protocol"]),
+    ("channel-meta", &["channel"]),
     ("channel-telegram", &["channel"]),
+    ("channel-twilio", &["channel"]),
     ("channel-web", &["channel"]),
     ("channel-webhook", &["channel", "webhook-signature"]),
     ("webhook-signature", &[]),
@@ -30,7 +32,9 @@ const ARROWS: [(&str, &[&str]); 27] = [
             "bus",
             "channel",
             "channel-email",
+            "channel-meta",
             "channel-telegram",
+            "channel-twilio",
             "channel-web",
             "channel-webhook",
             "forecast",
@@ -160,7 +164,9 @@ fn cores_have_no_clock_dice_or_random_order() {
     let banned =
         ["SystemTime", "Instant::now", "HashMap", "HashSet", "std::fs", "std::net", "tokio", "rand::"];
     for core in [
+        "channel-meta",
         "channel-telegram",
+        "channel-twilio",
         "protocol",
         "conditions",
         "routing-core",

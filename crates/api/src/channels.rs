@@ -263,7 +263,8 @@ async fn stored(
 fn account((channel, name): &(String, String)) -> Result<(ChannelKind, SubjectToken), Problem> {
     let kind = CHANNELS.into_iter().find(|kind| kind.as_str() == channel);
     kind.zip(SubjectToken::new(name).ok()).ok_or_else(|| {
-        let detail = "use /channels/<email, telegram, webhook or web>/<a name of A-Z a-z 0-9 _ and ->";
+        let detail =
+            "use /channels/<email, instagram, messenger, sms, telegram, web, webhook or whatsapp>/<a name of A-Z a-z 0-9 _ and ->";
         Problem::new(StatusCode::NOT_FOUND, "unknown_channel", "there is no such channel or name", detail)
     })
 }

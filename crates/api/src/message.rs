@@ -196,6 +196,7 @@ async fn accept(api: &Api, mut fit: Fit, source: Source<'_>) -> Result<MessageTa
         facts: fit.facts,
         thread: None,
         automatic: false,
+        may_write: None,
         keys: None,
         practice: fit.practice,
         body,

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use channel::known::{Known, PersonKey};
 use channel::limits::{IDENTITY_BYTES_MAX, NAME_BYTES_MAX, PROVIDER_ID_BYTES_MAX, TEXT_BYTES_MAX};
+use channel::words::is_said;
 use channel::{
     Adapter, ChannelKind, Content, Correspondent, DeliveryState, EntryKind, Hash128, Inbound, MailAddress,
     MailHead, MessageId, Millis, Outbound, Parsed, Raw, Rejected, Status, StatusOf, Unsendable, Verdict,
@@ -221,6 +222,7 @@ impl Email {
             name: name.map(|name| head(name, NAME_BYTES_MAX).to_owned()),
             identity: Some(identity),
             attachments: Vec::new(),
+            template: None,
             mail: Some(Box::new(MailHead {
                 from: mail.from.as_ref().map(person),
                 reply_to: people(&mail.reply_to),
@@ -327,15 +329,7 @@ impl Adapter for Email {
     }
 
     fn sends(&self, kind: &EntryKind) -> bool {
-        matches!(
-            kind,
-            EntryKind::FromAgent { .. }
-                | EntryKind::Told { .. }
-                | EntryKind::Warned { .. }
-                | EntryKind::Blocked { .. }
-                | EntryKind::IncidentTold { .. }
-                | EntryKind::SilenceWarned { .. }
-        )
+        is_said(kind)
     }
 
     fn render(&self, outbound: &Outbound<'_>) -> Result<Composed, Unsendable> {

@@ -14,6 +14,7 @@ mod follow;
 mod lanes;
 pub(crate) mod links;
 mod mail;
+mod providers;
 mod reading;
 mod send;
 mod standing;
@@ -161,8 +162,12 @@ pub async fn start_channels(
     receiver: Option<String>,
 ) -> anyhow::Result<Router> {
     let cell = SubjectToken::new(&kit.settings.cell.token).context("read the cell's name")?;
-    let making =
-        Making { client: Client::new(ANSWER_WITHIN)?, mail_key: mail_key(&hasher), clock: kit.clock.clone() };
+    let making = Making {
+        client: Client::new(ANSWER_WITHIN)?,
+        mail_key: mail_key(&hasher),
+        clock: kit.clock.clone(),
+        public_url: kit.settings.http.public_url.clone(),
+    };
     let stored = ChannelAccounts::open(&bus, sealer.clone(), hasher.clone()).await;
     let stored = stored.context("make the bucket for accounts of channels")?;
     let now = Millis(kit.clock.unix_ms());
@@ -233,7 +238,7 @@ async fn start_accounts(
 
 fn door_routes(channels: Arc<Channels>) -> Router {
     Router::new()
-        .route("/in/{channel}/{account}", post(door::receive))
+        .route("/in/{channel}/{account}", post(door::receive).get(door::challenged))
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         .with_state(channels)
 }
@@ -339,7 +344,9 @@ pub fn configured(folder: Option<&Path>) -> anyhow::Result<Vec<(ChannelKind, Sub
 /// For accounts of a file that is only looked at: nothing is signed with their key.
 fn only_looking() -> anyhow::Result<Making> {
     let client = Client::new(ANSWER_WITHIN)?;
-    Ok(Making { client, mail_key: Key::new([0; 32]), clock: service::Clock::system() })
+    // Nothing is posted to who only looks.
+    let public_url = "https://localhost".to_owned();
+    Ok(Making { client, mail_key: Key::new([0; 32]), clock: service::Clock::system(), public_url })
 }
 
 /// Tries the credentials of an account without sending anybody anything.

@@ -52,7 +52,15 @@ impl AccountsFile {
     #[must_use]
     pub fn channels(self) -> &'static [ChannelKind] {
         match self {
-            Self::Channels => &[ChannelKind::Webhook, ChannelKind::Email, ChannelKind::Telegram],
+            Self::Channels => &[
+                ChannelKind::Webhook,
+                ChannelKind::Email,
+                ChannelKind::Telegram,
+                ChannelKind::Sms,
+                ChannelKind::Whatsapp,
+                ChannelKind::Messenger,
+                ChannelKind::Instagram,
+            ],
             Self::Web => &[ChannelKind::Web],
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bus::{Bus, Deadline, IdHasher, PublishError, Published, SealError, Sealer};
 use bytes::Bytes;
 use channel::known::{Known, PersonKey};
-use channel::{Content, Inbound, Rejected};
+use channel::{Consent, Content, Inbound, Rejected};
 use protocol::canary::{Canary, CanaryStep};
 use protocol::customer::CustomerKeys;
 use protocol::input::{CustomerMessage, Input, InputBody, MessageThread, WIRE_VERSION};
@@ -115,6 +115,7 @@ impl Intake {
             facts: protocol::facts::FactValues::new(),
             thread,
             automatic: inbound.automatic,
+            may_write: inbound.consent.map(|consent| consent == Consent::Start),
             keys: self.keys(&inbound.known).map(Box::new),
             practice: false,
             body,
@@ -146,6 +147,7 @@ impl Intake {
             let hash = |one: &Known| match &one.by {
                 PersonKey::Email(address) => self.hasher.person("email", address),
                 PersonKey::Phone(number) => self.hasher.person("phone", number),
+                PersonKey::Account(id) => self.hasher.person("account", id),
             };
             those.take(CUSTOMER_KEYS_MAX).map(hash).collect()
         };

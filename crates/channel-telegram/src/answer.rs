@@ -20,7 +20,7 @@ struct Parameters {
 
 pub(crate) fn judge(answer: &HttpAnswer) -> Verdict {
     let (status, body, by_header) = match answer {
-        HttpAnswer::Status { status, body, retry_after_ms } => (*status, body, *retry_after_ms),
+        HttpAnswer::Status { status, body, retry_after_ms, .. } => (*status, body, *retry_after_ms),
         // There is no id of ours by which it would be known again: it is not sent twice by itself.
         HttpAnswer::NoAnswer => return Verdict::Unknown { reason: "no_answer" },
         HttpAnswer::Unreachable => return retry(Whose::Refused, None, "unreachable"),

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use channel::known::{Known, PersonKey, said_in};
 use channel::limits::{ATTACHMENTS_MAX, NAME_BYTES_MAX, TEXT_BYTES_MAX};
-use channel::{Content, Inbound, Language, Millis, Parsed, Place, Rejected};
+use channel::{Acknowledged, Content, Inbound, Language, Millis, Parsed, Place, Rejected};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -96,10 +96,11 @@ pub(crate) fn parse(body: &[u8]) -> Vec<Read> {
 
 /// Who pressed a button sees it wait until the bot says that it has heard; Telegram takes that as the answer to its request
 /// ("Making requests when getting updates").
-pub(crate) fn acknowledge(body: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn acknowledge(body: &[u8]) -> Option<Acknowledged> {
     let update: Value = serde_json::from_slice(body).ok()?;
     let id = update.get("callback_query")?.get("id")?.as_str()?;
-    serde_json::to_vec(&json!({"method": "answerCallbackQuery", "callback_query_id": id})).ok()
+    let body = json!({"method": "answerCallbackQuery", "callback_query_id": id}).to_string().into_bytes();
+    Some(Acknowledged { content_type: "application/json", body })
 }
 
 fn read(mut update: Map<String, Value>) -> Read {

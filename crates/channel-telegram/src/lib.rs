@@ -14,9 +14,10 @@ mod token;
 
 use std::convert::Infallible;
 
+use channel::words::{self, OwnWords};
 use channel::{
-    Adapter, ChannelKind, EntryKind, Fetch, Finding, HttpAnswer, HttpRequest, Millis, Outbound, Parsed, Raw,
-    Rejected, Remote, Unsendable, Verdict,
+    Acknowledged, Adapter, ChannelKind, EntryKind, Fetch, Finding, HttpAnswer, HttpRequest, Millis, Outbound,
+    Parsed, Raw, Rejected, Remote, Unsendable, Verdict,
 };
 
 pub use check::ALLOWED_UPDATES;
@@ -26,15 +27,6 @@ pub use token::{BotToken, NotAToken, SecretToken};
 
 /// Where bots are served, unless somebody runs a Bot API server of their own.
 pub const API: &str = "https://api.telegram.org";
-
-/// What the house says by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnWords {
-    /// Before a silent conversation is closed.
-    pub closing: String,
-    /// To somebody who is not heard for a while; `{until}` stands for when that ends.
-    pub blocked: String,
-}
 
 /// The adapter of one bot.
 #[derive(Clone, Debug)]
@@ -78,7 +70,7 @@ impl Adapter for Telegram {
         inbound::parse(raw.body)
     }
 
-    fn acknowledge(&self, raw: &Raw<'_>) -> Option<Vec<u8>> {
+    fn acknowledge(&self, raw: &Raw<'_>) -> Option<Acknowledged> {
         inbound::acknowledge(raw.body)
     }
 
@@ -87,7 +79,7 @@ impl Adapter for Telegram {
     }
 
     fn sends(&self, kind: &EntryKind) -> bool {
-        outbound::sends(kind)
+        words::is_said(kind)
     }
 
     fn render(&self, outbound: &Outbound<'_>) -> Result<HttpRequest, Unsendable> {

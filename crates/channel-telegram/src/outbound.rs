@@ -1,7 +1,7 @@
 //! What a customer is sent.
 
 use channel::multipart::{self, Field, Value};
-use channel::{Attached, EntryKind, HttpRequest, Outbound, Unsendable};
+use channel::{Attached, HttpRequest, Outbound, Unsendable, words};
 use serde::Serialize;
 use serde_json::json;
 
@@ -23,84 +23,30 @@ const ALBUM_MAX: usize = 10;
 
 const JSON: &str = "application/json";
 
-pub(crate) fn sends(kind: &EntryKind) -> bool {
-    matches!(
-        kind,
-        EntryKind::FromAgent { .. }
-            | EntryKind::Told { .. }
-            | EntryKind::Warned { .. }
-            | EntryKind::Blocked { .. }
-            | EntryKind::IncidentTold { .. }
-            | EntryKind::SilenceWarned { .. }
-    )
-}
-
 pub(crate) fn render(bot: &Telegram, outbound: &Outbound<'_>) -> Result<HttpRequest, Unsendable> {
-    if !sends(&outbound.entry.kind) {
+    if !words::is_said(&outbound.entry.kind) {
         return Err(Unsendable { reason: "not_for_customers" });
     }
     let to = outbound.to.ok_or(Unsendable { reason: "no_address" })?;
     // A private chat has the id of its person.
     let chat: i64 = to.identity.parse().map_err(|_| Unsendable { reason: "no_address" })?;
-    let words = words(bot, outbound);
-    // A machine says that it is one, in every message, since each is seen alone.
-    let by = outbound.by.filter(|_| outbound.bot).map(|by| format!("🤖 {by}: ")).unwrap_or_default();
+    let said = bot.own.said(outbound);
+    let by = words::by_machine(outbound);
     let units = by.encode_utf16().count();
     let mut requests = Vec::new();
     let with_caption =
-        !outbound.attached.is_empty() && units + words.encode_utf16().count() <= CAPTION_UNITS_MAX;
+        !outbound.attached.is_empty() && units + said.encode_utf16().count() <= CAPTION_UNITS_MAX;
     if !with_caption {
-        let pieces = pieces(&words, TEXT_UNITS_MAX.saturating_sub(units));
+        let pieces = words::pieces(&said, TEXT_UNITS_MAX.saturating_sub(units));
         requests.extend(pieces.into_iter().map(|text| message(bot, chat, &format!("{by}{text}"))));
     }
-    let caption =
-        if with_caption && !words.trim().is_empty() { format!("{by}{words}") } else { String::new() };
+    let caption = if with_caption && !said.trim().is_empty() { format!("{by}{said}") } else { String::new() };
     for (n, album) in albums(outbound.attached).into_iter().enumerate() {
         requests.push(files(bot, chat, &album, if n == 0 { &caption } else { "" })?);
     }
     let mut requests = requests.into_iter();
     let first = requests.next().ok_or(Unsendable { reason: "erased" })?;
     Ok(HttpRequest { then: requests.collect(), ..first })
-}
-
-/// What is said: the house's own words, or an agent's.
-fn words(bot: &Telegram, outbound: &Outbound<'_>) -> String {
-    if let EntryKind::Blocked { until, .. } = &outbound.entry.kind {
-        bot.own.blocked.replace("{until}", &until.rfc3339())
-    } else if let EntryKind::SilenceWarned { .. } = &outbound.entry.kind {
-        bot.own.closing.clone()
-    } else {
-        outbound.text.unwrap_or_default().to_owned()
-    }
-}
-
-/// A text in pieces of so many UTF-16 units, cut at the end of a line or a word where there is one in its second half.
-fn pieces(text: &str, units_max: usize) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    let mut rest = text.trim();
-    while !rest.is_empty() {
-        let (mut end, mut units, mut at_line, mut at_word) = (rest.len(), 0, 0, 0);
-        for (place, letter) in rest.char_indices() {
-            units += letter.len_utf16();
-            if units > units_max {
-                end = place;
-                break;
-            }
-            match letter {
-                '\n' => at_line = place,
-                letter if letter.is_whitespace() => at_word = place,
-                _ => {}
-            }
-        }
-        if end < rest.len() {
-            let good = [at_line, at_word].into_iter().find(|place| *place > end / 2);
-            end = good.unwrap_or(end);
-        }
-        let (piece, after) = rest.split_at(end);
-        pieces.push(piece.trim_end());
-        rest = after.trim_start();
-    }
-    pieces
 }
 
 fn message(bot: &Telegram, chat: i64, text: &str) -> HttpRequest {
@@ -187,25 +133,4 @@ fn upload<'a>(file: &Attached<'a>) -> Value<'a> {
 fn form(bot: &Telegram, method: &str, fields: &[Field<'_>]) -> HttpRequest {
     let (kind, body) = multipart::write(fields);
     HttpRequest::post(bot.method(method), vec![("content-type", kind)], body)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_is_cut_where_it_breaks_least_and_nothing_of_it_is_lost() {
-        assert_eq!(pieces("short", 10), ["short"]);
-        assert_eq!(pieces("one two three", 9), ["one two", "three"]);
-        assert_eq!(pieces("one two\nthree", 9), ["one two", "three"]);
-        assert_eq!(pieces("abcdefghij", 4), ["abcd", "efgh", "ij"]);
-        // A sign of two units is not cut in half.
-        assert_eq!(pieces("😀😀😀", 3), ["😀", "😀", "😀"]);
-        let long = "word ".repeat(4000);
-        for piece in pieces(&long, TEXT_UNITS_MAX) {
-            assert!(piece.encode_utf16().count() <= TEXT_UNITS_MAX);
-        }
-        let kept: String = pieces(&long, TEXT_UNITS_MAX).concat().split_whitespace().collect();
-        assert_eq!(kept, long.split_whitespace().collect::<String>());
-    }
 }

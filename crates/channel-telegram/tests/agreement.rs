@@ -119,7 +119,7 @@ fn what_we_ask_is_what_another_client_asks() {
     let album = [("document-1", "text/plain"), ("document-2", "text/plain")];
     let press = json!({"callback_query": {"id": "query-id"}}).to_string();
     let heard: Value =
-        serde_json::from_slice(&common::bot().acknowledge(&Raw::of(press.as_bytes())).unwrap()).unwrap();
+        serde_json::from_slice(&common::bot().acknowledge(&Raw::of(press.as_bytes())).unwrap().body).unwrap();
     // As the answer to an update the method stands among its fields.
     let mut fields = heard.as_object().unwrap().clone();
     let method = fields.remove("method").unwrap();
@@ -157,7 +157,12 @@ fn every_recorded_answer_to_a_message_counts_as_taken() {
     for (name, exchange) in recorded(&folder) {
         let Some(answer) = exchange.get("rep_body") else { continue };
         let body = answer.to_string().into_bytes();
-        let verdict = common::bot().judge(&HttpAnswer::Status { status: 200, retry_after_ms: None, body });
+        let verdict = common::bot().judge(&HttpAnswer::Status {
+            status: 200,
+            retry_after_ms: None,
+            location: None,
+            body,
+        });
         let Verdict::Accepted { provider_id } = verdict else { unreachable!("{name}: {verdict:?}") };
         let is_message = |value: &Value| {
             value.get("chat").is_some_and(|chat| chat.get("id").is_some())

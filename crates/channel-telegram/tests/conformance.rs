@@ -41,7 +41,7 @@ fn said(name: &'static str, secret: Option<&str>, refused: Option<&'static str>)
 }
 
 fn answer(status: u16, body: &Value) -> HttpAnswer {
-    HttpAnswer::Status { status, retry_after_ms: None, body: body.to_string().into_bytes() }
+    HttpAnswer::Status { status, retry_after_ms: None, location: None, body: body.to_string().into_bytes() }
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_pressed_button_is_acknowledged_and_nothing_else_is() {
     for fixture in fixtures() {
         let said = bot().acknowledge(&Raw::of(&fixture.bytes));
         if fixture.name == "button" {
-            let said: Value = serde_json::from_slice(&said.unwrap()).unwrap();
+            let said: Value = serde_json::from_slice(&said.unwrap().body).unwrap();
             assert_eq!(
                 said,
                 json!({"method": "answerCallbackQuery", "callback_query_id": "4382bfdwdsb323b2d9"})

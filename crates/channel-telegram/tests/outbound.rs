@@ -206,6 +206,7 @@ fn answers_mean_what_the_bot_api_says() {
         bot().judge(&HttpAnswer::Status {
             status,
             retry_after_ms: Some(7000),
+            location: None,
             body: body.to_string().into_bytes(),
         })
     };
@@ -256,7 +257,12 @@ fn a_check_says_what_is_wrong_and_what_to_do() {
     let probe = bot().probe(Millis(1)).unwrap();
     assert_eq!(method(&probe), "getWebhookInfo");
     let found = |status: u16, body: &Value| -> Vec<(bool, String)> {
-        let answer = HttpAnswer::Status { status, retry_after_ms: None, body: body.to_string().into_bytes() };
+        let answer = HttpAnswer::Status {
+            status,
+            retry_after_ms: None,
+            location: None,
+            body: body.to_string().into_bytes(),
+        };
         let words =
             |found: Result<String, String>| found.map_or_else(|bad| (false, bad), |good| (true, good));
         bot().findings(&answer).into_iter().map(|finding| words(finding.found)).collect()

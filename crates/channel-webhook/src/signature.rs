@@ -54,7 +54,7 @@ mod tests {
                 ("webhook-signature", secrets.sign("evt_1", 1_614_265_330, &body)),
             ]
             .map(|(name, value)| (name.to_owned(), value));
-            let raw = Raw { headers: &headers, body: &body };
+            let raw = Raw { headers: &headers, query: "", body: &body };
             verify(&secrets, &raw, Millis(1_614_265_330_000)).map_err(|rejected| rejected.code)
         };
         assert_eq!(verdict(BODY_BYTES_MAX), Ok(()));

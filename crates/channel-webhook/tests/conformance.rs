@@ -139,7 +139,7 @@ fn signing() -> Signing {
 }
 
 fn answer(status: u16) -> HttpAnswer {
-    HttpAnswer::Status { status, retry_after_ms: None, body: Vec::new() }
+    HttpAnswer::Status { status, retry_after_ms: None, location: None, body: Vec::new() }
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn our_words_go_out_signed_and_are_known_as_ours_when_they_come_back() {
     assert_eq!(sent.url, URL);
     let headers: Vec<(String, String)> =
         sent.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    let raw = Raw { headers: &headers, body: &sent.body };
+    let raw = Raw { headers: &headers, query: "", body: &sent.body };
     assert_eq!(raw.header("webhook-id"), Some("msg_0197f3a0c1d27abc8def0123456789ab"));
     ours.verify(&raw, NOW).unwrap();
     let body: Value = serde_json::from_slice(&sent.body).unwrap();

@@ -116,7 +116,7 @@ pub fn faults<A: Adapter>(adapter: &A, case: &Case<'_, A>) -> Vec<String> {
 }
 
 fn raw(fixture: &Fixture) -> Raw<'_> {
-    Raw { headers: &fixture.headers, body: &fixture.bytes }
+    Raw { headers: &fixture.headers, query: "", body: &fixture.bytes }
 }
 
 /// What came of parsing, in the words of [`Fixture::expected`].
@@ -175,7 +175,7 @@ fn signatures<A: Adapter>(adapter: &A, signing: &Signing) -> Vec<String> {
         found.push("signatures need a good case and a bad one".to_owned());
     }
     for case in cases {
-        let verified = adapter.verify(&Raw { headers: &case.headers, body: &case.body }, case.now);
+        let verified = adapter.verify(&Raw { headers: &case.headers, query: "", body: &case.body }, case.now);
         let code = verified.err().map(|rejected| rejected.code);
         if code != case.refused {
             found.push(format!("signature {}: {code:?}, expected {:?}", case.name, case.refused));
@@ -188,7 +188,7 @@ fn signatures<A: Adapter>(adapter: &A, signing: &Signing) -> Vec<String> {
             if let Some(byte) = changed.get_mut(place) {
                 *byte ^= 1;
             }
-            if adapter.verify(&Raw { headers: &case.headers, body: &changed }, case.now).is_ok() {
+            if adapter.verify(&Raw { headers: &case.headers, query: "", body: &changed }, case.now).is_ok() {
                 found.push(format!("signature {}: byte {place} may be anything", case.name));
             }
         }
@@ -220,7 +220,7 @@ fn noise<A: Adapter>(adapter: &A, fixtures: &[Fixture]) -> Vec<String> {
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
     let mut found = Vec::new();
     let mut try_ = |name: &str, headers: &[(String, String)], bytes: &[u8]| {
-        let raw = Raw { headers, body: bytes };
+        let raw = Raw { headers, query: "", body: bytes };
         let (first, second) = (adapter.parse(&raw), adapter.parse(&raw));
         if outcome(&first) != outcome(&second) {
             found.push(format!("{name}: read in two ways"));

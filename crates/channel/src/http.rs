@@ -54,6 +54,8 @@ pub enum HttpAnswer {
         status: u16,
         /// How long it has us wait, ms, if it says so.
         retry_after_ms: Option<u64>,
+        /// Where it says that something else is, as it says it; nobody goes there but who knows the place.
+        location: Option<String>,
         /// What it said, cut off at a limit.
         body: Vec<u8>,
     },

@@ -10,6 +10,8 @@ use protocol::{Hash128, Language, MessageId, Millis, SubjectToken};
 pub struct Raw<'a> {
     /// Names in small letters and values, for HTTP.
     pub headers: &'a [(String, String)],
+    /// What stands behind the `?` of the address that was called, as it came; empty where there is none.
+    pub query: &'a str,
     /// The bytes.
     pub body: &'a [u8],
 }
@@ -18,7 +20,7 @@ impl<'a> Raw<'a> {
     /// Bytes that come without headers.
     #[must_use]
     pub fn of(body: &'a [u8]) -> Self {
-        Self { headers: &[], body }
+        Self { headers: &[], query: "", body }
     }
 
     /// The first header of that name, which is given in small letters.
@@ -26,6 +28,24 @@ impl<'a> Raw<'a> {
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
+}
+
+/// What a provider wants to hear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// Its media type.
+    pub content_type: &'static str,
+    /// Its bytes; empty: there are none (204).
+    pub body: Vec<u8>,
+}
+
+/// What a customer says of being written to by the account that they wrote to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// No more.
+    Stop,
+    /// Again.
+    Start,
 }
 
 /// One item of what came in.
@@ -74,8 +94,10 @@ pub struct Inbound {
     pub callback: bool,
     /// The thread that it names, where the channel has threads and the provider says so.
     pub thread: Option<String>,
-    /// Whether a machine wrote it in answer.
+    /// Whether it asks nobody to do anything: a machine wrote it in answer, or it is a sign alone, as a reaction.
     pub automatic: bool,
+    /// Whether it says that they want to be written to no more, or again.
+    pub consent: Option<Consent>,
     /// The language that the provider says they use.
     pub language: Option<Language>,
     /// Files that the provider keeps: they are fetched before the message is taken, and are attached in this order.

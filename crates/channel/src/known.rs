@@ -21,6 +21,8 @@ pub enum PersonKey {
     Email(Box<str>),
     /// A telephone number, `+` and 6 to 15 digits (E.164).
     Phone(Box<str>),
+    /// The id that a provider gives a person for this company, with the provider's name before it, as `whatsapp:NL.1234`.
+    Account(Box<str>),
 }
 
 impl PersonKey {
@@ -36,6 +38,12 @@ impl PersonKey {
             .then(|| Self::Email(text.to_lowercase().into()))
     }
 
+    /// An id of a provider.
+    #[must_use]
+    pub fn account(provider: &str, id: &str) -> Self {
+        Self::Account(format!("{provider}:{id}").into())
+    }
+
     /// A number in the international form, spaces and signs between the digits left out; `None` if it is none.
     #[must_use]
     pub fn phone(text: &str) -> Option<Self> {
@@ -43,8 +51,35 @@ impl PersonKey {
         let kept: String =
             digits.chars().filter(|sign| !matches!(sign, ' ' | '-' | '.' | '(' | ')' | '/')).collect();
         let is_number = (6..=15).contains(&kept.len()) && kept.bytes().all(|digit| digit.is_ascii_digit());
-        is_number.then(|| Self::Phone(format!("+{kept}").into()))
+        is_number.then(|| Self::Phone(format!("+{}", one_of_variants(&kept)).into()))
     }
+}
+
+/// The one form of a number that providers write in two: mobile numbers of Brazil with and without the ninth digit (Anatel, resolution 553/2010),
+/// of Argentina with and without the 9 behind the country (ITU-T E.164 national plan of Argentina), of Mexico with and without the 1 there (until
+/// 2019). It is for comparing alone: what is sent to is the number as its channel wrote it.
+fn one_of_variants(digits: &str) -> String {
+    let with = |country: &str, sign: &str, rest: &str| format!("{country}{sign}{rest}");
+    if let Some(rest) = digits.strip_prefix("55")
+        && let Some((area, own)) = rest.split_at_checked(2)
+        && own.len() == 8
+        // Eight digits that begin so are a mobile number of before; others are a line's.
+        && own.starts_with(['6', '7', '8', '9'])
+    {
+        return with("55", &format!("{area}9"), own);
+    }
+    if let Some(rest) = digits.strip_prefix("54")
+        && rest.len() == 10
+        && !rest.starts_with('9')
+    {
+        return with("54", "9", rest);
+    }
+    if let Some(rest) = digits.strip_prefix("521")
+        && rest.len() == 10
+    {
+        return with("52", "", rest);
+    }
+    digits.to_owned()
 }
 
 /// The mail addresses that a customer writes in their words, at most two: what they say of themselves, or of somebody else.
@@ -111,10 +146,28 @@ mod tests {
     }
 
     #[test]
+    fn the_same_number_is_one_in_each_of_its_countrys_forms() {
+        for (one, other) in [
+            ("+55 41 98799-1234", "+55 41 8799-1234"),
+            ("+54 9 11 2345-6789", "+54 11 2345-6789"),
+            ("+52 1 55 1234 5678", "+52 55 1234 5678"),
+        ] {
+            assert_eq!(PersonKey::phone(one), PersonKey::phone(other), "{one}");
+        }
+        // A line of São Paulo has eight digits and no ninth; other countries' numbers are left as they are.
+        for text in ["+551133334444", "+541123", "+521555123", "+5544123456789", "+31652112345"] {
+            assert_eq!(PersonKey::phone(text), Some(PersonKey::Phone(text.into())), "{text}");
+        }
+        assert_ne!(PersonKey::phone("+551133334444"), PersonKey::phone("+5511933334444"));
+    }
+
+    #[test]
     fn addresses_are_read_out_of_words() {
         let found = |text: &str| -> Vec<String> {
             let key = |known: Known| match known.by {
-                PersonKey::Email(text) | PersonKey::Phone(text) => text.into_string(),
+                PersonKey::Email(text) | PersonKey::Phone(text) | PersonKey::Account(text) => {
+                    text.into_string()
+                }
             };
             said_in(text).into_iter().inspect(|known| assert!(!known.verified)).map(key).collect()
         };

@@ -12,9 +12,14 @@ mod inbound;
 pub mod known;
 pub mod multipart;
 mod outbound;
+pub mod words;
+
+use std::time::Duration;
 
 pub use http::{HttpAnswer, HttpMethod, HttpRequest};
-pub use inbound::{Fate, Fetch, Inbound, Parsed, Raw, Rejected, Remote, Status, StatusOf};
+pub use inbound::{
+    Acknowledged, Consent, Fate, Fetch, Inbound, Parsed, Raw, Rejected, Remote, Status, StatusOf,
+};
 pub use outbound::{Attached, Correspondent, Finding, Outbound, Unsendable, Verdict, Whose};
 pub use protocol::content::{Attachment, Content, ContentError, MailAddress, MailHead, Place};
 pub use protocol::delivery::DeliveryState;
@@ -41,6 +46,11 @@ pub trait Adapter {
     const IS_RESENDABLE: bool;
     /// Most bytes of files that one message takes, where they go as bytes; `None`: they go as links.
     const FILES_MAX: Option<u64> = None;
+    /// How long all files of a message may take to fetch, where the provider gives its request up early and does not send it again: then it is taken without
+    /// them. `None`: what cannot be fetched now is sent again.
+    const FETCH_WITHIN: Option<Duration> = None;
+    /// Whether [`Adapter::look_up`] asks the provider.
+    const LOOKS_UP: bool = false;
     /// Whether the provider itself answers [`Adapter::probe`], so that it may be asked every minute.
     const PROBES_PROVIDER: bool = false;
 
@@ -55,7 +65,16 @@ pub trait Adapter {
     fn parse(&self, raw: &Raw<'_>) -> Vec<Result<Parsed<Self::Signal>, Rejected>>;
 
     /// What a request is answered with once all of it is taken, where the provider wants to hear something.
-    fn acknowledge(&self, _raw: &Raw<'_>) -> Option<Vec<u8>> {
+    fn acknowledge(&self, _raw: &Raw<'_>) -> Option<Acknowledged> {
+        None
+    }
+
+    /// What a request without a body (GET) is answered, where a provider makes sure by one that the address is its account's; it is given what stands
+    /// behind the `?`. `None`: there is no such thing.
+    ///
+    /// # Errors
+    /// In it [`Rejected`] with a word as of [`Adapter::verify`]; fate: refuse.
+    fn challenge(&self, _query: &str) -> Option<Result<Vec<u8>, Rejected>> {
         None
     }
 
@@ -75,6 +94,16 @@ pub trait Adapter {
 
     /// Says what an answer means for what was sent.
     fn judge(&self, answer: &Self::Answer) -> Verdict;
+
+    /// What asks the provider whether it has an entry of which nobody knows; it was handed over at `since`. `None`: it cannot be asked.
+    fn look_up(&self, _outbound: &Outbound<'_>, _since: Millis) -> Option<Self::Sending> {
+        None
+    }
+
+    /// What the answer to [`Adapter::look_up`] says: [`Verdict::Accepted`] if the provider has it. What is not found may still come, so it is unknown.
+    fn looked_up(&self, _outbound: &Outbound<'_>, _since: Millis, _answer: &Self::Answer) -> Verdict {
+        Verdict::Unknown { reason: "no_answer" }
+    }
 
     /// Something that tries the credentials and reaches no customer; `None` where there is no such thing.
     fn probe(&self, now: Millis) -> Option<Self::Sending>;

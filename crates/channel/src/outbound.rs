@@ -53,6 +53,8 @@ pub struct Correspondent {
     pub copies: Vec<MailAddress>,
     /// Whether what they wrote last is all that they wrote.
     pub is_first: bool,
+    /// When they wrote last, as the provider says it, or else when it was taken; `None` where nobody knows.
+    pub last_at: Option<Millis>,
     /// What they wrote last, before this entry.
     pub last: Option<Content>,
     /// The same as it came, where it is passed on.

@@ -158,8 +158,11 @@ impl TextLimits {
         }
     }
 
-    /// Files can go without words.
+    /// Files can go without words, and what stands in the places of a form is bounded as it is.
     fn reply(self, said: &str, with: Option<&ReplyWith>) -> Option<Refusal> {
+        if with.and_then(|with| with.template.as_ref()).is_some_and(|template| !template.is_good()) {
+            return Some(Refusal::TooLong);
+        }
         match with.map_or(0, |with| with.attachments.len()) {
             0 => bad_text(said, self.text),
             1..=ATTACHMENTS_MAX => (said.len() > self.text).then_some(Refusal::TooLong),

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{CANNED_QUEUES_MAX, CANNED_TEXT_BYTES_MAX, TITLE_BYTES_MAX};
+use crate::limits::{
+    CANNED_QUEUES_MAX, CANNED_TEXT_BYTES_MAX, TEMPLATE_LANGUAGE_BYTES_MAX, TEMPLATE_NAME_BYTES_MAX,
+    TITLE_BYTES_MAX,
+};
 use crate::token::SubjectToken;
 
 /// An answer. Its words are the company's: they are sealed with nobody's key, and no customer's words belong in them.
@@ -19,6 +22,21 @@ pub struct Canned {
     /// The queues in which it is offered; none for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queues: Vec<SubjectToken>,
+    /// The approved form of words that this is, for channels that take nothing else once a customer has not written for a while; what stands in
+    /// braces are its places, numbered from 1 in their order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Form>,
+}
+
+/// By what a provider knows an approved form of words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Form {
+    /// Its name at Meta, or its ContentSid at Twilio.
+    pub name: String,
+    /// Its language as Meta writes it, as `en_US`; empty at Twilio.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub language: String,
 }
 
 /// Why an answer cannot be kept; fate: refuse.
@@ -36,6 +54,11 @@ pub enum BadCanned {
     /// More than 100.
     #[error("at most {CANNED_QUEUES_MAX} queues, each once")]
     Queues,
+    /// No name of a form, or one with other signs.
+    #[error(
+        "a form's name of 1 to {TEMPLATE_NAME_BYTES_MAX} and a language of at most {TEMPLATE_LANGUAGE_BYTES_MAX} of A-Z, a-z, 0-9 and _"
+    )]
+    Template,
 }
 
 impl Canned {
@@ -66,8 +89,20 @@ impl Canned {
         if queues.len() != self.queues.len() || queues.len() > CANNED_QUEUES_MAX {
             return Err(BadCanned::Queues);
         }
+        if self.template.as_ref().is_some_and(|form| !is_form(&form.name, &form.language)) {
+            return Err(BadCanned::Template);
+        }
         Ok(())
     }
+}
+
+/// Whether providers name forms and languages so.
+pub(crate) fn is_form(name: &str, language: &str) -> bool {
+    let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    (1..=TEMPLATE_NAME_BYTES_MAX).contains(&name.len())
+        && language.len() <= TEMPLATE_LANGUAGE_BYTES_MAX
+        && is_word(name)
+        && is_word(language)
 }
 
 fn is_language(text: &str) -> bool {
@@ -86,7 +121,7 @@ mod tests {
 
     fn canned() -> Canned {
         let (title, text) = ("Where is it?".to_owned(), "Dear {customer},\n\tit is on its way.".to_owned());
-        Canned { title, language: Some("nl-BE".to_owned()), text, queues: Vec::new() }
+        Canned { title, language: Some("nl-BE".to_owned()), text, queues: Vec::new(), template: None }
     }
 
     #[test]
@@ -118,6 +153,20 @@ mod tests {
         let mut twice = named(1);
         twice.queues.extend(named(1).queues);
         assert_eq!(twice.check(), Err(BadCanned::Queues));
+        let form = |name: &str, language: &str| Canned {
+            template: Some(Form { name: name.to_owned(), language: language.to_owned() }),
+            ..canned()
+        };
+        for (name, language) in
+            [("order_update", "nl"), ("HX0123456789abcdef", ""), (&"x".repeat(512), "en_US")]
+        {
+            assert_eq!(form(name, language).check(), Ok(()), "{name}");
+        }
+        for (name, language) in
+            [("", "nl"), ("a b", "nl"), (&"x".repeat(513), "nl"), ("a", "a language of nobody")]
+        {
+            assert_eq!(form(name, language).check(), Err(BadCanned::Template), "{name}");
+        }
     }
 
     #[test]

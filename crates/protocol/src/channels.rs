@@ -20,15 +20,32 @@ pub const SETTINGS_BYTES_MAX: usize = 16 * 1024;
 /// Most accounts of all channels together that are set up.
 pub const CHANNEL_ACCOUNTS_MAX: usize = 1_000;
 /// The keys of settings that hold a secret, wherever they stand.
-const SECRETS: [&str; 6] = ["secret", "secrets", "password", "client_secret", "refresh_token", "token"];
+const SECRETS: [&str; 8] = [
+    "secret",
+    "secrets",
+    "password",
+    "client_secret",
+    "refresh_token",
+    "token",
+    "verify_token",
+    "shared_key",
+];
 /// How deep settings are read.
 const DEPTH_MAX: usize = 4;
 /// What the keys of rows begin with.
 const KEY: &str = "account.";
 
 /// The channels that have something to set up.
-pub const CHANNELS: [ChannelKind; 4] =
-    [ChannelKind::Email, ChannelKind::Webhook, ChannelKind::Web, ChannelKind::Telegram];
+pub const CHANNELS: [ChannelKind; 8] = [
+    ChannelKind::Email,
+    ChannelKind::Webhook,
+    ChannelKind::Web,
+    ChannelKind::Telegram,
+    ChannelKind::Sms,
+    ChannelKind::Whatsapp,
+    ChannelKind::Messenger,
+    ChannelKind::Instagram,
+];
 
 /// The settings of an account: what a table of `channels.toml` says, as JSON.
 pub type Settings = Map<String, Value>;

@@ -1,16 +1,20 @@
 //! What people write, in the clear and sealed.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::canned::is_form;
 use crate::hash::Hash128;
 use crate::ids::IdentityId;
 #[cfg(doc)]
 use crate::limits::FILE_NAME_BYTES_MAX;
-use crate::limits::{ATTACHMENTS_MAX, NAME_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::limits::{
+    ATTACHMENTS_MAX, NAME_BYTES_MAX, TEMPLATE_PLACE_BYTES_MAX, TEMPLATE_PLACES_MAX, TEXT_BYTES_MAX,
+};
 
 /// Personal data, encrypted with the key of one identity: `s1.<identity>.<generation>.<base64url>`.
 ///
@@ -106,6 +110,36 @@ pub struct Content {
     /// Where it stands among the customer's other messages; nothing where the channel tells nothing of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Box<Place>>,
+    /// The approved form that it is sent as; the words are then what the customer reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Box<Template>>,
+}
+
+/// A form of words that a provider approved, for customers who may not be written to freely any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    /// By what the provider knows it: a name, or an id.
+    pub name: String,
+    /// Its language as the provider writes it, as in `en_US`; empty where the name says it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub language: String,
+    /// What stands in its places, by their names or numbers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+}
+
+impl Template {
+    /// Whether a provider may be given it.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        let is_place = |(name, text): (&String, &String)| {
+            is_form(name, "") && text.len() <= TEMPLATE_PLACE_BYTES_MAX && !text.chars().any(char::is_control)
+        };
+        is_form(&self.name, &self.language)
+            && self.variables.len() <= TEMPLATE_PLACES_MAX
+            && self.variables.iter().all(is_place)
+    }
 }
 
 /// Where a message stands among others, by the ids that its provider gives them.

@@ -24,7 +24,7 @@ use crate::time::Millis;
 /// The first format: every build reads it.
 pub const FIRST: u8 = 1;
 /// The newest format that this build reads; it reads all before it too.
-pub const READS: u8 = 2;
+pub const READS: u8 = 3;
 /// The version of this build, for people.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");
 /// Longest word of a kind that is told.
@@ -65,6 +65,30 @@ pub const NEWER: &[Newer] = &[
         word: "telegram",
         since: 2,
         marks: &["\"channel\":\"telegram\"", "\"telegram\":", "\\\"telegram\\\"", "'telegram'"],
+    },
+    Newer {
+        tag: "channel",
+        word: "sms",
+        since: 3,
+        marks: &["\"channel\":\"sms\"", "\"sms\":", "\\\"sms\\\"", "'sms'"],
+    },
+    Newer {
+        tag: "channel",
+        word: "whatsapp",
+        since: 3,
+        marks: &["\"channel\":\"whatsapp\"", "\"whatsapp\":", "\\\"whatsapp\\\"", "'whatsapp'"],
+    },
+    Newer {
+        tag: "channel",
+        word: "messenger",
+        since: 3,
+        marks: &["\"channel\":\"messenger\"", "\"messenger\":", "\\\"messenger\\\"", "'messenger'"],
+    },
+    Newer {
+        tag: "channel",
+        word: "instagram",
+        since: 3,
+        marks: &["\"channel\":\"instagram\"", "\"instagram\":", "\\\"instagram\\\"", "'instagram'"],
     },
 ];
 

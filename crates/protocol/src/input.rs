@@ -165,6 +165,9 @@ pub struct CustomerMessage {
     /// Whether a machine of the customer's wrote it in answer (out of office): it asks nobody to do anything.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub automatic: bool,
+    /// Whether this account may write to them from here on, if they say so: not after `STOP`, again after `START`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_write: Option<bool>,
     /// What names the customer on other channels too, where there is such a thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<Box<CustomerKeys>>,
@@ -202,6 +205,7 @@ impl CustomerMessage {
             facts: FactValues::new(),
             thread: None,
             automatic: false,
+            may_write: None,
             keys: None,
             practice: false,
             body,

@@ -188,6 +188,14 @@ pub const TITLE_BYTES_MAX: usize = 120;
 pub const CANNED_MAX: usize = 2_000;
 /// Text of such an answer, bytes of UTF-8.
 pub const CANNED_TEXT_BYTES_MAX: usize = 4 * 1024;
+/// Longest name of an approved form of words, bytes (Meta's; Twilio's have 34).
+pub const TEMPLATE_NAME_BYTES_MAX: usize = 512;
+/// Longest language of one, bytes.
+pub const TEMPLATE_LANGUAGE_BYTES_MAX: usize = 16;
+/// Most places of one.
+pub const TEMPLATE_PLACES_MAX: usize = 64;
+/// Longest text that stands in a place of one, bytes.
+pub const TEMPLATE_PLACE_BYTES_MAX: usize = 1024;
 /// Queues that such an answer names.
 pub const CANNED_QUEUES_MAX: usize = 100;
 /// How far ahead something may be promised, ms.

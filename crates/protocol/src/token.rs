@@ -81,11 +81,29 @@ pub enum ChannelKind {
     Webhook,
     /// A bot of Telegram.
     Telegram,
+    /// Text messages to and from a telephone number.
+    Sms,
+    /// WhatsApp, by whichever provider.
+    Whatsapp,
+    /// Messenger of a page.
+    Messenger,
+    /// Direct messages of an account of Instagram.
+    Instagram,
 }
 
 impl ChannelKind {
     /// Every kind, in the order of their names here.
-    pub const ALL: [Self; 5] = [Self::Web, Self::Api, Self::Email, Self::Webhook, Self::Telegram];
+    pub const ALL: [Self; 9] = [
+        Self::Web,
+        Self::Api,
+        Self::Email,
+        Self::Webhook,
+        Self::Telegram,
+        Self::Sms,
+        Self::Whatsapp,
+        Self::Messenger,
+        Self::Instagram,
+    ];
 
     /// The word used in subjects, metrics and configuration.
     #[must_use]
@@ -96,6 +114,10 @@ impl ChannelKind {
             Self::Email => "email",
             Self::Webhook => "webhook",
             Self::Telegram => "telegram",
+            Self::Sms => "sms",
+            Self::Whatsapp => "whatsapp",
+            Self::Messenger => "messenger",
+            Self::Instagram => "instagram",
         }
     }
 
@@ -106,7 +128,8 @@ impl ChannelKind {
             Self::Web => 2,
             // Updates are kept for 24 hours at most (getUpdates).
             Self::Telegram => 2,
-            Self::Api | Self::Webhook => 7,
+            // Meta repeats for seven days; Twilio five times, and again what a person at its console asks for.
+            Self::Api | Self::Webhook | Self::Sms | Self::Whatsapp | Self::Messenger | Self::Instagram => 7,
             // A mailbox that was rebuilt gives all its mail again; how far back, its adapter bounds.
             Self::Email => 30,
         }

@@ -56,7 +56,7 @@ const KINDS: &str = "
     reason:floor_full
     presence:online presence:away presence:offline
     do:change_customer event:customer_changed is:link is:part is:linked is:parted automatic:true is:automatic
-    channel:email channel:telegram
+    channel:email channel:telegram channel:sms channel:whatsapp channel:messenger channel:instagram may_write:true may_write:false
     do:pick do:set_tags do:set_fields do:read_mentions do:warn_customer do:block_customer do:unblock_customer kind:integration
     act:set_tags act:set_fields act:annotate event:contact_marked event:mentioned event:mentions_read event:customer_blocked
     event:customer_unblocked event:message_held_back event:act_settled is:annotated is:warned is:blocked is:from_blocked

@@ -27,6 +27,10 @@ pub(crate) struct PerChannel<T> {
     email: T,
     webhook: T,
     telegram: T,
+    sms: T,
+    whatsapp: T,
+    messenger: T,
+    instagram: T,
 }
 
 impl<T> PerChannel<T> {
@@ -37,6 +41,10 @@ impl<T> PerChannel<T> {
             ChannelKind::Email => &self.email,
             ChannelKind::Webhook => &self.webhook,
             ChannelKind::Telegram => &self.telegram,
+            ChannelKind::Sms => &self.sms,
+            ChannelKind::Whatsapp => &self.whatsapp,
+            ChannelKind::Messenger => &self.messenger,
+            ChannelKind::Instagram => &self.instagram,
         }
     }
 
@@ -47,6 +55,10 @@ impl<T> PerChannel<T> {
             ChannelKind::Email => &mut self.email,
             ChannelKind::Webhook => &mut self.webhook,
             ChannelKind::Telegram => &mut self.telegram,
+            ChannelKind::Sms => &mut self.sms,
+            ChannelKind::Whatsapp => &mut self.whatsapp,
+            ChannelKind::Messenger => &mut self.messenger,
+            ChannelKind::Instagram => &mut self.instagram,
         }
     }
 }

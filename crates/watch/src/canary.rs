@@ -79,7 +79,12 @@ impl Canaries {
                 let url = self.doors.chat.as_deref()?;
                 Some(Way::Chat(Chat::new(url, &account.1, &self.hasher)))
             }
-            ChannelKind::Webhook | ChannelKind::Telegram => {
+            ChannelKind::Webhook
+            | ChannelKind::Telegram
+            | ChannelKind::Sms
+            | ChannelKind::Whatsapp
+            | ChannelKind::Messenger
+            | ChannelKind::Instagram => {
                 let url = self.doors.channels.as_deref()?;
                 Webhook::new(url, account, &self.hasher, &self.kit.clock).ok().map(Way::Webhook)
             }

@@ -4,13 +4,14 @@ use protocol::customer::CustomerWish;
 use protocol::desk::DeskCommand;
 use protocol::{ConversationId, Outcome};
 use serde_json::{Value, json};
+use tests::Product;
 use tests::chat::Chat;
 use tests::desk::Desk;
-use tests::{Product, eventually};
 
 use crate::mail::{ANN, SUPPORT, mail, scene_of};
 use crate::mailhost::MailHost;
-use crate::partner::{Partner, SOON, post_events, secret};
+use crate::partner::{Partner, post_events, secret};
+use crate::scene::{self, texts};
 use crate::seat::{reply, take};
 
 struct Scene {
@@ -34,34 +35,17 @@ impl Scene {
     }
 
     async fn token(&self, name: &str) -> String {
-        let body = json!({ "agent": name });
-        let url = format!("{}/api/v1/sessions", self.product.url("rest"));
-        let client = reqwest::Client::new();
-        let made = client.post(url).bearer_auth(self.product.admin_key()).json(&body).send().await.unwrap();
-        let made: Value = made.json().await.unwrap();
-        made["token"].as_str().unwrap().to_owned()
+        scene::token(&self.product, name).await
     }
 
     async fn get(&self, token: &str, path: &str) -> reqwest::Response {
-        let url = format!("{}{path}", self.product.url("rest"));
-        reqwest::Client::new().get(url).bearer_auth(token).send().await.unwrap()
+        scene::get(&self.product, token, path).await
     }
 
     /// Who the customer of a conversation is, once it is as wanted.
     async fn customer(&self, token: &str, of: ConversationId, wanted: impl Fn(&Value) -> bool) -> Value {
-        eventually("the customer is known", SOON, || async {
-            let response = self.get(token, &format!("/desk/customer/{of}")).await;
-            let mut page: Value = response.error_for_status().ok()?.json().await.ok()?;
-            page["log_seq"] = Value::Null;
-            wanted(&page).then_some(page)
-        })
-        .await
+        scene::customer(&self.product, token, of, wanted).await
     }
-}
-
-fn texts(page: &Value) -> Vec<&str> {
-    let all = page["timeline"].as_array().unwrap();
-    all.iter().filter_map(|line| line["text"].as_str()).collect()
 }
 
 fn channels(page: &Value) -> Vec<&str> {

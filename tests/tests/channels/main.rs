@@ -10,11 +10,17 @@
 mod botapi;
 mod canary;
 mod customer;
+mod graph;
 mod mail;
 mod mailhost;
+mod messaging;
+mod pages;
 mod partner;
+mod scene;
 mod seat;
 mod secure;
 mod telegram;
 mod traces;
+mod twilio;
 mod webhook;
+mod whatsapp;

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use protocol::delivery::{AccountState, AccountsAnswer, Delivery, DeliveryState};
-use protocol::desk::{DeskCommand, DeskEntry, ReplyWith, ToDesk};
-use protocol::streams::DELIVERIES;
-use protocol::subjects::Subjects;
+use protocol::delivery::{AccountState, DeliveryState};
+use protocol::desk::{DeskCommand, DeskEntry, ReplyWith};
 use protocol::{MessageId, Outcome};
 use serde_json::{Value, json};
 use tests::desk::Desk;
@@ -14,22 +12,16 @@ use tests::{Product, eventually};
 use crate::botapi::{BotApi, SECRET};
 use crate::canary::watches;
 use crate::partner::SOON;
+use crate::scene::Scene;
 use crate::seat::{reply, take};
 
-struct Scene {
-    product: Product,
-    telegram: BotApi,
-    anna: Desk,
-    url: String,
-}
-
-async fn scene(variables: &[(&str, &str)]) -> Scene {
+async fn scene(variables: &[(&str, &str)]) -> Scene<BotApi> {
     let telegram = BotApi::open().await;
     let mut product = Product::empty().await;
     let url = telegram.joins(&mut product, &["views", "desk", "api"], variables).await;
     let mut anna = Desk::open(&product, "rest", "rest", "anna").await;
     anna.online().await;
-    Scene { product, telegram, anna, url }
+    Scene { product, provider: telegram, anna, url }
 }
 
 fn now() -> u64 {
@@ -55,43 +47,10 @@ async fn post(url: &str, secret: &str, update: &Value) -> (u16, Value) {
     (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
 }
 
-impl Scene {
+impl Scene<BotApi> {
     async fn comes(&self, update: &Value) {
         let (status, answer) = post(&self.url, SECRET, update).await;
         assert!((200..300).contains(&status), "{status} {answer}");
-    }
-
-    async fn hears(&mut self, what: &str, is_it: impl Fn(&DeskEntry) -> bool) -> DeskEntry {
-        let pick = |frame: &ToDesk| match frame {
-            ToDesk::Entry { entry, .. } if is_it(entry) => Some(entry.clone()),
-            _ => None,
-        };
-        self.anna.until(what, pick).await
-    }
-
-    async fn deliveries(&self) -> Vec<Delivery> {
-        let bus = self.product.bus().await;
-        let items = bus.read_range(DELIVERIES, 1, u64::MAX, 10_000).await.unwrap();
-        items.iter().map(|item| serde_json::from_slice(&item.payload).unwrap()).collect()
-    }
-
-    async fn reaches(&self, message: MessageId, state: DeliveryState) -> Delivery {
-        eventually(&format!("a message is {}", state.as_str()), SOON, || async {
-            let is_it = |delivery: &Delivery| delivery.message == Some(message) && delivery.state == state;
-            self.deliveries().await.into_iter().find(is_it)
-        })
-        .await
-    }
-
-    async fn account(&self) -> AccountState {
-        let bus = self.product.bus().await;
-        let subject = Subjects::new("c1".parse().unwrap()).channel_accounts();
-        let answer = bus.request(&subject, "{}".into(), bus::Deadline::after(SOON)).await.unwrap();
-        serde_json::from_slice::<AccountsAnswer>(&answer).unwrap().accounts[0].state
-    }
-
-    async fn recorded(&self) -> u64 {
-        self.product.ledger().await.1["messages"]["recorded"].as_u64().unwrap()
     }
 }
 
@@ -102,7 +61,7 @@ async fn a_bots_customers_are_answered() {
     let (card, contact) = take(&mut scene.anna).await;
     assert_eq!((card.channel.as_str(), card.customer_name.as_deref()), ("telegram", Some("Ann")));
     let said = reply(&mut scene.anna, contact.contact, "On its way <b>").await;
-    let call = scene.telegram.hears("On its way <b>").await;
+    let call = scene.provider.hears("On its way <b>").await;
     assert_eq!((call.method.as_str(), &call.fields["chat_id"]), ("sendMessage", &json!(5501)));
     scene.reaches(said, DeliveryState::Accepted).await;
     assert_eq!(scene.account().await, AccountState::Working);
@@ -154,8 +113,8 @@ async fn nothing_is_taken_from_who_does_not_know_the_secret() {
 #[tokio::test]
 async fn files_come_and_go_as_bytes() {
     let mut scene = scene(&[]).await;
-    scene.telegram.has_file("large", Some(b"\xff\xd8\xff\xe0 the bytes of a picture"));
-    scene.telegram.has_file("second", Some(b"\xff\xd8\xff\xe0 another"));
+    scene.provider.has_file("large", Some(b"\xff\xd8\xff\xe0 the bytes of a picture"));
+    scene.provider.has_file("second", Some(b"\xff\xd8\xff\xe0 another"));
     let photo = |id: u64, file: &str, more: &Value| {
         let sizes = json!([{"file_id": "small", "file_unique_id": "u", "width": 9, "height": 9},
             {"file_id": file, "file_unique_id": "u", "width": 900, "height": 900}]);
@@ -185,12 +144,12 @@ async fn files_come_and_go_as_bytes() {
             entry.text.as_deref().is_some_and(|text| text.contains("old.pdf could not be fetched"))
         })
         .await;
-    scene.telegram.has_file("later", None);
+    scene.provider.has_file("later", None);
     let later =
         message(4, &json!({"document": {"file_id": "later", "file_unique_id": "u", "file_name": "new.txt"}}));
     let (status, answer) = post(&scene.url, SECRET, &later).await;
     assert_eq!(status, 503, "Telegram keeps it and comes again: {answer}");
-    scene.telegram.has_file("later", Some(b"here it is"));
+    scene.provider.has_file("later", Some(b"here it is"));
     scene.comes(&later).await;
     scene
         .hears("the file that came later", |entry| {
@@ -211,7 +170,7 @@ async fn files_come_and_go_as_bytes() {
     };
     assert_eq!(scene.anna.command(answer).await, Outcome::Done);
     scene.reaches(message, DeliveryState::Accepted).await;
-    let sent = scene.telegram.sent();
+    let sent = scene.provider.sent();
     let call = sent.last().unwrap();
     assert_eq!(call.method, "sendMediaGroup");
     let media: Value = serde_json::from_str(call.fields["media"].as_str().unwrap()).unwrap();
@@ -226,7 +185,7 @@ async fn a_limit_is_waited_for_and_who_blocked_the_bot_is_told_of() {
     scene.comes(&words(1, "Hello")).await;
     let (_, contact) = take(&mut scene.anna).await;
     let wait = json!({"ok": false, "error_code": 429, "description": "Too Many Requests: retry after 3", "parameters": {"retry_after": 3}});
-    scene.telegram.answers(&[(429, wait)]);
+    scene.provider.answers(&[(429, wait)]);
     let began = std::time::Instant::now();
     let limited = reply(&mut scene.anna, contact.contact, "In a moment").await;
     scene.reaches(limited, DeliveryState::Queued).await;
@@ -236,7 +195,7 @@ async fn a_limit_is_waited_for_and_who_blocked_the_bot_is_told_of() {
     assert_eq!(scene.account().await, AccountState::Working);
     let blocked =
         json!({"ok": false, "error_code": 403, "description": "Forbidden: bot was blocked by the user"});
-    scene.telegram.answers(&[(403, blocked)]);
+    scene.provider.answers(&[(403, blocked)]);
     let unheard = reply(&mut scene.anna, contact.contact, "Are you there?").await;
     assert_eq!(
         scene.reaches(unheard, DeliveryState::Failed).await.reason.as_deref(),
@@ -264,12 +223,12 @@ async fn long_words_arrive_whole_and_what_stops_half_way_is_for_a_person() {
     let long = reply(&mut scene.anna, contact.contact, &text).await;
     scene.reaches(long, DeliveryState::Accepted).await;
     let parts: Vec<String> =
-        scene.telegram.sent().iter().map(|call| call.fields["text"].as_str().unwrap().to_owned()).collect();
+        scene.provider.sent().iter().map(|call| call.fields["text"].as_str().unwrap().to_owned()).collect();
     assert_eq!((parts.len(), parts.join(" ")), (3, text.trim().to_owned()));
     let no = json!({"ok": false, "error_code": 400, "description": "Bad Request: no"});
     let yes =
         json!({"ok": true, "result": {"message_id": 99, "date": 1, "chat": {"id": 5501, "type": "private"}}});
-    scene.telegram.answers(&[(200, yes), (400, no)]);
+    scene.provider.answers(&[(200, yes), (400, no)]);
     let half = reply(&mut scene.anna, contact.contact, &text).await;
     assert_eq!(scene.reaches(half, DeliveryState::Unknown).await.reason.as_deref(), Some("in_part"));
 }
@@ -281,20 +240,14 @@ async fn a_process_that_died_between_handing_over_and_the_result_sends_nothing_t
     scene.comes(&words(1, "Hello")).await;
     let (_, contact) = take(&mut scene.anna).await;
     let said = reply(&mut scene.anna, contact.contact, "said once").await;
-    scene.telegram.hears("said once").await;
-    eventually("the process died", SOON, || {
-        let ended = scene.product.process("channels").ended();
-        async move { ended }
-    })
-    .await;
-    scene.product.arm("channels", "WINTERBAND_FAILPOINT", "");
-    scene.product.again("channels");
+    scene.provider.hears("said once").await;
+    scene.comes_back().await;
     // The Bot API knows no id of ours: only a person can say whether the customer has it.
     assert_eq!(scene.reaches(said, DeliveryState::Unknown).await.reason.as_deref(), Some("crashed"));
     let next = reply(&mut scene.anna, contact.contact, "and this").await;
     scene.reaches(next, DeliveryState::Accepted).await;
     let texts: Vec<Value> =
-        scene.telegram.sent().into_iter().map(|call| call.fields["text"].clone()).collect();
+        scene.provider.sent().into_iter().map(|call| call.fields["text"].clone()).collect();
     assert_eq!(texts, ["said once", "and this"]);
 }
 
@@ -306,7 +259,7 @@ async fn how_a_bot_is_set_up_is_tried_by_a_command() {
     let (code, out, err) = scene.product.command(&check).await;
     assert_eq!(code, 0, "{out}{err}");
     assert!(out.contains("ok      ask Telegram for the bot's webhook"), "{out}");
-    scene.telegram.webhook(json!({"url": "", "pending_update_count": 4}));
+    scene.provider.webhook(json!({"url": "", "pending_update_count": 4}));
     let (code, out, _) = scene.product.command(&check).await;
     assert_eq!(code, 1);
     assert!(out.contains("no webhook is set") && !out.contains("4242"), "{out}");
@@ -327,10 +280,10 @@ async fn a_canary_turns_red_when_telegram_does_not_know_where_we_are() {
     };
     seen("canary_ok").await;
     let right = json!({"url": scene.url, "pending_update_count": 0});
-    scene.telegram.webhook(json!({"url": "", "pending_update_count": 0}));
+    scene.provider.webhook(json!({"url": "", "pending_update_count": 0}));
     seen("canary_broken").await;
     assert!(scene.product.text("watch").contains("no webhook is set"), "it says what to do");
-    scene.telegram.webhook(right);
+    scene.provider.webhook(right);
     seen("canary_ok").await;
     assert_eq!(scene.recorded().await, 0, "a canary is no customer");
 }

@@ -1,4 +1,4 @@
-//! The accounts of channels: `channels.toml` in the folder of settings. A new channel over HTTP is one line in [`HTTP`].
+//! The accounts of channels: `channels.toml` in the folder of settings.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use channel_email::sign::Key;
-use channel_telegram::{BotToken, OwnWords, SecretToken, Telegram};
-use channel_webhook::{Secrets, Webhook};
 use protocol::channels::{Secrets as SecretTexts, Settings};
 use protocol::{ChannelKind, SubjectToken};
 use serde::Deserialize;
@@ -16,8 +14,9 @@ use serde::de::DeserializeOwned;
 use service::{Clock, Rate, RateLimiter, Secret};
 
 use crate::channels::book::AccountKey;
-use crate::channels::carrier::{Carrier, Client, Door, Http};
+use crate::channels::carrier::{Carrier, Client, Door};
 use crate::channels::mail::{self, Mailbox};
+use crate::channels::providers::HTTP;
 
 /// The name of the file.
 pub(crate) const FILE_NAME: &str = "channels.toml";
@@ -96,6 +95,8 @@ pub(crate) struct Making {
     pub(crate) client: Client,
     pub(crate) mail_key: Key,
     pub(crate) clock: Clock,
+    /// Where we are reached, without a slash at its end: providers sign where they post to.
+    pub(crate) public_url: String,
 }
 
 /// What every account may say.
@@ -113,82 +114,6 @@ impl Default for Common {
     fn default() -> Self {
         Self { sends_per_minute: 600, silent_after: Duration::ZERO }
     }
-}
-
-/// The ways out and in of an account.
-pub(crate) type Ways = (Arc<dyn Carrier>, Option<Arc<dyn Door>>);
-
-/// Makes an account of its table.
-type Make = fn(&Reader<'_>, &str, toml::Value, &Client) -> anyhow::Result<Ways>;
-
-/// Channels that come and go over HTTP, by the name of their table: a new one is one line.
-const HTTP: [(ChannelKind, Make); 2] = [
-    (ChannelKind::Webhook, |reader, _, table, client| http(client, webhook(reader, table)?)),
-    (ChannelKind::Telegram, |reader, _, table, client| http(client, telegram(reader, table)?)),
-];
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WebhookTable {
-    url: String,
-    secret: SecretRef,
-    /// Whether customers' words may go to another machine without encryption, in a network that nobody else hears.
-    #[serde(default)]
-    in_the_clear: bool,
-}
-
-fn webhook(reader: &Reader<'_>, table: toml::Value) -> anyhow::Result<Webhook> {
-    let table: WebhookTable = typed(table)?;
-    Ok(Webhook::new(
-        url(&table.url, table.in_the_clear)?,
-        Secrets::read(reader.secret(&table.secret)?.reveal())?,
-    ))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TelegramTable {
-    token: SecretRef,
-    secret: SecretRef,
-    #[serde(default = "telegram_api")]
-    api: String,
-    #[serde(default)]
-    closing_text: String,
-    #[serde(default)]
-    blocked_text: String,
-}
-
-/// What a customer is told before a silent conversation is closed, unless the account says otherwise.
-const CLOSING_TEXT: &str = "We have not heard from you since our last answer. If everything is settled you need not do anything: we will \
-    close this conversation soon. If it is not, just write to us here.";
-
-fn telegram_api() -> String {
-    channel_telegram::API.to_owned()
-}
-
-fn telegram(reader: &Reader<'_>, table: toml::Value) -> anyhow::Result<Telegram> {
-    let table: TelegramTable = typed(table)?;
-    let token = BotToken::read(reader.secret(&table.token)?.reveal())?;
-    let secret = SecretToken::read(reader.secret(&table.secret)?.reveal())?;
-    let api = url(table.api.trim_end_matches('/'), false).map_err(|error| anyhow::anyhow!("api: {error}"))?;
-    // The path of each call is put behind it.
-    anyhow::ensure!(!api.contains(['?', '#']), "api: use https://host, without ? and #");
-    let or = |said: String, usual: &str| if said.is_empty() { usual.to_owned() } else { said };
-    let own = OwnWords {
-        closing: or(table.closing_text, CLOSING_TEXT),
-        blocked: or(table.blocked_text, mail::BLOCKED_TEXT),
-    };
-    Ok(Telegram::new(api, token, secret, own))
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "every way of making an account may fail")]
-fn http<A>(client: &Client, adapter: A) -> anyhow::Result<Ways>
-where
-    A: 'static,
-    Http<A>: Carrier + Door,
-{
-    let http = Arc::new(Http::new(adapter, client.clone()));
-    Ok((Arc::clone(&http) as Arc<dyn Carrier>, Some(http)))
 }
 
 /// Where a secret lies; the file never holds one.
@@ -258,7 +183,7 @@ fn read(text: &str, reader: &Reader<'_>, making: &Making) -> anyhow::Result<Vec<
     let tables: BTreeMap<String, Vec<toml::Table>> = toml::from_str(text).map_err(|error| {
         let line =
             error.span().map_or(0, |span| text.get(..span.start).map_or(0, |before| before.lines().count()));
-        anyhow::anyhow!("line {line}: expected [[webhook]], [[email]] or [[telegram]] with keys and values")
+        anyhow::anyhow!("line {line}: expected [[email]], [[instagram]], [[messenger]], [[sms]], [[telegram]], [[webhook]] or [[whatsapp]] with keys and values")
     })?;
     let (mut accounts, mut faults) = (BTreeMap::new(), Vec::new());
     for (channel, tables) in tables {
@@ -293,7 +218,7 @@ fn account(
     let kind = match made {
         Some((kind, _)) => *kind,
         None if channel == ChannelKind::Email.as_str() => ChannelKind::Email,
-        None => bail!("no such channel: use webhook, email or telegram"),
+        None => bail!("no such channel: use email, instagram, messenger, sms, telegram, webhook or whatsapp"),
     };
     let name = table.remove("account").context("account is missing: the name it has in routing.toml")?;
     let name = SubjectToken::new(name.as_str().unwrap_or_default())
@@ -306,7 +231,7 @@ fn account(
     anyhow::ensure!((1..=100_000).contains(&common.sends_per_minute), "sends_per_minute: 1 to 100000");
     let table = toml::Value::Table(table);
     let ((carrier, door), mailbox) = match made {
-        Some((_, make)) => (make(reader, name.as_str(), table, &making.client)?, None),
+        Some((_, make)) => (make(reader, name.as_str(), table, making)?, None),
         None => {
             let (ways, mailbox) = mail::account(reader, name.as_str(), table, &making.client)?;
             (ways, Some(Arc::new(mailbox)))
@@ -356,7 +281,12 @@ mod tests {
         let variables =
             |name: &str| (name == "CRM").then(|| "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
         let client = Client::new(Duration::from_secs(1)).map_err(|error| error.to_string())?;
-        let making = Making { client, mail_key: Key::new([0; 32]), clock: Clock::system() };
+        let making = Making {
+            client,
+            mail_key: Key::new([0; 32]),
+            clock: Clock::system(),
+            public_url: "https://us.example".to_owned(),
+        };
         let reader = Reader::of_folder(Path::new("/nowhere"), &variables);
         match read(text, &reader, &making) {
             Ok(accounts) => Ok(accounts.iter().map(|account| account.key.account.to_string()).collect()),

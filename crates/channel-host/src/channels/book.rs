@@ -27,6 +27,9 @@ pub(crate) const ADDRESS_UNKNOWN: &str = "address_unknown";
 /// before.
 pub(crate) const RECIPIENT_UNKNOWN: &str = "recipient_unknown";
 
+/// The reason of a failure because its customer wants to be written to no more: their provider said so, or they did.
+pub(crate) const OPTED_OUT: &str = "opted_out";
+
 /// An account of a channel.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct AccountKey {
@@ -48,6 +51,8 @@ pub(crate) struct Book {
     owners: Bounded<Hash128, IdentityId>,
     by_identity: HashMap<IdentityId, Vec<ConversationId>>,
     suppressed: HashSet<IdentityId>,
+    /// Since when somebody wants to be written to no more, or again: the later word counts, from whichever log it is read first.
+    may_write: HashMap<IdentityId, (Millis, bool)>,
     sent: Bounded<MessageId, Place>,
     by_provider: Bounded<Hash128, Place>,
     /// The last record of CONTACTS that is folded.
@@ -64,6 +69,8 @@ pub(crate) struct Place {
     /// `None`: the record that tells of it is of a version that did not say.
     pub(crate) contact: Option<ContactId>,
     pub(crate) seq: u64,
+    /// Our id of it; what the house said by itself has none.
+    pub(crate) message: Option<MessageId>,
 }
 
 #[derive(Clone, Debug)]
@@ -112,6 +119,8 @@ pub(crate) struct Begun {
     pub(crate) attempt: u32,
     /// The record.
     pub(crate) at: u64,
+    /// When it was written.
+    pub(crate) since: Millis,
 }
 
 impl Book {
@@ -126,6 +135,7 @@ impl Book {
             owners: Bounded::new(ALIASES_KEPT_MAX),
             by_identity: HashMap::new(),
             suppressed: HashSet::new(),
+            may_write: HashMap::new(),
             sent: Bounded::new(SENT_KEPT_MAX),
             by_provider: Bounded::new(SENT_KEPT_MAX),
             contacts: 0,
@@ -237,6 +247,9 @@ impl Book {
             matches!(entry, EntryKind::FromCustomer | EntryKind::Automatic).then_some(*conversation)
         });
         let Some(talk) = conversation.and_then(|id| self.conversations.get_mut(&id)) else { return };
+        if let Some(may) = message.may_write {
+            later(&mut self.may_write, message.identity, record.at, may);
+        }
         if !message.automatic {
             self.suppressed.remove(&message.identity);
             talk.is_open = true;
@@ -259,7 +272,8 @@ impl Book {
             talk.is_open = false;
         }
         talk.seen_to = talk.seen_to.max(entry.seq);
-        let place = Place { conversation: id, contact: Some(entry.contact), seq: entry.seq };
+        let Entry { contact, seq, message, .. } = entry;
+        let place = Place { conversation: id, contact: Some(contact), seq, message };
         if let Some(message) = entry.message {
             self.sent.insert(message, place);
         }
@@ -290,8 +304,8 @@ impl Book {
         // Of one that CONTACTS has shown and that is not here, nothing is sent any more.
         let talk = self.conversations.get_mut(&delivery.conversation)?;
         if let Some(hash) = delivery.provider_hash {
-            let Delivery { conversation, contact, seq, .. } = *delivery;
-            self.by_provider.insert(hash, Place { conversation, contact, seq });
+            let Delivery { conversation, contact, seq, message, .. } = *delivery;
+            self.by_provider.insert(hash, Place { conversation, contact, seq, message });
         }
         let before = talk.steps.get(&delivery.seq).copied();
         let told = Step::told(at, delivery);
@@ -303,6 +317,9 @@ impl Book {
         talk.forget_steps();
         if step.state == DeliveryState::Failed && delivery.reason.as_deref() == Some(ADDRESS_UNKNOWN) {
             self.suppressed.insert(talk.identity);
+        }
+        if step.state == DeliveryState::Failed && delivery.reason.as_deref() == Some(OPTED_OUT) {
+            later(&mut self.may_write, talk.identity, delivery.at, false);
         }
         self.forget_if_over(delivery.conversation);
         (before.map(|before| before.state) != Some(step.state)).then_some(step.state)
@@ -361,6 +378,11 @@ impl Book {
     }
 
     /// Whether nothing is to be sent to a customer: their address gave everything back, and they have not written since.
+    /// Whether somebody said that they want to be written to no more.
+    pub(crate) fn is_opted_out(&self, identity: IdentityId) -> bool {
+        matches!(self.may_write.get(&identity), Some((_, false)))
+    }
+
     pub(crate) fn is_suppressed(&self, identity: IdentityId) -> bool {
         self.suppressed.contains(&identity)
     }
@@ -424,10 +446,16 @@ impl Talk {
     }
 }
 
+fn later(all: &mut HashMap<IdentityId, (Millis, bool)>, who: IdentityId, at: Millis, may: bool) {
+    if all.get(&who).is_none_or(|(before, _)| *before <= at) {
+        all.insert(who, (at, may));
+    }
+}
+
 impl Step {
     fn told(at: u64, delivery: &Delivery) -> Self {
         let Delivery { state, attempt, again_at, .. } = *delivery;
-        let begun = (state == DeliveryState::Sending).then_some(Begun { attempt, at });
+        let begun = (state == DeliveryState::Sending).then_some(Begun { attempt, at, since: delivery.at });
         // A message that waits by itself says until when; one that waits with its account does not.
         let is_untried = state == DeliveryState::Queued && again_at.is_none() && attempt > 0;
         Self { state, attempt, again_at, begun, untried: u32::from(is_untried) }

@@ -67,7 +67,13 @@ impl Canaries {
 fn adapter(channels: &Channels, key: &AccountKey) -> Option<Http<Webhook>> {
     let AccountKey { channel, account } = key;
     match channel {
-        ChannelKind::Webhook | ChannelKind::Email | ChannelKind::Telegram => {
+        ChannelKind::Webhook
+        | ChannelKind::Email
+        | ChannelKind::Telegram
+        | ChannelKind::Sms
+        | ChannelKind::Whatsapp
+        | ChannelKind::Messenger
+        | ChannelKind::Instagram => {
             let secret = channels.intake.hasher.canary_key(*channel, account);
             let secrets = Secrets::read(&written(&secret)).ok()?;
             let canaries = &channels.canaries;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use axum::http::Request;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{LOCATION, RETRY_AFTER};
 use bytes::Bytes;
 pub use channel::Finding;
 use channel::limits::FILE_BYTES_MAX;
 use channel::{
-    Adapter, EntryKind, Fetch, HttpAnswer, HttpMethod, HttpRequest, Outbound, Parsed, Raw, Rejected, Remote,
-    Verdict,
+    Acknowledged, Adapter, EntryKind, Fetch, HttpAnswer, HttpMethod, HttpRequest, Outbound, Parsed, Raw,
+    Rejected, Remote, Verdict,
 };
 use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -51,6 +51,17 @@ pub(crate) trait Carrier: Send + Sync {
     /// Hands one entry over.
     fn send<'a>(&'a self, outbound: &'a Outbound<'a>, above: &'a Above<'a>) -> BoxFuture<'a, Verdict>;
 
+    /// Whether [`Carrier::look_up`] asks anybody.
+    fn looks_up(&self) -> bool {
+        false
+    }
+
+    /// Asks whether an entry is there of which nobody knows, handed over at `since`: [`Verdict::Accepted`] if it is, and unknown where that
+    /// cannot be asked.
+    fn look_up<'a>(&'a self, _outbound: &'a Outbound<'a>, _since: Millis) -> BoxFuture<'a, Verdict> {
+        Box::pin(std::future::ready(Verdict::Unknown { reason: "no_answer" }))
+    }
+
     /// Sends the account a message of its own in this thread, which comes in again by the account. `None`: what comes in and what goes out are two
     /// things here, or nobody wants it.
     fn send_itself(
@@ -88,7 +99,17 @@ pub(crate) trait Door: Send + Sync {
     fn receive(&self, raw: &Raw<'_>, now: Millis) -> Result<Vec<Result<Parsed<()>, Rejected>>, Rejected>;
 
     /// What a request is answered with once all of it is taken; `None`: how much was taken.
-    fn acknowledge(&self, raw: &Raw<'_>) -> Option<Vec<u8>>;
+    fn acknowledge(&self, raw: &Raw<'_>) -> Option<Acknowledged>;
+
+    /// What a request without a body is answered; `None`: there is none.
+    fn challenge(&self, _query: &str) -> Option<Result<Vec<u8>, Rejected>> {
+        None
+    }
+
+    /// How long all files of a message may take to fetch; `None`: who sent it sends it again.
+    fn fetch_within(&self) -> Option<Duration> {
+        None
+    }
 
     /// Fetches a file of a message.
     fn fetch<'a>(&'a self, file: &'a Remote) -> BoxFuture<'a, Fetched>;
@@ -187,6 +208,21 @@ where
         })
     }
 
+    fn looks_up(&self) -> bool {
+        A::LOOKS_UP
+    }
+
+    fn look_up<'a>(&'a self, outbound: &'a Outbound<'a>, since: Millis) -> BoxFuture<'a, Verdict> {
+        Box::pin(async move {
+            let Some(request) = self.adapter.look_up(outbound, since) else {
+                return Verdict::Unknown { reason: "no_answer" };
+            };
+            // Lists of messages are longer than other answers.
+            let answer = self.client.fetch(request).await;
+            self.adapter.looked_up(outbound, since, &answer)
+        })
+    }
+
     fn check(&self, now: Millis) -> BoxFuture<'_, Vec<Finding>> {
         Box::pin(async move {
             let Some(request) = self.adapter.probe(now) else { return Vec::new() };
@@ -211,8 +247,16 @@ where
         Ok(self.adapter.parse(raw).into_iter().map(|one| one.map(without_signal)).collect())
     }
 
-    fn acknowledge(&self, raw: &Raw<'_>) -> Option<Vec<u8>> {
+    fn acknowledge(&self, raw: &Raw<'_>) -> Option<Acknowledged> {
         self.adapter.acknowledge(raw)
+    }
+
+    fn challenge(&self, query: &str) -> Option<Result<Vec<u8>, Rejected>> {
+        self.adapter.challenge(query)
+    }
+
+    fn fetch_within(&self) -> Option<Duration> {
+        A::FETCH_WITHIN
     }
 
     fn fetch<'a>(&'a self, file: &'a Remote) -> BoxFuture<'a, Fetched> {
@@ -295,6 +339,8 @@ impl Client {
         let status = answer.status().as_u16();
         let seconds =
             answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let location =
+            answer.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = Limited::new(answer.into_body(), bytes_max).collect();
         let body = tokio::time::timeout(self.within, body).await.ok().and_then(Result::ok);
         let body = match body {
@@ -305,6 +351,7 @@ impl Client {
         HttpAnswer::Status {
             status,
             retry_after_ms: seconds.map(|seconds| seconds.saturating_mul(1000)),
+            location,
             body,
         }
     }

@@ -6,12 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{FromRequest as _, Path, Request, State};
+use axum::extract::{FromRequest as _, Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bus::{Deadline, PublishError, RoomLevel};
-use channel::{Fate, Inbound, Parsed, Raw, Rejected, Status, StatusOf};
-use channel_email::place_id;
+use channel::{Acknowledged, Fate, Inbound, Parsed, Raw, Rejected, Status, StatusOf};
 use protocol::delivery::Delivery;
 use protocol::input::{InputBody, MessageThread, WIRE_VERSION};
 use protocol::{IdentityId, MessageId, NoticeId};
@@ -60,7 +59,7 @@ enum Answered {
     /// How much was taken.
     Count(Answer),
     /// What their provider wants to hear.
-    Words(Vec<u8>),
+    Words(Acknowledged),
 }
 
 pub(super) async fn receive(
@@ -74,11 +73,43 @@ pub(super) async fn receive(
     };
     match taken {
         Ok(Answered::Count(answer)) => (StatusCode::ACCEPTED, Json(answer)).into_response(),
+        Ok(Answered::Words(words)) if words.body.is_empty() => StatusCode::NO_CONTENT.into_response(),
         Ok(Answered::Words(words)) => {
-            (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], words).into_response()
+            (StatusCode::OK, [(header::CONTENT_TYPE, words.content_type)], words.body).into_response()
         }
         Err(problem) => refuse(&channels, &channel, problem),
     }
+}
+
+/// A provider makes sure that an address is its account's.
+pub(super) async fn challenged(
+    State(channels): State<Arc<Channels>>,
+    Path((channel, name)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let key = match named(&channels, &channel, &name) {
+        Ok(key) => key,
+        Err(problem) => return refuse(&channels, &channel, problem),
+    };
+    let door = channels.accounts.get(&key).and_then(|account| account.door.clone());
+    match door.and_then(|door| door.challenge(query.as_deref().unwrap_or_default())) {
+        Some(Ok(words)) => (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain")], words).into_response(),
+        Some(Err(rejected)) => refuse(&channels, &channel, not_theirs(rejected)),
+        None => {
+            let detail = "messages are posted here: use POST";
+            let title = "nothing is asked here";
+            let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not_asked", title, detail);
+            refuse(&channels, &channel, problem)
+        }
+    }
+}
+
+fn not_theirs(rejected: Rejected) -> Problem {
+    let status = match rejected.code {
+        TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
+        _ => StatusCode::UNAUTHORIZED,
+    };
+    Problem::new(status, rejected.code, "the request is not known to be yours", rejected.words)
 }
 
 /// The account that a path names: it is chosen by that alone, never by what the request says.
@@ -112,24 +143,19 @@ async fn take(channels: &Channels, key: &AccountKey, request: Request) -> Result
     let trusted = &channels.intake.kit.settings.http.trusted_proxies;
     let from = service::http::address(request.extensions(), request.headers(), trusted);
     let _seat = seat(channels, from).await?;
+    let query = request.uri().query().unwrap_or_default().to_owned();
     let (headers, body) = read(request).await?;
     let headers: Vec<(String, String)> = headers
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
-    let raw = Raw { headers: &headers, body: &body };
+    let raw = Raw { headers: &headers, query: &query, body: &body };
     let Some(door) = door else { return tried(channels, key, &raw).await.map(Answered::Count) };
     let received = door.receive(&raw, channels.now());
     let of_canary = if received.is_err() { canary::receive(channels, key, &raw) } else { None };
     // What we say ourselves is no sign of the other side.
     let is_theirs = of_canary.is_none();
-    let items = of_canary.map_or(received, Ok).map_err(|rejected| {
-        let status = match rejected.code {
-            TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
-            _ => StatusCode::UNAUTHORIZED,
-        };
-        Problem::new(status, rejected.code, "the request is not known to be yours", rejected.words)
-    })?;
+    let items = of_canary.map_or(received, Ok).map_err(not_theirs)?;
     if !is_theirs {
         provider_fits(channels, key).await?;
     }
@@ -361,15 +387,13 @@ pub(super) async fn status(
     gone: Option<&[IdentityId]>,
     patience: Patience<'_>,
 ) -> Result<(), NotTaken> {
-    let Some(Place { conversation, contact, seq }) = place(channels, key, &status.about, patience).await?
+    let Some(Place { conversation, contact, seq, message }) =
+        place(channels, key, &status.about, patience).await?
     else {
         channels.intake.kit.metrics.refused_total.inc([key.channel.as_str(), "unknown_message"]);
         return Ok(());
     };
     let customer = channels.book().talk(conversation).map(|talk| talk.identity);
-    let message = if let StatusOf::Ours(message) = status.about { Some(message) } else { None };
-    // What the house said by itself has no id but its place.
-    let message = message.filter(|message| Some(*message) != place_id(conversation.log_seq, seq));
     let delivery = Delivery {
         v: WIRE_VERSION,
         at: channels.now(),
@@ -490,7 +514,8 @@ pub(in crate::channels) mod tests {
         for (headers, wanted) in
             [(&signed[..], (401, "unknown_canary")), (&signed[..0], (404, "nothing_posted"))]
         {
-            let problem = tried(&world.channels, &key, &Raw { headers, body: b"{}" }).await.unwrap_err();
+            let problem =
+                tried(&world.channels, &key, &Raw { headers, query: "", body: b"{}" }).await.unwrap_err();
             assert_eq!((problem.status.as_u16(), problem.code), wanted);
         }
     }

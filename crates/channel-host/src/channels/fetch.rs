@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bus::{FileError, file_kind, file_name};
 use channel::{Inbound, Remote};
@@ -72,12 +72,15 @@ pub(super) async fn attach(
     message: Hash128,
     inbound: &mut Inbound,
 ) -> Result<(), NotTaken> {
+    let until = door.fetch_within().map(|within| Instant::now() + within);
     let seat = timeout(SEAT_WITHIN, channels.fetches.seats.acquire()).await;
     let mut missing = Vec::new();
     for file in std::mem::take(&mut inbound.files) {
         let got = match &seat {
             Ok(_) => {
-                timeout(FETCH_WITHIN, fetch(channels, door, identity, &file)).await.unwrap_or(Got::Later)
+                let within =
+                    until.map_or(FETCH_WITHIN, |until| until.saturating_duration_since(Instant::now()));
+                timeout(within, fetch(channels, door, identity, &file)).await.unwrap_or(Got::Later)
             }
             Err(_) => Got::Later,
         };
@@ -86,7 +89,7 @@ pub(super) async fn attach(
                 inbound.content.attachments.push(kept);
                 continue;
             }
-            Got::Later if channels.fetches.may_wait(message, channels.now()) => {
+            Got::Later if until.is_none() && channels.fetches.may_wait(message, channels.now()) => {
                 tracing::warn!("a file of a message cannot be had now; its provider sends the message again");
                 return Err(NotTaken::Unavailable);
             }

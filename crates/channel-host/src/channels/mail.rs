@@ -17,9 +17,10 @@ use channel_email::{Address, Email, Limits};
 use serde::Deserialize;
 use service::Secret;
 
-use crate::channels::accounts::{Reader, SecretRef, Ways, duration, typed};
+use crate::channels::accounts::{Reader, SecretRef, duration, typed};
 use crate::channels::carrier::Client;
 use crate::channels::mail::oauth::{NoToken, OAuth};
+use crate::channels::providers::Ways;
 
 pub(super) use looked::{Looked, follow, is_read};
 pub(super) use mailbox::run;

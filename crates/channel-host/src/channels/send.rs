@@ -20,8 +20,9 @@ use service::{HealthHandle, failpoint};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::channels::accounts::Accounts;
-use crate::channels::book::{Book, Step, Talk};
-use crate::channels::compose::{File, NotComposed, attached, compose};
+use crate::channels::book::{Book, OPTED_OUT, Step, Talk};
+use crate::channels::carrier::Carrier;
+use crate::channels::compose::{Composed, File, NotComposed, attached, compose};
 use crate::channels::door::provider_hash;
 use crate::channels::lanes::{Lanes, Left, May, longer_ms, pause_ms};
 use crate::channels::{Channels, beat, canary};
@@ -33,6 +34,10 @@ const LEASE_KEY: &str = "channels";
 const AWAY_MS: u64 = 2_000;
 /// Pause before a message is looked at again whose sending broke before it had begun, ms.
 const BROKEN_MS: u64 = 60_000;
+/// The reason of what got no answer: the provider is asked whether it has it.
+const NO_ANSWER: &str = "no_answer";
+/// Pauses before it is asked.
+const LOOK_UP_AFTER: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 /// Pause before a step that could not be recorded is recorded again.
 const RECORD_AGAIN: Duration = Duration::from_millis(500);
 
@@ -82,6 +87,8 @@ struct Job {
     untried: u32,
     /// It was handed over when a process ended, to a provider that does not know a repetition.
     is_lost: bool,
+    /// When that was.
+    begun_at: Option<Millis>,
     by: Option<String>,
     bot: bool,
     /// From here on until it is known what came of it.
@@ -197,6 +204,7 @@ impl<'a> Leader<'a> {
             attempt: if is_lost { before } else { before + 1 },
             untried: step.map_or(0, |step| step.untried),
             is_lost,
+            begun_at: step.and_then(|step| step.begun).map(|begun| begun.since),
             by,
             bot,
             span: Span::none(),
@@ -320,9 +328,7 @@ async fn guarded(channels: &Channels, job: &Job) -> End {
 async fn attempt_one(channels: &Channels, job: &Job, is_begun: &AtomicBool) -> End {
     let away = || End::Away(channels.now().plus(AWAY_MS));
     if job.is_lost {
-        // Only a person can say.
-        record(channels, job, job.attempt, DeliveryState::Unknown, Told::because("crashed")).await;
-        return End::Dropped;
+        return lost(channels, job).await;
     }
     let Some(account) = channels.accounts.get(&job.talk.key) else { return away() };
     let files_max = account.carrier.files_max();
@@ -334,8 +340,8 @@ async fn attempt_one(channels: &Channels, job: &Job, is_begun: &AtomicBool) -> E
             return End::Dropped;
         }
     };
-    if channels.book().is_suppressed(job.talk.identity) {
-        record(channels, job, job.attempt, DeliveryState::Failed, Told::because("suppressed")).await;
+    if let Some(reason) = unwanted(channels, job) {
+        record(channels, job, job.attempt, DeliveryState::Failed, Told::because(reason)).await;
         return End::Dropped;
     }
     let attached = match attached(channels, &job.talk, &composed, files_max.is_some()).await {
@@ -352,21 +358,78 @@ async fn attempt_one(channels: &Channels, job: &Job, is_begun: &AtomicBool) -> E
         Begun::Others | Begun::Away => return away(),
     }
     is_begun.store(true, Ordering::Relaxed);
-    let outbound = Outbound {
+    let outbound = outbound(channels, job, &composed, &attached);
+    let above = channels.intake.traced.above(job.span.context());
+    let mut verdict = account.carrier.send(&outbound, &above).await;
+    failpoint::hit("channels.after_handover_before_result");
+    if account.carrier.looks_up() && verdict == (Verdict::Unknown { reason: NO_ANSWER }) {
+        verdict = looked_up(&*account.carrier, &outbound, outbound.now).await;
+    }
+    settle(channels, job, verdict).await
+}
+
+/// Why somebody is not written to at all; looked at when their message's turn has come, however long it has waited.
+fn unwanted(channels: &Channels, job: &Job) -> Option<&'static str> {
+    let book = channels.book();
+    if book.is_opted_out(job.talk.identity) {
+        Some(OPTED_OUT)
+    } else {
+        book.is_suppressed(job.talk.identity).then_some("suppressed")
+    }
+}
+
+fn outbound<'a>(
+    channels: &Channels,
+    job: &'a Job,
+    composed: &'a Composed,
+    attached: &'a [Attached<'a>],
+) -> Outbound<'a> {
+    Outbound {
         entry: &job.entry,
         conversation: Some(job.conversation),
         text: composed.content.as_ref().map(|content| content.text.as_str()),
         content: composed.content.as_ref(),
-        attached: &attached,
+        attached,
         by: job.by.as_deref(),
         bot: job.bot,
         to: Some(&composed.to),
         now: channels.now(),
-    };
-    let above = channels.intake.traced.above(job.span.context());
-    let verdict = account.carrier.send(&outbound, &above).await;
-    failpoint::hit("channels.after_handover_before_result");
-    settle(channels, job, verdict).await
+    }
+}
+
+/// Asks a provider for a message of which nobody knows whether it is there, more than once: it may be listed a little later.
+async fn looked_up(carrier: &dyn Carrier, outbound: &Outbound<'_>, since: Millis) -> Verdict {
+    for pause in LOOK_UP_AFTER {
+        tokio::time::sleep(pause).await;
+        let verdict = carrier.look_up(outbound, since).await;
+        if matches!(verdict, Verdict::Accepted { .. }) {
+            return verdict;
+        }
+    }
+    Verdict::Unknown { reason: NO_ANSWER }
+}
+
+/// What was handed over when a process ended, to a provider that does not know a repetition: that is asked, if it can be.
+async fn lost(channels: &Channels, job: &Job) -> End {
+    let account = channels.accounts.get(&job.talk.key).filter(|account| account.carrier.looks_up());
+    if let Some(account) = account
+        && let Some(since) = job.begun_at
+    {
+        match compose(channels, &job.talk, &job.entry, None).await {
+            Ok(composed) => {
+                let outbound = outbound(channels, job, &composed, &[]);
+                let verdict = looked_up(&*account.carrier, &outbound, since).await;
+                if matches!(verdict, Verdict::Accepted { .. }) {
+                    return settle(channels, job, verdict).await;
+                }
+            }
+            Err(NotComposed::Away) => return End::Away(channels.now().plus(AWAY_MS)),
+            Err(NotComposed::Never(_)) => {}
+        }
+    }
+    // Only a person can say.
+    record(channels, job, job.attempt, DeliveryState::Unknown, Told::because("crashed")).await;
+    End::Dropped
 }
 
 enum Begun {
@@ -558,6 +621,7 @@ pub(in crate::channels) mod tests {
                 attempt: 1,
                 untried: 0,
                 is_lost: false,
+                begun_at: None,
                 by: None,
                 bot: false,
                 span: Span::none(),

@@ -77,7 +77,7 @@ impl Door for Open {
         Ok(Vec::new())
     }
 
-    fn acknowledge(&self, _: &channel::Raw<'_>) -> Option<Vec<u8>> {
+    fn acknowledge(&self, _: &channel::Raw<'_>) -> Option<channel::Acknowledged> {
         None
     }
 

@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use channel_telegram::{BotToken, OwnWords, SecretToken, Telegram};
+use channel::words::OwnWords;
+use channel_telegram::{BotToken, SecretToken, Telegram};
 
 pub(crate) const TOKEN: &str = "4242:test_token-of-nobody";
 pub(crate) const SECRET: &str = "a-secret-that-is-long-enough";

@@ -221,8 +221,9 @@ fn for_worker(ask: RemedyCommand) -> Command {
 
 /// An answer with what goes with it.
 fn content_of(text: String, with: Option<Box<ReplyWith>>) -> Content {
-    let ReplyWith { attachments, cc, forward_to, subject } = with.map(|with| *with).unwrap_or_default();
+    let ReplyWith { attachments, cc, forward_to, subject, template } =
+        with.map(|with| *with).unwrap_or_default();
     let is_mail = !cc.is_empty() || !forward_to.is_empty() || subject.is_some();
     let head = MailHead { to: forward_to, cc, subject: subject.unwrap_or_default(), ..MailHead::default() };
-    Content { attachments, mail: is_mail.then(|| Box::new(head)), ..Content::words(text) }
+    Content { attachments, mail: is_mail.then(|| Box::new(head)), template, ..Content::words(text) }
 }

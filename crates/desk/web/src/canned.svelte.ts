@@ -3,7 +3,7 @@
 import { ranked } from './fuzzy';
 import { load } from './pages';
 import { bytesOf } from './text';
-import type { Problem } from './wire';
+import type { Problem, Template } from './wire';
 
 /** Longest text and title, bytes (CANNED_TEXT_BYTES_MAX, TITLE_BYTES_MAX). */
 export const CANNED_TEXT_BYTES_MAX = 4 * 1024;
@@ -17,6 +17,8 @@ export interface Canned {
   language?: string;
   text: string;
   queues?: string[];
+  /** The approved form of words that this is: its name at the provider, and its language there. */
+  template?: { name: string; language?: string };
 }
 
 /** What stands for a variable; absent where it is not known. */
@@ -37,6 +39,22 @@ export function filledIn(text: string, values: Values): { text: string; blanks: 
     return whole;
   });
   return { text: filled, blanks: [...blanks] };
+}
+
+/** The approved form that some words are, with what stands in its places; `null` if they are none. */
+export function formOf(all: readonly Canned[], text: string): Template | null {
+  for (const one of all) {
+    if (one.template === undefined) continue;
+    const found = patternOf(one.text).exec(text.trim());
+    if (found !== null) return { ...one.template, variables: Object.fromEntries(found.slice(1).map((place, n) => [String(n + 1), place])) };
+  }
+  return null;
+}
+
+/** What a form can be with its places filled in: one line in each, as providers take it. */
+function patternOf(form: string): RegExp {
+  const parts = form.trim().split(/\{[a-z][a-z0-9_]{0,31}\}/u).map((part) => part.replace(/[\\^$.*+?()[\]{}|/]/gu, '\\$&'));
+  return new RegExp(`^${parts.join('([^\\n\\t]+?)')}$`, 'u');
 }
 
 /** Where the first of some variables still stands in a text. */
@@ -98,12 +116,13 @@ export class CannedStore {
 }
 
 /** Why an answer could not be kept, without asking; the component has the words. */
-export type Flaw = 'name' | 'title' | 'text' | 'language';
+export type Flaw = 'name' | 'title' | 'text' | 'language' | 'template';
 
 export function flawOf(one: Canned): Flaw | null {
   if (!/^[A-Za-z0-9_-]{1,64}$/u.test(one.name)) return 'name';
   if (one.title.trim() === '' || bytesOf(one.title) > CANNED_TITLE_BYTES_MAX) return 'title';
   if (one.text.trim() === '' || bytesOf(one.text) > CANNED_TEXT_BYTES_MAX) return 'text';
   if (one.language !== undefined && !/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/u.test(one.language)) return 'language';
+  if (one.template !== undefined && !(/^\w{1,512}$/u.test(one.template.name) && /^\w{0,16}$/u.test(one.template.language ?? ''))) return 'template';
   return null;
 }

@@ -5,7 +5,7 @@ import { personOf } from './mail';
 import { ATTACHMENTS_MAX, type Attachment, type ChannelKind, type ContactId, type DeskEntry, type MailAddress, type ReplyWith } from './wire';
 
 /** The channels that can take files to the customer. */
-const TAKES_FILES: ReadonlySet<ChannelKind> = new Set(['email', 'webhook', 'web', 'telegram']);
+const TAKES_FILES: ReadonlySet<ChannelKind> = new Set(['email', 'webhook', 'web', 'telegram', 'sms', 'whatsapp', 'messenger', 'instagram']);
 
 export function takesFiles(channel: ChannelKind): boolean {
   return TAKES_FILES.has(channel);

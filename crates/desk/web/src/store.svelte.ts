@@ -12,6 +12,7 @@ import { mentionedIn } from './marks';
 import type { Announcement } from './news';
 import { Notices } from './notices.svelte';
 import { hasWords, Outbox, type Parcel, type WordsParcel } from './outbox.svelte';
+import { wayFor, type Way } from './reach';
 import { Searches } from './searches.svelte';
 import { bytesOf } from './text';
 import { merge, type Start } from './thread';
@@ -684,9 +685,17 @@ export class Desk {
   }
 
   /** Sends the words in the composer; they stand in the conversation at once. `false` if there are none, or too many. */
+  /** How what the agent has written may go to the customer now. */
+  wayFor(held: Held): Way {
+    return wayFor(held.card.channel, held.entries, this.canned.all, held.reply, this.clock.now);
+  }
+
   say(held: Held, mode: Mode): boolean {
     const text = held[mode].trim();
-    const extras = mode === 'reply' && held.mayReply ? held.extras.ready() : undefined;
+    const ready = mode === 'reply' && held.mayReply ? held.extras.ready() : undefined;
+    const way = mode === 'reply' ? this.wayFor(held) : ({ is: 'free' } as const);
+    const extras = way.is !== 'form' || ready === null ? ready : { ...ready, template: way.template };
+    if (way.is === 'closed' || (way.is === 'form' && ready?.attachments !== undefined)) return false;
     if (extras === null || held.gone !== null || (text === '' && extras?.attachments === undefined)) return false;
     if (mode === 'reply' && held.openBlanks.length > 0) return false;
     if (bytesOf(text) > TEXT_BYTES_MAX) {

@@ -15,7 +15,7 @@ export type SignalId = string;
 /** Milliseconds since the Unix epoch, by the server's clock. */
 export type Millis = number;
 
-export type ChannelKind = 'web' | 'api' | 'email' | 'webhook' | 'telegram';
+export type ChannelKind = 'web' | 'api' | 'email' | 'webhook' | 'telegram' | 'sms' | 'whatsapp' | 'messenger' | 'instagram';
 export type Presence = 'online' | 'away' | 'offline';
 
 /** Longest text of a reply, note or draft, bytes of UTF-8 (TEXT_BYTES_MAX, NOTE_BYTES_MAX). */
@@ -375,6 +375,14 @@ export interface ReplyWith {
   cc?: MailAddress[];
   forward_to?: MailAddress[];
   subject?: string;
+  template?: Template;
+}
+
+/** An approved form of words, with what stands in its places. */
+export interface Template {
+  name: string;
+  language?: string;
+  variables?: Record<string, string>;
 }
 
 export type DeliveryState = 'queued' | 'sending' | 'accepted' | 'sent' | 'delivered' | 'read' | 'failed' | 'unknown';

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::command::Presence;
-use crate::content::{Attachment, MailAddress};
+use crate::content::{Attachment, MailAddress, Template};
 use crate::customer::CustomerWish;
 use crate::ids::{
     AgentId, AskId, CommandId, ContactId, ConversationId, IdentityId, IncidentId, MessageId, OfferId,
@@ -454,4 +454,7 @@ pub struct ReplyWith {
     /// The subject, if it is not the customer's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// The approved form that the words are sent as, on a channel that takes nothing else now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Box<Template>>,
 }

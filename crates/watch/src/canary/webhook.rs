@@ -148,7 +148,15 @@ fn message_in(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Option<MessageId> {
-    let posted = [ChannelKind::Webhook, ChannelKind::Email, ChannelKind::Telegram];
+    let posted = [
+        ChannelKind::Webhook,
+        ChannelKind::Email,
+        ChannelKind::Telegram,
+        ChannelKind::Sms,
+        ChannelKind::Whatsapp,
+        ChannelKind::Messenger,
+        ChannelKind::Instagram,
+    ];
     let channel = posted.into_iter().find(|kind| kind.as_str() == channel)?;
     let account = (channel, SubjectToken::new(account).ok()?);
     let header = |name: &str| headers.get(name)?.to_str().ok();

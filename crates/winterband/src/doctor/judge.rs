@@ -181,7 +181,13 @@ fn canary_advice(hop: CanaryHop, channel: ChannelKind) -> String {
     let role = match channel {
         ChannelKind::Web => "chat",
         ChannelKind::Api => "api",
-        ChannelKind::Webhook | ChannelKind::Email | ChannelKind::Telegram => "channels",
+        ChannelKind::Webhook
+        | ChannelKind::Email
+        | ChannelKind::Telegram
+        | ChannelKind::Sms
+        | ChannelKind::Whatsapp
+        | ChannelKind::Messenger
+        | ChannelKind::Instagram => "channels",
     };
     match hop {
         CanaryHop::Door if channel == ChannelKind::Email => {

@@ -185,9 +185,18 @@ fn chat(rights: Rights, subjects: &Subjects) -> Rights {
 
 fn channels(rights: Rights, subjects: &Subjects) -> Rights {
     let rights = [CURSORS, KEYS_BUCKET].into_iter().fold(rights, Rights::writes_bucket);
-    let rights = ["account.email.*", "account.webhook.*", "account.telegram.*", "published.channels"]
-        .into_iter()
-        .fold(rights, |rights, key| rights.writes_keys(CHANNELS, key));
+    let rights = [
+        "account.email.*",
+        "account.webhook.*",
+        "account.telegram.*",
+        "account.sms.*",
+        "account.whatsapp.*",
+        "account.messenger.*",
+        "account.instagram.*",
+        "published.channels",
+    ]
+    .into_iter()
+    .fold(rights, |rights, key| rights.writes_keys(CHANNELS, key));
     rights
         .writes_keys(LEASES, "channels")
         .writes_keys(LEASES, "mailbox.*")

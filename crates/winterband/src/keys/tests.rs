@@ -147,6 +147,8 @@ fn nobody_may_what_is_anothers() {
     only("$KV.CHANNELS.account.email.support", &[Role::Channels, Role::Api]);
     only("$KV.CHANNELS.account.webhook.crm", &[Role::Channels, Role::Api]);
     only("$KV.CHANNELS.account.telegram.bot", &[Role::Channels, Role::Api]);
+    only("$KV.CHANNELS.account.sms.shop", &[Role::Channels, Role::Api]);
+    only("$KV.CHANNELS.account.whatsapp.shop", &[Role::Channels, Role::Api]);
     only("$KV.CHANNELS.published.channels", &[Role::Channels, Role::Api]);
     for (lease, holder) in [
         ("rights", Role::Rights),

@@ -193,6 +193,39 @@ fn who_gave_everything_back_is_sent_nothing_until_they_write_again() {
 }
 
 #[test]
+fn who_wants_no_more_messages_gets_none_until_they_say_so_whatever_is_read_first() {
+    let identity = IdentityId(Hash128([7; 16]));
+    let says = |seq: u64, at: u64, may: Option<bool>| {
+        let mut record = heard(&[]);
+        record.at = Millis(at);
+        record.events = vec![added(seq, EntryKind::Automatic)];
+        let Cause::Input { input, .. } = &mut record.cause else { unreachable!("it is one") };
+        let InputBody::Message(message) = &mut input.body else { unreachable!("it is one") };
+        message.automatic = true;
+        message.may_write = may;
+        record
+    };
+    let refused = |at: u64| Delivery {
+        at: Millis(at),
+        reason: Some(OPTED_OUT.to_owned()),
+        ..step(2, DeliveryState::Failed, 1)
+    };
+    let mut book = book();
+    book.record(1, &heard(&[]));
+    book.record(2, &says(3, 10_000, Some(false)));
+    assert!(book.is_opted_out(identity));
+    book.record(3, &says(4, 11_000, None));
+    assert!(book.is_opted_out(identity), "other words do not change it");
+    book.record(4, &says(5, 12_000, Some(true)));
+    assert!(!book.is_opted_out(identity));
+    // Their provider refused in between: that is older than what they said last, whenever it is read.
+    book.delivery(1, &refused(11_500));
+    assert!(!book.is_opted_out(identity));
+    book.delivery(2, &refused(12_500));
+    assert!(book.is_opted_out(identity));
+}
+
+#[test]
 fn a_customers_threads_are_found_open_ones_first() {
     let mut book = book();
     let identity = IdentityId(Hash128([7; 16]));
@@ -319,6 +352,6 @@ fn what_the_house_mails_by_itself_is_known_by_its_place() {
     let told = EntryKind::SilenceWarned { closes_at: Millis(99) };
     book.record(2, &timer(vec![added(2, told)]));
     let id = place_id(TALK.log_seq, 2).unwrap();
-    let place = Place { conversation: TALK, contact: Some(CONTACT), seq: 2 };
+    let place = Place { conversation: TALK, contact: Some(CONTACT), seq: 2, message: None };
     assert_eq!(book.place_of(id), Some(place));
 }

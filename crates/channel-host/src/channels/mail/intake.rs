@@ -471,6 +471,7 @@ mod tests {
                 client: Client::new(ANSWER_WITHIN).unwrap(),
                 mail_key: mail_key(&self.channels.intake.hasher),
                 clock: Clock::system(),
+                public_url: "https://us.example".to_owned(),
             };
             let account = of_row(&key, settings.as_object().unwrap(), &secrets, &making).unwrap();
             let mailbox = account.mailbox.clone().unwrap();

@@ -167,7 +167,7 @@ export const en = {
     find: 'Find a colleague',
   },
 
-  channel: { web: 'Web chat', api: 'Message', email: 'Mail', webhook: 'Webhook', telegram: 'Telegram' } satisfies Record<ChannelKind, string>,
+  channel: { web: 'Web chat', api: 'Message', email: 'Mail', webhook: 'Webhook', telegram: 'Telegram', sms: 'SMS', whatsapp: 'WhatsApp', messenger: 'Messenger', instagram: 'Instagram' } satisfies Record<ChannelKind, string>,
 
   account,
   admin,

@@ -73,11 +73,41 @@ export const mail = {
       too_large: 'it is too large',
       too_old: 'it waited for too long',
       blocked_by_customer: 'the customer blocked us: reach them by another channel',
+      no_reply_possible: 'this sender cannot be answered: it is a name or a service number',
+      template_with_files: 'a template goes without files',
+      file_refused: 'the provider does not take a file of this kind',
+      no_link: 'the provider cannot fetch our file',
+      filtered: 'the carrier filtered it out: write it in other words, without links',
+      limited_by_provider: 'the provider lets this customer have no more for now',
+      region_not_allowed: 'our account may not write to that country',
+      not_verified: 'a trial account writes to verified numbers only',
+      not_in_test_list: 'a test number writes to listed numbers only',
+      not_delivered: 'the carrier could not deliver it',
+      canceled: 'it was cancelled at the provider',
+      rejected: 'the provider did not take it',
+      provider_error: 'something broke at the provider: send it again',
+      unavailable: 'the provider could not do it now: send it again',
+      crashed: 'we were interrupted while it was sent: look with the customer before you send it again',
+      opted_out: 'the customer asked not to be written to here (STOP): they can write START to change that',
+      window_closed: 'the customer wrote too long ago for this channel: on WhatsApp an approved template may be sent, elsewhere nothing until they write',
+      not_reachable: 'that number cannot be reached by this channel',
+      template_refused: 'the provider does not accept the template: look whether it is approved',
       not_written_yet: 'the customer has to write first',
       in_part: 'only a part of it arrived: look with the customer before you send it again',
     } as Record<string, string>,
     again: 'Send again',
     againHint: 'The same words go into a new reply',
+  },
+
+  reach: {
+    until: (time: string) => `You can write freely until ${time}`,
+    over: (takesForms: boolean): string =>
+      takesForms
+        ? 'The customer wrote more than 24 hours ago: only an approved template goes now. Pick one with /, or reach them by another channel.'
+        : 'The customer wrote more than a week ago: nothing may be written to them here until they write again. Reach them by another channel.',
+    form: (name: string) => `Goes as the approved template ${name}`,
+    segments: (count: number, left: number) => `${count} ${count === 1 ? 'text message' : 'text messages'} · ${left} left`,
+    ucs2: 'with a sign that makes each shorter (70 instead of 160)',
   },
 
   accounts: {

@@ -71,11 +71,41 @@ export const mail: typeof english = {
       too_large: 'het is te groot',
       too_old: 'het heeft te lang gewacht',
       blocked_by_customer: 'de klant blokkeerde ons: probeer een ander kanaal',
+      no_reply_possible: 'deze afzender is niet te beantwoorden: het is een naam of een servicenummer',
+      template_with_files: 'een sjabloon gaat zonder bestanden',
+      file_refused: 'de aanbieder neemt zo’n bestand niet aan',
+      no_link: 'de aanbieder kan ons bestand niet ophalen',
+      filtered: 'de telefoonmaatschappij hield het tegen: schrijf het anders, zonder links',
+      limited_by_provider: 'de aanbieder laat deze klant nu niet meer ontvangen',
+      region_not_allowed: 'ons account mag niet naar dat land schrijven',
+      not_verified: 'een proefaccount schrijft alleen naar geverifieerde nummers',
+      not_in_test_list: 'een testnummer schrijft alleen naar nummers op de lijst',
+      not_delivered: 'de telefoonmaatschappij kon het niet afleveren',
+      canceled: 'het is bij de aanbieder geannuleerd',
+      rejected: 'de aanbieder nam het niet aan',
+      provider_error: 'er ging iets mis bij de aanbieder: verzend het opnieuw',
+      unavailable: 'de aanbieder kon het nu niet: verzend het opnieuw',
+      crashed: 'we werden onderbroken bij het verzenden: kijk het na bij de klant voor je het opnieuw verzendt',
+      opted_out: 'de klant vroeg hier niet meer te schrijven (STOP): met START kan dat weer',
+      window_closed: 'de klant schreef te lang geleden voor dit kanaal: op WhatsApp mag een goedgekeurd sjabloon, elders niets tot de klant schrijft',
+      not_reachable: 'dat nummer is via dit kanaal niet te bereiken',
+      template_refused: 'de aanbieder neemt het sjabloon niet aan: kijk of het is goedgekeurd',
       not_written_yet: 'de klant moet eerst schrijven',
       in_part: 'maar een deel kwam aan: kijk het na bij de klant voor je het opnieuw verzendt',
     },
     again: 'Opnieuw verzenden',
     againHint: 'Dezelfde woorden komen in een nieuw antwoord',
+  },
+
+  reach: {
+    until: (time: string) => `Je kunt vrij schrijven tot ${time}`,
+    over: (takesForms: boolean) =>
+      takesForms
+        ? 'De klant schreef meer dan 24 uur geleden: nu gaat alleen een goedgekeurd sjabloon. Kies er een met /, of probeer een ander kanaal.'
+        : 'De klant schreef meer dan een week geleden: hier mag niets geschreven worden tot de klant weer schrijft. Probeer een ander kanaal.',
+    form: (name: string) => `Gaat als het goedgekeurde sjabloon ${name}`,
+    segments: (count: number, left: number) => `${count} ${count === 1 ? 'sms' : "sms'en"} · nog ${left}`,
+    ucs2: 'met een teken dat elk korter maakt (70 in plaats van 160)',
   },
 
   accounts: {

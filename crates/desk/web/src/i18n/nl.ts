@@ -167,7 +167,7 @@ export const nl: Texts = {
     find: 'Zoek een collega',
   },
 
-  channel: { web: 'Webchat', api: 'Bericht', email: 'Mail', webhook: 'Webhook', telegram: 'Telegram' },
+  channel: { web: 'Webchat', api: 'Bericht', email: 'Mail', webhook: 'Webhook', telegram: 'Telegram', sms: 'Sms', whatsapp: 'WhatsApp', messenger: 'Messenger', instagram: 'Instagram' },
 
   account,
   admin,
