@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use bus::{ChannelAccounts, KvError};
 use protocol::channels::{Secrets, Settings, part, row_key};
-use protocol::{ChannelKind, Millis, SubjectToken};
+use protocol::{ChannelKind, Millis, OF_CHANNELS, SubjectToken};
 use serde_json::Value;
 
 use crate::channels::accounts::{self, Reader, SecretRef};
@@ -52,15 +52,7 @@ impl AccountsFile {
     #[must_use]
     pub fn channels(self) -> &'static [ChannelKind] {
         match self {
-            Self::Channels => &[
-                ChannelKind::Webhook,
-                ChannelKind::Email,
-                ChannelKind::Telegram,
-                ChannelKind::Sms,
-                ChannelKind::Whatsapp,
-                ChannelKind::Messenger,
-                ChannelKind::Instagram,
-            ],
+            Self::Channels => &OF_CHANNELS,
             Self::Web => &[ChannelKind::Web],
         }
     }

@@ -338,6 +338,20 @@ fn a_status_says_of_what_it_is_how_far_and_why() {
     assert_eq!(statuses("status-of-our-id").remove(0).about, StatusOf::Ours(ours));
     let theirs = StatusOf::Theirs("wamid.theirs".to_owned());
     assert_eq!(statuses("status-of-another-system").remove(0).about, theirs);
+    // A later part of an answer says nothing of the whole, but that it failed.
+    let of_part = |word: &str| {
+        let ours = format!("{ours}/2");
+        let status = json!({"id": "wamid.2", "status": word, "biz_opaque_callback_data": ours, "errors": [{"code": 131_053}]});
+        account().parse(&Raw::of(&update(&json!({"statuses": [status]})))).remove(0).unwrap()
+    };
+    assert_eq!(of_part("delivered"), Parsed::Echo { provider_id: "wamid.2".to_owned() });
+    let Parsed::Status(failed) = of_part("failed") else { unreachable!("it is told") };
+    assert_eq!((failed.about, failed.reason.as_deref()), (StatusOf::Ours(ours), Some("file_refused")));
+}
+
+#[test]
+fn who_shares_somebodys_card_is_not_that_person() {
+    assert_eq!(of("contacts").known, [phone("+31612345678"), user_id("NL.1122334455")]);
 }
 
 #[test]
@@ -356,7 +370,7 @@ fn why_a_message_failed_is_a_stable_word() {
         (131_062, "not_reachable"),
         (131_049, "limited_by_provider"),
         (130_472, "limited_by_provider"),
-        (131_050, "opted_out"),
+        (131_050, "no_advertisements"),
         (131_051, "rejected"),
         (131_053, "file_refused"),
         (132_001, "template_refused"),

@@ -417,6 +417,8 @@ fn codes_mean_what_meta_says() {
         (10, Some(2_534_022), "window_closed"),
         (10, Some(2_018_065), "window_closed"),
         (10, Some(2_018_108), "not_reachable"),
+        (10, Some(2_018_300), "other_app_has_it"),
+        (100, Some(2_534_037), "other_app_has_it"),
         (200, Some(1_545_041), "not_reachable"),
         (551, Some(1_545_041), "not_reachable"),
         (551, None, "not_reachable"),

@@ -10,6 +10,7 @@ use channel::{Content, Inbound, Parsed, Place, Rejected};
 use crate::consent::heard;
 use crate::form::Form;
 use crate::kind::Kind;
+use crate::settings::{From, Sender};
 use crate::{media, status};
 
 /// Largest request, bytes: a message has at most 1,600 signs, and its files are told by their addresses.
@@ -33,15 +34,15 @@ pub(crate) fn too_large() -> Rejected {
     Rejected::refuse("body_too_large", words)
 }
 
-pub(crate) fn parse<K: Kind>(body: &[u8]) -> Vec<Read> {
+pub(crate) fn parse<K: Kind>(sender: &Sender<K>, body: &[u8]) -> Vec<Read> {
     if body.len() > BODY_BYTES_MAX {
         return vec![Err(too_large())];
     }
-    vec![read::<K>(&Form::read(body))]
+    vec![read::<K>(sender, &Form::read(body))]
 }
 
 /// What cannot be read is kept: nobody at Twilio would look at our answer.
-fn read<K: Kind>(form: &Form<'_>) -> Read {
+fn read<K: Kind>(sender: &Sender<K>, form: &Form<'_>) -> Read {
     // The older names have the same id.
     let id = ["MessageSid", "SmsMessageSid", "SmsSid"].into_iter().find_map(|name| form.filled(name));
     let Some(id) = id.filter(|id| is_id(id)) else {
@@ -51,7 +52,7 @@ fn read<K: Kind>(form: &Form<'_>) -> Read {
     };
     let about = |rejected: Rejected| Rejected { about: Some(id.to_owned()), ..rejected };
     match told(form) {
-        Some(About::Message) => message::<K>(form, id).map_err(about),
+        Some(About::Message) => message::<K>(sender, form, id).map_err(about),
         Some(About::Status(word)) => match status::read(form, id, word) {
             Some(status) => Ok(Parsed::Status(status)),
             None => Err(about(Rejected::park("unknown_status", "a status that came after this was written"))),
@@ -76,7 +77,7 @@ fn told<'a>(form: &'a Form<'_>) -> Option<About<'a>> {
     }
 }
 
-fn message<K: Kind>(form: &Form<'_>, id: &str) -> Read {
+fn message<K: Kind>(sender: &Sender<K>, form: &Form<'_>, id: &str) -> Read {
     let from = form.filled("From").unwrap_or_default();
     let Some(identity) = identity::<K>(from) else {
         let words = format!(
@@ -86,6 +87,13 @@ fn message<K: Kind>(form: &Form<'_>, id: &str) -> Read {
         let is_nobody = from.is_empty() || from == K::PREFIX;
         return Err(Rejected::park(if is_nobody { "wrong_sender" } else { "wrong_channel" }, words));
     };
+    // Of a Messaging Service any of its numbers may be written to.
+    if let From::Number(ours) = sender.from()
+        && form.filled("To").is_some_and(|to| to != ours)
+    {
+        let words = "a message to another number: give that number's messages the address of its own account";
+        return Err(Rejected::park("another_number", words));
+    }
     if identity.len() > IDENTITY_BYTES_MAX {
         let words = format!("From has at most {IDENTITY_BYTES_MAX} bytes");
         return Err(Rejected::park("wrong_sender", words));

@@ -109,7 +109,7 @@ impl<K: Kind> Adapter for Twilio<K> {
     }
 
     fn parse(&self, raw: &Raw<'_>) -> Vec<Result<Parsed<Infallible>, Rejected>> {
-        inbound::parse::<K>(raw.body)
+        inbound::parse(&self.account.sender, raw.body)
     }
 
     /// TwiML without an instruction: nothing is answered but by the API (https://www.twilio.com/docs/messaging/twiml).

@@ -69,7 +69,7 @@ fn name(media_type: &str, n: usize) -> String {
 
 /// How long all files of a message may take: Twilio gives its request up after 15 s (https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides),
 /// and what is taken has to be stored in that time as well.
-pub(crate) const FETCH_WITHIN: Duration = Duration::from_secs(9);
+pub(crate) const FETCH_WITHIN: Duration = Duration::from_secs(6);
 
 /// The next step to a file. It is not waited for: Twilio gives up a request after 15 s and by itself sends it no second time, so that the words
 /// would be lost with the file.

@@ -53,7 +53,7 @@ pub struct Correspondent {
     pub copies: Vec<MailAddress>,
     /// Whether what they wrote last is all that they wrote.
     pub is_first: bool,
-    /// When they wrote last, as the provider says it, or else when it was taken; `None` where nobody knows.
+    /// When they wrote last, as the provider says it, or else when it was taken; signs and what a machine wrote do not count. `None` where nobody knows.
     pub last_at: Option<Millis>,
     /// What they wrote last, before this entry.
     pub last: Option<Content>,

@@ -97,8 +97,8 @@ pub(crate) async fn offer(gateway: &Gateway, picture: OfferPicture) -> Result<Of
     let (mut words, mut customer_name) = (Vec::new(), None);
     for entry in &picture.words {
         if let Some(content) = content(gateway, entry).await? {
+            customer_name = name_of(&content).or(customer_name);
             words.push(content.text);
-            customer_name = content.name.or(customer_name);
         }
     }
     Ok(OfferCard {
@@ -117,6 +117,11 @@ pub(crate) async fn offer(gateway: &Gateway, picture: OfferPicture) -> Result<Of
         words,
         receipt: picture.receipt,
     })
+}
+
+/// What an agent calls a customer by: the name that they gave, or the number that they write from.
+fn name_of(content: &Content) -> Option<String> {
+    content.name.clone().or_else(|| content.identity.clone().filter(|identity| identity.starts_with('+')))
 }
 
 /// The read models are asked only if there is a past: a first contact is offered without any delay.
@@ -144,7 +149,7 @@ pub(crate) async fn contact(
     let mut customer_name = None;
     for entry in &picture.from_customer {
         debug_assert_eq!(entry.kind, EntryKind::FromCustomer);
-        customer_name = content(gateway, entry).await?.and_then(|content| content.name).or(customer_name);
+        customer_name = content(gateway, entry).await?.as_ref().and_then(name_of).or(customer_name);
     }
     let draft = gateway.drafts.find(&gateway.sealer, agent, picture.contact, sought).await;
     Ok(DeskContact {

@@ -64,4 +64,4 @@ pub use record::{Cause, Event, Record};
 pub use remedies::{RemedyCause, RemedyEvent, RemedyRecord};
 pub use subjects::Subject;
 pub use time::Millis;
-pub use token::{ChannelKind, Language, SkillLevel, SubjectToken};
+pub use token::{ChannelKind, Language, OF_CHANNELS, SkillLevel, SubjectToken};

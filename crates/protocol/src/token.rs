@@ -121,6 +121,22 @@ impl ChannelKind {
         }
     }
 
+    /// The role by which it comes and goes.
+    #[must_use]
+    pub fn role(self) -> &'static str {
+        match self {
+            Self::Web => "chat",
+            Self::Api => "api",
+            Self::Email
+            | Self::Webhook
+            | Self::Telegram
+            | Self::Sms
+            | Self::Whatsapp
+            | Self::Messenger
+            | Self::Instagram => "channels",
+        }
+    }
+
     /// Days for which a provider of this kind may still send the same message again (law 4).
     #[must_use]
     pub fn retry_days(self) -> u32 {
@@ -135,6 +151,17 @@ impl ChannelKind {
         }
     }
 }
+
+/// The kinds that the role `channels` serves: it posts to providers and is posted to.
+pub const OF_CHANNELS: [ChannelKind; 7] = [
+    ChannelKind::Email,
+    ChannelKind::Webhook,
+    ChannelKind::Telegram,
+    ChannelKind::Sms,
+    ChannelKind::Whatsapp,
+    ChannelKind::Messenger,
+    ChannelKind::Instagram,
+];
 
 impl fmt::Display for ChannelKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -42,6 +42,13 @@ impl<P> Scene<P> {
         .await
     }
 
+    /// How far a message has come by all that was told of it.
+    pub(crate) async fn stands(&self, message: MessageId) -> DeliveryState {
+        let all = self.deliveries().await;
+        let of_it = all.iter().filter(|delivery| delivery.message == Some(message));
+        of_it.fold(DeliveryState::Queued, |state, delivery| state.then(delivery.state))
+    }
+
     pub(crate) async fn account(&self) -> AccountState {
         let bus = self.product.bus().await;
         let subject = Subjects::new("c1".parse().unwrap()).channel_accounts();

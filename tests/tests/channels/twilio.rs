@@ -88,6 +88,7 @@ async fn a_text_message_is_answered_and_how_far_the_answer_came_is_told() {
         (card.channel.as_str(), card.words.as_slice()),
         ("sms", &["Where is my tyre? 😀 + & =".to_owned()][..])
     );
+    assert_eq!(card.customer_name.as_deref(), Some(ANN), "who gives no name is called by their number");
     let said = reply(&mut scene.anna, contact.contact, "On its way & more").await;
     let sent = scene.provider.api.hears("On its way & more").await;
     assert_eq!((sent.get("To"), sent.get("From")), (Some(ANN), Some(OURS)));
@@ -97,6 +98,8 @@ async fn a_text_message_is_answered_and_how_far_the_answer_came_is_told() {
     scene.comes(&status(&sent.sid, "delivered", &[])).await;
     scene.comes(&status(&sent.sid, "sent", &[])).await;
     scene.reaches(said, DeliveryState::Delivered).await;
+    scene.reaches(said, DeliveryState::Sent).await;
+    assert_eq!(scene.stands(said).await, DeliveryState::Delivered);
     // The same message again, and 64 times at once, is the same message.
     let again = words(2, "Hello?");
     let signature = scene.provider.signer.signs(TOKEN, &format!("{PUBLIC}/in/sms/shop"), &again).await;

@@ -90,6 +90,7 @@ async fn whatsapp_is_answered_and_how_far_the_answer_came_is_told() {
     };
     scene.comes(&update(&[("statuses", json!([status("read"), status("delivered"), status("sent")]))])).await;
     scene.reaches(said, DeliveryState::Read).await;
+    assert_eq!(scene.stands(said).await, DeliveryState::Read);
     // The same again is the same.
     scene.says(&[words("wamid.1", 0, "Where is my tyre?")]).await;
     assert_eq!(scene.recorded().await, 1);

@@ -246,10 +246,13 @@ impl Book {
             let Event::EntryAdded { conversation, entry, .. } = event else { return None };
             matches!(entry, EntryKind::FromCustomer | EntryKind::Automatic).then_some(*conversation)
         });
-        let Some(talk) = conversation.and_then(|id| self.conversations.get_mut(&id)) else { return };
-        if let Some(may) = message.may_write {
+        // Also of who is blocked, whose words nobody is shown; what came again is as old as it was first.
+        let is_new =
+            |event: &Event| matches!(event, Event::EntryAdded { .. } | Event::MessageHeldBack { .. });
+        if let Some(may) = message.may_write.filter(|_| record.events.iter().any(is_new)) {
             later(&mut self.may_write, message.identity, record.at, may);
         }
+        let Some(talk) = conversation.and_then(|id| self.conversations.get_mut(&id)) else { return };
         if !message.automatic {
             self.suppressed.remove(&message.identity);
             talk.is_open = true;
@@ -318,8 +321,12 @@ impl Book {
         if step.state == DeliveryState::Failed && delivery.reason.as_deref() == Some(ADDRESS_UNKNOWN) {
             self.suppressed.insert(talk.identity);
         }
-        if step.state == DeliveryState::Failed && delivery.reason.as_deref() == Some(OPTED_OUT) {
-            later(&mut self.may_write, talk.identity, delivery.at, false);
+        // What was never handed over was refused by ourselves, which is no news.
+        if step.state == DeliveryState::Failed
+            && delivery.reason.as_deref() == Some(OPTED_OUT)
+            && let Some(begun) = step.begun
+        {
+            later(&mut self.may_write, talk.identity, begun.since, false);
         }
         self.forget_if_over(delivery.conversation);
         (before.map(|before| before.state) != Some(step.state)).then_some(step.state)
@@ -377,12 +384,12 @@ impl Book {
         (open, all.first().and_then(|talk| talk.thread))
     }
 
-    /// Whether nothing is to be sent to a customer: their address gave everything back, and they have not written since.
     /// Whether somebody said that they want to be written to no more.
     pub(crate) fn is_opted_out(&self, identity: IdentityId) -> bool {
         matches!(self.may_write.get(&identity), Some((_, false)))
     }
 
+    /// Whether nothing is to be sent to a customer: their address gave everything back, and they have not written since.
     pub(crate) fn is_suppressed(&self, identity: IdentityId) -> bool {
         self.suppressed.contains(&identity)
     }

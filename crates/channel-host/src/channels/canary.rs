@@ -19,7 +19,9 @@ use channel_webhook::{Secrets, Webhook, written};
 use protocol::canary::{CanaryStep, MAILED, WORDS};
 use protocol::record::{Cause, EntryKind, Event, Record};
 use protocol::thread::Entry;
-use protocol::{AgentId, ChannelKind, ContactId, ConversationId, Hash128, InputBody, MessageId, Millis};
+use protocol::{
+    AgentId, ChannelKind, ContactId, ConversationId, Hash128, InputBody, MessageId, Millis, OF_CHANNELS,
+};
 use uuid::Uuid;
 
 use crate::channels::Channels;
@@ -66,23 +68,15 @@ impl Canaries {
 /// The adapter of an account with the address and the secret of its canary customer; `None`: it has none.
 fn adapter(channels: &Channels, key: &AccountKey) -> Option<Http<Webhook>> {
     let AccountKey { channel, account } = key;
-    match channel {
-        ChannelKind::Webhook
-        | ChannelKind::Email
-        | ChannelKind::Telegram
-        | ChannelKind::Sms
-        | ChannelKind::Whatsapp
-        | ChannelKind::Messenger
-        | ChannelKind::Instagram => {
-            let secret = channels.intake.hasher.canary_key(*channel, account);
-            let secrets = Secrets::read(&written(&secret)).ok()?;
-            let canaries = &channels.canaries;
-            let origin = canaries.receiver.as_deref().unwrap_or_default();
-            let url = format!("{origin}/canary/v1/{channel}/{account}");
-            Some(Http::new(Webhook::new(url, secrets), canaries.client.clone()))
-        }
-        ChannelKind::Web | ChannelKind::Api => None,
+    if !OF_CHANNELS.contains(channel) {
+        return None;
     }
+    let secret = channels.intake.hasher.canary_key(*channel, account);
+    let secrets = Secrets::read(&written(&secret)).ok()?;
+    let canaries = &channels.canaries;
+    let origin = canaries.receiver.as_deref().unwrap_or_default();
+    let url = format!("{origin}/canary/v1/{channel}/{account}");
+    Some(Http::new(Webhook::new(url, secrets), canaries.client.clone()))
 }
 
 /// Reads what is signed as an account's canary customer signs; `None`: it is not. Who signs so says nothing but what a canary says.

@@ -12,7 +12,7 @@ use channel::{
     Rejected, Remote, Verdict,
 };
 use futures_util::future::BoxFuture;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
@@ -30,6 +30,8 @@ pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Most requests by which one file is fetched.
 const FETCH_STEPS_MAX: usize = 5;
+/// Pause before the same is asked for once more.
+const FETCH_AGAIN: Duration = Duration::from_millis(1500);
 /// Pauses before a further part of an entry is handed over again.
 const PART_AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 /// Longest that a provider may have a further part wait: what is longer is for a person to look at.
@@ -218,7 +220,7 @@ where
                 return Verdict::Unknown { reason: "no_answer" };
             };
             // Lists of messages are longer than other answers.
-            let answer = self.client.fetch(request).await;
+            let answer = self.client.fetch(request).await.unwrap_or(HttpAnswer::NoAnswer);
             self.adapter.looked_up(outbound, since, &answer)
         })
     }
@@ -261,10 +263,20 @@ where
 
     fn fetch<'a>(&'a self, file: &'a Remote) -> BoxFuture<'a, Fetched> {
         Box::pin(async move {
-            let mut answers = Vec::new();
+            let (mut answers, mut asked) = (Vec::new(), None);
             while answers.len() < FETCH_STEPS_MAX {
                 match self.adapter.fetch(file, &answers) {
-                    Fetch::Ask(request) => answers.push(self.client.fetch(request).await),
+                    Fetch::Ask(request) => {
+                        if asked.as_ref() == Some(&request.url) {
+                            // It may be there a moment later.
+                            tokio::time::sleep(FETCH_AGAIN).await;
+                        }
+                        asked = Some(request.url.clone());
+                        match self.client.fetch(request).await {
+                            Some(answer) => answers.push(answer),
+                            None => return Fetched::Gone("too_large"),
+                        }
+                    }
                     Fetch::Got => {
                         let Some(HttpAnswer::Status { body, .. }) = answers.pop() else { break };
                         return Fetched::Bytes(body);
@@ -276,6 +288,17 @@ where
             Fetched::Gone("not_found")
         })
     }
+}
+
+/// What came of a request, and whether all of its answer is here.
+enum Exchanged {
+    Whole(HttpAnswer),
+    /// It stopped half way: without a body.
+    Cut(HttpAnswer),
+    /// It is longer than is read: without a body.
+    TooLarge(HttpAnswer),
+    /// There was none.
+    Nothing(HttpAnswer),
 }
 
 /// Posts requests: bounded in time and size, never following where an answer points: a provider's token and our customers'
@@ -308,16 +331,25 @@ impl Client {
 
     /// Says something to a provider; what it answers is kept in part.
     pub(crate) async fn send(&self, request: HttpRequest) -> HttpAnswer {
-        // The status says it all; what stands below is for a person, and may be missing.
-        self.exchange(request, ANSWER_BYTES_MAX, true).await
+        match self.exchange(request, ANSWER_BYTES_MAX).await {
+            // The status says it all; what stands below is for a person, and may be missing.
+            Exchanged::Whole(answer)
+            | Exchanged::Cut(answer)
+            | Exchanged::TooLarge(answer)
+            | Exchanged::Nothing(answer) => answer,
+        }
     }
 
-    /// Fetches a file: its bytes are whole, or there was no answer.
-    pub(crate) async fn fetch(&self, request: HttpRequest) -> HttpAnswer {
-        self.exchange(request, FILE_BYTES_MAX, false).await
+    /// Fetches a file: its bytes are whole, or there was no answer; `None`: it is larger than any that is taken.
+    pub(crate) async fn fetch(&self, request: HttpRequest) -> Option<HttpAnswer> {
+        match self.exchange(request, FILE_BYTES_MAX).await {
+            Exchanged::Whole(answer) | Exchanged::Nothing(answer) => Some(answer),
+            Exchanged::Cut(_) => Some(HttpAnswer::NoAnswer),
+            Exchanged::TooLarge(_) => None,
+        }
     }
 
-    async fn exchange(&self, request: HttpRequest, bytes_max: usize, may_be_cut: bool) -> HttpAnswer {
+    async fn exchange(&self, request: HttpRequest, bytes_max: usize) -> Exchanged {
         let bytes = u64::try_from(request.body.len()).unwrap_or(u64::MAX);
         let within = self.within + Duration::from_secs(bytes / SLOWEST_LINE);
         let mut sent = match request.method {
@@ -329,12 +361,12 @@ impl Client {
         }
         // What cannot even be written never left.
         let Ok(sent) = sent.body(Full::new(Bytes::from(request.body))) else {
-            return HttpAnswer::Unreachable;
+            return Exchanged::Nothing(HttpAnswer::Unreachable);
         };
         let answer = match tokio::time::timeout(within, self.client.request(sent)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) if error.is_connect() => return HttpAnswer::Unreachable,
-            Ok(Err(_)) | Err(_) => return HttpAnswer::NoAnswer,
+            Ok(Err(error)) if error.is_connect() => return Exchanged::Nothing(HttpAnswer::Unreachable),
+            Ok(Err(_)) | Err(_) => return Exchanged::Nothing(HttpAnswer::NoAnswer),
         };
         let status = answer.status().as_u16();
         let seconds =
@@ -342,17 +374,20 @@ impl Client {
         let location =
             answer.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = Limited::new(answer.into_body(), bytes_max).collect();
-        let body = tokio::time::timeout(self.within, body).await.ok().and_then(Result::ok);
-        let body = match body {
-            Some(body) => body.to_bytes().to_vec(),
-            None if may_be_cut => Vec::new(),
-            None => return HttpAnswer::NoAnswer,
-        };
-        HttpAnswer::Status {
+        let body = tokio::time::timeout(self.within, body).await;
+        let is_too_large = matches!(&body, Ok(Err(error)) if error.is::<LengthLimitError>());
+        let body = body.ok().and_then(Result::ok).map(|body| body.to_bytes().to_vec());
+        let is_whole = body.is_some();
+        let answer = HttpAnswer::Status {
             status,
             retry_after_ms: seconds.map(|seconds| seconds.saturating_mul(1000)),
             location,
-            body,
+            body: body.unwrap_or_default(),
+        };
+        match (is_whole, is_too_large) {
+            (true, _) => Exchanged::Whole(answer),
+            (false, true) => Exchanged::TooLarge(answer),
+            (false, false) => Exchanged::Cut(answer),
         }
     }
 }

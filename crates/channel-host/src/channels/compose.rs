@@ -64,7 +64,7 @@ async fn correspondent(channels: &Channels, talk: &Talk) -> Result<Correspondent
         Correspondent { thread: talk.thread, is_first: talk.heard.len() == 1, ..Correspondent::default() };
     for seq in &talk.heard {
         let Some((body, at)) = message_at(channels, *seq).await? else { continue };
-        to.last_at = to.last_at.max(Some(at));
+        to.last_at = to.last_at.max(at);
         let Some(content) = open(channels, &body).await? else { continue };
         let is_third = content.mail.as_ref().is_some_and(|mail| mail.third_party);
         if !is_third && let Some(identity) = &content.identity {
@@ -76,8 +76,8 @@ async fn correspondent(channels: &Channels, talk: &Talk) -> Result<Correspondent
     if to.identity.is_empty() { Err(NotComposed::Never("no_address")) } else { Ok(to) }
 }
 
-/// A message's words, and when it was written as far as its provider says so.
-async fn message_at(channels: &Channels, seq: u64) -> Result<Option<(Sealed, Millis)>, NotComposed> {
+/// A message's words, and when it was written as far as its provider says so; `None` where nobody wrote: a sign, a notice.
+async fn message_at(channels: &Channels, seq: u64) -> Result<Option<(Sealed, Option<Millis>)>, NotComposed> {
     let item = channels.intake.bus.read_one(CONTACTS, seq).await.map_err(|error| {
         tracing::warn!(%error, seq, "failed to read a message again; tries again");
         NotComposed::Away
@@ -89,7 +89,7 @@ async fn message_at(channels: &Channels, seq: u64) -> Result<Option<(Sealed, Mil
     let InputBody::Message(message) = input.body else { return Ok(None) };
     // A clock that is ahead makes nothing later than it came.
     let at = message.sent_at.map_or(record.at, |sent| sent.min(record.at));
-    Ok(Some((message.body, at)))
+    Ok(Some((message.body, Some(at).filter(|_| !message.automatic))))
 }
 
 /// What is sealed; `None` if it was erased or cannot be opened by anybody.

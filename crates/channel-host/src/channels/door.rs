@@ -32,8 +32,9 @@ use crate::limits::{PUBLISH_WITHIN, REQUEST_TURN_WITHIN, REQUEST_WITHIN};
 
 /// How long a status waits for the message that it is about: it may come before the answer to the send.
 const STATUS_WAITS: Duration = Duration::from_secs(5);
-/// Requests that wait so at once, of all accounts; others are sent again by whoever sends them.
-pub(super) const STATUSES_WAIT_MAX: usize = 16;
+/// Requests that wait so at once, of all accounts; others are sent again by whoever sends them. Fewer than one address may have open, so that messages get in beside
+/// them.
+pub(super) const STATUSES_WAIT_MAX: usize = 8;
 /// How often it looks meanwhile.
 const STATUS_LOOKS_EVERY: Duration = Duration::from_millis(100);
 /// How old the news may be that a customer is gone.

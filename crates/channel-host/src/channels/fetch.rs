@@ -30,6 +30,9 @@ const SEAT_WITHIN: Duration = Duration::from_secs(5);
 /// How long fetching one file may take; providers wait for about a minute until they close the request.
 const FETCH_WITHIN: Duration = Duration::from_secs(30);
 
+/// The same for all files of a message that comes again and again, or beside many that wait: it is taken without what is not there by then.
+const LATE_WITHIN: Duration = Duration::from_secs(5);
+
 /// Which messages wait for a file, and who fetches.
 pub(super) struct Fetches {
     seats: Semaphore,
@@ -58,6 +61,11 @@ impl Fetches {
         waiting.insert(message, now);
         true
     }
+
+    /// Nothing of a message is waited for any more.
+    fn has_all(&self, message: Hash128) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&message);
+    }
 }
 
 /// Fetches what a message has attached and attaches it. What can never be had, and what could not be had for long, is told in the words
@@ -72,7 +80,10 @@ pub(super) async fn attach(
     message: Hash128,
     inbound: &mut Inbound,
 ) -> Result<(), NotTaken> {
-    let until = door.fetch_within().map(|within| Instant::now() + within);
+    // Noted before anything is fetched: who closes the request before that is done begins anew with the next.
+    let is_late = door.fetch_within().is_none() && !channels.fetches.may_wait(message, channels.now());
+    let within = door.fetch_within().or(is_late.then_some(LATE_WITHIN));
+    let until = within.map(|within| Instant::now() + within);
     let seat = timeout(SEAT_WITHIN, channels.fetches.seats.acquire()).await;
     let mut missing = Vec::new();
     for file in std::mem::take(&mut inbound.files) {
@@ -99,6 +110,9 @@ pub(super) async fn attach(
         missing.push((file, reason));
     }
     drop(seat);
+    if !is_late && missing.is_empty() {
+        channels.fetches.has_all(message);
+    }
     for (file, reason) in missing {
         tracing::warn!(reason, "a message is taken without a file of it");
         add_line(&mut inbound.content.text, &told(&file, reason));
@@ -185,6 +199,8 @@ mod tests {
         }
         assert!(!fetches.may_wait(message(WAITING_MAX), Millis(1_000)));
         assert!(fetches.may_wait(message(0), Millis(1_001)), "those before it still do");
+        fetches.has_all(message(0));
+        assert!(fetches.may_wait(message(WAITING_MAX + 1), Millis(1_002)), "one is there");
         assert!(fetches.may_wait(message(WAITING_MAX), Millis(1_000 + WAITS_MS)), "when they do no more");
     }
 

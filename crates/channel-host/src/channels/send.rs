@@ -363,7 +363,7 @@ async fn attempt_one(channels: &Channels, job: &Job, is_begun: &AtomicBool) -> E
     let mut verdict = account.carrier.send(&outbound, &above).await;
     failpoint::hit("channels.after_handover_before_result");
     if account.carrier.looks_up() && verdict == (Verdict::Unknown { reason: NO_ANSWER }) {
-        verdict = looked_up(&*account.carrier, &outbound, outbound.now).await;
+        verdict = looked_up(channels, job, &*account.carrier, &outbound, outbound.now).await;
     }
     settle(channels, job, verdict).await
 }
@@ -398,11 +398,23 @@ fn outbound<'a>(
 }
 
 /// Asks a provider for a message of which nobody knows whether it is there, more than once: it may be listed a little later.
-async fn looked_up(carrier: &dyn Carrier, outbound: &Outbound<'_>, since: Millis) -> Verdict {
+async fn looked_up(
+    channels: &Channels,
+    job: &Job,
+    carrier: &dyn Carrier,
+    outbound: &Outbound<'_>,
+    since: Millis,
+) -> Verdict {
     for pause in LOOK_UP_AFTER {
         tokio::time::sleep(pause).await;
         let verdict = carrier.look_up(outbound, since).await;
-        if matches!(verdict, Verdict::Accepted { .. }) {
+        // The same words may have been sent a moment before: what is known to be another message is not this one.
+        if let Verdict::Accepted { provider_id: Some(id) } = &verdict
+            && channels
+                .book()
+                .place_of_provider(provider_hash(channels, &job.talk.key, id))
+                .is_none_or(|place| (place.conversation, place.seq) == (job.conversation, job.entry.seq))
+        {
             return verdict;
         }
     }
@@ -418,7 +430,7 @@ async fn lost(channels: &Channels, job: &Job) -> End {
         match compose(channels, &job.talk, &job.entry, None).await {
             Ok(composed) => {
                 let outbound = outbound(channels, job, &composed, &[]);
-                let verdict = looked_up(&*account.carrier, &outbound, since).await;
+                let verdict = looked_up(channels, job, &*account.carrier, &outbound, since).await;
                 if matches!(verdict, Verdict::Accepted { .. }) {
                     return settle(channels, job, verdict).await;
                 }

@@ -5,7 +5,7 @@
 use channel::{HttpAnswer, Verdict, Whose};
 use serde_json::Value;
 
-use crate::graph::{UNSEEN, by_status, code, retry, subcode};
+use crate::graph::{Refusal, UNSEEN, by_status, code, refusal, retry, subcode};
 
 /// What an error means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ fn by_subcode(code: i64, subcode: i64) -> Option<Meaning> {
         // "No matching user found", "The requested user cannot be found".
         (_, 2_018_001 | 2_534_014) => Meaning::Final("address_unknown"),
         (_, 2_018_047) => Meaning::Final("file_refused"),
+        // "Another app is controlling this thread now": of this conversation alone.
+        (_, 2_018_300 | 2_534_037) => Meaning::Final("other_app_has_it"),
         // "The messages are all sent successfully, but the endpoint returns an error."
         (1, 1_357_046) => Meaning::SentAndNotTold,
         _ => return None,
@@ -62,16 +64,10 @@ fn by_code(code: i64) -> Option<Meaning> {
 }
 
 pub(super) fn judge(answer: &HttpAnswer) -> Verdict {
-    let (status, body, by_header) = match answer {
-        HttpAnswer::Status { status, body, retry_after_ms, .. } => (*status, body, *retry_after_ms),
-        // Nothing can be looked up there: it is not sent twice by itself.
-        HttpAnswer::NoAnswer => return Verdict::Unknown { reason: "no_answer" },
-        HttpAnswer::Unreachable => return retry(Whose::Refused, None, "unreachable"),
+    let Refusal { status, by_header, said } = match refusal(answer, id) {
+        Ok(refusal) => refusal,
+        Err(verdict) => return verdict,
     };
-    let said: Value = serde_json::from_slice(body).unwrap_or_default();
-    if (200..300).contains(&status) && said.get("error").is_none() {
-        return Verdict::Accepted { provider_id: id(&said) };
-    }
     let Some(meaning) = of_error(&said) else { return by_status(status, by_header) };
     // Told with a status of the server's own fault, it may have been sent before something broke.
     let is_theirs = !(400..500).contains(&status);

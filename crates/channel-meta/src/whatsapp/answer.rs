@@ -4,7 +4,7 @@
 use channel::{HttpAnswer, Verdict, Whose};
 use serde_json::Value;
 
-use crate::graph::{UNSEEN, by_status, code, retry, subcode};
+use crate::graph::{Refusal, UNSEEN, by_status, code, refusal, retry, subcode};
 
 /// How long at least one customer is not written to after too much of it, ms: one message in six seconds
 /// (Throughput, "pair rate limits").
@@ -44,12 +44,22 @@ impl Meaning {
 pub(super) fn meaning(code: i64) -> Option<Meaning> {
     Some(match code {
         // Calls of the app, calls of the account, messages of the number, what was marked as spam, maintenance.
-        4 | 80_007 | 130_429 | 131_048 | 131_057 => Meaning::Limited,
+        4 | 17 | 613 | 80_007 | 80_008 | 130_429 | 131_048 | 131_057 => Meaning::Limited,
         131_056 => Meaning::PairLimited,
-        // The token or its rights; then the account: blocked, locked, unpaid, no certificate, not registered.
-        0 | 3 | 10 | 190 | 200..=299 | 131_005 | 368 | 131_031 | 131_042 | 131_045 | 133_010 => {
-            Meaning::Refused
-        }
+        // The token or its rights, a number that was deleted; then the account: blocked, locked, unnamed, unpaid, no certificate, not registered.
+        0
+        | 3
+        | 10
+        | 33
+        | 190
+        | 200..=299
+        | 131_005
+        | 368
+        | 131_031
+        | 131_037
+        | 131_042
+        | 131_045
+        | 133_010 => Meaning::Refused,
         2 | 131_016 => Meaning::Unavailable,
         1 | 131_000 => Meaning::Broken,
         // 470 is what the older API called it.
@@ -58,27 +68,24 @@ pub(super) fn meaning(code: i64) -> Option<Meaning> {
         131_026 | 131_062 => Meaning::Final("not_reachable"),
         // Meta keeps it from them: an experiment, or enough of its kind for now.
         130_472 | 131_049 => Meaning::Final("limited_by_provider"),
-        131_050 => Meaning::Final("opted_out"),
+        // Of advertisements alone: what somebody asks is answered all the same.
+        131_050 => Meaning::Final("no_advertisements"),
+        // Not to customers of that country.
+        130_497 => Meaning::Final("region_not_allowed"),
         // A test number sends to five others alone.
         131_030 => Meaning::Final("not_in_test_list"),
         131_052 | 131_053 => Meaning::Final("file_refused"),
         132_000..=132_999 => Meaning::Final("template_refused"),
-        33 | 100 | 131_008 | 131_009 | 131_021 | 131_051 => Meaning::Final("rejected"),
+        100 | 131_008 | 131_009 | 131_021 | 131_051 => Meaning::Final("rejected"),
         _ => return None,
     })
 }
 
 pub(super) fn judge(answer: &HttpAnswer) -> Verdict {
-    let (status, body, by_header) = match answer {
-        HttpAnswer::Status { status, body, retry_after_ms, .. } => (*status, body, *retry_after_ms),
-        // Nothing can be looked up there: it is not sent twice by itself.
-        HttpAnswer::NoAnswer => return Verdict::Unknown { reason: "no_answer" },
-        HttpAnswer::Unreachable => return retry(Whose::Refused, None, "unreachable"),
+    let Refusal { status, by_header, said } = match refusal(answer, id) {
+        Ok(refusal) => refusal,
+        Err(verdict) => return verdict,
     };
-    let said: Value = serde_json::from_slice(body).unwrap_or_default();
-    if (200..300).contains(&status) && said.get("error").is_none() {
-        return Verdict::Accepted { provider_id: id(&said) };
-    }
     let Some(meaning) = of_error(&said) else { return by_status(status, by_header) };
     let reason = meaning.reason();
     // Told with a status of the server's own fault, it may have been sent before something broke.

@@ -157,7 +157,9 @@ fn taken(head: Head, sender: Sender, heard: Said, edits: Option<String>) -> Inbo
     let place =
         Place { id: Some(head.id.clone()), edits, replies_to: heard.replies_to.or(answered), album: None };
     // What the house of WhatsApp says of a number is no word of whom it belongs to now.
-    let known = if head.kind == "system" { Vec::new() } else { known(&sender, &heard.text) };
+    // Whoever is on a card that they share is somebody else.
+    let own = if head.kind == "contacts" { "" } else { &heard.text };
+    let known = if head.kind == "system" { Vec::new() } else { known(&sender, own) };
     Inbound {
         provider_id: head.id,
         identity: Some(sender.identity),

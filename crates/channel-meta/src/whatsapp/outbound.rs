@@ -4,7 +4,7 @@
 use channel::{HttpRequest, Outbound, Unsendable, words};
 use serde_json::{Map, Value, json};
 
-use super::{WhatsappCloud, files, template, window};
+use super::{WhatsappCloud, files, status, template, window};
 
 /// Longest text of a message, UTF-16 units; what is longer goes in several. Meta says "characters" and not of what kind: no kind is more.
 pub const TEXT_UNITS_MAX: usize = 4096;
@@ -33,8 +33,14 @@ pub(super) fn render(account: &WhatsappCloud, outbound: &Outbound<'_>) -> Result
         None => return Err(Unsendable { reason: "window_closed" }),
     };
     let ours = outbound.entry.message.map(|message| message.to_string());
-    let mut requests =
-        says.into_iter().map(|(kind, says)| request(account, address, ours.as_deref(), kind, says));
+    let part = |n: usize| match n {
+        0 => ours.clone(),
+        _ => ours.as_ref().map(|ours| format!("{ours}{}{}", status::PART, n + 1)),
+    };
+    let mut requests = says
+        .into_iter()
+        .enumerate()
+        .map(|(n, (kind, says))| request(account, address, part(n).as_deref(), kind, says));
     let first = requests.next().ok_or(Unsendable { reason: "erased" })?;
     Ok(HttpRequest { then: requests.collect(), ..first })
 }

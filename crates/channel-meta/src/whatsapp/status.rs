@@ -8,6 +8,9 @@ use serde_json::Value;
 use super::answer;
 use crate::reading::{Read, echo, typed};
 
+/// What stands between our id of a message and the number of its part, from the second one on.
+pub(super) const PART: char = '/';
+
 #[derive(Deserialize)]
 struct Head {
     id: String,
@@ -33,7 +36,13 @@ pub(super) fn told(status: &Value) -> Read {
         _ => None,
     };
     let Some(state) = state.filter(|_| is_of_message && !is_of_group) else { return Ok(echo(head.id)) };
-    let ours = head.biz_opaque_callback_data.and_then(|ours| ours.parse::<MessageId>().ok());
+    let ours = head.biz_opaque_callback_data.unwrap_or_default();
+    let (ours, is_first) = ours.split_once(PART).map_or((ours.as_str(), true), |(ours, _)| (ours, false));
+    let ours = ours.parse::<MessageId>().ok();
+    if !is_first && state != DeliveryState::Failed {
+        // The whole has not come that far because a later part has.
+        return Ok(echo(head.id));
+    }
     let reason = (state == DeliveryState::Failed).then(|| reason(status).to_owned());
     Ok(Parsed::Status(Status {
         about: ours.map_or(StatusOf::Theirs(head.id), StatusOf::Ours),

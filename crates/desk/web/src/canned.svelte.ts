@@ -54,7 +54,7 @@ export function formOf(all: readonly Canned[], text: string): Template | null {
 /** What a form can be with its places filled in: one line in each, as providers take it. */
 function patternOf(form: string): RegExp {
   const parts = form.trim().split(/\{[a-z][a-z0-9_]{0,31}\}/u).map((part) => part.replace(/[\\^$.*+?()[\]{}|/]/gu, '\\$&'));
-  return new RegExp(`^${parts.join('([^\\n\\t]+?)')}$`, 'u');
+  return new RegExp(`^${parts.join('([^\\n\\t]{1,1024}?)')}$`, 'u');
 }
 
 /** Where the first of some variables still stands in a text. */

@@ -21,12 +21,16 @@ export function freeUntil(channel: ChannelKind, entries: readonly DeskEntry[]): 
 /** How words to a customer may go now: freely, as the approved form that they are, or not at all. */
 export type Way = { is: 'free' } | { is: 'form'; template: Template } | { is: 'closed' };
 
-export function wayFor(channel: ChannelKind, entries: readonly DeskEntry[], forms: readonly Canned[], text: string, now: Millis): Way {
-  const until = freeUntil(channel, entries);
-  if (until === null || now < until) return { is: 'free' };
+/**
+ * What is an approved form goes as one, also while words go freely: the adapter counts from when the provider says that the customer wrote, which may be
+ * earlier than what is seen here. A form goes without files.
+ */
+export function wayFor(channel: ChannelKind, entries: readonly DeskEntry[], forms: readonly Canned[], text: string, hasFiles: boolean, now: Millis): Way {
   // Other channels have none.
-  const template = channel === 'whatsapp' ? formOf(forms, text) : null;
-  return template === null ? { is: 'closed' } : { is: 'form', template };
+  const template = channel === 'whatsapp' && !hasFiles ? formOf(forms, text) : null;
+  if (template !== null) return { is: 'form', template };
+  const until = freeUntil(channel, entries);
+  return until === null || now < until ? { is: 'free' } : { is: 'closed' };
 }
 
 /** How a text goes out as text messages. */

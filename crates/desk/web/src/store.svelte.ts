@@ -684,18 +684,18 @@ export class Desk {
     this.command({ do: 'answer_consult', contact, yes });
   }
 
-  /** Sends the words in the composer; they stand in the conversation at once. `false` if there are none, or too many. */
   /** How what the agent has written may go to the customer now. */
   wayFor(held: Held): Way {
-    return wayFor(held.card.channel, held.entries, this.canned.all, held.reply, this.clock.now);
+    return wayFor(held.card.channel, held.entries, this.canned.all, held.reply, held.extras.files.length > 0, this.clock.now);
   }
 
+  /** Sends the words in the composer; they stand in the conversation at once. `false` if there are none, or too many. */
   say(held: Held, mode: Mode): boolean {
     const text = held[mode].trim();
     const ready = mode === 'reply' && held.mayReply ? held.extras.ready() : undefined;
     const way = mode === 'reply' ? this.wayFor(held) : ({ is: 'free' } as const);
     const extras = way.is !== 'form' || ready === null ? ready : { ...ready, template: way.template };
-    if (way.is === 'closed' || (way.is === 'form' && ready?.attachments !== undefined)) return false;
+    if (way.is === 'closed') return false;
     if (extras === null || held.gone !== null || (text === '' && extras?.attachments === undefined)) return false;
     if (mode === 'reply' && held.openBlanks.length > 0) return false;
     if (bytesOf(text) > TEXT_BYTES_MAX) {
@@ -748,8 +748,10 @@ export class Desk {
 
   /** The words of a canned answer for this contact; what is not known of it is left to fill in. */
   fillIn(held: Held, canned: Canned, date: string): { text: string; blanks: string[] } {
+    // Who is known by their number alone is not called by it.
+    const name = held.card.customer_name;
     const values = {
-      customer: held.card.customer_name,
+      customer: name?.startsWith('+') === true ? undefined : name,
       agent: this.me.title,
       queue: held.card.queue,
       order: held.giving.order.trim(),

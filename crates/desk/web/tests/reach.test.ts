@@ -19,18 +19,22 @@ describe('the window', () => {
     const entries = [said(1_000), said(5_000), said(9_000, 'automatic')];
     expect(freeUntil('whatsapp', entries)).toBe(5_000 + DAY);
     expect(freeUntil('sms', entries)).toBeNull();
-    expect(wayFor('whatsapp', entries, [], 'x', 5_000 + DAY - 1)).toEqual({ is: 'free' });
-    expect(wayFor('whatsapp', entries, [], 'x', 5_000 + DAY)).toEqual({ is: 'closed' });
-    expect(wayFor('whatsapp', [], [], 'x', 1)).toEqual({ is: 'closed' });
+    expect(wayFor('whatsapp', entries, [], 'x', false, 5_000 + DAY - 1)).toEqual({ is: 'free' });
+    expect(wayFor('whatsapp', entries, [], 'x', false, 5_000 + DAY)).toEqual({ is: 'closed' });
+    expect(wayFor('whatsapp', [], [], 'x', false, 1)).toEqual({ is: 'closed' });
     expect(freeUntil('messenger', entries)).toBe(5_000 + 7 * DAY);
-    expect(wayFor('messenger', entries, [FORM], 'Dear Ann, order 7 (no. 1) is late.', 8 * DAY)).toEqual({ is: 'closed' });
-    expect(wayFor('email', entries, [], 'x', 10 * DAY)).toEqual({ is: 'free' });
+    expect(wayFor('messenger', entries, [FORM], 'Dear Ann, order 7 (no. 1) is late.', false, 8 * DAY)).toEqual({ is: 'closed' });
+    expect(wayFor('email', entries, [], 'x', false, 10 * DAY)).toEqual({ is: 'free' });
   });
 
   it('leaves an approved form, with what stands in its places', () => {
     const words = 'Dear Ann Lee, order A.7 (no. 1) is late. ';
     const template = { name: 'order_late', language: 'en', variables: { '1': 'Ann Lee', '2': 'A.7' } };
-    expect(wayFor('whatsapp', [said(0)], [FORM], words, DAY)).toEqual({ is: 'form', template });
+    expect(wayFor('whatsapp', [said(0)], [FORM], words, false, DAY)).toEqual({ is: 'form', template });
+    // Also before, since the customer may have written earlier than it came; and never with files.
+    expect(wayFor('whatsapp', [said(0)], [FORM], words, false, 1)).toEqual({ is: 'form', template });
+    expect(wayFor('whatsapp', [said(0)], [FORM], words, true, 1)).toEqual({ is: 'free' });
+    expect(wayFor('whatsapp', [said(0)], [FORM], words, true, DAY)).toEqual({ is: 'closed' });
     for (const other of ['Dear Ann, order A.7 (no. 1) is late. Sorry!', 'Dear , order A.7 (no. 1) is late.', 'Dear Ann, order A\n7 (no. 1) is late.', 'Dear Ann, order A.7 (noX 1) is late.']) {
       expect(formOf([FORM], other), other).toBeNull();
     }

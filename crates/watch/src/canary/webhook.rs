@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, Uri};
 use protocol::canary::{CanaryHop, WORDS};
-use protocol::{ChannelKind, MessageId, SubjectToken};
+use protocol::{MessageId, OF_CHANNELS, SubjectToken};
 use serde_json::{Value, json};
 use service::Clock;
 use webhook_signature::{Secrets, written};
@@ -148,16 +148,7 @@ fn message_in(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Option<MessageId> {
-    let posted = [
-        ChannelKind::Webhook,
-        ChannelKind::Email,
-        ChannelKind::Telegram,
-        ChannelKind::Sms,
-        ChannelKind::Whatsapp,
-        ChannelKind::Messenger,
-        ChannelKind::Instagram,
-    ];
-    let channel = posted.into_iter().find(|kind| kind.as_str() == channel)?;
+    let channel = OF_CHANNELS.into_iter().find(|kind| kind.as_str() == channel)?;
     let account = (channel, SubjectToken::new(account).ok()?);
     let header = |name: &str| headers.get(name)?.to_str().ok();
     let secrets = secrets(&canaries.hasher, &account).ok()?;

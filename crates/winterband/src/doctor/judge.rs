@@ -178,17 +178,7 @@ pub(super) fn canaries(answer: Option<&CanariesAnswer>, now: Millis, quiet_ms: u
 
 /// What is wrong where a canary stopped, and what to do.
 fn canary_advice(hop: CanaryHop, channel: ChannelKind) -> String {
-    let role = match channel {
-        ChannelKind::Web => "chat",
-        ChannelKind::Api => "api",
-        ChannelKind::Webhook
-        | ChannelKind::Email
-        | ChannelKind::Telegram
-        | ChannelKind::Sms
-        | ChannelKind::Whatsapp
-        | ChannelKind::Messenger
-        | ChannelKind::Instagram => "channels",
-    };
+    let role = channel.role();
     match hop {
         CanaryHop::Door if channel == ChannelKind::Email => {
             format!("does not get through: look at the account's mail servers, and at the role {role}")

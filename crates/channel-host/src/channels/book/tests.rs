@@ -205,23 +205,33 @@ fn who_wants_no_more_messages_gets_none_until_they_say_so_whatever_is_read_first
         message.may_write = may;
         record
     };
-    let refused = |at: u64| Delivery {
+    let refused = |seq: u64, at: u64| Delivery {
         at: Millis(at),
         reason: Some(OPTED_OUT.to_owned()),
-        ..step(2, DeliveryState::Failed, 1)
+        ..step(seq, DeliveryState::Failed, 1)
     };
+    let handed_over = |seq: u64, at: u64| Delivery { at: Millis(at), ..step(seq, DeliveryState::Sending, 1) };
     let mut book = book();
     book.record(1, &heard(&[]));
     book.record(2, &says(3, 10_000, Some(false)));
     assert!(book.is_opted_out(identity));
     book.record(3, &says(4, 11_000, None));
     assert!(book.is_opted_out(identity), "other words do not change it");
+    let mut again = says(4, 11_200, Some(true));
+    again.events = Vec::new();
+    book.record(4, &again);
+    assert!(book.is_opted_out(identity), "what came again changes nothing");
     book.record(4, &says(5, 12_000, Some(true)));
     assert!(!book.is_opted_out(identity));
-    // Their provider refused in between: that is older than what they said last, whenever it is read.
-    book.delivery(1, &refused(11_500));
+    // What their provider refused in between is older than what they said last, whenever it is told.
+    book.delivery(1, &handed_over(2, 11_500));
+    book.delivery(2, &refused(2, 13_000));
     assert!(!book.is_opted_out(identity));
-    book.delivery(2, &refused(12_500));
+    // What we refused ourselves is no news.
+    book.delivery(3, &refused(7, 14_000));
+    assert!(!book.is_opted_out(identity));
+    book.delivery(4, &handed_over(8, 12_500));
+    book.delivery(5, &refused(8, 13_000));
     assert!(book.is_opted_out(identity));
 }
 

@@ -88,6 +88,8 @@ export const mail = {
       provider_error: 'something broke at the provider: send it again',
       unavailable: 'the provider could not do it now: send it again',
       crashed: 'we were interrupted while it was sent: look with the customer before you send it again',
+      no_advertisements: 'the customer wants no advertisements: an answer to what they ask goes all the same',
+      other_app_has_it: 'another app holds this conversation now: answer there',
       opted_out: 'the customer asked not to be written to here (STOP): they can write START to change that',
       window_closed: 'the customer wrote too long ago for this channel: on WhatsApp an approved template may be sent, elsewhere nothing until they write',
       not_reachable: 'that number cannot be reached by this channel',

@@ -86,6 +86,8 @@ export const mail: typeof english = {
       provider_error: 'er ging iets mis bij de aanbieder: verzend het opnieuw',
       unavailable: 'de aanbieder kon het nu niet: verzend het opnieuw',
       crashed: 'we werden onderbroken bij het verzenden: kijk het na bij de klant voor je het opnieuw verzendt',
+      no_advertisements: 'de klant wil geen reclame: een antwoord op een vraag gaat wel',
+      other_app_has_it: 'een andere app heeft dit gesprek nu: antwoord daar',
       opted_out: 'de klant vroeg hier niet meer te schrijven (STOP): met START kan dat weer',
       window_closed: 'de klant schreef te lang geleden voor dit kanaal: op WhatsApp mag een goedgekeurd sjabloon, elders niets tot de klant schrijft',
       not_reachable: 'dat nummer is via dit kanaal niet te bereiken',
