@@ -24,15 +24,18 @@ pub use up::Up;
 
 use std::time::{Duration, Instant};
 
-/// The demo's `routing.toml` with an account of a channel that it has none of, which every agent may serve.
+/// The demo's `routing.toml` with accounts of channels that it has none of, as channel and name, which every agent may serve.
 #[must_use]
-pub fn floor_with(channel: &str, name: &str) -> String {
+pub fn floor_with(accounts: &[(&str, &str)]) -> String {
+    let capacity: String = accounts.iter().map(|(channel, _)| format!(", {channel} = 3")).collect();
     let floor = include_str!("../../deploy/config/routing.toml")
-        .replace("webhook = 3 }", &format!("webhook = 3, {channel} = 3 }}"));
-    let account = format!(
-        "[[account]]\nchannel = \"{channel}\"\nname = \"{name}\"\ntitle = \"By {channel}\"\nqueue = \"service\"\npriority = 2\n"
-    );
-    format!("{floor}\n{account}")
+        .replace("webhook = 3 }", &format!("webhook = 3{capacity} }}"));
+    let account = |(channel, name): &(&str, &str)| {
+        format!(
+            "\n[[account]]\nchannel = \"{channel}\"\nname = \"{name}\"\ntitle = \"By {channel}\"\nqueue = \"service\"\npriority = 2\n"
+        )
+    };
+    format!("{floor}{}", accounts.iter().map(account).collect::<String>())
 }
 
 /// Whether the slow proofs run too (`tests/run --slow`).

@@ -62,7 +62,7 @@ impl Apart {
         // A channel whose word not every build knows, from the first configuration on.
         let config = folder.path().join("config");
         std::fs::create_dir(&config).unwrap();
-        std::fs::write(config.join("routing.toml"), tests::floor_with("telegram", "bot")).unwrap();
+        std::fs::write(config.join("routing.toml"), tests::floor_with(&[("telegram", "bot")])).unwrap();
         let bot = "[[telegram]]\naccount = \"bot\"\ntoken = { file = \"bot.token\" }\nsecret = { file = \"bot.secret\" }\napi = \"http://127.0.0.1:9\"\n";
         std::fs::write(config.join("channels.toml"), bot).unwrap();
         std::fs::write(config.join("bot.token"), "4242:of-nobody").unwrap();

@@ -40,7 +40,7 @@ use uuid::Uuid;
 
 pub use self::carrier::Finding;
 
-use self::accounts::{Accounts, Making};
+use self::accounts::{Account, Accounts, Making};
 use self::book::{AccountKey, Book, Sends};
 use self::carrier::{ANSWER_WITHIN, Client};
 use self::changes::{Changes, Checking};
@@ -349,19 +349,32 @@ fn only_looking() -> anyhow::Result<Making> {
     Ok(Making { client, mail_key: Key::new([0; 32]), clock: service::Clock::system(), public_url })
 }
 
-/// Tries the credentials of an account without sending anybody anything.
+/// Tries the credentials of an account, or of each that has this name, without sending anybody anything; `whatsapp/shop` names one.
 ///
 /// # Errors
 /// When `channels.toml` has faults, or no such account stands there.
 pub async fn check_channel(folder: Option<&Path>, name: &str, now: Millis) -> anyhow::Result<Vec<Finding>> {
     let accounts = accounts::load(folder, &only_looking()?)?;
-    let known: Vec<String> = accounts.iter().map(|account| account.key.account.to_string()).collect();
-    let account = accounts.into_iter().find(|account| account.key.account.as_str() == name);
-    let account = account.with_context(|| match known.as_slice() {
-        [] => format!("there is no {} in the folder given with --config", accounts::FILE_NAME),
-        known => format!("no account is called {name}; there are {}", known.join(", ")),
-    })?;
-    Ok(account.carrier.check(now).await)
+    let whole = |key: &AccountKey| format!("{}/{}", key.channel, key.account);
+    let known: Vec<String> = accounts.iter().map(|account| whole(&account.key)).collect();
+    let is_it = |account: &Account| account.key.account.as_str() == name || whole(&account.key) == name;
+    let meant: Vec<Account> = accounts.into_iter().filter(is_it).collect();
+    anyhow::ensure!(
+        !known.is_empty(),
+        "there is no {} in the folder given with --config",
+        accounts::FILE_NAME
+    );
+    anyhow::ensure!(!meant.is_empty(), "no account is called {name}; there are {}", known.join(", "));
+    let are_several = meant.len() > 1;
+    let mut found = Vec::new();
+    for account in meant {
+        for finding in account.carrier.check(now).await {
+            let what =
+                if are_several { format!("{}: {}", whole(&account.key), finding.what) } else { finding.what };
+            found.push(Finding { what, found: finding.found });
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use protocol::Millis;
 pub(crate) enum Command {
     /// Tries the credentials of an account and says what to do; sends nobody anything.
     Check {
-        /// The account's name in channels.toml.
+        /// The account's name in channels.toml; with its channel before it where several have it, as in whatsapp/shop.
         name: String,
     },
 }

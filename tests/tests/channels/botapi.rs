@@ -71,7 +71,7 @@ impl BotApi {
             self.url
         );
         std::fs::write(folder.join("channels.toml"), table).unwrap();
-        std::fs::write(folder.join("routing.toml"), tests::floor_with("telegram", "bot")).unwrap();
+        std::fs::write(folder.join("routing.toml"), tests::floor_with(&[("telegram", "bot")])).unwrap();
         std::fs::write(folder.join("bot.token"), TOKEN).unwrap();
         std::fs::write(folder.join("bot.secret"), SECRET).unwrap();
         product.set("config", folder.to_str().unwrap());

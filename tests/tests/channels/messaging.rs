@@ -118,18 +118,19 @@ impl Messaging {
     }
 }
 
-/// Starts the roles of a product with an account of that table, called `shop`; gives where it is posted to here.
+/// Starts the roles of a product with accounts of that table, each called `shop`; gives where the first is posted to here.
 pub(crate) async fn joins(
     product: &mut Product,
-    channel: &str,
+    kinds: &[&str],
     table: &str,
     files: &[(&str, &str)],
     variables: &[(&str, &str)],
 ) -> String {
     let folder = product.folder().join("config");
+    let accounts: Vec<(&str, &str)> = kinds.iter().map(|channel| (*channel, "shop")).collect();
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("channels.toml"), table).unwrap();
-    std::fs::write(folder.join("routing.toml"), tests::floor_with(channel, "shop")).unwrap();
+    std::fs::write(folder.join("routing.toml"), tests::floor_with(&accounts)).unwrap();
     for (name, text) in files {
         std::fs::write(folder.join(name), text).unwrap();
     }
@@ -140,7 +141,7 @@ pub(crate) async fn joins(
         variables.iter().copied().chain([("WINTERBAND_HTTP__PUBLIC_URL", PUBLIC)]).collect();
     product.start_with("channels", &["channels"], &all).await;
     product.ready("channels").await;
-    format!("{}/in/{channel}/shop", product.url("channels"))
+    format!("{}/in/{}/shop", product.url("channels"), kinds[0])
 }
 
 /// Twilio's published API, served by Prism, which refuses what that does not allow.

@@ -22,7 +22,7 @@ async fn scene(channel: &str, key: &str) -> Scene<Graph> {
     let table =
         format!("[[{channel}]]\naccount = \"shop\"\n{key} = \"{PAGE}\"\n{secrets}api = \"{}\"\n", graph.url);
     let files = [("meta.token", TOKEN), ("meta.secret", APP_SECRET), ("meta.verify_token", VERIFY_TOKEN)];
-    let url = joins(&mut product, channel, &table, &files, &[]).await;
+    let url = joins(&mut product, &[channel], &table, &files, &[]).await;
     let mut anna = Desk::open(&product, "rest", "rest", "anna").await;
     anna.online().await;
     Scene { product, provider: graph, anna, url }

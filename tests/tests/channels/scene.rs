@@ -53,7 +53,9 @@ impl<P> Scene<P> {
         let bus = self.product.bus().await;
         let subject = Subjects::new("c1".parse().unwrap()).channel_accounts();
         let answer = bus.request(&subject, "{}".into(), bus::Deadline::after(SOON)).await.unwrap();
-        serde_json::from_slice::<AccountsAnswer>(&answer).unwrap().accounts[0].state
+        let all = serde_json::from_slice::<AccountsAnswer>(&answer).unwrap().accounts;
+        let is_it = |channel: &str| self.url.contains(&format!("/in/{channel}/"));
+        all.iter().find(|account| is_it(account.channel.as_str())).unwrap().state
     }
 
     pub(crate) async fn recorded(&self) -> u64 {

@@ -32,7 +32,7 @@ async fn scene_on(api: Messaging, url: &str, variables: &[(&str, &str)]) -> Scen
     let table = format!(
         "[[sms]]\naccount = \"shop\"\nsid = \"{SID}\"\ntoken = {{ file = \"twilio.token\" }}\nfrom = \"{OURS}\"\napi = \"{url}\"\n"
     );
-    let url = joins(&mut product, "sms", &table, &[("twilio.token", TOKEN)], variables).await;
+    let url = joins(&mut product, &["sms"], &table, &[("twilio.token", TOKEN)], variables).await;
     let mut anna = Desk::open(&product, "rest", "rest", "anna").await;
     anna.online().await;
     Scene { product, provider: Twilio { api, signer: Signer::start() }, anna, url }

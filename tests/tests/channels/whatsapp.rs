@@ -10,7 +10,7 @@ use tests::Product;
 use tests::desk::Desk;
 
 use crate::graph::{APP_SECRET, Graph, NUMBER, TOKEN, VERIFY_TOKEN, post_signed};
-use crate::messaging::joins;
+use crate::messaging::{self, OURS, PUBLIC, SID, Signer, joins, post};
 use crate::scene::{self, Scene, texts};
 use crate::seat::{reply, take};
 
@@ -26,8 +26,18 @@ async fn scene() -> Scene<Graph> {
         "[[whatsapp]]\naccount = \"shop\"\nprovider = \"meta\"\nphone_number_id = \"{NUMBER}\"\n{secrets}api = \"{}\"\n",
         graph.url
     );
-    let files = [("meta.token", TOKEN), ("meta.secret", APP_SECRET), ("meta.verify_token", VERIFY_TOKEN)];
-    let url = joins(&mut product, "whatsapp", &table, &files, &[]).await;
+    // And a number for text messages, of another provider.
+    let sms = format!(
+        "[[sms]]\naccount = \"shop\"\nsid = \"{SID}\"\ntoken = {{ file = \"twilio.token\" }}\nfrom = \"{OURS}\"\n"
+    );
+    let table = format!("{table}{sms}");
+    let files = [
+        ("twilio.token", messaging::TOKEN),
+        ("meta.token", TOKEN),
+        ("meta.secret", APP_SECRET),
+        ("meta.verify_token", VERIFY_TOKEN),
+    ];
+    let url = joins(&mut product, &["whatsapp", "sms"], &table, &files, &[]).await;
     let mut anna = Desk::open(&product, "rest", "rest", "anna").await;
     anna.online().await;
     Scene { product, provider: graph, anna, url }
@@ -205,6 +215,31 @@ async fn a_number_and_the_id_that_came_with_it_are_one_customer() {
 }
 
 #[tokio::test]
+async fn the_same_number_by_text_message_and_by_whatsapp_is_one_customer() {
+    let mut scene = scene().await;
+    scene.says(&[words("wamid.1", 0, "By WhatsApp")]).await;
+    take(&mut scene.anna).await;
+    let from = format!("+{ANN}");
+    let fields = [
+        ("MessageSid", "SM1"),
+        ("From", &from),
+        ("To", OURS),
+        ("Body", "By text message"),
+        ("SmsStatus", "received"),
+    ];
+    let form = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let signature = Signer::start().signs(messaging::TOKEN, &format!("{PUBLIC}/in/sms/shop"), &form).await;
+    let url = scene.url.replace("/in/whatsapp/", "/in/sms/");
+    assert_eq!(post(&url, &signature, &form).await.0, 200);
+    let (card, second) = take(&mut scene.anna).await;
+    assert_eq!(card.channel.as_str(), "sms");
+    let token = scene::token(&scene.product, "anna").await;
+    let page =
+        scene::customer(&scene.product, &token, second.conversation, |page| texts(page).len() == 2).await;
+    assert_eq!(texts(&page), ["By WhatsApp", "By text message"]);
+}
+
+#[tokio::test]
 async fn pictures_are_fetched_with_the_accounts_token() {
     let mut scene = scene().await;
     scene.provider.has_file("1234", b"\xff\xd8\xff\xe0 the bytes of a picture");
@@ -219,7 +254,7 @@ async fn pictures_are_fetched_with_the_accounts_token() {
 async fn how_a_number_is_set_up_is_tried_by_a_command() {
     let scene = scene().await;
     let folder = scene.product.folder().join("config");
-    let check = ["--config", folder.to_str().unwrap(), "channel", "check", "shop"];
+    let check = ["--config", folder.to_str().unwrap(), "channel", "check", "whatsapp/shop"];
     let (code, out, err) = scene.product.command(&check).await;
     assert_eq!(code, 0, "{out}{err}");
     std::fs::write(folder.join("meta.token"), "EAAG-another-token").unwrap();
