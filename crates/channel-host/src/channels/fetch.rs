@@ -63,7 +63,7 @@ impl Fetches {
     }
 
     /// Nothing of a message is waited for any more.
-    fn has_all(&self, message: Hash128) {
+    fn is_over(&self, message: Hash128) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&message);
     }
 }
@@ -110,8 +110,9 @@ pub(super) async fn attach(
         missing.push((file, reason));
     }
     drop(seat);
-    if !is_late && missing.is_empty() {
-        channels.fetches.has_all(message);
+    if !is_late {
+        // What can never be had is not waited for either.
+        channels.fetches.is_over(message);
     }
     for (file, reason) in missing {
         tracing::warn!(reason, "a message is taken without a file of it");
@@ -199,8 +200,8 @@ mod tests {
         }
         assert!(!fetches.may_wait(message(WAITING_MAX), Millis(1_000)));
         assert!(fetches.may_wait(message(0), Millis(1_001)), "those before it still do");
-        fetches.has_all(message(0));
-        assert!(fetches.may_wait(message(WAITING_MAX + 1), Millis(1_002)), "one is there");
+        fetches.is_over(message(0));
+        assert!(fetches.may_wait(message(WAITING_MAX + 1), Millis(1_002)), "one waits no more");
         assert!(fetches.may_wait(message(WAITING_MAX), Millis(1_000 + WAITS_MS)), "when they do no more");
     }
 
