@@ -207,6 +207,9 @@ class Day:
             if time.monotonic() > end:
                 return "the desk is not shown what comes in"
             time.sleep(0.02)
+        asked = self.shop.last_new()
+        if asked and time.time() - asked > OUTAGE:
+            return f"the shop is asked for nothing new since {time.time() - asked:.0f} s"
         return None
 
     def calm(self, seconds=CALM, within=MENDED_WITHIN):

@@ -83,6 +83,10 @@ class Shop(Provider):
         self.token, self.orders = token, {}
         self.asked = 0
 
+    def last_new(self):
+        """When it was asked for an order that it did not have, last of all; s since the epoch."""
+        return next(reversed(self.orders.values()))[1] if self.orders else 0
+
     async def handle(self, method, path, headers, body, writer):
         if headers.get("authorization") != f"Bearer {self.token}":
             self.badly_asked.append((method, path, "token"))

@@ -1,6 +1,8 @@
 //! Orders to the shop: placed, or asked about; whatever is not a clear answer is unknown.
 
-use bus::{Sealer, UnsealError};
+use std::time::Duration;
+
+use bus::{KvError, SealError, Sealer, UnsealError};
 use empowerment_core::OrderView;
 use protocol::api::RemedyOrder;
 use protocol::content::{Content, Sealed};
@@ -11,6 +13,7 @@ use protocol::{IdentityId, RemedyId, SubjectToken};
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use service::failpoint;
+use tokio::time::Instant;
 
 use crate::Role;
 use crate::http::Shop;
@@ -18,6 +21,11 @@ use crate::mailbox::Mailbox;
 
 /// The shop's word for an id that stands for something else.
 const ID_REUSED: &str = "id_reused";
+
+/// For how long the key to seal an answer with is asked for: longer than a bucket's servers take to agree on who leads it. With less,
+/// an order that is carried out would be asked about again after its pause, long after the key could be had.
+const SEALED_WITHIN: Duration = Duration::from_secs(60);
+const SEAL_PAUSE: Duration = Duration::from_millis(100);
 
 /// Whoever carries out orders.
 pub(crate) struct Orders {
@@ -105,7 +113,7 @@ impl Orders {
         // As everything that people read: the desk opens it like any words.
         let content = serde_json::to_vec(&Content::words(reference));
         let sealed = match content {
-            Ok(content) => self.sealer.seal(identity, &content).await.map_err(anyhow::Error::from),
+            Ok(content) => self.seal_within(identity, &content).await.map_err(anyhow::Error::from),
             Err(error) => Err(error.into()),
         };
         match sealed {
@@ -114,6 +122,19 @@ impl Orders {
             Err(error) => {
                 tracing::warn!(%error, "failed to seal the shop's answer; it is asked again");
                 OrderAnswer::Unknown { reason: "answer_not_sealed".to_owned() }
+            }
+        }
+    }
+
+    async fn seal_within(&self, identity: IdentityId, plain: &[u8]) -> Result<Sealed, SealError> {
+        let until = Instant::now() + SEALED_WITHIN;
+        loop {
+            match self.sealer.seal(identity, plain).await {
+                Err(SealError::Unavailable(error @ KvError::Unavailable(_))) if Instant::now() < until => {
+                    tracing::debug!(%error, "the key to seal the shop's answer cannot be had now");
+                    tokio::time::sleep(SEAL_PAUSE).await;
+                }
+                sealed => return sealed,
             }
         }
     }

@@ -256,7 +256,7 @@ async fn credentials_are_tried_by_a_command() {
     assert!(out.contains("compare the secret on both sides"), "{out}");
     let (code, _, err) = product.command(&[&config[..], &["other"]].concat()).await;
     assert_eq!(code, 1);
-    assert!(err.contains("no account is called other; there are partner"), "{err}");
+    assert!(err.contains("no account is called other; there are webhook/partner"), "{err}");
 }
 
 #[tokio::test]
