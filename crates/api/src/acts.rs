@@ -153,6 +153,9 @@ pub(crate) fn refused(refusal: Refusal) -> Problem {
         | Refusal::TooManyMentions
         | Refusal::BlockTime
         | Refusal::IncidentTime
+        | Refusal::UnknownAccount
+        | Refusal::BadAddress
+        | Refusal::TemplatesOnly
         | Refusal::IncidentTooWide => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::OfferEnded
         | Refusal::NotYours
@@ -172,6 +175,11 @@ pub(crate) fn refused(refusal: Refusal) -> Problem {
         | Refusal::Reserved
         | Refusal::TooManyTags
         | Refusal::TooManyBlocks
+        | Refusal::AlreadyOpen
+        | Refusal::CustomerBlocked
+        | Refusal::CannotBegin
+        | Refusal::OptedOut
+        | Refusal::NotNow
         | Refusal::NotBlocked => StatusCode::CONFLICT,
     };
     Problem::new(status, refusal.code(), title, detail)

@@ -5,6 +5,7 @@
 
 mod acts;
 mod admin;
+mod arrivals;
 mod body;
 mod bots;
 mod channels;
@@ -93,6 +94,8 @@ struct Api {
     /// Orders for remedies that wait for their integration.
     orders: Bucket,
     waiting: Waiting,
+    /// What has come that suits some customers.
+    arrivals: Bucket,
     bots: Bots,
 }
 
@@ -130,6 +133,7 @@ pub async fn start(
     let webhooks = Rows::open(&bus).await?;
     let orders = bus.ensure_bucket(&places::orders()).await.context("failed to open the orders")?;
     let waiting = orders::waiting::follow(kit, &orders).await?;
+    let arrivals = bus.ensure_bucket(&places::arrivals()).await.context("failed to open the arrivals")?;
     let bots = Bots::open(&bus).await?;
     let leases = bus.ensure_bucket(&places::leases()).await.context("failed to open the leases")?;
     let per_second = Rate::per_second(kit.settings.limits.api_requests_per_second);
@@ -154,6 +158,7 @@ pub async fn start(
         webhooks: webhooks.clone(),
         orders,
         waiting,
+        arrivals,
         bots,
     };
     let api = Arc::new(api);

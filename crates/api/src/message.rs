@@ -14,6 +14,7 @@ use bus::RoomLevel;
 use protocol::api::MessageTaken;
 use protocol::canary::{Canary, CanaryStep};
 use protocol::content::Content;
+use protocol::feedback::score_in;
 use protocol::input::{CustomerMessage, WIRE_VERSION};
 use protocol::signin::Scope;
 use protocol::streams::INBOUND;
@@ -179,6 +180,8 @@ async fn accept(api: &Api, mut fit: Fit, source: Source<'_>) -> Result<MessageTa
         provider_hash
     };
     let message = MessageId(uuid::Uuid::now_v7());
+    // The router sees no words: that they are a number, it has to be told.
+    let score = score_in(&fit.content.text);
     let body = publish::seal(api, identity, &publish::json(&fit.content)?).await?;
     let (sent_at, category) = (fit.sent_at, fit.category);
     let message = CustomerMessage {
@@ -198,6 +201,8 @@ async fn accept(api: &Api, mut fit: Fit, source: Source<'_>) -> Result<MessageTa
         automatic: false,
         may_write: None,
         keys: None,
+        score,
+        by_colleague: false,
         practice: fit.practice,
         body,
     };

@@ -14,9 +14,9 @@ use protocol::signin::Scope;
 
 use crate::door::{self, Bound};
 use crate::{
-    CONFIG_BYTES_MAX, REQUEST_WAIT_MAX, REQUESTS_AT_ONCE_MAX, Shared, acts, bots, channels, config, consents,
-    contacts, contract, customers, empowerment, feed, integrations, keys, message, orders, parked, policy,
-    problems, sessions, trail, webhooks,
+    CONFIG_BYTES_MAX, REQUEST_WAIT_MAX, REQUESTS_AT_ONCE_MAX, Shared, acts, arrivals, bots, channels, config,
+    consents, contacts, contract, customers, empowerment, feed, integrations, keys, message, orders, parked,
+    policy, problems, sessions, trail, webhooks,
 };
 
 /// What a route asks of its caller.
@@ -90,6 +90,8 @@ fn table() -> Vec<Route> {
         put("/api/v1/policy", Needs::Scope(ConfigWrite), policy::put).with_body(CONFIG_BYTES_MAX),
         post("/api/v1/facts", Needs::Scope(FactsWrite), empowerment::facts),
         post("/api/v1/signals", Needs::Scope(FactsWrite), empowerment::signal),
+        post("/api/v1/arrivals", Needs::Scope(FactsWrite), arrivals::post),
+        delete("/api/v1/arrivals/{id}", Needs::Scope(FactsWrite), arrivals::end),
         post("/api/v1/own-identities", Needs::Scope(AccountsManage), empowerment::own_identity),
         post("/api/v1/sessions", Usher, sessions::post),
         get("/api/v1/keys", Needs::Scope(AccountsManage), keys::manage::list),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 mod again;
+mod arrivals;
 mod edge;
 mod feed;
 mod hostile;
@@ -27,6 +28,9 @@ pub(crate) fn messages(inputs: &[protocol::Input]) -> Vec<&CustomerMessage> {
         .filter_map(|input| if let InputBody::Message(message) = &input.body { Some(message) } else { None })
         .collect()
 }
+
+/// What customers write, and the number that it is.
+const SCORES: [(&str, Option<u8>); 4] = [("4", Some(4)), ("0/10", Some(0)), ("4 stars", None), ("42", None)];
 
 #[tokio::test]
 async fn a_message_is_durable_when_it_is_taken_and_sealed_wherever_it_lies() {
@@ -140,6 +144,18 @@ async fn keys_open_and_close_while_the_process_runs() {
     house.until(async || little("config").await.unwrap().status() == 403).await;
     house.take_key("little").await;
     house.until(async || little("config").await.unwrap().status() == 401).await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn of_a_message_that_is_a_number_the_input_says_so() {
+    let house = House::open().await;
+    for (n, (words, _)) in (0_u8..).zip(SCORES) {
+        assert_eq!(house.post("messages", &message(&format!("m-{n}"), words)).await.0, 202, "{words}");
+    }
+    let inputs = house.inputs().await;
+    let scores: Vec<_> = messages(&inputs).iter().map(|message| message.score).collect();
+    assert_eq!(scores, SCORES.map(|(_, score)| score));
     house.close().await;
 }
 

@@ -182,6 +182,19 @@ pub fn canned() -> BucketSpec {
     bucket(streams::CANNED, None, 64 * MIB, 64 * 1024)
 }
 
+/// What has arrived that suits some customers. A value is an arrival at its limits, every byte of it written as six. The longest window is over
+/// by then.
+#[must_use]
+pub fn arrivals() -> BucketSpec {
+    bucket(streams::ARRIVALS, Some(90 * DAY), 64 * MIB, 256 * 1024)
+}
+
+/// Who was written to because of an arrival: kept for longer than the arrival itself.
+#[must_use]
+pub fn approaches() -> BucketSpec {
+    bucket(streams::APPROACHES, Some(100 * DAY), 256 * MIB, 4 * 1024)
+}
+
 /// Orders for remedies that an integration fetches, sealed, and its answers. One that was not answered is laid there again.
 #[must_use]
 pub fn orders() -> BucketSpec {
@@ -208,7 +221,7 @@ pub fn webhooks() -> BucketSpec {
 
 /// All buckets but that of sealing keys, which `Sealer` makes.
 #[must_use]
-pub fn all_buckets() -> [BucketSpec; 12] {
+pub fn all_buckets() -> [BucketSpec; 14] {
     [
         leases(),
         gateways(),
@@ -218,6 +231,8 @@ pub fn all_buckets() -> [BucketSpec; 12] {
         drafts(),
         consents(),
         canned(),
+        arrivals(),
+        approaches(),
         orders(),
         channels(),
         cursors(),
@@ -289,6 +304,8 @@ pub fn copied() -> Vec<Copied> {
         open(format!("OBJ_{}", streams::FILES)),
         open(bucket(streams::CONSENTS)),
         open(bucket(streams::CANNED)),
+        open(bucket(streams::ARRIVALS)),
+        open(bucket(streams::APPROACHES)),
         open(bucket(streams::CHANNELS)),
         open(bucket(streams::ACCOUNTS)),
         open(streams::AUDIT.to_owned()),

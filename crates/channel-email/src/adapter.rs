@@ -1,10 +1,11 @@
 //! The adapter of one inbox: a mail as a message, a status or an echo; an entry as a mail; a server's answer as a verdict.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 
 use channel::known::{Known, PersonKey};
 use channel::limits::{IDENTITY_BYTES_MAX, NAME_BYTES_MAX, PROVIDER_ID_BYTES_MAX, TEXT_BYTES_MAX};
-use channel::words::is_said;
+use channel::words::{Asking, is_said};
 use channel::{
     Adapter, ChannelKind, Content, Correspondent, DeliveryState, EntryKind, Hash128, Inbound, MailAddress,
     MailHead, MessageId, Millis, Outbound, Parsed, Raw, Rejected, Status, StatusOf, Unsendable, Verdict,
@@ -47,6 +48,8 @@ pub struct Email {
     pub closing_text: String,
     /// What a customer is told who is not heard for a while; `{until}` stands for the day and time of its end.
     pub blocked_text: String,
+    /// What a customer is asked once their contact is resolved.
+    pub asking: Asking,
     /// Largest mail that the server takes, bytes as sent.
     pub bytes_max: usize,
     /// The limits of reading.
@@ -246,14 +249,8 @@ impl Email {
         let thread = to.thread.ok_or(Unsendable { reason: "no_thread" })?;
         let head = outbound.content.and_then(|content| content.mail.as_deref());
         let forward_to = head.map(|head| head.to.as_slice()).unwrap_or_default();
-        let closing = matches!(outbound.entry.kind, EntryKind::SilenceWarned { .. });
-        let blocked = if let EntryKind::Blocked { until, .. } = outbound.entry.kind {
-            Some(self.blocked_text.replace("{until}", &until.rfc3339()))
-        } else {
-            None
-        };
-        let own = blocked.as_deref().or(closing.then_some(self.closing_text.as_str()));
-        let text = own.or(outbound.text);
+        let own = self.own_words(&outbound.entry.kind);
+        let text = own.as_deref().or(outbound.text);
         let purpose = if forward_to.is_empty() { answer(to, head) } else { forward(to) };
         let recipients =
             if forward_to.is_empty() { vec![self.answer_to(to)?] } else { addresses(forward_to)? };
@@ -287,6 +284,19 @@ impl Email {
 }
 
 impl Email {
+    /// What the house says by itself.
+    fn own_words(&self, kind: &EntryKind) -> Option<Cow<'_, str>> {
+        if let EntryKind::SilenceWarned { .. } = kind {
+            Some(self.closing_text.as_str().into())
+        } else if let EntryKind::Blocked { until, .. } = kind {
+            Some(self.blocked_text.replace("{until}", &until.rfc3339()).into())
+        } else if let EntryKind::FeedbackAsked { question } = kind {
+            Some(self.asking.words(*question).into())
+        } else {
+            None
+        }
+    }
+
     fn answer_to(&self, to: &Correspondent) -> Result<Address, Unsendable> {
         let none = Unsendable { reason: "no_address" };
         let head = to.last.as_ref().and_then(|last| last.mail.as_deref()).filter(|head| !head.third_party);

@@ -1,4 +1,4 @@
-use channel::{Entry, EntryKind};
+use channel::{Entry, EntryKind, Question};
 
 use super::*;
 
@@ -11,6 +11,7 @@ fn email(trusted_server: &str) -> Email {
         trusted_server: trusted_server.to_owned(),
         closing_text: String::new(),
         blocked_text: String::new(),
+        asking: Asking::default(),
         bytes_max: crate::outbound::ENCODED_BYTES_MAX,
         limits: Limits::default(),
     }
@@ -126,4 +127,39 @@ fn a_mail_to_itself_is_known_by_its_thread_when_it_comes_back_and_nobody_else_ma
     let other = Email { inbox: "sales".to_owned(), ..email("") };
     let of_other = other.to_itself(message, thread, Millis(1_780_000_000_000)).unwrap();
     assert_eq!(own(&inbox, &of_other.bytes), (false, None));
+}
+
+#[test]
+fn a_question_is_a_mail_of_its_own_in_the_thread_that_no_machine_answers() {
+    let to = Correspondent {
+        identity: "ann@customer.example".to_owned(),
+        thread: Some(Hash128([3; 16])),
+        ..Correspondent::default()
+    };
+    for question in Question::ALL {
+        let entry = Entry {
+            seq: 4,
+            at: Millis(17),
+            contact: "con_1_0".parse().unwrap(),
+            kind: EntryKind::FeedbackAsked { question },
+            message: None,
+            body: None,
+        };
+        let outbound = Outbound {
+            entry: &entry,
+            conversation: "cnv_1_0".parse().ok(),
+            text: None,
+            content: None,
+            attached: &[],
+            by: None,
+            bot: false,
+            to: Some(&to),
+            now: Millis(1_780_000_000_000),
+        };
+        let inbox = email("");
+        let draft = inbox.draft(&outbound).unwrap();
+        assert_eq!(draft.text, Asking::default().words(question));
+        assert_eq!((draft.thread, draft.automatic), (Hash128([3; 16]), Some(OwnKind::Reply)));
+        assert!(inbox.sends(&entry.kind) && !inbox.render(&outbound).unwrap().bytes.is_empty());
+    }
 }

@@ -7,9 +7,11 @@ use std::path::Path;
 
 use channel::conformance::{Case, Fixture, Limit, Signing, faults};
 use channel::limits::TEXT_BYTES_MAX;
+use channel::words::Asking;
 use channel::{
     Adapter as _, Correspondent, Entry, EntryKind, Hash128, Inbound, Millis, Outbound, Parsed, Raw,
 };
+use channel_email::outbound::Composed;
 use channel_email::sign::Key;
 use channel_email::{Address, Email, Limits, SmtpAnswer, SmtpStep};
 
@@ -22,6 +24,7 @@ fn email() -> Email {
         trusted_server: "mx.shop.example".to_owned(),
         closing_text: "Soon closed".to_owned(),
         blocked_text: String::new(),
+        asking: Asking::default(),
         bytes_max: channel_email::outbound::ENCODED_BYTES_MAX,
         limits: Limits::default(),
     }
@@ -141,6 +144,13 @@ fn mail_conforms() {
             )
             .collect(),
         echoes: true,
+        colleagues: false,
+        customer: Some(Correspondent {
+            identity: "ann@customer.example".to_owned(),
+            thread: Some(Hash128([3; 16])),
+            ..Correspondent::default()
+        }),
+        written: |mail: &Composed| String::from_utf8_lossy(&mail.bytes).into_owned(),
     };
     let found = faults(&email(), &case);
     assert!(found.is_empty(), "{found:#?}");

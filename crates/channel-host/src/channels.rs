@@ -7,6 +7,7 @@ pub(crate) mod book;
 mod canary;
 pub(crate) mod carrier;
 mod changes;
+mod colleague;
 mod compose;
 mod door;
 mod fetch;
@@ -15,6 +16,7 @@ mod lanes;
 pub(crate) mod links;
 mod mail;
 mod providers;
+mod reach;
 mod reading;
 mod send;
 mod standing;
@@ -211,6 +213,7 @@ pub async fn start_channels(
     kit.drain.spawn("channels sending", send::run(Arc::clone(&channels), health));
     kit.drain.spawn("mailboxes read", mail::follow(Arc::clone(&channels), cursors));
     kit.drain.spawn("channels standing", tell_standings(Arc::clone(&channels)));
+    kit.drain.spawn("channels reach", reach::run(Arc::clone(&channels)));
     tracing::info!(accounts = channels.accounts.keys().len(), "channels started");
     Ok(door_routes(Arc::clone(&channels)).merge(links::routes(channels)))
 }

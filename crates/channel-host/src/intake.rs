@@ -9,6 +9,7 @@ use channel::known::{Known, PersonKey};
 use channel::{Consent, Content, Inbound, Rejected};
 use protocol::canary::{Canary, CanaryStep};
 use protocol::customer::CustomerKeys;
+use protocol::feedback::score_in;
 use protocol::input::{CustomerMessage, Input, InputBody, MessageThread, WIRE_VERSION};
 use protocol::limits::CUSTOMER_KEYS_MAX;
 use protocol::parked::Parked;
@@ -75,6 +76,8 @@ pub(crate) struct Said<'a> {
     pub(crate) language: Option<Language>,
     pub(crate) thread: Option<Box<MessageThread>>,
     pub(crate) inbound: &'a Inbound,
+    /// The customer's own words, without what they quote and sign with; a number in them may answer what they were asked.
+    pub(crate) own_words: &'a str,
     /// Below what its trace goes on.
     pub(crate) trace: Option<TraceContext>,
 }
@@ -87,7 +90,9 @@ impl Intake {
     /// Makes a message durable; the same id with the same words is the same message. Other words under it go on to the
     /// core, which parks them: the server must not swallow them as a repetition.
     pub(crate) async fn say(&self, said: Said<'_>) -> Result<Published, NotTaken> {
-        let Said { channel, account, identity, message, language, thread, inbound, trace } = said;
+        let Said { channel, account, identity, message, language, thread, inbound, own_words, trace } = said;
+        // What somebody of ours wrote says nothing of the customer to whom it went.
+        let customers = Some(inbound).filter(|inbound| inbound.by_colleague.is_none());
         let mut content = inbound.content.clone();
         self.mask(channel, account, &mut content);
         let content = self.bytes_of(&content)?;
@@ -108,15 +113,17 @@ impl Intake {
             provider_hash,
             content_hash,
             sent_at: inbound.sent_at,
-            category: inbound.category.clone(),
+            category: customers.and_then(|inbound| inbound.category.clone()),
             replays: None,
-            callback: inbound.callback,
-            language,
+            callback: customers.is_some_and(|inbound| inbound.callback),
+            language: language.filter(|_| customers.is_some()),
             facts: protocol::facts::FactValues::new(),
             thread,
-            automatic: inbound.automatic,
-            may_write: inbound.consent.map(|consent| consent == Consent::Start),
-            keys: self.keys(&inbound.known).map(Box::new),
+            automatic: customers.is_some_and(|inbound| inbound.automatic),
+            may_write: customers.and_then(|inbound| inbound.consent).map(|consent| consent == Consent::Start),
+            keys: customers.and_then(|inbound| self.keys(&inbound.known)).map(Box::new),
+            score: customers.and_then(|inbound| score(inbound, own_words)),
+            by_colleague: customers.is_none(),
             practice: false,
             body,
         };
@@ -239,6 +246,13 @@ impl Intake {
     }
 }
 
+/// The number that a message is, if it is nothing else. What is set within a mail, as a signature's picture, is no file that somebody sends.
+fn score(inbound: &Inbound, own_words: &str) -> Option<u8> {
+    let asks_something = inbound.automatic || inbound.callback || inbound.consent.is_some();
+    let has_files = inbound.content.attachments.iter().any(|file| !file.inline);
+    score_in(own_words).filter(|_| !asks_something && !has_files)
+}
+
 fn not_taken(what: &'static str, error: &PublishError) -> NotTaken {
     match error {
         PublishError::Full => NotTaken::Full,
@@ -252,4 +266,32 @@ fn not_taken(what: &'static str, error: &PublishError) -> NotTaken {
 fn broken(what: &'static str, error: &dyn std::fmt::Display) -> NotTaken {
     tracing::error!(%error, what, "failed to take a message");
     NotTaken::Broken
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::content::Attachment;
+
+    use super::*;
+
+    #[test]
+    fn only_a_number_alone_answers_a_question() {
+        let file = |inline| Attachment {
+            object: Hash128([1; 16]),
+            name: "a.png".to_owned(),
+            media_type: "image/png".to_owned(),
+            bytes: 5,
+            inline,
+        };
+        let with = |inline| Content { attachments: vec![file(inline)], ..Content::words("4") };
+        let of = |inbound: Inbound| score(&inbound, &inbound.content.text);
+        let said = |words: &str| Inbound { content: Content::words(words), ..Inbound::default() };
+        assert_eq!(of(said(" 4. ")), Some(4));
+        assert_eq!(of(said("4 parcels")), None);
+        assert_eq!(of(Inbound { content: with(true), ..said("4") }), Some(4), "the logo of a signature");
+        assert_eq!(of(Inbound { content: with(false), ..said("4") }), None);
+        assert_eq!(of(Inbound { automatic: true, ..said("4") }), None);
+        assert_eq!(of(Inbound { callback: true, ..said("4") }), None);
+        assert_eq!(of(Inbound { consent: Some(Consent::Stop), ..said("4") }), None);
+    }
 }

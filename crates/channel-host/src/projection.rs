@@ -98,8 +98,37 @@ impl Projection {
         for (conversation, contact) in grown {
             self.stand(log_seq, conversation, contact, &record.events);
         }
+        for event in &record.events {
+            if let Event::ContactMoved { contact, from, conversation, .. } = event {
+                self.moved(log_seq, *contact, (*from, *conversation), record);
+            }
+        }
         self.forget();
         changed
+    }
+
+    /// In the chat that it left it is over; in the one that it comes to it stands as it did.
+    fn moved(
+        &mut self,
+        log_seq: u64,
+        contact: ContactId,
+        (from, to): (ConversationId, ConversationId),
+        record: &Record,
+    ) {
+        if let Some(left) = self.conversations.get_mut(&from) {
+            (left.state, left.contact) = (CustomerState::Resolved, None);
+            if left.ended_at.is_none() {
+                left.ended_at = Some(log_seq);
+                self.ended.push_back((from, log_seq));
+            }
+        }
+        // Where it was may be no chat, of which nothing is known here.
+        let waits = self.forecast.of(contact, record.at).is_some();
+        if let Some(joined) = self.conversations.get_mut(&to) {
+            let told = record.events.iter().rev().find_map(|event| state_after(event, contact));
+            let stood = if waits { CustomerState::Waiting } else { CustomerState::WithAgent };
+            (joined.state, joined.contact, joined.ended_at) = (told.unwrap_or(stood), Some(contact), None);
+        }
     }
 
     /// The last record folded in.
@@ -287,6 +316,7 @@ fn state_after(event: &Event, about: ContactId) -> Option<CustomerState> {
         | Event::ConfigRefused { .. }
         | Event::ConversationOpened { .. }
         | Event::ConversationForgotten { .. }
+        | Event::ContactMoved { .. }
         | Event::EntryAdded { .. }
         | Event::PreferenceEnded { .. }
         | Event::DeclinesLapsed { .. }
@@ -359,6 +389,11 @@ fn agent_shown(entry: &EntryKind) -> Option<AgentId> {
         | EntryKind::SilenceWarned { .. }
         | EntryKind::IncidentTold { .. }
         | EntryKind::Closed { .. }
+        | EntryKind::FromColleague
+        | EntryKind::FeedbackAsked { .. }
+        | EntryKind::FeedbackGiven { .. }
+        | EntryKind::WentOn { .. }
+        | EntryKind::CameFrom { .. }
         | EntryKind::Reopened
         | EntryKind::CustomerLeft => None,
     }

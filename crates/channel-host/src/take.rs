@@ -188,6 +188,7 @@ impl Taker {
         let Speaker { account, identity, language, user, .. } = &self.speaker;
         self.settle(&said.inbound.content).await?;
         let named = user.as_ref().map(|user| named(&said.inbound, user));
+        let inbound = named.as_ref().unwrap_or(&said.inbound);
         let span = self.host.intake.traced.came("chat message", Kind::Server);
         let said = Said {
             channel: ChannelKind::Web,
@@ -196,7 +197,8 @@ impl Taker {
             message: said.message,
             language: *language,
             thread: None,
-            inbound: named.as_ref().unwrap_or(&said.inbound),
+            inbound,
+            own_words: &inbound.content.text,
             trace: span.context(),
         };
         self.host.intake.say(said).await.map_err(refusal_of)

@@ -2,11 +2,12 @@
 //! (https://developers.facebook.com/documentation/business-messaging/messenger-platform).
 //!
 //! `kind` has what differs between the two. `inbound` takes an update apart and says who wrote, `said` what they say, `media` fetches what is
-//! attached, `event` what they do with messages; `outbound` writes ours, `pieces` and `files` what is in them, `window` until when and
+//! attached, `event` what they do with messages, `colleague` what was written in our name elsewhere; `outbound` writes ours, `pieces` and `files` what is in them, `window` until when and
 //! under which tag, `answer` says what came of it and `check` what is wrong with the page.
 
 mod answer;
 mod check;
+mod colleague;
 mod event;
 mod files;
 mod inbound;
@@ -23,7 +24,7 @@ use std::marker::PhantomData;
 use channel::words::{self, OwnWords};
 use channel::{
     Acknowledged, Adapter, ChannelKind, EntryKind, Fetch, Finding, HttpAnswer, HttpRequest, Millis, Outbound,
-    Parsed, Raw, Rejected, Remote, Unsendable, Verdict,
+    Parsed, Raw, Rejected, Remote, Takes, Unsendable, Verdict,
 };
 
 pub use files::{PAGE_FILE_BYTES_MAX, PAGE_IMAGE_BYTES_MAX};
@@ -84,7 +85,7 @@ impl<K: PageKind> Adapter for Pages<K> {
     }
 
     fn parse(&self, raw: &Raw<'_>) -> Vec<Result<Parsed<Infallible>, Rejected>> {
-        inbound::parse::<K>(&self.account.page, raw.body)
+        inbound::parse::<K>(&self.account, raw.body)
     }
 
     /// Meta wants a 200 and reads nothing of what stands below.
@@ -98,6 +99,11 @@ impl<K: PageKind> Adapter for Pages<K> {
 
     fn fetch(&self, file: &Remote, answers: &[HttpAnswer]) -> Fetch<HttpRequest> {
         media::fetch(&self.account.api, file, answers)
+    }
+
+    /// A page has no forms of words for who wrote longer ago, and a person has their answer taken for a week.
+    fn takes(&self, last_at: Option<Millis>, now: Millis) -> Option<Takes> {
+        (now.since(last_at?) < HUMAN_AGENT_MS).then_some(Takes::Words)
     }
 
     fn sends(&self, kind: &EntryKind) -> bool {

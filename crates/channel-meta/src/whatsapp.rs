@@ -17,10 +17,11 @@ mod window;
 
 use std::convert::Infallible;
 
+use channel::reach::phone;
 use channel::words::{self, OwnWords};
 use channel::{
     Acknowledged, Adapter, ChannelKind, EntryKind, Fetch, Finding, HttpAnswer, HttpRequest, Millis, Outbound,
-    Parsed, Raw, Rejected, Remote, Unsendable, Verdict,
+    Parsed, Raw, ReachRefusal, Rejected, Remote, Takes, Unsendable, Verdict,
 };
 
 pub use answer::PAIR_MS;
@@ -92,6 +93,15 @@ impl Adapter for WhatsappCloud {
 
     fn fetch(&self, file: &Remote, answers: &[HttpAnswer]) -> Fetch<HttpRequest> {
         media::fetch(self, file, answers)
+    }
+
+    /// Meta has numbers without a sign before them.
+    fn address(&self, typed: &str) -> Result<String, ReachRefusal> {
+        Ok(phone(typed)?.trim_start_matches('+').to_owned())
+    }
+
+    fn takes(&self, last_at: Option<Millis>, now: Millis) -> Option<Takes> {
+        Some(if window::is_open(now, last_at) { Takes::Words } else { Takes::Templates })
     }
 
     fn sends(&self, kind: &EntryKind) -> bool {

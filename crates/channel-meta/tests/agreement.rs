@@ -86,7 +86,7 @@ const EXPECTED: [(&str, &str, &str); 74] = [
     ("message_status", "with_tracker", "status wamid.xyzxyz sent"),
     ("outgoing_message", "delete", "echo wamid.yyyyyy"),
     ("outgoing_message", "edit", "echo wamid.yyyyyy"),
-    ("outgoing_message", "text", "echo <WHATSAPP_MESSAGE_ID>"),
+    ("outgoing_message", "text", "colleague <WHATSAPP_MESSAGE_ID>"),
     ("system", "identity_change", "echo wamid.xyzxyz"),
     ("system", "phone_number_change", "message wamid.xyzxyz=="),
     ("template_category_update", "marketing", "echo template_category_update"),
@@ -168,7 +168,8 @@ fn told(item: Result<Parsed<Infallible>, Rejected>) -> String {
     match item {
         Ok(Parsed::Message(message)) => {
             let files = message.files.iter().map(|file| format!(" with {} {}", file.id, file.name));
-            format!("message {}{}", message.provider_id, files.collect::<String>())
+            let by = if message.by_colleague.is_some() { "colleague" } else { "message" };
+            format!("{by} {}{}", message.provider_id, files.collect::<String>())
         }
         Ok(Parsed::Status(status)) => {
             let about = match status.about {

@@ -8,10 +8,10 @@ mod recorded;
 use channel::conformance::{Case, Limit, SignedCase, Signing, faults};
 use channel::known::{Known, PersonKey};
 use channel::{
-    Acknowledged, Adapter as _, Fate, Fetch, HttpAnswer, HttpMethod, HttpRequest, Inbound, Millis, Parsed,
-    Raw, Remote, Status, StatusOf,
+    Acknowledged, Adapter as _, ByColleague, Correspondent, Fate, Fetch, HttpAnswer, HttpMethod, HttpRequest,
+    Inbound, Millis, Parsed, Raw, ReachRefusal, Remote, Status, StatusOf, Takes,
 };
-use channel_meta::BODY_BYTES_MAX;
+use channel_meta::{BODY_BYTES_MAX, WINDOW_MS};
 use common::{APP_SECRET, BASE, NUMBER, TOKEN, VERIFY_TOKEN, account};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use recorded::fixtures;
@@ -121,6 +121,13 @@ fn whatsapp_conforms() {
                 ])
                 .collect(),
             echoes: true,
+            colleagues: true,
+            customer: Some(Correspondent {
+                identity: "31612345678".to_owned(),
+                last_at: Some(Millis(0)),
+                ..Correspondent::default()
+            }),
+            written: |request| String::from_utf8_lossy(&request.body).into_owned(),
         },
     );
     assert!(found.is_empty(), "{found:#?}");
@@ -164,6 +171,15 @@ fn user_id(id: &str) -> Known {
 }
 
 #[test]
+fn a_number_that_an_agent_types_is_the_one_that_its_messages_come_from() {
+    assert_eq!(account().address("0031 6 12345678").ok(), of("text").identity);
+    assert_eq!(account().address("06 12345678"), Err(ReachRefusal::NoCountry));
+    assert_eq!(account().takes(None, NOW), Some(Takes::Templates), "who never wrote has no open window");
+    assert_eq!(account().takes(Some(NOW), NOW.plus(WINDOW_MS - 1)), Some(Takes::Words));
+    assert_eq!(account().takes(Some(NOW), NOW.plus(WINDOW_MS)), Some(Takes::Templates));
+}
+
+#[test]
 fn a_message_has_who_wrote_it_and_when() {
     let text = of("text");
     assert_eq!(
@@ -179,6 +195,25 @@ fn a_message_has_who_wrote_it_and_when() {
         (Some("wamid.text"), None, None, None)
     );
     assert_eq!(of("without-a-moment").sent_at, None);
+}
+
+#[test]
+fn what_a_colleague_writes_in_whatsapps_app_is_of_the_customers_conversation_and_says_nothing_of_them() {
+    let (to_customer, from_customer) = (of("colleague-in-the-app"), of("text"));
+    assert_eq!(to_customer.identity, from_customer.identity);
+    assert_eq!((to_customer.by_colleague, from_customer.by_colleague), (Some(ByColleague::Told), None));
+    assert_eq!((to_customer.content.text.as_str(), to_customer.sent_at), ("Dag!", Some(NOW)));
+    assert_eq!(to_customer.content.place.unwrap().id.as_deref(), Some("wamid.c1"));
+    assert!(to_customer.known.is_empty() && to_customer.content.name.is_none());
+    // Written with a plus it is the same number.
+    let picture = of("colleague-with-a-picture");
+    assert_eq!((picture.identity, picture.content.text.as_str()), (from_customer.identity, "Zo hoort het"));
+    let edit = of("colleague-edits");
+    let place = edit.content.place.unwrap();
+    assert_eq!((edit.content.text.as_str(), place.edits.as_deref()), ("Dag Ann!", Some("wamid.c1")));
+    let hidden = of("colleague-to-a-user-id").identity;
+    assert_eq!(hidden, of("user-id-without-a-number").identity);
+    assert!(all_of("colleague-says-nothing").is_empty() && all_of("sent-by-the-api").is_empty());
 }
 
 #[test]

@@ -4,9 +4,10 @@
 
 mod common;
 
+use channel::words::Asking;
 use channel::{
     Adapter as _, Attached, Attachment, Content, Correspondent, Entry, EntryKind, Hash128, HttpAnswer,
-    HttpMethod, HttpRequest, Millis, Outbound, Unsendable, Verdict, Whose,
+    HttpMethod, HttpRequest, Millis, Outbound, Question, Unsendable, Verdict, Whose,
 };
 use channel_meta::{
     CAPTION_UNITS_MAX, DOCUMENT_BYTES_MAX, IMAGE_BYTES_MAX, PAIR_MS, SOUND_BYTES_MAX, TEXT_UNITS_MAX,
@@ -179,6 +180,19 @@ fn what_the_house_says_by_itself_is_in_the_accounts_words() {
     let blocked =
         Sent { kind: EntryKind::Blocked { agent, until: Millis(1_780_003_600_000) }, ..Sent::default() };
     assert_eq!(blocked.bodies(), [words("Not before 2026-05-28T21:26:40Z.")]);
+}
+
+#[test]
+fn a_question_is_asked_in_words_while_free_words_are_taken() {
+    for question in Question::ALL {
+        let kind = EntryKind::FeedbackAsked { question };
+        let asked = Sent { kind: kind.clone(), has_id: false, ..Sent::default() };
+        let mut expected = words(Asking::default().words(question));
+        expected.as_object_mut().unwrap().remove("biz_opaque_callback_data");
+        assert_eq!(asked.bodies(), [expected]);
+        let late = Sent { last_at: Some(Millis(NOW.0 - WINDOW_MS)), ..asked };
+        assert_eq!(late.refused(), "window_closed", "as an agent's words are by then");
+    }
 }
 
 #[test]

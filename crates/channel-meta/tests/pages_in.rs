@@ -10,10 +10,10 @@ use std::fmt::Write as _;
 use channel::conformance::{Case, Limit, SignedCase, Signing, faults};
 use channel::known::{Known, PersonKey};
 use channel::{
-    Acknowledged, Adapter, Fate, Fetch, HttpAnswer, HttpMethod, Inbound, Millis, Parsed, Raw, Rejected,
-    Remote,
+    Acknowledged, Adapter, ByColleague, Correspondent, Fate, Fetch, HttpAnswer, HttpMethod, HttpRequest,
+    Inbound, Millis, Parsed, Raw, Rejected, Remote,
 };
-use channel_meta::BODY_BYTES_MAX;
+use channel_meta::{BODY_BYTES_MAX, Messenger};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use page_accounts::{ACCOUNT, APP_SECRET, BASE, PAGE, VERIFY_TOKEN, instagram, messenger};
 use page_fixtures::fixtures;
@@ -83,7 +83,7 @@ fn answer(status: u16, body: &Value) -> HttpAnswer {
 
 fn found<A>(adapter: &A, folder: &str, object: &str) -> Vec<String>
 where
-    A: Adapter<Answer = HttpAnswer>,
+    A: Adapter<Sending = HttpRequest, Answer = HttpAnswer>,
 {
     let delivery = item("delivery", &json!({"mids": ["m_0"]}));
     let hoi = item("message", &json!({"mid": "m_1", "text": "Hoi"}));
@@ -123,6 +123,13 @@ where
                 ])
                 .collect(),
             echoes: true,
+            colleagues: true,
+            customer: Some(Correspondent {
+                identity: "7000000000000001".to_owned(),
+                last_at: Some(Millis(0)),
+                ..Correspondent::default()
+            }),
+            written: |request| String::from_utf8_lossy(&request.body).into_owned(),
         },
     )
 }
@@ -190,6 +197,42 @@ fn a_message_has_who_wrote_it_and_when() {
     );
     assert_eq!(of("messenger", "without-a-moment").sent_at, None);
     assert_eq!(of("instagram", "text").identity.as_deref(), Some("9000000000000001"));
+}
+
+#[test]
+fn what_a_colleague_writes_in_metas_inbox_is_of_the_customers_conversation_and_says_nothing_of_them() {
+    let (to_customer, from_customer) = (of("messenger", "echo-of-a-colleague"), of("messenger", "text"));
+    assert_eq!(to_customer.identity, from_customer.identity);
+    assert_eq!((to_customer.by_colleague, from_customer.by_colleague), (Some(ByColleague::Told), None));
+    assert_eq!((to_customer.content.text.as_str(), to_customer.sent_at), ("Morgen", Some(NOW)));
+    assert_eq!(to_customer.content.place.unwrap().id.as_deref(), Some("m_theirs"));
+    assert!(to_customer.known.is_empty(), "an address that a colleague writes is not the customer's");
+    assert_eq!(of("messenger", "echo-of-a-colleague-with-a-picture").files.len(), 1);
+    // Another system that sends by the page wrote it, which is no customer of ours either.
+    assert_eq!(of("messenger", "echo-of-another-system").by_colleague, Some(ByColleague::Told));
+    for ours in ["echo-of-ours", "echo-of-ours-without-metadata", "echo-of-the-houses-words"] {
+        assert!(all_of("messenger", ours).is_empty(), "{ours}");
+    }
+}
+
+#[test]
+fn where_no_app_is_told_it_may_be_ours() {
+    for (folder, name) in
+        [("messenger", "echo-without-an-app"), ("instagram", "echo"), ("instagram", "echo-with-a-picture")]
+    {
+        assert_eq!(of(folder, name).by_colleague, Some(ByColleague::UnlessOurs), "{folder} {name}");
+    }
+    // Nor can it be said where nobody told which app is ours; our mark in it says so all the same.
+    let page = page_accounts::of::<Messenger>(PAGE, None);
+    let read = |name: &str| {
+        let fixture = fixtures("messenger").into_iter().find(|fixture| fixture.name == name).unwrap();
+        match page.parse(&Raw::of(&fixture.bytes)).remove(0).unwrap() {
+            Parsed::Message(inbound) => inbound.by_colleague,
+            Parsed::Echo { .. } | Parsed::Status(_) | Parsed::Left { .. } | Parsed::Signal(_) => None,
+        }
+    };
+    assert_eq!(read("echo-of-a-colleague"), Some(ByColleague::UnlessOurs));
+    assert_eq!(read("echo-of-ours"), None);
 }
 
 #[test]

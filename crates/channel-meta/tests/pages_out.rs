@@ -4,9 +4,10 @@
 
 mod page_accounts;
 
+use channel::words::Asking;
 use channel::{
     Adapter, Attached, Attachment, Content, Correspondent, Entry, EntryKind, Hash128, HttpAnswer, HttpMethod,
-    HttpRequest, Millis, Outbound, Unsendable, Verdict, Whose,
+    HttpRequest, Millis, Outbound, Question, Unsendable, Verdict, Whose,
 };
 use channel_meta::{
     HUMAN_AGENT_MS, INSTAGRAM_TEXT_BYTES_MAX, Instagram, MESSENGER_TEXT_UNITS_MAX, Messenger,
@@ -183,12 +184,38 @@ fn words_go_out_as_they_are_and_a_machine_says_that_it_is_one() {
 fn what_the_house_says_by_itself_is_in_the_accounts_words() {
     let warned =
         Sent { kind: EntryKind::SilenceWarned { closes_at: Millis(18) }, has_id: false, ..Sent::default() };
-    let expected = answered_on_instagram(&json!({"text": "Are you still there?"}));
-    assert_eq!(warned.bodies(), [expected], "it has no id here that could go along");
+    let mut expected = words("Are you still there?");
+    // It has no id here that could go along; its place does.
+    *expected.pointer_mut("/message/metadata").unwrap() = "cnv_1_0-4".into();
+    assert_eq!(warned.bodies(), [expected]);
+    assert_eq!(warned.on_instagram(), [answered_on_instagram(&json!({"text": "Are you still there?"}))]);
     let agent = AGENT.parse().unwrap();
     let blocked =
         Sent { kind: EntryKind::Blocked { agent, until: Millis(1_780_003_600_000) }, ..Sent::default() };
     assert_eq!(blocked.bodies(), [words("Not before 2026-05-28T21:26:40Z.")]);
+}
+
+fn asked(question: Question) -> Sent {
+    Sent { kind: EntryKind::FeedbackAsked { question }, has_id: false, ..Sent::default() }
+}
+
+#[test]
+fn a_question_goes_with_a_button_for_each_number_that_answers_it() {
+    for question in Question::ALL {
+        let (least, greatest) = question.range();
+        let button = |score: u8| {
+            let score = score.to_string();
+            json!({"content_type": "text", "title": score, "payload": score})
+        };
+        let buttons: Vec<Value> = (least..=greatest).map(button).collect();
+        assert!(buttons.len() <= 13, "more are refused");
+        let said = Asking::default().words(question).to_owned();
+        let expected = json!({"text": said, "quick_replies": buttons});
+        assert_eq!(asked(question).on_instagram(), [answered_on_instagram(&expected)]);
+        let [body] = asked(question).bodies().try_into().unwrap();
+        assert_eq!(body.pointer("/message/quick_replies"), expected.get("quick_replies"));
+    }
+    assert_eq!(said("Hoi").bodies(), [words("Hoi")], "nobody else's words have any");
 }
 
 #[test]
@@ -341,6 +368,7 @@ fn nobody_but_a_person_ever_has_the_tag() {
             Sent { by_bot: false, kind: from_agent(true), ..said("Hoi") },
             Sent { kind: EntryKind::SilenceWarned { closes_at: Millis(18) }, ..Sent::default() },
             Sent { kind: EntryKind::Blocked { agent, until: Millis(18) }, ..Sent::default() },
+            asked(Question::Satisfaction),
             Sent { kind: EntryKind::Told { agent, remedy: None }, ..said("Hoi") },
             Sent { kind: EntryKind::Warned { agent }, ..said("Hoi") },
         ]

@@ -8,7 +8,8 @@ mod recorded;
 use channel::conformance::{Case, Limit, SignedCase, Signing, faults};
 use channel::known::{Known, PersonKey};
 use channel::{
-    Adapter as _, Fetch, HttpAnswer, HttpMethod, HttpRequest, Inbound, Millis, Parsed, Raw, Remote,
+    Adapter as _, Correspondent, Fetch, HttpAnswer, HttpMethod, HttpRequest, Inbound, Millis, Parsed, Raw,
+    Remote,
 };
 use channel_telegram::BODY_BYTES_MAX;
 use common::{SECRET, bot};
@@ -82,6 +83,13 @@ fn telegram_conforms() {
                 .chain([(HttpAnswer::NoAnswer, false), (HttpAnswer::Unreachable, false)])
                 .collect(),
             echoes: true,
+            colleagues: false,
+            customer: Some(Correspondent {
+                identity: "5501".to_owned(),
+                last_at: Some(Millis(0)),
+                ..Correspondent::default()
+            }),
+            written: |request| String::from_utf8_lossy(&request.body).into_owned(),
         },
     );
     assert!(found.is_empty(), "{found:#?}");

@@ -4,9 +4,10 @@
 
 mod common;
 
+use channel::words::Asking;
 use channel::{
     Adapter as _, Attached, Attachment, ConversationId, Correspondent, Entry, EntryKind, Hash128, HttpAnswer,
-    HttpRequest, Millis, Outbound, Unsendable, Verdict, Whose,
+    HttpRequest, Millis, Outbound, Question, Unsendable, Verdict, Whose,
 };
 use channel_telegram::{CAPTION_UNITS_MAX, PHOTO_BYTES_MAX, TEXT_UNITS_MAX};
 use common::{TOKEN, bot};
@@ -93,6 +94,11 @@ fn words_go_out_as_they_are_and_a_machine_says_that_it_is_one() {
 fn what_the_house_says_by_itself_is_in_the_accounts_words() {
     let warned = sent(EntryKind::SilenceWarned { closes_at: Millis(18) }, None, &[], false).unwrap();
     assert_eq!(json_of(&warned).1, json!({"chat_id": 5501, "text": "Are you still there?"}));
+    for question in Question::ALL {
+        let asked = sent(EntryKind::FeedbackAsked { question }, None, &[], false).unwrap();
+        let words = Asking::default().words(question).to_owned();
+        assert_eq!(json_of(&asked).1, json!({"chat_id": 5501, "text": words}));
+    }
 }
 
 #[test]

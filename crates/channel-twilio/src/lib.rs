@@ -23,15 +23,17 @@ pub mod segments;
 mod settings;
 mod signature;
 mod status;
+pub mod voice;
 mod window;
 
 use std::convert::Infallible;
 use std::time::Duration;
 
+use channel::reach::phone;
 use channel::words::{self, OwnWords};
 use channel::{
     Acknowledged, Adapter, ChannelKind, EntryKind, Fetch, Finding, HttpAnswer, HttpRequest, Millis, Outbound,
-    Parsed, Raw, Rejected, Remote, Unsendable, Verdict,
+    Parsed, Raw, ReachRefusal, Rejected, Remote, Takes, Unsendable, Verdict,
 };
 
 pub use address::Address;
@@ -119,6 +121,15 @@ impl<K: Kind> Adapter for Twilio<K> {
 
     fn fetch(&self, file: &Remote, answers: &[HttpAnswer]) -> Fetch<HttpRequest> {
         media::fetch(&self.account, file, answers)
+    }
+
+    fn address(&self, typed: &str) -> Result<String, ReachRefusal> {
+        phone(typed)
+    }
+
+    fn takes(&self, last_at: Option<Millis>, now: Millis) -> Option<Takes> {
+        let is_open = !K::HAS_WINDOW || window::is_open(last_at, now);
+        Some(if is_open { Takes::Words } else { Takes::Templates })
     }
 
     fn sends(&self, kind: &EntryKind) -> bool {

@@ -8,9 +8,10 @@ mod recorded;
 use channel::conformance::{Case, Limit, SignedCase, Signing, faults};
 use channel::known::{Known, PersonKey};
 use channel::{
-    Acknowledged, Adapter as _, Consent, DeliveryState, HttpAnswer, Inbound, Parsed, Raw, Status, StatusOf,
+    Acknowledged, Adapter as _, Consent, Correspondent, DeliveryState, HttpAnswer, Inbound, Millis, Parsed,
+    Raw, ReachRefusal, Status, StatusOf, Takes,
 };
-use channel_twilio::BODY_BYTES_MAX;
+use channel_twilio::{BODY_BYTES_MAX, WINDOW_MS};
 use common::{Login, NOW, sms, whatsapp};
 use recorded::fixtures;
 
@@ -131,6 +132,13 @@ fn text_messages_conform() {
             redeliveries: redeliveries(""),
             answers: answers(),
             echoes: false,
+            colleagues: false,
+            customer: Some(Correspondent {
+                identity: "+447700900123".to_owned(),
+                last_at: Some(Millis(0)),
+                ..Correspondent::default()
+            }),
+            written: |request| String::from_utf8_lossy(&request.body).into_owned(),
         },
     );
     assert!(found.is_empty(), "{found:#?}");
@@ -159,6 +167,13 @@ fn whatsapp_conforms() {
             redeliveries: redeliveries(PREFIX),
             answers: answers(),
             echoes: false,
+            colleagues: false,
+            customer: Some(Correspondent {
+                identity: "+447700900123".to_owned(),
+                last_at: Some(Millis(0)),
+                ..Correspondent::default()
+            }),
+            written: |request| String::from_utf8_lossy(&request.body).into_owned(),
         },
     );
     assert!(found.is_empty(), "{found:#?}");
@@ -298,6 +313,18 @@ fn who_wants_no_more_says_so_and_nothing_answers_it_by_itself() {
         assert_eq!((message.consent, message.automatic), (consent, automatic), "{name}");
         assert!(!message.content.text.is_empty(), "it is a message all the same: {name}");
     }
+}
+
+#[test]
+fn a_number_that_an_agent_types_is_the_one_that_its_messages_come_from() {
+    assert_eq!(sms(Login::Token).address("0044 7700 900123").ok(), of("sms", "text").identity);
+    assert_eq!(whatsapp().address("+49 (0)170 1234 5678").ok(), of("whatsapp", "text").identity);
+    assert_eq!(sms(Login::Token).address("07700 900123"), Err(ReachRefusal::NoCountry));
+    let now = NOW;
+    assert_eq!(sms(Login::Token).takes(None, now), Some(Takes::Words));
+    assert_eq!(whatsapp().takes(None, now), Some(Takes::Templates), "who never wrote has no open window");
+    assert_eq!(whatsapp().takes(Some(now), now.plus(WINDOW_MS - 1)), Some(Takes::Words));
+    assert_eq!(whatsapp().takes(Some(now), now.plus(WINDOW_MS)), Some(Takes::Templates));
 }
 
 #[test]

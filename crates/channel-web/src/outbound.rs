@@ -34,6 +34,7 @@ pub(crate) fn render(outbound: &Outbound<'_>) -> String {
         bot: *bot && shown,
         opens_at: opens_at(&entry.kind),
         closes_at: closes_at(&entry.kind),
+        question: question(&entry.kind),
     })
     .to_json()
 }
@@ -62,10 +63,24 @@ fn closes_at(kind: &EntryKind) -> Option<u64> {
     if let EntryKind::SilenceWarned { closes_at } = kind { Some(closes_at.0) } else { None }
 }
 
+fn question(kind: &EntryKind) -> Option<&'static str> {
+    if let EntryKind::FeedbackAsked { question } | EntryKind::FeedbackGiven { question, .. } = kind {
+        Some(question.as_str())
+    } else {
+        None
+    }
+}
+
 fn wire_kind(kind: &EntryKind) -> WireKind {
     match kind {
-        EntryKind::FromCustomer | EntryKind::FromBlocked | EntryKind::Automatic => WireKind::Customer,
-        EntryKind::FromAgent { .. } | EntryKind::Told { .. } | EntryKind::Warned { .. } => WireKind::Agent,
+        EntryKind::FromCustomer
+        | EntryKind::FromBlocked
+        | EntryKind::Automatic
+        | EntryKind::FeedbackGiven { .. } => WireKind::Customer,
+        EntryKind::FromAgent { .. }
+        | EntryKind::FromColleague
+        | EntryKind::Told { .. }
+        | EntryKind::Warned { .. } => WireKind::Agent,
         EntryKind::Blocked { .. } => WireKind::Blocked,
         EntryKind::Note { .. }
         | EntryKind::Suggested { .. }
@@ -74,7 +89,10 @@ fn wire_kind(kind: &EntryKind) -> WireKind {
         | EntryKind::ConsultDeclined { .. }
         | EntryKind::Whispered { .. }
         | EntryKind::Annotated { .. }
+        | EntryKind::CameFrom { .. }
         | EntryKind::LeftAgain { .. } => WireKind::Hidden,
+        EntryKind::FeedbackAsked { .. } => WireKind::Asked,
+        EntryKind::WentOn { .. } => WireKind::Moved,
         EntryKind::Joined { .. }
         | EntryKind::TakenOver { .. }
         | EntryKind::HandedBack { .. }

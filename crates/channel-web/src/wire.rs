@@ -105,6 +105,9 @@ pub struct EntryFrame<'a> {
     /// When it ends, ms since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closes_at: Option<u64>,
+    /// What the customer is asked, or has answered: `satisfaction`, `effort` or `recommend`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<&'static str>,
 }
 
 /// A file, and where its bytes can be had for a while.
@@ -166,6 +169,10 @@ pub enum WireKind {
     Blocked,
     /// They are told of something that happened to many; they may ask for a person.
     Incident,
+    /// The customer is asked what they think of the help that they had; a message that is a number is the answer.
+    Asked,
+    /// It goes on by another channel.
+    Moved,
     /// The customer came back.
     Reopened,
     /// The customer left.

@@ -135,6 +135,9 @@ fn case<'a>(fixtures: &'a [Fixture], limits: &'a [Limit]) -> Case<'a, WebChat> {
             (SocketAnswer::Closed, false),
         ],
         echoes: false,
+        colleagues: false,
+        customer: None,
+        written: String::clone,
     }
 }
 

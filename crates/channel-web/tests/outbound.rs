@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use channel::{
-    Adapter as _, AgentId, Attached, Attachment, Entry, EntryKind, Hash128, Millis, Outbound, Verdict,
+    Adapter as _, AgentId, Attached, Attachment, ChannelKind, Entry, EntryKind, Hash128, Millis, Outbound,
+    Question, Verdict,
 };
 use channel_web::{CustomerState, ServerFrame, SocketAnswer, WebChat};
 
@@ -63,6 +64,46 @@ fn words_go_to_the_customer_and_notes_do_not() {
         None,
         None,
         r#"{"t":"entry","seq":4,"at":17,"kind":"customer","id":"msg_0197f3a0c1d27abc8def0123456789ab"}"#,
+    );
+}
+
+#[test]
+fn a_question_and_its_answer_say_what_is_asked() {
+    let asked = EntryKind::FeedbackAsked { question: Question::Recommend };
+    check(
+        asked,
+        None,
+        None,
+        r#"{"t":"entry","seq":4,"at":17,"kind":"asked","id":"msg_0197f3a0c1d27abc8def0123456789ab","question":"recommend"}"#,
+    );
+    // The answer is what the customer said.
+    check(
+        EntryKind::FeedbackGiven { question: Question::Recommend, score: 9 },
+        Some("9!"),
+        None,
+        r#"{"t":"entry","seq":4,"at":17,"kind":"customer","id":"msg_0197f3a0c1d27abc8def0123456789ab","text":"9!","question":"recommend"}"#,
+    );
+}
+
+#[test]
+fn what_happens_elsewhere_is_told_as_far_as_it_is_the_customers() {
+    check(
+        EntryKind::FromColleague,
+        Some("Hello"),
+        None,
+        r#"{"t":"entry","seq":4,"at":17,"kind":"agent","id":"msg_0197f3a0c1d27abc8def0123456789ab","text":"Hello"}"#,
+    );
+    check(
+        EntryKind::WentOn { channel: ChannelKind::Whatsapp },
+        None,
+        None,
+        r#"{"t":"entry","seq":4,"at":17,"kind":"moved","id":"msg_0197f3a0c1d27abc8def0123456789ab"}"#,
+    );
+    check(
+        EntryKind::CameFrom { conversation: "cnv_7_0".parse().unwrap(), channel: ChannelKind::Email },
+        None,
+        None,
+        r#"{"t":"entry","seq":4,"at":17,"kind":"hidden"}"#,
     );
 }
 

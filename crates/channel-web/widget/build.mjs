@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { build, transform } from "esbuild";
 
-const GZIP_BYTES_MAX = 19 * 1024;
+const GZIP_BYTES_MAX = 20 * 1024;
 const outfile = "dist/widget.js";
 
 /** Style sheets become strings, with the white space taken out. */

@@ -18,8 +18,12 @@ struct Data<'a> {
     id: String,
     conversation: String,
     to: &'a str,
-    /// `words` of an agent, `closing` as a warning that the conversation ends by itself, `blocked` if the customer is not heard.
+    /// `words` of an agent, `closing` as a warning that the conversation ends by itself, `blocked` if the customer is not heard, `feedback` if they are asked
+    /// what they think of the help that they had.
     says: &'static str,
+    /// What they are asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    question: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,6 +68,7 @@ pub(crate) fn render(
         conversation: conversation.to_string(),
         to: &to.identity,
         says,
+        question: question(&outbound.entry.kind),
         text: outbound.text,
         by: outbound.by,
         bot: outbound.bot,
@@ -77,6 +82,10 @@ pub(crate) fn render(
 
 fn until(kind: &EntryKind) -> Option<u64> {
     if let EntryKind::Blocked { until, .. } = kind { Some(until.0) } else { None }
+}
+
+fn question(kind: &EntryKind) -> Option<&'static str> {
+    if let EntryKind::FeedbackAsked { question } = kind { Some(question.as_str()) } else { None }
 }
 
 pub(crate) fn request(url: &str, secrets: &Secrets, id: &str, now: Millis, body: Vec<u8>) -> HttpRequest {
@@ -99,6 +108,7 @@ pub(crate) fn says(kind: &EntryKind) -> Option<&'static str> {
         | EntryKind::IncidentTold { .. } => Some("words"),
         EntryKind::Blocked { .. } => Some("blocked"),
         EntryKind::SilenceWarned { .. } => Some("closing"),
+        EntryKind::FeedbackAsked { .. } => Some("feedback"),
         EntryKind::Resolved { .. } | EntryKind::ClosedAfterSilence { .. } => Some("resolved"),
         EntryKind::FromCustomer
         | EntryKind::Automatic
@@ -121,6 +131,10 @@ pub(crate) fn says(kind: &EntryKind) -> Option<&'static str> {
         | EntryKind::CallbackAsked
         | EntryKind::TakenOver { .. }
         | EntryKind::Closed { .. }
+        | EntryKind::FromColleague
+        | EntryKind::FeedbackGiven { .. }
+        | EntryKind::WentOn { .. }
+        | EntryKind::CameFrom { .. }
         | EntryKind::Reopened
         | EntryKind::CustomerLeft => None,
     }

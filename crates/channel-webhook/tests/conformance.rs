@@ -9,7 +9,7 @@ use channel::conformance::{Case, Fixture, Limit, SignedCase, Signing, faults};
 use channel::limits::{IDENTITY_BYTES_MAX, NAME_BYTES_MAX, PROVIDER_ID_BYTES_MAX, TEXT_BYTES_MAX};
 use channel::{
     Adapter as _, Attached, Attachment, Correspondent, Entry, EntryKind, Hash128, HttpAnswer, Millis,
-    Outbound, Raw,
+    Outbound, Question, Raw,
 };
 use channel_webhook::{BODY_BYTES_MAX, SIGNATURES_MAX, STALE_MS, Secrets, Webhook};
 use serde_json::{Value, json};
@@ -159,6 +159,13 @@ fn the_webhook_conforms() {
                 .chain([(HttpAnswer::NoAnswer, false), (HttpAnswer::Unreachable, false)])
                 .collect(),
             echoes: true,
+            colleagues: false,
+            customer: Some(Correspondent {
+                identity: "cust-17".to_owned(),
+                last_at: Some(Millis(0)),
+                ..Correspondent::default()
+            }),
+            written: |request| String::from_utf8_lossy(&request.body).into_owned(),
         },
     );
     assert!(found.is_empty(), "{found:#?}");
@@ -212,6 +219,30 @@ fn our_words_go_out_signed_and_are_known_as_ours_when_they_come_back() {
 }
 
 #[test]
+fn a_question_is_named_and_the_other_system_words_it() {
+    let to = Correspondent { identity: "cust-17".to_owned(), ..Correspondent::default() };
+    for question in Question::ALL {
+        let entry = Entry { message: None, ..entry(EntryKind::FeedbackAsked { question }) };
+        let outbound = Outbound {
+            entry: &entry,
+            conversation: Some("cnv_1_0".parse().unwrap()),
+            text: None,
+            content: None,
+            attached: &[],
+            by: None,
+            bot: false,
+            to: Some(&to),
+            now: NOW,
+        };
+        let sent = webhook(&secret(1)).render(&outbound).unwrap();
+        let body: Value = serde_json::from_slice(&sent.body).unwrap();
+        let expected = json!({"id": "cnv_1_0-4", "conversation": "cnv_1_0", "to": "cust-17", "says": "feedback",
+            "question": question.as_str()});
+        assert_eq!(body["data"], expected);
+    }
+}
+
+#[test]
 fn what_is_the_desks_own_is_not_sent() {
     let agent = "agt_0197f3a0c1d27abc8def0123456789ab".parse().unwrap();
     let to = Correspondent { identity: "c".to_owned(), ..Correspondent::default() };
@@ -220,6 +251,8 @@ fn what_is_the_desks_own_is_not_sent() {
         EntryKind::Whispered { agent },
         EntryKind::Reopened,
         EntryKind::FromCustomer,
+        EntryKind::FromColleague,
+        EntryKind::FeedbackGiven { question: Question::Effort, score: 4 },
     ] {
         let entry = entry(kind);
         let outbound = Outbound {

@@ -2,9 +2,14 @@
 //!
 //! It takes data and gives back what is wrong, so that an adapter's test is one assertion: that nothing is.
 
-use protocol::Millis;
+use std::collections::BTreeSet;
 
-use crate::{Adapter, Fate, Parsed, Raw, Rejected, StatusOf, Verdict};
+use protocol::feedback::Question;
+use protocol::record::EntryKind;
+use protocol::thread::Entry;
+use protocol::{ChannelKind, ContactId, ConversationId, Millis};
+
+use crate::{Adapter, Correspondent, Fate, Inbound, Outbound, Parsed, Raw, Rejected, StatusOf, Verdict};
 
 /// Mutations tried of every fixture.
 pub const MUTATIONS: u32 = 400;
@@ -22,7 +27,7 @@ pub struct Fixture {
     pub headers: Vec<(String, String)>,
     /// Bytes as they came.
     pub bytes: Vec<u8>,
-    /// A line for each item: `message <provider id>`, `status <id> <state>`, `echo <provider id>`, `left <who>`, `signal`,
+    /// A line for each item: `message <provider id>`, `colleague <provider id>` for what somebody of ours wrote in the provider's own app, `status <id> <state>`, `echo <provider id>`, `left <who>`, `signal`,
     /// `refuse <code>` or `park <code>`; below a message's line its files, as `  file <id> <name>`.
     pub expected: String,
 }
@@ -81,6 +86,12 @@ pub struct Case<'a, A: Adapter> {
     pub answers: Vec<(A::Answer, bool)>,
     /// Whether the provider shows us our own messages: then one of the fixtures is an echo.
     pub echoes: bool,
+    /// Whether it shows what somebody of ours writes in an app of its own: then one of the fixtures is that.
+    pub colleagues: bool,
+    /// A customer who wrote just now, at the moment 0; `None` where the transport knows them.
+    pub customer: Option<Correspondent>,
+    /// What is handed to the transport, as a text that differs where that differs.
+    pub written: fn(&A::Sending) -> String,
 }
 
 /// Runs everything; an empty answer means that the adapter conforms.
@@ -102,6 +113,14 @@ pub fn faults<A: Adapter>(adapter: &A, case: &Case<'_, A>) -> Vec<String> {
     if case.echoes && !case.fixtures.iter().any(|fixture| fixture.expected.contains("echo ")) {
         found.push("the provider shows us our own messages, and no fixture is one".to_owned());
     }
+    if case.colleagues && !case.fixtures.iter().any(|fixture| fixture.expected.contains("colleague ")) {
+        found.push(
+            "the provider shows us what colleagues write in its app, and no fixture is that".to_owned(),
+        );
+    }
+    found.extend(case.fixtures.iter().flat_map(|fixture| colleagues(adapter, fixture)));
+    found.extend(kinds(adapter));
+    found.extend(questions(adapter, case));
     found.extend(limits(adapter, case.limits));
     found.extend(signatures(adapter, &case.signing));
     found.extend(redeliveries(adapter, &case.redeliveries));
@@ -112,6 +131,79 @@ pub fn faults<A: Adapter>(adapter: &A, case: &Case<'_, A>) -> Vec<String> {
         }
     }
     found.extend(noise(adapter, case.fixtures));
+    found
+}
+
+/// What a colleague wrote says nothing of its customer, and goes to one.
+fn colleagues<A: Adapter>(adapter: &A, fixture: &Fixture) -> Vec<String> {
+    let says_something = |one: &Inbound| {
+        let Inbound { identity, known, callback, consent, language, automatic, category, .. } = one;
+        let is_nobodys = identity.as_deref().is_none_or(str::is_empty);
+        let has_names = one.content.name.is_some() || one.content.identity.is_some() || !known.is_empty();
+        is_nobodys
+            || has_names
+            || *callback
+            || *automatic
+            || consent.is_some()
+            || language.is_some()
+            || category.is_some()
+    };
+    let all = adapter.parse(&raw(fixture)).into_iter();
+    all.filter_map(|one| if let Ok(Parsed::Message(one)) = one { Some(one) } else { None })
+        .filter(|one| one.by_colleague.is_some() && says_something(one))
+        .map(|one| {
+            format!(
+                "{}: {} of a colleague says something of its customer, or goes to nobody",
+                fixture.name, one.provider_id
+            )
+        })
+        .collect()
+}
+
+/// Questions go out on every channel, and what was already said to the customer, or by them, on none but one that shows the whole conversation.
+fn kinds<A: Adapter>(adapter: &A) -> Vec<String> {
+    let shows_all = adapter.sends(&EntryKind::FromCustomer);
+    let given = |question: Question| EntryKind::FeedbackGiven { question, score: question.range().0 };
+    let said = Question::ALL.into_iter().map(given).chain([
+        EntryKind::FromColleague,
+        EntryKind::CameFrom { conversation: ConversationId { log_seq: 1, n: 0 }, channel: ChannelKind::Web },
+    ]);
+    let asked = Question::ALL.into_iter().map(|question| EntryKind::FeedbackAsked { question });
+    let mut found: Vec<String> = said
+        .filter(|kind| adapter.sends(kind) && !shows_all)
+        .map(|kind| format!("{kind:?} is sent"))
+        .collect();
+    found.extend(asked.filter(|kind| !adapter.sends(kind)).map(|kind| format!("{kind:?} is not sent")));
+    found
+}
+
+/// Each question can be written, though it has neither words nor an id of its own, and no two of them read the same.
+fn questions<A: Adapter>(adapter: &A, case: &Case<'_, A>) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut written = BTreeSet::new();
+    for question in Question::ALL {
+        let contact = ContactId { log_seq: 1, n: 1 };
+        let kind = EntryKind::FeedbackAsked { question };
+        let entry = Entry { seq: 4, at: Millis(0), contact, kind, message: None, body: None };
+        let outbound = Outbound {
+            entry: &entry,
+            conversation: Some(ConversationId { log_seq: 1, n: 0 }),
+            text: None,
+            content: None,
+            attached: &[],
+            by: None,
+            bot: false,
+            to: case.customer.as_ref(),
+            now: Millis(0),
+        };
+        match adapter.render(&outbound) {
+            Ok(sending) => drop(written.insert((case.written)(&sending))),
+            Err(unsendable) => found.push(format!("{question:?} cannot be asked: {unsendable}")),
+        }
+    }
+    if found.is_empty() && written.len() < Question::ALL.len() {
+        found.push("two questions read the same".to_owned());
+    }
     found
 }
 
@@ -129,7 +221,8 @@ fn line<S>(parsed: &Result<Parsed<S>, Rejected>) -> String {
     match parsed {
         Ok(Parsed::Message(message)) => {
             let files = message.files.iter().map(|file| format!("\n  file {} {}", file.id, file.name));
-            format!("message {}{}", message.provider_id, files.collect::<String>())
+            let by = if message.by_colleague.is_some() { "colleague" } else { "message" };
+            format!("{by} {}{}", message.provider_id, files.collect::<String>())
         }
         Ok(Parsed::Left { identity, .. }) => format!("left {identity}"),
         Ok(Parsed::Status(status)) => {

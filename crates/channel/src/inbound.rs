@@ -48,14 +48,23 @@ pub enum Consent {
     Start,
 }
 
+/// That somebody of ours wrote a message, in the provider's own app: it went to the customer, and is not sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByColleague {
+    /// The provider says so.
+    Told,
+    /// The provider shows what we sent ourselves as well, and does not say which is which: whoever runs the adapter knows it by the provider's id.
+    UnlessOurs,
+}
+
 /// One item of what came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parsed<S> {
-    /// A customer wrote.
+    /// A customer wrote, or somebody of ours did in the provider's own app.
     Message(Box<Inbound>),
     /// The provider says how far a message of ours has come.
     Status(Status),
-    /// A message of ours that the provider shows us again: it is not taken.
+    /// A message that we sent and that the provider shows us again: it is not taken.
     Echo {
         /// The provider's id of it.
         provider_id: String,
@@ -73,15 +82,17 @@ pub enum Parsed<S> {
     Signal(S),
 }
 
-/// A customer's message, checked, not sealed yet.
+/// A message of a customer's conversation, checked, not sealed yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inbound {
     /// Its id here, where the customer's side made one; the host makes one otherwise.
     pub message: Option<MessageId>,
     /// The provider's id: the same id of the same account is the same message, however often it comes.
     pub provider_id: String,
-    /// Who wrote, as the provider knows them; `None` where the transport knows it (a signed-in socket).
+    /// The customer, as the provider knows them; `None` where the transport knows it (a signed-in socket).
     pub identity: Option<String>,
+    /// Whether somebody of ours wrote it to the customer: then it says nothing of them, and only words and files count.
+    pub by_colleague: Option<ByColleague>,
     /// By what they are known on other channels too.
     pub known: Vec<Known>,
     /// The words.

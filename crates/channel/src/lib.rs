@@ -12,18 +12,21 @@ mod inbound;
 pub mod known;
 pub mod multipart;
 mod outbound;
+pub mod reach;
 pub mod words;
 
 use std::time::Duration;
 
 pub use http::{HttpAnswer, HttpMethod, HttpRequest};
 pub use inbound::{
-    Acknowledged, Consent, Fate, Fetch, Inbound, Parsed, Raw, Rejected, Remote, Status, StatusOf,
+    Acknowledged, ByColleague, Consent, Fate, Fetch, Inbound, Parsed, Raw, Rejected, Remote, Status, StatusOf,
 };
 pub use outbound::{Attached, Correspondent, Finding, Outbound, Unsendable, Verdict, Whose};
 pub use protocol::content::{Attachment, Content, ContentError, MailAddress, MailHead, Place};
 pub use protocol::delivery::DeliveryState;
+pub use protocol::feedback::Question;
 pub use protocol::limits;
+pub use protocol::reach::{ReachRefusal, Takes};
 pub use protocol::record::EntryKind;
 pub use protocol::thread::Entry;
 pub use protocol::{
@@ -81,6 +84,19 @@ pub trait Adapter {
     /// The next step of fetching a file of a message, after these answers.
     fn fetch(&self, _file: &Remote, _answers: &[Self::Answer]) -> Fetch<Self::Sending> {
         Fetch::Gone { reason: "no_files" }
+    }
+
+    /// The address of whom an agent writes to first, from what they typed: as [`Inbound::identity`] of their own messages would have it.
+    ///
+    /// # Errors
+    /// [`ReachRefusal`], where nobody can be written to first or this is no address; fate: refuse, and the agent is told.
+    fn address(&self, _typed: &str) -> Result<String, ReachRefusal> {
+        Err(ReachRefusal::CannotBegin)
+    }
+
+    /// What somebody may be sent by an agent at `now` whose last message is of that time, which is `None` for who never wrote; `None`: nothing.
+    fn takes(&self, _last_at: Option<Millis>, _now: Millis) -> Option<Takes> {
+        Some(Takes::Words)
     }
 
     /// Whether entries of that kind go out at all.

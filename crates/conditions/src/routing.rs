@@ -1,19 +1,22 @@
 //! The conditions of a routing configuration: what they may name, and what is wrong with them.
 
-use protocol::ChannelKind;
 use protocol::config::{ABOUT_AGENT, ABOUT_CONTACT, Agent, ConfigFault, Route, RoutingConfig, Step};
 use protocol::facts::{FactName, FactType, FactValue, FactValues};
-use protocol::input::CustomerMessage;
+use protocol::feedback::{Question, Scores};
+use protocol::{ChannelKind, SubjectToken};
 
 use crate::{Condition, Node, Value, Vocabulary, read};
 
 /// The product's own facts of a contact, in the order of their names.
-const OWN: [(&str, FactType); 5] = [
+const OWN: [(&str, FactType); 8] = [
     ("contact.account", FactType::Text),
     ("contact.category", FactType::Text),
     ("contact.channel", FactType::Text),
     ("contact.language", FactType::Text),
     ("contact.returning", FactType::Bool),
+    ("customer.effort", FactType::Int),
+    ("customer.recommend", FactType::Int),
+    ("customer.satisfaction", FactType::Int),
 ];
 
 /// Two letters: there is an end of them.
@@ -34,6 +37,41 @@ impl Entry {
 
     fn takes(&self, value: &FactValue) -> bool {
         value.kind() == self.type_
+    }
+}
+
+/// What the product itself knows of a contact when it opens.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// Its channel.
+    pub channel: ChannelKind,
+    /// Its account.
+    pub account: &'a SubjectToken,
+    /// What it is about.
+    pub category: Option<&'a SubjectToken>,
+    /// The customer's language.
+    pub language: Option<&'a str>,
+    /// Whether they were here before.
+    pub is_returning: bool,
+    /// What they answered last.
+    pub scores: Scores,
+}
+
+impl About<'_> {
+    fn own(&self, name: &str) -> Option<FactValue> {
+        let score = |question| self.scores.of(question).map(|score| FactValue::Int(score.into()));
+        Some(match name {
+            "contact.account" => FactValue::Text(self.account.to_string()),
+            "contact.category" => {
+                FactValue::Text(self.category.map_or_else(String::new, |name| name.to_string()))
+            }
+            "contact.channel" => FactValue::Text(self.channel.as_str().to_owned()),
+            "contact.language" => FactValue::Text(self.language.unwrap_or_default().to_owned()),
+            "customer.effort" => score(Question::Effort)?,
+            "customer.recommend" => score(Question::Recommend)?,
+            "customer.satisfaction" => score(Question::Satisfaction)?,
+            _ => FactValue::Bool(self.is_returning),
+        })
     }
 }
 
@@ -69,7 +107,8 @@ impl RoutingFacts {
             words: Some(fact.words.clone()).filter(|words| !words.is_empty()),
             absent: fact.absent.clone(),
         });
-        let mut entries: Vec<Entry> = own.chain(declared).collect();
+        // A name that was declared before it was the product's own means what it was declared as.
+        let mut entries: Vec<Entry> = declared.chain(own).collect();
         entries.sort_by(|left, right| left.name.cmp(&right.name));
         entries.dedup_by(|left, right| left.name == right.name);
         Self { entries }
@@ -78,29 +117,16 @@ impl RoutingFacts {
     /// What a message says of the facts that are declared, with the product's own. What is of another type than declared or not
     /// among its words is left out: it is not known.
     #[must_use]
-    pub fn of_contact(
-        config: &RoutingConfig,
-        message: &CustomerMessage,
-        language: Option<&str>,
-        is_returning: bool,
-    ) -> FactValues {
+    pub fn of_contact(config: &RoutingConfig, about: &About<'_>, given: &FactValues) -> FactValues {
         let declared = config.facts.iter().filter(|fact| fact.name.parts().0 != ABOUT_AGENT);
         let said = declared.filter_map(|fact| {
-            let value = message.facts.get(&fact.name).filter(|value| fact.takes(value))?;
+            let value = given.get(&fact.name).filter(|value| fact.takes(value))?;
             Some((fact.name.clone(), value.clone()))
         });
-        let category = message.category.as_ref().map_or("", |name| name.as_str());
-        let own = OWN.into_iter().filter_map(|(name, _)| {
-            let value = match name {
-                "contact.account" => FactValue::Text(message.account.to_string()),
-                "contact.category" => FactValue::Text(category.to_owned()),
-                "contact.channel" => FactValue::Text(message.channel.as_str().to_owned()),
-                "contact.language" => FactValue::Text(language.unwrap_or_default().to_owned()),
-                _ => FactValue::Bool(is_returning),
-            };
-            Some((name.parse().ok()?, value))
-        });
-        own.chain(said).collect()
+        let is_declared = |name: &str| config.facts.iter().any(|fact| fact.name.as_str() == name);
+        let own = OWN.into_iter().filter(|(name, _)| !is_declared(name));
+        let own = own.filter_map(|(name, _)| Some((name.parse().ok()?, about.own(name)?)));
+        said.chain(own).collect()
     }
 
     /// What is known of a contact, by place; of agents nothing.
@@ -355,6 +381,65 @@ mod tests {
                 Some(name) => assert!(told.iter().any(|one| one.starts_with(name)), "{when}: {told:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_route_takes_who_was_unhappy_last_time_and_nobody_who_never_said() {
+        let mut config = config();
+        config.routes = vec![route("unhappy", &["customer.satisfaction <= 2"])];
+        assert_eq!(faults(&config), []);
+        let facts = RoutingFacts::of(&config);
+        let condition = facts.of_route(&config.routes[0]).unwrap();
+        let truth = |question: Option<(Question, u8)>, said: Option<i64>| {
+            let mut scores = Scores::default();
+            if let Some((question, score)) = question {
+                scores.note(question, score);
+            }
+            let about = About {
+                channel: ChannelKind::Web,
+                account: &token("shop"),
+                category: None,
+                language: None,
+                is_returning: true,
+                scores,
+            };
+            let said = said.map(|score| ("customer.satisfaction".parse().unwrap(), FactValue::Int(score)));
+            let known = RoutingFacts::of_contact(&config, &about, &said.into_iter().collect());
+            condition.node.truth(&facts.known(&known))
+        };
+        let satisfaction = |score| Some((Question::Satisfaction, score));
+        assert_eq!(truth(satisfaction(1), None), Truth::Holds);
+        assert_eq!(truth(satisfaction(2), None), Truth::Holds);
+        assert_eq!(truth(satisfaction(3), None), Truth::Fails);
+        assert_eq!(truth(Some((Question::Effort, 1)), None), Truth::Unknown, "another question");
+        assert_eq!(truth(None, None), Truth::Unknown);
+        // What another system says of it is not asked for, and counts for nothing.
+        assert_eq!(truth(None, Some(1)), Truth::Unknown);
+        assert_eq!(truth(satisfaction(5), Some(1)), Truth::Fails);
+    }
+
+    #[test]
+    fn a_name_that_was_declared_before_it_was_ours_means_what_it_was_declared_as() {
+        let mut config = config();
+        config.facts.push(fact("customer.recommend", FactType::Text, &["yes", "no"]));
+        config.routes = vec![route("fans", &["customer.recommend == 'yes'"])];
+        assert_eq!(faults(&config), []);
+        let known = |recommend| {
+            let scores = Scores { recommend, ..Scores::default() };
+            let about = About {
+                channel: ChannelKind::Web,
+                account: &token("shop"),
+                category: None,
+                language: None,
+                is_returning: false,
+                scores,
+            };
+            let name: FactName = "customer.recommend".parse().unwrap();
+            let said = [(name.clone(), FactValue::Text("yes".into()))].into();
+            RoutingFacts::of_contact(&config, &about, &said).get(&name).cloned()
+        };
+        assert_eq!(known(Some(3)), Some(FactValue::Text("yes".into())));
+        assert_eq!(known(None), Some(FactValue::Text("yes".into())));
     }
 
     #[test]

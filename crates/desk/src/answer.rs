@@ -27,6 +27,7 @@ impl AnsweredBy {
             | DeskCommand::Accept { .. }
             | DeskCommand::Decline { .. }
             | DeskCommand::Reply { .. }
+            | DeskCommand::Begin(_)
             | DeskCommand::Note { .. }
             | DeskCommand::TransferToQueue { .. }
             | DeskCommand::TransferToAgent { .. }
@@ -168,6 +169,14 @@ fn in_the_workers_words(refusal: Refusal) -> RemedyRefusal {
         | Refusal::BlockTime
         | Refusal::TooManyBlocks
         | Refusal::NotBlocked
+        | Refusal::UnknownAccount
+        | Refusal::AlreadyOpen
+        | Refusal::CustomerBlocked
+        | Refusal::CannotBegin
+        | Refusal::BadAddress
+        | Refusal::OptedOut
+        | Refusal::TemplatesOnly
+        | Refusal::NotNow
         | Refusal::ColleagueNotThere => RemedyRefusal::BadInput { says: refusal.to_string() },
     }
 }

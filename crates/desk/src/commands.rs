@@ -1,5 +1,6 @@
 //! What desks ask for, one after the other per desk: checked, sealed, published, and answered when a log has it.
 
+mod begin;
 mod seal;
 
 use std::sync::Arc;

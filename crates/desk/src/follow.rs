@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::logs::{self, Log};
 use crate::watching::{self, BEAT_EVERY, REOPEN_PAUSE};
-use crate::{Gateway, canned, drafts, sessions};
+use crate::{Gateway, canned, clienteling, drafts, sessions};
 
 pub(crate) fn start(gateway: &Arc<Gateway>) {
     let drain = &gateway.kit.drain;
@@ -21,6 +21,10 @@ pub(crate) fn start(gateway: &Arc<Gateway>) {
     drain.spawn("desk typing", until_drained(Arc::clone(gateway), typing(Arc::clone(gateway))));
     drain.spawn("desk drafts", until_drained(Arc::clone(gateway), drafts::follow(Arc::clone(gateway))));
     drain.spawn("desk canned", until_drained(Arc::clone(gateway), canned::follow(Arc::clone(gateway))));
+    let arrivals = clienteling::follow_arrivals(Arc::clone(gateway));
+    drain.spawn("desk arrivals", until_drained(Arc::clone(gateway), arrivals));
+    let approaches = clienteling::follow_approaches(Arc::clone(gateway));
+    drain.spawn("desk approaches", until_drained(Arc::clone(gateway), approaches));
     drain.spawn("desk sessions", until_drained(Arc::clone(gateway), ends(Arc::clone(gateway))));
     drain.spawn("desk roles", until_drained(Arc::clone(gateway), roles(Arc::clone(gateway))));
 }

@@ -101,6 +101,7 @@ impl TextLimits {
         let by_worker = |refusal| Some(Answer::Worker(RemedyOutcome::Refused { refusal: refusal? }));
         match command {
             DeskCommand::Reply { text: said, with, .. } => by_routing(self.reply(said, with.as_deref())),
+            DeskCommand::Begin(begin) => by_routing(self.reply(&begin.text, begin.with.as_deref())),
             DeskCommand::WarnCustomer { text: said, .. } => by_routing(bad_text(said, self.text)),
             DeskCommand::Note { text: said, .. } | DeskCommand::Whisper { text: said, .. } => {
                 by_routing(bad_text(said, self.note))

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::extract::ws::Utf8Bytes;
 use protocol::config::{Authority, Role};
 use protocol::delivery::Delivery;
-use protocol::desk::{Colleague, LineContact};
+use protocol::desk::{Choice, Colleague, LineContact};
 use protocol::policy::Policy;
 use protocol::remedies::RemedyRefusal;
 use protocol::remedy::ContactContext;
 use protocol::thread::Entry;
 use protocol::{
-    AgentId, CommandId, ContactId, ConversationId, Event, GatewayId, Hash128, IdentityId, Millis, Record,
-    RemedyId, RemedyRecord, SubjectToken,
+    AgentId, ChannelKind, CommandId, ContactId, ConversationId, Event, GatewayId, Hash128, IdentityId,
+    Millis, Record, RemedyId, RemedyRecord, SubjectToken,
 };
 use service::spans::TraceContext;
 use tokio::sync::{mpsc, watch};
@@ -265,6 +265,16 @@ impl Hub {
     /// What waits in an agent's own queues and can be picked, and how much more there is.
     pub(crate) fn line(&self, agent: AgentId, now: Millis) -> (Vec<LineContact>, u32) {
         self.lock().shown.floor.line(agent, now)
+    }
+
+    /// The queues that an agent serves.
+    pub(crate) fn served_by(&self, agent: AgentId) -> Vec<Choice> {
+        self.lock().shown.floor.served_by(agent)
+    }
+
+    /// What an account is called; `None` if it is not configured.
+    pub(crate) fn account_title(&self, channel: ChannelKind, account: &SubjectToken) -> Option<Arc<str>> {
+        self.lock().shown.floor.account_title(channel, account)
     }
 
     /// Whether an agent leads, in some queue at least.

@@ -12,6 +12,7 @@ mod assets;
 mod audit;
 mod canary;
 mod canned;
+mod clienteling;
 mod commands;
 mod consents;
 mod customer;
@@ -32,6 +33,7 @@ mod pages;
 mod presence;
 mod projection;
 mod protection;
+mod reach;
 mod remedies;
 mod render;
 mod rights;
@@ -64,6 +66,7 @@ use tokio::sync::Semaphore;
 use crate::accounts::{Devices, Gatekeeper};
 use crate::audit::Looks;
 use crate::canned::CannedAnswers;
+use crate::clienteling::Clienteling;
 use crate::drafts::Drafts;
 use crate::hub::Hub;
 use crate::oidc::Oidc;
@@ -93,6 +96,7 @@ struct Gateway {
     sessions: Bucket,
     drafts: Drafts,
     canned: CannedAnswers,
+    clienteling: Clienteling,
     gateways: Bucket,
     files: Files,
     /// One permit for each upload that may be under way.
@@ -131,6 +135,9 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
     let sessions = bus.ensure_bucket(&places::sessions()).await.context("make the bucket for sessions")?;
     let drafts = bus.ensure_bucket(&places::drafts()).await.context("make the bucket for drafts")?;
     let canned = bus.ensure_bucket(&places::canned()).await.context("make the bucket for canned answers")?;
+    let arrivals = bus.ensure_bucket(&places::arrivals()).await.context("make the bucket for arrivals")?;
+    let approaches =
+        bus.ensure_bucket(&places::approaches()).await.context("make the bucket for approaches")?;
     let gateways = bus.ensure_bucket(&places::gateways()).await.context("make the bucket for gateways")?;
     let files_max_bytes = kit.settings.streams.files_max_bytes;
     let (devices, oidc) = (Devices::new(&hasher), Oidc::new(&kit.settings, &hasher)?);
@@ -161,6 +168,7 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer, hasher: IdHasher) -> any
         sessions,
         drafts: Drafts::new(drafts),
         canned: CannedAnswers::new(canned),
+        clienteling: Clienteling::new(arrivals, approaches),
         gateways,
         files,
         uploads: Semaphore::new(files::UPLOADS_MAX),

@@ -86,14 +86,16 @@ struct Desk {
     shown_to: Upto,
     /// Up to which sequence it had the conversations of the contacts in that state. Another process may have shown it more than
     /// this one, which was paused or cut off, has read by now: what comes up to there is no news to it.
-    has: BTreeMap<ContactId, u64>,
+    has: BTreeMap<ContactId, (ConversationId, u64)>,
 }
 
 impl Desk {
     /// Whether it has not seen what is in a frame.
     fn lacks(&mut self, frame: &ToDesk) -> bool {
-        if let ToDesk::Entry { entry, .. } = frame {
-            let is_known = self.has.get(&entry.contact).is_some_and(|has| entry.seq <= *has);
+        if let ToDesk::Entry { conversation, entry } = frame {
+            // A contact that goes on in another conversation is counted anew there.
+            let has = self.has.get(&entry.contact).filter(|(of, _)| of == conversation);
+            let is_known = has.is_some_and(|(_, has)| entry.seq <= *has);
             if !is_known {
                 self.has.remove(&entry.contact);
             }
@@ -194,7 +196,9 @@ impl Line {
         let picture = self.gateway.hub.state_of(self.agent, Lacks::After(&have));
         let shown_to = picture.upto;
         let had = picture.floor.contacts.iter();
-        let has = had.filter_map(|one| Some((one.contact, *have.get(&one.conversation)?))).collect();
+        let has =
+            had.filter_map(|one| Some((one.contact, (one.conversation, *have.get(&one.conversation)?))));
+        let has = has.collect();
         match render::state(&self.gateway, self.agent, picture).await {
             Ok(state) => {
                 out.send(render::frame(&ToDesk::State(Box::new(state))));

@@ -15,7 +15,8 @@ use protocol::desk::Colleague;
 use protocol::policy::Policy;
 use protocol::till::{Wallets, WalletsQuestion};
 use protocol::views::{
-    EmpowermentQuestion, EmpowermentReport, FloorQuestion, FloorReport, HourCount, WhyQuestion,
+    EmpowermentQuestion, EmpowermentReport, FeedbackQuestion, FeedbackReport, FloorQuestion, FloorReport,
+    HourCount, WhyQuestion,
 };
 use protocol::{AgentId, ContactId, Hash128, Subject};
 use serde::de::DeserializeOwned;
@@ -88,6 +89,26 @@ pub(crate) async fn report(
     let silent = || silent("report_silent", "the report cannot be had now");
     let report: Option<EmpowermentReport> =
         ask(&gateway, &gateway.subjects.views_empowerment(), &question).await;
+    Ok(shown(report.ok_or_else(silent)?))
+}
+
+/// What customers answered: of the queues that somebody leads, or after the contacts that they resolved themselves.
+pub(crate) async fn feedback(
+    State(gateway): State<Arc<Gateway>>,
+    extensions: Extensions,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let agent = signed_in(&extensions)?;
+    let days = wanted.map_err(|_| wrong_days())?.days.unwrap_or(DAYS);
+    if !(1..=DAYS_MAX).contains(&days) {
+        return Err(wrong_days());
+    }
+    let authority = gateway.hub.authority_of(agent);
+    let leads_some = authority.leads() && !authority.leads_everything();
+    let queues = leads_some.then(|| authority.scope.clone());
+    let question = FeedbackQuestion { days, queues, agent: (!authority.leads()).then_some(agent) };
+    let silent = || silent("report_silent", "the report cannot be had now");
+    let report: Option<FeedbackReport> = ask(&gateway, &gateway.subjects.views_feedback(), &question).await;
     Ok(shown(report.ok_or_else(silent)?))
 }
 

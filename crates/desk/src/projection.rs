@@ -13,6 +13,7 @@ mod line;
 mod memory;
 mod mentions;
 mod picture;
+mod reach;
 mod standing;
 mod supervised;
 #[cfg(test)]
@@ -28,8 +29,8 @@ use protocol::desk::Choice;
 use protocol::record::{CompanyRole, Receipt};
 use protocol::thread::Entry;
 use protocol::{
-    AgentId, Cause, CommandId, ContactId, ConversationId, GatewayId, IdentityId, IncidentId, InputBody,
-    Millis, OfferId, SubjectToken,
+    AgentId, Cause, ChannelKind, CommandId, ContactId, ConversationId, GatewayId, IdentityId, IncidentId,
+    InputBody, Millis, OfferId, SubjectToken,
 };
 use serde::{Deserialize, Serialize};
 
@@ -147,6 +148,8 @@ pub(crate) struct Projection {
     log_seq: u64,
     is_configured: bool,
     queues: BTreeMap<SubjectToken, QueueFacts>,
+    /// What the accounts of channels are called.
+    accounts: Vec<(ChannelKind, SubjectToken, Arc<str>)>,
     dispositions: Vec<Choice>,
     tags: Vec<Tag>,
     contact_fields: Vec<Field>,
@@ -213,12 +216,12 @@ impl Projection {
     pub(crate) fn readable(&self, agent: AgentId, most: usize) -> Vec<ConversationId> {
         let Some(seat) = self.seats.get(&agent) else { return Vec::new() };
         let own: BTreeSet<ContactId> = seat.contacts.union(&seat.company).copied().collect();
-        let own = own.into_iter().rev().filter_map(|id| self.read(agent, id));
-        let mut readable: Vec<_> = own.map(|contact| contact.conversation).take(most).collect();
+        let own: Vec<_> = own.into_iter().rev().filter_map(|id| self.read(agent, id)).collect();
+        let mut readable: Vec<_> = conversations_of(&own).take(most).collect();
         if seat.authority.leads() {
             let led = |contact: &&Contact| contact.is_led_by(&seat.authority);
-            let led = self.contacts.values().rev().filter(led).map(|contact| contact.conversation);
-            readable.extend(led.take(most - readable.len()));
+            let led: Vec<_> = self.contacts.values().rev().filter(led).collect();
+            readable.extend(conversations_of(&led).take(most - readable.len()));
         }
         readable.extend(self.mentioned(seat).take(most - readable.len()));
         readable
@@ -259,6 +262,12 @@ impl Projection {
     pub(crate) fn link_of(&self, agent: AgentId) -> Option<Option<GatewayId>> {
         self.seats.get(&agent).filter(|seat| seat.is_configured).map(|seat| seat.connected)
     }
+}
+
+/// Where these contacts are, and then where they were: what was said before one went on elsewhere belongs to it.
+fn conversations_of(contacts: &[&Contact]) -> impl Iterator<Item = ConversationId> {
+    let left = contacts.iter().flat_map(|contact| contact.came_from.iter().rev().copied());
+    contacts.iter().map(|contact| contact.conversation).chain(left)
 }
 
 /// What an input tells about a customer.

@@ -151,6 +151,11 @@ pub(crate) async fn contact(
         debug_assert_eq!(entry.kind, EntryKind::FromCustomer);
         customer_name = content(gateway, entry).await?.as_ref().and_then(name_of).or(customer_name);
     }
+    if customer_name.is_none()
+        && let Some(address) = &picture.address
+    {
+        customer_name = open(gateway, address).await?.and_then(|content| content.identity);
+    }
     let draft = gateway.drafts.find(&gateway.sealer, agent, picture.contact, sought).await;
     Ok(DeskContact {
         contact: picture.contact,

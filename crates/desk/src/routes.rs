@@ -16,8 +16,8 @@ use service::Problem;
 use crate::admin::relay;
 use crate::sessions::{NotSignedIn, Session};
 use crate::{
-    Gateway, admin, assets, audit, canned, consents, customer, files, mail, oidc, pages, protection, rights,
-    search, sessions, signin, socket,
+    Gateway, admin, assets, audit, canned, clienteling, consents, customer, files, mail, oidc, pages,
+    protection, reach, rights, search, sessions, signin, socket,
 };
 
 type Shared = Arc<Gateway>;
@@ -65,6 +65,7 @@ fn table() -> Vec<Route> {
         get("/desk/", Needs::Nothing, assets::index),
         get("/desk/{*path}", Needs::Nothing, assets::file),
         get("/desk/report", agent, pages::report),
+        get("/desk/feedback", agent, pages::feedback),
         get("/desk/floor/now", lead, pages::floor_now),
         get("/desk/floor/accounts", lead, pages::accounts),
         get("/desk/floor/hours", lead, pages::floor_hours),
@@ -83,8 +84,14 @@ fn table() -> Vec<Route> {
         get("/desk/canned", agent, canned::all),
         put("/desk/canned/{name}", lead, canned::keep).with_body(canned::BODY_BYTES_MAX),
         delete("/desk/canned/{name}", lead, canned::remove),
+        get("/desk/regulars", agent, clienteling::all),
+        post("/desk/regulars/{arrival}/{customer}/send", agent, clienteling::send)
+            .with_body(clienteling::BODY_BYTES_MAX),
+        post("/desk/regulars/{arrival}/{customer}/let-go", agent, clienteling::let_go),
         get("/desk/colleagues", agent, pages::colleagues),
         get("/desk/policy", agent, pages::policy),
+        get("/desk/reach", agent, reach::ways),
+        post("/desk/reach", agent, reach::who).with_body(reach::BODY_BYTES_MAX),
         get("/desk/wallets", agent, pages::wallets),
         get("/desk/api/signin", Needs::Nothing, signin::ways),
         post("/desk/api/signin", Needs::Nothing, signin::sign_in).with_body(signin::BODY_BYTES_MAX),

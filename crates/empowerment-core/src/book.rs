@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use protocol::facts::{Fact, FactName, FactValue, FactValues};
+use protocol::feedback::Question;
 use protocol::limits::{FACT_TEXT_BYTES_MAX, FACTS_MAX};
 use protocol::policy::FactEntry;
 use protocol::remedies::RemedyInput;
@@ -113,6 +114,9 @@ impl State {
     /// What is known of a case, besides what the claim says itself.
     pub(crate) fn known_facts(&self, at: Millis, context: &ContactContext, claim: &Claim) -> FactValues {
         let mut known = floor_facts(context);
+        // A policy that declares such a fact itself has it from elsewhere.
+        let is_own = |name: &FactName| !self.fact_entries().iter().any(|entry| entry.name == *name);
+        known.extend(scores(context).filter(|(name, _)| is_own(name)));
         for entry in self.fact_entries().iter().filter(|entry| entry.source.as_str() != CLAIM) {
             if let Some(fact) = self.fresh_fact(at, entry, context, claim) {
                 known.insert(entry.name.clone(), fact.value.clone());
@@ -147,6 +151,14 @@ fn floor_facts(context: &ContactContext) -> FactValues {
         ("contact.waited_minutes", FactValue::Int(minutes)),
     ];
     facts.into_iter().filter_map(|(name, value)| Some((name.parse().ok()?, value))).collect()
+}
+
+/// What its customer answered last, as facts.
+fn scores(context: &ContactContext) -> impl Iterator<Item = (FactName, FactValue)> {
+    Question::ALL.into_iter().filter_map(|question| {
+        let score = FactValue::Int(context.scores.of(question)?.into());
+        Some((format!("customer.{}", question.as_str()).parse().ok()?, score))
+    })
 }
 
 fn told_in(cause: &RemedyCause) -> Option<(&FactsAbout, &SubjectToken, &Millis, &FactValues)> {

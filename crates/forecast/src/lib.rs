@@ -172,6 +172,7 @@ impl Forecast {
             | Event::ConversationForgotten { .. }
             | Event::ContactOpened { .. }
             | Event::ContactReopened { .. }
+            | Event::ContactMoved { .. }
             | Event::EntryAdded { .. }
             | Event::CompanyChanged { .. }
             | Event::PreferenceEnded { .. }

@@ -383,7 +383,11 @@ mod tests {
             ("beyond = \"ask_lead\"", "beyond = \"ask_boss\"", "card.5.beyond"),
             ("is_failure = true", "is_failure = \"yes\"", "reason.5.is_failure"),
             ("gives = \"repair\"", "gives = \"repairs\"", "card.0.example.0.gives"),
-            ("per = \"surprise_year\"", "per = \"year\"", "card.8.up_to.0.per"),
+            (
+                "per = \"surprise_year\", EUR = \"40\", GBP = \"35\" },",
+                "per = \"year\" },",
+                "card.8.up_to.0.per",
+            ),
             ("EUR = \"400\"", "EUR = \"400,00\"", "card.3.example.0.money"),
             ("source = \"claim\"", "sauce = \"claim\"", "fact.5.sauce"),
         ] {

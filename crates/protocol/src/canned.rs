@@ -29,7 +29,7 @@ pub struct Canned {
 }
 
 /// By what a provider knows an approved form of words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Form {
     /// Its name at Meta, or its ContentSid at Twilio.

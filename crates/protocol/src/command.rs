@@ -12,7 +12,7 @@ use crate::policy::Words;
 use crate::remedy::RemedyCommand;
 use crate::tagged::tagged;
 use crate::time::Millis;
-use crate::token::SubjectToken;
+use crate::token::{ChannelKind, SubjectToken};
 
 /// One command of one agent; the id is made by the client and makes it idempotent (law 5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,9 @@ tagged! {
             /// Sealed [`crate::content::Content`].
             body: Sealed,
         },
+        /// Write to a customer first, or go on with a contact that one holds where its customer can be reached otherwise. The answer
+        /// comes to who began.
+        Begin(Box<Begin>),
         /// Write for colleagues only.
         Note {
             /// The contact that one holds.
@@ -291,6 +294,29 @@ tagged! {
     }
 }
 
+/// A conversation that an agent begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begin {
+    /// By which channel.
+    pub channel: ChannelKind,
+    /// By which account of it.
+    pub account: SubjectToken,
+    /// To whom, as their messages by this account would be theirs.
+    pub identity: IdentityId,
+    /// Where they are reached, sealed, if the channel has not heard of them yet; who carries the channel reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Sealed>,
+    /// The queue of the new contact; one that the agent serves.
+    pub queue: SubjectToken,
+    /// The contact that one holds and that goes on there instead of a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactId>,
+    /// The id of the message, made by the desk.
+    pub message: MessageId,
+    /// Sealed [`crate::content::Content`].
+    pub body: Sealed,
+}
+
 impl Command {
     /// The word for metrics and logs.
     #[must_use]
@@ -300,6 +326,7 @@ impl Command {
             Self::Accept { .. } => "accept",
             Self::Decline { .. } => "decline",
             Self::Reply { .. } => "reply",
+            Self::Begin(_) => "begin",
             Self::Note { .. } => "note",
             Self::TransferToQueue { .. } => "transfer_to_queue",
             Self::TransferToAgent { .. } => "transfer_to_agent",
@@ -368,6 +395,7 @@ impl Command {
             | Self::CallForHelp { contact, .. }
             | Self::Fail { contact, .. } => Some(Named::Contact(*contact)),
             Self::Empower { ask } => ask.contact().map(Named::Contact),
+            Self::Begin(begin) => begin.contact.map(Named::Contact),
             Self::SetPresence { .. }
             | Self::UnblockCustomer { .. }
             | Self::SetIncident { .. }
@@ -526,11 +554,35 @@ pub enum Refusal {
     /// The customer is not blocked.
     #[error("this customer is not blocked: reload the list")]
     NotBlocked,
+    /// The account by which somebody is to be written to is not configured.
+    #[error("there is no such account: choose one from the list")]
+    UnknownAccount,
+    /// The customer has an open contact in that conversation already.
+    #[error("this customer has an open contact there already: take that one, or ask who has it")]
+    AlreadyOpen,
+    /// The customer is blocked.
+    #[error("this customer is blocked: have the block lifted first")]
+    CustomerBlocked,
+    /// Nobody can be written to first by that account, or not any more.
+    #[error("this customer cannot be written to there now: they have to write first")]
+    CannotBegin,
+    /// What was typed is no address there, or nothing arrives at it.
+    #[error("this address cannot be used there: write a number in full, as +31 6 12345678")]
+    BadAddress,
+    /// The customer wants to be written to no more by that account.
+    #[error("this customer asked not to be written to there: reach them in another way")]
+    OptedOut,
+    /// The customer may be sent approved forms of words alone now.
+    #[error("this customer may be sent an approved template there only: choose one")]
+    TemplatesOnly,
+    /// Who carries the channel does not answer.
+    #[error("this cannot be said just now: try again in a moment")]
+    NotNow,
 }
 
 impl Refusal {
     /// Every refusal.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 43] = [
         Self::UnknownAgent,
         Self::OfferEnded,
         Self::NotYours,
@@ -566,6 +618,14 @@ impl Refusal {
         Self::BlockTime,
         Self::TooManyBlocks,
         Self::NotBlocked,
+        Self::UnknownAccount,
+        Self::AlreadyOpen,
+        Self::CustomerBlocked,
+        Self::CannotBegin,
+        Self::BadAddress,
+        Self::OptedOut,
+        Self::TemplatesOnly,
+        Self::NotNow,
     ];
 
     /// The stable word for it, as programs branch on it.
@@ -607,6 +667,14 @@ impl Refusal {
             Self::BlockTime => "block_time",
             Self::TooManyBlocks => "too_many_blocks",
             Self::NotBlocked => "not_blocked",
+            Self::UnknownAccount => "unknown_account",
+            Self::AlreadyOpen => "already_open",
+            Self::CustomerBlocked => "customer_blocked",
+            Self::CannotBegin => "cannot_begin",
+            Self::BadAddress => "bad_address",
+            Self::OptedOut => "opted_out",
+            Self::TemplatesOnly => "templates_only",
+            Self::NotNow => "not_now",
         }
     }
 }

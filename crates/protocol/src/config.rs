@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{FactName, FactValue};
+use crate::feedback::Feedback;
 use crate::hours::Hours;
 use crate::ids::AgentId;
 use crate::input::SkillNeed;
@@ -67,6 +68,9 @@ pub struct RoutingConfig {
     /// What can be noted of every contact.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contact_fields: Vec<Field>,
+    /// What customers are asked once an agent has resolved their contact; absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<Feedback>,
 }
 
 /// A queue and its times, in milliseconds.
@@ -385,6 +389,14 @@ impl RoutingConfig {
         self.category_faults(&mut faults, &known);
         self.disposition_faults(&mut faults);
         self.fact_faults(&mut faults, &known);
+        if let Some(feedback) = &self.feedback {
+            for (field, message) in feedback.faults() {
+                faults.add(format!("feedback.{field}"), &message);
+            }
+            for queue in &feedback.queues {
+                faults.known("feedback.queues".to_owned(), "queue", queue, &known.queues);
+            }
+        }
         for (language, need) in &self.languages {
             faults.known(format!("languages.{language}"), "skill", &need.skill, &known.skills);
         }

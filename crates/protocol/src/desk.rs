@@ -26,7 +26,7 @@ use crate::token::{ChannelKind, SubjectToken};
 
 mod asks;
 
-pub use asks::{DeskCommand, DeskGift, FromDesk, ReplyWith};
+pub use asks::{BeginTo, DeskBegin, DeskCommand, DeskGift, FromDesk, ReplyWith};
 
 /// What the gateway sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

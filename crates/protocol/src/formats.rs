@@ -90,6 +90,29 @@ pub const NEWER: &[Newer] = &[
         since: 3,
         marks: &["\"channel\":\"instagram\"", "\"instagram\":", "\\\"instagram\\\"", "'instagram'"],
     },
+    Newer { tag: "event", word: "contact_moved", since: 3, marks: &[] },
+    Newer { tag: "is", word: "from_colleague", since: 3, marks: &[] },
+    Newer { tag: "is", word: "feedback_asked", since: 3, marks: &[] },
+    Newer { tag: "is", word: "feedback_given", since: 3, marks: &[] },
+    Newer { tag: "is", word: "went_on", since: 3, marks: &[] },
+    Newer { tag: "is", word: "came_from", since: 3, marks: &[] },
+    Newer { tag: "do", word: "begin", since: 3, marks: &[] },
+    Newer { tag: "refusal", word: "unknown_account", since: 3, marks: &[] },
+    Newer { tag: "refusal", word: "already_open", since: 3, marks: &[] },
+    Newer { tag: "refusal", word: "customer_blocked", since: 3, marks: &[] },
+    Newer { tag: "refusal", word: "bad_address", since: 3, marks: &[] },
+    Newer { tag: "refusal", word: "cannot_begin", since: 3, marks: &[] },
+    Newer { tag: "refusal", word: "opted_out", since: 3, marks: &[] },
+    Newer { tag: "refusal", word: "templates_only", since: 3, marks: &[] },
+    Newer { tag: "refusal", word: "not_now", since: 3, marks: &[] },
+    // A router that does not know the field would take it for the customer's.
+    Newer { tag: "", word: "by_colleague", since: 3, marks: &["\"by_colleague\":true"] },
+    // Conditions name facts; who does not know one reads none of the condition.
+    Newer { tag: "", word: "customer.satisfaction", since: 3, marks: &["customer.satisfaction"] },
+    Newer { tag: "", word: "customer.effort", since: 3, marks: &["customer.effort"] },
+    Newer { tag: "", word: "customer.recommend", since: 3, marks: &["customer.recommend"] },
+    // A configuration refuses fields that it does not know.
+    Newer { tag: "", word: "feedback", since: 3, marks: &["\"feedback\":{"] },
 ];
 
 /// The first format, for what was written before its kind had a version.

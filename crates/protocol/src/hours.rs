@@ -85,6 +85,11 @@ pub struct Span {
     to_minute: u16,
 }
 
+impl Span {
+    /// When nobody minds to be written to: from nine in the morning to eight in the evening.
+    pub(crate) const DAYTIME: Self = Self { from_minute: 9 * 60, to_minute: 20 * 60 };
+}
+
 /// A text that is no span.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no span of a day: write it as in 09:00-17:30, the end after the beginning, 24:00 at most")]

@@ -171,6 +171,12 @@ pub struct CustomerMessage {
     /// What names the customer on other channels too, where there is such a thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<Box<CustomerKeys>>,
+    /// The number that it is, where it is nothing else: an answer, where one was asked for ([`crate::feedback`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<u8>,
+    /// Whether somebody of ours wrote it to the customer in the provider's own app: it is kept, and not sent again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_colleague: bool,
     /// Whether it is only practised: a contact that it opens is routed like any, and has no consequences outside.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub practice: bool,
@@ -207,6 +213,8 @@ impl CustomerMessage {
             automatic: false,
             may_write: None,
             keys: None,
+            score: None,
+            by_colleague: false,
             practice: false,
             body,
         }

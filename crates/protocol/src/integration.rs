@@ -11,6 +11,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::feedback::Question;
 use crate::ids::{AgentId, CommandId, ContactId, ConversationId, MessageId, OfferId, PromiseId, RemedyId};
 use crate::limits::EVENTS_PAGE_DEFAULT;
 use crate::money::Money;
@@ -149,6 +150,14 @@ pub enum PublicBody {
     /// Its customer left before an agent had it.
     #[serde(rename = "contact.abandoned")]
     ContactAbandoned {},
+    /// It goes on in another conversation of the same customer, with its place and its owner; what is said from here stands there.
+    #[serde(rename = "contact.moved")]
+    ContactMoved {
+        /// The conversation.
+        to: ConversationId,
+        /// Its channel.
+        by: ChannelKind,
+    },
     /// Its tags or its fields changed.
     #[serde(rename = "contact.marked")]
     ContactMarked {
@@ -198,6 +207,20 @@ pub enum PublicBody {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         erased: bool,
     },
+    /// Somebody of ours wrote to the customer in the provider's own app.
+    #[serde(rename = "message.sent_elsewhere")]
+    MessageSentElsewhere {
+        /// The message.
+        message: MessageId,
+        /// Its place in the conversation.
+        entry: u64,
+        /// The words, for who may read them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words: Option<PublicWords>,
+        /// Whether the words were erased.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        erased: bool,
+    },
     /// A note for colleagues was written.
     #[serde(rename = "note.added")]
     NoteAdded {
@@ -218,6 +241,14 @@ pub enum PublicBody {
     /// The customer asked to be called back; their words say where.
     #[serde(rename = "callback.asked")]
     CallbackAsked {},
+    /// The customer answered what they were asked after a contact.
+    #[serde(rename = "feedback.given")]
+    FeedbackGiven {
+        /// What was asked.
+        question: Question,
+        /// Their answer: 1 to 5 for satisfaction and effort, 0 to 10 for recommend.
+        score: u8,
+    },
     /// Something was given; it can still be taken back for a while.
     #[serde(rename = "remedy.given")]
     RemedyGiven {
@@ -435,11 +466,14 @@ types! {
     ContactResolved Self::ContactResolved { .. } => "contact.resolved" in Contacts;
     ContactClosed Self::ContactClosed { .. } => "contact.closed" in Contacts;
     ContactAbandoned Self::ContactAbandoned {} => "contact.abandoned" in Contacts;
+    ContactMoved Self::ContactMoved { .. } => "contact.moved" in Contacts;
     ContactMarked Self::ContactMarked { .. } => "contact.marked" in Contacts;
     MessageReceived Self::MessageReceived { .. } => "message.received" in Contacts;
     MessageSent Self::MessageSent { .. } => "message.sent" in Contacts;
+    MessageSentElsewhere Self::MessageSentElsewhere { .. } => "message.sent_elsewhere" in Contacts;
     NoteAdded Self::NoteAdded { .. } => "note.added" in Contacts;
     CallbackAsked Self::CallbackAsked {} => "callback.asked" in Contacts;
+    FeedbackGiven Self::FeedbackGiven { .. } => "feedback.given" in Contacts;
     RemedyGiven Self::RemedyGiven { .. } => "remedy.given" in Remedies;
     RemedyUndone Self::RemedyUndone { .. } => "remedy.undone" in Remedies;
     RemedyOrdered Self::RemedyOrdered { .. } => "remedy.ordered" in Remedies;

@@ -242,3 +242,23 @@ pub const EVENTS_PAGE_MAX: usize = 500;
 pub const EVENTS_PAGE_DEFAULT: usize = 100;
 /// Most bytes of one page of the feed over the bus, as long as it holds more than one record: a shorter page is given instead.
 pub const EVENTS_ANSWER_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Most questions after a contact.
+pub const QUESTIONS_MAX: usize = 3;
+/// Arrivals of which regulars are told first, at once.
+pub const ARRIVALS_MAX: usize = 200;
+/// Words of an arrival in one language, bytes.
+pub const ARRIVAL_WORDS_BYTES_MAX: usize = 1_000;
+/// Languages of the words of an arrival.
+pub const ARRIVAL_LANGUAGES_MAX: usize = 20;
+/// Tags, categories and fields of whom an arrival suits.
+pub const ARRIVAL_SUITS_MAX: usize = 16;
+/// How far ahead regulars may choose first, ms.
+pub const ARRIVAL_MS_MAX: u64 = 60 * 24 * 3_600_000;
+/// Contacts of a customer that an agent has resolved before the customer is a regular of theirs.
+pub const REGULAR_CONTACTS_MIN: u32 = 2;
+/// Within how many days.
+pub const REGULAR_DAYS: u64 = 365;
+/// Regulars of one agent of whom an arrival is told, the latest.
+pub const REGULARS_MAX: usize = 50;
+/// Contacts of one agent that are looked through for regulars, the latest.
+pub const REGULAR_CONTACTS_LOOKED_AT_MAX: usize = 5_000;

@@ -5,14 +5,18 @@ use std::collections::BTreeSet;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::hours::{Calendar, Hours, Span, Weekday};
 use crate::mask::MaskKinds;
 use crate::policy::Words;
+use crate::time::Millis;
 use crate::token::{ChannelKind, SubjectToken};
 
 /// The name of the file.
 pub const FILE_NAME: &str = "privacy.toml";
 /// The purpose of telling a customer's story outside the house.
 pub const STORY: &str = "story";
+/// The purpose of being told first of what suits one.
+pub const CLIENTELING: &str = "clienteling";
 /// Most accounts with settings of their own.
 pub const ACCOUNTS_MAX: usize = 5_000;
 /// Most purposes that customers are asked for.
@@ -34,8 +38,40 @@ pub struct Privacy {
     pub retention: Retention,
     /// Accounts for which something else holds.
     pub account: Vec<AccountPrivacy>,
-    /// What customers are asked to agree to. The purpose [`STORY`] is there without being said.
+    /// What customers are asked to agree to. The purposes [`STORY`] and [`CLIENTELING`] are there without being said.
     pub purpose: Vec<Purpose>,
+    /// When customers are written to because something suits them.
+    pub clienteling: WritingHours,
+}
+
+/// When customers may be written to who have not asked for anything.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WritingHours {
+    /// From when to when on every day.
+    pub between: Span,
+    /// The time zone of these, as IANA has it.
+    pub zone: String,
+}
+
+impl Default for WritingHours {
+    fn default() -> Self {
+        Self { between: Span::DAYTIME, zone: "Europe/Amsterdam".to_owned() }
+    }
+}
+
+impl WritingHours {
+    /// From when on they may be written to: now, or the next time after it; `None` if these hours have a fault.
+    #[must_use]
+    pub fn from(&self, now: Millis) -> Option<Millis> {
+        Calendar::new(&self.hours()?)?.opens_at(now)
+    }
+
+    fn hours(&self) -> Option<Hours> {
+        let week = Weekday::ALL.into_iter().map(|day| (day, vec![self.between])).collect();
+        let name = SubjectToken::new(CLIENTELING).ok()?;
+        Some(Hours { name, zone: self.zone.clone(), week, holidays: Vec::new() })
+    }
 }
 
 /// How long things are kept, ms; [`FOR_GOOD`] where that is said.
@@ -132,16 +168,16 @@ impl Privacy {
 
     /// The purposes that customers are asked for.
     pub fn purposes(&self) -> impl Iterator<Item = &SubjectToken> {
-        let is_named = self.purpose.iter().any(|one| one.name.as_str() == STORY);
-        let story = (!is_named).then(story).into_iter().flatten();
-        story.chain(self.purpose.iter().map(|one| &one.name))
+        let is_named = |name: &SubjectToken| self.purpose.iter().any(|one| one.name == *name);
+        let unnamed = always().iter().filter(move |name| !is_named(name));
+        unnamed.chain(self.purpose.iter().map(|one| &one.name))
     }
 
     /// Which wording customers are shown now; `None` if there is no such purpose, empty where none is configured.
     #[must_use]
     pub fn wording_of(&self, purpose: &SubjectToken) -> Option<&str> {
         let named = self.purpose.iter().find(|one| one.name == *purpose);
-        named.map(|one| one.wording.as_str()).or((purpose.as_str() == STORY).then_some(""))
+        named.map(|one| one.wording.as_str()).or(always().contains(purpose).then_some(""))
     }
 
     fn of(&self, channel: ChannelKind, account: &SubjectToken) -> Option<&AccountPrivacy> {
@@ -164,6 +200,8 @@ impl Privacy {
                 self.purpose.len()
             ));
         }
+        let hours = self.clienteling.hours().map(|hours| hours.faults()).unwrap_or_default();
+        faults.extend(hours.into_iter().map(|(path, fault)| format!("[clienteling] {path}: {fault}")));
         let mut seen = BTreeSet::new();
         for one in &self.account {
             if !seen.insert((one.channel, &one.name)) {
@@ -187,10 +225,12 @@ impl Privacy {
     }
 }
 
-/// The purpose that is there without being said.
-fn story() -> Option<&'static SubjectToken> {
-    static NAME: std::sync::OnceLock<Option<SubjectToken>> = std::sync::OnceLock::new();
-    NAME.get_or_init(|| SubjectToken::new(STORY).ok()).as_ref()
+/// The purposes that are there without being said.
+fn always() -> &'static [SubjectToken] {
+    static NAMES: std::sync::OnceLock<Vec<SubjectToken>> = std::sync::OnceLock::new();
+    NAMES.get_or_init(|| {
+        [STORY, CLIENTELING].into_iter().filter_map(|name| SubjectToken::new(name).ok()).collect()
+    })
 }
 
 /// `"400d"`, `"36h"`, `"90s"`, or `"for good"`.
@@ -250,16 +290,42 @@ mod tests {
     }
 
     #[test]
-    fn there_is_always_the_purpose_of_a_story() {
+    fn there_are_always_the_purposes_of_a_story_and_of_being_told_first() {
         let names = |privacy: &Privacy| privacy.purposes().map(ToString::to_string).collect::<Vec<_>>();
+        let token = |name: &str| SubjectToken::new(name).unwrap();
         let none = Privacy::default();
-        assert_eq!((names(&none), none.wording_of(story().unwrap())), (vec![STORY.to_owned()], Some("")));
+        assert_eq!(names(&none), [STORY, CLIENTELING]);
+        assert_eq!(none.wording_of(&token(STORY)), Some(""));
+        assert_eq!(none.wording_of(&token(CLIENTELING)), Some(""));
         let named = read(r#"{"purpose": [{"name": "story", "title": {}, "wording": "2026-11"}]}"#).unwrap();
+        assert_eq!(names(&named), [CLIENTELING, STORY]);
+        assert_eq!(named.wording_of(&token(STORY)), Some("2026-11"));
+        assert_eq!(none.wording_of(&token("other")), None);
+    }
+
+    #[test]
+    fn customers_are_written_to_by_day_and_that_is_by_the_clock_of_the_floor() {
+        // The 30th of November 2026, 08:30 in Amsterdam.
+        let early = Millis(1_796_023_800_000);
+        let hour = |count: u64| count * 3_600_000;
+        let usual = Privacy::default().clienteling;
+        assert_eq!(usual.from(early), Some(early.plus(hour(1) / 2)));
+        assert_eq!(usual.from(early.plus(hour(1) / 2)), Some(early.plus(hour(1) / 2)), "at nine");
+        let late = early.plus(hour(11) + hour(1) / 2);
+        assert_eq!(usual.from(Millis(late.0 - 1)), Some(Millis(late.0 - 1)), "a moment before eight");
         assert_eq!(
-            (names(&named), named.wording_of(story().unwrap())),
-            (vec![STORY.to_owned()], Some("2026-11"))
+            usual.from(late),
+            Some(early.plus(hour(24) + hour(1) / 2)),
+            "at eight, until the next morning"
         );
-        assert_eq!(none.wording_of(&SubjectToken::new("other").unwrap()), None);
+        let other =
+            read(r#"{"clienteling": {"between": "10:00-18:00", "zone": "America/New_York"}}"#).unwrap();
+        assert_eq!(other.faults(), [""; 0]);
+        assert_eq!(other.clienteling.from(early), Some(early.plus(hour(7) + hour(1) / 2)));
+        let nowhere = read(r#"{"clienteling": {"zone": "Atlantis"}}"#).unwrap();
+        assert!(nowhere.faults().concat().contains("Atlantis"), "{:?}", nowhere.faults());
+        assert_eq!(nowhere.clienteling.from(early), None);
+        assert!(read(r#"{"clienteling": {"between": "20:00-09:00"}}"#).is_err());
     }
 
     #[test]

@@ -176,6 +176,17 @@ tagged! {
             /// The contact.
             contact: ContactId,
         },
+        /// The contact goes on in another conversation of the same customer: it keeps its place, its owner and all that is known of it.
+        ContactMoved {
+            /// The contact.
+            contact: ContactId,
+            /// Where it was.
+            from: ConversationId,
+            /// Where it is from here.
+            conversation: ConversationId,
+            /// The channel of that.
+            channel: ChannelKind,
+        },
         /// The conversation grew by one entry; words stand in the cause.
         EntryAdded {
             /// The conversation.
@@ -488,7 +499,7 @@ tagged! {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             by: Option<AgentId>,
         },
-        /// A customer who is blocked wrote where there is no contact to add it to; the words stand in the cause alone.
+        /// A customer who is blocked wrote where there is no contact to add it to, or a colleague wrote to somebody of whom nothing is remembered; the words stand in the cause alone.
         MessageHeldBack {
             /// Who.
             identity: IdentityId,
@@ -653,6 +664,7 @@ impl Event {
         match self {
             Self::ContactOpened { contact, .. }
             | Self::ContactReopened { contact }
+            | Self::ContactMoved { contact, .. }
             | Self::EntryAdded { contact, .. }
             | Self::Queued { contact, .. }
             | Self::PreferenceEnded { contact }

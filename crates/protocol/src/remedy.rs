@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::content::Sealed;
 use crate::facts::FactValues;
+use crate::feedback::Scores;
 use crate::ids::{
     AgentId, AskId, ContactId, ConversationId, IdentityId, MessageId, NoticeId, PromiseId, RemedyId,
     SignalId, TellId,
@@ -392,6 +393,9 @@ pub struct ContactContext {
     pub language: Option<Language>,
     /// What it cost the customer so far.
     pub effort: Effort,
+    /// What they answered last when they were asked after a contact of this conversation.
+    #[serde(default, skip_serializing_if = "Scores::is_empty")]
+    pub scores: Scores,
     /// Whether it is only practised: nothing is ordered for it, and nothing counts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub practice: bool,

@@ -40,6 +40,10 @@ pub const WEBHOOKS: &str = "WEBHOOKS";
 pub const CONSENTS: &str = "CONSENTS";
 /// Answers that are written beforehand, by name.
 pub const CANNED: &str = "CANNED";
+/// What has arrived that suits some customers, by its sender's name for it.
+pub const ARRIVALS: &str = "ARRIVALS";
+/// Who was written to because of an arrival, and by whom, by arrival and customer.
+pub const APPROACHES: &str = "APPROACHES";
 /// Orders for remedies that an integration fetches, and its answers, by integration and remedy.
 pub const ORDERS: &str = "ORDERS";
 /// How accounts of channels are reached, their secrets sealed.

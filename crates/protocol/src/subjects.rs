@@ -293,6 +293,12 @@ impl Subjects {
         self.of("svc.channel.check")
     }
 
+    /// Whom an agent means who writes first: a [`crate::reach::ReachQuestion`], answered by a [`crate::reach::ReachAnswer`].
+    #[must_use]
+    pub fn channel_reach(&self) -> Subject {
+        self.of("svc.channel.reach")
+    }
+
     /// What can be given, and how often it was: questions to the read models.
     #[must_use]
     pub fn views_empowerment(&self) -> Subject {
@@ -311,6 +317,12 @@ impl Subjects {
         self.of("svc.views.floor")
     }
 
+    /// What customers answered when they were asked: a [`crate::views::FeedbackQuestion`] to the read models.
+    #[must_use]
+    pub fn views_feedback(&self) -> Subject {
+        self.of("svc.views.feedback")
+    }
+
     /// Where words were said: a [`crate::search::SearchQuestion`] to the read models.
     #[must_use]
     pub fn views_search(&self) -> Subject {
@@ -321,6 +333,12 @@ impl Subjects {
     #[must_use]
     pub fn views_customer(&self) -> Subject {
         self.of("svc.views.customer")
+    }
+
+    /// Who an agent's regulars are: a [`crate::arrival::RegularsQuestion`] to the read models.
+    #[must_use]
+    pub fn views_regulars(&self) -> Subject {
+        self.of("svc.views.regulars")
     }
 
     /// Why a contact is where it is: a [`crate::views::WhyQuestion`] to the leading router.

@@ -46,7 +46,11 @@ fn words(cause: &Cause, entry: &EntryKind) -> Option<(MessageId, Sealed)> {
     match (&input.body, entry) {
         (
             InputBody::Message(message),
-            EntryKind::FromCustomer | EntryKind::FromBlocked | EntryKind::Automatic,
+            EntryKind::FromCustomer
+            | EntryKind::FromBlocked
+            | EntryKind::Automatic
+            | EntryKind::FromColleague
+            | EntryKind::FeedbackGiven { .. },
         ) => Some((message.message, message.body.clone())),
         (
             InputBody::Command(command),
@@ -85,6 +89,7 @@ fn words(cause: &Cause, entry: &EntryKind) -> Option<(MessageId, Sealed)> {
 /// The words of a command that leaves some in a conversation.
 fn words_of(command: &Command) -> Option<(MessageId, Sealed)> {
     match command {
+        Command::Begin(begin) => Some((begin.message, begin.body.clone())),
         Command::Reply { message, body, .. }
         | Command::Note { message, body, .. }
         | Command::WarnCustomer { message, body, .. }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::feedback::Question;
 use crate::hash::Hash128;
 use crate::ids::{AgentId, RemedyId, StoryId};
 use crate::ids::{ContactId, ConversationId};
@@ -276,6 +277,60 @@ pub struct StoryLine {
 pub struct FloorQuestion {
     /// Over so many days until now.
     pub days: u32,
+}
+
+/// Asks what customers answered when they were asked after their contacts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedbackQuestion {
+    /// Over so many days (UTC), today among them. An answer counts on the day on which its customer was asked.
+    pub days: u32,
+    /// Only after contacts of these queues; absent: of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queues: Option<BTreeSet<SubjectToken>>,
+    /// Only after contacts that this agent resolved: who does not lead sees only their own figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+}
+
+/// What customers answered, by where they were helped and by who helped them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedbackReport {
+    /// Up to which record of the log this is true.
+    pub log_seq: u64,
+    /// Fewer answers than this are counted, and not told: they mislead, and point to whoever gave them.
+    pub answers_min: u64,
+    /// By the queue of the contact, in the order of names.
+    pub queues: Vec<FeedbackLine<SubjectToken>>,
+    /// By the agent who resolved it.
+    pub agents: Vec<FeedbackLine<AgentId>>,
+}
+
+/// What was answered about one queue or one agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedbackLine<T> {
+    /// About which.
+    pub of: T,
+    /// After how many contacts their customers were asked.
+    pub asked: u64,
+    /// After how many of those at least one question was answered.
+    pub answered: u64,
+    /// By question, those that were asked.
+    pub questions: Vec<ScoreCount>,
+}
+
+/// How one question was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScoreCount {
+    /// Which.
+    pub question: Question,
+    /// How often it was asked.
+    pub asked: u64,
+    /// How often it was answered.
+    pub answered: u64,
+    /// How often each number was given, from the least to the greatest; empty if there are fewer answers than
+    /// [`FeedbackReport::answers_min`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scores: Vec<u64>,
 }
 
 /// Asks the leading router why a contact is where it is; the answer is the core's explanation.

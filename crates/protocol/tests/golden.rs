@@ -68,6 +68,8 @@ const KINDS: &str = "
     per:contact per:agent_day per:team_day per:customer_year per:incident per:surprise_year
     answer:yes answer:ask_peer answer:ask_lead because:fraud beyond:ask_peer beyond:ask_lead expects:yes
     kind:canary is:wrote is:answered event:canary_heard
+    do:begin event:contact_moved is:went_on is:came_from is:from_colleague is:feedback_asked is:feedback_given
+    question:satisfaction question:effort question:recommend by_colleague:true
     type:bool type:int type:text
 ";
 

@@ -144,6 +144,7 @@ impl Turn<'_> {
     pub(crate) fn held_back(&mut self, message: &CustomerMessage) {
         let identity = message.identity;
         let known = self.known_conversation(message);
+        // Not where another of their contacts has gone on: there they may be heard.
         let contact = known.and_then(|id| {
             let conversation = self.state.conversation(id)?;
             Some((id, conversation.open.or(conversation.ended)?))

@@ -56,6 +56,7 @@ impl Turn<'_> {
             Command::Accept { offer } => self.accept(agent, *offer),
             Command::Decline { offer, reason } => self.decline(agent, *offer, reason),
             Command::Reply { contact, .. } => self.reply(agent, *contact),
+            Command::Begin(begin) => self.begin(agent, begin),
             Command::Note { contact, mentions, .. } => self.note(agent, *contact, mentions),
             Command::Pick { contact } => self.pick(agent, *contact),
             Command::SetTags { .. }
@@ -322,12 +323,16 @@ impl Turn<'_> {
         let wrap_up_ms = queue.map_or(0, |queue| queue.wrap_up_ms);
         // What takes no room does not begin to when it ends.
         let fits = contact.is_some_and(|contact| contact.holder().is_some()) || self.has_room_for(agent, id);
+        let is_heard = contact.is_some_and(|contact| !contact.unheard);
         let (disposition, fields) = (disposition.clone(), fields.clone());
         self.entry(conversation, id, EntryKind::Resolved { agent, disposition, fields });
         if wrap_up_ms > 0 && fits {
             self.emit(Event::WrapUpStarted { contact: id, agent, until: self.at.plus(wrap_up_ms) });
         } else {
             self.emit(Event::Resolved { contact: id, agent });
+        }
+        if is_heard {
+            self.ask_feedback(agent, conversation, id);
         }
         Ok(())
     }

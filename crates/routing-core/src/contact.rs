@@ -11,6 +11,8 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::feedback::Asked;
+
 /// An open contact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
@@ -50,6 +52,9 @@ pub struct Contact {
     /// Whether only people may have it: a bot gave it up or lost it to a person, or it is only practised.
     #[serde(default)]
     pub people_only: bool,
+    /// Whether an agent began it and its customer has not written in it: the house says nothing to them by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unheard: bool,
 }
 
 impl Contact {
@@ -264,6 +269,12 @@ pub struct Conversation {
     /// The thread that it is, where the channel has threads.
     #[serde(default)]
     pub thread: Option<Hash128>,
+    /// The contact that was open here and goes on in another conversation, until another one opens here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_on: Option<ContactId>,
+    /// What its customer was asked about the help that they had, and has answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Box<Asked>>,
 }
 
 /// A configured agent.

@@ -56,6 +56,7 @@ impl Turn<'_> {
             team: holder.and_then(|agent| self.state.team_of(agent)),
             language: conversation.language,
             effort,
+            scores: conversation.scores(),
             practice: self.state.is_practice(id),
         })
     }
@@ -73,9 +74,12 @@ impl Turn<'_> {
     pub(crate) fn wish(&mut self, wish: &Wish) {
         match wish {
             Wish::Tell { tell, conversation, contact, agent, remedy, .. } => {
-                let told = self.state.conversation(*conversation).is_some();
+                // Where its customer is by now, if the contact has moved since.
+                let conversation =
+                    self.state.contact(*contact).map_or(*conversation, |open| open.conversation);
+                let told = self.state.conversation(conversation).is_some();
                 if told {
-                    self.entry(*conversation, *contact, EntryKind::Told { agent: *agent, remedy: *remedy });
+                    self.entry(conversation, *contact, EntryKind::Told { agent: *agent, remedy: *remedy });
                 }
                 self.emit(Event::CustomerTold { tell: *tell, told });
             }

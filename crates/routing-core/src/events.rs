@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use protocol::input::CustomerMessage;
 use protocol::limits::BOT_RECLAIM_MS;
 use protocol::record::{AsideWhy, Cause, EntryKind, Event, OfferEnd, QueuedWhy};
 use protocol::{AgentId, ContactId, ConversationId, Hash128, IdentityId, InputBody, Millis, SubjectToken};
@@ -27,10 +28,7 @@ impl State {
                 Ok(())
             }
             Event::ConversationForgotten { conversation } => self.forget_conversation(*conversation),
-            Event::EntryAdded { conversation, seq, contact, entry } => {
-                self.entry_added(cause, *conversation, *seq)?;
-                self.said(at, *contact, entry)
-            }
+            Event::EntryAdded { .. } => self.grown(at, cause, event),
             Event::AgentConnected { .. }
             | Event::AgentDisconnected { .. }
             | Event::PresenceChanged { .. }
@@ -45,6 +43,7 @@ impl State {
             }
             Event::ContactOpened { .. }
             | Event::ContactReopened { .. }
+            | Event::ContactMoved { .. }
             | Event::Queued { .. }
             | Event::PreferenceEnded { .. }
             | Event::DeclinesLapsed { .. }
@@ -63,6 +62,10 @@ impl State {
             | Event::IncidentWorked { .. }
             | Event::IncidentEnded { .. } => self.apply_incident_event(at, event),
             Event::CompanyChanged { contact, agent, role } => self.accompany(*contact, *agent, *role),
+            Event::CustomerChanged { change, .. } => {
+                self.parted(change);
+                Ok(())
+            }
             Event::ContactMarked { .. } | Event::CustomerBlocked { .. } | Event::CustomerUnblocked { .. } => {
                 self.apply_customer_event(event)
             }
@@ -70,7 +73,6 @@ impl State {
             | Event::Passed { .. }
             | Event::ColleaguesAsked { .. }
             | Event::CustomerTold { .. }
-            | Event::CustomerChanged { .. }
             | Event::Mentioned { .. }
             | Event::MentionsRead { .. }
             | Event::MessageHeldBack { .. }
@@ -80,6 +82,19 @@ impl State {
             | Event::DuplicateSkipped
             | Event::Parked { .. } => Ok(()),
         }
+    }
+
+    /// A conversation has one entry more.
+    fn grown(&mut self, at: Millis, cause: &Cause, event: &Event) -> Result<(), Misfit> {
+        let Event::EntryAdded { conversation, seq, contact, entry } = event else { return Ok(()) };
+        self.entry_added(cause, *conversation, *seq)?;
+        self.feedback_heard(at, *conversation, *contact, entry);
+        if let (EntryKind::FromCustomer, Some(message)) = (entry, message_in(cause)) {
+            self.names_person(*contact, message);
+        }
+        self.said(at, *contact, entry)?;
+        self.begun(cause, *contact, entry);
+        Ok(())
     }
 
     fn apply_agent_event(&mut self, at: Millis, event: &Event) -> Result<(), Misfit> {
@@ -113,6 +128,9 @@ impl State {
                 Ok(())
             }
             Event::ContactReopened { contact } => self.reopen(*contact),
+            Event::ContactMoved { contact, conversation, channel, .. } => {
+                self.contact_moved(at, *contact, *conversation, *channel)
+            }
             Event::Queued { contact, .. } => self.queued(at, *contact, event),
             Event::PreferenceEnded { contact } => {
                 self.stored.hand_overs.remove(contact);
@@ -131,11 +149,7 @@ impl State {
             }
             Event::OfferEnded { contact, agent, end, .. } => self.offer_ended(at, *contact, *agent, end),
             Event::Assigned { contact, agent } => self.assigned(at, *contact, *agent),
-            Event::SetAside { contact, agent, why } => {
-                let phase = Phase::Aside { agent: *agent, why: *why };
-                self.change_contact(*contact, |contact| contact.phase = phase)?;
-                self.change_agent(*agent, at, |agent| agent.idle_since = at)
-            }
+            Event::SetAside { contact, agent, why } => self.set_aside(at, *contact, *agent, *why),
             Event::WrapUpStarted { contact, agent, until } => {
                 let phase = Phase::WrapUp { agent: *agent, until: *until };
                 self.change_contact(*contact, |contact| contact.phase = phase)
@@ -177,6 +191,11 @@ impl State {
             | Event::DuplicateSkipped
             | Event::Parked { .. } => Ok(()),
         }
+    }
+
+    fn set_aside(&mut self, at: Millis, id: ContactId, agent: AgentId, why: AsideWhy) -> Result<(), Misfit> {
+        self.change_contact(id, |contact| contact.phase = Phase::Aside { agent, why })?;
+        self.change_agent(agent, at, |agent| agent.idle_since = at)
     }
 
     fn resolved(&mut self, at: Millis, id: ContactId, agent: AgentId) -> Result<(), Misfit> {
@@ -282,7 +301,7 @@ impl State {
 
     /// A conversation's ended contact is remembered until the next one, so that there are never more of them than
     /// conversations.
-    fn forget_ended_contact(&mut self, id: ContactId) {
+    pub(crate) fn forget_ended_contact(&mut self, id: ContactId) {
         if let Some(ended) = self.stored.ended.remove(&id) {
             self.expiry.remove(&(ended.at, id));
             self.stored.briefs.remove(&id);
@@ -302,9 +321,7 @@ impl State {
     fn entry_added(&mut self, cause: &Cause, id: ConversationId, seq: u64) -> Result<(), Misfit> {
         let conversation = self.stored.conversations.get_mut(&id).ok_or(Misfit::Conversation(id))?;
         conversation.entries = seq;
-        if let Cause::Input { input, .. } = cause
-            && let InputBody::Message(message) = &input.body
-        {
+        if let Some(message) = message_in(cause) {
             conversation.language = message.language.or(conversation.language);
         }
         Ok(())
@@ -347,6 +364,11 @@ impl State {
             | EntryKind::ClosedAfterSilence { .. }
             | EntryKind::TakenOver { .. }
             | EntryKind::Closed { .. }
+            | EntryKind::FromColleague
+            | EntryKind::FeedbackAsked { .. }
+            | EntryKind::FeedbackGiven { .. }
+            | EntryKind::WentOn { .. }
+            | EntryKind::CameFrom { .. }
             | EntryKind::Reopened
             | EntryKind::CustomerLeft => Ok(()),
         }
@@ -355,7 +377,10 @@ impl State {
     /// Whose turn it is: after an agent's words the customer's, after the customer's nobody waits for an answer of theirs.
     fn last_word(&mut self, at: Millis, id: ContactId, entry: &EntryKind) -> Result<(), Misfit> {
         let silent_since = match entry {
-            EntryKind::FromAgent { .. } | EntryKind::Told { .. } | EntryKind::Warned { .. } => Some(at),
+            EntryKind::FromAgent { .. }
+            | EntryKind::FromColleague
+            | EntryKind::Told { .. }
+            | EntryKind::Warned { .. } => Some(at),
             EntryKind::FromCustomer => None,
             EntryKind::CallbackAsked | EntryKind::SilenceWarned { .. } => {
                 self.marked(id, entry);
@@ -384,6 +409,10 @@ impl State {
             | EntryKind::ClosedAfterSilence { .. }
             | EntryKind::TakenOver { .. }
             | EntryKind::Closed { .. }
+            | EntryKind::FeedbackAsked { .. }
+            | EntryKind::FeedbackGiven { .. }
+            | EntryKind::WentOn { .. }
+            | EntryKind::CameFrom { .. }
             | EntryKind::Reopened
             | EntryKind::CustomerLeft => return Ok(()),
         };
@@ -391,6 +420,7 @@ impl State {
         // What is told of a contact that has ended concerns nobody any more.
         let Some(contact) = self.stored.contacts.get_mut(&id) else { return Ok(()) };
         contact.warned = false;
+        contact.unheard &= silent_since.is_some();
         match (&mut contact.phase, silent_since) {
             (Phase::WithAgent { unanswered_since, .. }, silent_since) => *unanswered_since = silent_since,
             (Phase::Aside { why: AsideWhy::Silent { since }, .. }, Some(later)) => *since = later,
@@ -599,7 +629,7 @@ impl State {
     fn put_contact(&mut self, id: ContactId, contact: Contact) -> Result<(), Misfit> {
         let of = contact.conversation;
         let conversation = self.stored.conversations.get_mut(&of).ok_or(Misfit::Conversation(of))?;
-        conversation.open = Some(id);
+        (conversation.open, conversation.gone_on) = (Some(id), None);
         self.idle.remove(&(conversation.idle_since, of));
         if let Some(before) = conversation.ended.take() {
             self.forget_ended_contact(before);
@@ -614,6 +644,7 @@ impl State {
         self.index.unlink(id, &contact);
         self.promise_ends(id);
         self.company_ends(id);
+        self.forget_person(id);
         self.ended_within_incident(id);
         self.stored.asks_bot.remove(&id);
         self.stored.bot_before.remove(&id);
@@ -673,4 +704,9 @@ impl State {
         }
         Ok(())
     }
+}
+
+fn message_in(cause: &Cause) -> Option<&CustomerMessage> {
+    let Cause::Input { input, .. } = cause else { return None };
+    if let InputBody::Message(message) = &input.body { Some(message) } else { None }
 }

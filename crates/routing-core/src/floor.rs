@@ -327,6 +327,11 @@ impl Floor {
         self.classes.get(class).is_some_and(|class| class.profiles.contains(profile))
     }
 
+    /// Whether a profile's agents serve a queue.
+    pub(crate) fn serves(&self, profile: usize, queue: &SubjectToken) -> bool {
+        self.profiles.get(profile).is_some_and(|one| one.key.queues.contains(queue))
+    }
+
     /// The team of a profile's agents.
     pub(crate) fn team(&self, profile: usize) -> Option<&SubjectToken> {
         self.profiles.get(profile)?.key.team.as_ref()

@@ -487,7 +487,8 @@ impl Index {
     fn close_of(&self, id: ContactId, contact: &Contact, since: Millis) -> Option<(Millis, Due)> {
         let queue = self.policy.queue(&contact.queue)?;
         let close_ms = queue.close_after_ms?;
-        match queue.close_warning_ms.filter(|_| !contact.warned) {
+        // Who has said nothing here is told of no end.
+        match queue.close_warning_ms.filter(|_| !contact.warned && !contact.unheard) {
             Some(warning) => Some((since.plus(close_ms.saturating_sub(warning)), Due::WarnOfClose(id))),
             None => Some((since.plus(close_ms), Due::Close(id))),
         }

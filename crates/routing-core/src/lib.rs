@@ -33,6 +33,7 @@ mod due;
 mod empowerment;
 mod events;
 mod explain;
+mod feedback;
 mod floor;
 mod incidents;
 mod index;
@@ -44,6 +45,7 @@ mod message;
 mod pick;
 mod policy;
 mod presence;
+mod reach;
 mod recheck;
 mod rings;
 mod room;
@@ -58,6 +60,7 @@ pub use blocks::Block;
 pub use company::{Companion, HandOver};
 pub use contact::{AgentState, Contact, Conversation, Decline, DeclineHow, Ended, EndedHow, Phase};
 pub use explain::{AgentRow, Decision, Explanation, Place, Standing, apply_and_explain, explain};
+pub use feedback::{Asked, OpenQuestion};
 pub use incidents::{Incident, Work};
 pub use marks::Marks;
 pub use recheck::recheck;
@@ -76,7 +79,7 @@ pub const RECLAIM_MS: u64 = 60_000;
 pub const EVENTS_PER_RECORD: usize = 400;
 
 /// Raise it when the form of a serialised [`State`] changes: a snapshot of another version is left and the log is read.
-pub const SNAPSHOT_VERSION: u32 = 4;
+pub const SNAPSHOT_VERSION: u32 = 5;
 
 /// The reason in `PresenceChanged` of an agent who did not answer an offer.
 pub const MISSED_OFFER: &str = "missed_offer";

@@ -1,13 +1,15 @@
 //! What a customer does: writes, leaves.
 
-use conditions::routing::RoutingFacts;
+use conditions::routing::{About, RoutingFacts};
 use protocol::facts::FactValues;
 use protocol::input::CustomerMessage;
 use protocol::record::{EntryKind, Event, OfferEnd, ParkReason, Preferred, QueuedWhy};
-use protocol::{AgentId, ContactId, ConversationId, Hash128, IdentityId, Language};
+use protocol::{
+    AgentId, ChannelKind, ContactId, ConversationId, Hash128, IdentityId, Language, SubjectToken,
+};
 
 use crate::apply::FORGOTTEN_PER_RECORD;
-use crate::contact::{Ended, Phase};
+use crate::contact::{Conversation, Ended, Phase};
 use crate::floor::ClassKey;
 use crate::memory::Seen;
 use crate::policy::Routing;
@@ -23,21 +25,32 @@ impl Turn<'_> {
         if !self.state.index.policy.has_account(message) {
             return self.emit(Event::Parked { reason: ParkReason::UnknownAccount });
         }
+        if message.by_colleague {
+            return self.colleague_wrote(message);
+        }
         if self.state.is_blocked(message.identity, self.at) {
             return self.held_back(message);
         }
         let Some(conversation) = self.conversation(message) else {
             return self.emit(Event::Parked { reason: ParkReason::FloorFull });
         };
+        if self.is_feedback(conversation, message) {
+            return;
+        }
         let Some(known) = self.state.conversation(conversation) else { return };
         let (open, ended, owner) = (known.open, known.ended, known.owner);
-        if let Some(contact) = open.or(ended).filter(|_| message.automatic) {
+        let is_heard = |id| {
+            self.state.conversation(id).is_some_and(|there| !self.state.is_blocked(there.identity, self.at))
+        };
+        let stands =
+            self.state.stands(conversation).filter(|(there, _)| message.automatic && is_heard(*there));
+        if let Some((conversation, contact)) = stands {
             // It wakes nobody, opens nothing again and stops no clock; it is there for who looks.
             return self.entry(conversation, contact, EntryKind::Automatic);
         }
         let is_returning = ended.is_some() || owner.is_some();
         let language = message.language.or(known.language);
-        if let Some(contact) = open {
+        if let Some(contact) = open.or_else(|| self.follow(conversation, message)) {
             self.message_to_open(conversation, contact);
             return self.callback(conversation, message);
         }
@@ -65,23 +78,29 @@ impl Turn<'_> {
 
     /// The customer's conversation; `None` if there is no room for a new one.
     fn conversation(&mut self, message: &CustomerMessage) -> Option<ConversationId> {
-        let thread = self.thread_of(message);
         let known = self.known_conversation(message);
         if known.is_some() {
             return known;
         }
+        let thread = self.thread_of(message);
+        self.new_conversation_of(message.identity, message.channel, &message.account, thread)
+    }
+
+    /// A conversation that nobody knew of; `None` if there is no room for one.
+    pub(crate) fn new_conversation_of(
+        &mut self,
+        identity: IdentityId,
+        channel: ChannelKind,
+        account: &SubjectToken,
+        thread: Option<Hash128>,
+    ) -> Option<ConversationId> {
         if !self.has_room() && self.state.idle.is_empty() {
             return None;
         }
         self.make_room();
         let conversation = self.new_conversation();
-        self.emit(Event::ConversationOpened {
-            conversation,
-            identity: message.identity,
-            channel: message.channel,
-            account: message.account.clone(),
-            thread,
-        });
+        let account = account.clone();
+        self.emit(Event::ConversationOpened { conversation, identity, channel, account, thread });
         Some(conversation)
     }
 
@@ -221,7 +240,16 @@ impl Turn<'_> {
             return FactValues::new();
         }
         let language = language.map(|language| language.to_string());
-        RoutingFacts::of_contact(self.state.config(), message, language.as_deref(), is_returning)
+        let scores = self.known_conversation(message).and_then(|id| self.state.conversation(id));
+        let about = About {
+            channel: message.channel,
+            account: &message.account,
+            category: message.category.as_ref(),
+            language: language.as_deref(),
+            is_returning,
+            scores: scores.map(Conversation::scores).unwrap_or_default(),
+        };
+        RoutingFacts::of_contact(self.state.config(), &about, &message.facts)
     }
 
     /// From here it waits, first for who is preferred.

@@ -163,19 +163,22 @@ impl Policy {
         self.facts.of_agent(agent, |place| self.asked.contains(&place)).into()
     }
 
+    pub(crate) fn account(&self, channel: ChannelKind, name: &SubjectToken) -> Option<&Account> {
+        self.accounts.get(&channel)?.get(name)
+    }
+
     pub(crate) fn has_account(&self, message: &CustomerMessage) -> bool {
-        self.accounts.get(&message.channel).is_some_and(|known| known.contains_key(&message.account))
+        self.account(message.channel, &message.account).is_some()
     }
 
     /// Whether all that comes by a message's account is only practised.
     pub(crate) fn practises(&self, message: &CustomerMessage) -> bool {
-        let account = self.accounts.get(&message.channel).and_then(|known| known.get(&message.account));
-        account.is_some_and(|account| account.practice)
+        self.account(message.channel, &message.account).is_some_and(|account| account.practice)
     }
 
     /// Where a message's contact goes; `None` if its account is not configured.
     pub(crate) fn route(&self, message: &CustomerMessage, facts: &FactValues) -> Option<Routing> {
-        let account = self.accounts.get(&message.channel)?.get(&message.account)?;
+        let account = self.account(message.channel, &message.account)?;
         let category = self.category(message);
         let route = self.route_of(facts);
         let queue = route.and_then(|one| one.queue.as_ref());

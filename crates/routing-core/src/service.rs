@@ -100,7 +100,8 @@ impl State {
     /// Somebody wrote: the customer's words ask for an answer, an agent's are one.
     pub(crate) fn promise_heard(&mut self, at: Millis, id: ContactId, entry: &EntryKind) {
         let is_customer = matches!(entry, EntryKind::FromCustomer);
-        let is_agent = matches!(entry, EntryKind::FromAgent { .. } | EntryKind::Told { .. });
+        let is_agent =
+            matches!(entry, EntryKind::FromAgent { .. } | EntryKind::FromColleague | EntryKind::Told { .. });
         let Some(mut targets) = self.stored.targets.get(&id).filter(|_| is_customer || is_agent).cloned()
         else {
             return;

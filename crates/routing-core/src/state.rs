@@ -8,8 +8,8 @@ use protocol::facts::FactValues;
 use protocol::limits::CONVERSATIONS_MAX;
 use protocol::remedy::Effort;
 use protocol::{
-    AgentId, ChannelKind, ContactId, ConversationId, GatewayId, Hash128, IdentityId, IncidentId, Millis,
-    OfferId, SubjectToken,
+    AgentId, ChannelKind, ContactId, ConversationId, GatewayId, Hash128, IdentityId, IncidentId, LinkId,
+    Millis, OfferId, SubjectToken,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -35,6 +35,8 @@ pub struct State {
     pub(crate) by_identity: BTreeMap<IdentityId, ConversationId>,
     /// Conversations that are a thread of their channel.
     pub(crate) by_thread: BTreeMap<Hash128, ConversationId>,
+    /// The open contacts of whose customers this was verified.
+    pub(crate) by_person: BTreeMap<Hash128, BTreeSet<ContactId>>,
     pub(crate) expiry: BTreeSet<(Millis, ContactId)>,
     /// Conversations without an open contact.
     pub(crate) idle: BTreeSet<(Millis, ConversationId)>,
@@ -70,6 +72,7 @@ impl Opening {
             callback: false,
             warned: false,
             people_only: self.people_only,
+            unheard: false,
         }
     }
 }
@@ -112,6 +115,12 @@ pub(crate) struct Stored {
     /// Contacts that are only practised, remembered ended ones included.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) practice: BTreeSet<ContactId>,
+    /// What was verified of the customers of open contacts. Beside the contacts, as company is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) person_keys: BTreeMap<ContactId, BTreeSet<Hash128>>,
+    /// Links of identities to what they are known by that a person took away.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) parted: BTreeSet<LinkId>,
     /// Customers whose messages lead to nothing for a while.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) blocks: BTreeMap<IdentityId, Block>,
@@ -295,6 +304,11 @@ impl State {
         self.index.floor.team(desk.profile).cloned()
     }
 
+    /// Whether an agent serves a queue.
+    pub(crate) fn serves(&self, agent: AgentId, queue: &SubjectToken) -> bool {
+        self.index.desks.get(&agent).is_some_and(|desk| self.index.floor.serves(desk.profile, queue))
+    }
+
     /// The contacts that an agent holds: offers, own ones, wrap-ups.
     pub fn held_by(&self, agent: AgentId) -> impl Iterator<Item = ContactId> + '_ {
         self.index.desks.get(&agent).into_iter().flat_map(|desk| desk.contacts.iter().copied())
@@ -387,6 +401,12 @@ impl From<Stored> for State {
                 None => by_identity.insert(one.identity, *id),
             };
         }
+        let mut by_person: BTreeMap<Hash128, BTreeSet<ContactId>> = BTreeMap::new();
+        for (id, keys) in &stored.person_keys {
+            for key in keys {
+                by_person.entry(*key).or_default().insert(*id);
+            }
+        }
         let expiry = stored.ended.iter().map(|(id, ended)| (ended.at, *id)).collect();
         let without_contact = stored.conversations.iter().filter(|(_, one)| one.open.is_none());
         let idle = without_contact.map(|(id, one)| (one.idle_since, *id)).collect();
@@ -395,6 +415,7 @@ impl From<Stored> for State {
             index: Index::default(),
             by_identity,
             by_thread,
+            by_person,
             expiry,
             idle,
             conversations_max: CONVERSATIONS_MAX,
@@ -436,6 +457,8 @@ impl Conversation {
             contacts: 0,
             at_risk_until: None,
             thread: None,
+            gone_on: None,
+            asked: None,
         }
     }
 }
@@ -458,6 +481,7 @@ impl Contact {
             callback: false,
             warned: false,
             people_only: ended.people_only,
+            unheard: false,
         }
     }
 }

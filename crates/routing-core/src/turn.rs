@@ -161,7 +161,9 @@ impl<'a> Turn<'a> {
                 self.loose_contacts.insert(id);
             }
             let holder_after = after.and_then(Contact::holder);
-            self.loose_agents.extend(holder.filter(|_| holder != holder_after));
+            // Of another channel it takes other room.
+            let frees = holder != holder_after || matches!(event, Event::ContactMoved { .. });
+            self.loose_agents.extend(holder.filter(|_| frees));
         }
         if let Some(id) = agent
             && was_there != self.is_there(id)
@@ -243,6 +245,7 @@ fn contact_of(event: &Event) -> Option<ContactId> {
     match event {
         Event::ContactOpened { contact, .. }
         | Event::ContactReopened { contact }
+        | Event::ContactMoved { contact, .. }
         | Event::Queued { contact, .. }
         | Event::PreferenceEnded { contact }
         | Event::DeclinesLapsed { contact }
@@ -306,6 +309,7 @@ fn agent_of(event: &Event) -> Option<AgentId> {
         | Event::ConversationForgotten { .. }
         | Event::ContactOpened { .. }
         | Event::ContactReopened { .. }
+        | Event::ContactMoved { .. }
         | Event::EntryAdded { .. }
         | Event::Queued { .. }
         | Event::PreferenceEnded { .. }

@@ -331,15 +331,14 @@ fn known(tx: &Connection, identity: IdentityId) -> Result<Option<KnownIdentity>,
     }))
 }
 
-/// The first words of a conversation: they are its own customer's.
-fn first_words(tx: &Connection, conversation: &str) -> Result<Option<Entry>, StoreError> {
+/// The first words of a conversation that are its own customer's: an agent may have written first.
+pub(crate) fn first_words(tx: &Connection, conversation: &str) -> Result<Option<Entry>, StoreError> {
     let mut select = tx.prepare_cached(
         "SELECT seq, at, contact, kind, message, body FROM entries
-         WHERE conversation = ?1 AND body IS NOT NULL ORDER BY seq LIMIT 1",
+         WHERE conversation = ?1 AND body IS NOT NULL AND kind ->> '$.is' = 'from_customer' ORDER BY seq LIMIT 1",
     )?;
     let mut rows = select.query([conversation])?;
-    let found = rows.next()?.map(entry).transpose()?;
-    Ok(found.filter(|entry| entry.kind == EntryKind::FromCustomer))
+    rows.next()?.map(entry).transpose()
 }
 
 /// The latest entries of all conversations of these identities, oldest first, and whether there are more before them.

@@ -9,7 +9,7 @@ use protocol::{AgentId, ContactId, ConversationId, Event, Millis, Record, Subjec
 use rusqlite::{Connection, params};
 
 use crate::store::{Model, StoreError, signed};
-use crate::{customer, hours};
+use crate::{customer, feedback, hours, regulars};
 
 /// Where a contact stands, as the word in its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,18 +103,21 @@ impl Model for Conversations {
     type Given = Record;
     const LOG: &'static str = CONTACTS;
     const NAME: &'static str = "views";
-    const VERSION: i64 = 4;
-    const TABLES: &'static [&'static str] = &[TABLES, customer::TABLES];
+    const VERSION: i64 = 5;
+    const TABLES: &'static [&'static str] = &[TABLES, customer::TABLES, feedback::TABLES, regulars::TABLES];
 
     fn fold(tx: &Connection, _seq: u64, record: &Record) -> Result<(), StoreError> {
+        let mut follows = feedback::Follows::default();
         for event in &record.events {
             hours::fold_event(tx, record.at, event)?;
             fold_event(tx, record.at, event)?;
+            feedback::fold_event(tx, record.at, event, &mut follows)?;
         }
         for (conversation, entry) in entries(record) {
             add_entry(tx, conversation, &entry)?;
         }
-        customer::fold(tx, record)
+        customer::fold(tx, record)?;
+        regulars::fold(tx, record)
     }
 }
 
@@ -144,6 +147,11 @@ fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(), StoreErr
         Event::WrapUpStarted { contact, agent, .. } => owned(tx, *contact, State::WrapUp, *agent),
         Event::Resolved { contact, agent } => owned(tx, *contact, State::Resolved, *agent),
         Event::Abandoned { contact } => stands(tx, *contact, State::Abandoned),
+        Event::ContactMoved { contact, conversation, channel, .. } => {
+            tx.prepare_cached("UPDATE contacts SET conversation = ?2, channel = ?3 WHERE contact = ?1")?
+                .execute(params![contact.to_string(), conversation.to_string(), channel.as_str()])?;
+            Ok(())
+        }
         Event::Gathered { contact, .. } => stands(tx, *contact, State::Gathered),
         Event::ContactMarked { contact, tags, fields, .. } => marked(tx, *contact, tags, fields),
         // Entries come with their words, below; the rest does not concern a conversation's past: the one that the router
@@ -313,6 +321,11 @@ fn add_entry(tx: &Connection, conversation: ConversationId, entry: &Entry) -> Re
         | EntryKind::CallbackAsked
         | EntryKind::SilenceWarned { .. }
         | EntryKind::IncidentTold { .. }
+        | EntryKind::FromColleague
+        | EntryKind::FeedbackAsked { .. }
+        | EntryKind::FeedbackGiven { .. }
+        | EntryKind::WentOn { .. }
+        | EntryKind::CameFrom { .. }
         | EntryKind::Reclaimed { .. } => {}
     }
     Ok(())

@@ -76,6 +76,7 @@ pub(crate) fn fold_event(tx: &Connection, at: Millis, event: &Event) -> Result<(
         | Event::ConversationForgotten { .. }
         | Event::ContactOpened { .. }
         | Event::ContactReopened { .. }
+        | Event::ContactMoved { .. }
         | Event::EntryAdded { .. }
         | Event::PreferenceEnded { .. }
         | Event::DeclinesLapsed { .. }

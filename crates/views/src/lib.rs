@@ -1,5 +1,5 @@
-//! Disposable read models in SQLite: what was said in a conversation, how its contacts ended, what was given, and where which
-//! words stand.
+//! Disposable read models in SQLite: what was said in a conversation, how its contacts ended, what customers answered when they
+//! were asked, what was given, and where which words stand.
 //!
 //! Files of their own, folded from CONTACTS and from REMEDIES. The sequence of the last record folded stands in the same database and
 //! moves in the same transaction as the rows, so a crash at any moment leaves a true past of the log. A file can be deleted at
@@ -10,6 +10,7 @@ mod answer;
 mod claim;
 mod contacts;
 mod customer;
+mod feedback;
 mod fold;
 mod follow;
 mod history;
@@ -17,6 +18,7 @@ mod holdings;
 mod hours;
 pub mod measure;
 mod rebuild;
+mod regulars;
 mod remedies;
 mod report;
 #[cfg(test)]
@@ -39,11 +41,13 @@ use crate::answer::{Asked, Readers};
 use crate::claim::Claim;
 use crate::contacts::Contacts;
 use crate::customer::Customer;
+use crate::feedback::Feedback;
 use crate::fold::Conversations;
 use crate::follow::{AsRead, Follower, Prepare, Shared};
 use crate::history::Past;
 use crate::holdings::{Holdings, Traces};
 use crate::hours::Hours;
+use crate::regulars::Regulars;
 use crate::remedies::Remedies;
 use crate::report::Report;
 use crate::search::{Forgetter, Found, Opener, Search};
@@ -75,7 +79,9 @@ pub async fn start(kit: &Kit, bus: Bus, sealer: Sealer) -> anyhow::Result<()> {
     serve::<Customer>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_customer()).await?;
     serve::<Holdings>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_holdings()).await?;
     serve::<Contacts>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_contacts()).await?;
+    serve::<Regulars>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_regulars()).await?;
     serve::<Hours>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_floor()).await?;
+    serve::<Feedback>(kit, &bus, folder.join(CONVERSATIONS), &subjects.views_feedback()).await?;
     let (store, next_seq) = opened::<Remedies>(&bus, folder.join(REMEDIES)).await?;
     follow(kit, &bus, &claim, (store, next_seq), AsRead).await?;
     serve::<Report>(kit, &bus, folder.join(REMEDIES), &subjects.views_empowerment()).await?;

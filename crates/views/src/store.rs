@@ -15,7 +15,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const PRIVATE: u32 = 0o600;
 const OTHERS: u32 = 0o077;
 /// Prepared statements kept per connection; there are fewer kinds than this.
-const STATEMENTS_CACHED_MAX: usize = 32;
+const STATEMENTS_CACHED_MAX: usize = 64;
 
 /// How far the rows of a database are; every one has it.
 const PROGRESS: &str = "

@@ -6,6 +6,7 @@ mod latest;
 mod messages;
 mod ranges;
 mod recount;
+mod talks;
 #[cfg(test)]
 mod tests;
 mod till;
@@ -13,4 +14,5 @@ mod till;
 pub use contacts::ContactCount;
 pub use messages::MessageCount;
 pub use recount::{Ledger, Recount};
+pub use talks::FeedbackCount;
 pub use till::{CentCount, GiftCount};

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a tool's answer")]
 
 mod facts_file;
+mod feedback_file;
 mod hours_file;
 mod order_file;
 pub(crate) mod routing_file;

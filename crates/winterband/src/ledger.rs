@@ -103,6 +103,8 @@ fn print(ledger: &Ledger) {
     println!("  resolved     {:>10}", c.resolved);
     println!("  abandoned    {:>10}", c.abandoned);
     println!("  parked       {:>10}", c.parked);
+    let f = &ledger.feedback;
+    println!("feedback       {:>10}   customers asked, {} questions answered", f.asked, f.answered);
     let g = &ledger.gifts;
     println!("gifts");
     println!("  granted      {:>10}", g.granted);

@@ -266,6 +266,32 @@ mod tests {
         assert_eq!(tyres.up_to[0].cents.values().next(), Some(&75_000));
     }
 
+    /// The demo policy with the card that stands in it as an example.
+    fn with_its_example() -> String {
+        let lines = DEMO.lines().skip_while(|line| *line != "#   [[card]]");
+        let card: Vec<&str> = lines.map_while(|line| line.strip_prefix('#')).collect();
+        format!("{DEMO}\n{}\n", card.join("\n"))
+    }
+
+    #[test]
+    fn the_card_for_who_was_unhappy_last_time_has_no_faults() {
+        let policy = read(FILE_NAME, &with_its_example()).unwrap_or_else(|faults| panic!("{faults:#?}"));
+        let card = policy.cards.last().unwrap();
+        assert_eq!((card.id.as_str(), card.examples.len()), ("unhappy_last_time", 1));
+        test(&policy).unwrap();
+    }
+
+    #[test]
+    fn a_misspelt_score_is_told_with_its_line_and_the_right_word() {
+        let text = with_its_example()
+            .replace("\n   when = [\"customer.satisfaction", "\nwhen = [\"customer.satisfation");
+        let faults = read(FILE_NAME, &text).unwrap_err();
+        let line = text.lines().position(|line| line.contains("satisfation")).unwrap() + 1;
+        let told =
+            faults.iter().find(|fault| fault.line == Some(line)).unwrap_or_else(|| panic!("{faults:?}"));
+        assert!(told.found.contains("customer.satisfaction"), "{told}");
+    }
+
     #[test]
     fn a_fault_of_meaning_has_its_line() {
         let text = DEMO.replace("customer.failures_90d >= 2\"", "customer.failures_90 >= 2\"");

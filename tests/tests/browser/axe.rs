@@ -97,7 +97,7 @@ async fn nothing_is_out_of_reach_on_any_page() {
     browser.press(&[ESCAPE]).await;
     browser.click(&id("tab-waiting")).await;
     finds_nothing(browser, &axe, "what waits").await;
-    for page in ["search", "policy", "figures", "floor"] {
+    for page in ["search", "regulars", "policy", "figures", "floor"] {
         browser.read(&format!("void (location.hash = {page:?})")).await;
         browser.sees(&id(&format!("{page}-page"))).await;
         finds_nothing(browser, &axe, page).await;

@@ -19,6 +19,7 @@ mod line;
 mod long;
 mod pages;
 mod parked;
+mod regulars;
 mod rights;
 mod scene;
 mod search;

@@ -61,6 +61,11 @@ async fn what_is_verified_joins_what_is_said_is_offered_and_a_wrong_merge_is_und
     let token = scene.token("anna").await;
     scene.verified("m-1", "cust-1", "first of the partner").await;
     let (_, first) = take(&mut anna).await;
+    // While it is open they would go on with her, in the same contact.
+    let disposition = "answered".parse().unwrap();
+    let resolve =
+        DeskCommand::Resolve { contact: first.contact, disposition, fields: [].into_iter().collect() };
+    assert_eq!(anna.command(resolve).await, Outcome::Done);
     scene.verified("m-2", "cust-2", "by another account of mine").await;
     let (_, second) = take(&mut anna).await;
     reply(&mut anna, second.contact, "We know you").await;

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, and looks only at what it waits for"
 )]
 
+mod arrival;
 mod botapi;
 mod canary;
 mod customer;
@@ -14,6 +15,7 @@ mod graph;
 mod mail;
 mod mailhost;
 mod messaging;
+mod onward;
 mod pages;
 mod partner;
 mod scene;

@@ -15,9 +15,9 @@ use crate::messaging::{
 use crate::scene::Scene;
 use crate::seat::{reply, take};
 
-struct Twilio {
-    api: Messaging,
-    signer: Signer,
+pub(crate) struct Twilio {
+    pub(crate) api: Messaging,
+    pub(crate) signer: Signer,
 }
 
 async fn scene(variables: &[(&str, &str)]) -> Scene<Twilio> {
@@ -43,7 +43,7 @@ fn form(fields: &[(&str, &str)]) -> Form {
 }
 
 /// A message of Ann's.
-fn words(id: u32, text: &str) -> Form {
+pub(crate) fn words(id: u32, text: &str) -> Form {
     let sid = format!("SM{id:032x}");
     form(&[
         ("MessageSid", &sid),
@@ -74,7 +74,7 @@ impl Scene<Twilio> {
         post(&self.url, &signature, form).await
     }
 
-    async fn comes(&mut self, form: &Form) {
+    pub(crate) async fn comes(&mut self, form: &Form) {
         assert_eq!(self.posts(form).await, (200, "<Response/>".to_owned()));
     }
 }

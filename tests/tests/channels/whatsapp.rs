@@ -2,7 +2,7 @@
 
 use protocol::content::Template;
 use protocol::delivery::{AccountState, DeliveryState};
-use protocol::desk::{DeskCommand, ReplyWith};
+use protocol::desk::{DeskCommand, ReplyWith, ToDesk};
 use protocol::streams::PARKED;
 use protocol::{MessageId, Outcome};
 use serde_json::{Value, json};
@@ -218,7 +218,7 @@ async fn a_number_and_the_id_that_came_with_it_are_one_customer() {
 async fn the_same_number_by_text_message_and_by_whatsapp_is_one_customer() {
     let mut scene = scene().await;
     scene.says(&[words("wamid.1", 0, "By WhatsApp")]).await;
-    take(&mut scene.anna).await;
+    let (_, first) = take(&mut scene.anna).await;
     let from = format!("+{ANN}");
     let fields = [
         ("MessageSid", "SM1"),
@@ -231,8 +231,19 @@ async fn the_same_number_by_text_message_and_by_whatsapp_is_one_customer() {
     let signature = Signer::start().signs(messaging::TOKEN, &format!("{PUBLIC}/in/sms/shop"), &form).await;
     let url = scene.url.replace("/in/whatsapp/", "/in/sms/");
     assert_eq!(post(&url, &signature, &form).await.0, 200);
-    let (card, second) = take(&mut scene.anna).await;
-    assert_eq!(card.channel.as_str(), "sms");
+    // The agent who has them goes on with them there.
+    let second = scene
+        .anna
+        .until("the contact by text message", |frame| match frame {
+            ToDesk::Contact(contact)
+                if contact.contact == first.contact && contact.conversation != first.conversation =>
+            {
+                Some((**contact).clone())
+            }
+            _ => None,
+        })
+        .await;
+    assert_eq!(second.channel.as_str(), "sms");
     let token = scene::token(&scene.product, "anna").await;
     let page =
         scene::customer(&scene.product, &token, second.conversation, |page| texts(page).len() == 2).await;

@@ -276,6 +276,8 @@ impl Audit {
             | Command::UnblockCustomer { .. } => (false, 0),
             // Nor says anybody who a customer is.
             Command::ChangeCustomer { .. } => (false, 0),
+            // Nor writes anybody first.
+            Command::Begin(_) => (false, 0),
             // Nor asks anybody for a word.
             Command::Consult { .. }
             | Command::AnswerConsult { .. }
@@ -362,6 +364,11 @@ fn entries_by(agent: AgentId, record: &Record) -> Vec<&EntryKind> {
         | EntryKind::SilenceWarned { .. }
         | EntryKind::IncidentTold { .. }
         | EntryKind::Closed { .. }
+        | EntryKind::FromColleague
+        | EntryKind::FeedbackAsked { .. }
+        | EntryKind::FeedbackGiven { .. }
+        | EntryKind::WentOn { .. }
+        | EntryKind::CameFrom { .. }
         | EntryKind::Reopened
         | EntryKind::CustomerLeft => false,
     })

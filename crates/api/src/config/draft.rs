@@ -7,6 +7,7 @@ use protocol::config::{
     Route, RoutingConfig, Skill, Tag,
 };
 use protocol::facts::FactValues;
+use protocol::feedback::Feedback;
 use protocol::hours::Hours;
 use protocol::input::SkillNeed;
 use protocol::{AgentId, ChannelKind, Language, SkillLevel, SubjectToken};
@@ -39,6 +40,7 @@ pub(crate) struct ConfigDraft {
     tags: Vec<Tag>,
     #[serde(default)]
     contact_fields: Vec<Field>,
+    feedback: Option<Feedback>,
 }
 
 /// As [`Agent`], with the id if it is known.
@@ -112,6 +114,7 @@ impl ConfigDraft {
             routes: self.routes,
             tags: self.tags,
             contact_fields: self.contact_fields,
+            feedback: self.feedback,
         }
     }
 }
@@ -160,6 +163,8 @@ mod tests {
         config.priorities = vec![PriorityClass { priority: 0, head_start_ms: 1, ageing_percent: 2 }];
         config.channels =
             vec![ChannelRule { channel: ChannelKind::Web, weight: 2, exclusive: true, interruptible: false }];
+        let feedback = json!({"questions": ["satisfaction", "recommend"], "queues": ["sales"], "poor": 2});
+        config.feedback = Some(serde_json::from_value(feedback).unwrap());
         let again: ConfigDraft = serde_json::from_value(serde_json::to_value(&config).unwrap()).unwrap();
         assert_eq!(again.complete(None), config);
     }

@@ -6,6 +6,7 @@ use protocol::api::{
     NewMessage, NewOwnIdentity, NewSession, NewSignal, PolicyApplied, RemedyOrderAnswer, RotateIntegration,
     RotateKey, SessionMade, Taken,
 };
+use protocol::arrival::Arrival;
 use protocol::audit::AuditPage;
 use protocol::integration::bot::{BotHeld, BotHold, CommandTaken, NewBotCommand};
 use protocol::integration::order::{OrderAnswered, OrdersPage};
@@ -25,7 +26,7 @@ use crate::config::{Applied, Present};
 use crate::contract::shape::{Document, Shape, of};
 use crate::feed::routes::WAIT_MAX_S;
 use crate::parked;
-use crate::{channels, consents, contacts, customers};
+use crate::{arrivals, channels, consents, contacts, customers};
 
 /// The documentation of one route.
 pub(super) struct Line {
@@ -134,6 +135,7 @@ pub(super) fn lines() -> Vec<Line> {
         feed(),
         webhooks(),
         empowerment(),
+        clienteling(),
         keys(),
         integrations(),
         customers(),
@@ -306,6 +308,26 @@ fn empowerment() -> Vec<Line> {
             (422, "bad_identity"),
             (507, "storage_full"),
         ]),
+    ]
+}
+
+fn clienteling() -> Vec<Line> {
+    vec![
+        post(
+            "/api/v1/arrivals",
+            "tellArrival",
+            "Tells what has come and whom it suits: agents have drafts for their regulars. The same `id` with the same content is the same arrival.",
+        )
+        .takes(of::<Arrival>())
+        .gives(202, of::<arrivals::Taken>())
+        .refuses(&[
+            (409, "arrival_differs, too_many_arrivals"),
+            (413, "too_large_to_keep"),
+            (422, "bad_arrival, unknown_queue"),
+            (507, "storage_full"),
+        ]),
+        delete("/api/v1/arrivals/{id}", "endArrival", "Calls an arrival off: its drafts are gone.")
+            .refuses(&[(404, "unknown_arrival")]),
     ]
 }
 

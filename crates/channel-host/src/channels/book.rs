@@ -1,5 +1,8 @@
 //! What the logs say about messages to be sent and the threads they belong to. A pure fold of CONTACTS and DELIVERIES.
 
+mod bounded;
+mod reach;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use channel_email::place_id;
@@ -11,6 +14,8 @@ use protocol::{
     AgentId, ChannelKind, ContactId, ConversationId, Hash128, IdentityId, InputBody, MessageId, Millis,
     SubjectToken,
 };
+
+use self::bounded::Bounded;
 
 /// Latest messages of a customer whose places in the log are known: what an answer is an answer to.
 const HEARD_KEPT_MAX: usize = 4;
@@ -87,6 +92,8 @@ pub(crate) struct Talk {
     pub(crate) thread: Option<Hash128>,
     /// The record of the first message, and of the latest ones: where they can be read again.
     pub(crate) heard: VecDeque<u64>,
+    /// The record in which an agent wrote first, where that tells the address.
+    pub(crate) begun: Option<u64>,
     /// When the customer wrote last.
     pub(crate) heard_at: Millis,
     /// Whether its contact is open.
@@ -158,9 +165,9 @@ impl Book {
                     );
                 }
                 InputBody::Message(message) => self.heard(log_seq, record, message),
+                InputBody::Command(command) => self.begun(log_seq, record, &command.command),
                 InputBody::Config(_)
                 | InputBody::Integration(_)
-                | InputBody::Command(_)
                 | InputBody::CustomerLeft { .. }
                 | InputBody::PersonWanted { .. }
                 | InputBody::AgentConnected { .. }
@@ -191,6 +198,9 @@ impl Book {
     }
 
     fn event(&mut self, event: &Event) {
+        if let Event::ContactMoved { from, conversation, .. } = event {
+            self.moved(*from, *conversation);
+        }
         if let Event::ConversationForgotten { conversation } = event
             && let Some(talk) = self.conversations.get_mut(conversation)
         {
@@ -205,6 +215,7 @@ impl Book {
                 identity: *identity,
                 thread: *thread,
                 heard: VecDeque::new(),
+                begun: None,
                 heard_at: Millis(0),
                 is_open: false,
                 pending: VecDeque::new(),
@@ -242,9 +253,13 @@ impl Book {
     }
 
     fn heard(&mut self, log_seq: u64, record: &Record, message: &CustomerMessage) {
-        let conversation = record.events.iter().find_map(|event| {
+        // It is ours: the customer neither said anything by it nor may they be answered longer.
+        if message.by_colleague {
+            return;
+        }
+        let added = record.events.iter().find_map(|event| {
             let Event::EntryAdded { conversation, entry, .. } = event else { return None };
-            matches!(entry, EntryKind::FromCustomer | EntryKind::Automatic).then_some(*conversation)
+            is_theirs(entry).then_some((*conversation, entry))
         });
         // Also of who is blocked, whose words nobody is shown; what came again is as old as it was first.
         let is_new =
@@ -252,10 +267,12 @@ impl Book {
         if let Some(may) = message.may_write.filter(|_| record.events.iter().any(is_new)) {
             later(&mut self.may_write, message.identity, record.at, may);
         }
-        let Some(talk) = conversation.and_then(|id| self.conversations.get_mut(&id)) else { return };
+        let Some((conversation, entry)) = added else { return };
+        let Some(talk) = self.conversations.get_mut(&conversation) else { return };
         if !message.automatic {
             self.suppressed.remove(&message.identity);
-            talk.is_open = true;
+            // What is answered to a question after a contact opens none.
+            talk.is_open |= *entry == EntryKind::FromCustomer;
             talk.heard_at = record.at;
         }
         if talk.heard.len() > HEARD_KEPT_MAX {
@@ -280,8 +297,8 @@ impl Book {
         if let Some(message) = entry.message {
             self.sent.insert(message, place);
         }
-        let is_ours = !matches!(entry.kind, EntryKind::FromCustomer | EntryKind::Automatic);
-        if !is_ours || !entry.kind.is_for_customer() || !(self.sends)(&talk.key, &entry.kind) {
+        let is_said = is_theirs(&entry.kind) || entry.kind == EntryKind::FromColleague;
+        if is_said || !entry.kind.is_for_customer() || !(self.sends)(&talk.key, &entry.kind) {
             return false;
         }
         if talk.key.channel == ChannelKind::Email
@@ -370,15 +387,24 @@ impl Book {
         self.owners.get(&thread).copied()
     }
 
+    /// A customer's conversations by an account.
+    pub(crate) fn of_customer(
+        &self,
+        key: &AccountKey,
+        identity: IdentityId,
+    ) -> impl Iterator<Item = (ConversationId, &Talk)> {
+        let all = self.by_identity.get(&identity).into_iter().flatten();
+        let all = all.filter_map(|id| Some((*id, self.conversations.get(id)?)));
+        all.filter(move |(_, talk)| talk.key == *key)
+    }
+
     /// The customer's open thread of an account that was used last, and the one that was, open or not.
     pub(crate) fn threads_of(
         &self,
         key: &AccountKey,
         identity: IdentityId,
     ) -> (Option<Hash128>, Option<Hash128>) {
-        let all = self.by_identity.get(&identity).into_iter().flatten();
-        let mut all: Vec<&Talk> =
-            all.filter_map(|id| self.conversations.get(id)).filter(|talk| talk.key == *key).collect();
+        let mut all: Vec<&Talk> = self.of_customer(key, identity).map(|(_, talk)| talk).collect();
         all.sort_by_key(|talk| std::cmp::Reverse(talk.heard_at));
         let open = all.iter().find(|talk| talk.is_open).and_then(|talk| talk.thread);
         (open, all.first().and_then(|talk| talk.thread))
@@ -483,37 +509,13 @@ impl Step {
     }
 }
 
+/// Whether the customer wrote it, or a machine of theirs.
+fn is_theirs(entry: &EntryKind) -> bool {
+    matches!(entry, EntryKind::FromCustomer | EntryKind::Automatic | EntryKind::FeedbackGiven { .. })
+}
+
 fn has(record: &Record, event: &Event) -> bool {
     record.events.contains(event)
-}
-
-/// A map that forgets what came first.
-#[derive(Debug)]
-struct Bounded<K, V> {
-    map: HashMap<K, V>,
-    order: VecDeque<K>,
-    most: usize,
-}
-
-impl<K: std::hash::Hash + Eq + Clone, V> Bounded<K, V> {
-    fn new(most: usize) -> Self {
-        Self { map: HashMap::new(), order: VecDeque::new(), most }
-    }
-
-    fn insert(&mut self, key: K, value: V) {
-        if self.map.insert(key.clone(), value).is_none() {
-            self.order.push_back(key);
-        }
-        while self.order.len() > self.most {
-            if let Some(oldest) = self.order.pop_front() {
-                self.map.remove(&oldest);
-            }
-        }
-    }
-
-    fn get(&self, key: &K) -> Option<&V> {
-        self.map.get(key)
-    }
 }
 
 #[cfg(test)]

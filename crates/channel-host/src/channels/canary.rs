@@ -189,6 +189,7 @@ pub(super) async fn came_back(
         language: None,
         thread: None,
         inbound: &inbound,
+        own_words: "",
         trace: None,
     };
     channels.intake.say(said).await.map(drop)

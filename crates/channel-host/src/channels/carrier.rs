@@ -1,5 +1,7 @@
 //! How messages go out, whatever the channel: an adapter and its transport behind one door.
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::Request;
@@ -16,6 +18,7 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use protocol::reach::{ReachRefusal, Takes};
 use protocol::{Hash128, MessageId, Millis};
 use service::spans::TraceContext;
 
@@ -36,6 +39,8 @@ const FETCH_AGAIN: Duration = Duration::from_millis(1500);
 const PART_AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 /// Longest that a provider may have a further part wait: what is longer is for a person to look at.
 const PART_WAITS_MAX: Duration = Duration::from_secs(60);
+/// Ids of further parts that are kept, by which their echoes are known.
+const PARTS_KEPT_MAX: usize = 1000;
 /// A line that is slower than this is one on which nobody waits, bytes a second.
 const SLOWEST_LINE: u64 = 50_000;
 
@@ -49,6 +54,16 @@ pub(crate) trait Carrier: Send + Sync {
 
     /// Most bytes of files that one message takes, where they go as bytes; `None`: they go as links.
     fn files_max(&self) -> Option<u64>;
+
+    /// The address of whom an agent writes to first, as messages of theirs would have it.
+    fn address(&self, _typed: &str) -> Result<String, ReachRefusal> {
+        Err(ReachRefusal::CannotBegin)
+    }
+
+    /// What somebody may be sent now who wrote last then, or never; `None`: nothing.
+    fn takes(&self, _last_at: Option<Millis>, _now: Millis) -> Option<Takes> {
+        Some(Takes::Words)
+    }
 
     /// Hands one entry over.
     fn send<'a>(&'a self, outbound: &'a Outbound<'a>, above: &'a Above<'a>) -> BoxFuture<'a, Verdict>;
@@ -113,6 +128,11 @@ pub(crate) trait Door: Send + Sync {
         None
     }
 
+    /// Whether it has sent that of late as a further part of an entry, of which nothing but the first is noted.
+    fn has_sent(&self, _provider_id: &str) -> bool {
+        false
+    }
+
     /// Fetches a file of a message.
     fn fetch<'a>(&'a self, file: &'a Remote) -> BoxFuture<'a, Fetched>;
 }
@@ -132,11 +152,12 @@ pub(crate) enum Fetched {
 pub(crate) struct Http<A> {
     adapter: A,
     client: Client,
+    parts: Mutex<VecDeque<String>>,
 }
 
 impl<A> Http<A> {
     pub(crate) fn new(adapter: A, client: Client) -> Self {
-        Self { adapter, client }
+        Self { adapter, client, parts: Mutex::default() }
     }
 }
 
@@ -157,7 +178,10 @@ where
     async fn follow(&self, part: HttpRequest, above: &Above<'_>) -> bool {
         for pause in PART_AGAIN {
             match self.hand_over(part.clone(), above).await {
-                Verdict::Accepted { .. } => return true,
+                Verdict::Accepted { provider_id } => {
+                    self.keep_part(provider_id);
+                    return true;
+                }
                 Verdict::Retry { after_ms, .. } => {
                     let asked = after_ms.map_or(pause, Duration::from_millis);
                     tokio::time::sleep(asked.min(PART_WAITS_MAX)).await;
@@ -165,7 +189,22 @@ where
                 Verdict::Failed { .. } | Verdict::Unknown { .. } => return false,
             }
         }
-        matches!(self.hand_over(part, above).await, Verdict::Accepted { .. })
+        match self.hand_over(part, above).await {
+            Verdict::Accepted { provider_id } => {
+                self.keep_part(provider_id);
+                true
+            }
+            Verdict::Retry { .. } | Verdict::Failed { .. } | Verdict::Unknown { .. } => false,
+        }
+    }
+
+    /// Keeps by what the echo of a part is known.
+    fn keep_part(&self, provider_id: Option<String>) {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.extend(provider_id);
+        while parts.len() > PARTS_KEPT_MAX {
+            parts.pop_front();
+        }
     }
 }
 
@@ -183,6 +222,14 @@ where
 
     fn files_max(&self) -> Option<u64> {
         A::FILES_MAX
+    }
+
+    fn address(&self, typed: &str) -> Result<String, ReachRefusal> {
+        self.adapter.address(typed)
+    }
+
+    fn takes(&self, last_at: Option<Millis>, now: Millis) -> Option<Takes> {
+        self.adapter.takes(last_at, now)
     }
 
     fn checks_provider(&self) -> bool {
@@ -259,6 +306,11 @@ where
 
     fn fetch_within(&self) -> Option<Duration> {
         A::FETCH_WITHIN
+    }
+
+    fn has_sent(&self, provider_id: &str) -> bool {
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.iter().any(|part| part == provider_id)
     }
 
     fn fetch<'a>(&'a self, file: &'a Remote) -> BoxFuture<'a, Fetched> {
@@ -389,5 +441,26 @@ impl Client {
             (false, true) => Exchanged::TooLarge(answer),
             (false, false) => Exchanged::Cut(answer),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use channel_webhook::{Secrets, Webhook};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_latest_further_parts_are_known_again() {
+        let secret = format!("whsec_{}", "A".repeat(32));
+        let adapter = Webhook::new("https://crm.example".to_owned(), Secrets::read(&secret).unwrap());
+        let http = Http::new(adapter, Client::new(ANSWER_WITHIN).unwrap());
+        assert!(!http.has_sent("m_0"));
+        http.keep_part(None);
+        for n in 0..=PARTS_KEPT_MAX {
+            http.keep_part(Some(format!("m_{n}")));
+        }
+        assert!(!http.has_sent("m_0"), "the oldest is let go");
+        assert!(http.has_sent("m_1") && http.has_sent(&format!("m_{PARTS_KEPT_MAX}")));
     }
 }

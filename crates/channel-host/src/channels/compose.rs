@@ -4,6 +4,7 @@ use bus::{FileError, UnsealError, file_pixels};
 use bytes::Bytes;
 use channel::{Attached, Content, Correspondent};
 use protocol::Millis;
+use protocol::command::Command;
 use protocol::content::{Attachment, Sealed};
 use protocol::input::InputBody;
 use protocol::record::{Cause, EntryKind, Record};
@@ -58,8 +59,8 @@ pub(super) async fn compose(
     Ok(Composed { content, to })
 }
 
-/// The customer's side: who they are by their first message, what they wrote last.
-async fn correspondent(channels: &Channels, talk: &Talk) -> Result<Correspondent, NotComposed> {
+/// The customer's side: who they are by their first message, or by where an agent wrote first; what they wrote last.
+pub(super) async fn correspondent(channels: &Channels, talk: &Talk) -> Result<Correspondent, NotComposed> {
     let mut to =
         Correspondent { thread: talk.thread, is_first: talk.heard.len() == 1, ..Correspondent::default() };
     for seq in &talk.heard {
@@ -73,11 +74,25 @@ async fn correspondent(channels: &Channels, talk: &Talk) -> Result<Correspondent
         }
         to.last = Some(content);
     }
+    if to.identity.is_empty()
+        && let Some(seq) = talk.begun
+        && let Some(sealed) = address_at(channels, seq).await?
+        && let Some(Content { identity: Some(identity), .. }) = open(channels, &sealed).await?
+    {
+        to.identity = identity;
+    }
     if to.identity.is_empty() { Err(NotComposed::Never("no_address")) } else { Ok(to) }
 }
 
-/// A message's words, and when it was written as far as its provider says so; `None` where nobody wrote: a sign, a notice.
-async fn message_at(channels: &Channels, seq: u64) -> Result<Option<(Sealed, Option<Millis>)>, NotComposed> {
+/// The address to which an agent wrote first.
+async fn address_at(channels: &Channels, seq: u64) -> Result<Option<Sealed>, NotComposed> {
+    let Some((InputBody::Command(command), _)) = input_at(channels, seq).await? else { return Ok(None) };
+    let Command::Begin(begin) = command.command else { return Ok(None) };
+    Ok(begin.address)
+}
+
+/// What led to a record, and when that was decided.
+async fn input_at(channels: &Channels, seq: u64) -> Result<Option<(InputBody, Millis)>, NotComposed> {
     let item = channels.intake.bus.read_one(CONTACTS, seq).await.map_err(|error| {
         tracing::warn!(%error, seq, "failed to read a message again; tries again");
         NotComposed::Away
@@ -86,9 +101,14 @@ async fn message_at(channels: &Channels, seq: u64) -> Result<Option<(Sealed, Opt
         return Ok(None);
     };
     let Cause::Input { input, .. } = record.cause else { return Ok(None) };
-    let InputBody::Message(message) = input.body else { return Ok(None) };
+    Ok(Some((input.body, record.at)))
+}
+
+/// A message's words, and when it was written as far as its provider says so; `None` where nobody wrote: a sign, a notice.
+async fn message_at(channels: &Channels, seq: u64) -> Result<Option<(Sealed, Option<Millis>)>, NotComposed> {
+    let Some((InputBody::Message(message), at)) = input_at(channels, seq).await? else { return Ok(None) };
     // A clock that is ahead makes nothing later than it came.
-    let at = message.sent_at.map_or(record.at, |sent| sent.min(record.at));
+    let at = message.sent_at.map_or(at, |sent| sent.min(at));
     Ok(Some((message.body, Some(at).filter(|_| !message.automatic))))
 }
 

@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::channels::book::{ADDRESS_UNKNOWN, AccountKey, Place, RECIPIENT_UNKNOWN};
 use crate::channels::canary::Tried;
 use crate::channels::carrier::Door;
-use crate::channels::{Channels, canary, fetch};
+use crate::channels::{Channels, canary, colleague, fetch};
 use crate::door::Seat;
 use crate::intake::{NotTaken, Said};
 use crate::limits::{PUBLISH_WITHIN, REQUEST_TURN_WITHIN, REQUEST_WITHIN};
@@ -36,7 +36,7 @@ const STATUS_WAITS: Duration = Duration::from_secs(5);
 /// them.
 pub(super) const STATUSES_WAIT_MAX: usize = 8;
 /// How often it looks meanwhile.
-const STATUS_LOOKS_EVERY: Duration = Duration::from_millis(100);
+pub(super) const STATUS_LOOKS_EVERY: Duration = Duration::from_millis(100);
 /// How old the news may be that a customer is gone.
 const LEFT_FRESH_MS: u64 = 20_000;
 /// When the same may be sent again.
@@ -50,8 +50,8 @@ const TOO_LARGE: &str = "body_too_large";
 
 /// What became of a request's items.
 #[derive(Debug, Default, Serialize)]
-struct Answer {
-    taken: u32,
+pub(super) struct Answer {
+    pub(super) taken: u32,
     parked: u32,
 }
 
@@ -228,7 +228,7 @@ fn note(span: &mut Span, status: StatusCode) {
     }
 }
 
-async fn take_items(
+pub(super) async fn take_items(
     channels: &Channels,
     key: &AccountKey,
     items: Vec<Result<Parsed<()>, Rejected>>,
@@ -243,7 +243,7 @@ async fn take_items(
         match item {
             Ok(Parsed::Message(inbound)) => {
                 has_room(channels)?;
-                message(channels, key, *inbound, door, trace).await.map_err(not_now)?;
+                message(channels, key, *inbound, door, trace, patience).await.map_err(not_now)?;
                 answer.taken += 1;
             }
             Ok(Parsed::Status(status)) => {
@@ -324,17 +324,24 @@ async fn message(
     mut inbound: Inbound,
     door: Option<&dyn Door>,
     trace: Option<&TraceContext>,
+    patience: Patience<'_>,
 ) -> Result<(), NotTaken> {
     let AccountKey { channel, account } = key;
     let who = inbound.identity.take().unwrap_or_default();
     let identity = channels.intake.hasher.identity(*channel, account.as_str(), &who);
+    if let Some(by) = inbound.by_colleague
+        && colleague::is_ours(channels, key, door, (identity, &inbound.provider_id, by), patience).await?
+    {
+        return Ok(());
+    }
     let thread = inbound.thread.as_ref().map(|thread| {
         // A thread is its customer's: nobody gets into another's by naming it.
         let id =
             channels.intake.hasher.provider_id(*channel, account, &format!("thread {identity} {thread}"));
         Box::new(MessageThread { id, aliases: Vec::new() })
     });
-    inbound.content.identity = Some(who);
+    // Where a customer is reached is theirs to say.
+    inbound.content.identity = inbound.by_colleague.is_none().then_some(who);
     if let Some(door) = door.filter(|_| !inbound.files.is_empty()) {
         let message = channels.intake.hasher.provider_id(*channel, account, &inbound.provider_id);
         fetch::attach(channels, door, identity, message, &mut inbound).await?;
@@ -347,6 +354,7 @@ async fn message(
         language: inbound.language,
         thread,
         inbound: &inbound,
+        own_words: &inbound.content.text,
         trace: trace.cloned(),
     };
     channels.intake.say(said).await.map(drop)
@@ -366,9 +374,9 @@ async fn left(channels: &Channels, key: &AccountKey, who: &str, provider_id: &st
 /// How long a status may wait for its message, and where.
 #[derive(Clone, Copy)]
 pub(super) struct Patience<'a> {
-    until: Deadline,
+    pub(super) until: Deadline,
     /// Who waits has one of these; `None`: nobody else is held up.
-    seats: Option<&'a Semaphore>,
+    pub(super) seats: Option<&'a Semaphore>,
 }
 
 impl Patience<'_> {

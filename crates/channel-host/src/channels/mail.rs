@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use channel::words::Asking;
 use channel_email::thread::Grouping;
 use channel_email::{Address, Email, Limits};
 use serde::Deserialize;
@@ -114,6 +115,12 @@ struct EmailTable {
     closing_text: String,
     #[serde(default)]
     blocked_text: String,
+    #[serde(default)]
+    ask_satisfaction: String,
+    #[serde(default)]
+    ask_effort: String,
+    #[serde(default)]
+    ask_recommend: String,
     #[serde(default = "send_bytes_max")]
     send_bytes_max: usize,
     #[serde(default = "poll_every", with = "duration")]
@@ -168,6 +175,11 @@ pub(super) fn account(
         if table.closing_text.is_empty() { CLOSING_TEXT.to_owned() } else { table.closing_text };
     let blocked_text =
         if table.blocked_text.is_empty() { BLOCKED_TEXT.to_owned() } else { table.blocked_text };
+    let asking = Asking {
+        satisfaction: table.ask_satisfaction,
+        effort: table.ask_effort,
+        recommend: table.ask_recommend,
+    };
     let email = Email {
         inbox: name.to_owned(),
         address,
@@ -176,6 +188,7 @@ pub(super) fn account(
         trusted_server: table.trusted_server,
         closing_text,
         blocked_text,
+        asking: asking.or_usual(),
         bytes_max: table.send_bytes_max,
         limits: Limits::default(),
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use channel::words::OwnWords;
+use channel::words::{Asking, OwnWords};
 use channel_meta::{
     AccessToken, Api, AppId, AppSecret, Instagram, Messenger, PageId, PageKind, Pages, PhoneNumberId,
     VerifyToken, WhatsappCloud,
@@ -63,9 +63,13 @@ const CLOSING_TEXT: &str = "We have not heard from you since our last answer. If
     close this conversation soon. If it is not, just write to us here.";
 
 /// What the house says by itself, as an account has it.
-fn own_words(closing: String, blocked: String) -> OwnWords {
+fn own_words(closing: String, blocked: String, asking: Asking) -> OwnWords {
     let or = |said: String, usual: &str| if said.is_empty() { usual.to_owned() } else { said };
-    OwnWords { closing: or(closing, CLOSING_TEXT), blocked: or(blocked, mail::BLOCKED_TEXT) }
+    OwnWords {
+        closing: or(closing, CLOSING_TEXT),
+        blocked: or(blocked, mail::BLOCKED_TEXT),
+        asking: asking.or_usual(),
+    }
 }
 
 /// The address of a provider's API, behind which the paths of calls are put.
@@ -104,6 +108,12 @@ struct TelegramTable {
     closing_text: String,
     #[serde(default)]
     blocked_text: String,
+    #[serde(default)]
+    ask_satisfaction: String,
+    #[serde(default)]
+    ask_effort: String,
+    #[serde(default)]
+    ask_recommend: String,
 }
 
 fn telegram_api() -> String {
@@ -114,7 +124,12 @@ fn telegram(reader: &Reader<'_>, table: toml::Value) -> anyhow::Result<Telegram>
     let table: TelegramTable = typed(table)?;
     let token = BotToken::read(reader.secret(&table.token)?.reveal())?;
     let secret = SecretToken::read(reader.secret(&table.secret)?.reveal())?;
-    let own = own_words(table.closing_text, table.blocked_text);
+    let asking = Asking {
+        satisfaction: table.ask_satisfaction,
+        effort: table.ask_effort,
+        recommend: table.ask_recommend,
+    };
+    let own = own_words(table.closing_text, table.blocked_text, asking);
     Ok(Telegram::new(api(&table.api)?, token, secret, own))
 }
 
@@ -140,6 +155,12 @@ struct TwilioTable {
     closing_text: String,
     #[serde(default)]
     blocked_text: String,
+    #[serde(default)]
+    ask_satisfaction: String,
+    #[serde(default)]
+    ask_effort: String,
+    #[serde(default)]
+    ask_recommend: String,
 }
 
 fn twilio_api() -> String {
@@ -160,6 +181,11 @@ fn twilio<K: Kind>(
         (Some(_), None) | (None, Some(_)) => anyhow::bail!("key and secret: an API key has both"),
     };
     let shared = read(&table.shared_key)?.map(|key| SharedKeys::read(key.reveal())).transpose()?;
+    let asking = Asking {
+        satisfaction: table.ask_satisfaction,
+        effort: table.ask_effort,
+        recommend: table.ask_recommend,
+    };
     let address = table.address.unwrap_or_else(|| format!("{}/in/{}/{name}", making.public_url, K::KIND));
     Ok(Twilio::new(TwilioAccount {
         sid: AccountSid::read(&table.sid)?,
@@ -167,7 +193,7 @@ fn twilio<K: Kind>(
         sender: Sender::read(&table.from)?,
         address: Address::read(&address)?,
         api: api(&table.api)?,
-        own: own_words(table.closing_text, table.blocked_text),
+        own: own_words(table.closing_text, table.blocked_text, asking),
     }))
 }
 
@@ -200,6 +226,12 @@ struct MetaTable {
     closing_text: String,
     #[serde(default)]
     blocked_text: String,
+    #[serde(default)]
+    ask_satisfaction: String,
+    #[serde(default)]
+    ask_effort: String,
+    #[serde(default)]
+    ask_recommend: String,
 }
 
 fn meta_api() -> String {
@@ -232,6 +264,11 @@ fn meta(reader: &Reader<'_>, table: MetaTable, key: &str) -> anyhow::Result<Meta
             None => {}
         }
     }
+    let asking = Asking {
+        satisfaction: table.ask_satisfaction,
+        effort: table.ask_effort,
+        recommend: table.ask_recommend,
+    };
     Ok(Meta {
         id: id.with_context(|| format!("{key} is missing"))?,
         app: table.app_id.as_deref().map(AppId::read).transpose()?,
@@ -239,7 +276,7 @@ fn meta(reader: &Reader<'_>, table: MetaTable, key: &str) -> anyhow::Result<Meta
         token: AccessToken::read(reader.secret(&table.token)?.reveal())?,
         secret: AppSecret::read(reader.secret(&table.secret)?.reveal())?,
         verify_token: VerifyToken::read(reader.secret(&table.verify_token)?.reveal())?,
-        own: own_words(table.closing_text, table.blocked_text),
+        own: own_words(table.closing_text, table.blocked_text, asking),
     })
 }
 
@@ -252,4 +289,40 @@ fn whatsapp_cloud(reader: &Reader<'_>, table: MetaTable) -> anyhow::Result<Whats
 fn pages<K: PageKind>(reader: &Reader<'_>, table: MetaTable, key: &str) -> anyhow::Result<Pages<K>> {
     let Meta { id, app, api, token, secret, verify_token, own } = meta(reader, table, key)?;
     Ok(Pages::new(api, PageId::read(&id)?, token, secret, verify_token, app, own))
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::feedback::Question;
+
+    use super::*;
+
+    const ASKS: &str = "ask_satisfaction = \"Happy? 1 to 5\"\nask_effort = \"Easy? 1 to 5\"\n";
+
+    fn table<T: serde::de::DeserializeOwned>(text: &str) -> anyhow::Result<T> {
+        typed(toml::from_str(&format!("{text}{ASKS}"))?)
+    }
+
+    #[test]
+    fn every_account_that_words_by_itself_says_what_is_asked() {
+        let secret = "{ env = \"X\" }";
+        let telegram: TelegramTable = table(&format!("token = {secret}\nsecret = {secret}\n")).unwrap();
+        let twilio: TwilioTable = table("sid = \"AC1\"\nfrom = \"+31201234567\"\n").unwrap();
+        let meta: MetaTable =
+            table(&format!("token = {secret}\nsecret = {secret}\nverify_token = {secret}\n")).unwrap();
+        for (satisfaction, effort, recommend) in [
+            (telegram.ask_satisfaction, telegram.ask_effort, telegram.ask_recommend),
+            (twilio.ask_satisfaction, twilio.ask_effort, twilio.ask_recommend),
+            (meta.ask_satisfaction, meta.ask_effort, meta.ask_recommend),
+        ] {
+            let own = own_words(String::new(), String::new(), Asking { satisfaction, effort, recommend });
+            assert_eq!(own.asking.words(Question::Satisfaction), "Happy? 1 to 5");
+            assert_eq!(own.asking.words(Question::Effort), "Easy? 1 to 5");
+            assert_eq!(own.asking.recommend, Asking::default().recommend, "the usual words");
+            assert_eq!((own.closing.as_str(), own.blocked.as_str()), (CLOSING_TEXT, mail::BLOCKED_TEXT));
+        }
+        // The other system words it, and is told what.
+        let url = "url = \"https://crm.example\"\nsecret = { env = \"X\" }\n";
+        assert!(table::<WebhookTable>(url).is_err());
+    }
 }

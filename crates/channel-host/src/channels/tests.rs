@@ -49,6 +49,9 @@ impl Carrier for Frail {
         Box::pin(async move {
             self.handed_over.fetch_add(1, Ordering::Relaxed);
             assert!(outbound.text != Some("broken"), "it breaks");
+            let to = outbound.to.unwrap();
+            assert_eq!(to.identity, "ann", "she is the only customer here");
+            assert!(to.last_at.is_none() || outbound.text != Some("the first word"), "she never wrote");
             if outbound.text == Some("hurried") {
                 return Verdict::Retry {
                     whose: channel::Whose::Conversation,
@@ -124,6 +127,8 @@ async fn channels(
     resendable: bool,
 ) -> Arc<Channels> {
     let bus = Bus::connect(&server.settings()).await.unwrap();
+    // Nobody lives here who reads less.
+    bus.floor().holds(protocol::formats::READS);
     let settings = Settings::load_with(None, Vec::<(String, String)>::new()).unwrap();
     let clock = Clock::system();
     let health = Health::new(clock.clone(), settings.health.stale_after);
@@ -159,7 +164,7 @@ async fn channels(
         accounts,
         unusable: Mutex::default(),
         renewed: Mutex::default(),
-        book: Mutex::new(Book::new(vec![ChannelKind::Webhook], sends)),
+        book: Mutex::new(Book::new(accounts::kinds(), sends)),
         standings: Standings::new(kit.metrics.clone(), [(key(), 0)], Millis(0)),
         files: Files::open(&bus, sealer.clone(), hasher.clone(), 1 << 20).await.unwrap(),
         machines: RateLimiter::new(Rate::new(LOOP_MAILS, LOOP_WITHIN), 10, kit.clock.clone()),
@@ -175,7 +180,7 @@ async fn channels(
 }
 
 impl World {
-    async fn writes(&self, record: &Record) {
+    pub(in crate::channels) async fn writes(&self, record: &Record) {
         let intake = &self.channels.intake;
         let bytes = serde_json::to_vec(record).unwrap();
         let id = Uuid::now_v7().to_string();
@@ -230,7 +235,7 @@ impl World {
     }
 
     /// Follows the logs and sends.
-    fn starts(&self) {
+    pub(in crate::channels) fn starts(&self) {
         follow::start(&self.channels);
         let health = self.channels.intake.kit.health.register("channels sending");
         self.channels.intake.kit.drain.spawn("sending", send::run(Arc::clone(&self.channels), health));
@@ -241,7 +246,7 @@ impl World {
         items.iter().map(|item| serde_json::from_slice(&item.payload).unwrap()).collect()
     }
 
-    async fn reaches(&self, seq: u64, state: DeliveryState) -> Delivery {
+    pub(in crate::channels) async fn reaches(&self, seq: u64, state: DeliveryState) -> Delivery {
         let found = async {
             loop {
                 let all = self.deliveries().await;

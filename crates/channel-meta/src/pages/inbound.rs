@@ -9,10 +9,9 @@ use channel::limits::{IDENTITY_BYTES_MAX, PROVIDER_ID_BYTES_MAX, TEXT_BYTES_MAX}
 use channel::{Content, Inbound, Millis, Parsed, Place, Rejected};
 use serde_json::Value;
 
-use super::event;
 use super::kind::PageKind;
 use super::said::{self, Heard, Said};
-use crate::PageId;
+use super::{Account, colleague, event};
 use crate::reading::{self, Read, beginning, echo, id_of, number, text, word};
 
 /// What stands in every item and does not say what it is.
@@ -32,20 +31,20 @@ pub(super) struct Written {
     pub(super) automatic: bool,
 }
 
-pub(super) fn parse<K: PageKind>(page: &PageId, body: &[u8]) -> Vec<Read> {
+pub(super) fn parse<K: PageKind>(account: &Account, body: &[u8]) -> Vec<Read> {
     match reading::entries(body, K::OBJECT) {
-        Ok(entries) => entries.iter().flat_map(|entry| of_entry(page, entry)).collect(),
+        Ok(entries) => entries.iter().flat_map(|entry| of_entry(account, entry)).collect(),
         Err(rejected) => vec![Err(rejected)],
     }
 }
 
-fn of_entry(page: &PageId, entry: &Value) -> Vec<Read> {
+fn of_entry(account: &Account, entry: &Value) -> Vec<Read> {
     let whose = text(entry, "id");
     if whose.is_empty() {
         return vec![Err(Rejected::park("malformed", "an entry has id"))];
     }
-    let is_ours = whose == page.as_str();
-    let here = |item: &Value| if is_ours { of_item(page, item) } else { vec![of_another_page(item)] };
+    let is_ours = whose == account.page.as_str();
+    let here = |item: &Value| if is_ours { of_item(account, item) } else { vec![of_another_page(item)] };
     let lists = [
         items(entry, "messaging", here),
         // Another app has the conversation: what is said in it is told us, and is not ours to answer.
@@ -84,15 +83,16 @@ fn mid_in(item: &Value) -> Option<String> {
     id_of(text(part, "mid"))
 }
 
-fn of_item(page: &PageId, item: &Value) -> Vec<Read> {
+fn of_item(account: &Account, item: &Value) -> Vec<Read> {
     let Some(kind) = kind(item) else {
         return vec![Err(Rejected::park("malformed", "an item says what it is: a message, a postback"))];
     };
     let part = item.get(kind).unwrap_or(&Value::Null);
     let named = || mid_in(item).unwrap_or_else(|| word(kind));
-    if item.pointer("/sender/id").and_then(Value::as_str) == Some(page.as_str()) {
+    if item.pointer("/sender/id").and_then(Value::as_str) == Some(account.page.as_str()) {
         // What was sent in the page's name: by us, or by a colleague in Meta's own inbox.
-        return vec![Ok(echo(named()))];
+        let wrote = (kind == "message").then(|| colleague::wrote(account, item, part)).flatten();
+        return vec![Ok(wrote.unwrap_or_else(|| echo(named())))];
     }
     match kind {
         "message" => vec![written(item, part)],

@@ -1,13 +1,13 @@
 //! What a customer is sent
 //! (https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages).
 
-use channel::{HttpRequest, Outbound, Unsendable, words};
+use channel::{EntryKind, HttpRequest, Outbound, Unsendable, words};
 use serde_json::{Map, Value, json};
 
 use super::Account;
-use super::files;
 use super::kind::PageKind;
 use super::window::{self, SentAs};
+use super::{colleague, files};
 
 /// Most digits of a customer's id, with room for what Meta may make longer: whether it is a good one is for Meta to say.
 const IDENTITY_BYTES_MAX: usize = 64;
@@ -21,7 +21,7 @@ pub(super) fn render<K: PageKind>(
     }
     let to = outbound.to.filter(|to| is_id(&to.identity)).ok_or(Unsendable { reason: "no_address" })?;
     let sent_as = window::sent_as(outbound).ok_or(Unsendable { reason: "window_closed" })?;
-    let ours = outbound.entry.message.filter(|_| K::HAS_METADATA).map(|message| message.to_string());
+    let ours = colleague::mark(outbound).filter(|_| K::HAS_METADATA);
     let all = messages::<K>(account, outbound)?;
     let mut requests =
         all.into_iter().map(|message| request::<K>(account, &to.identity, sent_as, ours.as_deref(), message));
@@ -33,8 +33,21 @@ pub(super) fn render<K: PageKind>(
 fn messages<K: PageKind>(account: &Account, outbound: &Outbound<'_>) -> Result<Vec<Value>, Unsendable> {
     let said = account.own.said(outbound);
     let by = words::by_machine(outbound);
-    let texts = K::pieces(&by, &said).into_iter().map(|piece| Ok(json!({"text": format!("{by}{piece}")})));
-    texts.chain(outbound.attached.iter().map(files::says::<K>)).collect()
+    let texts = K::pieces(&by, &said).into_iter().map(|piece| json!({"text": format!("{by}{piece}")}));
+    let mut texts: Vec<Value> = texts.collect();
+    if let (Some(buttons), Some(Value::Object(last))) = (buttons(&outbound.entry.kind), texts.last_mut()) {
+        last.insert("quick_replies".to_owned(), buttons);
+    }
+    texts.into_iter().map(Ok).chain(outbound.attached.iter().map(files::says::<K>)).collect()
+}
+
+/// A button for each number that answers a question, of which thirteen fit: what stands on it is what its customer says then, as words of
+/// theirs (https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/quick-replies).
+fn buttons(kind: &EntryKind) -> Option<Value> {
+    let EntryKind::FeedbackAsked { question } = kind else { return None };
+    let button =
+        |score: u8| json!({"content_type": "text", "title": score.to_string(), "payload": score.to_string()});
+    Some(words::answers(*question).map(button).collect())
 }
 
 fn request<K: PageKind>(

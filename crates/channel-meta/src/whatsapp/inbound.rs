@@ -1,9 +1,11 @@
 //! What a number is told: updates in batches, `entry[].changes[]`, and in each several items
 //! (https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages).
 
+use std::convert::Infallible;
+
 use channel::known::{Known, PersonKey, said_in};
 use channel::limits::{IDENTITY_BYTES_MAX, NAME_BYTES_MAX, PROVIDER_ID_BYTES_MAX, TEXT_BYTES_MAX};
-use channel::{Content, Inbound, Millis, Parsed, Place, Rejected};
+use channel::{ByColleague, Content, Inbound, Millis, Parsed, Place, Rejected};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -72,10 +74,9 @@ fn of_change(number: &PhoneNumberId, change: &Value) -> Vec<Read> {
             vec![Err(Rejected::park("malformed", "a change of messages has metadata.phone_number_id"))]
         }
         "messages" => of_messages(value),
-        "smb_message_echoes" | "message_echoes" => each(value, "message_echoes", |message| {
-            // A colleague wrote in WhatsApp's own app.
-            Ok(echo(id_of(text(message, "id")).unwrap_or_else(|| "colleague".to_owned())))
-        }),
+        "smb_message_echoes" => each(value, "message_echoes", |message| Ok(of_colleague(value, message))),
+        // Of whichever app sent it by the API.
+        "message_echoes" => each(value, "message_echoes", |message| Ok(echo(named(message)))),
         "user_preferences" => each(value, "user_preferences", |preference| preferred(value, preference)),
         // Of the account, its templates, calls: nothing that a customer says.
         other => vec![Ok(echo(word(other)))],
@@ -123,15 +124,8 @@ fn said(value: &Value, message: &Value) -> Read {
             "a message of a group, where nobody can be answered alone: take the number out of its groups";
         return Err(about(Rejected::park("group_chat", words)));
     }
-    let (heard, edits) = if head.kind == "edit" {
-        let original =
-            id_of(message.pointer("/edit/original_message_id").and_then(Value::as_str).unwrap_or_default());
-        let (Some(original), Some(later)) = (original, message.pointer("/edit/message")) else {
-            return Err(about(Rejected::park("malformed", "an edit has original_message_id and message")));
-        };
-        (said::heard(text(later, "type"), later), Some(original))
-    } else {
-        (said::heard(&head.kind, message), None)
+    let Some((heard, edits)) = heard(&head, message) else {
+        return Err(about(Rejected::park("malformed", "an edit has original_message_id and message")));
     };
     let heard = match heard {
         Heard::Said(heard) => heard,
@@ -150,6 +144,66 @@ fn said(value: &Value, message: &Value) -> Read {
         ))
     })?;
     Ok(Parsed::Message(Box::new(taken(head, sender, heard, edits))))
+}
+
+/// What it says, and the message of which it is a later wording; `None` where it does not say of which.
+fn heard(head: &Head, message: &Value) -> Option<(Heard, Option<String>)> {
+    if head.kind != "edit" {
+        return Some((said::heard(&head.kind, message), None));
+    }
+    let original = message.pointer("/edit/original_message_id").and_then(Value::as_str).and_then(id_of)?;
+    let later = message.pointer("/edit/message")?;
+    Some((said::heard(text(later, "type"), later), Some(original)))
+}
+
+fn named(message: &Value) -> String {
+    id_of(text(message, "id")).unwrap_or_else(|| "colleague".to_owned())
+}
+
+/// What a colleague wrote to a customer in WhatsApp's own app; what cannot be read is let go, since nobody waits for an answer to it
+/// (https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/smb_message_echoes).
+fn of_colleague(value: &Value, message: &Value) -> Parsed<Infallible> {
+    match colleague_wrote(value, message) {
+        Some(inbound) => Parsed::Message(Box::new(inbound)),
+        None => echo(named(message)),
+    }
+}
+
+fn colleague_wrote(value: &Value, message: &Value) -> Option<Inbound> {
+    let head: Head = typed(message, "a message has id and type").ok()?;
+    let provider_id = id_of(&head.id).filter(|_| head.group_id.is_none())?;
+    let identity = recipient(value, message)?;
+    let (Heard::Said(heard), edits) = heard(&head, message)? else { return None };
+    if heard.automatic {
+        return None;
+    }
+    let answered = head.context.and_then(|context| id_of(&context.id?));
+    let replies_to = heard.replies_to.or(answered);
+    let place = Place { id: Some(provider_id.clone()), edits, replies_to, album: None };
+    Some(Inbound {
+        provider_id,
+        identity: Some(identity),
+        by_colleague: Some(ByColleague::Told),
+        content: Content {
+            place: Some(Box::new(place)),
+            ..Content::words(beginning(&heard.text, TEXT_BYTES_MAX))
+        },
+        sent_at: head.timestamp.as_ref().and_then(moment),
+        files: heard.files,
+        ..Inbound::default()
+    })
+}
+
+/// To whom it went, as their own messages name them: there a number is digits alone. Our own number is no customer's.
+fn recipient(value: &Value, message: &Value) -> Option<String> {
+    let to = text(message, "to").trim_start_matches('+');
+    let is_number = !to.is_empty() && to.bytes().all(|byte| byte.is_ascii_digit());
+    let ours = value.pointer("/metadata/display_phone_number").and_then(Value::as_str).unwrap_or_default();
+    if is_number && ours.trim_start_matches('+') == to {
+        return None;
+    }
+    let to = if is_number { to } else { text(message, "to_user_id") };
+    (1..=IDENTITY_BYTES_MAX).contains(&to.len()).then(|| to.to_owned())
 }
 
 fn taken(head: Head, sender: Sender, heard: Said, edits: Option<String>) -> Inbound {

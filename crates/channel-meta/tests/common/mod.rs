@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use channel::words::OwnWords;
+use channel::words::{Asking, OwnWords};
 use channel_meta::{AccessToken, Api, AppSecret, PhoneNumberId, VerifyToken, WhatsappCloud};
 
 pub(crate) const BASE: &str = "https://graph.example/v23.0";
@@ -17,8 +17,11 @@ pub(crate) fn account() -> WhatsappCloud {
 
 /// The account of a number.
 pub(crate) fn account_of(number: &str) -> WhatsappCloud {
-    let own =
-        OwnWords { closing: "Are you still there?".to_owned(), blocked: "Not before {until}.".to_owned() };
+    let own = OwnWords {
+        closing: "Are you still there?".to_owned(),
+        blocked: "Not before {until}.".to_owned(),
+        asking: Asking::default(),
+    };
     WhatsappCloud::new(
         Api::read(BASE).unwrap(),
         PhoneNumberId::read(number).unwrap(),

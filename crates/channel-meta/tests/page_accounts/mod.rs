@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use channel::words::OwnWords;
+use channel::words::{Asking, OwnWords};
 use channel_meta::{
     AccessToken, Api, AppId, AppSecret, Instagram, Messenger, PageId, PageKind, Pages, VerifyToken,
 };
@@ -25,8 +25,11 @@ pub(crate) fn instagram() -> Pages<Instagram> {
 
 /// The account of an id, and of an app if it is told.
 pub(crate) fn of<K: PageKind>(id: &str, app: Option<&str>) -> Pages<K> {
-    let own =
-        OwnWords { closing: "Are you still there?".to_owned(), blocked: "Not before {until}.".to_owned() };
+    let own = OwnWords {
+        closing: "Are you still there?".to_owned(),
+        blocked: "Not before {until}.".to_owned(),
+        asking: Asking::default(),
+    };
     Pages::new(
         Api::read(BASE).unwrap(),
         PageId::read(id).unwrap(),

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use channel::Millis;
-use channel::words::OwnWords;
+use channel::words::{Asking, OwnWords};
 use channel_twilio::{
     Account, AccountSid, Address, ApiKey, AuthToken, Kind, Secrets, Sender, SharedKeys, Sms, Twilio, Whatsapp,
 };
@@ -36,8 +36,11 @@ pub(crate) fn account<K: Kind>(sender: &str, login: Login) -> Account<K> {
         Login::Keys => Secrets::new(None, key(), shared()),
         Login::All => Secrets::new(token(), key(), shared()),
     };
-    let own =
-        OwnWords { closing: "Are you still there?".to_owned(), blocked: "Not before {until}.".to_owned() };
+    let own = OwnWords {
+        closing: "Are you still there?".to_owned(),
+        blocked: "Not before {until}.".to_owned(),
+        asking: Asking::default(),
+    };
     Account {
         sid: AccountSid::read(SID).unwrap(),
         secrets: secrets.unwrap(),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use channel::{Adapter as _, Attachment, Content, EntryKind, HttpRequest, Millis};
+use channel::words::Asking;
+use channel::{Adapter as _, Attachment, Content, EntryKind, HttpRequest, Millis, Question};
 use channel_twilio::{
     BODY_UNITS_MAX, MMS_BYTES_MAX, Sms, Twilio, WHATSAPP_BYTES_MAX, WHATSAPP_IMAGE_BYTES_MAX, WINDOW_MS,
     Whatsapp,
@@ -124,6 +125,12 @@ fn what_the_house_says_by_itself_is_in_the_accounts_words() {
     let blocked = Said::of(EntryKind::Blocked { agent, until: Millis(1_780_000_000_000) });
     let request = blocked.sent(&whatsapp()).unwrap();
     assert_eq!(told(&request), [("Not before 2026-05-28T20:26:40Z.".to_owned(), vec![])]);
+    for question in Question::ALL {
+        let asked = || Said::of(EntryKind::FeedbackAsked { question });
+        let expected = [(Asking::default().words(question).to_owned(), vec![])];
+        assert_eq!(told(&asked().sent(&sms()).unwrap()), expected);
+        assert_eq!(told(&asked().sent(&whatsapp()).unwrap()), expected);
+    }
 }
 
 fn with<'a>(words: &str, files: &'a [Attachment]) -> Said<'a> {
@@ -211,6 +218,10 @@ fn whatsapp_takes_free_words_for_a_day_to_the_millisecond() {
     assert!(unknown.sent(&sms()).is_ok(), "text messages have no such window");
     let warned = Said { now: NOW.plus(WINDOW_MS), ..Said::of(EntryKind::SilenceWarned { closes_at: NOW }) };
     assert_eq!(warned.sent(&whatsapp()).unwrap_err().reason, "window_closed");
+    let question = Question::Recommend;
+    let asked = Said { now: NOW.plus(WINDOW_MS), ..Said::of(EntryKind::FeedbackAsked { question }) };
+    assert_eq!(asked.sent(&whatsapp()).unwrap_err().reason, "window_closed");
+    assert!(asked.sent(&sms()).is_ok());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 import type { Entry, FromServer, Named, Outlook, State, ToServer } from "./frames";
 import type { Keep } from "./keep";
-import { PENDING_AGE_MS_MAX, PENDING_MAX } from "./limits";
+import { ASKED_MS_MAX, PENDING_AGE_MS_MAX, PENDING_MAX } from "./limits";
 import { wellFormed } from "./text";
 
 /** A message that the server has not recorded yet. */
@@ -142,9 +142,18 @@ export class Conversation {
     for (let i = this.entries.length - 1; i >= 0; i--) {
       const entry = this.entries[i]!;
       if (entry.kind === "resolved") return entry;
-      if (entry.kind === "customer" || entry.kind === "reopened") return null;
+      // An answer to what was asked after it takes nothing back.
+      if ((entry.kind === "customer" && !entry.question) || entry.kind === "reopened") return null;
     }
     return null;
+  }
+
+  /** The question that a number answers: nobody has written since, and it was not long ago. */
+  asked(now: number): Entry | null {
+    if (this.pending.length) return null;
+    const said = this.entries.filter((entry) => ["asked", "customer", "agent", "reopened"].includes(entry.kind));
+    const last = said.at(-1);
+    return last?.kind === "asked" && now - last.at < ASKED_MS_MAX ? last : null;
   }
 
   /** Whether the thanks for this end are given; refused ones can be given again. */
@@ -268,8 +277,8 @@ export class Conversation {
     this.last = frame.seq;
     // What was missing has come.
     if (this.trouble?.code === "history_unavailable") this.trouble = null;
-    const { seq, at, kind, id, text, files, by, bot, opens_at, closes_at } = frame;
-    const more = { ...(id && { id }), ...(text != null && { text }), ...(files && { files: files.map((file) => ({ ...file, got: now })) }), ...(by && { by }), ...(bot && { bot }), ...(opens_at && { opens_at }), ...(closes_at && { closes_at }) };
+    const { seq, at, kind, id, text, files, by, bot, opens_at, closes_at, question } = frame;
+    const more = { ...(id && { id }), ...(text != null && { text }), ...(files && { files: files.map((file) => ({ ...file, got: now })) }), ...(by && { by }), ...(bot && { bot }), ...(opens_at && { opens_at }), ...(closes_at && { closes_at }), ...(question && { question }) };
     this.entries.push({ seq, at, kind, ...more });
     if (id) this.forget(id);
     if (kind === "joined" || kind === "agent") {

@@ -14,6 +14,8 @@ export type Kind =
   | "closing"
   | "blocked"
   | "incident"
+  | "asked"
+  | "moved"
   | "left"
   | "hidden";
 
@@ -50,6 +52,8 @@ export interface Entry {
   bot?: boolean;
   opens_at?: number;
   closes_at?: number;
+  /** What is asked, or was answered. */
+  question?: string;
 }
 
 /** Where the customer stands in line: 1 is next; times in ms, where they can be said. */
@@ -123,7 +127,7 @@ function fits(f: Record<string, unknown>): boolean {
     case "entry":
       return (
         count("seq") && count("at") && text("kind") && maybe("id", text) && maybe("text", text) && maybe("by", text) &&
-        maybe("opens_at", count) && maybe("closes_at", count) && maybe("files", files)
+        maybe("opens_at", count) && maybe("closes_at", count) && maybe("files", files) && maybe("question", text)
       );
     case "outlook":
       return count("position") && maybe("p50_ms", count) && maybe("p90_ms", count);

@@ -38,3 +38,5 @@ export const BACKOFF_MAX_MS = 30_000;
 
 /** What can be said of where to be called back. */
 export const CALLBACK_CHARS_MAX = 200;
+/** How long after a question a number is offered as its answer: later it might be taken for something that they want. */
+export const ASKED_MS_MAX = 24 * 3_600_000;

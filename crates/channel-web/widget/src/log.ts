@@ -1,5 +1,6 @@
 // The list of messages. It is changed, never rebuilt: a live region reads out what is new.
 
+import { buttons, wordsFor } from "./asked";
 import type { Conversation, Pending } from "./conversation";
 import { CLIP, el, icon, say } from "./dom";
 import type { Attached, Entry, Named } from "./frames";
@@ -10,6 +11,8 @@ import { explain, fill, type Words } from "./words";
 export interface Choices {
   edit(id: string): void;
   discard(id: string): void;
+  /** Answers what was asked. */
+  answer(score: number): void;
   /** Where a link of a file leads. */
   address(url: string): string;
   /** Gives a file a link that works again; says why there is none, or nothing. */
@@ -48,12 +51,14 @@ export class Log {
       wanted.push(["earlier", "", () => el("p", { class: "line" }, this.words.earlier)]);
     }
     let before = "";
+    const asked = conversation.asked(Date.now());
     for (const entry of conversation.entries) {
       if (entry.kind === "hidden") continue;
       const author = authorOf(entry);
       const same = author !== "" && author === before;
       // By the message's id where there is one, so that a pending message becomes the recorded one in its place.
-      wanted.push([entry.id ?? `#${entry.seq}`, `recorded ${same}`, () => this.entry(entry, same)]);
+      const open = entry === asked;
+      wanted.push([entry.id ?? `#${entry.seq}`, `recorded ${same} ${open}`, () => this.entry(entry, same, open)]);
       before = author;
     }
     for (const message of conversation.pending) {
@@ -101,7 +106,7 @@ export class Log {
     }
   }
 
-  private entry(entry: Entry, same: boolean): HTMLElement {
+  private entry(entry: Entry, same: boolean, open: boolean): HTMLElement {
     const { words } = this;
     const by = entry.by ?? words.someone;
     const marks = { "data-testid": "wb-entry", "data-kind": entry.kind, "data-seq": String(entry.seq) };
@@ -121,6 +126,13 @@ export class Log {
         node.append(el("div", { class: "by" }, words.news), this.text(entry.text), this.meta(entry.at, ""));
         return node;
       }
+      case "asked": {
+        const question = entry.question ?? "";
+        const said = wordsFor(words, question);
+        if (!said) return el("i", { hidden: "", ...marks });
+        const below = open ? buttons(words, question, this.choices.answer) : this.meta(entry.at, "");
+        return el("div", { class: css(false, same), ...marks }, this.text(said), below);
+      }
       case "resolved":
         return el("div", { class: "kind", ...marks }, `${capital(fill(words.ended, "by", by))}. ${words.goodbye}`);
       case "joined":
@@ -138,6 +150,7 @@ export class Log {
       case "transferred":
       case "reopened":
       case "callback":
+      case "moved":
       case "left":
         return el("p", { class: "line", ...marks }, words[entry.kind]);
       // An internal note, or what a later server knows: it counts in the sequence and shows nothing.
@@ -262,6 +275,7 @@ export function whyLost(words: Words, why: string): string {
 function authorOf(entry: Entry): string {
   if (entry.kind === "customer") return "own";
   if (entry.kind === "incident") return "news";
+  if (entry.kind === "asked") return "house";
   return entry.kind === "agent" ? `by ${entry.by}` : "";
 }
 

@@ -188,6 +188,15 @@ function mount(script: HTMLScriptElement): void {
       send();
       return true;
     },
+    answer: (score) => {
+      if (!conversation.canSay()) {
+        panel.tell(words.full);
+        return false;
+      }
+      conversation.say(messageId(Date.now(), crypto.getRandomValues(new Uint8Array(10))), String(score), Date.now());
+      send();
+      return true;
+    },
     take: (id, wanted) => {
       const files = conversation.pending.find((message) => message.id === id)?.files ?? [];
       // It stays as it is while its files have no room: none of them is dropped.

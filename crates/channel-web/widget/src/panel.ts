@@ -21,6 +21,8 @@ export interface Acts {
   /** Whether it was taken over. */
   callback(where: string): boolean;
   thank(text: string): void;
+  /** Answers what was asked, by a number; whether it was taken over. */
+  answer(score: number): boolean;
   /** Takes a refused message back; gives its words, or nothing if its files have no room. */
   take(id: string, wanted: boolean): string | null;
   attach(files: File[]): void;
@@ -71,6 +73,12 @@ export class Panel {
       discard: (id) => {
         acts.take(id, false);
         this.input.focus();
+      },
+      answer: (score) => {
+        if (!acts.answer(score)) return;
+        // The button that was pressed is gone.
+        this.input.focus();
+        this.log.toEnd();
       },
       address: acts.address,
       renew: acts.renew,

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { Conversation } from "../src/conversation";
 import type { Entry, FromServer } from "../src/frames";
 import { Keep, type Store } from "../src/keep";
-import { PENDING_AGE_MS_MAX, PENDING_MAX } from "../src/limits";
+import { ASKED_MS_MAX, PENDING_AGE_MS_MAX, PENDING_MAX } from "../src/limits";
 
 /** A browser's storage; `room` is how many keys it takes before it refuses. */
 export function storage(room = Infinity): Store {
@@ -405,6 +405,55 @@ describe("who waits", () => {
     chat.receive(entry(1, { kind: "closed", opens_at: NOW + 5 }), NOW);
     chat.receive(entry(2, { kind: "closing", closes_at: NOW + 9 }), NOW);
     expect(chat.entries.map((one) => one.opens_at ?? one.closes_at)).toEqual([NOW + 5, NOW + 9]);
+  });
+});
+
+describe("a question", () => {
+  /** A page whose customer was asked something after the end. */
+  const asked = () => {
+    const chat = page();
+    chat.receive(welcome(), NOW);
+    chat.receive(entry(1, { kind: "customer" }), NOW);
+    chat.receive(entry(2, { kind: "resolved" }), NOW);
+    chat.receive(entry(3, { kind: "asked", question: "satisfaction" }), NOW);
+    chat.receive({ t: "state", state: "resolved" }, NOW);
+    return chat;
+  };
+  const seq = (chat: Conversation, now = NOW) => chat.asked(now)?.seq;
+
+  it("is open until a number is said, and then the next one is", () => {
+    const chat = asked();
+    expect(chat.asked(NOW)).toMatchObject({ seq: 3, question: "satisfaction" });
+    chat.say("msg_5", "5", NOW);
+    expect(chat.asked(NOW)).toBeNull();
+    expect(chat.toSend(NOW)).toEqual([{ t: "say", id: "msg_5", text: "5" }]);
+    chat.receive({ t: "taken", id: "msg_5" }, NOW);
+    expect(chat.asked(NOW)).toBeNull();
+    chat.receive(entry(4, { kind: "customer", id: "msg_5", text: "5", question: "satisfaction" }), NOW);
+    expect(chat.asked(NOW)).toBeNull();
+    chat.receive(entry(5, { kind: "asked", question: "effort" }), NOW);
+    expect(seq(chat)).toBe(5);
+  });
+
+  it("is not open once somebody talks of something else, or after a day", () => {
+    for (const kind of ["customer", "agent", "reopened"] as const) {
+      const chat = asked();
+      chat.receive(entry(4, { kind }), NOW);
+      expect(seq(chat), kind).toBeUndefined();
+    }
+    const chat = asked();
+    chat.receive({ t: "entry", seq: 4, at: NOW, kind: "hidden" }, NOW);
+    expect(seq(chat, NOW + ASKED_MS_MAX + 2)).toBe(3);
+    expect(seq(chat, NOW + ASKED_MS_MAX + 3)).toBeUndefined();
+  });
+
+  it("and its answer leave the thanks for the end as they were", () => {
+    const chat = asked();
+    expect(chat.end()?.seq).toBe(2);
+    chat.receive(entry(4, { kind: "customer", text: "5", question: "satisfaction" }), NOW);
+    expect(chat.end()?.seq).toBe(2);
+    chat.receive(entry(5, { kind: "customer", text: "5 parcels are missing" }), NOW);
+    expect(chat.end()).toBeNull();
   });
 });
 

@@ -13,6 +13,7 @@ describe("frames", () => {
       { t: "refused", id: "msg_a", code: "full", words: "later", retry_after_ms: 5 },
       { t: "entry", seq: 1, at: 2, kind: "agent", text: "hi", by: "Anna" },
       { t: "entry", seq: 1, at: 2, kind: "agent", files: [{ object: "0a", name: "a", type: "image/png", bytes: 7, url: "files/x" }] },
+      { t: "entry", seq: 1, at: 2, kind: "asked", question: "effort" },
       { t: "state", state: "resolved" },
       { t: "typing" },
       { t: "error", code: "x", words: "y" },
@@ -26,7 +27,7 @@ describe("frames", () => {
     for (const data of [
       "", "{", "null", "[]", "7", '{"t":"later"}', '{"t":"entry","seq":-1,"at":1,"kind":"agent"}',
       '{"t":"entry","seq":1.5,"at":1,"kind":"agent"}', '{"t":"welcome","token":1,"conversation":null,"state":"none"}',
-      '{"t":"entry","seq":1,"at":1,"kind":"agent","files":{}}', '{"t":"entry","seq":1,"at":1,"kind":"agent","files":[{"name":"a"}]}',
+      '{"t":"entry","seq":1,"at":1,"kind":"asked","question":5}', '{"t":"entry","seq":1,"at":1,"kind":"agent","files":{}}', '{"t":"entry","seq":1,"at":1,"kind":"agent","files":[{"name":"a"}]}',
       '{"t":"welcome","token":"x","conversation":null,"state":"lost"}', new ArrayBuffer(2),
     ]) {
       expect(read(data)).toBeNull();

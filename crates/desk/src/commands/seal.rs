@@ -7,7 +7,7 @@ use protocol::customer::{CustomerAnswer, CustomerQuestion, CustomerWish};
 use protocol::desk::{DeskCommand, DeskGift, ReplyWith};
 use protocol::privacy;
 use protocol::remedy::{Gift, RemedyCommand};
-use protocol::{ContactId, MessageId, Millis, Refusal, RemedyId};
+use protocol::{ContactId, IdentityId, MessageId, Millis, Refusal, RemedyId};
 
 use super::{Lane, NotTaken};
 use crate::answer::AnsweredBy;
@@ -25,6 +25,7 @@ impl Lane {
             DeskCommand::Reply { contact, message, text, with } => {
                 self.reply(contact, message, content_of(text, with)).await?
             }
+            DeskCommand::Begin(begin) => self.begin(*begin).await?,
             asked @ (DeskCommand::Note { .. }
             | DeskCommand::WarnCustomer { .. }
             | DeskCommand::Whisper { .. }) => self.words(by, asked).await?,
@@ -203,9 +204,29 @@ impl Lane {
         let refused = |refusal| NotTaken::Refused(by.refusing(refusal));
         let identity = self.gateway.hub.identity_of(contact);
         let identity = identity.ok_or_else(|| refused(Refusal::UnknownContact))?;
+        self.seal_for(by, identity, content).await
+    }
+
+    /// Words for somebody, without what nobody should have.
+    pub(super) async fn seal_for(
+        &self,
+        by: AnsweredBy,
+        identity: IdentityId,
+        content: &Content,
+    ) -> Result<Sealed, NotTaken> {
         let mut content = content.clone();
         self.gateway.mask(&mut content);
-        let content = serde_json::to_vec(&content);
+        self.seal_as_it_is(by, identity, &content).await
+    }
+
+    pub(super) async fn seal_as_it_is(
+        &self,
+        by: AnsweredBy,
+        identity: IdentityId,
+        content: &Content,
+    ) -> Result<Sealed, NotTaken> {
+        let refused = |refusal| NotTaken::Refused(by.refusing(refusal));
+        let content = serde_json::to_vec(content);
         let content = content.map_err(|error| NotTaken::Broken(error.to_string()))?;
         self.gateway.sealer.seal(identity, &content).await.map_err(|error| match error {
             SealError::Unavailable(error) => NotTaken::Away(error.to_string()),
@@ -220,7 +241,7 @@ fn for_worker(ask: RemedyCommand) -> Command {
 }
 
 /// An answer with what goes with it.
-fn content_of(text: String, with: Option<Box<ReplyWith>>) -> Content {
+pub(super) fn content_of(text: String, with: Option<Box<ReplyWith>>) -> Content {
     let ReplyWith { attachments, cc, forward_to, subject, template } =
         with.map(|with| *with).unwrap_or_default();
     let is_mail = !cc.is_empty() || !forward_to.is_empty() || subject.is_some();

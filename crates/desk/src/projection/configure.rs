@@ -25,7 +25,7 @@ impl Projection {
     pub(super) fn configure(&mut self, step: &mut Step, cause: &Cause) {
         let Cause::Input { input, .. } = cause else { return };
         let InputBody::Config(config) = &input.body else { return };
-        let RoutingConfig { queues, agents, dispositions, categories, .. } = config.config.as_ref();
+        let RoutingConfig { queues, agents, dispositions, categories, accounts, .. } = config.config.as_ref();
         self.is_configured = true;
         self.closed = closed(&config.config, step.at());
         self.queues = queues
@@ -43,6 +43,8 @@ impl Projection {
                 )
             })
             .collect();
+        let titled = accounts.iter().map(|one| (one.channel, one.name.clone(), one.title.as_str().into()));
+        self.accounts = titled.collect();
         let choice = |each: &Disposition| Choice {
             name: each.name.clone(),
             title: each.title.clone(),

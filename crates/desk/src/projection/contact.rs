@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use protocol::command::Command;
 use protocol::config::Authority;
+use protocol::content::Sealed;
 use protocol::record::{AsideWhy, CompanyRole, EntryKind, QueuedWhy, Receipt, ServiceMeasure};
 use protocol::remedy::Effort;
 use protocol::thread::Entry;
 use protocol::{
-    AgentId, Cause, ChannelKind, ConversationId, IdentityId, IncidentId, Millis, OfferId, SubjectToken,
+    AgentId, Cause, ChannelKind, ConversationId, IdentityId, IncidentId, InputBody, Millis, OfferId,
+    SubjectToken,
 };
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,9 @@ pub(crate) const ENTRIES_PER_CONTACT_MAX: usize = 200;
 
 /// Most agents of one contact remembered as having had it, the latest ones.
 pub(crate) const HAD_BY_MAX: usize = 16;
+
+/// Most conversations of one contact remembered as left, the latest ones.
+const CAME_FROM_MAX: usize = 8;
 
 /// Where a contact stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +82,12 @@ pub(crate) struct Contact {
     pub(super) practice: bool,
     /// Who was mentioned in it.
     pub(super) mentioned: BTreeSet<AgentId>,
+    /// Where its customer said their name in a conversation that it left.
+    pub(super) named_in: Option<Arc<Entry>>,
+    /// The conversations that it left, the latest ones.
+    pub(super) came_from: Vec<ConversationId>,
+    /// Where an agent reached its customer first, sealed.
+    pub(super) address: Option<Sealed>,
     identity: Option<IdentityId>,
 }
 
@@ -116,17 +128,40 @@ impl Contact {
             marks: Marks::default(),
             practice: false,
             mentioned: BTreeSet::new(),
+            named_in: None,
+            came_from: Vec::new(),
+            address: address_in(cause),
             identity: InputOf::read(cause).identity,
         }
     }
 
+    /// It goes on in another conversation, under whose customer's key its words are sealed from here on: whose that is, the next words
+    /// say, which stand in the same record.
+    pub(super) fn go_on(&mut self, to: ConversationId, channel: ChannelKind, cause: &Cause) {
+        self.came_from.retain(|other| *other != self.conversation);
+        self.came_from.push(self.conversation);
+        if self.came_from.len() > CAME_FROM_MAX {
+            self.came_from.remove(0);
+        }
+        (self.conversation, self.channel) = (to, channel);
+        (self.identity, self.address) = (None, address_in(cause));
+        let is_customers = |entry: &&Arc<Entry>| entry.kind == EntryKind::FromCustomer;
+        let named_in = self.entries.iter().rev().find(is_customers).cloned();
+        self.named_in = named_in.or(self.named_in.take());
+        self.entries.clear();
+        self.automatic.clear();
+    }
+
     pub(super) fn add(&mut self, entry: Arc<Entry>) {
         if self.identity.is_none() {
-            let parts = entry.body.as_ref().and_then(protocol::content::Sealed::parts);
+            let parts = entry.body.as_ref().and_then(Sealed::parts);
             self.identity = parts.map(|(identity, _, _)| identity);
         }
         // An answer keeps what it can keep; a promise that was not kept stays told until the end.
-        if matches!(entry.kind, EntryKind::FromAgent { .. } | EntryKind::Told { .. }) {
+        if matches!(
+            entry.kind,
+            EntryKind::FromAgent { .. } | EntryKind::FromColleague | EntryKind::Told { .. }
+        ) {
             self.late.retain(|measure, late| *measure == ServiceMeasure::Resolution || late.is_missed);
         }
         self.callback |= entry.kind == EntryKind::CallbackAsked;
@@ -230,4 +265,12 @@ impl Contact {
             )
         })
     }
+}
+
+/// The address to which an agent wrote first.
+fn address_in(cause: &Cause) -> Option<Sealed> {
+    let Cause::Input { input, .. } = cause else { return None };
+    let InputBody::Command(command) = &input.body else { return None };
+    let Command::Begin(begin) = &command.command else { return None };
+    begin.address.clone()
 }

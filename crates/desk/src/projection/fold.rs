@@ -83,6 +83,7 @@ impl Projection {
                 known.contacts = known.contacts.saturating_add(1);
             }
             Event::ContactReopened { contact } => self.reopen(*contact, record),
+            Event::ContactMoved { .. } => self.moved(step, event, &record.cause),
             Event::Queued { contact, queue, since, why, preferred, .. } => {
                 self.queued(step, *contact, queue, *since, *why);
                 self.change(*contact, |contact| contact.preferred = preferred.map(|one| one.agent));
@@ -299,6 +300,7 @@ impl Projection {
             let known = self.conversations.entry(conversation).or_default();
             known.warnings = known.warnings.saturating_add(1);
         }
+        self.learn_score(conversation, &entry.kind);
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         contact.add(Arc::clone(entry));
         for agent in contact.readers() {
@@ -380,6 +382,21 @@ impl Projection {
     fn admit(&mut self, id: ContactId, contact: Contact) {
         self.by_conversation.insert(contact.conversation, id);
         self.contacts.insert(id, contact);
+    }
+
+    /// Who shows it is given the other conversation, which is read from here on; the one before it is the customer's history.
+    fn moved(&mut self, step: &mut Step, event: &Event, cause: &Cause) {
+        let Event::ContactMoved { contact: id, from, conversation: to, channel } = event else { return };
+        let (id, from, to) = (*id, *from, *to);
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.go_on(to, *channel, cause);
+        let readers: Vec<AgentId> = contact.readers().collect();
+        self.joined_from(from, to);
+        step.taken.extend(readers.into_iter().map(|agent| (agent, id)));
+        if self.by_conversation.get(&from) == Some(&id) {
+            self.by_conversation.remove(&from);
+        }
+        self.by_conversation.insert(to, id);
     }
 
     fn reopen(&mut self, id: ContactId, record: &Record) {

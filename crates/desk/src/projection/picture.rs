@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use protocol::command::Presence;
 use protocol::config::{Authority, Field, Tag};
+use protocol::content::Sealed;
 use protocol::desk::{Choice, DeskCompanion, DeskMention, Floor, FloorQueue};
 use protocol::record::{AsideWhy, CompanyRole, EntryKind, Receipt};
 use protocol::remedy::Effort;
@@ -63,6 +64,8 @@ pub(crate) struct ContactPicture {
     pub(crate) wrap_up_until: Option<Millis>,
     /// Where the customer may have said their name, oldest first.
     pub(crate) from_customer: Vec<Arc<Entry>>,
+    /// Where an agent reached them first, sealed.
+    pub(crate) address: Option<Sealed>,
     /// What the desk does not have yet.
     pub(crate) entries: Vec<EntryPicture>,
     /// How the agent is with it who is shown it; `None`: they own it.
@@ -197,7 +200,8 @@ impl Projection {
             effort: self.effort_of(contact),
             aside,
             wrap_up_until,
-            from_customer: from_customer(contact),
+            from_customer: contact.named_in.iter().cloned().chain(from_customer(contact)).collect(),
+            address: contact.address.clone(),
             entries,
             role: contact.role_of(agent),
             owner: self.owner_shown(agent, contact),
@@ -344,6 +348,11 @@ fn agent_in(kind: &EntryKind) -> Option<AgentId> {
         | EntryKind::SilenceWarned { .. }
         | EntryKind::IncidentTold { .. }
         | EntryKind::Closed { .. }
+        | EntryKind::FromColleague
+        | EntryKind::FeedbackAsked { .. }
+        | EntryKind::FeedbackGiven { .. }
+        | EntryKind::WentOn { .. }
+        | EntryKind::CameFrom { .. }
         | EntryKind::Reopened
         | EntryKind::CustomerLeft => None,
     }

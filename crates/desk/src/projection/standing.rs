@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use protocol::config::{Authority, Role};
+use protocol::feedback::{Question, Scores};
+use protocol::record::EntryKind;
 use protocol::remedy::{ContactContext, Effort};
 use protocol::{AgentId, Cause, ContactId, ConversationId, InputBody, Language, SubjectToken};
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,8 @@ pub(super) struct Known {
     language: Option<Language>,
     /// How often its customer was warned.
     pub(super) warnings: u32,
+    /// What its customer answered last.
+    scores: Scores,
 }
 
 impl Projection {
@@ -43,6 +47,25 @@ impl Projection {
         let InputBody::Message(message) = &input.body else { return };
         if message.language.is_some() {
             self.conversations.entry(conversation).or_default().language = message.language;
+        }
+    }
+
+    pub(super) fn learn_score(&mut self, conversation: ConversationId, entry: &EntryKind) {
+        if let EntryKind::FeedbackGiven { question, score } = entry {
+            self.conversations.entry(conversation).or_default().scores.note(*question, *score);
+        }
+    }
+
+    /// A contact goes on in another conversation: it is one of that too, whose customer speaks as before.
+    pub(super) fn joined_from(&mut self, from: ConversationId, to: ConversationId) {
+        let before = self.conversations.get(&from).copied().unwrap_or_default();
+        let known = self.conversations.entry(to).or_default();
+        known.contacts = known.contacts.saturating_add(1);
+        known.language = known.language.or(before.language);
+        for question in Question::ALL {
+            if let (None, Some(score)) = (known.scores.of(question), before.scores.of(question)) {
+                known.scores.note(question, score);
+            }
         }
     }
 
@@ -113,6 +136,7 @@ impl Projection {
             language: known.language,
             effort: self.effort_of(contact),
             practice: contact.practice,
+            scores: known.scores,
         })
     }
 

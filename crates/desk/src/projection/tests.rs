@@ -1,5 +1,6 @@
 //! The projection against small logs written by hand.
 
+mod moving;
 mod standing;
 
 use std::collections::BTreeMap;

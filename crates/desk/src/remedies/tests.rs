@@ -57,6 +57,7 @@ fn context(contact: ContactId) -> ContactContext {
         language: None,
         effort: Effort::default(),
         practice: false,
+        scores: protocol::feedback::Scores::default(),
     }
 }
 

@@ -21,6 +21,8 @@ mod pages;
 mod past;
 mod presence;
 mod provider;
+mod reach;
+mod regulars;
 mod rights;
 mod roles;
 mod search;

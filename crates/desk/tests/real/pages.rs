@@ -1,7 +1,9 @@
 //! What the desk's pages read over HTTP.
 
 use protocol::till::{Balance, WalletId, WalletLine, Wallets, WalletsQuestion};
-use protocol::views::{EmpowermentQuestion, EmpowermentReport};
+use protocol::views::{
+    EmpowermentQuestion, EmpowermentReport, FeedbackLine, FeedbackQuestion, FeedbackReport,
+};
 use protocol::{AgentId, Subject};
 use serde_json::{Value, json};
 
@@ -53,6 +55,24 @@ async fn a_lead_has_the_whole_report_and_others_only_their_own() {
         assert_eq!((status, kind.as_str()), (400, "application/problem+json"), "{days}");
         assert_eq!(problem["code"], "wrong_days");
     }
+}
+
+#[tokio::test]
+async fn what_customers_said_is_told_to_who_leads_and_of_oneself() {
+    let world = floor().await;
+    let (anna, ben) = (world.token_of("anna").await, world.token_of("ben").await);
+    let line = FeedbackLine { of: ANNA, asked: 9, answered: 4, questions: Vec::new() };
+    let report = FeedbackReport { log_seq: 7, answers_min: 5, queues: Vec::new(), agents: vec![line] };
+    let asked = answering(&world, subjects().views_feedback(), 2, &report).await;
+    let (status, _, found) = get(&world, &anna, "/desk/feedback?days=7").await;
+    assert_eq!((status, &found), (200, &serde_json::to_value(&report).unwrap()));
+    assert_eq!(get(&world, &ben, "/desk/feedback").await.0, 200);
+    let question = |days, agent: Option<AgentId>| {
+        serde_json::to_value(FeedbackQuestion { days, queues: None, agent }).unwrap()
+    };
+    assert_eq!(asked.await.unwrap(), [question(7, Some(ANNA)), question(30, None)]);
+    let (status, _, problem) = get(&world, &anna, "/desk/feedback?days=367").await;
+    assert_eq!((status, &problem["code"]), (400, &json!("wrong_days")));
 }
 
 #[tokio::test]
@@ -115,7 +135,11 @@ async fn the_policy_in_force_is_shown_as_it_was_applied() {
 async fn pages_whose_source_is_silent_say_so() {
     let world = floor().await;
     let token = world.token_of("anna").await;
-    for (path, code) in [("/desk/report", "report_silent"), ("/desk/wallets", "wallets_silent")] {
+    for (path, code) in [
+        ("/desk/report", "report_silent"),
+        ("/desk/feedback", "report_silent"),
+        ("/desk/wallets", "wallets_silent"),
+    ] {
         let (status, kind, problem) = get(&world, &token, path).await;
         assert_eq!((status, kind.as_str()), (503, "application/problem+json"));
         assert_eq!(problem["code"], code);
@@ -127,7 +151,7 @@ async fn pages_whose_source_is_silent_say_so() {
 #[tokio::test]
 async fn pages_are_for_who_signed_in() {
     let world = floor().await;
-    for path in ["/desk/report", "/desk/policy", "/desk/wallets"] {
+    for path in ["/desk/report", "/desk/feedback", "/desk/policy", "/desk/wallets"] {
         let (status, _, problem) = get(&world, "made-up", path).await;
         assert_eq!((status, &problem["code"]), (401, &json!("signed_out")), "{path}");
     }

@@ -91,6 +91,8 @@ async fn it_is_ready_when_desks_can_be_served_and_not_before() {
     let mut loops: Vec<_> = found.loops.iter().map(|part| part.name.as_str()).collect();
     loops.sort_unstable();
     let all = [
+        "desk approaches",
+        "desk arrivals",
         "desk canned",
         "desk deliveries",
         "desk drafts",

@@ -7,6 +7,7 @@ use protocol::audit::{Action, Actor, AuditEntry};
 use protocol::config::{Agent, Queue, Role, RoutingConfig};
 use protocol::input::ConfigInput;
 use protocol::rights::{Asker, RightsAnswer, RightsQuestion};
+use protocol::views::{FeedbackQuestion, FeedbackReport};
 use protocol::{AgentId, Cause, Event, ExportId, Hash128, InputBody, NoticeId, SubjectToken};
 use serde_json::{Value, json};
 
@@ -101,6 +102,24 @@ async fn who_leads_elsewhere_neither_exports_nor_erases_and_who_leads_here_does(
     let (status, problem) = asked(&world, &ben, &erase, Some(json!({"confirm": "ERASE"}))).await;
     assert_eq!((status, &problem["code"]), (504, &json!("outcome_open")), "it may have been done");
     assert_eq!(problem["id"], json!(keeps.await.unwrap().id()));
+}
+
+#[tokio::test]
+async fn who_leads_some_queues_is_told_what_customers_said_of_those_alone() {
+    for (scope, queues) in [(Some("other"), Some(BTreeSet::from([token("other")]))), (None, None)] {
+        let world = world(scope).await;
+        let cleo = world.token_of("cleo").await;
+        let mut views = world.serve(&subjects().views_feedback()).await;
+        let answers = tokio::spawn(async move {
+            let question = views.next().await.unwrap();
+            let asked: FeedbackQuestion = serde_json::from_slice(&question.payload).unwrap();
+            let report = serde_json::to_vec(&FeedbackReport::default()).unwrap();
+            question.respond(report.into()).await.unwrap();
+            asked
+        });
+        assert_eq!(asked(&world, &cleo, "/desk/feedback?days=3", None).await.0, 200);
+        assert_eq!(answers.await.unwrap(), FeedbackQuestion { days: 3, queues, agent: None });
+    }
 }
 
 #[tokio::test]

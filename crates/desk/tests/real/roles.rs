@@ -51,6 +51,8 @@ fn filled(path: &str) -> String {
     path.replace("{*path}", "nothing")
         .replace("{contact}", "con_7_7")
         .replace("{conversation}", "cnv_7_7")
+        .replace("{arrival}", "nothing")
+        .replace("{customer}", "idn_00000000000000000000000000000001")
         .replace("{channel}", "webhook")
         .replace("{object}", object)
         .replace("{seq}", "1")

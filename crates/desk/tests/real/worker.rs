@@ -102,6 +102,7 @@ pub(crate) fn context() -> ContactContext {
         language: None,
         effort: Effort::default(),
         practice: false,
+        scores: protocol::feedback::Scores::default(),
     }
 }
 

@@ -46,13 +46,16 @@ pub(crate) fn subjects() -> Subjects {
 }
 
 fn kit(settings: &[(&str, &str)], dir: &Path) -> Kit {
+    kit_at(settings, dir, Clock::system())
+}
+
+fn kit_at(settings: &[(&str, &str)], dir: &Path, clock: Clock) -> Kit {
     let data = dir.join("data").display().to_string();
     let settings = [settings, &[("WINTERBAND_DATA__FOLDER", &data)]].concat();
     let quick = [("WINTERBAND_DESK__DISCONNECT_GRACE", "1s"), ("WINTERBAND_DESK__COMMAND_WAIT", "2s")];
     let variables =
         quick.iter().chain(&settings).map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
     let settings = Settings::load_with(None, variables).unwrap();
-    let clock = Clock::system();
     let health = Health::new(clock.clone(), Duration::from_secs(10));
     health.bus_up();
     Kit {
@@ -102,6 +105,11 @@ impl World {
 
     /// The log is empty, and so many bytes of inputs are kept.
     pub(crate) async fn bare(settings: &[(&str, &str)], inbound: u64) -> Self {
+        Box::pin(Self::bare_at(settings, inbound, Clock::system())).await
+    }
+
+    /// The same, by a clock of the test's.
+    pub(crate) async fn bare_at(settings: &[(&str, &str)], inbound: u64, clock: Clock) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let server = SupervisedServer::start(&dir.path().join("nats")).await.unwrap();
         let bus = Bus::connect(&server.settings()).await.unwrap();
@@ -110,7 +118,7 @@ impl World {
         let sealer = Sealer::open(&bus, &master).await.unwrap();
         let name = SubjectToken::new("anna").unwrap();
         ::desk::accounts::create_agent(&bus, &name, ANNA, "winter").await.unwrap();
-        let kit = kit(settings, dir.path());
+        let kit = kit_at(settings, dir.path(), clock);
         let address = serve(&kit, &bus, &sealer, &master).await;
         let inputs = Tail::open(&bus, streams::INBOUND, 1, TailOptions::default()).await.unwrap();
         Self { bus, sealer, kit, address, inputs, records: 0, entries: 0, server, dir }

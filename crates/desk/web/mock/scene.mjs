@@ -35,6 +35,7 @@ export class Scene {
       { name: 'late', revision: 1, title: 'Parcel is late', language: 'en', text: 'Dear {customer},\n\nyour order {order} is late, and we are sorry. It leaves today.\n\n{agent}' },
       { name: 'refund', revision: 1, title: 'Refund is on its way', language: 'en', text: 'Your refund was sent on {date}.', queues: ['payments'] },
       { name: 'te-laat', revision: 1, title: 'Pakket is te laat', language: 'nl', text: 'Beste {customer},\n\nuw bestelling {order} is te laat.' },
+      { name: 'parcel', revision: 1, title: 'Parcel is at the shop', language: 'en', text: 'Hello {customer}, order {order} is at our shop.', template: { name: 'parcel_at_shop', language: 'en' } },
       { name: 'snow', revision: 1, title: 'Drive with care', text: 'Please do not drive in snow without winter tyres.' },
     ].map((one) => [one.name, one]),
   );
@@ -49,6 +50,14 @@ export class Scene {
     this.add(tom, { is: 'from_agent', agent: ME }, 'Good morning Tom, I am looking it up.', now - 8 * MIN + 9_000, this.me.title);
     this.add(tom, { is: 'from_customer' }, 'Thank you.', now - 3 * MIN);
     this.add(tom, { is: 'from_customer' }, 'It was order 88-2041, two tyres.', now - 2 * MIN);
+    const sam = this.open('Sam Peeters', 'Payments', undefined, now - 7 * MIN, receipt('preferred', { runners_up: [] }));
+    sam.channel = 'whatsapp';
+    this.add(sam, { is: 'from_customer' }, 'Is my refund on its way?', now - 5 * MIN);
+    this.add(sam, { is: 'from_colleague' }, 'It is, since yesterday.', now - 4 * MIN);
+    this.add(sam, { is: 'resolved', agent: ME, disposition: 'solved' }, undefined, now - 3 * MIN, this.me.title);
+    this.add(sam, { is: 'feedback_asked', question: 'satisfaction' }, undefined, now - 3 * MIN + 1);
+    this.add(sam, { is: 'feedback_given', question: 'satisfaction', score: 5 }, '5', now - 2 * MIN);
+    sam.wrap_up_until = now + 180_000;
     const lise = this.open('Lise van den Berg', 'Orders & delivery', undefined, now - 14 * MIN, receipt('preferred', { runners_up: [] }));
     this.add(lise, { is: 'from_customer' }, 'Perfect, that is all. Bye!', now - 4 * MIN);
     this.add(lise, { is: 'resolved', agent: ME, disposition: 'solved' }, undefined, now - MIN, this.me.title);
@@ -60,11 +69,11 @@ export class Scene {
   customer() {
     const at = Date.now() - 3 * 86_400_000;
     const contact = 'con_3_0';
-    const person = (identity, channel, rest) => ({ identity, channel, account: 'shop', conversations: 1, since: at, ...rest });
+    const person = (identity, channel, rest) => ({ identity, channel, account: channel === 'whatsapp' ? 'care' : 'shop', conversations: 1, since: at, ...rest });
     const says = (n, channel, kind, text, rest) => ({ place: n, conversation: `cnv_${channel}`, identity: channel === 'web' ? 'idn_1' : 'idn_2', channel, files: [], seq: n, at: at + n * 3_600_000, contact, kind, text, ...rest });
     return {
       log_seq: 1,
-      identities: [person('idn_1', 'web', { name: 'Ann Bakker' }), person('idn_2', 'email', { name: 'Ann Bakker', address: 'ann@example.org', conversations: 3 })],
+      identities: [person('idn_1', 'web', { name: 'Ann Bakker' }), person('idn_2', 'email', { name: 'Ann Bakker', address: 'ann@example.org', conversations: 3 }), person('idn_4', 'whatsapp', { name: 'Ann', address: '+31612345678' })],
       is_cut: false,
       links: [{ link: 'lnk_1', identity: 'idn_2', at, by: 'Bram' }],
       suggestions: [{ ...person('idn_3', 'webhook', { name: 'A. Bakker' }), link: 'lnk_2' }],
@@ -75,6 +84,53 @@ export class Scene {
       ],
       has_more: true,
     };
+  }
+
+  ways() {
+    return {
+      accounts: [
+        { channel: 'sms', account: 'shop', title: 'Text messages', takes: 'words' },
+        { channel: 'whatsapp', account: 'care', title: 'Care', takes: 'templates' },
+      ],
+      queues: [
+        { name: 'delivery', title: 'Orders & delivery' },
+        { name: 'payments', title: 'Payments' },
+      ],
+    };
+  }
+
+  /** Whom somebody means, as status and answer. */
+  reached({ channel, to }) {
+    const takes = channel === 'whatsapp' ? 'templates' : 'words';
+    if (to.is === 'known') return [200, { address: '+31612345678', takes }];
+    const digits = to.address.replace(/[^0-9+]/gu, '').replace(/^00/u, '+');
+    if (!/^\+?[0-9]{7,15}$/u.test(digits)) return [422, 'bad_address'];
+    if (!digits.startsWith('+')) return [422, 'no_country'];
+    if (digits.endsWith('0')) return [422, 'opted_out'];
+    if (digits.endsWith('9')) return [422, 'address_unknown'];
+    return [200, { address: digits, takes }];
+  }
+
+  /** An agent writes first, or goes on with a contact elsewhere. */
+  begin({ channel, account, to, queue, contact, message, text, with: extras }) {
+    const refused = (refusal, words) => ({ outcome: { is: 'refused', refusal }, words });
+    const [status, found] = this.reached({ channel, account, to });
+    if (status !== 200) return refused(found === 'opted_out' ? 'opted_out' : 'bad_address', 'this customer cannot be written to there');
+    if (found.takes === 'templates' && !extras?.template) return refused('templates_only', 'this customer may be sent an approved template there only: choose one');
+    if (text.includes('REFUSE')) return refused('already_open', 'this customer has an open contact there already: take that one, or ask who has it');
+    const now = Date.now();
+    const n = this.births++;
+    const title = this.ways().queues.find((one) => one.name === queue)?.title ?? queue;
+    const card = this.contacts.find((one) => one.contact === contact) ?? this.open(found.address, title, undefined, now, receipt('picked', { runners_up: [], waited_ms: 0 }));
+    if (contact) {
+      const before = { conversation: card.conversation, channel: card.channel };
+      this.tell(card, this.add(card, { is: 'went_on', channel }, undefined, now));
+      Object.assign(card, { conversation: `cnv_${n}_1`, channel });
+      this.add(card, { is: 'came_from', ...before }, undefined, now);
+    } else Object.assign(card, { channel });
+    this.add(card, { is: 'from_agent', agent: ME }, text, now, this.me.title, message);
+    this.send({ t: 'contact', ...this.whole(card, 0) });
+    return { outcome: { is: 'done' } };
   }
 
   accounts() {
@@ -326,6 +382,8 @@ export class Scene {
     const refused = (refusal, words) => ({ outcome: { is: 'refused', refusal }, words });
     const card = this.contacts.find((one) => one.contact === command.contact);
     switch (command.do) {
+      case 'begin':
+        return this.begin(command);
       case 'set_presence':
         this.setPresence(command.presence);
         return done;

@@ -8,6 +8,7 @@ import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import { Admin } from './admin.mjs';
+import { Regulars } from './regulars.mjs';
 import { Scene } from './scene.mjs';
 
 const PORT = Number(process.env.PORT ?? 8099);
@@ -15,6 +16,7 @@ const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 const scene = new Scene();
 const admin = new Admin();
+const regulars = new Regulars();
 let signedIn = false;
 
 const cues = {
@@ -66,9 +68,12 @@ const server = createServer((request, response) => {
   if (pathname === '/desk/api/password') return changePassword(request, response);
   if (pathname.startsWith('/desk/admin/')) return administer(request, response, pathname.slice('/desk/admin/'.length), searchParams);
   if (pathname === '/desk/floor/accounts') return json(response, 200, { accounts: scene.accounts() });
+  if (pathname === '/desk/reach') return reach(request, response);
   if (pathname.startsWith('/desk/customer/')) return json(response, 200, scene.customer());
   if (pathname.startsWith('/desk/api/mail/')) return mail(request, response);
   if (pathname.startsWith('/desk/api/files/')) return request.method === 'POST' ? upload(request, response) : picture(response);
+  if (pathname === '/desk/regulars') return json(response, 200, regulars.page());
+  if (pathname.startsWith('/desk/regulars/')) return ofRegular(response, pathname);
   if (pathname.startsWith('/desk/canned')) return canned(request, response, decodeURIComponent(pathname.slice('/desk/canned/'.length)));
   if (pathname.startsWith('/mock/')) {
     const cue = cues[pathname.slice('/mock/'.length)];
@@ -93,6 +98,13 @@ async function administer(request, response, path, query) {
   const [status, body] = admin.answer(request.method, path, query, await read(request));
   if (body === undefined) return response.writeHead(status).end();
   return json(response, status, body);
+}
+
+function ofRegular(response, pathname) {
+  const [customer, what] = pathname.split('/').slice(-2);
+  const [status, code] = regulars.act(customer, what);
+  if (code !== undefined) return problem(response, status, 'Not sent', code);
+  return status === 204 ? response.writeHead(204).end() : json(response, status, { sent: true });
 }
 
 async function changePassword(request, response) {
@@ -120,6 +132,13 @@ async function canned(request, response, name) {
   const revision = (old?.revision ?? 0) + 1;
   scene.canned.set(name, { name, revision, ...body.canned });
   return json(response, 200, { revision });
+}
+
+/** By what one can write first, and whom an address reaches: numbers that end in 0 want no more, those that end in 9 reach nobody. */
+async function reach(request, response) {
+  if (request.method === 'GET') return json(response, 200, scene.ways());
+  const [status, body] = scene.reached(await read(request));
+  return status === 200 ? json(response, status, body) : problem(response, status, body, body);
 }
 
 async function upload(request, response) {

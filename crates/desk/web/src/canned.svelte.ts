@@ -41,6 +41,11 @@ export function filledIn(text: string, values: Values): { text: string; blanks: 
   return { text: filled, blanks: [...blanks] };
 }
 
+/** The places of an answer as they stand in its words, with their braces. */
+export function blanksOf(text: string): string[] {
+  return text.match(VARIABLE) ?? [];
+}
+
 /** The approved form that some words are, with what stands in its places; `null` if they are none. */
 export function formOf(all: readonly Canned[], text: string): Template | null {
   for (const one of all) {

@@ -42,7 +42,7 @@ export interface Kept {
 
 export class Held {
   readonly id: ContactId;
-  readonly conversation: ConversationId;
+  conversation = $state<ConversationId>('');
   card = $state.raw<Omit<DeskContact, 'entries' | 'remedies' | 'deliveries'>>()!;
   entries = $state.raw<readonly DeskEntry[]>([]);
   readSeq = $state(0);
@@ -116,6 +116,24 @@ export class Held {
     if (!this.isWithBot) this.hasAskedForVoice = false;
     this.remedies = remedies ?? [];
     this.gone = null;
+  }
+
+  /**
+   * It goes on in another conversation, of which these entries are known. The words that are typed stay; files lie with whom they were brought for, and
+   * what only mail has is not for another channel. Gives whether files were let go.
+   */
+  goOn(conversation: ConversationId, entries: readonly DeskEntry[]): boolean {
+    const hadFiles = this.extras.files.length > 0;
+    this.extras.clear();
+    this.conversation = conversation;
+    this.entries = entries;
+    this.readSeq = 0;
+    this.older = 'may_be';
+    this.typingUntil = 0;
+    this.writers = [];
+    this.wanted = null;
+    this.found = null;
+    return hadFiles;
   }
 
   /** Whether this agent owns it; who is only with it reads and whispers. */

@@ -2,11 +2,12 @@
 
 import type { Texts } from './i18n/en';
 
-export type Action = 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'wrapUp' | 'join' | 'leave' | 'presence' | 'suggestion' | 'undo' | 'many' | 'tags' | 'find' | 'search' | 'help';
+export type Action = 'begin' | 'accept' | 'decline' | 'reply' | 'note' | 'transfer' | 'snooze' | 'give' | 'resolve' | 'wrapUp' | 'join' | 'leave' | 'presence' | 'suggestion' | 'undo' | 'many' | 'tags' | 'find' | 'search' | 'help';
 
 /** By the place of the key, not by its letter: with Alt many layouts write another sign. */
 const BY_CODE: Readonly<Record<string, Action>> = {
   KeyA: 'accept',
+  KeyB: 'begin',
   KeyD: 'decline',
   KeyR: 'reply',
   KeyN: 'note',
@@ -34,6 +35,7 @@ const BY_SIGN: ReadonlyMap<string, Press> = new Map<string, Press>([
 
 export const KEYS: Readonly<Record<Exclude<Action, 'help' | 'search'>, string>> = {
   accept: 'Alt+A',
+  begin: 'Alt+B',
   decline: 'Alt+D',
   reply: 'Alt+R',
   note: 'Alt+N',
@@ -81,6 +83,7 @@ export function helpLines(t: Texts): [keys: string, does: string][] {
   return [
     [KEYS.accept, t.keys.accept],
     [KEYS.decline, t.keys.decline],
+    [KEYS.begin, t.keys.begin],
     ['Alt+1 … 9', t.keys.contact],
     ['↑ ↓', t.keys.arrows],
     [KEYS.reply, t.keys.reply],

@@ -32,6 +32,7 @@ export function authorOf(entry: DeskEntry, customer: string | undefined, names: 
   if (kind.is === 'warned') return t.entry.warnedBy(agentName(kind.agent, names, t, entry.by));
   if (kind.is === 'from_agent' || kind.is === 'told' || kind.is === 'note' || kind.is === 'whispered') return agentName(kind.agent, names, t, entry.by);
   if (kind.is === 'incident_told') return t.entry.toEverybody;
+  if (kind.is === 'from_colleague') return t.entry.colleagueElsewhere;
   const from = entry.mail?.from;
   if (entry.mail?.third_party === true && from !== undefined) return from.name ?? from.address;
   return customerName(customer, t);
@@ -42,6 +43,8 @@ export function lineOf(entry: DeskEntry, names: Names, t: Texts): string | null 
   const { kind } = entry;
   switch (kind.is) {
     case 'from_customer':
+    case 'automatic':
+    case 'from_colleague':
     case 'from_agent':
     case 'told':
     case 'note':
@@ -111,6 +114,14 @@ export function lineOf(entry: DeskEntry, names: Names, t: Texts): string | null 
       return t.entry.fromBlocked;
     case 'customer_left':
       return t.entry.customerLeft;
+    case 'feedback_asked':
+      return t.entry.feedbackAsked[kind.question];
+    case 'feedback_given':
+      return t.entry.feedbackGiven(t.entry.feedbackOf[kind.question], kind.score, kind.question === 'recommend' ? 10 : 5);
+    case 'went_on':
+      return t.entry.wentOn(t.channel[kind.channel]);
+    case 'came_from':
+      return t.entry.cameFrom(t.channel[kind.channel]);
   }
 }
 

@@ -24,6 +24,7 @@ export type Notice =
   | { is: 'promise'; state: 'reminded' | 'broken'; words: string; due: Millis }
   | { is: 'kudos'; from: DeskKudos['from']; by?: string; words: LangWords }
   | { is: 'error'; code: string; words: string }
+  | { is: 'files_stay'; name?: string }
   | { is: 'too_long' };
 
 export interface Posted {

@@ -33,5 +33,5 @@ export class Notices {
 function stays(notice: Notice): boolean {
   if (notice.is === 'error') return !PASSING.has(notice.code);
   if (notice.is === 'promise' || notice.is === 'remedy_refused') return true;
-  return notice.is === 'refused' || notice.is === 'too_long';
+  return notice.is === 'refused' || notice.is === 'files_stay' || notice.is === 'too_long';
 }

@@ -3,7 +3,7 @@
 import type { IncidentTerms, Receipt, Ask, AsideWhy, ChannelKind, Effort, FactValue, LangWords, Millis, Money, Occasion, Per, Presence, RemedyKind, Role } from './wire';
 
 /** The pages beside the desk, by the part of the address after `#`. */
-export const PAGES = ['search', 'canned', 'policy', 'figures', 'floor', 'admin'] as const;
+export const PAGES = ['search', 'regulars', 'canned', 'policy', 'figures', 'floor', 'admin'] as const;
 export type PageName = (typeof PAGES)[number];
 
 /** The page that an address asks for. */

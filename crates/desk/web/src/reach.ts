@@ -10,12 +10,13 @@ import type { ChannelKind, DeskEntry, Millis, Template } from './wire';
 const DAY_MS = 24 * 60 * 60 * 1000;
 const WINDOW_MS: Partial<Record<ChannelKind, number>> = { whatsapp: DAY_MS, messenger: 7 * DAY_MS, instagram: 7 * DAY_MS };
 
-/** Until when the customer may be written to freely; 0 where they never wrote, `null` where the channel has no such limit. */
+/** Until when the customer may be written to freely; `null` where the channel has no such limit, or where nothing of theirs is loaded and the adapter decides. */
 export function freeUntil(channel: ChannelKind, entries: readonly DeskEntry[]): Millis | null {
   const window = WINDOW_MS[channel];
   if (window === undefined) return null;
-  const last = entries.findLast((entry) => entry.kind.is === 'from_customer');
-  return last === undefined ? 0 : last.at + window;
+  // An answer to a question is theirs too; what a colleague wrote in the provider's own app is not.
+  const last = entries.findLast((entry) => entry.kind.is === 'from_customer' || entry.kind.is === 'feedback_given');
+  return last === undefined ? null : last.at + window;
 }
 
 /** How words to a customer may go now: freely, as the approved form that they are, or not at all. */

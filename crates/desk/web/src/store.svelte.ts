@@ -1,5 +1,6 @@
 // The desk's state: what the gateway's frames make of it, and what the agent asks for.
 
+import { NOTHING, type Unsent } from './begin';
 import { Bulk } from './bulk.svelte';
 import { CannedStore, filledIn, type Canned } from './canned.svelte';
 import { ServerClock } from './clock.svelte';
@@ -7,7 +8,7 @@ import { Colleagues } from './colleagues.svelte';
 import type { Link } from './connection';
 import { Drafts } from './drafts';
 import { Held, type Mode } from './held.svelte';
-import type { Keep } from './keep';
+import { read, type Keep } from './keep';
 import { mentionedIn } from './marks';
 import type { Announcement } from './news';
 import { Notices } from './notices.svelte';
@@ -28,6 +29,7 @@ import {
   type Waiting,
   type ContactId,
   type DeskAsk,
+  type DeskBegin,
   type DeskCommand,
   type DeskContact,
   type DeskEntry,
@@ -81,7 +83,7 @@ export interface Taste {
 }
 
 /** What ends or hands over one's own part in a contact: words for its customer go out before it. */
-const ENDS_WRITING: ReadonlySet<DeskCommand['do']> = new Set(['resolve', 'transfer_to_queue', 'transfer_to_agent', 'snooze', 'leave', 'end_wrap_up']);
+const ENDS_WRITING: ReadonlySet<DeskCommand['do']> = new Set(['begin', 'resolve', 'transfer_to_queue', 'transfer_to_agent', 'snooze', 'leave', 'end_wrap_up']);
 
 export class Desk {
   me = $state.raw<Me>()!;
@@ -123,6 +125,10 @@ export class Desk {
   /** Answers that are written beforehand. */
   readonly canned = new CannedStore();
   readonly searches: Searches;
+  /** What this agent wrote first and has no answer to yet, or what became of it while they look; `null` otherwise. */
+  begun = $state.raw<Parcel | null>(null);
+  /** The same while it is typed. */
+  unsentBeginning = $state.raw<Unsent>(NOTHING);
   /** What is done to many contacts at once. */
   readonly bulk = new Bulk(this);
 
@@ -138,6 +144,11 @@ export class Desk {
   readonly #lines: Lines;
   readonly #drafts: Drafts;
   readonly #selectedKey: string;
+  readonly #beginKey: string;
+  /** The first message of a contact that is to open when it comes. */
+  #firstMessage: string | null = null;
+  /** The dialog is open in which it was written. */
+  #isBeginning = false;
   #shelf = new Map<string, readonly DeskEntry[]>();
   #gaps = new Set<string>();
   #sentAt = new Map<string, number>();
@@ -159,7 +170,11 @@ export class Desk {
     this.#taste = taste;
     const waiting = (contact: ContactId) => this.outbox.heldOf(contact).map((parcel) => parcel.command.text);
     this.#drafts = new Drafts(keep, me.agent, (frame) => lines.send(frame), waiting);
+    this.begun = this.outbox.open.findLast(({ command }) => command.do === 'begin') ?? null;
+    if (this.begun?.command.do === 'begin') this.#firstMessage = this.begun.command.message;
     this.#selectedKey = `winterband.desk.selected.${me.agent}`;
+    this.#beginKey = `winterband.desk.begin.${me.agent}`;
+    this.unsentBeginning = { ...NOTHING, ...read<Partial<Unsent>>(keep, this.#beginKey, {}) };
     this.selectedId = keep.get(this.#selectedKey);
   }
 
@@ -331,6 +346,14 @@ export class Desk {
       this.helds = inOrder([...this.helds, held]);
     } else {
       const wasOwner = held.isOwner;
+      if (held.conversation !== card.conversation) {
+        this.#shelve(held);
+        const hadFiles = held.goOn(card.conversation, this.#shelf.get(card.conversation) ?? []);
+        if (hadFiles) {
+          this.notices.post({ is: 'files_stay', ...named(card.customer_name) });
+          this.#remember();
+        }
+      }
       held.take(card);
       if (held.isOwner !== wasOwner) this.helds = inOrder(this.helds);
     }
@@ -346,6 +369,10 @@ export class Desk {
       this.#follow = null;
       if (this.#lookAt?.contact === held.id) held.lookAt(this.#lookAt.seq);
       this.#lookAt = null;
+    }
+    if (this.#firstMessage !== null && held.messages.has(this.#firstMessage)) {
+      this.#firstMessage = null;
+      this.select(held.id);
     }
     if (held.id === this.selectedId) this.#look();
   }
@@ -504,8 +531,12 @@ export class Desk {
     if (command.do === 'pick' && refusal !== null && this.#follow?.contact === command.contact) this.#follow = null;
     if (command.do === 'pick') this.askLine();
     const isOfMany = this.bulk.settle(id, refusal);
+    const isLookedFor = this.begun?.id === id && this.#isBeginning;
+    if (this.begun?.id === id) this.begun = isLookedFor ? parcel : null;
+    if (command.do === 'begin' && refusal === null && command.contact === undefined && command.to.is === 'typed') this.keepBeginning(NOTHING);
     if (frame.outcome.is === 'done') return;
     this.#leaving.delete(leavingContact(command) ?? '');
+    if (command.do === 'begin') this.#firstMessage = null;
     if (command.do === 'take_voice') {
       // The next keystroke asks again: there may be room by then.
       const held = this.#heldOf(command.contact);
@@ -515,7 +546,8 @@ export class Desk {
       this.#follow = null;
       if (frame.outcome.refusal === 'offer_ended') this.offers = this.offers.filter((one) => one.offer !== command.offer);
     }
-    if (!hasWords(parcel) && !isOfMany) {
+    // Where it was written, the refusal stands beside the words.
+    if (!hasWords(parcel) && !isOfMany && !isLookedFor) {
       const words = frame.words === undefined ? {} : { words: frame.words };
       this.notices.post({ is: 'refused', what: command.do, refusal: frame.outcome.refusal, ...words });
     }
@@ -646,6 +678,31 @@ export class Desk {
       if ((command.do === 'accept' || command.do === 'decline') && command.offer === offer) return command.do;
     }
     return null;
+  }
+
+  /** Writes to a customer first, or goes on with a contact where they can be reached; it opens when it comes. */
+  begin(asked: Omit<DeskBegin, 'message'>): void {
+    if (this.begun?.fate === 'open') return;
+    const message = newId('msg', this.clock.exact());
+    this.#firstMessage = message;
+    this.begun = this.command({ do: 'begin', ...asked, message });
+  }
+
+  /** The agent looks at what becomes of what they write first, until the returned function is called. */
+  lookAtBeginning(): () => void {
+    this.#isBeginning = true;
+    return () => {
+      this.#isBeginning = false;
+      // What is on its way stays: the same words must not go twice.
+      if (this.begun?.fate !== 'open') this.begun = null;
+    };
+  }
+
+  /** Keeps what is typed before anybody was written to. */
+  keepBeginning(unsent: Unsent): void {
+    this.unsentBeginning = unsent;
+    if (unsent.text === '' && unsent.address === '') this.#keep.remove(this.#beginKey);
+    else this.#keep.set(this.#beginKey, JSON.stringify(unsent));
   }
 
   /** Reads a contact of somebody else's, and opens it when it comes. */
@@ -834,6 +891,7 @@ export class Desk {
     this.outbox.forget();
     this.searches.forget();
     this.#drafts.forget();
+    this.#keep.remove(this.#beginKey);
     this.#keep.remove(this.#selectedKey);
   }
 

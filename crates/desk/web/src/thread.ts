@@ -2,7 +2,7 @@
 
 import type { DeskEntry } from './wire';
 
-const ENDS_UNREAD: ReadonlySet<DeskEntry['kind']['is']> = new Set(['from_agent', 'resolved']);
+const ENDS_UNREAD: ReadonlySet<DeskEntry['kind']['is']> = new Set(['from_agent', 'from_colleague', 'resolved']);
 
 export interface Merged {
   entries: readonly DeskEntry[];
@@ -78,12 +78,15 @@ export function waitingSince(entries: readonly DeskEntry[]): number | null {
   for (let i = entries.length - 1; i >= 0; i--) {
     const entry = entries[i]!;
     if (entry.kind.is === 'from_customer') return entry.at;
-    if (entry.kind.is === 'from_agent' || entry.kind.is === 'told') return null;
+    if (entry.kind.is === 'from_agent' || entry.kind.is === 'from_colleague' || entry.kind.is === 'told') return null;
   }
   return null;
 }
 
+/** For colleagues alone, or a number that stands in a line. */
+const NOT_LAST: ReadonlySet<DeskEntry['kind']['is']> = new Set(['note', 'whispered', 'feedback_given']);
+
 /** The last words of a conversation, for the list. */
 export function lastWords(entries: readonly DeskEntry[]): DeskEntry | null {
-  return entries.findLast((entry) => entry.text !== undefined && entry.kind.is !== 'note' && entry.kind.is !== 'whispered') ?? null;
+  return entries.findLast((entry) => entry.text !== undefined && !NOT_LAST.has(entry.kind.is)) ?? null;
 }

@@ -46,6 +46,7 @@ export type DeskCommand =
   | { do: 'accept'; offer: OfferId }
   | { do: 'decline'; offer: OfferId; reason: string }
   | { do: 'reply'; contact: ContactId; message: MessageId; text: string; with?: ReplyWith }
+  | ({ do: 'begin' } & DeskBegin)
   | { do: 'note'; contact: ContactId; message: MessageId; text: string; mentions?: AgentId[] }
   | { do: 'pick'; contact: ContactId }
   | { do: 'set_tags'; contact: ContactId; add: string[]; remove: string[] }
@@ -84,6 +85,22 @@ export type DeskCommand =
   | { do: 'thank'; agent: AgentId; contact?: ContactId; words: string }
   | { do: 'story'; remedy: RemedyId; title: string; consent: boolean }
   | { do: 'contest'; signal: SignalId; reason: string };
+
+/** A conversation that an agent begins, or where a contact goes on. */
+export interface DeskBegin {
+  channel: ChannelKind;
+  account: string;
+  to: BeginTo;
+  queue: string;
+  /** The contact that goes on there instead of a new one. */
+  contact?: ContactId;
+  message: MessageId;
+  text: string;
+  with?: ReplyWith;
+}
+
+/** To whom: whoever has an address, or one of the identities that were shown as the customer of a conversation. */
+export type BeginTo = { is: 'typed'; address: string } | { is: 'known'; identity: string; conversation: ConversationId };
 
 export type ToDesk =
   | ({ t: 'state' } & DeskState)
@@ -397,6 +414,8 @@ export interface Delivered {
 
 export type EntryKind =
   | { is: 'from_customer' }
+  | { is: 'automatic' }
+  | { is: 'from_colleague' }
   | { is: 'from_agent'; agent: AgentId; bot?: boolean }
   | { is: 'suggested'; agent: AgentId }
   | { is: 'handed_over'; agent?: AgentId; why: HandOverWhy }
@@ -425,7 +444,14 @@ export type EntryKind =
   | { is: 'annotated'; integration: string }
   | { is: 'warned'; agent: AgentId }
   | { is: 'blocked'; agent: AgentId; until: Millis }
-  | { is: 'from_blocked' };
+  | { is: 'from_blocked' }
+  | { is: 'feedback_asked'; question: Question }
+  | { is: 'feedback_given'; question: Question; score: number }
+  | { is: 'went_on'; channel: ChannelKind }
+  | { is: 'came_from'; conversation: ConversationId; channel: ChannelKind };
+
+/** What a customer is asked once their contact has ended: 1 to 5, how likely they recommend us 0 to 10. */
+export type Question = 'satisfaction' | 'effort' | 'recommend';
 
 /** Why people have a contact instead of a bot. */
 export type HandOverWhy =
@@ -469,7 +495,15 @@ export type Refusal =
   | 'too_many_mentions'
   | 'block_time'
   | 'too_many_blocks'
-  | 'not_blocked';
+  | 'not_blocked'
+  | 'unknown_account'
+  | 'already_open'
+  | 'customer_blocked'
+  | 'cannot_begin'
+  | 'bad_address'
+  | 'opted_out'
+  | 'templates_only'
+  | 'not_now';
 
 export interface Receipt {
   rule: ChoiceRule;

@@ -21,7 +21,11 @@ describe('the window', () => {
     expect(freeUntil('sms', entries)).toBeNull();
     expect(wayFor('whatsapp', entries, [], 'x', false, 5_000 + DAY - 1)).toEqual({ is: 'free' });
     expect(wayFor('whatsapp', entries, [], 'x', false, 5_000 + DAY)).toEqual({ is: 'closed' });
-    expect(wayFor('whatsapp', [], [], 'x', false, 1)).toEqual({ is: 'closed' });
+    // Nothing of the customer's is loaded: whether it is open the adapter knows.
+    for (const unknown of [[], [said(9_000, 'automatic')]]) {
+      expect(freeUntil('whatsapp', unknown)).toBeNull();
+      expect(wayFor('whatsapp', unknown, [], 'x', false, 9 * DAY)).toEqual({ is: 'free' });
+    }
     expect(freeUntil('messenger', entries)).toBe(5_000 + 7 * DAY);
     expect(wayFor('messenger', entries, [FORM], 'Dear Ann, order 7 (no. 1) is late.', false, 8 * DAY)).toEqual({ is: 'closed' });
     expect(wayFor('email', entries, [], 'x', false, 10 * DAY)).toEqual({ is: 'free' });

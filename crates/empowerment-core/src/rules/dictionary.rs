@@ -27,6 +27,14 @@ const PRODUCT: [(&str, FactType); 10] = [
     ("contact.waited_minutes", FactType::Int),
 ];
 
+/// What the customer answered last when they were asked after a contact; unknown where they never were or did not. A policy that
+/// declares one of these names itself has its own fact there, as policies could before these were.
+const SCORES: [(&str, FactType); 3] = [
+    ("customer.effort", FactType::Int),
+    ("customer.recommend", FactType::Int),
+    ("customer.satisfaction", FactType::Int),
+];
+
 /// Words for what is no fact because it would be the amount.
 const AMOUNT_WORDS: [&str; 8] = ["amount", "price", "money", "cents", "value", "sum", "total", "cost"];
 
@@ -64,7 +72,12 @@ impl Dictionary {
             absent: fact.absent.clone(),
             words: None,
         });
-        let mut entries: Vec<Entry> = own.chain(declared).collect();
+        let scores = SCORES.iter().filter_map(|(name, type_)| {
+            let name: FactName = name.parse().ok()?;
+            Some(Entry { name, type_: *type_, claimed: false, absent: None, words: None })
+        });
+        let mut entries: Vec<Entry> = own.chain(declared).chain(scores).collect();
+        // Of two of a name the first stays.
         entries.sort_by(|left, right| left.name.cmp(&right.name));
         entries.dedup_by(|left, right| left.name == right.name);
         Self { entries }

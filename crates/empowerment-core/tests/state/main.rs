@@ -20,6 +20,7 @@ mod policy_rules;
 mod praise_rules;
 mod promise_rules;
 mod properties;
+mod score_rules;
 mod shop;
 mod signal_rules;
 mod till_property;

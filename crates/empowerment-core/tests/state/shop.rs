@@ -5,6 +5,7 @@ use empowerment_core::{
 };
 use protocol::content::Sealed;
 use protocol::facts::{FactValue, FactValues};
+use protocol::feedback::Scores;
 use protocol::policy::{Policy, PolicyInput};
 use protocol::remedies::{OrderAnswer, RemedyInput, RemedyOutcome, RemedyRefusal};
 use protocol::remedy::{
@@ -46,6 +47,7 @@ pub(crate) fn held(n: u8, holder: &str) -> ContactContext {
         team: None,
         language: None,
         effort: Effort::default(),
+        scores: Scores::default(),
         practice: false,
     }
 }

@@ -90,6 +90,7 @@ impl World {
             team: None,
             language: None,
             effort: protocol::remedy::Effort::default(),
+            scores: protocol::feedback::Scores::default(),
             practice: false,
         };
         let question = TillQuestion { agent: held.agent, context, claim, currency: None };

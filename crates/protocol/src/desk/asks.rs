@@ -16,7 +16,7 @@ use crate::money::{Currency, Money};
 use crate::policy::Words;
 use crate::remedy::{Claim, Occasion, RemedyKind};
 use crate::time::Millis;
-use crate::token::SubjectToken;
+use crate::token::{ChannelKind, SubjectToken};
 
 /// What a desk sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +116,8 @@ pub enum DeskCommand {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         with: Option<Box<ReplyWith>>,
     },
+    /// See [`crate::command::Command::Begin`].
+    Begin(Box<DeskBegin>),
     /// See [`crate::command::Command::Note`].
     Note {
         /// The contact.
@@ -407,6 +409,48 @@ pub enum DeskCommand {
         signal: SignalId,
         /// Why.
         reason: String,
+    },
+}
+
+/// A conversation that an agent begins, as a desk sends it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeskBegin {
+    /// By which channel.
+    pub channel: ChannelKind,
+    /// By which account of it.
+    pub account: SubjectToken,
+    /// To whom.
+    pub to: BeginTo,
+    /// The queue of the new contact.
+    pub queue: SubjectToken,
+    /// The contact that one holds and that goes on there instead of a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactId>,
+    /// Made by the desk, so that it finds its own words again.
+    pub message: MessageId,
+    /// The words.
+    pub text: String,
+    /// What goes with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<Box<ReplyWith>>,
+}
+
+/// To whom an agent writes first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
+pub enum BeginTo {
+    /// Whoever has this address.
+    Typed {
+        /// As the agent typed it.
+        address: String,
+    },
+    /// One of the identities that were shown as the customer of a conversation.
+    Known {
+        /// Which.
+        identity: IdentityId,
+        /// Of which conversation.
+        conversation: ConversationId,
     },
 }
 

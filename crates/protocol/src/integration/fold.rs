@@ -92,6 +92,9 @@ pub fn of_contacts(seq: u64, record: &Record, origin: impl Fn(ContactId) -> Opti
         let Some(Origin { conversation, channel, account, practice: false }) = origin(contact) else {
             continue;
         };
+        // A contact that has moved grows where it is now.
+        let conversation =
+            if let Event::EntryAdded { conversation, .. } = event { *conversation } else { conversation };
         let event = PublicEvent { seq, n, at: record.at, contact, conversation, channel, account, body };
         told.push(Folded { event, sealed });
     }
@@ -124,6 +127,9 @@ fn of_event(event: &Event) -> Option<(ContactId, Whole<'_>)> {
         }
         Event::OfferEnded { offer, contact, agent, .. } => {
             (contact, PublicBody::ContactOfferEnded { offer: *offer, agent: *agent })
+        }
+        Event::ContactMoved { contact, conversation, channel, .. } => {
+            (contact, PublicBody::ContactMoved { to: *conversation, by: *channel })
         }
         Event::ContactMarked { contact, tags, fields, .. } => {
             (contact, PublicBody::ContactMarked { tags: tags.clone(), fields: fields.clone() })
@@ -204,6 +210,12 @@ fn of_entry(entry: u64, kind: &EntryKind, message: Option<crate::ids::MessageId>
             disposition: None,
             fields: std::collections::BTreeMap::new(),
         }),
+        EntryKind::FromColleague => {
+            Some(PublicBody::MessageSentElsewhere { message: message?, entry, words: None, erased: false })
+        }
+        EntryKind::FeedbackGiven { question, score } => {
+            Some(PublicBody::FeedbackGiven { question: *question, score: *score })
+        }
         EntryKind::CallbackAsked => Some(PublicBody::CallbackAsked {}),
         EntryKind::Suggested { .. }
         | EntryKind::Blocked { .. }
@@ -223,6 +235,9 @@ fn of_entry(entry: u64, kind: &EntryKind, message: Option<crate::ids::MessageId>
         | EntryKind::IncidentTold { .. }
         | EntryKind::TakenOver { .. }
         | EntryKind::Closed { .. }
+        | EntryKind::FeedbackAsked { .. }
+        | EntryKind::WentOn { .. }
+        | EntryKind::CameFrom { .. }
         | EntryKind::Reopened
         | EntryKind::CustomerLeft => None,
     }
@@ -364,7 +379,8 @@ pub fn of_delivery(
         DeliveryState::Failed => DeliveryEnd::Failed,
         DeliveryState::Unknown => DeliveryEnd::Unknown,
     };
-    let Origin { conversation, channel, account, practice: false } = origin(contact)? else { return None };
+    let Origin { channel, account, practice: false, .. } = origin(contact)? else { return None };
+    let conversation = record.conversation;
     let body = PublicBody::MessageDelivery {
         message: record.message,
         entry: record.seq,

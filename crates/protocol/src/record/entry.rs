@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AgentId, IncidentId, RemedyId};
+use crate::feedback::Question;
+use crate::ids::{AgentId, ConversationId, IncidentId, RemedyId};
 use crate::tagged::tagged;
 use crate::time::Millis;
-use crate::token::SubjectToken;
+use crate::token::{ChannelKind, SubjectToken};
 
 tagged! {
     "is", "super::EntryKind", entry_kind;
@@ -18,6 +19,8 @@ tagged! {
         FromCustomer,
         /// A machine of the customer's answered (out of office): nothing is asked of anybody; the words are in the cause.
         Automatic,
+        /// Somebody of ours wrote to the customer in the provider's own app: who, nobody says; the words are in the cause.
+        FromColleague,
         /// An agent wrote to the customer; the words are in the cause.
         FromAgent {
             /// Who.
@@ -186,6 +189,30 @@ tagged! {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             opens_at: Option<Millis>,
         },
+        /// The customer is asked what they think of the help that they had.
+        FeedbackAsked {
+            /// What is asked.
+            question: Question,
+        },
+        /// The customer answered what they were asked; the words are in the cause.
+        FeedbackGiven {
+            /// What was asked.
+            question: Question,
+            /// Their answer.
+            score: u8,
+        },
+        /// The contact goes on in another conversation of the same customer.
+        WentOn {
+            /// On which channel.
+            channel: ChannelKind,
+        },
+        /// The contact comes from another conversation of the same customer, with its place and its owner.
+        CameFrom {
+            /// From which conversation.
+            conversation: ConversationId,
+            /// From which channel.
+            channel: ChannelKind,
+        },
         /// The customer came back to a contact that had ended.
         Reopened,
         /// The customer left.
@@ -205,6 +232,7 @@ impl EntryKind {
             | Self::ConsultDeclined { .. }
             | Self::Whispered { .. }
             | Self::Annotated { .. }
+            | Self::CameFrom { .. }
             | Self::LeftAgain { .. } => false,
             Self::FromCustomer
             | Self::FromBlocked
@@ -227,6 +255,10 @@ impl EntryKind {
             | Self::ClosedAfterSilence { .. }
             | Self::TakenOver { .. }
             | Self::Closed { .. }
+            | Self::FromColleague
+            | Self::FeedbackAsked { .. }
+            | Self::FeedbackGiven { .. }
+            | Self::WentOn { .. }
             | Self::Reopened
             | Self::CustomerLeft => true,
         }

@@ -1,6 +1,7 @@
 //! Once, for as long as it may come again.
 
 use expect_test::expect;
+use protocol::config::Account;
 use protocol::formats::READS;
 use protocol::input::{InputBody, WIRE_VERSION};
 use protocol::record::{Cause, Event};
@@ -33,14 +34,20 @@ fn the_same_id_with_other_words_is_parked() {
 
 #[test]
 fn a_message_is_remembered_as_long_as_its_channel_retries_and_a_day() {
-    for (channel, account) in [(ChannelKind::Web, "shop"), (ChannelKind::Api, "mail")] {
-        let mut floor = Floor::of([agent("ada")]);
-        let message = InputBody::Message(floor.message("carl", channel, account, None));
+    for channel in ChannelKind::ALL {
+        let mut with = config([agent("ada")]);
+        let shop = with.accounts[0].clone();
+        with.accounts.retain(|account| account.channel != channel);
+        with.accounts.push(Account { channel, ..shop });
+        let mut floor = Floor::empty();
+        floor.configure(with);
+        let message = InputBody::Message(floor.message("carl", channel, "shop", None));
         floor.input(message.clone());
         floor.wait(u64::from(channel.retry_days() + 1) * DAY_MS);
         floor.input(message.clone());
         assert_eq!(floor.log.last().unwrap().events, [Event::DuplicateSkipped]);
-        floor.wait(DAY_MS).writes("dora").input(message);
+        let other = InputBody::Message(floor.message("dora", channel, "shop", None));
+        floor.wait(DAY_MS).input(other).input(message);
         assert!(
             matches!(floor.log.last().unwrap().events[..], [Event::EntryAdded { .. }]),
             "{channel} has forgotten it"

@@ -17,7 +17,8 @@ use protocol::input::SkillNeed;
 use protocol::limits::COMPANIONS_PER_CONTACT_MAX;
 use protocol::record::{Cause, ChoiceRule, CompanyRole, EntryKind, Event, OfferEnd, QueuedWhy, Record};
 use protocol::{
-    AgentId, ChannelKind, ContactId, ConversationId, IncidentId, InputBody, Millis, OfferId, SubjectToken,
+    AgentId, ChannelKind, Command, ContactId, ConversationId, IncidentId, InputBody, Millis, OfferId,
+    SubjectToken,
 };
 use routing_core::State;
 
@@ -75,6 +76,8 @@ pub(crate) struct Model {
     ended_offers: BTreeSet<OfferId>,
     pub(crate) opened: u64,
     last_at: Millis,
+    /// Who writes first with the record that is folded.
+    begins: Option<AgentId>,
     given: given::Given,
     incidents: incidents::Incidents,
     customers: customers::Customers,
@@ -84,6 +87,7 @@ impl Model {
     pub(crate) fn fold(&mut self, record: &Record) {
         assert!(record.at >= self.last_at, "time ran backwards");
         self.last_at = record.at;
+        self.begins = beginner(&record.cause);
         for event in &record.events {
             self.given(record, event);
             self.bots(record.at, event);
@@ -248,7 +252,9 @@ impl Model {
         };
         assert_eq!(practice, people_only, "what is practised is for people");
         self.opened += 1;
+        // Who writes first says where it belongs.
         let taken = self.config.routes.iter().find(|route| weigh::takes(route, facts));
+        let taken = taken.filter(|_| self.begins.is_none());
         assert_eq!(*route, taken.map(|route| route.name.clone()), "{facts:?}");
         self.conversations.insert(*conversation, None);
         let known = Known {
@@ -309,12 +315,41 @@ impl Model {
                 assert!(matches!(known.at, At::Waiting { preferred: Some(_) }));
                 known.at = At::Waiting { preferred: None };
             }
+            Event::ContactMoved { contact, from, conversation, channel } => {
+                self.moved(at, *contact, *from, *conversation, *channel);
+            }
             Event::Abandoned { contact } => {
                 let is_kept = self.callbacks.contains(contact) && !self.is_of_blocked(at, *contact);
                 assert!(!is_kept, "a customer who is called back lost their place");
                 self.ends(at, *contact, At::Abandoned);
             }
             _ => self.owner_event(at, event),
+        }
+    }
+
+    /// It stands as it stood, in a conversation that had none.
+    fn moved(
+        &mut self,
+        at: Millis,
+        contact: ContactId,
+        from: ConversationId,
+        to: ConversationId,
+        channel: ChannelKind,
+    ) {
+        assert!(self.conversations[&to].is_some(), "{to} has an open contact");
+        self.conversations.insert(from, Some(at));
+        self.conversations.insert(to, None);
+        let known = self.known(contact);
+        assert_eq!(known.conversation, from);
+        (known.conversation, known.channel) = (to, channel);
+        match known.at {
+            At::With(agent) => {
+                let agent = self.configured(agent);
+                assert!(self.held(agent.id, channel) <= agent.capacity[&channel], "capacity exceeded");
+                self.check_load(agent);
+            }
+            At::Waiting { .. } | At::Gathered(_) | At::Aside(_) => {}
+            ref at => panic!("{contact} moves: {at:?}"),
         }
     }
 
@@ -383,6 +418,7 @@ impl Model {
                     assert!(self.has_room(agent, &known), "{contact}: {:?} and no room", known.at);
                     let comes_back = self.hand_overs.get(contact).is_some_and(|(from, _)| *from == agent.id);
                     let may = known.at == At::Aside(agent.id)
+                        || self.begins == Some(agent.id)
                         || agent.leads_queue(&self.queue(&known).name)
                         || comes_back;
                     assert!(may, "one owner: {:?}", known.at);
@@ -580,4 +616,10 @@ impl Model {
     pub(crate) fn count(&self, which: impl Fn(&At) -> bool) -> u64 {
         u64::try_from(self.contacts.values().filter(|known| which(&known.at)).count()).unwrap()
     }
+}
+
+fn beginner(cause: &Cause) -> Option<AgentId> {
+    let Cause::Input { input, .. } = cause else { return None };
+    let InputBody::Command(asked) = &input.body else { return None };
+    matches!(asked.command, Command::Begin(_)).then_some(asked.agent)
 }

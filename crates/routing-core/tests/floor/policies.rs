@@ -1,5 +1,7 @@
 //! Floors whose policies differ in all that they can say.
 
+use std::collections::BTreeSet;
+
 use protocol::ChannelKind::{Api, Web};
 use protocol::SkillLevel;
 use protocol::config::{
@@ -7,6 +9,7 @@ use protocol::config::{
     ServiceLevel, Step,
 };
 use protocol::facts::{FactType, FactValue};
+use protocol::feedback::{Feedback, Question};
 use protocol::hours::{Hours, Weekday};
 use protocol::input::SkillNeed;
 
@@ -15,8 +18,20 @@ use crate::builder::token;
 /// How many there are.
 pub(crate) const POLICIES: usize = 9;
 
+fn feedback(of_sales: bool) -> Feedback {
+    Feedback {
+        questions: Question::ALL.to_vec(),
+        queues: if of_sales { [token("sales")].into() } else { BTreeSet::new() },
+        every_ms: 86_400_000,
+        answer_ms: 3_600_000,
+        poor: Some(2),
+        risk_ms: 86_400_000,
+    }
+}
+
 pub(crate) fn config(policy: usize, staff: Vec<Agent>) -> RoutingConfig {
     let mut config = crate::builder::config(staff);
+    config.feedback = (policy % 2 == 1).then(|| feedback(policy == 1));
     match policy {
         0 => {}
         1 => config.priorities = vec![class(0, 15_000, 100), class(5, 0, 100)],

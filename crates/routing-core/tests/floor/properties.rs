@@ -1,8 +1,9 @@
 //! The laws of the core under random floors.
 
 use proptest::prelude::*;
-use protocol::command::{AgentCommand, Presence};
+use protocol::command::{AgentCommand, Begin, Presence};
 use protocol::config::{Agent, Role, RoutingConfig};
+use protocol::customer::CustomerKeys;
 use protocol::ids::{GatewayId, IncidentId};
 use protocol::incident::IncidentTerms;
 use protocol::input::InputBody;
@@ -15,7 +16,7 @@ use protocol::{
 use routing_core::{Phase, State, apply_watched, decide, explain, next_deadline, recheck, timer};
 use uuid::Uuid;
 
-use crate::builder::{AgentWith, Floor, agent, agent_id, gateway, identity, resolve, sealed, token};
+use crate::builder::{AgentWith, Floor, agent, agent_id, gateway, hash, identity, resolve, sealed, token};
 use crate::empowerment::{promises, thanks};
 use crate::model::{At, Model};
 use crate::policies::{self, POLICIES};
@@ -27,7 +28,8 @@ const CUSTOMERS: [&str; 7] = ["c1", "c2", "c3", "c4", "c5", "c6", "c7"];
 
 #[derive(Clone, Debug)]
 enum Step {
-    Write { customer: usize, api: bool, category: usize },
+    Write { customer: usize, api: bool, category: usize, how: u8 },
+    Begin { agent: usize, customer: usize, api: bool, queue: usize, held: bool },
     WriteOver,
     Leave { customer: usize },
     Connect { agent: usize, gateway: u128 },
@@ -134,8 +136,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         Just(90_000_000)
     ];
     let step = prop_oneof![
-        8 => (0..7_usize, any::<bool>(), 0..5_usize)
-            .prop_map(|(customer, api, category)| Step::Write { customer, api, category }),
+        8 => (0..7_usize, any::<bool>(), 0..5_usize, 0..12_u8)
+            .prop_map(|(customer, api, category, how)| Step::Write { customer, api, category, how }),
+        2 => (0..6_usize, 0..7_usize, any::<bool>(), 0..3_usize, any::<bool>())
+            .prop_map(|(agent, customer, api, queue, held)| Step::Begin { agent, customer, api, queue, held }),
         1 => Just(Step::WriteOver),
         1 => (0..7_usize).prop_map(|customer| Step::Leave { customer }),
         5 => (0..6_usize, 1..4_u128).prop_map(|(agent, gateway)| Step::Connect { agent, gateway }),
@@ -247,20 +251,55 @@ fn nth<T>(all: impl Iterator<Item = T>, n: usize) -> Option<T> {
     (len > 0).then(|| all.swap_remove(n % len))
 }
 
-fn play(floor: &mut Floor, step: &Step) {
+fn place(api: bool) -> (ChannelKind, &'static str) {
+    if api { (ChannelKind::Api, "mail") } else { (ChannelKind::Web, "shop") }
+}
+
+/// A customer writes, or an agent does first.
+fn words(floor: &mut Floor, step: &Step) {
     match step {
-        Step::Write { customer, api, category } => {
+        Step::Write { customer, api, category, how } => {
             let category = [None, None, Some("dutch"), Some("urgent"), Some("broken")][*category];
-            let (channel, account) =
-                if *api { (ChannelKind::Api, "mail") } else { (ChannelKind::Web, "shop") };
-            let customer = format!("{}{account}", CUSTOMERS[*customer]);
+            let (channel, account) = place(*api);
+            let person = CUSTOMERS[*customer];
+            let customer = format!("{person}{account}");
             let mut message = floor.message(&customer, channel, account, category);
+            // The last ones are known by what they are called wherever they write.
+            if ["c4", "c5", "c6", "c7"].contains(&person) {
+                let keys = CustomerKeys { verified: vec![hash(person)], claimed: Vec::new() };
+                message.keys = Some(Box::new(keys));
+            }
+            message.by_colleague = *how == 0;
+            message.score = (1..=5).contains(how).then_some(how * 2);
             message.callback = customer.starts_with("c3");
             message.practice = customer.starts_with("c1");
             // Every other one is Dutch.
             message.language = customer.starts_with("c2").then(|| "nl".parse().unwrap());
             floor.input(InputBody::Message(message));
         }
+        Step::Begin { agent, customer, api, queue, held } => {
+            let (channel, account) = place(*api);
+            let name = AGENTS[*agent];
+            let own = floor.state.contacts().find(|(_, contact)| contact.owner() == Some(agent_id(name)));
+            let begin = Begin {
+                channel,
+                account: token(account),
+                identity: identity(&format!("{}{account}", CUSTOMERS[*customer])),
+                address: Some(sealed()),
+                queue: token(["sales", "support", "nowhere"][*queue]),
+                contact: own.map(|(id, _)| id).filter(|_| *held),
+                message: MessageId(Uuid::from_u128(3)),
+                body: sealed(),
+            };
+            floor.asks(name, Command::Begin(Box::new(begin)));
+        }
+        _ => panic!("no words"),
+    }
+}
+
+fn play(floor: &mut Floor, step: &Step) {
+    match step {
+        Step::Write { .. } | Step::Begin { .. } => words(floor, step),
         Step::WriteOver => {
             if let Some(InputBody::Message(mut message)) = floor.last_input.clone() {
                 message.content_hash.0[0] ^= 1;

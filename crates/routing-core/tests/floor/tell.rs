@@ -30,6 +30,9 @@ fn event_line(state: &State, at: Millis, event: &Event) -> String {
         Event::ConversationForgotten { conversation } => format!("{conversation} forgotten"),
         Event::ContactOpened { contact, .. } => format!("{contact} opened"),
         Event::ContactReopened { contact } => format!("{contact} reopened"),
+        Event::ContactMoved { contact, from, conversation, .. } => {
+            format!("{contact} moves from {from} to {conversation}")
+        }
         Event::EntryAdded { contact, seq, entry, .. } => {
             format!("{contact} entry {seq}: {}", entry_words(state, entry))
         }
@@ -248,6 +251,11 @@ fn entry_words(state: &State, entry: &EntryKind) -> String {
         EntryKind::Closed { opens_at } => {
             opens_at.map_or_else(|| "told: closed".into(), |at| format!("told: opens at {}", at.0))
         }
+        EntryKind::FromColleague => "a colleague, elsewhere".into(),
+        EntryKind::FeedbackAsked { question } => format!("asked for {}", question.as_str()),
+        EntryKind::FeedbackGiven { question, score } => format!("answers {} with {score}", question.as_str()),
+        EntryKind::WentOn { channel } => format!("goes on by {channel}"),
+        EntryKind::CameFrom { conversation, channel } => format!("comes from {conversation} by {channel}"),
         EntryKind::Reopened => "reopened".into(),
         EntryKind::CustomerLeft => "customer left".into(),
     }

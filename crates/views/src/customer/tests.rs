@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use protocol::command::AgentCommand;
+use protocol::command::{AgentCommand, Begin};
 use protocol::content::Sealed;
 use protocol::customer::{CustomerKeys, CustomerWish};
 use protocol::input::{CustomerMessage, Input, WIRE_VERSION};
@@ -251,6 +251,37 @@ fn a_timeline_is_read_in_parts_without_a_hole() {
     }
     assert_eq!(all, given.shows(1));
     assert_eq!(all.len(), 30);
+}
+
+#[test]
+fn who_was_written_to_first_has_their_own_first_words_once_they_answer() {
+    let mut given = Given::new();
+    let (conversation, identity) = (conversation(1), identity(1));
+    let (channel, account) = (ChannelKind::Sms, SubjectToken::new("shop").unwrap());
+    let contact = ContactId { log_seq: 1, n: 1 };
+    let agent = AgentId(Uuid::from_u128(1));
+    let begin = Begin {
+        channel,
+        account: account.clone(),
+        identity,
+        address: None,
+        queue: SubjectToken::new("general").unwrap(),
+        contact: None,
+        message: MessageId(Uuid::from_u128(70)),
+        body: Sealed::from_parts(identity, 1, "ours"),
+    };
+    let command = Command::Begin(Box::new(begin));
+    let asked = InputBody::Command(AgentCommand { id: CommandId(Uuid::from_u128(7)), agent, command });
+    let wrote = EntryKind::FromAgent { agent, bot: false };
+    let opened = Event::ConversationOpened { conversation, identity, channel, account, thread: None };
+    given.record(asked, vec![opened, Event::EntryAdded { conversation, contact, seq: 1, entry: wrote }]);
+    assert!(given.ask(1).timeline[0].entry.body.is_some(), "an agent's words stand there");
+    assert_eq!(given.ask(1).identities[0].sample, None);
+    given.writes(1, None);
+    given.writes(1, None);
+    let sample = given.ask(1).identities[0].sample.clone().unwrap();
+    assert_eq!((sample.seq, sample.kind), (2, EntryKind::FromCustomer));
+    assert_eq!(sample.body, Some(Sealed::from_parts(identity, 1, "words")));
 }
 
 #[test]

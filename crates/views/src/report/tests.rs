@@ -1,4 +1,5 @@
 use protocol::content::Sealed;
+use protocol::feedback::Scores;
 use protocol::policy::Ask;
 use protocol::remedies::{Grant, RemedyCause, RemedyEvent, RemedyRecord};
 use protocol::remedy::{Claim, ContactContext, Effort, Gift, GiftKey, Occasion, RemedyKind};
@@ -36,6 +37,7 @@ fn context() -> ContactContext {
         team: None,
         language: None,
         effort: Effort::default(),
+        scores: Scores::default(),
         practice: false,
     }
 }

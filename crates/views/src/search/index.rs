@@ -78,6 +78,7 @@ impl Spoken {
 /// What kind of words an entry has, and who wrote them; `None` if nobody's are searched for there.
 pub(super) fn said_in(kind: &EntryKind) -> Option<(Said, Option<AgentId>)> {
     match kind {
+        EntryKind::FromColleague => Some((Said::Agent, None)),
         EntryKind::FromCustomer | EntryKind::FromBlocked | EntryKind::Automatic => {
             Some((Said::Customer, None))
         }
@@ -110,6 +111,11 @@ pub(super) fn said_in(kind: &EntryKind) -> Option<(Said, Option<AgentId>)> {
         | EntryKind::TakenOver { .. }
         | EntryKind::Closed { .. }
         | EntryKind::CustomerLeft
+        // A number alone is nothing to look for.
+        | EntryKind::FeedbackAsked { .. }
+        | EntryKind::FeedbackGiven { .. }
+        | EntryKind::WentOn { .. }
+        | EntryKind::CameFrom { .. }
         | EntryKind::Reopened => None,
     }
 }
@@ -119,7 +125,7 @@ impl Model for Search {
     type Given = Spoken;
     const LOG: &'static str = CONTACTS;
     const NAME: &'static str = "views search";
-    const VERSION: i64 = 2;
+    const VERSION: i64 = 3;
     /// Words stand once, in `entries`; `words` is an index over them that keeps no copy. Rows come in the order of the log, so
     /// that a time is a place among them. `tags` makes what is filtered by a word like any other: then a filter that holds for
     /// few rows among many hits costs no look at each of them.
@@ -175,6 +181,7 @@ CREATE TABLE entries (
 ) STRICT;
 CREATE INDEX entries_by_time ON entries (at);
 CREATE INDEX entries_by_key ON entries (key);
+CREATE INDEX entries_by_contact ON entries (contact);
 CREATE INDEX names ON entries (conversation, seq) WHERE name IS NOT NULL;
 CREATE VIEW indexed AS
   SELECT row, text, name, 'c' || channel || ' v' || conversation || ' a' || ifnull(agent, 0)
@@ -202,8 +209,8 @@ INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
         for words in &spoken.words {
             add(tx, words)?;
         }
-        for (conversation, contact, tags) in &spoken.tagged {
-            tag(tx, *conversation, *contact, tags)?;
+        for (_, contact, tags) in &spoken.tagged {
+            tag(tx, *contact, tags)?;
         }
         Ok(())
     }
@@ -251,19 +258,12 @@ fn add(tx: &Connection, words: &Words) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The rows of a contact are found by other tags from here: each is taken out of the index and put in again.
-fn tag(
-    tx: &Connection,
-    conversation_id: ConversationId,
-    contact: ContactId,
-    tags: &BTreeSet<SubjectToken>,
-) -> Result<(), StoreError> {
-    let Some((conversation, _)) = conversation(tx, conversation_id)? else { return Ok(()) };
+/// The rows of a contact are found by other tags from here, in whatever conversations it was: each is taken out of the index and put in again.
+fn tag(tx: &Connection, contact: ContactId, tags: &BTreeSet<SubjectToken>) -> Result<(), StoreError> {
     let contact = contact.to_string();
     let rows = {
-        let mut select =
-            tx.prepare_cached("SELECT row FROM entries WHERE conversation = ?1 AND contact = ?2")?;
-        let found = select.query_map(params![conversation, contact], |row| row.get(0))?;
+        let mut select = tx.prepare_cached("SELECT row FROM entries WHERE contact = ?1")?;
+        let found = select.query_map([&contact], |row| row.get(0))?;
         found.collect::<Result<Vec<i64>, _>>()?
     };
     // The index first: it reads in the row what it has to take out of itself.

@@ -88,10 +88,13 @@ fn a_file_that_is_damaged_within_is_removed_when_that_shows() {
     let path = folder.path().join("views/views.sqlite");
     let mut first = store(&folder);
     first.apply(&sample::long_conversation(50, "x")).unwrap();
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'entries'";
+    let root: u32 = first.connection.query_row(root, [], |row| row.get(0)).unwrap();
+    let root = usize::try_from(root).unwrap();
     drop(first);
     let mut bytes = std::fs::read(&path).unwrap();
-    // The first page stays: it is what opening looks at.
-    bytes[4096..].fill(0xff);
+    // What says which tables there are stays: it is what opening looks at.
+    bytes[(root - 1) * 4096..root * 4096].fill(0xff);
     std::fs::write(&path, bytes).unwrap();
     let damaged = Store::<Conversations>::open(path.clone())
         .and_then(|mut store| store.apply(&sample::long_conversation(60, "x")));

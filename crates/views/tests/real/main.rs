@@ -1,6 +1,7 @@
 //! The read models against a real nats-server; the test plays the router and the asker.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod feedback;
 mod search;
 
 use std::path::{Path, PathBuf};

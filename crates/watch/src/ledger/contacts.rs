@@ -75,7 +75,11 @@ impl Contacts {
     pub(super) fn record(&mut self, seq: u64, record: &Record, faults: &mut Faults) {
         let taken_over = taken_over(record);
         for event in &record.events {
-            self.event(seq, event, &taken_over, faults);
+            if let Event::ContactMoved { contact, .. } = event {
+                self.goes_on(seq, *contact, faults);
+            } else {
+                self.event(seq, event, &taken_over, faults);
+            }
         }
     }
 
@@ -175,6 +179,14 @@ impl Contacts {
     fn open(&mut self, seq: u64, contact: ContactId, faults: &mut Faults) {
         if self.places.insert(contact, Place::Opened).is_some() {
             faults.add(format!("record {seq} opens {contact} a second time"));
+        }
+    }
+
+    /// Elsewhere, and with whoever has it: what has ended for its customer stays where it is.
+    fn goes_on(&self, seq: u64, contact: ContactId, faults: &mut Faults) {
+        let place = self.places.get(&contact);
+        if !matches!(place, Some(Place::Waiting | Place::Gathered(_) | Place::With(_) | Place::Aside(_))) {
+            faults.add(format!("record {seq} has {contact} go on elsewhere, which is {place:?}"));
         }
     }
 

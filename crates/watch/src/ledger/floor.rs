@@ -35,6 +35,14 @@ impl Floor {
                     }
                     self.take(seq, *contact, *agent, faults);
                 }
+                Event::ContactMoved { contact, channel, .. } => {
+                    let holder = self.holder.get(contact).copied();
+                    self.free(*contact);
+                    self.channels.insert(*contact, *channel);
+                    if let Some(agent) = holder {
+                        self.take(seq, *contact, agent, faults);
+                    }
+                }
                 Event::SetAside { contact, .. }
                 | Event::Queued { contact, .. }
                 | Event::Resolved { contact, .. }

@@ -123,7 +123,11 @@ impl Messages {
             faults.add(format!("record {record} adds entry {seq} to {conversation} after entry {last}"));
         }
         match entry {
-            EntryKind::FromCustomer | EntryKind::FromBlocked | EntryKind::Automatic => fates.recorded += 1,
+            EntryKind::FromCustomer
+            | EntryKind::FromColleague
+            | EntryKind::FromBlocked
+            | EntryKind::FeedbackGiven { .. }
+            | EntryKind::Automatic => fates.recorded += 1,
             EntryKind::FromAgent { .. } | EntryKind::Warned { .. } => self.count.replies += 1,
             EntryKind::Note { .. } | EntryKind::Whispered { .. } => self.count.notes += 1,
             _ => {}

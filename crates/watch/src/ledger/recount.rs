@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::contacts::{ContactCount, Contacts};
 use super::floor::Floor;
 use super::messages::{MessageCount, Messages};
+use super::talks::{FeedbackCount, Talks};
 use super::till::{GiftCount, Till};
 
 /// Most faults told; the rest is counted.
@@ -26,6 +27,8 @@ pub struct Ledger {
     pub messages: MessageCount,
     /// Contacts by where they are.
     pub contacts: ContactCount,
+    /// What customers were asked.
+    pub feedback: FeedbackCount,
     /// Gifts by what became of them.
     pub gifts: GiftCount,
     /// What does not balance, in words; empty if all does.
@@ -68,6 +71,7 @@ pub struct Recount {
     messages: Messages,
     contacts: Contacts,
     floor: Floor,
+    talks: Talks,
     till: Till,
     faults: Faults,
 }
@@ -110,6 +114,7 @@ impl Recount {
         self.messages.record(seq, record, &mut self.faults);
         self.floor.record(seq, record, &mut self.faults);
         self.contacts.record(seq, record, &mut self.faults);
+        self.talks.record(seq, record, &mut self.faults);
     }
 
     /// Names a message of the log that is no record.
@@ -173,6 +178,7 @@ impl Recount {
             offers: self.offers,
             messages,
             contacts,
+            feedback: self.talks.balance(),
             gifts: self.till.balance(),
             faults: faults.close(),
         }

@@ -7,6 +7,7 @@ use bus::{Bus, Deadline, SupervisedServer};
 use bytes::Bytes;
 use empowerment_core::rules::{CompiledPolicy, SignalEffect, explain};
 use protocol::config::{Account, Agent, Queue, RoutingConfig};
+use protocol::feedback::Scores;
 use protocol::input::{ConfigInput, WIRE_VERSION};
 use protocol::policy::{Answer, Card, Policy, PolicyInput};
 use protocol::remedy::{Claim, ContactContext, Effort, EmpowermentInput};
@@ -182,6 +183,7 @@ fn question(agent: AgentId) -> TillQuestion {
             team: None,
             language: None,
             effort: Effort::default(),
+            scores: Scores::default(),
             practice: false,
         },
         claim: claim().unwrap_or_default(),

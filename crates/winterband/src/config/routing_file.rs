@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use protocol::config::{
     Account, Agent, Category, Disposition, Field, Queue, Role, RoutingConfig, Skill, Tag, TagColour,
 };
+use protocol::feedback::Feedback;
 use protocol::ids::AgentId;
 use protocol::input::SkillNeed;
 use protocol::{ChannelKind, SkillLevel, SubjectToken};
@@ -13,7 +14,7 @@ use toml_edit::{ArrayOfTables, Document, InlineTable};
 
 use super::order_file::{self, only};
 use super::table::{Source, Table, token};
-use super::{facts_file, hours_file};
+use super::{facts_file, feedback_file, hours_file};
 
 /// The name of the file in the configuration folder.
 pub(crate) const FILE_NAME: &str = "routing.toml";
@@ -42,6 +43,9 @@ const KINDS: [&str; 14] = [
     "contact_field",
 ];
 
+/// The one table that there is once at most.
+const FEEDBACK: &str = "feedback";
+
 /// Reads a text, or tells all its faults at once.
 ///
 /// Agents keep the id that `known` has for their name; new names get new ids.
@@ -60,9 +64,12 @@ pub(crate) fn read(
         }
     };
     for (key, item) in document.iter() {
+        if key == FEEDBACK && item.as_table_like().is_some() {
+            continue;
+        }
         if !KINDS.contains(&key) || item.as_array_of_tables().is_none() {
             let offset = item.span().map(|span| span.start);
-            let expected = format!("one of [[{}]]", KINDS.join("]], [["));
+            let expected = format!("one of [[{}]], or [{FEEDBACK}]", KINDS.join("]], [["));
             source.fault(offset, key, &expected, key);
         }
     }
@@ -84,6 +91,7 @@ pub(crate) fn read(
         routes: each(&mut source, "route", tables("route"), facts_file::route),
         tags: each(&mut source, "tag", tables("tag"), tag),
         contact_fields: each(&mut source, "contact_field", tables("contact_field"), contact_field),
+        feedback: document.get(FEEDBACK).and_then(|item| feedback(&mut source, item)),
     };
     // Faults between the parts make sense only when each part could be read.
     if source.faults.is_empty() {
@@ -128,6 +136,14 @@ fn each<T>(
         found.extend(read(&mut reader));
         reader.finish();
     }
+    found
+}
+
+fn feedback(source: &mut Source<'_>, item: &toml_edit::Item) -> Option<Feedback> {
+    let offset = item.span().map(|span| span.start);
+    let mut reader = Table::new(source, item.as_table_like()?, FEEDBACK.to_owned(), offset);
+    let found = feedback_file::feedback(&mut reader);
+    reader.finish();
     found
 }
 

@@ -181,6 +181,16 @@ impl<'a, 'b> Table<'a, 'b> {
         })
     }
 
+    /// A list that has to be there, read as a whole.
+    pub(super) fn needed_values<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        accept: impl Fn(&toml_edit::Array) -> Option<T>,
+    ) -> Option<T> {
+        self.read(key, expected, |value| accept(value.as_array()?))
+    }
+
     /// A list of plain values; none if the key is not there.
     pub(super) fn values<T>(
         &mut self,

@@ -141,6 +141,8 @@ fn table(settings: &Settings) -> anyhow::Result<Vec<Place>> {
         places::drafts(),
         places::consents(),
         places::canned(),
+        places::arrivals(),
+        places::approaches(),
         places::orders(),
         places::channels(),
         places::cursors(),

@@ -5,9 +5,9 @@
 use bus::{KEYS_BUCKET, Place, Rights};
 use protocol::SubjectToken;
 use protocol::streams::{
-    ACCOUNTS, AUDIT, CANNED, CHANNELS, CONSENTS, CONTACTS, CURSORS, DELIVERIES, DRAFTS, EDGE_OF, ERASURES,
-    EXPORTS, FILES, GATEWAYS, INBOUND, LEASES, MEMBERS, ORDERS, PARKED, REJECTED_OF, REMEDIES, SESSIONS,
-    SNAPSHOTS, UPLOADS, WEBHOOKS,
+    ACCOUNTS, APPROACHES, ARRIVALS, AUDIT, CANNED, CHANNELS, CONSENTS, CONTACTS, CURSORS, DELIVERIES, DRAFTS,
+    EDGE_OF, ERASURES, EXPORTS, FILES, GATEWAYS, INBOUND, LEASES, MEMBERS, ORDERS, PARKED, REJECTED_OF,
+    REMEDIES, SESSIONS, SNAPSHOTS, UPLOADS, WEBHOOKS,
 };
 use protocol::subjects::Subjects;
 
@@ -122,9 +122,11 @@ fn views(rights: Rights, subjects: &Subjects) -> Rights {
         subjects.views_contacts(),
         subjects.views_customer(),
         subjects.views_empowerment(),
+        subjects.views_feedback(),
         subjects.views_floor(),
         subjects.views_history(),
         subjects.views_holdings(),
+        subjects.views_regulars(),
         subjects.views_search(),
         subjects.views_traces(),
     ];
@@ -136,13 +138,16 @@ fn desk(rights: Rights, subjects: &Subjects) -> Rights {
         subjects.views_contacts(),
         subjects.views_customer(),
         subjects.views_empowerment(),
+        subjects.views_feedback(),
         subjects.views_floor(),
         subjects.views_history(),
         subjects.views_holdings(),
+        subjects.views_regulars(),
         subjects.views_search(),
         subjects.rights(),
         subjects.admin(),
         subjects.channel_accounts(),
+        subjects.channel_reach(),
         subjects.explain(),
         subjects.decisions(),
         subjects.till(),
@@ -150,10 +155,11 @@ fn desk(rights: Rights, subjects: &Subjects) -> Rights {
         subjects.policy_check(),
     ];
     let rights = asks.iter().fold(notes(rights, subjects), Rights::writes);
-    let rights = [ACCOUNTS, SESSIONS, DRAFTS, CANNED, GATEWAYS, CONSENTS, KEYS_BUCKET]
+    let rights = [ACCOUNTS, SESSIONS, DRAFTS, CANNED, APPROACHES, GATEWAYS, CONSENTS, KEYS_BUCKET]
         .into_iter()
         .fold(rights, Rights::writes_bucket);
     rights
+        .reads_bucket(ARRIVALS)
         .reads(CONTACTS)
         .reads(REMEDIES)
         .reads(DELIVERIES)
@@ -208,10 +214,11 @@ fn channels(rights: Rights, subjects: &Subjects) -> Rights {
         .writes(&subjects.parked())
         .answers(&subjects.channel_accounts())
         .answers(&subjects.channel_check())
+        .answers(&subjects.channel_reach())
 }
 
 fn api(rights: Rights, subjects: &Subjects) -> Rights {
-    let rights = [ACCOUNTS, SESSIONS, WEBHOOKS, ORDERS, CHANNELS, CONSENTS, GATEWAYS, KEYS_BUCKET]
+    let rights = [ACCOUNTS, ARRIVALS, SESSIONS, WEBHOOKS, ORDERS, CHANNELS, CONSENTS, GATEWAYS, KEYS_BUCKET]
         .into_iter()
         .fold(notes(rights, subjects), Rights::writes_bucket);
     let writes = [

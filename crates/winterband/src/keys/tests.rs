@@ -169,6 +169,8 @@ fn nobody_may_what_is_anothers() {
     only("$JS.API.STREAM.MSG.DELETE.PARKED", &[Role::Rights, Role::Api]);
     only("$JS.API.CONSUMER.CREATE.EDGE-shop.x", &[Role::Api]);
     only("wb.c1.answers.shop.message.1", &[Role::Api]);
+    // Whom a number reaches, and who wants no more messages, only desks ask.
+    only("wb.c1.svc.channel.reach", &[Role::Desk]);
     for nobodys in [
         "$JS.API.STREAM.MSG.DELETE.CONTACTS",
         "$JS.API.STREAM.MSG.DELETE.AUDIT",

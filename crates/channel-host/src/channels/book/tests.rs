@@ -365,3 +365,107 @@ fn what_the_house_mails_by_itself_is_known_by_its_place() {
     let place = Place { conversation: TALK, contact: Some(CONTACT), seq: 2, message: None };
     assert_eq!(book.place_of(id), Some(place));
 }
+
+const OTHER: ConversationId = ConversationId { log_seq: 50, n: 0 };
+
+/// An agent writes first, in a conversation that opens by it.
+fn begun(conversation: ConversationId, address: Option<&str>) -> Record {
+    use protocol::command::{AgentCommand, Begin, Command};
+    use protocol::content::Sealed;
+
+    let identity = IdentityId(Hash128([7; 16]));
+    let begin = Begin {
+        channel: ChannelKind::Email,
+        account: key().account,
+        identity,
+        address: address.map(|address| Sealed::from_parts(identity, 1, address)),
+        queue: SubjectToken::new("general").unwrap(),
+        contact: None,
+        message: MessageId(Uuid::from_u128(3)),
+        body: Sealed::from_parts(identity, 1, "hello"),
+    };
+    let (agent, command) = (AgentId(Uuid::nil()), Command::Begin(Box::new(begin)));
+    let command = AgentCommand { id: protocol::CommandId(Uuid::nil()), agent, command };
+    let input = Input { v: 1, made_at: Millis(17), body: InputBody::Command(command) };
+    let opened = Event::ConversationOpened {
+        conversation,
+        identity,
+        channel: ChannelKind::Email,
+        account: key().account,
+        thread: None,
+    };
+    let added = Event::EntryAdded { conversation, contact: CONTACT, seq: 1, entry: from_agent() };
+    record(Cause::Input { seq: 3, input }, vec![opened, added])
+}
+
+#[test]
+fn what_an_agent_writes_first_is_sent_and_its_record_is_where_the_address_stands() {
+    let mut book = book();
+    assert_eq!(book.record(7, &begun(TALK, Some("sealed"))), [TALK]);
+    let (talk, entry, _) = book.next(TALK).unwrap();
+    assert_eq!((talk.begun, talk.is_open, talk.heard.len(), talk.heard_at), (Some(7), true, 0, Millis(0)));
+    assert_eq!((entry.seq, entry.message), (1, Some(MessageId(Uuid::from_u128(3)))));
+    assert!(entry.body.is_some(), "the words stand in the cause");
+    assert_eq!(book.latest_with(&key(), talk.identity).map(|talk| talk.begun), Some(Some(7)));
+    let mut again = begun(TALK, None);
+    again.events.remove(0);
+    book.record(8, &again);
+    assert_eq!(book.talk(TALK).unwrap().begun, Some(7), "who is known is told without an address");
+    let mut refused = begun(TALK, Some("another"));
+    refused.events.clear();
+    book.record(9, &refused);
+    assert_eq!(book.talk(TALK).unwrap().begun, Some(7), "what was refused tells nothing");
+}
+
+#[test]
+fn a_contact_that_moves_is_open_where_it_goes_on() {
+    let mut book = book();
+    book.record(1, &heard(&[]));
+    let mut moved = begun(OTHER, Some("sealed"));
+    moved.events.insert(
+        1,
+        Event::ContactMoved {
+            contact: CONTACT,
+            from: TALK,
+            conversation: OTHER,
+            channel: ChannelKind::Email,
+        },
+    );
+    let is_open = |book: &Book| [TALK, OTHER].map(|id| book.talk(id).map(|talk| talk.is_open));
+    assert_eq!(is_open(&book), [Some(true), None]);
+    book.record(2, &moved);
+    assert_eq!(is_open(&book), [Some(false), Some(true)]);
+    assert_eq!(book.latest_with(&key(), IdentityId(Hash128([7; 16]))).map(|talk| talk.begun), Some(Some(2)));
+}
+
+#[test]
+fn what_a_colleague_wrote_elsewhere_is_not_the_customers() {
+    let mut book = book();
+    book.record(1, &heard(&[]));
+    let mut record = heard(&[]);
+    record.at = Millis(99);
+    record.events = vec![added(2, EntryKind::FromColleague)];
+    let Cause::Input { input, .. } = &mut record.cause else { unreachable!("it is one") };
+    let InputBody::Message(message) = &mut input.body else { unreachable!("it is one") };
+    (message.by_colleague, message.may_write) = (true, Some(false));
+    assert!(book.record(2, &record).is_empty(), "it is with the customer already");
+    let talk = book.talk(TALK).unwrap();
+    assert_eq!((talk.heard.len(), talk.heard_at, next_seq(&book)), (1, Millis(17), None));
+    assert!(!book.is_opted_out(talk.identity));
+}
+
+#[test]
+fn an_answer_to_a_question_is_heard_and_opens_nothing() {
+    use protocol::feedback::Question;
+
+    let mut book = book();
+    book.record(1, &heard(&[]));
+    book.record(2, &timer(vec![added(2, EntryKind::ClosedAfterSilence { agent: AgentId(Uuid::nil()) })]));
+    let mut record = heard(&[]);
+    record.at = Millis(99);
+    record.events = vec![added(3, EntryKind::FeedbackGiven { question: Question::Effort, score: 4 })];
+    assert!(book.record(3, &record).is_empty(), "it is theirs");
+    let talk = book.talk(TALK).unwrap();
+    assert_eq!((talk.is_open, talk.heard_at), (false, Millis(99)));
+    assert_eq!(talk.heard, [1, 3]);
+}

@@ -144,6 +144,8 @@ async fn message(
         inbound.known.clear();
     }
     let aliases = aliases(channels, key, mailbox, mail.as_ref(), &threaded, &who);
+    // What another one writes in a thread is no answer of its customer's.
+    let own_words = mail.as_ref().filter(|_| !threaded.is_third).map(|mail| mail.reply.reply.as_str());
     let language =
         mail.as_ref().and_then(|mail| mail.language.as_deref()?.get(..2)?.parse::<Language>().ok());
     let span = channels.intake.traced.came("mail", Kind::Consumer);
@@ -155,6 +157,7 @@ async fn message(
         language,
         thread: Some(Box::new(MessageThread { id: threaded.thread, aliases: aliases.clone() })),
         inbound: &inbound,
+        own_words: own_words.unwrap_or_default(),
         trace: span.context(),
     };
     channels.intake.say(said).await?;

@@ -334,6 +334,7 @@ mod tests {
                 trusted_server: String::new(),
                 closing_text: String::new(),
                 blocked_text: String::new(),
+                asking: channel::words::Asking::default(),
                 bytes_max: 1 << 20,
                 limits: channel_email::Limits::default(),
             },

@@ -51,6 +51,7 @@ fn the_worker_is_told_where_a_held_contact_stands_and_only_by_who_holds_it() {
         language: "nl".parse::<Language>().ok(),
         effort: Effort { waited_ms: 1_000, ..Effort::default() },
         practice: false,
+        scores: protocol::feedback::Scores::default(),
     };
     assert_eq!(log.floor.standing(ANNA, CONTACT), Some(expected));
     assert_eq!(log.floor.standing(BEN, CONTACT), None);

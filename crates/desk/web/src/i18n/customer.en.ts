@@ -20,7 +20,7 @@ export const customer = {
   link: 'Same person',
   decline: 'Somebody else',
   consents: 'Agreed to',
-  purpose: (name: string) => (name === 'story' ? 'Telling their story' : name),
+  purpose: (name: string) => ({ story: 'Telling their story', clienteling: 'Being told first of what suits them' })[name] ?? name,
   agreedOn: (date: string) => `agreed on ${date}`,
   withdrawnOn: (date: string) => `withdrawn on ${date}`,
   notAsked: 'not asked',

@@ -22,7 +22,7 @@ export const customer: typeof en = {
   link: 'Dezelfde persoon',
   decline: 'Iemand anders',
   consents: 'Toestemming',
-  purpose: (name: string) => (name === 'story' ? 'Hun verhaal vertellen' : name),
+  purpose: (name: string) => ({ story: 'Hun verhaal vertellen', clienteling: 'Als eerste horen wat bij hen past' })[name] ?? name,
   agreedOn: (date: string) => `gegeven op ${date}`,
   withdrawnOn: (date: string) => `ingetrokken op ${date}`,
   notAsked: 'niet gevraagd',

@@ -1,11 +1,14 @@
 // English. The shape of this object is the type of every other language: a missing text fails the type check.
 
 import { account, admin } from './admin.en';
+import { begin } from './begin.en';
+import { feedback } from './feedback.en';
 import { giving } from './giving.en';
 import { customer } from './customer.en';
 import { mail } from './mail.en';
+import { regulars } from './regulars.en';
 import { shift } from './shift.en';
-import type { ChannelKind, FaultCode, GoneWhy, OfferEnd, Presence, Refusal } from '../wire';
+import type { ChannelKind, FaultCode, GoneWhy, OfferEnd, Presence, Question, Refusal } from '../wire';
 
 const s = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
 
@@ -171,8 +174,10 @@ export const en = {
 
   account,
   admin,
+  begin,
   customer,
   mail,
+  regulars,
   ...shift,
 
   conversation: {
@@ -226,6 +231,16 @@ export const en = {
     fromBlocked: 'The customer wrote while blocked: the words were not taken',
     warnedBy: (who: string) => `${who} · warning to the customer`,
     customerLeft: 'The customer left',
+    colleagueElsewhere: 'A colleague, in the provider’s own app',
+    feedbackAsked: {
+      satisfaction: 'The customer is asked how satisfied they are',
+      effort: 'The customer is asked how easy it was',
+      recommend: 'The customer is asked whether they would recommend us',
+    } satisfies Record<Question, string>,
+    feedbackOf: { satisfaction: 'Satisfaction', effort: 'Ease', recommend: 'Would recommend us' } satisfies Record<Question, string>,
+    feedbackGiven: (of: string, score: number, most: number) => `${of}: ${score} of ${most}`,
+    wentOn: (channel: string) => `The contact went on by ${channel}`,
+    cameFrom: (channel: string) => `The contact comes from ${channel}`,
     someone: 'An agent',
     you: 'you',
     You: 'You',
@@ -548,12 +563,21 @@ export const en = {
     block_time: 'A block lasts from a minute to a year: choose another time.',
     too_many_blocks: 'Too many customers are blocked: end a block first.',
     not_blocked: 'This customer is not blocked.',
+    unknown_account: 'There is no such account: choose one from the list.',
+    already_open: 'This customer has an open contact there already: take that one, or ask who has it.',
+    customer_blocked: 'This customer is blocked: have the block lifted first.',
+    cannot_begin: 'This customer cannot be written to there now: they have to write first.',
+    bad_address: 'This address cannot be used there: write the number in full, as +31 6 12345678.',
+    opted_out: 'This customer asked not to be written to there: reach them in another way.',
+    templates_only: 'This customer may be sent an approved template there only: choose one.',
+    not_now: 'This cannot be said just now: try again in a moment.',
   } satisfies Record<Refusal, string>,
   refusedWhat: {
     set_presence: 'Your presence did not change.',
     accept: 'The offer was not accepted.',
     decline: 'The offer was not declined.',
     reply: 'The reply was not sent.',
+    begin: 'The words were not sent.',
     note: 'The note was not saved.',
     transfer_to_queue: 'The contact was not transferred.',
     transfer_to_agent: 'The contact was not transferred.',
@@ -615,6 +639,7 @@ export const en = {
     consult: (who: string) => `${who} asks for your word on a contact.`,
   },
 
+  feedback,
   giving,
 
   keys: {
@@ -622,6 +647,7 @@ export const en = {
     open: 'Keyboard shortcuts',
     hint: 'Tab reaches everything. These are quicker:',
     accept: 'Accept the first offer',
+    begin: begin.title,
     decline: 'Decline the first offer',
     contact: 'Choose a contact',
     arrows: 'In a list: the one before, the next',

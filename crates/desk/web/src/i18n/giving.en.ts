@@ -176,6 +176,7 @@ export const giving = {
   } satisfies Record<RemedyRefusal['why'], () => string>,
 
   search: 'Search',
+  regulars: 'For your regulars',
   canned: 'Canned answers',
   policy: 'Policy',
   figures: 'Figures',

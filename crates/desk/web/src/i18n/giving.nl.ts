@@ -173,6 +173,7 @@ export const giving: GivingTexts = {
   },
 
   search: 'Zoeken',
+  regulars: 'Voor je vaste klanten',
   canned: 'Standaardantwoorden',
   policy: 'Beleid',
   figures: 'Cijfers',

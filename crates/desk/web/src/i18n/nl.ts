@@ -1,9 +1,12 @@
 // Dutch.
 
 import { account, admin } from './admin.nl';
+import { feedback } from './feedback.nl';
 import { giving } from './giving.nl';
 import { customer } from './customer.nl';
 import { mail } from './mail.nl';
+import { begin } from './begin.nl';
+import { regulars } from './regulars.nl';
 import { shift } from './shift.nl';
 import type { Texts } from './en';
 
@@ -171,8 +174,10 @@ export const nl: Texts = {
 
   account,
   admin,
+  begin,
   customer,
   mail,
+  regulars,
   ...shift,
 
   conversation: {
@@ -226,6 +231,16 @@ export const nl: Texts = {
     fromBlocked: 'De klant schreef terwijl die geblokkeerd was: de woorden zijn niet aangenomen',
     warnedBy: (who: string) => `${who} · waarschuwing aan de klant`,
     customerLeft: 'De klant is vertrokken',
+    colleagueElsewhere: 'Een collega, in de app van de aanbieder',
+    feedbackAsked: {
+      satisfaction: 'De klant is gevraagd hoe tevreden die is',
+      effort: 'De klant is gevraagd hoe makkelijk het ging',
+      recommend: 'De klant is gevraagd of die ons zou aanbevelen',
+    },
+    feedbackOf: { satisfaction: 'Tevredenheid', effort: 'Gemak', recommend: 'Zou ons aanbevelen' },
+    feedbackGiven: (of: string, score: number, most: number) => `${of}: ${score} van ${most}`,
+    wentOn: (channel: string) => `Het contact ging verder via ${channel}`,
+    cameFrom: (channel: string) => `Het contact komt van ${channel}`,
     someone: 'Een collega',
     you: 'jou',
     You: 'Jij',
@@ -548,6 +563,14 @@ export const nl: Texts = {
     block_time: 'Een blokkade duurt een minuut tot een jaar: kies een andere tijd.',
     too_many_blocks: 'Er zijn te veel klanten geblokkeerd: hef er eerst een op.',
     not_blocked: 'Deze klant is niet geblokkeerd.',
+    unknown_account: 'Er is geen account met die naam: kies er een uit de lijst.',
+    already_open: 'Deze klant heeft daar al een open contact: neem dat, of vraag wie het heeft.',
+    customer_blocked: 'Deze klant is geblokkeerd: laat de blokkade eerst opheffen.',
+    cannot_begin: 'Deze klant kan daar nu niet worden geschreven: de klant moet eerst zelf schrijven.',
+    bad_address: 'Dit adres kan daar niet worden gebruikt: schrijf het hele nummer, zoals +31 6 12345678.',
+    opted_out: 'Deze klant wil daar niet meer geschreven worden: kies een andere weg.',
+    templates_only: 'Deze klant mag daar alleen een goedgekeurde sjabloon krijgen: kies er een.',
+    not_now: 'Dat kan nu even niet worden gezegd: probeer het zo nog eens.',
   },
   refusedWhat: {
     set_incident: 'De storing is niet bewaard.',
@@ -559,6 +582,7 @@ export const nl: Texts = {
     accept: 'Het aanbod is niet aangenomen.',
     decline: 'Het aanbod is niet geweigerd.',
     reply: 'Het antwoord is niet verzonden.',
+    begin: 'De woorden zijn niet verzonden.',
     note: 'De notitie is niet bewaard.',
     transfer_to_queue: 'Het contact is niet doorverbonden.',
     transfer_to_agent: 'Het contact is niet doorverbonden.',
@@ -615,6 +639,7 @@ export const nl: Texts = {
     consult: (who) => `${who} vraagt u om raad bij een contact.`,
   },
 
+  feedback,
   giving,
 
   keys: {
@@ -622,6 +647,7 @@ export const nl: Texts = {
     open: 'Sneltoetsen',
     hint: 'Met Tab kom je overal. Deze zijn sneller:',
     accept: 'Het eerste aanbod aannemen',
+    begin: begin.title,
     decline: 'Het eerste aanbod weigeren',
     contact: 'Een contact kiezen',
     arrows: 'In een lijst: de vorige, de volgende',

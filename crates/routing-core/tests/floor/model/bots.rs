@@ -76,7 +76,9 @@ impl Model {
                 assert_eq!(*bot, self.is_bot(*agent));
                 self.known(id).bots.waits_since = None;
             }
-            EntryKind::Told { .. } | EntryKind::Warned { .. } => self.known(id).bots.waits_since = None,
+            EntryKind::Told { .. } | EntryKind::Warned { .. } | EntryKind::FromColleague => {
+                self.known(id).bots.waits_since = None;
+            }
             EntryKind::FromCustomer => {
                 if let At::With(agent) = known.at
                     && self.is_bot(agent)

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use protocol::feedback::Question;
 use protocol::limits::{BLOCK_MS_MAX, BLOCK_MS_MIN, TAGS_PER_CONTACT_MAX};
 use protocol::record::{EntryKind, Event};
 use protocol::{ContactId, ConversationId, IdentityId, Millis, SubjectToken};
@@ -15,6 +16,7 @@ pub(super) struct Customers {
     of: BTreeMap<ConversationId, IdentityId>,
     blocked: BTreeMap<IdentityId, Millis>,
     tags: BTreeMap<ContactId, BTreeSet<SubjectToken>>,
+    asked: BTreeMap<ConversationId, Question>,
 }
 
 impl Model {
@@ -31,6 +33,7 @@ impl Model {
                 assert!(!self.is_of_blocked(at, *contact), "opened again for who is not heard");
             }
             Event::EntryAdded { conversation, entry, .. } => {
+                self.feedback_entry(*conversation, entry);
                 let is_blocked = self.is_blocked(at, self.customers.of[conversation]);
                 let wants = match entry {
                     EntryKind::FromCustomer | EntryKind::Automatic => false,
@@ -58,6 +61,25 @@ impl Model {
                 assert!(
                     fields.iter().all(|(name, value)| known(name).is_some_and(|field| field.takes(value)))
                 );
+            }
+            _ => {}
+        }
+    }
+
+    /// An answer is one to what was asked last, with nothing said in between.
+    fn feedback_entry(&mut self, conversation: ConversationId, entry: &EntryKind) {
+        let asked = &mut self.customers.asked;
+        match entry {
+            EntryKind::FeedbackAsked { question } => {
+                assert!(self.config.feedback.as_ref().unwrap().questions.contains(question));
+                asked.insert(conversation, *question);
+            }
+            EntryKind::FeedbackGiven { question, score } => {
+                assert_eq!(asked.remove(&conversation), Some(*question));
+                assert!(question.takes(*score));
+            }
+            EntryKind::FromCustomer | EntryKind::FromAgent { .. } | EntryKind::FromColleague => {
+                asked.remove(&conversation);
             }
             _ => {}
         }

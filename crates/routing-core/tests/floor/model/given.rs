@@ -72,6 +72,20 @@ impl Model {
                 self.given.owners.insert(conversation, *agent);
                 self.cost_of(*contact).stops_waiting(at);
             }
+            Event::ContactMoved { contact, from, conversation, .. } => {
+                let before =
+                    self.given.costs.values().filter(|cost| cost.conversation == *conversation).count();
+                let cost = self.cost_of(*contact);
+                cost.conversation = *conversation;
+                cost.effort.contacts_before = u32::try_from(before).unwrap();
+                let risks = [from, conversation].map(|one| self.given.at_risk.get(one).copied());
+                if let Some(until) = risks.into_iter().flatten().max() {
+                    self.given.at_risk.insert(*conversation, until);
+                }
+                if let At::With(agent) | At::Aside(agent) = self.contacts[contact].at {
+                    self.given.owners.insert(*conversation, agent);
+                }
+            }
             Event::Abandoned { contact } | Event::Resolved { contact, .. } => {
                 self.cost_of(*contact).stops_waiting(at);
             }

@@ -68,7 +68,9 @@ impl Model {
                         && terms.covers(queue, category)
                         && !self.incidents.kept_away.contains(&(*id, *contact))
                 };
+                // Who is written to first has an agent already.
                 if matches!(why, QueuedWhy::Opened | QueuedWhy::Reopened)
+                    && self.begins.is_none()
                     && self.incidents.lasting.iter().any(covers)
                 {
                     self.incidents.expected.insert(*contact);
