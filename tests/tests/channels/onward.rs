@@ -138,11 +138,7 @@ async fn who_writes_by_another_channel_goes_on_with_the_agent_that_they_have() {
     scene.writes("sms", "By text message").await;
     let (_, first) = take(&mut scene.anna).await;
     scene.writes("whatsapp", "And now here").await;
-    let moved = scene
-        .shown("the contact, by WhatsApp", |contact| {
-            contact.contact == first.contact && contact.conversation != first.conversation
-        })
-        .await;
+    let moved = scene.goes_on(&first).await;
     assert_eq!(moved.channel, ChannelKind::Whatsapp);
     // What was said before is there, and the answer goes where the customer is.
     let token = scene::token(&scene.product, "anna").await;
@@ -182,12 +178,8 @@ async fn an_agent_goes_on_where_their_customer_can_be_reached() {
     let (_, contact) = take(&mut scene.anna).await;
     assert_eq!(scene.begins(ANN, Some(contact.contact), "Here I am").await, Outcome::Done);
     scene.provider.api.hears("Here I am").await;
-    let moved = scene
-        .shown("the contact, by text message", |shown| {
-            shown.contact == contact.contact && shown.channel == ChannelKind::Sms
-        })
-        .await;
-    assert_ne!(moved.conversation, contact.conversation);
+    let moved = scene.goes_on(&contact).await;
+    assert_eq!(moved.channel, ChannelKind::Sms);
     scene.writes("sms", "Thank you").await;
     let heard = scene.hears("the answer", |entry| entry.text.as_deref() == Some("Thank you")).await;
     assert_eq!(heard.contact, contact.contact);

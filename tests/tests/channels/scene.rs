@@ -1,7 +1,7 @@
 //! A product with one account of a provider, an agent, and what is looked at in their tests.
 
 use protocol::delivery::{AccountState, AccountsAnswer, Delivery, DeliveryState};
-use protocol::desk::{DeskEntry, ToDesk};
+use protocol::desk::{DeskContact, DeskEntry, ToDesk};
 use protocol::streams::DELIVERIES;
 use protocol::subjects::Subjects;
 use protocol::{ConversationId, MessageId};
@@ -26,6 +26,19 @@ impl<P> Scene<P> {
             _ => None,
         };
         self.anna.until(what, pick).await
+    }
+
+    /// Waits until a contact is in another conversation than it was.
+    pub(crate) async fn goes_on(&mut self, before: &DeskContact) -> DeskContact {
+        let pick = |frame: &ToDesk| match frame {
+            ToDesk::Contact(contact)
+                if contact.contact == before.contact && contact.conversation != before.conversation =>
+            {
+                Some((**contact).clone())
+            }
+            _ => None,
+        };
+        self.anna.until("the contact goes on elsewhere", pick).await
     }
 
     pub(crate) async fn deliveries(&self) -> Vec<Delivery> {

@@ -2,7 +2,7 @@
 
 use protocol::content::Template;
 use protocol::delivery::{AccountState, DeliveryState};
-use protocol::desk::{DeskCommand, ReplyWith, ToDesk};
+use protocol::desk::{DeskCommand, ReplyWith};
 use protocol::streams::PARKED;
 use protocol::{MessageId, Outcome};
 use serde_json::{Value, json};
@@ -203,11 +203,11 @@ async fn a_number_and_the_id_that_came_with_it_are_one_customer() {
     scene
         .comes(&update(&[contacts(Some(ANN)), ("messages", json!([words("wamid.1", 0, "By my number")]))]))
         .await;
-    take(&mut scene.anna).await;
+    let (_, first) = take(&mut scene.anna).await;
     // Later they hide it.
     let hidden = json!({"id": "wamid.2", "from_user_id": "NL.777", "timestamp": now().to_string(), "type": "text", "text": {"body": "By my name"}});
     scene.comes(&update(&[contacts(None), ("messages", json!([hidden]))])).await;
-    let (_, second) = take(&mut scene.anna).await;
+    let second = scene.goes_on(&first).await;
     let token = scene::token(&scene.product, "anna").await;
     let page =
         scene::customer(&scene.product, &token, second.conversation, |page| texts(page).len() == 2).await;
@@ -232,17 +232,7 @@ async fn the_same_number_by_text_message_and_by_whatsapp_is_one_customer() {
     let url = scene.url.replace("/in/whatsapp/", "/in/sms/");
     assert_eq!(post(&url, &signature, &form).await.0, 200);
     // The agent who has them goes on with them there.
-    let second = scene
-        .anna
-        .until("the contact by text message", |frame| match frame {
-            ToDesk::Contact(contact)
-                if contact.contact == first.contact && contact.conversation != first.conversation =>
-            {
-                Some((**contact).clone())
-            }
-            _ => None,
-        })
-        .await;
+    let second = scene.goes_on(&first).await;
     assert_eq!(second.channel.as_str(), "sms");
     let token = scene::token(&scene.product, "anna").await;
     let page =
